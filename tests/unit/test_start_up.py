@@ -1,0 +1,38 @@
+"""What an import and a call for help may cost."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+HEAVY = ("torch", "lancedb", "boto3", "prefect", "transformers", "scipy")
+HELP_CPU_SECONDS = 0.5
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import json, sys, ragloop; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert json.loads(output) == []
+
+
+def children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.skipif(find_spec("ragloop.cli") is None, reason="the command line is not there")
+def test_help_answers_in_under_half_a_second_of_cpu() -> None:
+    # Without bytecode every start compiles the package again, and the figure would be the compiler's. The coverage
+    # hook, where there is one, would be counted too.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("COV_")}
+    command = [sys.executable, "-c", "from ragloop.cli import main; main()", "--help"]
+    seconds = []
+    for _ in range(3):
+        before = children_cpu_seconds()
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        seconds.append(children_cpu_seconds() - before)
+    assert min(seconds) < HELP_CPU_SECONDS
