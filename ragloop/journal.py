@@ -1,0 +1,159 @@
+"""The durable log of answers and feedback.
+
+An entry is on disk (fsync) before `append` returns. Entries stand in one file, `home/journal/current.jsonl`, that all
+processes append to under a lock; `fold` seals that file by renaming it, upserts its entries by id into the tables
+`interactions` and `feedback`, and removes it last, so that a fold killed at any point is repeated without doubling a row.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
+from ragloop.store import TABLES, Store, quoted
+
+FEEDBACK_KINDS = ("up", "down", "correction")
+_TIMES = {"asked_at", "given_at"}
+
+
+class Journal:
+    """The log of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folder = store.home / "journal"
+        self._current = self._folder / "current.jsonl"
+
+    def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Put entries of `table` (interactions or feedback) on disk, all or none. Raises StorageFullError."""
+        lines = b"".join(
+            json.dumps({"table": table, "entry": dict(entry)}, default=_encode).encode() + b"\n" for entry in entries
+        )
+        with full_disk_is_an_error(self._folder), self._locked() as file:
+            end = _mend_tail(file)
+            try:
+                _write_all(file.fileno(), lines)
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), end)
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """The current file, locked. A fold may rename it between open and lock, so its identity is checked after."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            new = not self._current.exists()
+            with self._current.open("ab+", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if self._current.exists() and self._current.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                    if new:
+                        _sync_folder(self._folder)
+                    yield file
+                    return
+
+    def fold(self) -> int:
+        """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting."""
+        if not self._folder.is_dir() or not any(self._folder.glob("*.jsonl")):
+            return 0
+        with self._store.lease("journal", wait_s=60):
+            if self._current.exists():
+                with self._locked():
+                    self._current.rename(self._folder / f"sealed-{uuid4().hex}.jsonl")
+            return sum(self._fold_file(file) for file in sorted(self._folder.glob("sealed-*.jsonl")))
+
+    def _fold_file(self, file: Path) -> int:
+        entries: dict[str, dict[str, dict[str, Any]]] = {"interactions": {}, "feedback": {}}
+        for line in file.read_bytes().splitlines():
+            if (parsed := _parse(line)) is not None:
+                table, entry = parsed
+                entries[table][entry[TABLES[table].names[0]]] = entry
+        for table, by_id in entries.items():
+            self._store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
+        file.unlink()
+        return sum(map(len, entries.values()))
+
+    def interactions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Logged answers, oldest first, in the schema of the table `interactions`."""
+        self.fold()
+        return self._store.rows("interactions", where, columns).sort_by("asked_at")
+
+    def feedback(self) -> pa.Table:
+        """Feedback, oldest first, in the schema of the table `feedback`."""
+        self.fold()
+        return self._store.rows("feedback").sort_by("given_at")
+
+    def give_feedback(self, interaction_id: str, kind: str, correction: str | None = None) -> str:
+        """Append feedback on an answer and return its id. Raises NotFoundError when no such answer was logged."""
+        return self.give_all_feedback([(interaction_id, kind, correction)])[0]
+
+    def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
+        """Append several pieces of feedback at once: (interaction id, kind, correction)."""
+        for _, kind, correction in given:
+            if kind not in FEEDBACK_KINDS or (kind == "correction") != bool(correction and correction.strip()):
+                raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
+        wanted = sorted({interaction_id for interaction_id, _, _ in given})
+        known = set(
+            self.interactions(f"interaction_id IN ({quoted(wanted)})", ["interaction_id", "asked_at"])[
+                "interaction_id"
+            ].to_pylist()
+        )
+        if missing := [one for one in wanted if one not in known]:
+            raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
+        entries = [
+            {"feedback_id": uuid4().hex, "interaction_id": i, "given_at": datetime.now(UTC), "kind": k, "correction": c}
+            for i, k, c in given
+        ]
+        self.append("feedback", entries)
+        return [str(entry["feedback_id"]) for entry in entries]
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a journal entry cannot hold {type(value).__name__}")
+
+
+def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    """An entry, or None for a torn line: its answer was never returned, since append had not."""
+    try:
+        record = json.loads(line)
+        entry = record["entry"]
+        for name in _TIMES & entry.keys():
+            entry[name] = datetime.fromisoformat(entry[name])
+        if isinstance(entry.get("latency_ms"), dict):
+            entry["latency_ms"] = list(entry["latency_ms"].items())
+        return record["table"], entry
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _mend_tail(file: IO[bytes]) -> int:
+    """End a line that a killed writer left torn, so that the next entry starts a line of its own. Returns the size."""
+    size = os.fstat(file.fileno()).st_size
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        file.write(b"\n")
+        size += 1
+    return size
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """A nearly full disk takes a part and says so only at the next call."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,80 @@
+"""The few records that cross rooms. A record that only one room uses lives in that room."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Message = Mapping[str, str]
+"""One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
+
+LANES = ("base+rag", "adapter+rag", "closed-book")
+"""Who answers from what: base model with passages, adapter with passages, adapter without passages."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine."""
+
+    rank: int
+    score: float
+    similarity: float
+    source: str
+    uri: str
+    title: str
+    heading: str
+    start: int
+    end: int
+    text: str
+    text_hash: str
+    chunk_id: str
+    document_id: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """All that a generator may rest on: the question, its passages, and the chat messages built from both."""
+
+    question: str
+    passages: Sequence[Passage] = ()
+    messages: Sequence[Message] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a generator wrote, before its citations are checked. An empty text means that it has no answer."""
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Citation:
+    """The `[n]` of an answer: a passage that exists, and where its text stands in the document."""
+
+    n: int
+    uri: str
+    heading: str
+    start: int
+    end: int
+    chunk_id: str
+    document_id: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it is returned and logged. Latencies are in milliseconds per stage."""
+
+    interaction_id: str
+    question: str
+    answer: str
+    abstained: bool
+    citations: Sequence[Citation]
+    passages: Sequence[Passage]
+    lane: str
+    model: str
+    adapter: str | None
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0

@@ -1,0 +1,303 @@
+"""The LanceDB database under `home`: its tables and Arrow schemas, numbered migrations, and the writers' leases.
+
+    home/store/      the database; one table per generation of the index, one per embedder for vectors, and the rest
+    home/artifacts/  datasets and adapters
+    home/journal/    answers that are not yet folded into the tables
+    home/leases/     who writes what, now
+
+Schemas live here and nowhere else. A process that meets a store of a newer schema refuses to open it.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import pyarrow as pa
+
+from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, full_disk_is_an_error
+
+TIME = pa.timestamp("us", tz="UTC")
+_PASSAGE = pa.struct(
+    [
+        ("chunk_id", pa.string()),
+        ("document_id", pa.string()),
+        ("revision", pa.string()),
+        ("text_hash", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float64()),
+        ("similarity", pa.float64()),
+    ]
+)
+_CITATION = pa.struct(
+    [
+        ("n", pa.int32()),
+        ("uri", pa.string()),
+        ("heading", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("chunk_id", pa.string()),
+        ("document_id", pa.string()),
+        ("revision", pa.string()),
+    ]
+)
+
+
+def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
+    """A schema whose key column, the first, may not be null."""
+    fields = [pa.field(key, pa.string(), nullable=False)]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
+
+
+def index_schema(dimension: int) -> pa.Schema:
+    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones."""
+    return _schema(
+        "id",
+        kind=pa.string(),
+        live=pa.bool_(),
+        document_id=pa.string(),
+        source=pa.string(),
+        key=pa.string(),
+        uri=pa.string(),
+        revision=pa.string(),
+        title=pa.string(),
+        labels=pa.list_(pa.string()),
+        status=pa.string(),
+        reason=pa.string(),
+        attempts=pa.int32(),
+        stamp=pa.string(),
+        changed_at=TIME,
+        committed_at=TIME,
+        lag_s=pa.float64(),
+        chunks=pa.int32(),
+        ordinal=pa.int32(),
+        heading=pa.string(),
+        start=pa.int64(),
+        end=pa.int64(),
+        tokens=pa.int32(),
+        text=pa.string(),
+        text_hash=pa.string(),
+        vector=pa.list_(pa.float32(), dimension),
+    )
+
+
+def vectors_schema(dimension: int) -> pa.Schema:
+    """Vectors by the SHA-256 of the exact string that was embedded."""
+    return _schema("text_hash", created_at=TIME, vector=pa.list_(pa.float32(), dimension))
+
+
+TABLES: Mapping[str, pa.Schema] = {
+    "generations": _schema(
+        "fingerprint",
+        table=pa.string(),
+        parser=pa.string(),
+        chunker=pa.string(),
+        embedder=pa.string(),
+        dimension=pa.int32(),
+        created_at=TIME,
+    ),
+    "interactions": _schema(
+        "interaction_id",
+        asked_at=TIME,
+        question=pa.string(),
+        answer=pa.string(),
+        abstained=pa.bool_(),
+        lane=pa.string(),
+        model=pa.string(),
+        adapter=pa.string(),
+        generation=pa.string(),
+        prompt_hash=pa.string(),
+        prompt_tokens=pa.int32(),
+        completion_tokens=pa.int32(),
+        cost_usd=pa.float64(),
+        guard=pa.string(),
+        top_similarity=pa.float64(),
+        passages=pa.list_(_PASSAGE),
+        citations=pa.list_(_CITATION),
+        latency_ms=pa.map_(pa.string(), pa.float64()),
+    ),
+    "feedback": _schema(
+        "feedback_id", interaction_id=pa.string(), given_at=TIME, kind=pa.string(), correction=pa.string()
+    ),
+    "datasets": _schema(
+        "dataset_id", created_at=TIME, path=pa.string(), rows=pa.int64(), train=pa.int64(), eval=pa.int64()
+    ),
+    "adapters": _schema(
+        "adapter_id",
+        created_at=TIME,
+        base=pa.string(),
+        dataset_id=pa.string(),
+        path=pa.string(),
+        sha256=pa.string(),
+        state=pa.string(),
+        verdict=pa.string(),
+        reasons=pa.list_(pa.string()),
+        metrics=pa.string(),
+    ),
+    "aliases": _schema("change_id", at=TIME, alias=pa.string(), adapter_id=pa.string(), reason=pa.string()),
+    "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
+}
+"""Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
+
+
+def _keyed(table: lancedb.table.Table) -> lancedb.table.Table:
+    """Declare the first column the primary key: LanceDB then refuses what two writers would silently double."""
+    if not isinstance(table, lancedb.table.LanceTable):
+        raise TypeError(f"expected a local LanceDB table, found {type(table).__name__}")
+    table.set_unenforced_primary_key([table.schema.names[0]])
+    return table
+
+
+def _create_tables(db: lancedb.DBConnection) -> None:
+    for name, schema in TABLES.items():
+        _keyed(db.create_table(name, schema=schema, exist_ok=True))
+
+
+MIGRATIONS: Sequence[Callable[[lancedb.DBConnection], None]] = (_create_tables,)
+"""Numbered from 1; each brings a store from the number before it to its own."""
+
+_MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
+
+
+class Store:
+    """The database of one home. Reads see every commit that finished before they began."""
+
+    def __init__(self, home: Path, db: lancedb.DBConnection) -> None:
+        self.home = home
+        self._db = db
+
+    @classmethod
+    def open(cls, home: Path, *, create: bool = True) -> "Store":
+        """Open the store under `home`, migrating it when it is older.
+
+        Raises NotFoundError when there is none and `create` is false, MismatchError when its schema is newer.
+        """
+        folder = home / "store"
+        if not create and not folder.is_dir():
+            raise NotFoundError(f"found no index in {home}; `ragloop sync DIR` makes one, --home names another place")
+        with full_disk_is_an_error(home):
+            folder.mkdir(parents=True, exist_ok=True)
+            store = cls(home, lancedb.connect(folder, read_consistency_interval=timedelta(0)))
+            store._migrate()
+        return store
+
+    def _migrate(self) -> None:
+        applied = self._applied()
+        if applied > len(MIGRATIONS):
+            raise MismatchError(
+                f"the store in {self.home} has schema {applied}, this ragloop knows schemas up to {len(MIGRATIONS)}; "
+                "install the ragloop that wrote it, or a newer one"
+            )
+        if applied == len(MIGRATIONS):
+            return
+        with self.lease("schema", wait_s=30):
+            for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
+                MIGRATIONS[number - 1](self._db)
+                row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": datetime.now(UTC)}
+                table = self._db.create_table("migrations", schema=_MIGRATIONS_SCHEMA, exist_ok=True)
+                table.add(pa.Table.from_pylist([row], schema=_MIGRATIONS_SCHEMA))
+
+    def _applied(self) -> int:
+        if not self.has("migrations"):
+            return 0
+        numbers: list[int] = self._db.open_table("migrations").to_arrow()["number"].to_pylist()
+        return max(numbers, default=0)
+
+    def has(self, name: str) -> bool:
+        """Whether the table exists."""
+        return (self.home / "store" / f"{name}.lance").is_dir()
+
+    def table(self, name: str) -> lancedb.table.Table:
+        """The open table. Raises NotFoundError when it does not exist."""
+        if not self.has(name):
+            raise NotFoundError(f"found no table {name} in {self.home}; `ragloop sync` makes it anew")
+        return self._db.open_table(name)
+
+    def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
+        """Create the table, keyed by its first column, or open it when it exists."""
+        with full_disk_is_an_error(self.home):
+            return _keyed(self._db.create_table(name, schema=schema, exist_ok=True))
+
+    def drop(self, name: str) -> None:
+        """Remove the table and its files."""
+        if self.has(name):
+            self._db.drop_table(name)
+
+    def upsert(self, name: str, rows: pa.Table) -> None:
+        """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
+        if rows.num_rows == 0:
+            return
+        with full_disk_is_an_error(self.home):
+            merge = self.table(name).merge_insert(rows.schema.names[0])
+            merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
+
+    def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to a table of fixed schema, in one commit."""
+        with full_disk_is_an_error(self.home):
+            self.table(name).add(pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
+
+    def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows that satisfy the SQL predicate `where`."""
+        query = self.table(name).search()
+        query = query.where(where) if where else query
+        query = query.select(list(columns)) if columns else query
+        result: pa.Table = query.to_arrow()
+        return result
+
+    @contextmanager
+    def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
+        """Hold the right to write `what` until the block ends; the kernel releases it when the process dies.
+
+        Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
+        """
+        file = self.home / "leases" / what
+        with full_disk_is_an_error(self.home):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle = file.open("a+", encoding="utf-8")
+        with handle:
+            if not _lock(handle.fileno(), wait_s):
+                handle.seek(0)
+                raise StoreBusyError(f"{what} is being written by {_name(handle.read())}; try again when it has ended")
+            handle.truncate(0)
+            handle.write(json.dumps(_holder()))
+            handle.flush()
+            yield
+
+
+def _lock(descriptor: int, wait_s: float) -> bool:
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+
+
+def _holder() -> dict[str, Any]:
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": now}
+
+
+def _name(holder: str) -> str:
+    try:
+        by = json.loads(holder)
+        return f"process {by['pid']} on {by['host']} ({by['command']}) since {by['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def quoted(values: Sequence[str]) -> str:
+    """Values as a list of SQL string literals, for `column IN (…)`."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
