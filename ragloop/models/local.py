@@ -1,0 +1,263 @@
+"""The generator that runs on this machine: a causal language model of transformers, with or without LoRA adapters.
+
+Reading a base model for use and for training is here too, so that both see the same weights and the same chat format.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.records import Draft, Message, Prompt
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ 'Answer: ' + message['content'] + eos_token }}{% endgeneration %}"
+    "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\\n' }}"
+    "{% else %}{{ message['content'] + '\\n\\n' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+)
+"""For base models whose tokenizer has no chat template."""
+
+
+@dataclass
+class _Base:
+    """A loaded model and what must not happen twice at once on it. `adapters` maps adapter ids to their folders."""
+
+    model: Any
+    tokenizer: Any
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    adapters: dict[str, Path] = field(default_factory=dict)
+
+
+class LocalGenerator:
+    """Drafts from a causal language model on this machine; greedy, so equal prompts give equal drafts.
+
+    `base` is a folder or a hub name, `name` is what the log calls it. Prompts are answered in batches of at most
+    `batch_size`, longest first, padded on the left. `threads` bounds torch for the whole process. Loads on first use;
+    raises NotFoundError when the model is not there.
+    """
+
+    def __init__(
+        self,
+        base: Path | str,
+        *,
+        name: str,
+        max_new_tokens: int = 64,
+        batch_size: int = 25,
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        if max_new_tokens < 1 or batch_size < 1:
+            raise ValueError(f"max_new_tokens ({max_new_tokens}) and batch_size ({batch_size}) must be at least 1")
+        self._place = base
+        self._name = name
+        self._max_new_tokens = max_new_tokens
+        self._batch_size = batch_size
+        self._threads = threads
+        self._device = device
+        self._adapter: str | None = None
+        self._shared: _Shared = _Shared()
+
+    @property
+    def model(self) -> str:
+        return self._name
+
+    @property
+    def adapter(self) -> str | None:
+        return self._adapter
+
+    def wearing(self, adapter_id: str, path: Path) -> "LocalGenerator":
+        """A view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
+
+        An id stands for one folder for ever: another folder under a known id raises MismatchError. A folder without
+        adapter raises NotFoundError, one that does not fit the base model MismatchError.
+        """
+        if not (path / "adapter_config.json").is_file():
+            raise NotFoundError(
+                f"{path} holds no adapter_config.json; expected a folder that training wrote: "
+                "train again, or roll back to an adapter that is there"
+            )
+        base = self._loaded()
+        with base.lock:
+            _load_adapter(base, adapter_id, path.resolve())
+        view = LocalGenerator.__new__(LocalGenerator)
+        view.__dict__.update(self.__dict__)
+        view._adapter = adapter_id
+        return view
+
+    def taking_off(self, adapter_id: str) -> None:
+        """Free the memory of an adapter that no view uses any more; unknown ids are ignored."""
+        base = self._loaded()
+        with base.lock:
+            if base.adapters.pop(adapter_id, None) is not None:
+                base.model.delete_adapter(adapter_id)
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
+        """One draft per prompt, in order."""
+        if not prompts:
+            return []
+        base = self._loaded()
+        tokens = [encode(base.tokenizer, prompt.messages or _as_messages(prompt)) for prompt in prompts]
+        longest_first = sorted(range(len(prompts)), key=lambda i: (-len(tokens[i]), i))
+        drafts: dict[int, Draft] = {}
+        with base.lock, _switched(base, self._adapter):
+            for start in range(0, len(longest_first), self._batch_size):
+                batch = longest_first[start : start + self._batch_size]
+                drafts.update(zip(batch, self._continue(base, [tokens[i] for i in batch]), strict=True))
+        return [drafts[i] for i in range(len(prompts))]
+
+    def _continue(self, base: _Base, batch: list[list[int]]) -> list[Draft]:
+        import torch
+
+        width = max(map(len, batch))
+        pad = base.tokenizer.pad_token_id
+        device = base.model.device
+        padded = torch.tensor([[pad] * (width - len(ids)) + ids for ids in batch], device=device)
+        seen = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in batch], device=device)
+        with torch.inference_mode():
+            written = base.model.generate(
+                input_ids=padded,
+                attention_mask=seen,
+                max_new_tokens=self._max_new_tokens,
+                do_sample=False,
+                pad_token_id=pad,
+                eos_token_id=_stops(base),
+            )
+        rows = [_until_stop(row, _stops(base)) for row in written[:, width:].tolist()]
+        texts = base.tokenizer.batch_decode(rows, skip_special_tokens=True)
+        return [
+            Draft(text.strip(), prompt_tokens=len(ids), completion_tokens=len(row))
+            for text, ids, row in zip(texts, batch, rows, strict=True)
+        ]
+
+    def _loaded(self) -> _Base:
+        with self._shared.lock:
+            if self._shared.base is None:
+                self._shared.base = self._load()
+            return self._shared.base
+
+    def _load(self) -> _Base:
+        import torch
+
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)
+        model, tokenizer = load_base(self._place, device=self._device)
+        model.eval()
+        return _Base(model, tokenizer)
+
+
+@dataclass
+class _Shared:
+    """What a generator and its views hold in common: the base model, once it is loaded."""
+
+    base: _Base | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Any]:
+    """Model and tokenizer of a base model, in `best_dtype` of the device; code from hubs is never run.
+
+    A tokenizer without chat template gets PLAIN_TEMPLATE, one without padding token pads with its end token.
+    Raises NotFoundError when transformers cannot find or read the model.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(place))
+        model = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NotFoundError(
+            f"base model {str(place)!r} cannot be loaded ({reason}); expected a causal language model that "
+            "transformers reads: correct model.base"
+        ) from error
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to(device), tokenizer
+
+
+def best_dtype(device: str) -> Any:
+    """bfloat16 where the processor multiplies it in hardware, else float32.
+
+    Without AVX512-BF16 or AMX, bfloat16 matrix products were measured 50 times slower than float32.
+    """
+    import torch
+
+    if device != "cpu":
+        return torch.bfloat16
+    able = torch.cpu.get_capabilities()
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+def encode(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """Token ids of a chat up to where the assistant begins to write."""
+    chat = [dict(message) for message in messages]
+    ids: list[int] = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
+    return ids
+
+
+def _as_messages(prompt: Prompt) -> list[Mapping[str, str]]:
+    return [{"role": "user", "content": prompt.question}]
+
+
+def _stops(base: _Base) -> list[int]:
+    configured = base.model.generation_config.eos_token_id
+    stops = configured if isinstance(configured, list) else [configured]
+    return sorted({stop for stop in [*stops, base.tokenizer.eos_token_id] if stop is not None})
+
+
+def _until_stop(row: list[int], stops: list[int]) -> list[int]:
+    # Rows that stopped early are padded to the longest of their batch; what follows the stop is not an answer.
+    return next((row[:i] for i, token in enumerate(row) if token in stops), row)
+
+
+def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
+    known = base.adapters.get(adapter_id)
+    if known == path:
+        return
+    if known is not None:
+        raise MismatchError(
+            f"adapter {adapter_id!r} is loaded from {known} and cannot be loaded from {path}: an adapter id stands "
+            "for one folder; register the other folder under an id of its own"
+        )
+    try:
+        base.model = _with_adapter(base.model, adapter_id, path)
+    except (RuntimeError, ValueError) as error:
+        raise MismatchError(
+            f"the adapter in {path} does not fit this base model ({str(error).splitlines()[0]}); expected one trained "
+            "on it: set model.base to the adapter's base model or retrain"
+        ) from error
+    base.adapters[adapter_id] = path
+
+
+def _with_adapter(model: Any, adapter_id: str, path: Path) -> Any:
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        model.load_adapter(str(path), adapter_name=adapter_id)
+    else:
+        model = PeftModel.from_pretrained(model, str(path), adapter_name=adapter_id)
+    model.eval()
+    return model
+
+
+@contextmanager
+def _switched(base: _Base, adapter_id: str | None) -> Iterator[None]:
+    if adapter_id is not None:
+        base.model.set_adapter(adapter_id)
+        yield
+    elif base.adapters:
+        with base.model.disable_adapter():
+            yield
+    else:
+        yield

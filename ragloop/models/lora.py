@@ -1,0 +1,181 @@
+"""LoRA training: rows of chat messages to an adapter folder, in a process of its own.
+
+`train` starts `python -m ragloop.models.lora SPEC.json`, relays its progress and turns its failure into TrainingError.
+The child trains with TRL's SFTTrainer and PEFT. It can be killed at any moment: a second run of the same spec goes on
+from the newest complete checkpoint and ends in the same bytes. The training loop itself is in `lora_worker.py`.
+LoRA: https://arxiv.org/abs/2106.09685.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ragloop.errors import NotFoundError, TrainingError
+
+RESULT = "training.json"
+"""Written last: an adapter folder without it is not finished."""
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """All that decides what an adapter becomes; equal specs on one machine with one thread give equal bytes.
+
+    `base` is a folder or a hub name. `rows` is a Parquet file with a column `messages`, a list of {role, content} each,
+    as in TRL's conversational format; the loss is taken on assistant messages. `first_layer` is the lowest layer that
+    gets an adapter: the ones below cost no backward pass. `threads` of None leaves the choice to torch.
+    The defaults were measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct.
+    """
+
+    base: str
+    rows: str
+    output: str
+    seed: int = 0
+    epochs: int = 8
+    learning_rate: float = 2e-3
+    rank: int = 16
+    alpha: int = 32
+    target: str = "all-linear"
+    first_layer: int = 0
+    batch_size: int = 16
+    warmup_steps: int = 10
+    checkpoint_steps: int = 20
+    max_length: int = 1024
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length")
+        wrong = [name for name in counts if getattr(self, name) < 1]
+        wrong += [name for name in ("first_layer", "warmup_steps") if getattr(self, name) < 0]
+        if wrong or not 0 < self.learning_rate < 1:
+            raise ValueError(f"out of range: {', '.join(wrong) or 'learning_rate'} in {self}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a step; `loss` is the mean over the answer tokens of that step's batch."""
+
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training made. `tokens` counts prompt and answer tokens of every pass, without padding.
+
+    `seconds`, `cpu_seconds` and `tokens` are of all runs that led to the adapter, from its start to its end;
+    `training_seconds` is of the training loop alone.
+    """
+
+    adapter: Path
+    loss_curve: Sequence[Mapping[str, float]]
+    seconds: float
+    training_seconds: float
+    cpu_seconds: float
+    tokens: int
+    tokens_per_s: float
+    rows: int
+    versions: Mapping[str, str]
+    seed: int
+    adapter_sha256: str
+    resumed_from: int
+    rss_peak_mb: float
+
+    @property
+    def final_loss(self) -> float:
+        """Loss at the last step."""
+        return self.loss_curve[-1]["loss"]
+
+
+def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainingResult:
+    """Train in a child process and wait for it; a spec that is already trained is only read.
+
+    Raises NotFoundError when rows or base folder are missing, TrainingError when the child fails or is killed.
+    """
+    _check_inputs(spec)
+    output = Path(spec.output)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
+        child = _start(spec, stderr)
+        try:
+            _relay(child, on_progress)
+            code = child.wait()
+        finally:
+            child.kill()
+            child.wait()
+        if code != 0:
+            raise TrainingError(_what_happened(code, stderr, output))
+    return read_result(output)
+
+
+def read_result(output: Path) -> TrainingResult:
+    """The result in an adapter folder. Raises NotFoundError when training did not finish there."""
+    try:
+        found = json.loads((output / RESULT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"{output} holds no {RESULT}; expected a finished training: run it again") from None
+    return TrainingResult(adapter=output, **found["result"])
+
+
+def spec_digest(spec: TrainingSpec) -> str:
+    """SHA-256 over the spec and the bytes of its rows, without the place of either: what a checkpoint belongs to."""
+    content = {**asdict(spec), "output": "", "rows": _sha256(Path(spec.rows))}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_inputs(spec: TrainingSpec) -> None:
+    if not Path(spec.rows).is_file():
+        raise NotFoundError(f"{spec.rows} is not there; expected the rows to train on: build the dataset again")
+    if Path(spec.base).is_absolute() and not Path(spec.base).is_dir():
+        raise NotFoundError(f"base model {spec.base} is not there; expected a folder: correct model.base")
+
+
+def _start(spec: TrainingSpec, stderr: Any) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if spec.threads is not None:
+        environment["OMP_NUM_THREADS"] = str(spec.threads)
+    if Path(spec.base).is_dir():
+        environment["HF_HUB_OFFLINE"] = "1"
+    file = Path(spec.output) / "spec.json"
+    file.write_text(json.dumps(asdict(spec), indent=2) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "ragloop.models.lora_worker", str(file)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+
+
+def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> None:
+    assert child.stdout is not None
+    with child.stdout as lines:
+        for line in lines:
+            on_progress(Progress(**json.loads(line)))
+
+
+def _what_happened(code: int, stderr: Any, output: Path) -> str:
+    stderr.seek(0)
+    last = " | ".join(line.strip() for line in deque((line for line in stderr if line.strip()), maxlen=3))
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return (
+        f"training in {output} {how}, before the adapter was written; its last words: {last or 'none'}. "
+        "The adapter in use keeps serving; run it again and it goes on from its newest complete checkpoint"
+    )

@@ -1,0 +1,230 @@
+"""The process that trains: TRL's SFTTrainer over PEFT, made cheap, deterministic and safe to kill.
+
+Started by `lora.train` with the path of a spec; writes one JSON line of progress per step on stdout, the adapter, then
+`training.json` last. Heavy imports stand in the functions, so that a wrong spec fails at once.
+"""
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+from ragloop.models.local import best_dtype, load_base
+from ragloop.models.lora import RESULT, TrainingSpec, _sha256, spec_digest
+
+COMPLETE = "complete.json"
+"""Marks a checkpoint whose files are all written; one without it is thrown away."""
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+def main(spec_file: Path) -> None:
+    """Train what the spec says, unless it is done already; one process per output folder."""
+    spec = TrainingSpec(**json.loads(spec_file.read_text(encoding="utf-8")))
+    output = Path(spec.output)
+    progress = _own_stdout()
+    with (output / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        digest = spec_digest(spec)
+        if not _is_done(output, digest):
+            (output / RESULT).unlink(missing_ok=True)
+            _train(spec, output, digest, progress)
+
+
+def _own_stdout() -> TextIO:
+    # Libraries print to stdout too; from here on their lines go to stderr and only progress to the parent.
+    progress = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return progress
+
+
+def _is_done(output: Path, digest: str) -> bool:
+    try:
+        return bool(json.loads((output / RESULT).read_text(encoding="utf-8"))["digest"] == digest)
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+
+
+def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> None:
+    started = time.monotonic()
+    checkpoints = output / "checkpoints"
+    resume = newest_complete(checkpoints, digest)
+    before = _spent(resume)
+    trainer, rows, tokens = _trainer(spec, checkpoints, digest, progress, before, started)
+    loop = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    training_seconds = time.monotonic() - loop + before["training_seconds"]
+    trainer.model.save_pretrained(output)
+    (output / "README.md").unlink(missing_ok=True)  # PEFT's model card: empty headings
+    seen = tokens * spec.epochs
+    result = {
+        "loss_curve": _curve(trainer),
+        "seconds": round(time.monotonic() - started + before["seconds"], 2),
+        "training_seconds": round(training_seconds, 2),
+        "cpu_seconds": round(_cpu_seconds() + before["cpu_seconds"], 2),
+        "tokens": seen,
+        "tokens_per_s": round(seen / training_seconds, 1),
+        "rows": rows,
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
+        "seed": spec.seed,
+        "adapter_sha256": _sha256(output / WEIGHTS),
+        "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
+        "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+    _write_last(output / RESULT, {"digest": digest, "spec": asdict(spec), "result": result})
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def newest_complete(checkpoints: Path, digest: str) -> Path | None:
+    """The newest checkpoint of this spec whose marker is there; all others are removed, half-written ones too."""
+    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.removeprefix("checkpoint-")))
+    usable = [path for path in found if _marker(path).get("digest") == digest]
+    for path in found:
+        if path not in usable:
+            shutil.rmtree(path)
+    return usable[-1] if usable else None
+
+
+def _marker(checkpoint: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _spent(checkpoint: Path | None) -> dict[str, float]:
+    marker = _marker(checkpoint) if checkpoint else {}
+    return {name: float(marker.get(name, 0)) for name in ("seconds", "training_seconds", "cpu_seconds")}
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _curve(trainer: Any) -> list[dict[str, float]]:
+    return [
+        {"step": entry["step"], "loss": entry["loss"], "learning_rate": entry["learning_rate"]}
+        for entry in trainer.state.log_history
+        if "loss" in entry
+    ]
+
+
+def _write_last(path: Path, content: dict[str, Any]) -> None:
+    scratch = path.with_suffix(".part")
+    with scratch.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.rename(path)
+
+
+def _trainer(
+    spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
+) -> tuple[Any, int, int]:
+    import torch
+    from datasets import Dataset
+    from transformers import PrinterCallback
+
+    from ragloop.models.lora_trainer import AnswersOnlyTrainer, Reporter
+
+    if spec.threads is not None:
+        torch.set_num_threads(spec.threads)
+    model, tokenizer = load_base(spec.base)
+    rows = tokenize(spec, tokenizer)
+    trainer = AnswersOnlyTrainer(
+        model=model,
+        args=_arguments(spec, checkpoints, str(model.device)),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=_adapter_config(spec, model),
+        callbacks=[Reporter(progress, digest, before, started)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer, len(rows), sum(len(row["input_ids"]) for row in rows)
+
+
+def tokenize(spec: TrainingSpec, tokenizer: Any) -> list[dict[str, list[int]]]:
+    """`input_ids` and `labels` (-100 where the loss does not look) per row; rows without an answer are an error."""
+    import pyarrow.parquet as parquet
+
+    rows = []
+    for number, chat in enumerate(parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()):
+        done = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
+        ids = done["input_ids"][: spec.max_length]
+        answers = done["assistant_masks"][: spec.max_length]
+        if not any(answers):
+            raise ValueError(
+                f"row {number} of {spec.rows} has no answer within {spec.max_length} tokens; expected an assistant "
+                "message, and a chat template that marks it with {% generation %}"
+            )
+        rows.append({"input_ids": ids, "labels": [i if on else -100 for i, on in zip(ids, answers, strict=True)]})
+    if not rows:
+        raise ValueError(f"{spec.rows} holds no rows; expected at least one to train on")
+    return rows
+
+
+def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:
+    import torch
+    from trl import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        seed=spec.seed,
+        data_seed=spec.seed,
+        num_train_epochs=spec.epochs,
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=spec.warmup_steps,
+        per_device_train_batch_size=spec.batch_size,
+        save_strategy="steps",
+        save_steps=spec.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=device == "cpu",
+        bf16=best_dtype(device) == torch.bfloat16,
+        gradient_checkpointing=False,
+        max_length=None,
+        dataloader_pin_memory=device != "cpu",
+        weight_decay=0.0,
+    )
+
+
+def _adapter_config(spec: TrainingSpec, model: Any) -> Any:
+    from peft import LoraConfig
+
+    target = spec.target if spec.target == "all-linear" else spec.target.split(",")
+    layers = list(range(spec.first_layer, model.config.num_hidden_layers)) if spec.first_layer else None
+    if layers is not None and target == "all-linear":
+        target = sorted({name.rsplit(".", 1)[-1] for name in _linear_layers(model)})
+    return LoraConfig(
+        r=spec.rank,
+        lora_alpha=spec.alpha,
+        lora_dropout=0.0,
+        target_modules=target,
+        layers_to_transform=layers,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _linear_layers(model: Any) -> Iterator[str]:
+    import torch
+
+    head = model.get_output_embeddings()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and module is not head:
+            yield name
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
