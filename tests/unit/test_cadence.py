@@ -1,0 +1,102 @@
+"""When training is due, and the sentence that says why."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.drift import DriftReport, Signal
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+POLICY = CadencePolicy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)
+
+
+def report(action: str = "none", state: str = "drift") -> DriftReport:
+    return DriftReport((Signal("questions", "query", 0.1, 0.01, 0.05, 200, 200, state, action),))
+
+
+def at(days_ago: float | None, new_eligible: int, drift: DriftReport | None = None) -> RetrainDecision:
+    last = None if days_ago is None else NOW - timedelta(days=days_ago)
+    return decide(drift, now=NOW, last_trained_at=last, new_eligible=new_eligible, policy=POLICY)
+
+
+def test_cadence_needs_days_and_new_examples() -> None:
+    assert at(7, 100).due
+    assert not at(6.9, 100).due
+    assert not at(7, 99).due
+
+
+def test_the_first_training_needs_examples_only() -> None:
+    assert at(None, 100) == RetrainDecision(
+        True, ("Cadence rings: nothing was trained before, 100 new eligible examples (100 needed).",)
+    )
+    assert not at(None, 99).due
+
+
+def test_drift_rings_before_the_cadence_with_fewer_examples() -> None:
+    assert at(3, 20, report("retrain")) == RetrainDecision(
+        True, ("Drift rings: questions drifted, 20 new eligible examples (20 needed).",)
+    )
+
+
+def test_drift_without_examples_to_learn_from_does_not_ring() -> None:
+    decision = at(3, 1, report("retrain"))
+    assert not decision.due
+    assert decision.reasons[1] == "Drift does not ring: questions drifted, 1 new eligible example (20 needed)."
+
+
+@pytest.mark.parametrize("action", ["curate", "reindex", "roll back", "recalibrate"])
+def test_drift_that_asks_for_something_else_does_not_ring(action: str) -> None:
+    decision = at(3, 90, report(action))
+    assert not decision.due
+    assert f"questions asks to {action}" in decision.reasons[1]
+
+
+@pytest.mark.parametrize("days_ago", [0, 1.99])
+def test_nothing_is_trained_in_the_cooldown_whatever_rings(days_ago: float) -> None:
+    decision = at(days_ago, 10_000, report("retrain"))
+    assert not decision.due
+    assert decision.reasons[0].startswith("In cooldown: ")
+
+
+def test_the_cooldown_ends_at_its_last_moment() -> None:
+    assert at(2, 20, report("retrain")).due
+
+
+def test_a_clock_that_was_set_back_counts_as_cooldown_and_is_named() -> None:
+    decision = at(-400, 10_000, report("retrain"))
+    assert decision == RetrainDecision(
+        False,
+        (
+            "In cooldown: the last training lies 400.0 days in the future; the clock was set back, "
+            "or the record is wrong.",
+        ),
+    )
+
+
+def test_a_decision_not_to_train_gives_both_reasons_with_their_figures() -> None:
+    assert at(3, 5, report(state="not enough data")).reasons == (
+        "Cadence does not ring: 3.0 days since the last training (7 needed), 5 new eligible examples (100 needed).",
+        "Drift does not ring: no signal asks to retrain, 1 of 1 signals have not enough data.",
+    )
+    assert at(3, 5).reasons[1] == "Drift does not ring: it was not measured."
+
+
+def test_both_bells_are_named_where_both_ring() -> None:
+    assert len(at(8, 200, report("retrain")).reasons) == 2
+
+
+def test_times_in_two_zones_are_compared_as_moments() -> None:
+    elsewhere = (NOW - timedelta(days=7)).astimezone(timezone(timedelta(hours=9)))
+    assert decide(None, now=NOW, last_trained_at=elsewhere, new_eligible=100, policy=POLICY).due
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs a zone"):
+        decide(None, now=NOW, last_trained_at=NOW.replace(tzinfo=None), new_eligible=0, policy=POLICY)
+
+
+@pytest.mark.parametrize("wrong", [{"every_days": -1}, {"cooldown_days": -0.1}, {"min_new_examples": 0}])
+def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CadencePolicy(**wrong)  # type: ignore[arg-type]
