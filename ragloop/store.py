@@ -158,7 +158,9 @@ def _keyed(table: lancedb.table.Table) -> lancedb.table.Table:
 
 def _create_tables(db: lancedb.DBConnection) -> None:
     for name, schema in TABLES.items():
-        _keyed(db.create_table(name, schema=schema, exist_ok=True))
+        # A migration that was killed is run again, and finds some of its tables made.
+        if name not in db.table_names(limit=1000):
+            _keyed(db.create_table(name, schema=schema))
 
 
 MIGRATIONS: Sequence[Callable[[lancedb.DBConnection], None]] = (_create_tables,)
@@ -223,8 +225,10 @@ class Store:
 
     def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
         """Create the table, keyed by its first column, or open it when it exists."""
+        if self.has(name):
+            return self.table(name)
         with full_disk_is_an_error(self.home):
-            return _keyed(self._db.create_table(name, schema=schema, exist_ok=True))
+            return _keyed(self._db.create_table(name, schema=schema))
 
     def drop(self, name: str) -> None:
         """Remove the table and its files."""
@@ -239,10 +243,23 @@ class Store:
             merge = self.table(name).merge_insert(rows.schema.names[0])
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
+    def upsert_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or replace rows of a table of fixed schema by its first column, in one commit."""
+        self.upsert(name, pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
+
+    def delete(self, name: str, where: str) -> None:
+        """Delete the rows that satisfy the SQL predicate `where`, in one commit."""
+        with full_disk_is_an_error(self.home):
+            self.table(name).delete(where)
+
+    def insert(self, name: str, rows: pa.Table) -> None:
+        """Append rows, in one commit."""
+        with full_disk_is_an_error(self.home):
+            self.table(name).add(rows)
+
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to a table of fixed schema, in one commit."""
-        with full_disk_is_an_error(self.home):
-            self.table(name).add(pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
+        self.insert(name, pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows that satisfy the SQL predicate `where`."""

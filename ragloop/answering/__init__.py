@@ -1,0 +1,1 @@
+"""From a question to a cited answer that is on disk before it is returned."""

@@ -1,0 +1,206 @@
+"""The journey of a question: embed → retrieve → generate → cite → log. Nothing is returned before it is logged."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from ragloop.answering.prompts import NOTHING_FOUND, cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt
+from ragloop.answering.retrieval import Retrieved, retrieve
+from ragloop.corpus.index import Index
+from ragloop.errors import UsageError
+from ragloop.journal import Journal
+from ragloop.models import Embedder, Generator
+from ragloop.records import LANES, Answer, Citation, Draft, Passage, Prompt
+
+LONGEST_QUESTION = 4_000
+"""Characters; a longer text is no question that one passage answers."""
+
+
+@dataclass(frozen=True)
+class AnswerPolicy:
+    """How passages are found and when ragloop abstains; see config.RetrievalSettings."""
+
+    top_k: int = 5
+    candidates: int = 30
+    rrf_k: int = 60
+    min_similarity: float = 0.35
+    lane: str = "base+rag"
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds per stage."""
+
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.perf_counter)
+
+    def lap(self, stage: str) -> None:
+        """End a stage and begin the next."""
+        now = time.perf_counter()
+        self.latency_ms[stage] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """An answer's text with the passages that it cites; the text is empty where no passage supports it."""
+
+    text: str
+    cited: Sequence[int]
+    draft: Draft
+    prompt: Prompt
+    lane: str
+    model: str
+    adapter: str | None
+
+
+class Answerer:
+    """Answers questions over one index and logs every answer. `generator_for(lane)` may raise NotFoundError."""
+
+    def __init__(
+        self,
+        index: Index,
+        embedder: Embedder,
+        journal: Journal,
+        generator_for: Callable[[str], Generator],
+        policy: AnswerPolicy,
+    ) -> None:
+        self._index, self._embedder, self._journal = index, embedder, journal
+        self._generator_for, self._policy = generator_for, policy
+
+    def ask(self, question: str, lane: str | None = None) -> Answer:
+        """Answer one question. Raises UsageError for one that is empty or too long, StorageFullError if logging fails."""
+        return self.ask_all([question], lane)[0]
+
+    def ask_all(self, questions: Sequence[str], lane: str | None = None) -> list[Answer]:
+        """Answer questions in one batch and log them in one write; latencies are those of the batch, per question."""
+        lane = lane or self._policy.lane
+        questions = [_checked(question, lane) for question in questions]
+        watch = Stopwatch()
+        generator = self._generator_for(lane)
+        watch.lap("load")
+        vectors = self._embedder.embed(questions)
+        watch.lap("embed")
+        found = [self._retrieve(question, vector) for question, vector in zip(questions, vectors, strict=True)]
+        watch.lap("retrieve")
+        answered = self._answer(questions, found, lane, generator)
+        watch.lap("generate")
+        latency_ms = {stage: round(ms / max(1, len(questions)), 2) for stage, ms in watch.latency_ms.items()}
+        answers = [self._finish(*one, latency_ms) for one in zip(questions, found, answered, strict=True)]
+        entries = [self._entry(a, f, one) for a, f, one in zip(answers, found, answered, strict=True)]
+        self._journal.append("interactions", entries)
+        return answers
+
+    def _retrieve(self, question: str, vector: Any) -> Retrieved:
+        p = self._policy
+        return retrieve(self._index, question, vector, top_k=p.top_k, candidates=p.candidates, rrf_k=p.rrf_k)
+
+    def _answer(
+        self, questions: Sequence[str], found: Sequence[Retrieved], lane: str, generator: Generator
+    ) -> list[_Answered]:
+        """Closed-book answers that no passage supports are answered again from the passages, by the base generator."""
+        answered = self._generate(questions, found, lane, generator)
+        again = [n for n, one in enumerate(answered) if lane == "closed-book" and not one.text]
+        if again:
+            base = self._generator_for("base+rag")
+            retried = self._generate([questions[n] for n in again], [found[n] for n in again], "base+rag", base)
+            for n, one in zip(again, retried, strict=True):
+                answered[n] = one
+        return answered
+
+    def _generate(
+        self, questions: Sequence[str], found: Sequence[Retrieved], lane: str, generator: Generator
+    ) -> list[_Answered]:
+        prompts = [
+            closed_book_prompt(question) if lane == "closed-book" else rag_prompt(question, one.passages)
+            for question, one in zip(questions, found, strict=True)
+        ]
+        worth = [n for n, one in enumerate(found) if (one.top_similarity or -1) >= self._policy.min_similarity]
+        drafts = dict(zip(worth, generator.generate([prompts[n] for n in worth]), strict=True)) if worth else {}
+        check = cite_verbatim if lane == "closed-book" else cite
+        answered = []
+        for n, one in enumerate(found):
+            draft = drafts.get(n, Draft(""))
+            text, cited = check(draft.text, one.passages)
+            answered.append(_Answered(text, cited, draft, prompts[n], lane, generator.model, generator.adapter))
+        return answered
+
+    def _finish(self, question: str, found: Retrieved, one: _Answered, latency_ms: Mapping[str, float]) -> Answer:
+        return Answer(
+            interaction_id=uuid4().hex,
+            question=question,
+            answer=one.text or NOTHING_FOUND,
+            abstained=not one.text,
+            citations=tuple(_citation(n, found.passages[n - 1]) for n in one.cited),
+            passages=found.passages,
+            lane=one.lane,
+            model=one.model,
+            adapter=one.adapter,
+            latency_ms=latency_ms,
+            prompt_tokens=one.draft.prompt_tokens,
+            completion_tokens=one.draft.completion_tokens,
+        )
+
+    def _entry(self, answer: Answer, found: Retrieved, one: _Answered) -> dict[str, Any]:
+        """The evidence for the log: ids, revisions and hashes of passages, never their text."""
+        return {
+            "interaction_id": answer.interaction_id,
+            "asked_at": datetime.now(UTC),
+            "question": answer.question,
+            "answer": answer.answer,
+            "abstained": answer.abstained,
+            "lane": answer.lane,
+            "model": answer.model,
+            "adapter": answer.adapter,
+            "generation": self._index.generation.fingerprint,
+            "prompt_hash": prompt_hash(one.prompt),
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "cost_usd": 0.0,
+            "guard": "none",
+            "top_similarity": found.top_similarity,
+            "passages": [_evidence(passage) for passage in answer.passages],
+            "citations": [asdict(citation) for citation in answer.citations],
+            "latency_ms": dict(answer.latency_ms),
+        }
+
+
+def _checked(question: str, lane: str) -> str:
+    question = " ".join(question.split())
+    if not question:
+        raise UsageError("the question is empty; ask something")
+    if len(question) > LONGEST_QUESTION:
+        raise UsageError(
+            f"the question has {len(question):,} characters, at most {LONGEST_QUESTION:,} are taken; shorten it"
+        )
+    if lane not in LANES:
+        raise UsageError(f"found lane {lane!r}, expected one of {', '.join(LANES)}")
+    return question
+
+
+def _citation(n: int, passage: Passage) -> Citation:
+    return Citation(
+        n,
+        passage.uri,
+        passage.heading,
+        passage.start,
+        passage.end,
+        passage.chunk_id,
+        passage.document_id,
+        passage.revision,
+    )
+
+
+def _evidence(passage: Passage) -> dict[str, Any]:
+    return {
+        "chunk_id": passage.chunk_id,
+        "document_id": passage.document_id,
+        "revision": passage.revision,
+        "text_hash": passage.text_hash,
+        "rank": passage.rank,
+        "score": passage.score,
+        "similarity": passage.similarity,
+    }

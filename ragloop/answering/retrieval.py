@@ -1,0 +1,63 @@
+"""Passages for a question: vector and full-text search, fused by rank."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ragloop.corpus.index import Index
+from ragloop.models import Vectors
+from ragloop.records import Passage
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """Passages by descending score, and the best cosine among all candidates (None when there are none)."""
+
+    passages: tuple[Passage, ...]
+    top_similarity: float | None
+
+
+def retrieve(
+    index: Index, question: str, vector: Vectors, *, top_k: int, candidates: int, rrf_k: int, hybrid: bool = True
+) -> Retrieved:
+    """The `top_k` passages for a question whose unit vector is `vector` (shape (dimension,))."""
+    by_vector = index.search_vectors(vector, candidates)
+    rankings = [by_vector, index.search_text(question, vector, candidates)] if hybrid else [by_vector]
+    rows = {row["id"]: row for ranking in rankings for row in ranking}
+    scores = fuse([[row["id"] for row in ranking] for ranking in rankings], rrf_k)
+    best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[:top_k]
+    passages = tuple(as_passage(rows[one], rank, scores[one]) for rank, one in enumerate(best, 1))
+    return Retrieved(passages, max((row["similarity"] for row in rows.values()), default=None))
+
+
+def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
+    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the rankings that hold an id.
+
+    Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods",
+    SIGIR 2009.
+    """
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, one in enumerate(ranking, 1):
+            scores[one] = scores.get(one, 0.0) + 1 / (k + rank)
+    return scores
+
+
+def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:
+    """A row of the index as a passage."""
+    return Passage(
+        rank=rank,
+        score=score,
+        similarity=row.get("similarity", 0.0),
+        source=row["source"],
+        uri=row["uri"],
+        title=row["title"] or "",
+        heading=row["heading"] or "",
+        start=row["start"],
+        end=row["end"],
+        text=row["text"],
+        text_hash=row["text_hash"],
+        chunk_id=row["id"],
+        document_id=row["document_id"],
+        revision=row["revision"],
+    )

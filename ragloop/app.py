@@ -1,0 +1,220 @@
+"""The composition root: settings in, the parts that they name out. Only the command line, tasks and the service use it.
+
+Every part is made when it is first asked for, so that a question loads no torch and a status loads no model.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragloop.config import Settings, SourceSettings
+from ragloop.errors import NotFoundError, UsageError
+from ragloop.journal import Journal
+from ragloop.models import Embedder, Generator
+from ragloop.models.registry import Registry
+from ragloop.store import Store
+
+if TYPE_CHECKING:
+    from ragloop.answering.answer import Answerer
+    from ragloop.answering.retrieval import Retrieved
+    from ragloop.corpus.index import Generation, Index
+    from ragloop.corpus.local import Source
+    from ragloop.corpus.sync import Progress, SyncReport
+    from ragloop.models.local import LocalGenerator
+
+
+class App:
+    """The parts of one home. `embedder` replaces the one that the settings name; `say` hears of long preparations."""
+
+    def __init__(
+        self, settings: Settings, *, embedder: Embedder | None = None, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.settings = settings
+        self._given_embedder = embedder
+        self._say = say
+
+    @cached_property
+    def cache(self) -> Path:
+        """Folder of prepared models."""
+        from ragloop.models.cache import default_cache
+
+        return self.settings.cache or default_cache()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, which must exist."""
+        return Store.open(self.settings.home, create=False)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.store)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.store)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder of the settings; prepared first where that was not done at set-up, which is said."""
+        if self._given_embedder is not None:
+            return self._given_embedder
+        from ragloop.models.embedding import open_embedder
+
+        wanted = self.settings.index
+        return open_embedder(
+            wanted.embedder,
+            self.cache,
+            backend=None if wanted.embedder_backend == "auto" else wanted.embedder_backend,
+            threads=self.settings.sync.threads,
+            on_export=self._say,
+        )
+
+    @cached_property
+    def generation(self) -> "Generation":
+        """What the settings build an index with."""
+        from ragloop.corpus.chunking import CHUNKER
+        from ragloop.corpus.index import Generation
+        from ragloop.corpus.parsing import PARSER
+
+        chunker = f"chunker {CHUNKER}/{self.settings.index.chunk_tokens}"
+        return Generation(f"parser {PARSER}", chunker, self.embedder.fingerprint, self.embedder.dimension)
+
+    @cached_property
+    def index(self) -> "Index":
+        """The live index. Raises NotFoundError or MismatchError."""
+        from ragloop.corpus.index import Index
+
+        return Index.open(self.store, self.generation)
+
+    def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
+        """The folder, named by its path; with `known`, every configured source and every folder synced by path before.
+
+        Raises NotFoundError for a folder that is not there, UsageError when there is nothing to sync.
+        """
+        from ragloop.corpus.local import LocalFolder
+
+        given = [str(folder.expanduser().resolve())] if folder else []
+        configured = [_source(one) for one in self.settings.sources] if known else []
+        indexed = [name for name in self._indexed_sources() if _is_path(name)] if known else []
+        by_path = [LocalFolder(name, Path(name)) for name in dict.fromkeys(given + indexed)]
+        if not configured and not by_path:
+            raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
+        return [*configured, *by_path]
+
+    def _indexed_sources(self) -> list[str]:
+        from ragloop.corpus.index import Index
+
+        index = Index.live(self.store)
+        return index.sources() if index else []
+
+    def sync(
+        self,
+        folder: Path | None = None,
+        *,
+        rebuild: bool = False,
+        confirm_deletes: bool = False,
+        retry_quarantined: bool = False,
+        progress: "Progress | None" = None,
+    ) -> "SyncReport":
+        """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync."""
+        from ragloop.corpus.reconcile import sync
+        from ragloop.corpus.sync import SyncPolicy
+
+        _must_exist(folder)
+        self.store = Store.open(self.settings.home)
+        sources = self.sources(folder, known=folder is None or rebuild)
+        names = {source.name for source in sources}
+        removed = [] if folder or rebuild else [one for one in self._indexed_sources() if one not in names]
+        s = self.settings.sync
+        policy = SyncPolicy(
+            chunk_tokens=self.settings.index.chunk_tokens,
+            batch_documents=s.batch_documents,
+            batch_seconds=s.batch_seconds,
+            guard_documents=s.guard_documents,
+            guard_share=s.guard_share,
+            max_document_bytes=int(s.max_document_mb * 2**20),
+            confirm_deletes=confirm_deletes,
+            retry_quarantined=retry_quarantined,
+        )
+        return sync(
+            self.store, sources, self.embedder, self.generation, policy,
+            rebuild=rebuild, removed=removed, progress=progress,
+        )  # fmt: skip
+
+    def search(self, question: str, top_k: int | None = None) -> "Retrieved":
+        """Passages for a question, without an answer and without a trace in the log."""
+        from ragloop.answering.retrieval import retrieve
+
+        r = self.settings.retrieval
+        vector = self.embedder.embed([question])[0]
+        return retrieve(
+            self.index,
+            question,
+            vector,
+            top_k=top_k or r.top_k,
+            candidates=max(r.candidates, top_k or 0),
+            rrf_k=r.rrf_k,
+        )
+
+    @cached_property
+    def answerer(self) -> "Answerer":
+        """Answers questions and logs every answer."""
+        from ragloop.answering.answer import Answerer, AnswerPolicy
+
+        r = self.settings.retrieval
+        policy = AnswerPolicy(r.top_k, r.candidates, r.rrf_k, r.min_similarity, self.settings.answers.lane)
+        return Answerer(self.index, self.embedder, self.journal, self.generator_for, policy)
+
+    def generator_for(self, lane: str) -> Generator:
+        """Who answers in a lane. Raises NotFoundError for an adapter lane while the base model serves."""
+        if lane == "base+rag":
+            return self.extractive if self.settings.answers.generator == "extractive" else self.local_generator
+        champion = self.registry.champion()
+        if champion is None:
+            raise NotFoundError(
+                f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use base+rag"
+            )
+        return self.local_generator.wearing(champion.adapter_id, self.registry.folder(champion))
+
+    @cached_property
+    def extractive(self) -> Generator:
+        from ragloop.models.extractive import ExtractiveGenerator
+
+        return ExtractiveGenerator(self.embedder)
+
+    @cached_property
+    def base_model(self) -> Path | str:
+        """The local model's folder or hub name, prepared first where that was not done at set-up."""
+        from ragloop.models.smollm2 import resolve_base
+
+        return resolve_base(self.settings.model.base, self.cache, self._say)
+
+    @cached_property
+    def local_generator(self) -> "LocalGenerator":
+        """The base model on this machine."""
+        from ragloop.models.local import LocalGenerator
+
+        m = self.settings.model
+        return LocalGenerator(
+            self.base_model, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
+        )
+
+
+def _source(settings: SourceSettings) -> "Source":
+    from ragloop.corpus.local import LocalFolder
+
+    if "://" in settings.uri and not settings.uri.startswith("file://"):
+        raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder")
+    folder = Path(settings.uri.removeprefix("file://"))
+    return LocalFolder(settings.name, folder, settings.include, settings.exclude, settings.labels)
+
+
+def _is_path(source: str) -> bool:
+    """Whether a source was named by its path; configured names hold no slash."""
+    return "/" in source
+
+
+def _must_exist(folder: Path | None) -> None:
+    if folder is not None and not folder.expanduser().is_dir():
+        raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")

@@ -1,0 +1,69 @@
+"""The command line: one file per noun. Commands load what they need when they run, so that --help stays quick.
+
+Reports go to stdout, as one JSON object with --json; progress and errors go to stderr. Exit codes: 0 done, 1 done in
+part, 2 usage or configuration, 3 something that is needed cannot be reached.
+"""
+
+import sys
+
+import typer
+
+from ragloop.cli import corpus, learning, questions, setup
+from ragloop.cli.output import fail
+from ragloop.errors import RagloopError
+
+app = typer.Typer(
+    name="ragloop",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(__import__("ragloop").__doc__ or "").splitlines()[0],
+    epilog="--home DIR and --config FILE may stand before or after the command.",
+)
+for room in (corpus, questions, learning, setup):
+    room.add_to(app)
+
+
+@app.callback()
+def _globals(
+    home: str = typer.Option(
+        None, metavar="DIR", help="Folder that keeps all state; default .ragloop.", envvar="RAGLOOP_HOME"
+    ),
+    config: str = typer.Option(
+        None, metavar="FILE", help="Configuration; default ragloop.toml.", envvar="RAGLOOP_CONFIG"
+    ),
+) -> None:
+    """Options of every command; read again by `ragloop.cli.context` from the values kept here."""
+    from ragloop.cli import context
+
+    context.remember(home, config)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code. Errors of ragloop's own tree are one line on stderr, without a traceback."""
+    arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(arguments)
+    except RagloopError as error:
+        fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (`ragloop log tail | head`); nothing is left to say.
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """Arguments with --home and --config moved in front of the command, where Typer reads them."""
+    front, rest = [], list(arguments)
+    literal = rest.index("--") if "--" in rest else len(rest)
+    rest, after = rest[:literal], rest[literal:]
+    position = 0
+    while position < len(rest):
+        name = rest[position].split("=", 1)[0]
+        if name not in ("--home", "--config"):
+            position += 1
+            continue
+        taken = 1 if "=" in rest[position] else 2
+        front += rest[position : position + taken]
+        del rest[position : position + taken]
+    return front + rest + after

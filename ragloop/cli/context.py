@@ -1,0 +1,31 @@
+"""What every command needs: the application that --home and --config name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ragloop.app import App
+    from ragloop.config import Settings
+
+_given: dict[str, Path | None] = {"home": None, "config": None}
+
+
+def remember(home: str | None, config: str | None) -> None:
+    """Keep the values of the global options."""
+    _given["home"] = Path(home) if home else None
+    _given["config"] = Path(config) if config else None
+
+
+def settings() -> "Settings":
+    """The settings that this command runs with. Raises ConfigError or NotFoundError."""
+    from ragloop.config import load_settings
+
+    return load_settings(_given["config"], _given["home"])
+
+
+def open_app() -> "App":
+    """The application that this command runs on; what takes long to prepare is said on stderr."""
+    from ragloop.app import App
+    from ragloop.cli.output import say
+
+    return App(settings(), say=say)

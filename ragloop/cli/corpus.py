@@ -1,0 +1,111 @@
+"""Commands about documents: sync, search, status."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragloop.cli.context import open_app
+from ragloop.cli.output import print_facts, print_json, print_table, progress, say
+
+if TYPE_CHECKING:
+    from ragloop.corpus.sync import SyncReport
+    from ragloop.records import Passage
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(sync)
+    app.command()(search)
+    app.command()(status)
+
+
+def sync(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder to index; without it, every known source.", metavar="[DIR]")
+    ] = None,
+    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Let withheld deletes through.")] = False,
+    retry_quarantined: Annotated[
+        bool, typer.Option("--retry-quarantined", help="Read quarantined documents again.")
+    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Drop the index and build it afresh.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring the index to the state of its sources.
+
+    Exit code 1 when something was left out: deletes withheld, documents quarantined, a source that is not there.
+    """
+    from dataclasses import asdict
+
+    app = open_app()
+    with progress("sync", "documents") as advance:
+        report = app.sync(
+            folder,
+            rebuild=rebuild,
+            confirm_deletes=confirm_deletes,
+            retry_quarantined=retry_quarantined,
+            progress=lambda done, total, embedded: advance(done, total, f"{embedded:,} chunks embedded"),
+        )
+    if json:
+        print_json(asdict(report))
+    else:
+        _show(report)
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+def _show(report: "SyncReport") -> None:
+    from dataclasses import asdict
+
+    facts = {name: value for name, value in asdict(report).items() if name not in ("changes", "problems")}
+    print_facts("Sync", facts)
+    for change in report.changes:
+        if change["change"] == "failed":
+            say(f"quarantined: {change['key']}: {change['reason']}")
+    for problem in report.problems:
+        say(f"problem: {problem}")
+    if report.withheld_deletes:
+        say(
+            f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
+            "Check the source; `ragloop sync --confirm-deletes` lets them through"
+        )
+    if report.quarantined:
+        say(
+            f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined reads them again"
+        )
+
+
+def search(
+    query: str,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=1000, help="Number of passages.")] = 5,
+    json: Json = False,
+) -> None:
+    """Show the passages for a query, best first."""
+    passages = open_app().search(query, top_k).passages
+    if json:
+        print_json({"passages": [_passage(one) for one in passages]})
+        return
+    rows = [{**_passage(one), "text": " ".join(one.text.split())[:200]} for one in passages]
+    print_table(f"Passages for {query!r}", rows, ["rank", "similarity", "uri", "heading", "text"])
+
+
+def _passage(passage: "Passage") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(passage)
+
+
+def status(json: Json = False) -> None:
+    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, and what ran last."""
+    app = open_app()
+    report = app.status()
+    if json:
+        print_json(report)
+        return
+    print_facts(
+        f"ragloop in {app.settings.home}", {k: v for k, v in report.items() if k not in ("quarantine", "last_sync")}
+    )
+    if report["quarantine"]:
+        print_table("Quarantined", report["quarantine"], ["source", "key", "attempts", "reason"])

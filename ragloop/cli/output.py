@@ -1,0 +1,96 @@
+"""How commands speak: one JSON object or a table on stdout, everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End with an error of one line."""
+    say(f"ragloop: {message}")
+    raise SystemExit(code)
+
+
+def print_json(report: object) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(report, default=_encode, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _encode(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Path():
+            return str(value)
+        case frozenset() | tuple() | set():
+            return sorted(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        numbers = rows and all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(row.get(name))) for name in columns))
+    Console().print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """Names and values, a line each."""
+    print_table(title, [{"": name, "value": shown(value)} for name, value in facts.items()], ["", "value"])
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        case datetime():
+            return value.isoformat(sep=" ", timespec="seconds")
+        case Mapping():
+            return ", ".join(f"{name} {shown(one)}" for name, one in value.items())
+        case list() | tuple():
+            return ", ".join(shown(one) for one in value)
+    return str(value)
+
+
+@contextmanager
+def progress(label: str, unit: str) -> "Iterator[Callable[[int, int, str], None]]":
+    """A bar on stderr: call what it yields with done, total and a note."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{label} ({unit})", total=None, note="")
+        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)

@@ -1,0 +1,279 @@
+"""The index table of the live generation: its ledger, its commits, its searches, its maintenance.
+
+A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that are no longer
+wanted become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb.index import FTS, Bitmap, BTree
+from lancedb.query import LanceVectorQueryBuilder
+
+from ragloop.corpus.planning import QUARANTINED, LedgerRow
+from ragloop.corpus.vectors import to_numpy
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.models import Vectors
+from ragloop.store import Store, index_schema, quoted
+
+SMALL_FRAGMENTS = 16
+"""Compact from this many small fragments on: after about a hundred commits hybrid search takes five times as long."""
+UNINDEXED_SHARE = 0.10
+"""Bring the indexes up to date when more than this share of the rows is outside them."""
+TOMBSTONE_SHARE = 0.05
+"""Remove tombstones when they exceed this share of the rows."""
+FTS_TERMS = 64
+"""Longest full-text query in words; what a person asks is shorter."""
+
+_INDEXES: Mapping[str, BTree | Bitmap | FTS] = {
+    "id": BTree(),
+    "document_id": BTree(),
+    "live": Bitmap(),
+    "kind": Bitmap(),
+    "text": FTS(),
+}
+
+_LEDGER = ["document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp"]
+_LEDGER_NUMBERS = ["changed_at", "committed_at", "lag_s", "chunks"]
+_PASSAGE = ["id", "document_id", "source", "uri", "revision", "title", "heading", "start", "end", "text", "text_hash"]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What an index was built by; two of them differ when any of these does."""
+
+    parser: str
+    chunker: str
+    embedder: str
+    dimension: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 over all parts."""
+        parts = "\n".join([self.parser, self.chunker, self.embedder, str(self.dimension)])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def table(self) -> str:
+        return f"index_{self.fingerprint}"
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} ({self.parser}, {self.chunker}, {self.embedder})"
+
+
+class Index:
+    """The live generation of a store."""
+
+    def __init__(self, store: Store, generation: Generation) -> None:
+        self.store = store
+        self.generation = generation
+        self.commits = 0
+
+    @classmethod
+    def open(cls, store: Store, generation: Generation) -> "Index":
+        """The index that this generation built.
+
+        Raises NotFoundError when nothing was indexed yet, MismatchError when another generation built it.
+        """
+        live = _live(store)
+        if live is None:
+            raise NotFoundError(f"found no index in {store.home}; `ragloop sync DIR` makes one")
+        if live.fingerprint != generation.fingerprint:
+            raise MismatchError(
+                f"the index was built by {live}, the settings ask for {generation}; "
+                "set them back, or build the index afresh with `ragloop sync --rebuild`"
+            )
+        return cls(store, live)
+
+    @classmethod
+    def create(cls, store: Store, generation: Generation, *, rebuild: bool = False) -> "Index":
+        """Open the index, or make it; with `rebuild`, whatever was there is dropped first. Needs the index lease."""
+        live = _live(store)
+        if live is not None and (rebuild or not store.has(live.table)):
+            store.delete("generations", f"fingerprint = '{live.fingerprint}'")
+            store.drop(live.table)
+            live = None
+        if live is None:
+            store.create(generation.table, index_schema(generation.dimension))
+            store.upsert_rows("generations", [_generation_row(generation)])
+        return cls.open(store, generation)
+
+    @classmethod
+    def live(cls, store: Store) -> "Index | None":
+        """The index that answers, whatever the settings say; None when nothing was indexed yet."""
+        generation = _live(store)
+        return cls(store, generation) if generation and store.has(generation.table) else None
+
+    def ledger(self, source: str) -> dict[str, LedgerRow]:
+        """The documents of a source by key."""
+        where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
+        rows = self.store.rows(self.generation.table, where, _LEDGER + _LEDGER_NUMBERS)
+        for name in ("changed_at", "committed_at"):
+            column = rows[name].cast(pa.int64())
+            rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+        columns = [rows[name].to_pylist() for name in _LEDGER + _LEDGER_NUMBERS]
+        columns[5] = [tuple(labels or ()) for labels in columns[5]]
+        return {values[1]: LedgerRow(*values) for values in zip(*columns, strict=True)}
+
+    def sources(self) -> list[str]:
+        """Names of the sources that have documents."""
+        rows = self.store.rows(self.generation.table, "kind = 'document' AND live", ["source"])
+        return sorted(set(rows["source"].to_pylist()))
+
+    def chunk_ids(self, document_ids: Sequence[str]) -> dict[str, str]:
+        """The live chunks of these documents: chunk id to document id."""
+        if not document_ids:
+            return {}
+        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids)})"
+        rows = self.store.rows(self.generation.table, where, ["id", "document_id"])
+        return dict(zip(rows["id"].to_pylist(), rows["document_id"].to_pylist(), strict=True))
+
+    def revisions(self) -> dict[str, str]:
+        """The revision of every document that can be retrieved, by document id."""
+        where = "kind = 'document' AND live AND revision IS NOT NULL"
+        rows = self.store.rows(self.generation.table, where, ["document_id", "revision"])
+        return dict(zip(rows["document_id"].to_pylist(), rows["revision"].to_pylist(), strict=True))
+
+    def text_hashes(self) -> dict[str, str]:
+        """The hash of every live chunk's embedded string, by chunk id."""
+        rows = self.store.rows(self.generation.table, "kind = 'chunk' AND live", ["id", "text_hash"])
+        return dict(zip(rows["id"].to_pylist(), rows["text_hash"].to_pylist(), strict=True))
+
+    def passages(self, chunk_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The live chunks with these ids, by id; ids of chunks that are gone are left out."""
+        if not chunk_ids:
+            return {}
+        where = f"live AND id IN ({quoted(sorted(set(chunk_ids)))})"
+        rows = self.store.rows(self.generation.table, where, _PASSAGE).to_pylist()
+        return {row["id"]: row for row in rows}
+
+    def commit(self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None]) -> None:
+        """Upsert rows with their vectors (None where a row has none) in one commit. Needs the index lease."""
+        if not rows:
+            return
+        schema = index_schema(self.generation.dimension)
+        scalars = pa.Table.from_pylist([dict(row) for row in rows], schema=schema.remove(len(schema) - 1))
+        table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
+        self.store.upsert(self.generation.table, table.cast(schema))
+        self.commits += 1
+
+    def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:
+        """The chunks nearest by cosine, with `similarity`."""
+        query = self.store.table(self.generation.table).search(vector, vector_column_name="vector", query_type="vector")
+        rows = (
+            cast(LanceVectorQueryBuilder, query)
+            .distance_type("cosine")
+            .where("live AND kind = 'chunk'", prefilter=True)
+            .limit(limit)
+        )
+        found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
+        return [{**row, "similarity": 1 - row.pop("_distance")} for row in found]
+
+    def search_text(self, question: str, vector: Vectors, limit: int) -> list[dict[str, Any]]:
+        """The chunks that match best by words (BM25), with their `similarity` to the question's vector."""
+        words = " ".join(question.split()[:FTS_TERMS])
+        if not words or not self._has_index("text"):
+            return []
+        query = self.store.table(self.generation.table).search(words, query_type="fts", fts_columns="text")
+        found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
+        table = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
+        if table.num_rows == 0:
+            return []
+        similarity = to_numpy(table["vector"], self.generation.dimension) @ vector
+        rows = table.drop_columns(["vector", "_score"]).to_pylist()
+        return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
+
+    def _has_index(self, column: str) -> bool:
+        indexes = self.store.table(self.generation.table).list_indices()
+        return any(index.columns == [column] for index in indexes)
+
+    def maintain(self) -> None:
+        """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease."""
+        table = self.store.table(self.generation.table)
+        rows, dead = table.count_rows(), table.count_rows("NOT live")
+        if rows == dead:
+            return
+        if dead > TOMBSTONE_SHARE * rows:
+            table.delete("NOT live")
+        present = {tuple(index.columns): index for index in table.list_indices()}
+        for column, config in _INDEXES.items():
+            if (column,) not in present:
+                table.create_index(column, config=config)
+        behind = max((index.num_unindexed_rows or 0 for index in present.values()), default=0)
+        small = cast(Any, table.stats())["fragment_stats"]["num_small_fragments"]
+        if small >= SMALL_FRAGMENTS or behind > UNINDEXED_SHARE * rows:
+            table.optimize()
+
+    def counts(self) -> dict[str, Any]:
+        """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""
+        where = "kind = 'document' AND live"
+        documents = self.store.rows(self.generation.table, where, ["revision", "status", "lag_s"])
+        lags = pc.drop_null(documents["lag_s"]).to_numpy()
+        lag = (
+            dict(zip(("p50", "p95", "max"), np.quantile(lags, (0.5, 0.95, 1)).round(3).tolist(), strict=True))
+            if len(lags)
+            else {}
+        )
+        return {
+            "documents": pc.count(documents["revision"]).as_py(),
+            "chunks": self.store.table(self.generation.table).count_rows("kind = 'chunk' AND live"),
+            "quarantined": documents["status"].to_pylist().count(QUARANTINED),
+            "lag_s": {"p50": None, "p95": None, "max": None, **lag},
+        }
+
+    def quarantine(self) -> list[dict[str, Any]]:
+        """Documents that cannot be read, with their reasons."""
+        where = f"kind = 'document' AND live AND status = '{QUARANTINED}'"
+        rows: list[dict[str, Any]] = self.store.rows(
+            self.generation.table, where, ["source", "key", "uri", "reason", "attempts", "revision"]
+        ).to_pylist()
+        return rows
+
+
+def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
+    """A row that takes the place of one that is no longer wanted."""
+    return {"id": row_id, "kind": kind, "document_id": document_id, "live": False}
+
+
+def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
+    """The ledger's row of a document, as it is committed."""
+    return {
+        "id": row.document_id,
+        "kind": "document",
+        "live": True,
+        "source": source,
+        **{name: getattr(row, name) for name in _LEDGER + _LEDGER_NUMBERS},
+        "labels": list(row.labels),
+    }
+
+
+def _vector_column(vectors: Sequence[Vectors | None], dimension: int) -> pa.FixedSizeListArray:
+    zero = np.zeros(dimension, np.float32)
+    flat = np.concatenate([zero if vector is None else vector for vector in vectors]).astype(np.float32, copy=False)
+    mask = pa.array([vector is None for vector in vectors])
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), dimension, mask=mask)
+
+
+def _live(store: Store) -> Generation | None:
+    rows = store.rows("generations").sort_by([("created_at", "descending")]).to_pylist()
+    if not rows:
+        return None
+    return Generation(rows[0]["parser"], rows[0]["chunker"], rows[0]["embedder"], rows[0]["dimension"])
+
+
+def _generation_row(generation: Generation) -> dict[str, Any]:
+    return {
+        "fingerprint": generation.fingerprint,
+        "table": generation.table,
+        "parser": generation.parser,
+        "chunker": generation.chunker,
+        "embedder": generation.embedder,
+        "dimension": generation.dimension,
+        "created_at": datetime.now(UTC),
+    }

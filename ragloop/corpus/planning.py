@@ -1,0 +1,80 @@
+"""Decide what a sync has to do: a listing and the ledger in, a plan out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+CURRENT = "current"
+QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a listing says of one document, without reading it.
+
+    `stamp` changes whenever the bytes may have changed; an empty stamp is never trusted. `locator` is what the source
+    needs to read it.
+    """
+
+    key: str
+    uri: str
+    stamp: str
+    size: int
+    changed_at: datetime
+    locator: str
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds."""
+
+    document_id: str
+    key: str
+    uri: str
+    revision: str | None
+    title: str | None
+    labels: tuple[str, ...]
+    status: str
+    reason: str | None
+    attempts: int
+    stamp: str
+    changed_at: int
+    committed_at: int
+    lag_s: float | None
+    chunks: int
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """`read`: documents whose bytes must be looked at; `missing`: ledger rows that the listing no longer has."""
+
+    read: tuple[Listed, ...]
+    missing: tuple[LedgerRow, ...]
+    unchanged: int
+
+
+def plan(
+    listing: Iterable[Listed],
+    ledger: Mapping[str, LedgerRow],
+    labels: tuple[str, ...],
+    *,
+    retry_quarantined: bool = False,
+) -> SyncPlan:
+    """Compare by stamp. A quarantined document is read again when it changed, or on request."""
+    read, seen = [], set()
+    for listed in listing:
+        seen.add(listed.key)
+        row = ledger.get(listed.key)
+        if row is None or _may_have_changed(listed, row, labels) or (retry_quarantined and row.status == QUARANTINED):
+            read.append(listed)
+    missing = tuple(row for key, row in ledger.items() if key not in seen)
+    return SyncPlan(tuple(read), missing, len(seen) - len(read))
+
+
+def _may_have_changed(listed: Listed, row: LedgerRow, labels: tuple[str, ...]) -> bool:
+    return not listed.stamp or listed.stamp != row.stamp or row.labels != labels
+
+
+def withholds(deletes: int, documents: int, guard_documents: int, guard_share: float) -> bool:
+    """Whether so many deletes, out of a source's documents, look like a mistake: more than both bounds allow."""
+    return deletes > max(guard_documents, guard_share * documents)

@@ -1,0 +1,378 @@
+"""Bring the index to the state of its sources: scan, prepare, apply.
+
+A run is a function of (sources, index): killed at any point, the next one ends in the same state. What makes it so: a
+document's ledger row and its chunks change in one commit, vectors are stored before the commit that uses them, and
+listing and committing happen under one lease, so that an older listing never follows a newer one.
+"""
+
+import hashlib
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from ragloop.corpus.chunking import Chunk, chunk
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.index import Index, document_row, tombstone
+from ragloop.corpus.local import Read, Source
+from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, SyncPlan, plan, withholds
+from ragloop.corpus.vectors import VectorStore
+from ragloop.errors import DocumentError
+from ragloop.models import Embedder, Vectors
+
+READ_AHEAD = 8
+"""Documents read and parsed while others are encoded."""
+FIRST_BATCH_TOKENS = 4_000
+"""Tokens in the first commit of a run, before its rate is known."""
+
+
+@dataclass(frozen=True)
+class SyncPolicy:
+    """How a sync reads, commits and guards; the fields of config.SyncSettings, and what the caller asked for."""
+
+    chunk_tokens: int = 200
+    batch_documents: int = 500
+    batch_seconds: float = 4.0
+    guard_documents: int = 10
+    guard_share: float = 0.10
+    max_document_bytes: int = 64 * 2**20
+    confirm_deletes: bool = False
+    retry_quarantined: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A document that was read: `chunks` is None where its bytes are those of the ledger, `reason` says why it failed."""
+
+    listed: Listed
+    read: Read | None
+    revision: str | None
+    title: str | None = None
+    chunks: Sequence[Chunk] | None = None
+    reason: str | None = None
+
+
+@dataclass
+class SyncReport:
+    """What one run did, over all its sources. Times in seconds."""
+
+    scanned: int = 0
+    added: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    renamed: int = 0
+    failed: int = 0
+    withheld_deletes: int = 0
+    quarantined: int = 0
+    documents_read: int = 0
+    bytes_read: int = 0
+    chunks_total: int = 0
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    commits: int = 0
+    seconds: float = 0.0
+    embed_seconds: float = 0.0
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the index now holds all that the sources hold, and nothing else."""
+        return not (self.problems or self.withheld_deletes or self.quarantined)
+
+
+Progress = Callable[[int, int, int], None]
+"""Called with documents done, documents to do, and strings embedded so far."""
+
+
+class SourceSync:
+    """One source brought into one index, under the lease that the caller holds."""
+
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        embedder: Embedder,
+        policy: SyncPolicy,
+        report: SyncReport,
+        *,
+        last_scan: datetime | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._source, self._index, self._embedder = source, index, embedder
+        self._policy, self._report, self._last_scan = policy, report, last_scan
+        self._vectors = VectorStore(index.store, embedder)
+        self._progress = progress or (lambda done, total, embedded: None)
+        self._ledger = index.ledger(source.name)
+        self._moved: set[str] = set()
+        self._tokens_per_second: float | None = None
+
+    def run(self) -> None:
+        """Scan, then apply in batches, then delete what is gone. Raises NotFoundError when the source is not there."""
+        planned = plan(
+            self._source.list(), self._ledger, self._source.labels, retry_quarantined=self._policy.retry_quarantined
+        )
+        self._report.scanned += planned.unchanged + len(planned.read)
+        self._report.unchanged += planned.unchanged
+        self._apply_changes(planned)
+        self._apply_deletes(planned)
+
+    def _apply_changes(self, planned: SyncPlan) -> None:
+        by_revision = {row.revision: row for row in planned.missing if row.revision}
+        done = 0
+        for batch in self._batches(self._prepare_all(planned.read)):
+            self._apply(batch, by_revision)
+            done += len(batch)
+            self._progress(done, len(planned.read), self._report.chunks_embedded)
+
+    # --- prepare: read, parse, chunk; touches no table -----------------------------------------------------------
+
+    def _prepare_all(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
+        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded."""
+        waiting: deque[Future[Prepared]] = deque()
+        with ThreadPoolExecutor(1, "prepare") as reader:
+            try:
+                for listed in listing:
+                    waiting.append(reader.submit(self._prepare, listed))
+                    if len(waiting) > READ_AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                reader.shutdown(cancel_futures=True)
+
+    def _prepare(self, listed: Listed) -> Prepared:
+        read, revision = None, None
+        try:
+            read = self._source.read(listed, self._policy.max_document_bytes)
+            revision = hashlib.sha256(read.data).hexdigest()
+            row = self._ledger.get(listed.key)
+            if row is not None and row.revision == revision and row.labels == self._source.labels:
+                return Prepared(listed, read, revision)
+            parsed = _parse(read.data, listed.key)
+            chunks = chunk(parsed, self._embedder.count_tokens, self._policy.chunk_tokens)
+            return Prepared(listed, read, revision, parsed.title, chunks)
+        except DocumentError as error:
+            return Prepared(listed, read, revision, reason=str(error))
+
+    def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+        """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
+        batch: list[Prepared] = []
+        tokens = 0
+        for document in documents:
+            batch.append(document)
+            tokens += sum(one.tokens for one in document.chunks or ())
+            if len(batch) >= self._policy.batch_documents or tokens >= self._batch_tokens():
+                yield batch
+                batch, tokens = [], 0
+        if batch:
+            yield batch
+
+    def _batch_tokens(self) -> float:
+        if self._tokens_per_second is None:
+            return FIRST_BATCH_TOKENS
+        return max(1.0, self._tokens_per_second * self._policy.batch_seconds)
+
+    # --- apply: embed what is new, commit ------------------------------------------------------------------------
+
+    def _apply(self, batch: Sequence[Prepared], missing: dict[str, LedgerRow]) -> None:
+        moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, missing)) is not None}
+        vectors, new = self._embed(batch)
+        rewritten = [
+            self._ledger[d.listed.key].document_id
+            for d in batch
+            if d.chunks is not None and d.listed.key in self._ledger
+        ]
+        stale = self._index.chunk_ids(rewritten + [row.document_id for row in moved.values()])
+        rows: list[dict[str, Any]] = []
+        columns: list[Vectors | None] = []
+        for document in batch:
+            row = self._ledger_row(document)
+            rows.append(document_row(row, self._source.name))
+            columns.append(None)
+            for chunk_id, one in _with_ids(row.document_id, document.chunks or ()):
+                stale.pop(chunk_id, None)
+                rows.append(self._chunk_row(chunk_id, one, row))
+                columns.append(vectors[one.text_hash])
+            self._count(document, moved.get(document.listed.key), new)
+        gone = [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in stale.items()]
+        gone += [tombstone(row.document_id, "document", row.document_id) for row in moved.values()]
+        self._index.commit(rows + gone, columns + [None] * len(gone))
+        self._moved.update(row.key for row in moved.values())
+
+    def _embed(self, batch: Sequence[Prepared]) -> tuple[dict[str, Vectors], set[str]]:
+        """Vectors of every chunk of the batch by hash, and the hashes that had to be embedded for it."""
+        chunks = {one.text_hash: one for document in batch for one in document.chunks or ()}
+        vectors = self._vectors.find(list(chunks))
+        new = [one for text_hash, one in chunks.items() if text_hash not in vectors]
+        for part in self._slices(new):
+            started = time.perf_counter()
+            vectors.update(self._vectors.embed({one.text_hash: one.embedded for one in part}))
+            seconds = time.perf_counter() - started
+            self._report.embed_seconds += seconds
+            self._tokens_per_second = sum(one.tokens for one in part) / max(seconds, 1e-6)
+        return vectors, {one.text_hash for one in new}
+
+    def _slices(self, chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
+        """Slices of about `batch_seconds`: a kill in a long document loses no more than one of them."""
+        part: list[Chunk] = []
+        tokens = 0
+        for one in chunks:
+            part.append(one)
+            tokens += one.tokens
+            if tokens >= self._batch_tokens():
+                yield part
+                part, tokens = [], 0
+        if part:
+            yield part
+
+    def _moved_from(self, document: Prepared, missing: dict[str, LedgerRow]) -> LedgerRow | None:
+        """The ledger row of the document that was renamed to this one: gone from the listing, with the same bytes."""
+        if document.listed.key in self._ledger or document.chunks is None:
+            return None
+        return missing.pop(document.revision or "", None)
+
+    def _ledger_row(self, document: Prepared) -> LedgerRow:
+        listed, read = document.listed, document.read
+        old = self._ledger.get(listed.key)
+        changed = read.changed_at if read else listed.changed_at
+        now = datetime.now(UTC)
+        base = old or LedgerRow(
+            _document_id(self._source.name, listed.key), listed.key, listed.uri, None, None, self._source.labels,
+            CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
+        )  # fmt: skip
+        base = replace(base, uri=listed.uri, stamp=read.stamp if read else listed.stamp)
+        if document.reason is not None:
+            return replace(base, status=QUARANTINED, reason=document.reason, attempts=base.attempts + 1)
+        base = replace(base, status=CURRENT, reason=None, attempts=0)
+        if document.chunks is None:
+            return base
+        return replace(
+            base, revision=document.revision, title=document.title, labels=self._source.labels, changed_at=_us(changed),
+            committed_at=_us(now), lag_s=self._lag(changed, now), chunks=len(document.chunks),
+        )  # fmt: skip
+
+    def _lag(self, changed: datetime, now: datetime) -> float | None:
+        """Seconds since the change, or since the last completed scan began, whichever is later; a first index has none."""
+        if self._last_scan is None:
+            return None
+        return max(0.0, (now - max(changed, self._last_scan)).total_seconds())
+
+    def _chunk_row(self, chunk_id: str, one: Chunk, row: LedgerRow) -> dict[str, Any]:
+        return {
+            "id": chunk_id,
+            "kind": "chunk",
+            "live": True,
+            "document_id": row.document_id,
+            "source": self._source.name,
+            "key": row.key,
+            "uri": row.uri,
+            "revision": row.revision,
+            "title": row.title,
+            "labels": list(row.labels),
+            "ordinal": one.ordinal,
+            "heading": one.heading,
+            "start": one.start,
+            "end": one.end,
+            "tokens": one.tokens,
+            "text": one.text,
+            "text_hash": one.text_hash,
+        }
+
+    def _count(self, document: Prepared, moved: LedgerRow | None, new: set[str]) -> None:
+        """Account for one document. A string that several chunks share is embedded once, by the first of them."""
+        report = self._report
+        report.documents_read += document.read is not None
+        report.bytes_read += len(document.read.data) if document.read else 0
+        if document.chunks is None and document.reason is None:
+            report.unchanged += 1
+            return
+        embedded = [one.text_hash for one in document.chunks or () if one.text_hash in new]
+        first = set(embedded)
+        new -= first
+        report.chunks_embedded += len(first)
+        report.chunks_reused += len(document.chunks or ()) - len(first)
+        change = (
+            "failed"
+            if document.reason
+            else "renamed"
+            if moved
+            else "updated"
+            if document.listed.key in self._ledger
+            else "added"
+        )
+        setattr(report, change, getattr(report, change) + 1)
+        report.changes.append(
+            {
+                "change": change,
+                "source": self._source.name,
+                "key": document.listed.key,
+                "was": moved.key if moved else None,
+                "chunks": len(document.chunks or ()),
+                "embedded": len(first),
+                "reason": document.reason,
+            }
+        )
+
+    # --- delete --------------------------------------------------------------------------------------------------
+
+    def _apply_deletes(self, planned: SyncPlan) -> None:
+        gone = [row for row in planned.missing if row.key not in self._moved]
+        policy = self._policy
+        withheld = withholds(len(gone), len(self._ledger), policy.guard_documents, policy.guard_share)
+        if withheld and not policy.confirm_deletes:
+            self._report.withheld_deletes += len(gone)
+            return
+        delete(self._index, self._source.name, gone, self._report)
+
+
+def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
+    """Remove documents, with all their chunks, in one commit."""
+    chunks = index.chunk_ids([row.document_id for row in gone])
+    rows = [tombstone(row.document_id, "document", row.document_id) for row in gone]
+    rows += [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in chunks.items()]
+    index.commit(rows, [None] * len(rows))
+    held = Counter(chunks.values())
+    report.deleted += len(gone)
+    report.changes += [
+        {"change": "deleted", "source": source, "key": row.key, "was": None, "chunks": held[row.document_id], "embedded": 0, "reason": None}
+        for row in gone
+    ]  # fmt: skip
+
+
+def _parse(data: bytes, key: str) -> ParsedDocument:
+    kind = media_type(key)
+    if kind is None:
+        suffix = PurePosixPath(key).suffix or "no suffix"
+        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
+    try:
+        return parse(data, kind, PurePosixPath(key).name)
+    except (ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError, MemoryError) as error:
+        # A parser that fails on one document, for whatever reason, must not stop the others.
+        raise DocumentError(
+            f"the parser failed with {type(error).__name__}: {error}; simplify or leave it out"
+        ) from error
+
+
+def _document_id(source: str, key: str) -> str:
+    return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
+
+
+def _with_ids(document_id: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:
+    """Chunk ids are stable as long as their text is: the document, the embedded string, and which of its occurrences."""
+    seen: Counter[str] = Counter()
+    for one in chunks:
+        occurrence = seen[one.text_hash]
+        seen[one.text_hash] += 1
+        identity = f"{document_id}\0{one.text_hash}\0{occurrence}"
+        yield hashlib.sha256(identity.encode()).hexdigest()[:32], one
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
