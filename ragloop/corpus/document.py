@@ -1,0 +1,41 @@
+"""What a parser yields and the chunker takes: the text of a document and where its blocks stand in it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["paragraph", "list", "code", "table", "front-matter", "heading"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One stretch of a document's text. `start` and `end` are character offsets, `heading` the path of section titles.
+
+    A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    heading: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a block needs 0 <= start < end, not {self.start} and {self.end}")
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """A document as it was read: its text, a title for people, and its blocks by ascending offset, none overlapping."""
+
+    text: str
+    title: str
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        position = 0
+        for block in self.blocks:
+            if block.start < position:
+                raise ValueError(f"block at {block.start} overlaps the one that ends at {position}")
+            position = block.end
+        if position > len(self.text):
+            raise ValueError(f"the last block ends at {position}, beyond the text's {len(self.text)} characters")

@@ -1,0 +1,77 @@
+"""Where a block that is larger than a chunk may be cut, by kind of block and from the strongest cut to the weakest.
+
+Every rule looks at the text around a cut only, so that an edit moves cuts near it and no others. Pure.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from ragloop.corpus.document import Kind
+
+Cuts = Callable[[str, int, int], Iterator[int]]
+
+_BLANK = re.compile(r"(?:\r\n?|\n)(?:[^\S\r\n]*(?:\r\n?|\n))+")
+_LINE = re.compile(r"(?:\r\n?|\n)+(?P<indent>[^\S\r\n]*)(?=\S)")
+_ITEM = re.compile(
+    r"(?:\r\n?|\n)(?P<indent>[^\S\r\n]*)(?=(?:[-*+\u2022]|\d{1,4}[.)]|\(?[a-zA-Z#][.)]|:[\w -]+:|\.\.|[|])[^\S\r\n])"
+)
+_SENTENCE = re.compile(
+    r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f\uff61][\u300d\u300f\u201d\u2019\uff09]*"
+)
+_WORD = re.compile(r"\s+")
+_CLAUSE = re.compile(r"[,;:|&=\u3001\uff0c\uff1b\uff1a\u060c]")
+# Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
+_STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, 16))
+_RUN = re.compile(f"[^{_STOPS}]{{0,63}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
+
+
+def spans(text: str, start: int, end: int, cuts: Cuts) -> list[tuple[int, int]]:
+    """text[start:end] cut by one rule: the pieces without the white space around them, empty ones left out."""
+    positions = [start, *cuts(text, start, end), end]
+    pieces = []
+    for left, right in zip(positions, positions[1:], strict=False):
+        piece = text[left:right]
+        stripped = piece.strip()
+        if stripped:
+            left += len(piece) - len(piece.lstrip())
+            pieces.append((left, left + len(stripped)))
+    return pieces
+
+
+def _after(pattern: re.Pattern[str]) -> Cuts:
+    def cuts(text: str, start: int, end: int) -> Iterator[int]:
+        return (found.end() for found in pattern.finditer(text, start, end) if start < found.end() < end)
+
+    return cuts
+
+
+def _least_indented(pattern: re.Pattern[str]) -> Cuts:
+    """Cut before the lines that the pattern finds at the least indentation: what hangs below them stays with them."""
+
+    def cuts(text: str, start: int, end: int) -> Iterator[int]:
+        lines = [(len(found["indent"].expandtabs(8)), found.end()) for found in pattern.finditer(text, start, end)]
+        least = min(lines, default=(0, 0))[0]
+        return (position for indent, position in lines if indent == least)
+
+    return cuts
+
+
+def _characters(text: str, start: int, end: int) -> Iterator[int]:
+    return iter(range(start + 1, end))
+
+
+_BLANKS, _ITEMS, _OUTLINE = _after(_BLANK), _least_indented(_ITEM), _least_indented(_LINE)
+_FINE = (_after(_WORD), _after(_CLAUSE), _after(_RUN), _characters)
+_LINES = (_BLANKS, _OUTLINE, _OUTLINE, _OUTLINE, _after(_LINE), *_FINE)
+_PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, _after(_SENTENCE), *_FINE)
+
+RULES: dict[Kind, tuple[Cuts, ...]] = {
+    "paragraph": _PROSE,
+    "list": _PROSE,
+    "heading": _PROSE,
+    "code": _LINES,
+    "front-matter": _LINES,
+    "table": (_after(_LINE), *_FINE),
+}
+"""Rules by kind. Indentation is followed three levels down (a rule repeats), then lines are cut whatever they hang from:
+following it further would read deeply nested text once per level."""
