@@ -1,0 +1,70 @@
+"""The model cache: folders that are built once from something slower, and used from then on by every process.
+
+A folder is built beside its final place and renamed into it; its manifest is written last. So what has a manifest is
+complete, and a builder that was killed leaves only a scratch folder, which the next one removes.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ragloop.errors import full_disk_is_an_error
+
+MANIFEST = "manifest.json"
+SCRATCH = ".building-"
+
+
+def default_cache() -> Path:
+    """Where models are kept unless the settings say otherwise: RAGLOOP_CACHE, else the platform's cache folder."""
+    named = os.environ.get("RAGLOOP_CACHE")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ragloop")
+
+
+def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
+    """`folder`, which `build` fills unless it is complete. `build` gets an empty folder and writes the manifest last.
+
+    A second process waits for the first and finds its work done. Raises what `build` raises, and StorageFullError.
+    """
+    if (folder / MANIFEST).is_file():
+        return folder
+    with full_disk_is_an_error(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder.parent / ".lock"):
+            if not (folder / MANIFEST).is_file():
+                _build(folder, build)
+    return folder
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
+    # Under the lock, any scratch folder belongs to a builder that was killed.
+    for left in folder.parent.glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.parent, ignore_cleanup_errors=True) as scratch:
+        made = Path(scratch) / folder.name
+        made.mkdir()
+        build(made)
+        shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is no one's
+        made.rename(folder)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    # The kernel drops the lock of a process that dies.
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,86 @@
+"""Which embedder a name means, and what is said when there is none."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ragloop.errors import NotFoundError
+from ragloop.models.cache import default_cache
+from ragloop.models.embedding import OnnxEmbedder, SentenceTransformerEmbedder, open_embedder, packaged_model
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A randomly initialised BERT of two layers with CLS pooling, saved as sentence-transformers saves models."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import models as parts
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    packaged = packaged_model("all-MiniLM-L6-v2")
+    assert packaged is not None
+    folder = tmp_path_factory.mktemp("tiny")
+    for file in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        (folder / file).write_bytes((packaged / file).read_bytes())
+    config = BertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    BertModel(config).save_pretrained(folder)
+    transformer = parts.Transformer(str(folder), max_seq_length=32)
+    saved = folder / "saved"
+    SentenceTransformer(modules=[transformer, parts.Pooling(16, pooling_mode="cls")], device="cpu").save(str(saved))
+    return saved
+
+
+@pytest.mark.realmodel
+def test_the_default_model_is_found_by_either_of_its_names_and_runs_on_onnx() -> None:
+    for name in ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
+        assert isinstance(open_embedder(name, default_cache()), OnnxEmbedder)
+
+
+@pytest.mark.realmodel
+def test_a_question_is_embedded_without_torch() -> None:
+    code = (
+        "import json, sys; from ragloop.models.cache import default_cache; "
+        "from ragloop.models.embedding import open_embedder; "
+        "open_embedder('all-MiniLM-L6-v2', default_cache()).embed(['a question']); "
+        "print(json.dumps([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules]))"
+    )
+    open_embedder("all-MiniLM-L6-v2", default_cache())  # so that the export does not happen in the measured process
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert json.loads(output) == []
+
+
+def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(tiny_model: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    torch = open_embedder(str(tiny_model), tmp_path)
+    onnx = open_embedder(str(tiny_model), tmp_path, backend="onnx", on_export=said.append)
+    assert isinstance(torch, SentenceTransformerEmbedder)
+    assert isinstance(onnx, OnnxEmbedder)
+    assert torch.fingerprint == onnx.fingerprint
+    texts = ["a text", "a longer text " * 40, ""]
+    assert (torch.embed(texts) * onnx.embed(texts)).sum(axis=1).min() >= 0.9999
+    assert len(said) == 1
+    assert str(tiny_model) in said[0]
+
+    open_embedder(str(tiny_model), tmp_path, backend="onnx", on_export=said.append)
+    assert len(said) == 1
+
+
+def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    missing = str(tmp_path / "no-such-model")
+    for backend in ("onnx", "sentence-transformers"):
+        with pytest.raises(NotFoundError, match="no embedding model") as raised:
+            open_embedder(missing, tmp_path / "cache", backend=backend)  # type: ignore[arg-type]
+        assert missing in str(raised.value)
+        assert "\n" not in str(raised.value)
+    assert not list((tmp_path / "cache").rglob("*.onnx"))
+
+
+def test_a_folder_that_holds_no_model_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFoundError, match="no embedding model"):
+        open_embedder(str(tmp_path / "empty"), tmp_path / "cache")
