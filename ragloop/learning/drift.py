@@ -4,7 +4,7 @@ Each signal ends in one of three states, "ok", "drift" or "not enough data", and
 
 | signal            | kind      | drifts when                                               | action                   |
 |-------------------|-----------|-----------------------------------------------------------|--------------------------|
-| documents         | corpus    | share of documents changed, new, gone >= `changed_share`  | retrain                  |
+| documents         | corpus    | share of documents changed, new, gone >= `corpus_share`  | retrain                  |
 | questions         | query     | MMD of the question embeddings, permutation test          | retrain                  |
 | top_similarity    | retrieval | mean similarity of the best passage fell, permutation     | recalibrate, or reindex¹ |
 | abstention_share  | quality   | abstentions became more frequent, Fisher's exact test     | curate                   |
@@ -37,7 +37,7 @@ class DriftPolicy:
     """When a difference counts. Below 100 questions a window decides nothing (simulated at 384 dimensions)."""
 
     alpha: float = 0.05
-    changed_share: float = 0.1
+    corpus_share: float = 0.1
     min_questions: int = 100
     min_answers: int = 50
     min_votes: int = 20
@@ -48,10 +48,10 @@ class DriftPolicy:
 
     def __post_init__(self) -> None:
         _require(0 < self.alpha < 1, f"alpha must lie between 0 and 1, found {self.alpha}")
-        _require(0 < self.changed_share <= 1, f"changed_share must lie in (0, 1], found {self.changed_share}")
+        _require(0 < self.corpus_share <= 1, f"corpus_share must lie in (0, 1], found {self.corpus_share}")
         counts = (self.min_questions, self.min_answers, self.min_votes)
         _require(min(counts) >= 2, f"minimum counts must be at least 2, found {counts}")
-        _require(self.max_questions >= self.min_questions, "max_questions must not be below min_questions")
+        _require(self.max_questions >= 2, f"max_questions must be at least 2, found {self.max_questions}")
         # The smallest p-value is 1 / (permutations + 1); Holm's first step over four tests must be within its reach.
         smallest = 4 / (self.permutations + 1)
         _require(smallest <= self.alpha, f"{self.permutations} permutations never reach alpha {self.alpha}")
@@ -150,7 +150,7 @@ def measure(
         "curate",
         "roll back" if champion_changed else "curate",
     )
-    corpus = _documents(reference.documents, current.documents, policy.changed_share)
+    corpus = _documents(reference.documents, current.documents, policy.corpus_share)
     return DriftReport((corpus, *map(_decide, tests, levels, actions)))
 
 

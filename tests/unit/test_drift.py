@@ -185,10 +185,10 @@ def test_fishers_test_equals_scipys() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"alpha": 0}, {"changed_share": 2}, {"min_votes": 1}, {"max_questions": 10}, {"permutations": 50}]
+    "wrong", [{"alpha": 0}, {"corpus_share": 2}, {"min_votes": 1}, {"max_questions": 1}, {"permutations": 50}]
 )
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"found|must not|never reach"):
+    with pytest.raises(ValueError, match=r"found|never reach"):
         DriftPolicy(**wrong)  # type: ignore[arg-type]
 
 
