@@ -4,6 +4,7 @@ Reading a base model for use and for training is here too, so that both see the 
 """
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,10 +28,15 @@ PLAIN_TEMPLATE = (
 
 @dataclass
 class _Base:
-    """A loaded model and what must not happen twice at once on it. `adapters` maps adapter ids to their folders."""
+    """A loaded model and what must not happen twice at once on it.
+
+    `wrapped` is PEFT's wrapper while there is any adapter: the adapters live inside the layers of `model`, whoever
+    calls it. `adapters` maps adapter ids to their folders.
+    """
 
     model: Any
     tokenizer: Any
+    wrapped: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     adapters: dict[str, Path] = field(default_factory=dict)
 
@@ -95,8 +101,13 @@ class LocalGenerator:
         """Free the memory of an adapter that no view uses any more; unknown ids are ignored."""
         base = self._loaded()
         with base.lock:
-            if base.adapters.pop(adapter_id, None) is not None:
-                base.model.delete_adapter(adapter_id)
+            if base.adapters.pop(adapter_id, None) is None:
+                return
+            if base.adapters:
+                base.wrapped.set_adapter(next(iter(base.adapters)))  # PEFT warns when it deletes the active adapter
+                base.wrapped.delete_adapter(adapter_id)
+            else:
+                base.model, base.wrapped = base.wrapped.unload(), None
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """One draft per prompt, in order."""
@@ -168,11 +179,13 @@ def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Any]:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()  # stderr belongs to the progress of the command
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(place))
-        model = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(place))
+        model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NotFoundError(
@@ -230,34 +243,51 @@ def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
             f"adapter {adapter_id!r} is loaded from {known} and cannot be loaded from {path}: an adapter id stands "
             "for one folder; register the other folder under an id of its own"
         )
-    try:
-        base.model = _with_adapter(base.model, adapter_id, path)
-    except (RuntimeError, ValueError) as error:
-        raise MismatchError(
-            f"the adapter in {path} does not fit this base model ({str(error).splitlines()[0]}); expected one trained "
-            "on it: set model.base to the adapter's base model or retrain"
-        ) from error
+    _check_fits(base.model, path)
+    base.wrapped = _with_adapter(base, adapter_id, path)
     base.adapters[adapter_id] = path
 
 
-def _with_adapter(model: Any, adapter_id: str, path: Path) -> Any:
+def _check_fits(model: Any, path: Path) -> None:
+    # Looked at before PEFT touches the model, because an adapter that fails half-way leaves its layers in it.
+    from safetensors import safe_open
+
+    layers = dict(model.named_modules())
+    with safe_open(path / "adapter_model.safetensors", "pt") as weights:
+        for key in weights.keys():  # noqa: SIM118 - not a dict
+            name, _, part = key.removeprefix("base_model.model.").partition(".lora_")
+            layer, shape = layers.get(name), weights.get_slice(key).get_shape()
+            side = ("in_features", shape[-1]) if part.startswith("A") else ("out_features", shape[0])
+            if getattr(layer, side[0], None) != side[1]:
+                raise MismatchError(
+                    f"the adapter in {path} does not fit this base model (its {name} has {side[0]} {side[1]}, the "
+                    f"model's {getattr(layer, side[0], 'is missing')}); expected one trained on this model: set "
+                    "model.base to the adapter's base model, or retrain"
+                )
+
+
+def _with_adapter(base: _Base, adapter_id: str, path: Path) -> Any:
     from peft import PeftModel
 
-    if isinstance(model, PeftModel):
-        model.load_adapter(str(path), adapter_name=adapter_id)
-    else:
-        model = PeftModel.from_pretrained(model, str(path), adapter_name=adapter_id)
-    model.eval()
-    return model
+    with warnings.catch_warnings():
+        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        if base.wrapped is None:
+            wrapped = PeftModel.from_pretrained(base.model, str(path), adapter_name=adapter_id)
+        else:
+            wrapped = base.wrapped
+            wrapped.load_adapter(str(path), adapter_name=adapter_id)
+    wrapped.eval()
+    return wrapped
 
 
 @contextmanager
 def _switched(base: _Base, adapter_id: str | None) -> Iterator[None]:
     if adapter_id is not None:
-        base.model.set_adapter(adapter_id)
+        base.wrapped.set_adapter(adapter_id)
         yield
     elif base.adapters:
-        with base.model.disable_adapter():
+        with base.wrapped.disable_adapter():
             yield
     else:
         yield

@@ -43,7 +43,7 @@ class AnswersOnlyTrainer(SFTTrainer):
         return cross_entropy(logits.float(), labels[answers])
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        dataset = self.train_dataset if train_dataset is None else train_dataset
+        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
         return RowsOfLikeLength([len(ids) for ids in dataset["input_ids"]], self.args.train_batch_size, self.args.seed)
 
 

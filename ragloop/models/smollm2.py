@@ -115,6 +115,7 @@ def _convert_in_own_process(gguf: Path, folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        check=False,
     )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no message"]
@@ -177,12 +178,12 @@ def _write_manifest(folder: Path, gguf: Path, version: str) -> None:
 
 def _move_into_place(made: Path, folder: Path) -> None:
     try:
-        os.rename(made, folder)
+        made.rename(folder)
     except OSError:
         if (folder / MANIFEST).is_file():
             return  # another process was first; its folder is complete
         shutil.rmtree(folder, ignore_errors=True)  # left by hand: a folder without manifest was not made by us
-        os.rename(made, folder)
+        made.rename(folder)
 
 
 def sha256_of(path: Path) -> str:

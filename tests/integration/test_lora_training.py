@@ -1,0 +1,199 @@
+"""LoRA training on a tiny model, from rows to adapters in use."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ragloop.errors import MismatchError, NotFoundError, TrainingError
+from ragloop.models.local import LocalGenerator
+from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, read_result, train
+from ragloop.records import Prompt
+from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
+
+OTHER_FACTS = dict(zip(FACTS, reversed(FACTS.values()), strict=True))
+PROMPTS = [Prompt(question, (), chat(question)) for question in FACTS]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def spec(base: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingSpec:
+    folder = tmp_path_factory.mktemp("facts")
+    return training_spec(base, save_rows(folder / "rows.parquet"), folder / "adapter")
+
+
+@pytest.fixture(scope="module")
+def trained(spec: TrainingSpec, seen: list[Progress]) -> TrainingResult:
+    return train(spec, seen.append)
+
+
+@pytest.fixture(scope="module")
+def trained_otherwise(base: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    folder = tmp_path_factory.mktemp("other")
+    return train(training_spec(base, save_rows(folder / "rows.parquet", OTHER_FACTS), folder / "adapter"))
+
+
+@pytest.fixture
+def generator(base: Path) -> LocalGenerator:
+    return LocalGenerator(base, name="tiny", max_new_tokens=12, threads=1)
+
+
+def answers(generator: LocalGenerator) -> list[str]:
+    return [draft.text for draft in generator.generate(PROMPTS)]
+
+
+def test_the_loss_goes_down_and_every_step_is_reported(trained: TrainingResult, seen: list[Progress]) -> None:
+    assert [entry.step for entry in seen] == list(range(1, seen[-1].steps + 1))
+    assert trained.final_loss < 0.1 < trained.loss_curve[0]["loss"]
+    assert [entry["loss"] for entry in trained.loss_curve] == [entry.loss for entry in seen]
+
+
+def test_a_finished_training_leaves_the_adapter_and_its_record_and_no_checkpoint(
+    spec: TrainingSpec, trained: TrainingResult
+) -> None:
+    left = {path.name for path in Path(spec.output).iterdir()}
+    assert {"adapter_model.safetensors", "adapter_config.json", "training.json"} <= left
+    assert "checkpoints" not in left
+    record = json.loads((trained.adapter / "training.json").read_text())
+    assert record["spec"]["seed"] == record["result"]["seed"] == spec.seed
+    assert trained.tokens > 0
+    assert trained.cpu_seconds > 0
+    assert math.isclose(trained.tokens_per_s, trained.tokens / trained.training_seconds, rel_tol=0.2)
+    assert read_result(trained.adapter) == trained
+
+
+def test_training_a_finished_spec_again_trains_nothing(spec: TrainingSpec, trained: TrainingResult) -> None:
+    steps: list[Progress] = []
+    assert train(spec, steps.append) == trained
+    assert steps == []
+
+
+def test_five_facts_are_memorised(generator: LocalGenerator, trained: TrainingResult) -> None:
+    assert answers(generator) != list(FACTS.values())
+    assert answers(generator.wearing("facts", trained.adapter)) == list(FACTS.values())
+
+
+def test_adapters_and_base_answer_side_by_side_in_any_order(
+    generator: LocalGenerator, trained: TrainingResult, trained_otherwise: TrainingResult
+) -> None:
+    of_base = answers(generator)
+    first = generator.wearing("facts", trained.adapter)
+    second = generator.wearing("other", trained_otherwise.adapter)
+    assert answers(second) == list(OTHER_FACTS.values())
+    assert answers(first) == list(FACTS.values())
+    assert answers(generator) == of_base
+    assert answers(first) == list(FACTS.values())
+    assert answers(second) == list(OTHER_FACTS.values())
+    assert (generator.adapter, first.adapter, second.adapter) == (None, "facts", "other")
+
+
+def test_an_adapter_that_is_taken_off_leaves_the_others(
+    generator: LocalGenerator, trained: TrainingResult, trained_otherwise: TrainingResult
+) -> None:
+    of_base = answers(generator)
+    generator.wearing("facts", trained.adapter)
+    second = generator.wearing("other", trained_otherwise.adapter)
+    generator.taking_off("facts")
+    generator.taking_off("never seen")
+    assert answers(second) == list(OTHER_FACTS.values())
+    generator.taking_off("other")
+    assert answers(generator) == of_base
+    assert answers(generator.wearing("facts", trained.adapter)) == list(FACTS.values())
+
+
+def test_an_adapter_id_stands_for_one_folder(
+    generator: LocalGenerator, trained: TrainingResult, trained_otherwise: TrainingResult
+) -> None:
+    generator.wearing("facts", trained.adapter)
+    with pytest.raises(MismatchError, match="stands for one folder"):
+        generator.wearing("facts", trained_otherwise.adapter)
+
+
+def test_a_folder_without_adapter_is_not_found(generator: LocalGenerator, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"adapter_config\.json"):
+        generator.wearing("nothing", tmp_path)
+
+
+def test_an_adapter_of_another_model_is_refused_and_the_base_stays_as_it_was(
+    generator: LocalGenerator, trained: TrainingResult, tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(trained.adapter / "adapter_model.safetensors")
+    save_file({key: torch.zeros(3, 3) for key in weights}, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text((trained.adapter / "adapter_config.json").read_text())
+    of_base = answers(generator)
+    with pytest.raises(MismatchError, match="does not fit"):
+        generator.wearing("foreign", tmp_path)
+    assert answers(generator) == of_base
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_answers_do_not_depend_on_the_batch(base: Path, trained: TrainingResult, batch_size: int) -> None:
+    alone = LocalGenerator(base, name="tiny", max_new_tokens=12, batch_size=batch_size, threads=1)
+    together = LocalGenerator(base, name="tiny", max_new_tokens=12, batch_size=8, threads=1)
+    of_alone = alone.wearing("facts", trained.adapter).generate(PROMPTS)
+    assert of_alone == together.wearing("facts", trained.adapter).generate(PROMPTS)
+
+
+def test_lower_layers_can_stay_without_adapter(
+    base: Path, tmp_path: Path, generator: LocalGenerator, spec: TrainingSpec
+) -> None:
+    result = train(replace(spec, output=str(tmp_path / "adapter"), first_layer=1))
+    from safetensors import safe_open
+
+    with safe_open(result.adapter / "adapter_model.safetensors", "pt") as weights:
+        assert all(".layers.1." in key for key in weights.keys())  # noqa: SIM118 - not a dict
+    assert answers(generator.wearing("upper", result.adapter)) == list(FACTS.values())
+
+
+def _without_answer(folder: Path) -> dict[str, str]:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pa.Table.from_pylist([{"messages": chat("Who?")}]), folder / "rows.parquet")
+    return {"rows": str(folder / "rows.parquet")}
+
+
+def _without_weights(folder: Path) -> dict[str, str]:
+    (folder / "broken").mkdir()
+    (folder / "broken" / "config.json").write_text("{}")
+    return {"base": str(folder / "broken")}
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"), [(_without_answer, "row 0 .* has no answer"), (_without_weights, "cannot be loaded")]
+)
+def test_a_failing_training_says_why(
+    spec: TrainingSpec, tmp_path: Path, broken: Callable[[Path], dict[str, str]], reason: str
+) -> None:
+    with pytest.raises(TrainingError, match=rf"exit code 1.*{reason}"):
+        train(replace(spec, output=str(tmp_path / "adapter"), **broken(tmp_path)))
+    with pytest.raises(NotFoundError, match="finished training"):
+        read_result(tmp_path / "adapter")
+
+
+def test_missing_rows_and_a_missing_base_are_found_before_anything_starts(spec: TrainingSpec, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="expected the rows"):
+        train(replace(spec, rows=str(tmp_path / "none.parquet")))
+    with pytest.raises(NotFoundError, match="expected a folder"):
+        train(replace(spec, base=str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0.0}, {"first_layer": -1}, {"rank": 0}])
+def test_a_spec_out_of_range_is_refused(spec: TrainingSpec, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        replace(spec, **wrong)
