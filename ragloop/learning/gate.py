@@ -8,7 +8,8 @@ Three criteria, each a mean with a lower and an upper bound, held against a thre
 | floor           | candidate, target questions                | lower >= min_score     | upper < min_score      |
 | non-inferiority | candidate − champion, questions elsewhere  | lower >= −margin       | upper < −margin        |
 
-In between, or below `min_pairs`, a criterion is undecided. Any failure rejects, three passes promote, the rest is
+In between a criterion is undecided, and so are the first two below `min_pairs`: a target of few questions says little
+about the topic, however clear its figures. Elsewhere the bounds alone decide, which hold for any number of pairs. Any failure rejects, three passes promote, the rest is
 inconclusive. The floor is there because an adapter trained on shuffled answers guesses frequent ones: it beats a base
 model that knows nothing, and means nothing. All three must pass, so promoting wrongly is no likelier than passing the
 one criterion that does not hold, at most 1 − confidence (intersection-union test, Berger 1982): nothing is corrected.
@@ -50,7 +51,7 @@ class GatePolicy:
     min_score: float = 0.5
     margin: float = 0.05
     min_pairs: int = 100
-    """On the target and elsewhere alike."""
+    """On the target; elsewhere the bounds alone decide."""
     confidence: float = 0.95
     seed: int = 0
 
@@ -86,7 +87,7 @@ class PairedScores:
     @property
     def differences(self) -> Scores:
         """Candidate − champion, in −1..1, shape (n,)."""
-        return np.asarray(self.candidate) - np.asarray(self.champion)
+        return np.asarray(self.candidate, dtype=np.float64) - np.asarray(self.champion, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ def judge(target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | No
     """
     policy = policy or GatePolicy()
     criteria = (
-        _criterion("lift", target.differences, -1, policy.min_lift, policy),
-        _criterion("floor", np.asarray(target.candidate), 0, policy.min_score, policy),
-        _criterion("non-inferiority", elsewhere.differences, -1, -policy.margin, policy),
+        _criterion("lift", target.differences, -1, policy.min_lift, policy.min_pairs, policy),
+        _criterion("floor", np.asarray(target.candidate), 0, policy.min_score, policy.min_pairs, policy),
+        _criterion("non-inferiority", elsewhere.differences, -1, -policy.margin, 1, policy),
     )
     states = {criterion.state for criterion in criteria}
     verdict = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
@@ -171,32 +172,40 @@ def _weighted(
     return weights[:, :-1] @ distinct, weights[:, -1]
 
 
-def _criterion(name: str, values: Scores, lowest: float, threshold: float, policy: GatePolicy) -> Criterion:
+def _criterion(name: str, values: Scores, lowest: float, threshold: float, least: int, policy: GatePolicy) -> Criterion:
     if not len(values):
-        return Criterion(name, None, None, None, threshold, 0, "undecided", policy.min_pairs)
+        # Nothing observed: the plan assumes that neither is better, without variance.
+        needed = _needed(0.0, 0.0, lowest, threshold, least, policy)
+        return Criterion(name, None, None, None, threshold, 0, "undecided", needed)
     estimate = float(values.mean())
     low, high = mean_bounds(values, lowest, 1, policy.confidence, policy.seed)
+    state = _state(name, low, high, threshold) if len(values) >= least else "undecided"
+    needed = None
+    if state == "undecided":
+        spread = float(values.std(ddof=1)) if len(values) > 1 else 1.0
+        needed = _needed(estimate, spread, lowest, threshold, max(least, len(values) + 1), policy)
+    return Criterion(name, estimate, low, high, threshold, len(values), state, needed)
+
+
+def _state(name: str, low: float, high: float, threshold: float) -> str:
     # A lift must exceed its threshold: a candidate that equals the champion is not promoted.
     strict = name == "lift"
     passes = low > threshold if strict else low >= threshold
     fails = high <= threshold if strict else high < threshold
-    state = "pass" if passes else "fail" if fails else "undecided"
-    if len(values) < policy.min_pairs:
-        state = "undecided"
-    needed = _needed(values, lowest, threshold, policy) if state == "undecided" else None
-    return Criterion(name, estimate, low, high, threshold, len(values), state, needed)
+    return "pass" if passes else "fail" if fails else "undecided"
 
 
-def _needed(values: Scores, lowest: float, threshold: float, policy: GatePolicy) -> int | None:
+def _needed(
+    estimate: float, spread: float, lowest: float, threshold: float, least: int, policy: GatePolicy
+) -> int | None:
     """((z_confidence + z_power) · SD / distance)², and at least what the end of the scale costs without variance."""
-    distance = float(values.mean()) - threshold
+    distance = estimate - threshold
     if abs(distance) < 1e-6:
         return None
-    spread = float(values.std(ddof=1)) if len(values) > 1 else 1.0
     z = NormalDist().inv_cdf(policy.confidence) + NormalDist().inv_cdf(_POWER)
-    room = float(values.mean()) - lowest if distance > 0 else 1 - float(values.mean())
+    room = estimate - lowest if distance > 0 else 1 - estimate
     without_variance = room * -log(1 - policy.confidence) / abs(distance)
-    needed = ceil(max((z * spread / distance) ** 2, without_variance, policy.min_pairs, len(values) + 1))
+    needed = ceil(max((z * spread / distance) ** 2, without_variance, least))
     return needed if needed <= _MOST_PAIRS else None
 
 
@@ -210,15 +219,17 @@ _WHAT = {
 def _sentence(criterion: Criterion, policy: GatePolicy) -> str:
     if criterion.estimate is None:
         where = "held-out" if criterion.name == "non-inferiority" else "target"
-        return f"{criterion.name} undecided: no {where} questions; {policy.min_pairs} are needed."
+        enough = f"; at least {criterion.needed_n} are needed" if criterion.needed_n else ""
+        return f"{criterion.name} undecided: no {where} questions{enough}."
     figures = (
         f"{_WHAT[criterion.name]} is {criterion.estimate:.3f} ({criterion.low:.3f} to {criterion.high:.3f}, "
         f"n = {criterion.n}), threshold {criterion.threshold:g}"
     )
     if criterion.state != "undecided":
         return f"{criterion.name} {criterion.state}: {figures}."
-    lacking = f"; not enough data below {policy.min_pairs} pairs" if criterion.n < policy.min_pairs else ""
+    few = criterion.name != "non-inferiority" and criterion.n < policy.min_pairs
+    lacking = f"; not enough data below {policy.min_pairs} pairs" if few else ""
     more = "the difference is too close to the threshold for more pairs to decide"
     if criterion.needed_n is not None:
-        more = f"{criterion.needed_n - criterion.n} more pairs would decide if this holds"
+        more = f"about {criterion.needed_n - criterion.n} more pairs would decide if this holds"
     return f"{criterion.name} undecided: {figures}{lacking}; {more}."

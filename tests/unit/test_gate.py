@@ -60,13 +60,18 @@ def test_a_candidate_equal_to_the_champion_is_not_promoted() -> None:
 def test_fewer_pairs_than_needed_are_not_enough_data() -> None:
     verdict = judge(known(99, 99), SAME_ELSEWHERE)
     assert verdict.verdict == "inconclusive"
-    assert "not enough data below 100 pairs; 1 more pairs would decide" in verdict.reasons[0]
+    assert "not enough data below 100 pairs; about 1 more pairs would decide" in verdict.reasons[0]
 
 
 def test_without_held_out_questions_nothing_is_promoted() -> None:
     verdict = judge(known(100), paired([], []))
     assert verdict.verdict == "inconclusive"
-    assert verdict.reasons[0] == "non-inferiority undecided: no held-out questions; 100 are needed."
+    assert verdict.reasons[0] == "non-inferiority undecided: no held-out questions; at least 60 are needed."
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(50, "inconclusive"), (70, "promote")])
+def test_elsewhere_the_bounds_alone_decide(n: int, verdict: str) -> None:
+    assert judge(known(80), paired(np.ones(n), np.ones(n))).verdict == verdict
 
 
 def test_a_bad_candidate_is_rejected_even_where_held_out_questions_lack() -> None:
@@ -78,7 +83,7 @@ def test_a_standard_deviation_of_a_third_needs_223_pairs_for_a_margin_of_five_po
     verdict = judge(known(80), paired(np.full(100, 0.5), 0.5 + values))
     undecided = verdict.criteria[2]
     assert (undecided.state, undecided.n, undecided.needed_n) == ("undecided", 100, 223)
-    assert "123 more pairs would decide" in verdict.reasons[0]
+    assert "about 123 more pairs would decide" in verdict.reasons[0]
 
 
 def test_a_difference_at_the_threshold_names_no_number_of_pairs() -> None:
@@ -89,16 +94,16 @@ def test_a_difference_at_the_threshold_names_no_number_of_pairs() -> None:
 
 def test_the_needed_number_of_pairs_does_decide_most_of_the_time() -> None:
     rng = np.random.default_rng(0)
-    decided = sum(state(judge(known(80), elsewhere(rng, 223, 0.0)), "non-inferiority") == "pass" for _ in range(60))
-    assert decided >= 36
+    decided = sum(state(judge(known(80), elsewhere(rng, 223, 0.0)), "non-inferiority") == "pass" for _ in range(40))
+    assert decided >= 22
 
 
-@pytest.mark.parametrize(("difference", "sd", "most"), [(-0.15, 0.3, 0.05), (-0.05, 0.15, 0.12)])
+@pytest.mark.parametrize(("difference", "sd", "most"), [(-0.15, 0.3, 0.05), (-0.05, 0.15, 0.13)])
 def test_a_regression_elsewhere_is_not_promoted(difference: float, sd: float, most: float) -> None:
-    # At -0.05, the edge of the margin, 0.05 may pass; 0.12 lies three standard deviations above it.
+    # At -0.05, the edge of the margin, 0.05 may pass; 0.13 lies nearly three standard deviations above it.
     rng = np.random.default_rng(0)
-    promoted = sum(judge(known(80), elsewhere(rng, 250, difference, sd)).verdict == "promote" for _ in range(100))
-    assert promoted / 100 <= most
+    promoted = sum(judge(known(80), elsewhere(rng, 250, difference, sd)).verdict == "promote" for _ in range(60))
+    assert promoted / 60 <= most
 
 
 def test_rare_heavy_losses_are_not_underrated() -> None:
