@@ -6,7 +6,7 @@ Every part is made when it is first asked for, so that a question loads no torch
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings, SourceSettings
 from ragloop.errors import NotFoundError, UsageError
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from ragloop.corpus.index import Generation, Index
     from ragloop.corpus.local import Source
     from ragloop.corpus.sync import Progress, SyncReport
+    from ragloop.learning.curation import Curated
+    from ragloop.learning.retraining import Retraining
+    from ragloop.learning.windows import DriftMeasurement
     from ragloop.models.local import LocalGenerator
+    from ragloop.models.registry import Adapter
 
 
 class App:
@@ -199,6 +203,96 @@ class App:
         return LocalGenerator(
             self.base_model, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
         )
+
+    @cached_property
+    def retraining(self) -> "Retraining":
+        """The steps of a retraining over this store."""
+        from ragloop.learning.evaluation import read_golden
+        from ragloop.learning.gate import GatePolicy
+        from ragloop.learning.retraining import Retraining, RetrainingPolicy
+        from ragloop.models.lora import TrainingSpec
+
+        s = self.settings
+        training = TrainingSpec(base="", rows="", output="", threads=s.model.threads, **s.training.model_dump())
+        policy = RetrainingPolicy(
+            base_name=s.model.base,
+            training=training,
+            gate=GatePolicy(**s.gate.model_dump()),
+            golden=read_golden(s.dataset.golden),
+            eval_share=s.dataset.eval_share,
+            max_answer_words=s.dataset.max_answer_words,
+            seed=s.dataset.seed,
+        )
+        return Retraining(
+            self.journal,
+            self.registry,
+            self.index,
+            self.embedder,
+            lambda: self.base_model,
+            self._generator_with,
+            policy,
+        )
+
+    def _generator_with(self, adapter: "Adapter | None") -> Generator:
+        if adapter is None:
+            return self.local_generator
+        return self.local_generator.wearing(adapter.adapter_id, self.registry.folder(adapter))
+
+    def curated(self) -> "Curated":
+        """The eligible examples of the log and the funnel of the rest."""
+        return self.retraining.curated()
+
+    def measure_drift(self) -> "DriftMeasurement":
+        """Measure drift and decide whether training is due; the report is kept."""
+        from ragloop.learning.cadence import CadencePolicy
+        from ragloop.learning.drift import DriftPolicy
+        from ragloop.learning.windows import measure_drift
+
+        d = self.settings.drift
+        policy = DriftPolicy(
+            alpha=d.alpha,
+            changed_share=d.corpus_share,
+            min_questions=d.min_questions,
+            max_questions=d.window,
+            seed=d.seed,
+        )
+        return measure_drift(
+            self.journal,
+            self.registry,
+            self.index,
+            self.embedder,
+            window=d.window,
+            new_eligible=self.retraining.new_eligible(),
+            drift=policy,
+            cadence=CadencePolicy(**self.settings.cadence.model_dump()),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What the store holds and what ran last; loads no model."""
+        from ragloop.corpus.index import Index
+        from ragloop.corpus.reconcile import last_run
+        from ragloop.learning.windows import last_measurement
+
+        index = Index.live(self.store)
+        nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
+        champion = self.registry.champion()
+        self.journal.fold()
+        return {
+            **(index.counts() if index else nothing),
+            "interactions": self.store.table("interactions").count_rows(),
+            "feedback": self.store.table("feedback").count_rows(),
+            "champion": champion.adapter_id if champion else None,
+            "generation": str(index.generation) if index else None,
+            "last_sync": last_run(self.store),
+            "last_drift": last_measurement(self.store),
+            "quarantine": index.quarantine() if index else [],
+        }
+
+    def export_log(self, file: Path) -> int:
+        """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""
+        from ragloop.learning.export import export_log
+
+        return export_log(self.journal, file)
 
 
 def _source(settings: SourceSettings) -> "Source":

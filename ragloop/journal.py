@@ -28,7 +28,7 @@ class Journal:
     """The log of one store."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._folder = store.home / "journal"
         self._current = self._folder / "current.jsonl"
 
@@ -64,7 +64,7 @@ class Journal:
         """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting."""
         if not self._folder.is_dir() or not any(self._folder.glob("*.jsonl")):
             return 0
-        with self._store.lease("journal", wait_s=60):
+        with self.store.lease("journal", wait_s=60):
             if self._current.exists():
                 with self._locked():
                     self._current.rename(self._folder / f"sealed-{uuid4().hex}.jsonl")
@@ -77,19 +77,19 @@ class Journal:
                 table, entry = parsed
                 entries[table][entry[TABLES[table].names[0]]] = entry
         for table, by_id in entries.items():
-            self._store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
+            self.store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
         file.unlink()
         return sum(map(len, entries.values()))
 
     def interactions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Logged answers, oldest first, in the schema of the table `interactions`."""
         self.fold()
-        return self._store.rows("interactions", where, columns).sort_by("asked_at")
+        return self.store.rows("interactions", where, columns).sort_by("asked_at")
 
     def feedback(self) -> pa.Table:
         """Feedback, oldest first, in the schema of the table `feedback`."""
         self.fold()
-        return self._store.rows("feedback").sort_by("given_at")
+        return self.store.rows("feedback").sort_by("given_at")
 
     def give_feedback(self, interaction_id: str, kind: str, correction: str | None = None) -> str:
         """Append feedback on an answer and return its id. Raises NotFoundError when no such answer was logged."""

@@ -72,7 +72,7 @@ class Answerer:
         self._generator_for, self._policy = generator_for, policy
 
     def ask(self, question: str, lane: str | None = None) -> Answer:
-        """Answer one question. Raises UsageError for one that is empty or too long, StorageFullError if logging fails."""
+        """Answer one question. Raises UsageError for one that is empty or too long, StorageFullError."""
         return self.ask_all([question], lane)[0]
 
     def ask_all(self, questions: Sequence[str], lane: str | None = None) -> list[Answer]:

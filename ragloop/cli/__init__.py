@@ -40,7 +40,7 @@ def _globals(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit with its code. Errors of ragloop's own tree are one line on stderr, without a traceback."""
+    """Run a command and exit with its code. Errors of ragloop's own tree end in one line, without a traceback."""
     arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
     try:
         app(arguments)

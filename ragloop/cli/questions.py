@@ -34,9 +34,9 @@ def ask(
     if json:
         print_json(_answer(answer))
         return
-    print(answer.answer)  # noqa: T201
+    print(answer.answer)
     for one in answer.citations:
-        print(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")  # noqa: T201
+        print(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
     say(
         f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {sum(answer.latency_ms.values()):.0f} ms"
     )

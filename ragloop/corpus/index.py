@@ -134,11 +134,25 @@ class Index:
         rows = self.store.rows(self.generation.table, where, ["id", "document_id"])
         return dict(zip(rows["id"].to_pylist(), rows["document_id"].to_pylist(), strict=True))
 
+    def chunk_rows(self, document_ids: Sequence[str]) -> list[tuple[dict[str, Any], Vectors]]:
+        """The live chunks of these documents as they were committed, each with its vector."""
+        if not document_ids:
+            return []
+        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids)})"
+        rows = self.store.rows(self.generation.table, where)
+        vectors = to_numpy(rows["vector"], self.generation.dimension)
+        return list(zip(rows.drop_columns(["vector"]).to_pylist(), vectors, strict=True))
+
     def revisions(self) -> dict[str, str]:
         """The revision of every document that can be retrieved, by document id."""
         where = "kind = 'document' AND live AND revision IS NOT NULL"
         rows = self.store.rows(self.generation.table, where, ["document_id", "revision"])
         return dict(zip(rows["document_id"].to_pylist(), rows["revision"].to_pylist(), strict=True))
+
+    def keys(self) -> dict[str, str]:
+        """The key of every live document, by document id."""
+        rows = self.store.rows(self.generation.table, "kind = 'document' AND live", ["document_id", "key"])
+        return dict(zip(rows["document_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
 
     def text_hashes(self) -> dict[str, str]:
         """The hash of every live chunk's embedded string, by chunk id."""

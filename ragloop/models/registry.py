@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.models.cache import sha256_of
 from ragloop.store import Store, quoted
 
 CHAMPION = "champion"
@@ -63,8 +64,6 @@ class Registry:
 
     def folder(self, adapter: Adapter) -> Path:
         """Where the adapter's files are. Raises MismatchError when its weights are gone or were changed."""
-        from ragloop.models.lora import weights_sha256
-
         folder = self.artifacts / adapter.path
         if not folder.is_dir():
             raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
@@ -118,6 +117,14 @@ class Registry:
             # A clock that was set back must not hide this change behind an older one.
             row["at"] = last[-1]["at"] + timedelta(microseconds=1)
         self._store.append("aliases", [row])
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of an adapter's weights. Raises MismatchError when they are not there."""
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise MismatchError(f"found no adapter weights at {weights}; retrain, or restore them from a backup")
+    return sha256_of(weights)
 
 
 def _stack(history: Sequence[Mapping[str, Any]]) -> list[str]:

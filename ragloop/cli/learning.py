@@ -1,0 +1,127 @@
+"""Commands about learning: drift, dataset, retrain, adapters."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragloop.cli.context import open_app
+from ragloop.cli.corpus import Json
+from ragloop.cli.output import print_facts, print_json, print_table, progress, say
+
+if TYPE_CHECKING:
+    from ragloop.models.registry import Adapter
+
+dataset = typer.Typer(no_args_is_help=True, help="Datasets of logged answers.")
+adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(drift)
+    app.add_typer(dataset, name="dataset")
+    app.command()(retrain)
+    app.add_typer(adapters, name="adapters")
+
+
+def drift(json: Json = False) -> None:
+    """Measure drift of documents, questions, retrieval and quality, and say whether training is due."""
+    from dataclasses import asdict
+
+    measured = open_app().measure_drift()
+    signals = [asdict(signal) for signal in measured.report.signals]
+    if json:
+        print_json({"signals": signals, "decision": asdict(measured.decision)})
+        return
+    print_table("Drift", signals, list(signals[0]))
+    say(
+        ("training is due: " if measured.decision.due else "training is not due: ")
+        + " ".join(measured.decision.reasons)
+    )
+
+
+@dataset.command("build")
+def build(json: Json = False) -> None:
+    """Write the eligible examples of the log as a dataset, and say why the others are not eligible."""
+    from dataclasses import asdict
+
+    made = open_app().retraining.build_dataset()
+    if json:
+        print_json(asdict(made))
+        return
+    facts = asdict(made)
+    print_table(
+        "Left out", [{"reason": r, "answers": n} for r, n in facts.pop("funnel").items()], ["reason", "answers"]
+    )
+    print_facts("Dataset", facts)
+
+
+def retrain(json: Json = False) -> None:
+    """Train an adapter on the log, hold it against the champion, and promote it if the evidence says so."""
+    from dataclasses import asdict
+
+    app = open_app()
+    with progress("train", "steps") as advance:
+        report = app.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"))
+    if json:
+        print_json(asdict(report))
+        return
+    print_table(
+        "Scores",
+        [{"model": who, **scores} for who, scores in report.metrics.items()],
+        ["model", *report.metrics["champion"]],
+    )
+    for reason in report.reasons:
+        say(f"  {reason}")
+    say(f"{report.verdict}: adapter {report.adapter_id} was {'promoted' if report.promoted else 'not promoted'}")
+
+
+@adapters.command("list")
+def list_adapters(json: Json = False) -> None:
+    """Show every adapter, oldest first, and which one serves."""
+    registry = open_app().registry
+    champion = registry.champion()
+    rows = [_row(one, champion) for one in registry.adapters()]
+    if json:
+        print_json({"adapters": rows, "champion": champion.adapter_id if champion else None})
+        return
+    print_table("Adapters", rows, ["adapter_id", "created_at", "state", "verdict", "champion", "base", "dataset_id"])
+
+
+@adapters.command("show")
+def show(adapter_id: str, json: Json = False) -> None:
+    """Show one adapter with its scores, its verdict and its training."""
+    registry = open_app().registry
+    adapter = registry.adapter(adapter_id)
+    row = {**_row(adapter, registry.champion()), "metrics": adapter.metrics, "history": registry.history()}
+    if json:
+        print_json(row)
+        return
+    print_facts(adapter.adapter_id, {k: v for k, v in row.items() if k not in ("metrics", "history")})
+    print_facts("Measured", {k: v for k, v in adapter.metrics.items() if k != "criteria"})
+
+
+@adapters.command("promote")
+def promote(
+    adapter_id: str,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
+    json: Json = False,
+) -> None:
+    """Make an adapter the champion, whatever the gate said."""
+    adapter = open_app().registry.promote(adapter_id, reason)
+    print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
+
+
+@adapters.command("rollback")
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand", json: Json = False
+) -> None:
+    """Bring back the champion before the present one, or the base model where there was none."""
+    adapter = open_app().registry.rollback(reason)
+    name = adapter.adapter_id if adapter else None
+    print_json({"champion": name}) if json else say(f"champion: {name or 'the base model'}")
+
+
+def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:
+    names = ("adapter_id", "created_at", "state", "verdict", "base", "dataset_id", "path", "sha256", "reasons")
+    serves = champion is not None and champion.adapter_id == adapter.adapter_id
+    return {**{name: getattr(adapter, name) for name in names}, "champion": serves}

@@ -1,0 +1,149 @@
+"""Champion and candidate on the same questions: golden ones without passages, held-out ones with their best passage.
+
+The answers are kept beside the adapter as a Parquet file, so that a verdict can be repeated and read.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ragloop.answering.prompts import closed_book_prompt
+from ragloop.errors import ConfigError, NotFoundError
+from ragloop.learning.gate import PairedScores
+from ragloop.learning.scoring import exact_matches, token_f1s
+from ragloop.models import Generator
+from ragloop.records import Prompt
+
+ANSWERS = "evaluation.parquet"
+TARGET = "target"
+ELSEWHERE = "elsewhere"
+_SCHEMA = pa.schema(
+    [
+        ("part", pa.string()),
+        ("question", pa.string()),
+        ("reference", pa.string()),
+        ("champion", pa.string()),
+        ("candidate", pa.string()),
+        ("champion_score", pa.float64()),
+        ("candidate_score", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class GoldenQuestion:
+    """A question with its answer, and optionally the key of the document that answers it."""
+
+    question: str
+    answer: str
+    document: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One evaluated question with the prompt that both models get."""
+
+    part: str
+    prompt: Prompt
+    reference: str
+
+
+@dataclass(frozen=True)
+class EvalReport:
+    """Paired scores: exact match on the target (golden questions), token F1 elsewhere (held-out questions)."""
+
+    target: PairedScores
+    elsewhere: PairedScores
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Mean scores and numbers of questions, per model."""
+        return {
+            who: {
+                "exact_match": _mean(getattr(self.target, who)),
+                "target_questions": len(self.target),
+                "token_f1_elsewhere": _mean(getattr(self.elsewhere, who)),
+                "elsewhere_questions": len(self.elsewhere),
+            }
+            for who in ("champion", "candidate")
+        }
+
+
+def read_golden(file: Path | None) -> list[GoldenQuestion]:
+    """The golden questions of a JSONL file; none without a file. Raises NotFoundError, or ConfigError with the line."""
+    if file is None:
+        return []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise NotFoundError(f"found no golden questions at {file}; correct dataset.golden") from None
+    return [_golden(line, f"{file}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _golden(line: str, place: str) -> GoldenQuestion:
+    try:
+        row = json.loads(line)
+        question, answer, document = row["question"], row["answer"], row.get("document")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(f'{place}: expected {{"question": …, "answer": …}}, found {line[:80]!r}') from None
+    if not (isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip()):
+        raise ConfigError(f"{place}: question and answer must be texts that are not empty, found {line[:80]!r}")
+    return GoldenQuestion(question, answer, document if isinstance(document, str) else None)
+
+
+def target_questions(golden: Sequence[GoldenQuestion], trained_keys: frozenset[str]) -> list[Question]:
+    """Golden questions without passages; where they name their document, only those whose document was trained on."""
+    asked = [one for one in golden if one.document is None or one.document in trained_keys]
+    return [Question(TARGET, closed_book_prompt(one.question), one.answer) for one in asked]
+
+
+def evaluate(questions: Sequence[Question], champion: Generator, candidate: Generator, folder: Path) -> EvalReport:
+    """Answer every question by both, in batches, and keep the answers in `folder`."""
+    prompts = [one.prompt for one in questions]
+    answers = {
+        "champion": [draft.text.strip() for draft in champion.generate(prompts)],
+        "candidate": [draft.text.strip() for draft in candidate.generate(prompts)],
+    }
+    rows = [
+        {
+            "part": one.part,
+            "question": one.prompt.question,
+            "reference": one.reference,
+            **{who: texts[n] for who, texts in answers.items()},
+            **{
+                f"{who}_score": float(_score(one.part)([texts[n]], [one.reference])[0])
+                for who, texts in answers.items()
+            },
+        }
+        for n, one in enumerate(questions)
+    ]
+    made = folder / (ANSWERS + ".part")
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), made)
+    made.replace(folder / ANSWERS)
+    return read_evaluation(folder)
+
+
+def read_evaluation(folder: Path) -> EvalReport:
+    """The evaluation kept in an adapter's folder. Raises NotFoundError when there is none."""
+    if not (folder / ANSWERS).is_file():
+        raise NotFoundError(f"found no evaluation in {folder}; evaluate the adapter first")
+    table = pq.read_table(folder / ANSWERS)
+    return EvalReport(_paired(table, TARGET), _paired(table, ELSEWHERE))
+
+
+def _paired(table: pa.Table, part: str) -> PairedScores:
+    rows = [row for row in table.to_pylist() if row["part"] == part]
+    return PairedScores([row["champion_score"] for row in rows], [row["candidate_score"] for row in rows])
+
+
+def _score(part: str) -> Callable[[Sequence[str], Sequence[str]], Any]:
+    return exact_matches if part == TARGET else token_f1s
+
+
+def _mean(scores: Any) -> float | None:
+    return round(float(scores.mean()), 4) if len(scores) else None
