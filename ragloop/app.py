@@ -251,7 +251,7 @@ class App:
         d = self.settings.drift
         policy = DriftPolicy(
             alpha=d.alpha,
-            changed_share=d.corpus_share,
+            corpus_share=d.corpus_share,
             min_questions=d.min_questions,
             max_questions=d.window,
             seed=d.seed,

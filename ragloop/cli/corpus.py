@@ -73,7 +73,7 @@ def _show(report: "SyncReport") -> None:
         )
     if report.quarantined:
         say(
-            f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined reads them again"
+            f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined tries again"
         )
 
 
@@ -104,8 +104,8 @@ def status(json: Json = False) -> None:
     if json:
         print_json(report)
         return
-    print_facts(
-        f"ragloop in {app.settings.home}", {k: v for k, v in report.items() if k not in ("quarantine", "last_sync")}
-    )
+    facts = {**report, **{name: (report[name] or {}).get("at") for name in ("last_sync", "last_drift")}}
+    facts.pop("quarantine")
+    print_facts(f"ragloop in {app.settings.home}", facts)
     if report["quarantine"]:
         print_table("Quarantined", report["quarantine"], ["source", "key", "attempts", "reason"])

@@ -37,9 +37,8 @@ def ask(
     print(answer.answer)
     for one in answer.citations:
         print(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
-    say(
-        f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {sum(answer.latency_ms.values()):.0f} ms"
-    )
+    total = sum(answer.latency_ms.values())
+    say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
 
 
 def _answer(answer: "Answer") -> dict[str, Any]:
