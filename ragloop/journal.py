@@ -1,6 +1,6 @@
 """The durable log of answers and feedback.
 
-An entry is on disk (fsync) before `append` returns. Entries stand in one file, `home/journal/current.jsonl`, that all
+An entry is on disk (fsync) before `append` returns. Entries stand in one file, home/journal/current.jsonl, that all
 processes append to under a lock; `fold` seals that file by renaming it, upserts its entries by id into the tables
 `interactions` and `feedback`, and removes it last, so that a fold killed at any point is repeated without doubling a row.
 """
@@ -8,6 +8,7 @@ processes append to under a lock; `fold` seals that file by renaming it, upserts
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
-from ragloop.store import TABLES, Store, quoted
+from ragloop.store import TABLES, Store, quoted, sync_to_disk
 
 FEEDBACK_KINDS = ("up", "down", "correction")
 _TIMES = {"asked_at", "given_at"}
@@ -51,12 +52,11 @@ class Journal:
         """The current file, locked. A fold may rename it between open and lock, so its identity is checked after."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
-            new = not self._current.exists()
             with self._current.open("ab+", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                if self._current.exists() and self._current.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                    if new:
-                        _sync_folder(self._folder)
+                if _is_at(self._current, file):
+                    if os.fstat(file.fileno()).st_size == 0:
+                        sync_to_disk(self._folder)
                     yield file
                     return
 
@@ -76,8 +76,10 @@ class Journal:
             if (parsed := _parse(line)) is not None:
                 table, entry = parsed
                 entries[table][entry[TABLES[table].names[0]]] = entry
+        started = time.time()
         for table, by_id in entries.items():
             self.store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
+            self.store.flush(table, started)
         file.unlink()
         return sum(map(len, entries.values()))
 
@@ -136,6 +138,13 @@ def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
         return None
 
 
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
+
+
 def _mend_tail(file: IO[bytes]) -> int:
     """End a line that a killed writer left torn, so that the next entry starts a line of its own. Returns the size."""
     size = os.fstat(file.fileno()).st_size
@@ -149,11 +158,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     """A nearly full disk takes a part and says so only at the next call."""
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

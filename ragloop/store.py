@@ -23,7 +23,7 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 
-from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, full_disk_is_an_error
+from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, UsageError, full_disk_is_an_error
 
 TIME = pa.timestamp("us", tz="UTC")
 _PASSAGE = pa.struct(
@@ -148,19 +148,24 @@ TABLES: Mapping[str, pa.Schema] = {
 """Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
 
 
+_PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
+"""Where LanceDB notes a primary key, which may be set once."""
+
+
 def _keyed(table: lancedb.table.Table) -> lancedb.table.Table:
     """Declare the first column the primary key: LanceDB then refuses what two writers would silently double."""
     if not isinstance(table, lancedb.table.LanceTable):
         raise TypeError(f"expected a local LanceDB table, found {type(table).__name__}")
-    table.set_unenforced_primary_key([table.schema.names[0]])
+    key = table.schema.field(0)
+    if _PRIMARY_KEY not in (key.metadata or {}):
+        table.set_unenforced_primary_key([key.name])
     return table
 
 
 def _create_tables(db: lancedb.DBConnection) -> None:
     for name, schema in TABLES.items():
         # A migration that was killed is run again, and finds some of its tables made.
-        if name not in db.table_names(limit=1000):
-            _keyed(db.create_table(name, schema=schema))
+        _keyed(db.create_table(name, schema=schema, exist_ok=True))
 
 
 MIGRATIONS: Sequence[Callable[[lancedb.DBConnection], None]] = (_create_tables,)
@@ -180,13 +185,14 @@ class Store:
     def open(cls, home: Path, *, create: bool = True) -> "Store":
         """Open the store under `home`, migrating it when it is older.
 
-        Raises NotFoundError when there is none and `create` is false, MismatchError when its schema is newer.
+        Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
+        MismatchError when its schema is newer.
         """
         folder = home / "store"
         if not create and not folder.is_dir():
             raise NotFoundError(f"found no index in {home}; `ragloop sync DIR` makes one, --home names another place")
         with full_disk_is_an_error(home):
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(folder)
             store = cls(home, lancedb.connect(folder, read_consistency_interval=timedelta(0)))
             store._migrate()
         return store
@@ -214,8 +220,12 @@ class Store:
         return max(numbers, default=0)
 
     def has(self, name: str) -> bool:
-        """Whether the table exists."""
-        return (self.home / "store" / f"{name}.lance").is_dir()
+        """Whether the table exists; a creation that was killed left its folder, but no version in it."""
+        try:
+            with os.scandir(self.home / "store" / f"{name}.lance" / "_versions") as versions:
+                return any(entry.name.endswith(".manifest") for entry in versions)
+        except FileNotFoundError:
+            return False
 
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
@@ -228,7 +238,7 @@ class Store:
         if self.has(name):
             return self.table(name)
         with full_disk_is_an_error(self.home):
-            return _keyed(self._db.create_table(name, schema=schema))
+            return _keyed(self._db.create_table(name, schema=schema, exist_ok=True))
 
     def drop(self, name: str) -> None:
         """Remove the table and its files."""
@@ -261,6 +271,18 @@ class Store:
         """Append rows to a table of fixed schema, in one commit."""
         self.insert(name, pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
 
+    def flush(self, name: str, since: float) -> None:
+        """Force on disk what was written to the table since that time (seconds since 1970).
+
+        LanceDB leaves it to the system when its files reach the disk; who deletes the only other copy may not.
+        """
+        for folder, _, files in os.walk(self.home / "store" / f"{name}.lance"):
+            new = [file for file in files if Path(folder, file).stat().st_mtime >= since - 1]
+            for file in new:
+                sync_to_disk(Path(folder, file))
+            if new:
+                sync_to_disk(Path(folder))
+
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows that satisfy the SQL predicate `where`."""
         query = self.table(name).search()
@@ -283,10 +305,26 @@ class Store:
             if not _lock(handle.fileno(), wait_s):
                 handle.seek(0)
                 raise StoreBusyError(f"{what} is being written by {_name(handle.read())}; try again when it has ended")
-            handle.truncate(0)
-            handle.write(json.dumps(_holder()))
-            handle.flush()
+            with full_disk_is_an_error(self.home):
+                os.ftruncate(handle.fileno(), 0)
+                os.write(handle.fileno(), json.dumps(_holder()).encode())
             yield
+
+
+def sync_to_disk(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"cannot keep state in {folder}: {error.strerror}; name another folder with --home") from None
 
 
 def _lock(descriptor: int, wait_s: float) -> bool:

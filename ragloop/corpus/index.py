@@ -18,7 +18,7 @@ from lancedb.query import LanceVectorQueryBuilder
 
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
-from ragloop.errors import MismatchError, NotFoundError
+from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
 from ragloop.models import Vectors
 from ragloop.store import Store, index_schema, quoted
 
@@ -208,14 +208,23 @@ class Index:
         return any(index.columns == [column] for index in indexes)
 
     def maintain(self) -> None:
-        """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease."""
+        """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease.
+
+        Raises StorageFullError; the index answers as before.
+        """
+        with full_disk_is_an_error(self.store.home):
+            self._maintain()
+
+    def _maintain(self) -> None:
         table = self.store.table(self.generation.table)
+        present = {tuple(index.columns): index for index in table.list_indices()}
+        if not self.commits and len(present) == len(_INDEXES):
+            return
         rows, dead = table.count_rows(), table.count_rows("NOT live")
         if rows == dead:
             return
         if dead > TOMBSTONE_SHARE * rows:
             table.delete("NOT live")
-        present = {tuple(index.columns): index for index in table.list_indices()}
         for column, config in _INDEXES.items():
             if (column,) not in present:
                 table.create_index(column, config=config)

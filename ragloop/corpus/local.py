@@ -1,5 +1,6 @@
 """A folder as a source: list it without reading, read one file."""
 
+import errno
 import os
 import stat
 import time
@@ -18,6 +19,8 @@ from ragloop.errors import DocumentError, NotFoundError
 RACY_NS = 20_000_000
 """A file changed less than this before it is read may change again within one tick of the file system's clock, keeping
 its stamp; such a stamp is not trusted (git calls the same case racily clean)."""
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Nothing there, or a link that leads nowhere."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Source(Protocol):
         """Every document, without reading any. Raises NotFoundError when the source itself is not there."""
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of one document. Raises DocumentError when they cannot be had."""
+        """The bytes of one document. Raises NotFoundError when it is gone, DocumentError when it cannot be read."""
 
 
 class LocalFolder:
@@ -71,21 +74,29 @@ class LocalFolder:
             )
         for path in self._walk(os.fspath(self._folder)):
             relative = os.path.relpath(path, self._folder)
-            if self._takes(relative) and (found := self._stat(path)) is not None:
-                key = _printable(relative)
-                yield Listed(key, _uri(path), stamp_of(found), found.st_size, changed_at(found), path)
+            if self._takes(relative) and (listed := self._listed(path, _printable(relative))) is not None:
+                yield listed
 
     def _walk(self, folder: str) -> Iterator[str]:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return
-        for entry in entries:
+        for entry in self._entries(folder):
             if entry.is_dir(follow_symlinks=False):
                 if not self._exclude.match_file(os.path.relpath(entry.path, self._folder) + "/"):
                     yield from self._walk(entry.path)
             else:
                 yield entry.path
+
+    def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
+        """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | NotADirectoryError) and folder != os.fspath(self._folder):
+                return []
+            raise NotFoundError(
+                f"cannot list the folder {_printable(folder)} (source {self.name}): {error.strerror}; "
+                "nothing was deleted: make it readable, or leave it out with sources.exclude"
+            ) from error
 
     def _takes(self, relative: str) -> bool:
         if self._exclude.match_file(relative):
@@ -94,28 +105,38 @@ class LocalFolder:
             return self._include.match_file(relative)
         return media_type(relative) is not None
 
-    def _stat(self, path: str) -> os.stat_result | None:
-        """The status of a regular file inside the folder; None for anything else, and for what vanished meanwhile."""
+    def _listed(self, path: str, key: str) -> Listed | None:
+        """A regular file inside the folder; None for anything else, and for what vanished meanwhile.
+
+        A file whose status cannot be had is listed without a stamp: reading it says why.
+        """
         try:
             found = Path(path).stat()
-            inside = not Path(path).is_symlink() or Path(path).resolve().is_relative_to(self._folder)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            found, inside = os.lstat(path), True
-        return found if stat.S_ISREG(found.st_mode) and inside else None
+            if not stat.S_ISREG(found.st_mode) or (Path(path).is_symlink() and not self._holds(path)):
+                return None
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            return Listed(key, _uri(path), "", 0, datetime.now(UTC), path)
+        return Listed(key, _uri(path), stamp_of(found), found.st_size, changed_at(found), path)
+
+    def _holds(self, link: str) -> bool:
+        return Path(link).resolve().is_relative_to(self._folder)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of a file, with the stamp taken before they were read: a change meanwhile shows at the next listing."""
+        """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing."""
         try:
             with Path(listed.locator).open("rb") as file:
                 found = os.fstat(file.fileno())
-                if found.st_size > max_bytes:
+                data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
+                if (size := max(found.st_size, len(data))) > max_bytes:
                     raise DocumentError(
-                        f"found {found.st_size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
+                        f"found {size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
                     )
                 racy = time.time_ns() - found.st_ctime_ns < RACY_NS
-                return Read(file.read(max_bytes + 1), "" if racy else stamp_of(found), changed_at(found))
+                return Read(data, "" if racy else stamp_of(found), changed_at(found))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFoundError(f"{_printable(listed.locator)} is gone since it was listed") from error
         except OSError as error:
             raise DocumentError(f"cannot be read: {error.strerror}; make it readable and sync again") from error
 
@@ -131,8 +152,8 @@ def changed_at(found: os.stat_result) -> datetime:
 
 
 def _printable(relative: str) -> str:
-    """The key of a file: its path, with bytes that are not UTF-8 written out."""
-    return relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """The key of a file: its path, with bytes that are not UTF-8 written as \\xNN, and so a backslash as two."""
+    return relative.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _uri(path: str) -> str:

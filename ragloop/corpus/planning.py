@@ -72,7 +72,7 @@ def plan(
 
 
 def _may_have_changed(listed: Listed, row: LedgerRow, labels: tuple[str, ...]) -> bool:
-    return not listed.stamp or listed.stamp != row.stamp or row.labels != labels
+    return not listed.stamp or listed.stamp != row.stamp or row.labels != labels or row.uri != listed.uri
 
 
 def withholds(deletes: int, documents: int, guard_documents: int, guard_share: float) -> bool:

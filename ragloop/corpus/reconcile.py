@@ -35,11 +35,13 @@ def sync(
     started = time.perf_counter()
     report = SyncReport()
     with store.lease("index"):
+        if rebuild:
+            _must_be_there(sources)
         index = Index.create(store, generation, rebuild=rebuild)
         for source in sources:
             scan_started = datetime.now(UTC)
             try:
-                last = last_scan(store, source.name)
+                last = None if rebuild else last_scan(store, source.name)
                 SourceSync(source, index, embedder, policy, report, last_scan=last, progress=progress).run()
             except NotFoundError as error:
                 if len(sources) == 1 and not removed:
@@ -49,11 +51,16 @@ def sync(
             _record_scan(store, source.name, scan_started)
         for name in removed:
             _let_go(index, name, policy, report)
-        if index.commits or rebuild:
-            index.maintain()
+        index.maintain()
         _finish(report, index, started)
         _record_run(store, report)
     return report
+
+
+def _must_be_there(sources: Sequence[Source]) -> None:
+    """Raise NotFoundError for a source that is not there, before a rebuild drops what the index holds of it."""
+    for source in sources:
+        next(iter(source.list()), None)
 
 
 def _let_go(index: Index, source: str, policy: SyncPolicy, report: SyncReport) -> None:

@@ -22,7 +22,7 @@ from ragloop.corpus.local import Read, Source
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, SyncPlan, plan, withholds
 from ragloop.corpus.vectors import VectorStore
-from ragloop.errors import DocumentError
+from ragloop.errors import DocumentError, NotFoundError
 from ragloop.models import Embedder, Vectors
 
 READ_AHEAD = 8
@@ -47,7 +47,7 @@ class SyncPolicy:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document that was read: `chunks` is None where its bytes are those of the ledger, `reason` says why it failed."""
+    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed."""
 
     listed: Listed
     read: Read | None
@@ -124,7 +124,9 @@ class SourceSync:
         self._apply_deletes(planned)
 
     def _apply_changes(self, planned: SyncPlan) -> None:
-        by_revision = {row.revision: row for row in planned.missing if row.revision}
+        by_revision: dict[str, list[LedgerRow]] = {}
+        for row in planned.missing:
+            by_revision.setdefault(row.revision or "", []).append(row)
         done = 0
         for batch in self._batches(self._prepare_all(planned.read)):
             self._apply(batch, by_revision)
@@ -134,32 +136,42 @@ class SourceSync:
     # --- prepare: read, parse, chunk; touches no table -----------------------------------------------------------
 
     def _prepare_all(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded."""
-        waiting: deque[Future[Prepared]] = deque()
+        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded.
+
+        What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
+        """
+        waiting: deque[Future[Prepared | None]] = deque()
         with ThreadPoolExecutor(1, "prepare") as reader:
             try:
                 for listed in listing:
                     waiting.append(reader.submit(self._prepare, listed))
-                    if len(waiting) > READ_AHEAD:
-                        yield waiting.popleft().result()
+                    if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
+                        yield ready
                 while waiting:
-                    yield waiting.popleft().result()
+                    if ready := waiting.popleft().result():
+                        yield ready
             finally:
                 reader.shutdown(cancel_futures=True)
 
-    def _prepare(self, listed: Listed) -> Prepared:
+    def _prepare(self, listed: Listed) -> Prepared | None:
         read, revision = None, None
         try:
             read = self._source.read(listed, self._policy.max_document_bytes)
             revision = hashlib.sha256(read.data).hexdigest()
             row = self._ledger.get(listed.key)
-            if row is not None and row.revision == revision and row.labels == self._source.labels:
+            if row is not None and row.revision == revision and self._described(row, listed):
                 return Prepared(listed, read, revision)
             parsed = _parse(read.data, listed.key)
             chunks = chunk(parsed, self._embedder.count_tokens, self._policy.chunk_tokens)
             return Prepared(listed, read, revision, parsed.title, chunks)
+        except NotFoundError:
+            return None
         except DocumentError as error:
             return Prepared(listed, read, revision, reason=str(error))
+
+    def _described(self, row: LedgerRow, listed: Listed) -> bool:
+        """Whether the ledger has the document's place and labels as they are now."""
+        return row.labels == self._source.labels and row.uri == listed.uri
 
     def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
@@ -181,7 +193,7 @@ class SourceSync:
 
     # --- apply: embed what is new, commit ------------------------------------------------------------------------
 
-    def _apply(self, batch: Sequence[Prepared], missing: dict[str, LedgerRow]) -> None:
+    def _apply(self, batch: Sequence[Prepared], missing: dict[str, list[LedgerRow]]) -> None:
         moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, missing)) is not None}
         vectors, new = self._embed(batch)
         rewritten = [
@@ -201,10 +213,26 @@ class SourceSync:
                 rows.append(self._chunk_row(chunk_id, one, row))
                 columns.append(vectors[one.text_hash])
             self._count(document, moved.get(document.listed.key), new)
+        for chunk_row, vector in self._redescribed(batch):
+            rows.append(chunk_row)
+            columns.append(vector)
         gone = [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in stale.items()]
         gone += [tombstone(row.document_id, "document", row.document_id) for row in moved.values()]
         self._index.commit(rows + gone, columns + [None] * len(gone))
         self._moved.update(row.key for row in moved.values())
+
+    def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:
+        """The kept chunks of documents that fail now, where their labels or place are no longer those of the source."""
+        failing = {
+            row.document_id: document.listed
+            for document in batch
+            if document.reason is not None
+            and (row := self._ledger.get(document.listed.key)) is not None
+            and not self._described(row, document.listed)
+        }
+        for chunk_row, vector in self._index.chunk_rows(list(failing)):
+            listed = failing[chunk_row["document_id"]]
+            yield {**chunk_row, "labels": list(self._source.labels), "uri": listed.uri}, vector
 
     def _embed(self, batch: Sequence[Prepared]) -> tuple[dict[str, Vectors], set[str]]:
         """Vectors of every chunk of the batch by hash, and the hashes that had to be embedded for it."""
@@ -232,11 +260,12 @@ class SourceSync:
         if part:
             yield part
 
-    def _moved_from(self, document: Prepared, missing: dict[str, LedgerRow]) -> LedgerRow | None:
+    def _moved_from(self, document: Prepared, missing: dict[str, list[LedgerRow]]) -> LedgerRow | None:
         """The ledger row of the document that was renamed to this one: gone from the listing, with the same bytes."""
         if document.listed.key in self._ledger or document.chunks is None:
             return None
-        return missing.pop(document.revision or "", None)
+        same = missing.get(document.revision or "")
+        return same.pop() if same else None
 
     def _ledger_row(self, document: Prepared) -> LedgerRow:
         listed, read = document.listed, document.read
@@ -247,19 +276,20 @@ class SourceSync:
             _document_id(self._source.name, listed.key), listed.key, listed.uri, None, None, self._source.labels,
             CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
         )  # fmt: skip
-        base = replace(base, uri=listed.uri, stamp=read.stamp if read else listed.stamp)
+        stamp = read.stamp if read else listed.stamp
+        base = replace(base, uri=listed.uri, labels=self._source.labels, stamp=stamp)
         if document.reason is not None:
             return replace(base, status=QUARANTINED, reason=document.reason, attempts=base.attempts + 1)
         base = replace(base, status=CURRENT, reason=None, attempts=0)
         if document.chunks is None:
             return base
         return replace(
-            base, revision=document.revision, title=document.title, labels=self._source.labels, changed_at=_us(changed),
-            committed_at=_us(now), lag_s=self._lag(changed, now), chunks=len(document.chunks),
+            base, revision=document.revision, title=document.title, changed_at=_us(changed), committed_at=_us(now),
+            lag_s=self._lag(changed, now), chunks=len(document.chunks),
         )  # fmt: skip
 
     def _lag(self, changed: datetime, now: datetime) -> float | None:
-        """Seconds since the change, or since the last completed scan began, whichever is later; a first index has none."""
+        """Seconds since the later of the change and the start of the last completed scan; a first index has none."""
         if self._last_scan is None:
             return None
         return max(0.0, (now - max(changed, self._last_scan)).total_seconds())
@@ -341,9 +371,17 @@ def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncRep
     held = Counter(chunks.values())
     report.deleted += len(gone)
     report.changes += [
-        {"change": "deleted", "source": source, "key": row.key, "was": None, "chunks": held[row.document_id], "embedded": 0, "reason": None}
+        {
+            "change": "deleted",
+            "source": source,
+            "key": row.key,
+            "was": None,
+            "chunks": held[row.document_id],
+            "embedded": 0,
+            "reason": None,
+        }
         for row in gone
-    ]  # fmt: skip
+    ]
 
 
 def _parse(data: bytes, key: str) -> ParsedDocument:
@@ -365,7 +403,7 @@ def _document_id(source: str, key: str) -> str:
 
 
 def _with_ids(document_id: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:
-    """Chunk ids are stable as long as their text is: the document, the embedded string, and which of its occurrences."""
+    """Chunk ids are stable while their text is: the document, the embedded string, and which of its occurrences."""
     seen: Counter[str] = Counter()
     for one in chunks:
         occurrence = seen[one.text_hash]
