@@ -73,7 +73,7 @@ def _show(report: "SyncReport") -> None:
         )
     if report.quarantined:
         say(
-            f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined tries again"
+            f"{report.quarantined} documents are quarantined; `ragloop status` says why, --retry-quarantined retries"
         )
 
 

@@ -83,7 +83,7 @@ class RetrainReport:
 class Retraining:
     """The steps over one store.
 
-    `base()` gives the local model's folder or hub name, `generator(adapter)` that model wearing an adapter, or bare (None).
+    `base()` gives the local model's folder or hub name, `generator(adapter)` that model wearing an adapter or none.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Retraining:
         return sum(not known.issuperset(example.interaction_ids) for example in self.curated().examples)
 
     def build_dataset(self) -> DatasetSummary:
-        """Write the eligible examples as a dataset, the same examples as the same one. Raises UsageError without any."""
+        """Write the eligible examples as a dataset; equal examples, equal id. Raises UsageError without any."""
         curated = self.curated()
         if not curated.examples:
             why = ", ".join(f"{count} {reason}" for reason, count in curated.funnel.items()) or "the log is empty"
