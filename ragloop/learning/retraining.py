@@ -22,7 +22,7 @@ from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.learning.curation import Curated, curate
-from ragloop.learning.datasets import Dataset, build, load, still_true
+from ragloop.learning.datasets import Dataset, build, funnel_of, load, still_true
 from ragloop.learning.evaluation import (
     ELSEWHERE,
     EvalReport,
@@ -139,8 +139,8 @@ class Retraining:
         )
         self._journal.store.upsert_rows("datasets", [_dataset_row(made, self._registry.artifacts)])
         return DatasetSummary(
-            made.dataset_id, made.train.num_rows + made.eval.num_rows, made.train.num_rows, made.eval.num_rows,
-            dict(curated.funnel), str(made.path),
+            made.dataset_id, made.rows, made.train.num_rows, made.eval.num_rows,
+            funnel_of(curated, made), str(made.path),
         )  # fmt: skip
 
     def train(self, dataset_id: str, on_progress: Callable[[Progress], None] = lambda _: None) -> str:
@@ -270,7 +270,7 @@ def _dataset_row(made: Dataset, artifacts: Path) -> dict[str, Any]:
         "dataset_id": made.dataset_id,
         "created_at": datetime.now(UTC),
         "path": str(made.path.relative_to(artifacts)),
-        "rows": made.train.num_rows + made.eval.num_rows,
+        "rows": made.rows,
         "train": made.train.num_rows,
         "eval": made.eval.num_rows,
     }
