@@ -9,10 +9,11 @@ Three criteria, each a mean with a lower and an upper bound, held against a thre
 | non-inferiority | candidate − champion, questions elsewhere  | lower >= −margin       | upper < −margin        |
 
 In between a criterion is undecided, and so are the first two below `min_pairs`: a target of few questions says little
-about the topic, however clear its figures. Elsewhere the bounds alone decide, which hold for any number of pairs. Any failure rejects, three passes promote, the rest is
-inconclusive. The floor is there because an adapter trained on shuffled answers guesses frequent ones: it beats a base
-model that knows nothing, and means nothing. All three must pass, so promoting wrongly is no likelier than passing the
-one criterion that does not hold, at most 1 − confidence (intersection-union test, Berger 1982): nothing is corrected.
+about the topic, however clear its figures. Elsewhere the bounds alone decide, which hold for any number of pairs. Any
+failure rejects, three passes promote, the rest is inconclusive. The floor is there because an adapter trained on
+shuffled answers guesses frequent ones: it beats a base model that knows nothing, and means nothing. All three must
+pass, so promoting wrongly is no likelier than passing the one criterion that does not hold, at most 1 − confidence
+(intersection-union test, Berger 1982): nothing is corrected.
 
 Bounds: Gaffke's bound for the mean of a bounded variable (Gaffke 2005; Learned-Miller and Thomas 2019,
 arXiv:1905.06208). Sample means under Dirichlet(1, …, 1) weights over the observed values and one more at the worst end

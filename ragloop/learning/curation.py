@@ -1,0 +1,198 @@
+"""Logged answers and their feedback → eligible examples, and a funnel that says why the other rows fell.
+
+Pure: rows as mappings (a table's `to_pylist()`) in, frozen records out. Every row is accounted for: the funnel's counts
+and the examples add up to the rows that came in; the first reason in the order of REASONS counts.
+
+What an example rests on (promise: no training row rests on a document that changed or went since the answer was given):
+
+- An answer that was voted up rests on the documents that it cites.
+- A correction was written by a person who saw the passages. The cited documents are often the wrong ones (that is why
+  it was corrected), and after an abstention there are none; which of the shown documents bears the correction out is
+  not known. So it rests on all of them, and falls when any has changed: some true corrections are lost, no stale one is
+  kept.
+- An answer without any document behind it (closed-book, or nothing was found) could never be seen to go stale: it
+  falls.
+
+A document counts as unchanged when its live revision is the one that was shown. Whether its chunks were cut anew does
+not matter: revisions are hashes of the bytes, and a reverted edit makes the old rows true again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from re import Match, compile
+from typing import Any
+
+from ragloop.learning.scoring import normalise
+from ragloop.learning.wording import Likeness
+
+Row = Mapping[str, Any]
+
+REASONS = (
+    "no feedback",
+    "thumbs down",
+    "abstained",
+    "no document behind it",
+    "document changed or gone",
+    "in the golden set",
+    "empty text",
+    "answer too long",
+    "duplicate question",
+)
+"""Why a row fell, in the order in which they are asked."""
+
+_MARK = compile(r"\s*\[(\d{1,3})\]")
+
+
+@dataclass(frozen=True)
+class DocumentRevision:
+    """A document as it stood when the answer was given. `cited`: the answer cites it; else it was shown only."""
+
+    document_id: str
+    revision: str
+    cited: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with the answer that people stood by. `interaction_ids` lists every interaction that gave it, oldest
+    first; `documents` (never empty, cited ones first) and `asked_at` are those of the newest."""
+
+    question: str
+    answer: str
+    interaction_ids: tuple[str, ...]
+    documents: tuple[DocumentRevision, ...]
+    asked_at: datetime
+
+    def __post_init__(self) -> None:
+        if not (self.question.strip() and self.answer.strip() and self.interaction_ids and self.documents):
+            raise ValueError("an example needs a question, an answer, an interaction and a document")
+        if self.asked_at.utcoffset() is None:
+            raise ValueError(f"asked_at needs a time zone, found {self.asked_at.isoformat()}")
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Ids of the documents that the question is about: the cited ones, else the best of those shown."""
+        cited = frozenset(document.document_id for document in self.documents if document.cited)
+        return cited or frozenset([self.documents[0].document_id])
+
+
+@dataclass(frozen=True)
+class Curated:
+    """Eligible examples, oldest first, and rows per reason for which they fell (every reason, also at 0)."""
+
+    rows: int
+    examples: tuple[Example, ...]
+    funnel: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if sum(self.funnel.values()) + len(self.examples) != self.rows:
+            raise ValueError("the funnel and the examples must add up to the rows")
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a row is held against."""
+
+    votes: Mapping[str, Row]
+    revisions: Mapping[str, str]
+    golden: Likeness
+    max_answer_words: int
+    count_words: Callable[[str], int]
+
+
+def count_words(text: str) -> int:
+    """Words between blanks. A script without blanks needs another measure, a tokenizer's for instance."""
+    return len(text.split())
+
+
+def curate(
+    interactions: Iterable[Row],
+    feedback: Iterable[Row],
+    revisions: Mapping[str, str],
+    *,
+    golden: Sequence[str] = (),
+    max_answer_words: int = 24,
+    count_words: Callable[[str], int] = count_words,
+) -> Curated:
+    """Which logged answers may be trained on.
+
+    `interactions` and `feedback`: rows of the tables of those names; feedback on interactions that are not given is
+    left aside. `revisions`: document id → live revision, for every document that is in the index now. `golden`:
+    questions that are evaluated and never trained on. `count_words` measures answers.
+    """
+    rules = _Rules(_latest(feedback), revisions, Likeness(golden), max_answer_words, count_words)
+    outcomes = [_judge(row, rules) for row in interactions]
+    eligible = [outcome for outcome in outcomes if isinstance(outcome, Example)]
+    examples = _newest_per_question(eligible)
+    fallen = Counter(outcome for outcome in outcomes if isinstance(outcome, str))
+    fallen["duplicate question"] = len(eligible) - len(examples)
+    return Curated(len(outcomes), examples, {reason: fallen[reason] for reason in REASONS})
+
+
+def _latest(feedback: Iterable[Row]) -> dict[str, Row]:
+    """The feedback that counts per interaction: the newest, but a thumbs down does not withdraw a correction."""
+    counted: dict[str, Row] = {}
+    for vote in sorted(feedback, key=lambda vote: vote["given_at"]):
+        before = counted.get(vote["interaction_id"])
+        if not (before and before["kind"] == "correction" and vote["kind"] == "down"):
+            counted[vote["interaction_id"]] = vote
+    return counted
+
+
+def _judge(row: Row, rules: _Rules) -> Example | str:
+    """The example that a row gives, or the first reason why it gives none."""
+    vote = rules.votes.get(row["interaction_id"])
+    if vote is None:
+        return "no feedback"
+    if vote["kind"] == "down":
+        return "thumbs down"
+    corrected = vote["kind"] == "correction"
+    if row["abstained"] and not corrected:
+        return "abstained"
+    documents = _documents(row, corrected)
+    if not documents:
+        return "no document behind it"
+    if any(rules.revisions.get(one.document_id) != one.revision for one in documents):
+        return "document changed or gone"
+    if rules.golden.matches(row["question"]):
+        return "in the golden set"
+    answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
+    if not answer or not row["question"].strip():
+        return "empty text"
+    if rules.count_words(answer) > rules.max_answer_words:
+        return "answer too long"
+    return Example(row["question"].strip(), answer, (row["interaction_id"],), documents, row["asked_at"])
+
+
+def _documents(row: Row, corrected: bool) -> tuple[DocumentRevision, ...]:
+    """What the example rests on, cited first, then shown by rank, each revision once."""
+    cited = [(one["document_id"], one["revision"]) for one in row["citations"] or ()]
+    shown: list[tuple[str, str]] = []
+    if corrected or not cited:
+        ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
+        shown = [(one["document_id"], one["revision"]) for one in ranked]
+    return tuple(DocumentRevision(*key, cited=key in cited) for key in dict.fromkeys([*cited, *shown]))
+
+
+def _without_marks(row: Row) -> str:
+    """The answer without the marks of its citations, which mean nothing apart from its passages."""
+    numbers = {citation["n"] for citation in row["citations"] or ()}
+
+    def drop(mark: Match[str]) -> str:
+        return "" if int(mark[1]) in numbers else mark[0]
+
+    return _MARK.sub(drop, row["answer"] or "").strip()
+
+
+def _newest_per_question(eligible: Sequence[Example]) -> tuple[Example, ...]:
+    """One example per normalised question: the newest, since a later answer may correct an earlier one."""
+    kept: dict[str, Example] = {}
+    for example in sorted(eligible, key=lambda one: (one.asked_at, one.interaction_ids)):
+        question = normalise(example.question)
+        before = kept.pop(question, None)
+        agrees = before is not None and normalise(before.answer) == normalise(example.answer)
+        earlier = before.interaction_ids if before is not None and agrees else ()
+        kept[question] = replace(example, interaction_ids=(*earlier, *example.interaction_ids))
+    return tuple(kept.values())

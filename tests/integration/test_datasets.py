@@ -1,0 +1,147 @@
+"""Datasets on disk: complete or absent, named by their content, and checked when read."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.learning import datasets
+from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example
+from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, still_true
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def curated(n: int = 20, fallen: int = 3) -> Curated:
+    """n examples about n documents, asked a minute apart; each also rests on a document that was only shown."""
+    examples = tuple(
+        Example(
+            question=f"What is thing{minute}?",
+            answer=f"answer {minute}",
+            interaction_ids=(f"i{minute}", f"j{minute}"),
+            documents=(DocumentRevision(f"d{minute}", "r1", True), DocumentRevision("shown", "r1", False)),
+            asked_at=START + timedelta(minutes=minute),
+        )
+        for minute in range(n)
+    )
+    return Curated(n + fallen, examples, dict.fromkeys(REASONS, 0) | {"no feedback": fallen})
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return build(tmp_path, curated(), created_at=START)
+
+
+def test_every_row_of_a_dataset_carries_its_lineage(dataset: Dataset) -> None:
+    assert (dataset.train.num_rows, dataset.eval.num_rows, dataset.rows) == (18, 2, 20)
+    row = dataset.eval.to_pylist()[0]
+    assert len(row.pop("example_id")) == 16
+    assert row == {
+        "question": "What is thing18?",
+        "answer": "answer 18",
+        "interaction_ids": ["i18", "j18"],
+        "documents": [
+            {"document_id": "d18", "revision": "r1", "cited": True},
+            {"document_id": "shown", "revision": "r1", "cited": False},
+        ],
+        "asked_at": START + timedelta(minutes=18),
+    }
+
+
+def test_the_manifest_accounts_for_every_logged_row(dataset: Dataset) -> None:
+    manifest = dataset.manifest
+    assert (manifest["logged_rows"], manifest["train"], manifest["eval"]) == (23, 18, 2)
+    assert sum(dataset.funnel.values()) + dataset.rows == 23
+    assert (manifest["created_at"], manifest["seed"], manifest["schema_version"]) == (START.isoformat(), 0, 1)
+    assert list(dataset.funnel) == [*REASONS, SPLIT_REASON]
+
+
+def test_building_again_changes_nothing(dataset: Dataset) -> None:
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in dataset.path.iterdir()}
+    again = build(dataset.path.parent, curated(), created_at=START + timedelta(days=1))
+    assert again.dataset_id == dataset.dataset_id
+    assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in dataset.path.iterdir()} == before
+    assert list(dataset.path.parent.iterdir()) == [dataset.path]
+
+
+def test_the_same_examples_make_the_same_files_elsewhere(dataset: Dataset, tmp_path: Path) -> None:
+    elsewhere = build(tmp_path / "elsewhere", curated(), created_at=START)
+    assert elsewhere.manifest == dataset.manifest
+
+
+def test_more_rows_that_fall_leave_the_dataset_as_it_is_and_show_in_the_funnel(dataset: Dataset) -> None:
+    later = curated(fallen=9)
+    again = build(dataset.path.parent, later)
+    assert again.dataset_id == dataset.dataset_id
+    assert funnel_of(later, again)["no feedback"] == 9
+    assert sum(funnel_of(later, again).values()) + again.rows == later.rows
+
+
+def test_another_split_of_the_same_examples_is_another_dataset(dataset: Dataset) -> None:
+    assert build(dataset.path.parent, curated(), eval_share=0.3).dataset_id != dataset.dataset_id
+
+
+def test_a_dataset_without_examples_can_be_read_back(tmp_path: Path) -> None:
+    empty = build(tmp_path, curated(0))
+    assert (load(empty.path).rows, empty.train.schema) == (0, datasets.SCHEMA)
+
+
+def test_a_folder_without_its_manifest_is_no_dataset_and_is_replaced(dataset: Dataset) -> None:
+    (dataset.path / "manifest.json").unlink()
+    with pytest.raises(NotFoundError, match="no complete dataset"):
+        load(dataset.path)
+    assert build(dataset.path.parent, curated()).rows == 20
+
+
+def test_an_interrupted_write_leaves_nothing_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(partial: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "_move", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path, curated())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_that_another_process_finished_first_is_taken(dataset: Dataset, tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    partial.mkdir()
+    datasets._move(partial, dataset.path)
+    assert load(dataset.path).rows == 20
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "eval.parquet"])
+def test_a_changed_or_missing_file_is_named(dataset: Dataset, name: str) -> None:
+    table = pq.read_table(dataset.path / name)
+    pq.write_table(table.slice(1), dataset.path / name)
+    with pytest.raises(MismatchError, match=name):
+        load(dataset.path)
+    (dataset.path / name).unlink()
+    with pytest.raises(MismatchError, match="found no file"):
+        load(dataset.path)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_damaged_manifest_is_named(dataset: Dataset, text: str) -> None:
+    (dataset.path / "manifest.json").write_text(text)
+    with pytest.raises(MismatchError, match="is damaged"):
+        load(dataset.path)
+
+
+def test_a_dataset_of_a_newer_schema_is_refused(dataset: Dataset) -> None:
+    newer = json.dumps({**dataset.manifest, "schema_version": 2})
+    (dataset.path / "manifest.json").write_text(newer)
+    with pytest.raises(MismatchError, match="has schema 2"):
+        load(dataset.path)
+
+
+def test_rows_whose_document_changed_or_went_are_found_again_before_training(dataset: Dataset) -> None:
+    live = {f"d{n}": "r1" for n in range(20)} | {"shown": "r1"}
+    ids = {row["question"]: row["example_id"] for t in (dataset.train, dataset.eval) for row in t.to_pylist()}
+    assert still_true(dataset, live) == frozenset()
+    del live["d0"]
+    assert still_true(dataset, live | {"d19": "r2"}) == {ids["What is thing0?"], ids["What is thing19?"]}
+    assert len(still_true(dataset, live | {"shown": "r2"})) == 20

@@ -1,0 +1,168 @@
+"""Which logged answers become examples, and why the others do not."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, curate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LIVE = {"numpy": "r1", "scipy": "r1", "torch": "r1"}
+
+
+def asked(name: str, question: str | None = None, minute: int = 0, **changes: Any) -> dict[str, Any]:
+    """A logged answer that cites numpy, after numpy and scipy were shown."""
+    return {
+        "interaction_id": name,
+        "asked_at": START + timedelta(minutes=minute),
+        "question": question or f"What is {name}?",
+        "answer": "BSD-3-Clause [1].",
+        "abstained": False,
+        "passages": [passage("numpy", rank=1), passage("scipy", rank=2)],
+        "citations": [{"n": 1, "document_id": "numpy", "revision": "r1"}],
+    } | changes
+
+
+def passage(document_id: str, rank: int, revision: str = "r1") -> dict[str, Any]:
+    return {"chunk_id": f"{document_id}-{rank}", "document_id": document_id, "revision": revision, "rank": rank}
+
+
+def vote(name: str, kind: str = "up", correction: str | None = None, minute: int = 0) -> dict[str, Any]:
+    given_at = START + timedelta(days=1, minutes=minute)
+    return {"interaction_id": name, "kind": kind, "correction": correction, "given_at": given_at}
+
+
+def one(row: dict[str, Any], votes: Sequence[dict[str, Any]], **options: Any) -> Example | str:
+    """The example that a single row gives, or the reason why it gives none."""
+    curated = curate([row], votes, LIVE, **options)
+    return curated.examples[0] if curated.examples else next(r for r, n in curated.funnel.items() if n)
+
+
+def test_an_answer_that_was_voted_up_rests_on_what_it_cites() -> None:
+    assert one(asked("a"), [vote("a")]) == Example(
+        "What is a?", "BSD-3-Clause.", ("a",), (DocumentRevision("numpy", "r1", cited=True),), START
+    )
+
+
+def test_a_correction_replaces_the_answer_and_rests_on_all_that_was_shown() -> None:
+    example = one(asked("a"), [vote("a", "correction", " MIT ")])
+    assert isinstance(example, Example)
+    assert example.answer == "MIT"
+    assert example.documents == (
+        DocumentRevision("numpy", "r1", cited=True),
+        DocumentRevision("scipy", "r1", cited=False),
+    )
+    assert example.subjects == {"numpy"}
+
+
+def test_a_corrected_abstention_is_about_the_best_passage() -> None:
+    row = asked("a", abstained=True, answer="", citations=[], passages=[passage("scipy", 2), passage("torch", 1)])
+    example = one(row, [vote("a", "correction", "MIT")])
+    assert isinstance(example, Example)
+    assert ([d.document_id for d in example.documents], example.subjects) == (["torch", "scipy"], {"torch"})
+
+
+def test_an_answer_without_feedback_is_no_example() -> None:
+    assert one(asked("a"), [vote("another")]) == "no feedback"
+
+
+def test_a_thumbs_down_is_no_example() -> None:
+    assert one(asked("a"), [vote("a", "down")]) == "thumbs down"
+
+
+def test_the_latest_vote_counts_whatever_the_order_of_the_rows() -> None:
+    votes = [vote("a", "up", minute=1), vote("a", "down", minute=2)]
+    assert one(asked("a"), votes) == one(asked("a"), votes[::-1]) == "thumbs down"
+
+
+def test_a_thumbs_down_after_a_correction_does_not_withdraw_it() -> None:
+    example = one(asked("a"), [vote("a", "correction", "MIT", minute=1), vote("a", "down", minute=2)])
+    assert isinstance(example, Example)
+    assert example.answer == "MIT"
+
+
+def test_a_thumbs_up_after_a_correction_stands_by_the_answer() -> None:
+    example = one(asked("a"), [vote("a", "correction", "MIT", minute=1), vote("a", "up", minute=2)])
+    assert isinstance(example, Example)
+    assert example.answer == "BSD-3-Clause."
+
+
+def test_an_abstention_is_no_example_even_where_it_was_voted_up() -> None:
+    assert one(asked("a", abstained=True), [vote("a")]) == "abstained"
+
+
+def test_an_answer_without_any_document_could_never_go_stale_and_falls() -> None:
+    row = asked("a", citations=[], passages=[])
+    assert one(row, [vote("a")]) == "no document behind it"
+    assert one(row | {"citations": None, "passages": None}, [vote("a", "correction", "MIT")]) == "no document behind it"
+
+
+@pytest.mark.parametrize("live", [{"scipy": "r1"}, {"numpy": "r2", "scipy": "r1"}])
+def test_an_answer_whose_cited_document_changed_or_went_falls(live: dict[str, str]) -> None:
+    assert curate([asked("a")], [vote("a")], live).funnel["document changed or gone"] == 1
+
+
+def test_a_change_of_a_document_that_was_only_shown_fells_a_correction_but_not_an_answer() -> None:
+    live = LIVE | {"scipy": "r2"}
+    assert len(curate([asked("a")], [vote("a")], live).examples) == 1
+    assert curate([asked("a")], [vote("a", "correction", "MIT")], live).funnel["document changed or gone"] == 1
+
+
+def test_a_reverted_edit_makes_the_row_eligible_again() -> None:
+    row = asked("a")
+    assert not curate([row], [vote("a")], LIVE | {"numpy": "r2"}).examples
+    assert curate([row], [vote("a")], LIVE | {"numpy": "r1"}).examples
+
+
+@pytest.mark.parametrize("golden", ["what is the a", "Is what a?"])
+def test_a_golden_question_in_any_near_wording_is_not_trained_on(golden: str) -> None:
+    assert one(asked("a", "What is the a?"), [vote("a")], golden=[golden]) == "in the golden set"
+
+
+def test_a_question_about_another_package_is_not_golden() -> None:
+    row = asked("a", "Under which licence is torch released?")
+    assert isinstance(one(row, [vote("a")], golden=["Under which licence is torchvision released?"]), Example)
+
+
+def test_an_answer_that_is_empty_or_too_long_falls() -> None:
+    assert one(asked("a", answer=" [1]"), [vote("a")]) == "empty text"
+    assert one(asked("a"), [vote("a", "correction", "  ")]) == "empty text"
+    assert one(asked("a"), [vote("a", "correction", "one two three")], max_answer_words=2) == "answer too long"
+    assert (
+        one(asked("a"), [vote("a", "correction", "長い答え")], max_answer_words=3, count_words=len) == "answer too long"
+    )
+
+
+def test_only_the_marks_of_citations_leave_the_answer() -> None:
+    example = one(asked("a", answer="Use rows[0] or rows[1] [1]."), [vote("a")])
+    assert isinstance(example, Example)
+    assert example.answer == "Use rows[0] or rows."
+
+
+def test_the_newest_of_equal_questions_stays_and_names_those_that_agree() -> None:
+    rows = [asked("a", "What is X?", 1), asked("b", "what is x", 2), asked("c", "What is  X ?", 3)]
+    votes = [vote("a", "correction", "old"), vote("b", "correction", "new"), vote("c", "correction", "New.")]
+    curated = curate(rows, votes, LIVE)
+    assert [(e.answer, e.interaction_ids) for e in curated.examples] == [("New.", ("b", "c"))]
+    assert curated.funnel["duplicate question"] == 2
+
+
+def test_examples_come_oldest_first_and_without_rows_there_are_none() -> None:
+    curated = curate([asked("b", minute=2), asked("a", minute=1)], [vote("a"), vote("b")], LIVE)
+    assert [example.question for example in curated.examples] == ["What is a?", "What is b?"]
+    assert curate([], [], {}) == Curated(0, (), dict.fromkeys(REASONS, 0))
+
+
+def test_a_funnel_that_does_not_add_up_is_refused() -> None:
+    with pytest.raises(ValueError, match="add up"):
+        Curated(3, (), {"no feedback": 1})
+
+
+def test_an_example_without_document_or_zone_is_refused() -> None:
+    documents = (DocumentRevision("a", "r1", True),)
+    with pytest.raises(ValueError, match="a document"):
+        Example("q", "a", ("i",), (), START)
+    with pytest.raises(ValueError, match="time zone"):
+        Example("q", "a", ("i",), documents, START.replace(tzinfo=None))
