@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.constant_embedder import ConstantEmbedder
+
+if TYPE_CHECKING:
+    from tests.indexed_folder import IndexedFolder
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -22,3 +26,11 @@ def realdata() -> Path:
 @pytest.fixture
 def embedder() -> ConstantEmbedder:
     return ConstantEmbedder()
+
+
+@pytest.fixture
+def indexed(tmp_path: Path, embedder: ConstantEmbedder) -> "IndexedFolder":
+    """An empty folder with a home beside it."""
+    from tests.indexed_folder import IndexedFolder  # loads LanceDB, which suites without an index need not wait for
+
+    return IndexedFolder(tmp_path / "home", tmp_path / "documents", embedder)
