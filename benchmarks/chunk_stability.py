@@ -3,7 +3,8 @@
     python benchmarks/chunk_stability.py FOLDER [FOLDER ...] [--documents 200] [--tokenizer TOKENIZER_JSON]
 
 Takes documents of at least five blocks, makes one edit at the first, the middle or the last block of a kind, parses and
-chunks both versions, and counts the chunk texts that only the edited version has. Compared are the chunker's own way of
+chunks both versions, and counts the chunk texts that only the edited version has. The folder's paragraphs and lines of
+code then form sections of 1,000, with edits at random places. Compared are the chunker's own way of
 joining units (hash), filling chunks from the start of a section (greedy), and cutting a section at its strongest
 boundary until the parts fit (cut). `fill` is tokens per chunk over the budget. Prints one Markdown table per folder.
 """
@@ -13,6 +14,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import files
 from pathlib import Path
 
@@ -81,13 +83,13 @@ EDITS: list[tuple[str, Callable[[str, Block], str], tuple[str, ...]]] = [
 ]
 
 
-def edits(text: str, blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
+def edits(text: str, blocks: Sequence[Block]) -> "Edited":
     for name, edit, kinds in EDITS:
         able = [block for block in blocks if block.kind in kinds]
         places = {"start": 0, "middle": len(able) // 2, "end": len(able) - 1}
         for place, position in places.items():
             if able:
-                yield f"{name}, {place}", edit(text, able[position])
+                yield f"{name}, {place}", edit(text, able[position]).encode()
 
 
 def tokens_counter(tokenizer_file: Path) -> CountTokens:
@@ -106,33 +108,77 @@ def tokens_counter(tokenizer_file: Path) -> CountTokens:
     return count
 
 
-def measure(folder: Path, most: int, count: CountTokens) -> None:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and media_type(path.name))
-    random.Random(7).shuffle(paths)
-    parsed = [(path, parse(path.read_bytes(), media_type(path.name) or "", path.name)) for path in paths]
-    chosen = [(path, document) for path, document in parsed if len(document.blocks) >= 5][:most]
-    print(
-        f"\n{folder}: {len(chosen)} of {len(paths)} documents\n\n| joining | chunks | fill | edit | n | median | p95 | max | mean |"
-    )
+Edited = Iterator[tuple[str, bytes]]
+
+
+def measure(title: str, versions: Sequence[tuple[str, bytes, Callable[[], Edited]]], count: CountTokens) -> None:
+    """`versions`: per document its name, its bytes, and what gives the edited ones with a label each."""
+    print(f"\n{title}: {len(versions)} documents\n\n| joining | chunks | fill | edit | n | median | p95 | max | mean |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, join in JOINS.items():
         new: dict[str, list[int]] = defaultdict(list)
         sizes: list[int] = []
-        for path, document in chosen:
-            before = chunk(document, count, BUDGET, join)
+        for file_name, data, edited in versions:
+            before = chunk(parse(data, media_type(file_name) or "", file_name), count, BUDGET, join)
             sizes += [one.tokens for one in before]
             hashes = {one.text_hash for one in before}
-            for label, text in edits(document.text, document.blocks):
-                edited = parse(text.encode(), media_type(path.name) or "", path.name)
-                made = {one.text_hash for one in chunk(edited, count, BUDGET, join)} - hashes
-                new[label].append(len(made))
-                new["all"].append(len(made))
+            for label, other in edited():
+                after = chunk(parse(other, media_type(file_name) or "", file_name), count, BUDGET, join)
+                new[label].append(len({one.text_hash for one in after} - hashes))
+        new["all"] = [value for values in new.values() for value in values]
         for label, values in new.items():
             median, p95 = np.quantile(values, (0.5, 0.95))
             print(
                 f"| {name} | {len(sizes)} | {np.mean(sizes) / BUDGET:.2f} | {label} | {len(values)} "
                 f"| {median:.0f} | {p95:.0f} | {max(values)} | {np.mean(values):.2f} |"
             )
+
+
+def documents(folder: Path, most: int) -> list[tuple[str, bytes, Callable[[], Edited]]]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and media_type(path.name))
+    random.Random(7).shuffle(paths)
+    chosen: list[tuple[str, bytes, Callable[[], Edited]]] = []
+    for path in paths:
+        parsed = parse(path.read_bytes(), media_type(path.name) or "", path.name)
+        if len(parsed.blocks) >= 5 and len(chosen) < most:
+            text, blocks = parsed.text, parsed.blocks
+            chosen.append((path.name, path.read_bytes(), partial(edits, text, blocks)))
+    return chosen
+
+
+def long_sections(folder: Path) -> list[tuple[str, bytes, Callable[[], Edited]]]:
+    """The folder's own text without headings: 1,000 paragraphs, 1,000 lines of code, 300 paragraphs as one."""
+    prose: list[str] = []
+    code: list[str] = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and media_type(path.name)):
+        parsed = parse(path.read_bytes(), media_type(path.name) or "", path.name)
+        for block in parsed.blocks:
+            text = parsed.text[block.start : block.end]
+            if block.kind == "paragraph" and text[0].isalpha():
+                prose.append(" ".join(text.split()))
+            elif block.kind in ("code", "front-matter"):
+                code += [line for line in text.split("\n") if not line.startswith(("```", "---", "+++"))]
+    random.Random(7).shuffle(prose)
+    texts = [("paragraphs", "\n\n", "", prose[:1000]), ("sentences", " ", "", prose[:300])]
+    texts.append(("lines of code", "\n", "~~~", code[:1000]))
+    return [
+        (f"{name}.md", _joined(parts, separator, fence), partial(_part_edits, name, parts, separator, fence))
+        for name, separator, fence, parts in texts
+    ]
+
+
+def _joined(parts: Sequence[str], separator: str, fence: str) -> bytes:
+    return f"{fence}\n{separator.join(parts)}\n{fence}".encode()
+
+
+def _part_edits(name: str, parts: list[str], separator: str, fence: str) -> Edited:
+    chance = random.Random(11)
+    for position in (chance.randrange(1, len(parts) - 1) for _ in range(50)):
+        words = parts[position].split(" ")
+        replaced = " ".join([*words[: len(words) // 2], "replaced", *words[len(words) // 2 + 1 :]])
+        for label, middle in (("word", [replaced]), ("insert", [INSERTED, parts[position]]), ("delete", [])):
+            edited = [*parts[:position], *middle, *parts[position + 1 :]]
+            yield f"{label}, {name}", _joined(edited, separator, fence)
 
 
 def packaged_tokenizer() -> Path:
@@ -148,7 +194,8 @@ def main() -> None:
     count = tokens_counter(options.tokenizer or packaged_tokenizer())
     for folder in options.folders:
         started = time.process_time()
-        measure(folder, options.documents, count)
+        measure(str(folder), documents(folder, options.documents), count)
+        measure(f"{folder}, as long sections", long_sections(folder), count)
         print(f"\n{time.process_time() - started:.0f} s of CPU")
 
 

@@ -4,13 +4,14 @@ Blocks (parts of them where they are larger than a chunk) are the units. Neighbo
 while the result fits the budget, in the order of a hash of the text at their boundary. Whether two units are joined
 depends on the few boundaries around them, so what an edit changes dies out within a chunk or two; filling chunks from
 the start of the section would move every boundary behind the edit. The idea is that of content-defined chunking
-(Muthitacharoen et al., "A Low-bandwidth Network File System", 2001), with units in the place of bytes.
+(Muthitacharoen et al., "A Low-bandwidth Network File System", SOSP 2001), with units in the place of bytes.
 benchmarks/chunk_stability.py measures it beside the alternatives.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.splitting import RULES, spans
@@ -20,8 +21,9 @@ CHUNKER = "1"
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 Join = Callable[[Sequence[int], Sequence[tuple[int, bytes]], int], list[int]]
-"""(size per unit, key per unit, room) to the indices of the units that begin a chunk; a key tells of the boundary before
-its unit."""
+"""(size per unit, key per unit, room) to the indices of the units that begin a chunk.
+
+A key tells of the boundary before its unit."""
 
 _CHARACTERS_PER_TOKEN = 20
 _HEADING_SHARE = 4
@@ -31,10 +33,11 @@ _KEY_CHARACTERS = 64
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is embedded, searched and cited: `text` is document.text[start:end], `embedded` has the heading path above it.
+    """What is embedded, searched and cited.
 
-    `heading` is the whole path; `embedded` holds its innermost titles, at most a quarter of the budget. `text_hash` is
-    the SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units that the chunk joins.
+    `text` is document.text[start:end]. `heading` is the whole path of section titles; `embedded` has the innermost of
+    them, at most a quarter of the budget, above the text. `text_hash` is the SHA-256 of `embedded` in hex. `tokens`
+    counts `embedded`, as the sum over the units that the chunk joins.
     """
 
     ordinal: int
@@ -159,7 +162,7 @@ def _prefix(path: Sequence[str], counter: _Counter, limit: int, budget: int) -> 
 
 
 def _units(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter) -> list[_Unit]:
-    """Blocks, and the parts of those that do not fit: all that are still too large are cut by their next rule at once."""
+    """Blocks, and the parts of those that do not fit; all that are too large are cut by their next rule at once."""
     text, units = document.text, []
     waiting = [(index, block.start, block.end, 0) for index, block in enumerate(document.blocks)]
     while waiting:
@@ -193,13 +196,13 @@ def _runs(document: ParsedDocument, units: Sequence[_Unit]) -> Iterator[list[_Un
 
 
 def _keys(document: ParsedDocument, run: Sequence[_Unit]) -> list[tuple[int, bytes]]:
-    """Per unit the rank of the boundary before it: parts of one block first, then what a colon introduces, then the rest.
+    """Per unit the rank of the boundary before it: inside a block, after a colon, any other. Weakest first.
 
     Within a rank the hash decides. It is made of the text at the boundary only, so that an edit further inside a unit
     leaves it as it was.
     """
     keys: list[tuple[int, bytes]] = [(0, b"")]
-    for left, right in zip(run, run[1:], strict=False):
+    for left, right in pairwise(run):
         before = document.text[max(left.start, left.end - _KEY_CHARACTERS) : left.end]
         after = document.text[right.start : min(right.end, right.start + _KEY_CHARACTERS)]
         rank = 0 if left.block == right.block else 1 if before.endswith(":") else 2

@@ -5,6 +5,7 @@ Every rule looks at the text around a cut only, so that an edit moves cuts near 
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from ragloop.corpus.document import Kind
 
@@ -27,9 +28,8 @@ _RUN = re.compile(f"[^{_STOPS}]{{0,63}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
 
 def spans(text: str, start: int, end: int, cuts: Cuts) -> list[tuple[int, int]]:
     """text[start:end] cut by one rule: the pieces without the white space around them, empty ones left out."""
-    positions = [start, *cuts(text, start, end), end]
     pieces = []
-    for left, right in zip(positions, positions[1:], strict=False):
+    for left, right in pairwise([start, *cuts(text, start, end), end]):
         piece = text[left:right]
         stripped = piece.strip()
         if stripped:
@@ -73,5 +73,5 @@ RULES: dict[Kind, tuple[Cuts, ...]] = {
     "front-matter": _LINES,
     "table": (_after(_LINE), *_FINE),
 }
-"""Rules by kind. Indentation is followed three levels down (a rule repeats), then lines are cut whatever they hang from:
+"""Rules by kind. Indentation is followed three levels down (a rule repeats), then every line may begin a part:
 following it further would read deeply nested text once per level."""

@@ -47,6 +47,8 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
             continue
         if _is_text(text):
             return text.removeprefix("\ufeff")
+        if encoding == "utf-8":
+            break  # valid, and yet control characters: no other encoding makes it text
     raise _unreadable(name, "holds bytes that are text in no known encoding")
 
 
@@ -62,30 +64,34 @@ def _candidates(data: bytes, declared: str | None) -> Iterator[str]:
     if marked:
         yield marked
         return
-    yield from _wide(data[:_NUL_WINDOW])
+    wide = _wide(data[:_NUL_WINDOW])
+    if wide and wide[1]:
+        yield wide[0]
     if declared:
         yield declared
     yield "utf-8"
+    if wide:
+        yield wide[0]
     if _looks_western(data):
         yield "cp1252"
     yield from _detected(data)
 
 
-def _wide(head: bytes) -> Iterator[str]:
-    """UTF-16 and UTF-32 without a mark, told by where the NUL bytes stand: such bytes are valid UTF-8 as well."""
+def _wide(head: bytes) -> tuple[str, bool] | None:
+    """UTF-16 and UTF-32 without a mark, told by where the NUL bytes stand, and whether there are enough to be sure.
+
+    ASCII in UTF-16 is valid UTF-8 as well, full of NULs; a single NUL in UTF-8 text is not UTF-16.
+    """
     nul = [head[offset::4].count(0) for offset in range(4)]
-    if not any(nul):
-        return
     width = len(head) // 4
-    if nul[2] >= width > 0 and nul[3] >= width:
-        yield "utf-32-le"
-    if nul[0] >= width > 0 and nul[1] >= width:
-        yield "utf-32-be"
+    if width and min(nul[2], nul[3]) >= width:
+        return "utf-32-le", True
+    if width and min(nul[0], nul[1]) >= width:
+        return "utf-32-be", True
     even, odd = nul[0] + nul[2], nul[1] + nul[3]
-    if odd > 4 * even:
-        yield "utf-16-le"
-    if even > 4 * odd:
-        yield "utf-16-be"
+    if max(even, odd) <= 4 * min(even, odd):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be", 2 * max(even, odd) >= width
 
 
 def _looks_western(data: bytes) -> bool:

@@ -164,7 +164,7 @@ class _Extraction:
     def take(self, event: _Event) -> None:
         what, element, text = event
         if what == "text":
-            self.line.append(text if self.pre_depth else _SPACE.sub(" ", text))
+            self.line += [text if self.pre_depth else _SPACE.sub(" ", text)] if text else []
         elif what == "start":
             self._start(element, str(element.tag))
         else:
@@ -229,7 +229,8 @@ class _Extraction:
 
     def _separate(self) -> None:
         if self.list_depth or self.table_depth or self.pre_depth:
-            self.line.append("\n" if self.list_depth and not self.pre_depth else "")
+            at_bullet = self.line and self.line[-1].endswith("- ")
+            self.line.append("\n" if self.list_depth and not self.pre_depth and not at_bullet else "")
         else:
             self.flush()
 

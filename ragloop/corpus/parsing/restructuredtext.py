@@ -195,8 +195,8 @@ def _width(title: str) -> int:
 _ROLE = re.compile(r"(?::[\w:+.-]+:)?`([^`]+)`(?::[\w:+.-]+:|__?)?")
 _ROLE_TEXT = re.compile(r"^(.+?)\s*<[^<>]+>$", re.DOTALL)
 _LITERAL = re.compile(r"``(.+?)``")
-_EMPHASIS = re.compile(r"(?<![\w*])\*{1,2}(?=\S)([^*]+?)(?<=\S)\*{1,2}(?![\w*])")
-_REFERENCE = re.compile(r"(?<=\w)__?(?!\w)")
+_EMPHASIS = re.compile(r"(?<![\w*\\])\*{1,2}(?=\S)([^*]+?)(?<=[^\s\\])\*{1,2}(?![\w*])")
+_REFERENCE = re.compile(r"\b(?!_)(\w*[^\W_])__?(?!\w)")
 
 
 def plain_title(title: str) -> str:
@@ -207,7 +207,7 @@ def plain_title(title: str) -> str:
 
 def _without_markup(part: str) -> str:
     part = _ROLE.sub(lambda role: _role_text(role[1]), part)
-    part = _REFERENCE.sub("", _EMPHASIS.sub(r"\1", part))
+    part = _REFERENCE.sub(r"\1", _EMPHASIS.sub(r"\1", part))
     return re.sub(r"\\(.)", r"\1", part)
 
 

@@ -1,0 +1,57 @@
+"""What holds of the chunks of any document: cover, order, budget, determinism."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragloop.corpus.chunking import chunk
+from ragloop.corpus.parsing import parse
+from ragloop.errors import DocumentError
+
+LINES = st.sampled_from(
+    """# One|## Two|Title|=====|-----|||- item of a list|    deeper|```|A sentence. Another one! And a third?|Code::
+.. note::|.. comment|>>> x|中文句子。另一个！|---|title: x|<p>text</p>|<ul><li>a|<table><tr><td>b|<!-- c -->|&amp;""".replace(
+        "\n", "|"
+    ).split("|")
+) | st.sampled_from(["|a|b|", "|-|-|", "\t\x0b\u2028\x1b", "é" * 90])
+TEXTS = st.lists(LINES | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40), max_size=40).flatmap(
+    lambda lines: st.sampled_from(["\n", "\r\n", "\r", "\n\n"]).map(lambda newline: newline.join(lines))
+)
+TYPES = st.sampled_from(["text/markdown", "text/x-rst", "text/plain", "text/html"])
+
+
+def count(texts: Sequence[str]) -> list[int]:
+    """Like WordPiece: words of up to three characters, and every other character alone."""
+    return [len(re.findall(r"\w{1,3}|[^\w\s]", text)) for text in texts]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, kind=TYPES, budget=st.integers(1, 60))
+def test_chunks_cover_the_blocks_once_in_order_and_within_the_budget(text: str, kind: str, budget: int) -> None:
+    document = parse(text.encode(), kind, "page")
+    chunks = chunk(document, count, budget)
+    assert chunks == chunk(document, count, budget)
+    assert [one.ordinal for one in chunks] == list(range(len(chunks)))
+    covered = bytearray(len(document.text))
+    for one in chunks:
+        assert one.text == document.text[one.start : one.end] == one.text.strip() != ""
+        assert one.embedded.endswith(one.text.replace("\r\n", "\n"))
+        assert one.text_hash == hashlib.sha256(one.embedded.encode()).hexdigest()
+        assert one.tokens >= count([one.embedded])[0]
+        assert one.tokens <= budget or len(one.text) == 1
+        assert not any(covered[one.start : one.end])
+        covered[one.start : one.end] = b"\1" * (one.end - one.start)
+    for block in document.blocks:
+        for position in range(block.start, block.end):
+            assert covered[position] or document.text[position].isspace()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=300), kind=TYPES)
+def test_any_bytes_are_a_document_or_an_error_of_the_tree(data: bytes, kind: str) -> None:
+    with suppress(DocumentError):
+        chunk(parse(data, kind, "page"), count, 20)

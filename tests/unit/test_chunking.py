@@ -1,0 +1,172 @@
+"""Chunks: budgets, headings, cuts inside large blocks, and how little an edit changes."""
+
+import hashlib
+import random
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from ragloop.corpus.chunking import Chunk, chunk
+from ragloop.corpus.parsing import ParsedDocument, parse
+
+WORDS = [f"word{number}" for number in range(400)]
+
+
+def count(texts: Sequence[str]) -> list[int]:
+    return [len(re.findall(r"\w+|[^\w\s]", text)) for text in texts]
+
+
+def cut(source: str, budget: int = 40, kind: str = "text/markdown") -> list[Chunk]:
+    return chunk(parse(source.encode(), kind, "page"), count, budget)
+
+
+def prose(paragraphs: int, words: int, seed: int = 1) -> list[str]:
+    choose = random.Random(seed)
+    return [" ".join(choose.choices(WORDS, k=words)) + "." for _ in range(paragraphs)]
+
+
+def new_texts(before: list[Chunk], after: list[Chunk]) -> int:
+    return len({one.text_hash for one in after} - {one.text_hash for one in before})
+
+
+def test_a_chunk_is_a_slice_of_the_text_under_its_heading_path() -> None:
+    source = "# Guide\n\n## Setup\n\nInstall it.\n\nThen run it.\n"
+    (only,) = cut(source)
+    assert only == Chunk(
+        ordinal=0,
+        heading="Guide > Setup",
+        start=source.index("Install"),
+        end=len(source) - 1,
+        text="Install it.\n\nThen run it.",
+        embedded="Guide > Setup\nInstall it.\n\nThen run it.",
+        text_hash=hashlib.sha256(b"Guide > Setup\nInstall it.\n\nThen run it.").hexdigest(),
+        tokens=10,
+    )
+
+
+def test_sections_are_never_joined() -> None:
+    assert [one.heading for one in cut("# A\n\na\n\n# A\n\nb\n\n# B\n\nc\n")] == ["A", "A", "B"]
+
+
+def test_a_dropped_comment_is_in_no_chunk() -> None:
+    chunks = cut("one\n\n<!-- hidden -->\n\ntwo\n")
+    assert [one.text for one in chunks] == ["one", "two"]
+
+
+def test_a_long_path_keeps_its_innermost_titles() -> None:
+    source = "# one two three\n\n## four five six\n\n### seven eight nine\n\ntext\n"
+    (only,) = cut(source, budget=28)
+    assert only.heading == "one two three > four five six > seven eight nine"
+    assert only.embedded == "four five six > seven eight nine\ntext"
+
+
+def test_a_title_longer_than_its_share_is_shortened() -> None:
+    (only,) = cut("# " + " ".join(WORDS[:30]) + "\n\ntext\n", budget=40)
+    title = only.embedded.split("\n")[0]
+    assert only.heading.startswith(title)
+    assert 1 <= count([title])[0] <= 10
+
+
+def test_code_and_tables_stay_whole_where_they_fit() -> None:
+    code = "```\n" + "\n".join(f"{word} = 1" for word in WORDS[:7]) + "\n```"
+    table = "|a|b|\n|-|-|\n" + "\n".join(f"|{word}|x|" for word in WORDS[:4])
+    chunks = cut("\n\n".join([*prose(3, 20), code, *prose(3, 20, 2), table]))
+    for whole in (code, table):
+        assert any(whole in one.text for one in chunks)
+
+
+def test_a_record_of_front_matter_stays_together() -> None:
+    records = [f'-   releaseCycle: "{n}"\n    eol: 2030-01-{n}\n    latest: "{n}.1"\n' for n in range(10, 40)]
+    chunks = cut("---\ntitle: Tool\nreleases:\n" + "\n".join(records) + "---\n", budget=60)
+    assert all(one.embedded.startswith("Tool\n") for one in chunks)
+    for record in records:
+        assert any(record.strip() in one.text for one in chunks)
+
+
+def test_long_paragraphs_are_cut_between_sentences() -> None:
+    chunks = cut(" ".join(prose(20, 9)))
+    assert len(chunks) > 5
+    assert all(one.text.endswith(".") for one in chunks)
+
+
+def test_long_lists_are_cut_between_items() -> None:
+    items = [f"- {item}\n  {more}" for item, more in pairwise(prose(21, 6))]
+    chunks = cut("\n".join(items))
+    assert len(chunks) > 5
+    assert all(one.text.startswith("- ") for one in chunks)
+
+
+def test_text_without_white_space_is_cut_at_its_own_sentence_marks() -> None:
+    def characters(texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    sentences = ["统一码为每个字符提供编号。", "无论什么平台？", "无论什么程序！"] * 20
+    chunks = chunk(parse("".join(sentences).encode(), "text/plain", "a"), characters, 30)
+    assert all(one.text[-1] in "。？！" for one in chunks)
+    assert max(one.tokens for one in chunks) <= 30
+
+
+def test_a_run_that_counts_as_one_token_is_cut_all_the_same() -> None:
+    chunks = chunk(parse(b"x" * 100_000, "text/plain", "a"), lambda texts: [1] * len(texts), 10)
+    assert max(len(one.text) for one in chunks) <= 10 * 20
+    assert "".join(one.text for one in chunks) == "x" * 100_000
+
+
+def test_line_ends_change_no_embedded_text() -> None:
+    source = "# T\n\n" + "\n\n".join(prose(9, 15)) + "\n"
+    assert new_texts(cut(source), cut(source.replace("\n", "\r\n"))) == 0
+
+
+def test_what_a_colon_introduces_stays_with_it_where_it_fits() -> None:
+    source = "\n\n".join(f"{text[:-1]}:\n\n```\nrun {number}\n```" for number, text in enumerate(prose(20, 12)))
+    joined = sum(one.text.rstrip().endswith(":") for one in cut(source))
+    assert joined == 0
+
+
+def test_an_empty_document_has_no_chunks() -> None:
+    assert chunk(ParsedDocument("", "t", ()), count) == []
+
+
+def test_a_budget_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="budget of 0"):
+        cut("text", budget=0)
+
+
+def test_texts_are_counted_in_few_batches_and_each_once() -> None:
+    batches: list[list[str]] = []
+
+    def recording(texts: Sequence[str]) -> list[int]:
+        batches.append(list(texts))
+        return count(texts)
+
+    source = "# T\n\n" + "\n\n".join(prose(50, 12)) + "\n\n" + " ".join(prose(30, 9))
+    chunk(parse(source.encode(), "text/markdown", "a"), recording, 40)
+    assert len(batches) == 2
+    counted = [text for batch in batches for text in batch]
+    assert len(counted) == len(set(counted))
+
+
+EDITED = {
+    "paragraphs": ("\n\n", "", prose(300, 14)),
+    "sentences": (" ", "", prose(300, 9)),
+    "lines of code": ("\n", "~~~", [f"{line[:-1]} = {number}" for number, line in enumerate(prose(1000, 4))]),
+    "like lines": ("\n", "~~~", ["}" if n % 3 == 0 else f"call({n % 7})" for n in range(1000)]),
+}
+
+
+@pytest.mark.parametrize("name", EDITED)
+@pytest.mark.parametrize("edit", ["word", "insert", "delete"])
+def test_one_edit_makes_few_new_texts_wherever_it_stands(name: str, edit: str) -> None:
+    separator, fence, parts = EDITED[name]
+    frame = (f"{fence}\n", f"\n{fence}\n")
+    before = cut(separator.join(parts).join(frame))
+    made = []
+    for position in range(0, len(parts), len(parts) // 40):
+        middle = {"word": [f"changed {parts[position]}"], "insert": ["put in.", parts[position]], "delete": []}[edit]
+        edited = [*parts[:position], *middle, *parts[position + 1 :]]
+        made.append(new_texts(before, cut(separator.join(edited).join(frame))))
+    made.sort()
+    assert made[len(made) // 2] <= 2
+    assert made[int(len(made) * 0.95)] <= 4

@@ -1,0 +1,123 @@
+"""What every format has in common: media types, encodings, empty and hostile input."""
+
+import time
+
+import pytest
+
+from ragloop.corpus.document import Block, ParsedDocument
+from ragloop.corpus.parsing import media_type, parse
+from ragloop.errors import DocumentError
+
+TYPES = ("text/markdown", "text/x-rst", "text/plain", "text/html")
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/README.MD", "text/markdown"),
+        ("index.rst", "text/x-rst"),
+        ("notes.txt", "text/plain"),
+        ("page.htm", "text/html"),
+        ("scan.pdf", None),
+        ("Makefile", None),
+    ],
+)
+def test_the_suffix_gives_the_media_type(name: str, expected: str | None) -> None:
+    assert media_type(name) == expected
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("data", [b"", b" \n\t\r\n ", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_an_empty_document_has_no_blocks(kind: str, data: bytes) -> None:
+    assert parse(data, kind, "empty").blocks == ()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+def test_unicode_is_decoded_with_and_without_a_mark(encoding: str) -> None:
+    text = "Größe: 5 µm, 中文 and Ελλάδα.\n" * 3
+    assert parse(text.encode(encoding), "text/plain", "a.txt").text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Grüße aus Köln", "cp1252"),
+        ("naïve café", "latin-1"),
+        ("L’été à la plage, ça va “bien”", "cp1252"),
+        ("Привет, как дела сегодня? Хорошо, спасибо.", "cp1251"),
+        ("これは日本語のテキストです。読めますか。", "shift_jis"),
+    ],
+)
+def test_a_legacy_encoding_is_recognised(text: str, encoding: str) -> None:
+    assert parse(text.encode(encoding), "text/plain", "a.txt").text == text
+
+
+@pytest.mark.parametrize(
+    "data", [b"%PDF-1.7\n%\xe2\xe3", b"PK\x03\x04zip", bytes(range(256)) * 8, b"\x00" * 100, b"\x01\x02\x03\x04" * 50]
+)
+def test_binary_content_is_an_error_that_says_what_to_do(data: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"^report\.txt holds .*; expected text .*: convert .*"):
+        parse(data, "text/plain", "report.txt")
+
+
+def test_an_unknown_media_type_is_an_error() -> None:
+    with pytest.raises(DocumentError, match=r"a\.pdf is of type application/pdf; expected one of .*text/html"):
+        parse(b"x", "application/pdf", "a.pdf")
+
+
+def test_a_stray_nul_does_not_turn_text_into_utf_16() -> None:
+    text = "plain text " * 20 + "\0" + " more"
+    assert parse(text.encode(), "text/plain", "a.txt").text == text
+
+
+def test_utf_16_with_few_ascii_characters_is_recognised() -> None:
+    text = "统一码文本没有标记，只有换行\n" * 5
+    assert parse(text.encode("utf-16-le"), "text/plain", "a.txt").text == text
+
+
+def test_windows_line_ends_stay_in_the_text_and_offsets_hold() -> None:
+    source = "# One\r\n\r\nfirst\r\nline\r\n\r\nsecond\r\n"
+    document = parse(source.encode(), "text/markdown", "a.md")
+    assert document.text == source
+    assert [source[block.start : block.end] for block in document.blocks] == ["first\r\nline", "second"]
+
+
+def test_a_line_separator_inside_a_line_moves_no_offset() -> None:
+    source = "a\u2028b\x0bc\x0cd\x85e\n\n# Title\n\nbody\n"
+    document = parse(source.encode(), "text/markdown", "a.md")
+    assert document.blocks[-1] == Block(source.index("body"), source.index("body") + 4, "paragraph", ("Title",))
+
+
+def test_a_record_with_overlapping_blocks_is_refused() -> None:
+    with pytest.raises(ValueError, match="overlaps"):
+        ParsedDocument("abcdef", "t", (Block(0, 4, "paragraph"), Block(3, 6, "paragraph")))
+    with pytest.raises(ValueError, match="start < end"):
+        Block(3, 3, "paragraph")
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 5 * MEGABYTE,
+        ">" * 100_000 + " x",
+        "- " * 50_000 + "x",
+        "\n".join("  " * depth + "- x" for depth in range(1_000)),
+        "# " + "[" * 100_000,
+        "<div>" * 50_000 + "x",
+        "<table><tr><td>" * 3_000 + "x",
+        "<!--" * 50_000,
+        "=\n" * 20_000,
+        "::\n\n  x\n\n" * 5_000,
+        " " * MEGABYTE + "x",
+        "".join(map(chr, range(1, 32))) + "x" * 3_000,
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_hostile_input_takes_seconds_at_most(kind: str, text: str) -> None:
+    started = time.process_time()
+    parse(text.encode(), kind, "hostile")
+    assert time.process_time() - started < 10
