@@ -36,6 +36,7 @@ setup: .venv/models.stamp
 	  uv pip install --python $(BIN)/python --compile-bytecode -r requirements.lock; \
 	  uv pip install --python $(BIN)/python --no-deps -r requirements-nodeps.lock; \
 	else \
+	  echo "installing about 180 packages with pip: some minutes (with uv on PATH: one)"; \
 	  $(BIN)/python -m pip install --quiet --progress-bar off -r requirements.lock; \
 	  $(BIN)/python -m pip install --quiet --progress-bar off --no-deps -r requirements-nodeps.lock; \
 	fi

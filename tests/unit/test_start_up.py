@@ -5,9 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from importlib.util import find_spec
-
-import pytest
 
 HEAVY = ("torch", "lancedb", "boto3", "prefect", "transformers", "scipy")
 HELP_CPU_SECONDS = 0.5
@@ -24,7 +21,6 @@ def children_cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-@pytest.mark.skipif(find_spec("ragloop.cli") is None, reason="the command line is not there")
 def test_help_answers_in_under_half_a_second_of_cpu() -> None:
     # Without bytecode every start compiles the package again, and the figure would be the compiler's. The coverage
     # hook, where there is one, would be counted too.
