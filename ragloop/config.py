@@ -4,24 +4,40 @@ A nested value is set by two underscores: `RAGLOOP_INDEX__CHUNK_TOKENS=150`. Wha
 out of range is a ConfigError that names the file or variable, the key, what was found and what is allowed.
 """
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from ragloop.errors import ConfigError, NotFoundError
 
 CONFIG_FILE = "ragloop.toml"
+PREFIX = "RAGLOOP_"
+NOT_SETTINGS = ("RAGLOOP_CONFIG", "RAGLOOP_REALDATA")
+"""Variables that name a file or folder outside the settings: the configuration, the data sets of the tests."""
+
+
+def _without_empty(model: type[BaseModel], values: Any) -> Any:
+    """TOML has no null: an empty string leaves an optional setting at its default, which is None."""
+    if not isinstance(values, dict):
+        return values
+    optional = {name for name, info in model.model_fields.items() if info.default is None}
+    return {name: value for name, value in values.items() if not (value == "" and name in optional)}
 
 
 class Section(BaseModel):
     """A table of the configuration file: immutable, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, values: Any) -> Any:
+        return _without_empty(cls, values)
 
 
 class SourceSettings(Section):
@@ -107,7 +123,7 @@ class DriftSettings(Section):
 
     window: int = Field(default=500, ge=20, le=100_000)
     """Questions in the reference window (oldest since the last training) and in the current one (newest)."""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha: float = Field(default=0.05, ge=0.01, lt=0.5)
     """Family-wise false-alarm rate of one measurement."""
     min_questions: int = Field(default=100, ge=10)
     """Fewer questions in a window are not enough data."""
@@ -166,22 +182,22 @@ class GateSettings(Section):
     min_lift: float = Field(default=0.0, ge=0, lt=1)
     """Exact match that the candidate must gain over the champion on the golden questions."""
     min_score: float = Field(default=0.5, ge=0, le=1)
-    """Exact match below which no adapter is promoted."""
+    """Exact match on the golden questions that the lower bound of a promoted adapter must reach."""
     margin: float = Field(default=0.05, gt=0, lt=1)
     """Token F1 that may be lost on held-out questions answered from passages."""
     min_pairs: int = Field(default=100, ge=1)
     """Fewer golden questions do not suffice as evidence."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    """Level of the intervals."""
+    """Confidence of each bound, one-sided."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the bootstrap."""
+    """Seed of the draws that the bounds are read from."""
 
 
 class Settings(BaseSettings):
     """All settings. `home` keeps all state; `cache` keeps models that can be made anew."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RAGLOOP_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
     )
 
     home: Path = Path(".ragloop")
@@ -200,6 +216,11 @@ class Settings(BaseSettings):
     dataset: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, values: Any) -> Any:
+        return _without_empty(cls, values)
 
     @field_validator("sources")
     @classmethod
@@ -229,10 +250,14 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
     """
     file = config or Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
     values = _read_file(file, required=config is not None or "RAGLOOP_CONFIG" in os.environ)
+    if unknown := _unknown_variables():
+        raise ConfigError("\n".join(unknown))
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, file, values)) from None
+        raise ConfigError(_explain(error, file)) from None
+    except SettingsError as error:
+        raise ConfigError("\n".join(_not_json()) or str(error)) from None
     base = file.parent
     sources = tuple(s.model_copy(update={"uri": _anchor(s.uri, base)}) for s in settings.sources)
     golden = settings.dataset.golden and base / settings.dataset.golden
@@ -257,14 +282,47 @@ def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}; expected a file in TOML") from None
 
 
-def _explain(error: ValidationError, file: Path, values: Mapping[str, Any]) -> str:
+def _variables() -> dict[str, tuple[str, ...]]:
+    """The RAGLOOP_ variables that are set, and the setting that each one names."""
+    names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS]
+    return {name: tuple(name[len(PREFIX) :].lower().split("__")) for name in names}
+
+
+def _unknown_variables() -> list[str]:
+    lines = []
+    for name, path in _variables().items():
+        for depth, part in enumerate(path, 1):
+            allowed = _siblings(path[:depth])
+            if part not in allowed:
+                start = PREFIX + "".join(one.upper() + "__" for one in path[: depth - 1])
+                known = ", ".join(start + one.upper() for one in allowed) or "no key below it"
+                lines.append(f"{name}: unknown variable; allowed here: {known}")
+                break
+    return lines
+
+
+def _not_json() -> list[str]:
+    """What to say of a variable that sets a whole table or list and cannot be read."""
+    lines = []
+    for name, path in _variables().items():
+        if len(path) == 1 and path[0] in _tables():
+            try:
+                json.loads(os.environ[name])
+            except ValueError as error:
+                lines.append(f"{name}: found {os.environ[name]!r}, expected JSON: {error}")
+    return lines
+
+
+def _explain(error: ValidationError, file: Path) -> str:
     """One line per wrong value: where it stands, its key, what was found, what is allowed."""
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
-        place = file if _stands_in(values, problem["loc"]) else "RAGLOOP_" + key.upper().replace(".", "__")
+        place = _variable(problem["loc"]) or file
         if problem["type"] == "extra_forbidden":
             lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(_siblings(problem['loc']))}")
         else:
@@ -272,23 +330,33 @@ def _explain(error: ValidationError, file: Path, values: Mapping[str, Any]) -> s
     return "\n".join(lines)
 
 
-def _stands_in(values: Any, path: tuple[int | str, ...]) -> bool:
-    for part in path:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
+def _variable(location: tuple[int | str, ...]) -> str | None:
+    """The variable that sets a value or a table around it, if there is one: variables win over the file."""
+    set_here = {path: name for name, path in _variables().items()}
+    for depth in range(len(location), 0, -1):
+        if name := set_here.get(tuple(str(part) for part in location[:depth])):
+            return name
+    return None
+
+
+def _tables() -> list[str]:
+    return [name for name, info in Settings.model_fields.items() if name == "sources" or _section(info.annotation)]
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    nested = [
+        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
+    ]
+    return nested[0] if nested else None
 
 
 def _siblings(path: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
+    """The keys that may stand where the last part of the path stands; none below a value that is no table."""
+    model: type[BaseModel] | None = Settings
     for part in path[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            nested = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
-            model = nested[0] if nested else model
-    return sorted(model.model_fields)
+        if model is not None and isinstance(part, str):
+            model = _section(model.model_fields[part].annotation) if part in model.model_fields else None
+    return sorted(model.model_fields) if model else []
 
 
 def template() -> str:

@@ -121,7 +121,7 @@ def load(path: Path) -> Dataset:
     return Dataset(str(manifest["dataset_id"]), path, train, evaluation, manifest)
 
 
-def still_true(dataset: Dataset, revisions: Mapping[str, str]) -> frozenset[str]:
+def stale_examples(dataset: Dataset, revisions: Mapping[str, str]) -> frozenset[str]:
     """Checks every row against the live revisions (document id → revision) and returns the ids of the stale ones."""
     return frozenset(
         row["example_id"]

@@ -22,7 +22,7 @@ from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.learning.curation import Curated, curate
-from ragloop.learning.datasets import Dataset, build, funnel_of, load, still_true
+from ragloop.learning.datasets import Dataset, build, funnel_of, load, stale_examples
 from ragloop.learning.evaluation import (
     ELSEWHERE,
     EvalReport,
@@ -147,7 +147,7 @@ class Retraining:
         """Train an adapter on a dataset, without the rows that are no longer true, and register it."""
         dataset = self._dataset(dataset_id)
         rows = dataset.train.to_pylist()
-        stale = still_true(dataset, self._index.revisions())
+        stale = stale_examples(dataset, self._index.revisions())
         kept = [row for row in rows if row["example_id"] not in stale]
         if not kept:
             raise UsageError(f"every row of dataset {dataset_id} rests on a document that changed; build it again")
@@ -195,7 +195,7 @@ class Retraining:
 
     def _elsewhere(self, dataset: Dataset) -> list[Question]:
         """Held-out questions whose documents are unchanged, each with its best passage."""
-        stale = still_true(dataset, self._index.revisions())
+        stale = stale_examples(dataset, self._index.revisions())
         rows = [row for row in dataset.eval.to_pylist() if row["example_id"] not in stale][
             -self._policy.max_elsewhere :
         ]

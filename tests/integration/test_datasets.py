@@ -10,7 +10,7 @@ import pytest
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.learning import datasets
 from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example
-from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, still_true
+from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, stale_examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -141,7 +141,7 @@ def test_a_dataset_of_a_newer_schema_is_refused(dataset: Dataset) -> None:
 def test_rows_whose_document_changed_or_went_are_found_again_before_training(dataset: Dataset) -> None:
     live = {f"d{n}": "r1" for n in range(20)} | {"shown": "r1"}
     ids = {row["question"]: row["example_id"] for t in (dataset.train, dataset.eval) for row in t.to_pylist()}
-    assert still_true(dataset, live) == frozenset()
+    assert stale_examples(dataset, live) == frozenset()
     del live["d0"]
-    assert still_true(dataset, live | {"d19": "r2"}) == {ids["What is thing0?"], ids["What is thing19?"]}
-    assert len(still_true(dataset, live | {"shown": "r2"})) == 20
+    assert stale_examples(dataset, live | {"d19": "r2"}) == {ids["What is thing0?"], ids["What is thing19?"]}
+    assert len(stale_examples(dataset, live | {"shown": "r2"})) == 20
