@@ -13,11 +13,26 @@ from ragloop.corpus.parsing import parse
 from ragloop.errors import DocumentError
 
 LINES = st.sampled_from(
-    """# One|## Two|Title|=====|-----|||- item of a list|    deeper|```|A sentence. Another one! And a third?|Code::
-.. note::|.. comment|>>> x|中文句子。另一个！|---|title: x|<p>text</p>|<ul><li>a|<table><tr><td>b|<!-- c -->|&amp;""".replace(
-        "\n", "|"
-    ).split("|")
-) | st.sampled_from(["|a|b|", "|-|-|", "\t\x0b\u2028\x1b", "é" * 90])
+    [
+        *(
+            "# One",
+            "## Two",
+            "Title",
+            "=====",
+            "-----",
+            "",
+            "",
+            "- item of a list",
+            "    deeper",
+            "```",
+            "|a|b|",
+            "|-|-|",
+        ),
+        *("A sentence. Another one! And a third?", "Code::", ".. note::", ".. comment", ">>> x", "中文句子。另一个！"),
+        *("---", "title: x", "<p>text</p>", "<ul><li>a", "<table><tr><td>b", "<!-- c -->", "&amp;", "é" * 90),
+        "\t\x0b\u2028\x1b",
+    ]
+)
 TEXTS = st.lists(LINES | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40), max_size=40).flatmap(
     lambda lines: st.sampled_from(["\n", "\r\n", "\r", "\n\n"]).map(lambda newline: newline.join(lines))
 )
