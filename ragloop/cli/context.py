@@ -23,6 +23,14 @@ def settings() -> "Settings":
     return load_settings(_given["config"], _given["home"])
 
 
+def config_file() -> Path | None:
+    """The configuration file that this command reads, if there is one."""
+    from ragloop.config import CONFIG_FILE
+
+    given = _given["config"] or Path(CONFIG_FILE)
+    return given if given.exists() else None
+
+
 def open_app() -> "App":
     """The application that this command runs on; what takes long to prepare is said on stderr."""
     from ragloop.app import App

@@ -1,0 +1,26 @@
+"""Measure drift on a schedule, decide, and ring for retraining."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from tasks.monitoring import measure_drift, ring_for_retraining
+from tasks.reporting import end_of_drift
+
+
+@flow(name="check-drift", flow_run_name="measure drift")
+def check_drift(home: Path | None = None, config: Path | None = None) -> State[Any]:
+    """Measure drift of documents, questions, retrieval and quality, and ring for retraining when that is due.
+
+    Ringing emits the event ragloop.retrain.due, which starts the deployment retrain-adapter.
+
+    Args:
+        home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
+        config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+    """
+    measured = measure_drift(home, config)
+    if measured.decision.due:
+        ring_for_retraining(measured.decision, home, config)
+    return end_of_drift(measured)

@@ -1,0 +1,28 @@
+"""Turn the log into an adapter, and promote it if the evidence says so."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from tasks.learning import build_dataset, evaluate_adapter, judge_adapter, promote_adapter, train_adapter
+from tasks.reporting import end_of_retraining
+
+
+@flow(name="retrain-adapter", flow_run_name="retrain")
+def retrain_adapter(home: Path | None = None, config: Path | None = None) -> State[Any]:
+    """Curate the log, train an adapter, hold it against the champion, and promote it if the evidence says so.
+
+    The champion serves until the last step. Ends as Completed whatever the gate says: to reject is its work.
+
+    Args:
+        home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
+        config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+    """
+    dataset_id = build_dataset(home, config)
+    adapter_id = train_adapter(dataset_id, home, config)
+    evaluate_adapter(adapter_id, home, config)
+    verdict = judge_adapter(adapter_id, home, config)
+    promoted = promote_adapter(adapter_id, verdict, home, config)
+    return end_of_retraining(adapter_id, verdict, promoted)

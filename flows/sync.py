@@ -1,0 +1,36 @@
+"""Bring the index to the state of its sources, on a schedule or on demand."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from tasks.corpus import sync_sources
+from tasks.reporting import end_of_sync, sync_name
+
+
+@flow(name="sync-index", flow_run_name=sync_name)
+def sync_index(
+    folder: Path | None = None,
+    confirm_deletes: bool = False,
+    retry_quarantined: bool = False,
+    rebuild: bool = False,
+    home: Path | None = None,
+    config: Path | None = None,
+) -> State[Any]:
+    """Bring the index to the state of its sources: only what changed is read, embedded and committed.
+
+    Ends as Failed, with the reason, when something was left out: deletes withheld, documents quarantined, a source
+    that is not there. What could be applied is applied.
+
+    Args:
+        folder: A folder to index by itself. Empty syncs every source of the configuration and every folder known.
+        confirm_deletes: Let deletes through that were withheld because more documents are gone than is plausible.
+        retry_quarantined: Read quarantined documents again, though they have not changed.
+        rebuild: Drop the index and build it afresh, as a changed parser, chunker or embedder asks for.
+        home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
+        config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+    """
+    report = sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)
+    return end_of_sync(report)

@@ -1,0 +1,263 @@
+"""A Prefect server, a worker and the deployments of prefect.yaml on this machine, for as long as they are wanted.
+
+Prefect runs as processes and is spoken to over HTTP: the core does not import it. Its state lies under the ragloop
+home, away from the Prefect that a person may use otherwise.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ragloop
+from ragloop.cli.processes import Processes
+from ragloop.errors import NotFoundError, UnavailableError, UsageError
+
+HOST = "127.0.0.1"
+POOL = "local"
+START_TIMEOUT_S = 180.0
+_TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """Where a flow run stands. `state_type` is one of Prefect's, `message` what the flow reports."""
+
+    run_id: str
+    name: str
+    state_type: str
+    state_name: str
+    message: str
+    url: str
+
+    @property
+    def ended(self) -> bool:
+        return self.state_type in _TERMINAL
+
+
+class LocalStack:
+    """Server, worker and deployments, up inside the `with` block.
+
+    `home` and `config` are what flows use unless a parameter says otherwise. `port` 0 chooses a free one. Raises
+    UsageError where the port is taken, NotFoundError where prefect.yaml is not there, UnavailableError where Prefect
+    does not come up.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        config: Path | None = None,
+        port: int = 0,
+        say: Callable[[str], None] = lambda line: None,
+        project: Path | None = None,
+    ) -> None:
+        self.project = project or project_root()
+        self._home, self._say = home.expanduser().resolve(), say
+        self._port = _free_port() if port == 0 else _unused(port)
+        self._environment = self._make_environment(config)
+        self.processes = Processes(say)
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.ui_url}/api"
+
+    def _make_environment(self, config: Path | None) -> dict[str, str]:
+        """The variables of this process without those that name another Prefect."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PREFECT_") or name.startswith("PREFECT_LOGGING_")
+        }
+        ours = {
+            "RAGLOOP_HOME": str(self._home),
+            "PREFECT_HOME": str(self._home / "prefect"),
+            "PREFECT_API_URL": self.api_url,
+            # Without it the UI calls the default port, whatever port the server listens on.
+            "PREFECT_UI_URL": self.ui_url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PREFECT_CLI_PROMPT": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            # The shortest that Prefect takes: the automation that finds dead runs waits for three of them.
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PYTHONUNBUFFERED": "1",
+        }
+        named = {"RAGLOOP_CONFIG": str(config.expanduser().resolve())} if config else {}
+        quiet = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_COLORS": "false"}
+        return {**quiet, **inherited, **ours, **named}
+
+    # --- up and down ---------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.processes.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.processes.stop()
+
+    def _start(self) -> None:
+        (self._home / "prefect").mkdir(parents=True, exist_ok=True)
+        self._say(f"starting a Prefect server on {self.ui_url}")
+        server = ("server", "start", "--host", HOST, "--port", str(self._port))
+        self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
+        self._until(lambda: self._answers("/health"), "the Prefect server did not answer")
+        self._say("deploying prefect.yaml and starting a worker")
+        self._create_pool()
+        worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
+        deploying = self.processes.start("deploy", _prefect(*_DEPLOY), self._environment, self.project, aloud=False)
+        self.processes.start("worker", _prefect(*worker), self._environment, self.project)
+        self._create_automations()
+        self.processes.wait(deploying, START_TIMEOUT_S)
+        self._until(self._worker_is_online, "the worker did not report")
+
+    def _until(self, true: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not true():
+            self.processes.check()
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"{otherwise} within {START_TIMEOUT_S:g} s; the machine may be busy: try again")
+            time.sleep(0.2)
+
+    def _create_pool(self) -> None:
+        if not self._answers(f"/work_pools/{POOL}"):
+            self.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
+
+    def _create_automations(self) -> None:
+        """Automations that prefect.yaml cannot hold, unless one of that name is there already."""
+        there = {one["name"] for one in self.call("POST", "/automations/filter", {})}
+        wanted = json.loads((self.project / "flows" / "automations.json").read_text(encoding="utf-8"))
+        for automation in wanted:
+            if automation["name"] not in there:
+                self.call("POST", "/automations/", automation)
+
+    def _worker_is_online(self) -> bool:
+        return any(one["status"] == "ONLINE" for one in self.call("POST", f"/work_pools/{POOL}/workers/filter", {}))
+
+    # --- what runs there -----------------------------------------------------------------------------------------
+
+    def run_deployment(
+        self, deployment: str, parameters: Mapping[str, Any] | None = None, timeout_s: float = 1800
+    ) -> FlowRun:
+        """Run `flow/deployment`, such as sync-index/sync-index, on the worker and wait for its end, whatever it is.
+
+        Raises NotFoundError for an unknown deployment, UnavailableError where it does not end in time.
+        """
+        body = {"parameters": dict(parameters or {}), "state": {"type": "SCHEDULED"}}
+        made = self.call("POST", f"/deployments/{self.deployment_id(deployment)}/create_flow_run", body)
+        return self.wait(made["id"], timeout_s)
+
+    def wait(self, run_id: str, timeout_s: float = 1800) -> FlowRun:
+        """The flow run once it has ended. Raises UnavailableError where that takes longer or a process has died."""
+        deadline = time.monotonic() + timeout_s
+        while not (run := self._flow_run(self.call("GET", f"/flow_runs/{run_id}"))).ended:
+            self.processes.check()
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"flow run {run.name} is {run.state_name} after {timeout_s:g} s; see {run.url}")
+            time.sleep(0.3)
+        return run
+
+    def flow_runs(self, deployment: str) -> list[FlowRun]:
+        """The runs of a deployment that were due until now, newest first."""
+        wanted = {"deployments": {"id": {"any_": [self.deployment_id(deployment)]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        wanted["flow_runs"] = {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
+        return [self._flow_run(one) for one in self.call("POST", "/flow_runs/filter", wanted)]
+
+    def deployment_id(self, deployment: str) -> str:
+        """The id behind `flow/deployment`. Raises NotFoundError."""
+        if not self._answers(f"/deployments/name/{deployment}"):
+            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml names those that there are")
+        return str(self.call("GET", f"/deployments/name/{deployment}")["id"])
+
+    def _flow_run(self, row: Mapping[str, Any]) -> FlowRun:
+        state = row.get("state") or {}
+        return FlowRun(
+            row["id"],
+            row["name"],
+            row["state_type"] or "PENDING",
+            row["state_name"] or "Pending",
+            state.get("message") or "",
+            f"{self.ui_url}/runs/flow-run/{row['id']}",
+        )
+
+    # --- HTTP ----------------------------------------------------------------------------------------------------
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request to Prefect's API. Raises UnavailableError."""
+        request = urllib.request.Request(
+            self.api_url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with _opener.open(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:300]
+            error.close()
+            raise UnavailableError(f"Prefect refused {method} {path} with {error.code}: {said}") from None
+        except OSError as error:
+            raise UnavailableError(f"Prefect at {self.api_url} does not answer: {error}") from None
+
+    def _answers(self, path: str) -> bool:
+        try:
+            self.call("GET", path)
+        except UnavailableError:
+            return False
+        return True
+
+
+_DEPLOY = ("--no-prompt", "deploy", "--all")
+# A proxy of the environment must not come between this process and its own machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _prefect(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]
+
+
+def project_root() -> Path:
+    """The folder of prefect.yaml, flows and tasks. Raises NotFoundError where ragloop is installed without them."""
+    root = Path(ragloop.__file__).parent.parent
+    if not (root / "prefect.yaml").is_file():
+        raise NotFoundError(
+            f"found no prefect.yaml in {root}; the flows are not part of the installed package: "
+            "clone the project, install it with `pip install --editable '.[flows]'`, and run this again"
+        )
+    return root
+
+
+def _unused(port: int) -> int:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((HOST, port)) == 0:
+            raise UsageError(
+                f"something answers on port {port} already; choose another with --port, or 0 for a free one"
+            )
+    return port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,139 @@
+"""Child processes that live and die together: started with a name, heard line by line, ended with all they started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ragloop.errors import UnavailableError
+
+MARK = "STARTED_BY_RAGLOOP"
+"""Environment variable that every child inherits to all of its children, also to those that leave its session."""
+_GRACE_S = 8.0
+_KEPT_LINES = 30
+
+
+@dataclass
+class Child:
+    """A running process, and the last lines it wrote."""
+
+    name: str
+    process: "subprocess.Popen[str]"
+    reader: threading.Thread | None = None
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+
+
+class Processes:
+    """Child processes of one owner. `say` hears every line that a child writes, after its name."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._mark = uuid.uuid4().hex
+        self._children: list[Child] = []
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, aloud: bool = True
+    ) -> Child:
+        """Start a child in a session of its own, so that ctrl-C in the terminal reaches it only through `stop`."""
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**environment, MARK: self._mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        child = Child(name, process)
+        child.reader = threading.Thread(target=self._relay, args=(child, aloud), name=f"lines of {name}", daemon=True)
+        child.reader.start()
+        self._children.append(child)
+        return child
+
+    def _relay(self, child: Child, aloud: bool) -> None:
+        assert child.process.stdout is not None
+        with child.process.stdout as lines:
+            for line in lines:
+                child.lines.append(line.rstrip())
+                if aloud and line.strip():
+                    self._say(f"{child.name} │ {line.rstrip()}")
+
+    def wait(self, child: Child, timeout_s: float) -> None:
+        """Wait for a child that is meant to end. Raises UnavailableError where it fails or takes too long."""
+        try:
+            code = child.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(f"{child.name} did not end within {timeout_s:g} s; {_last_words(child)}") from None
+        if child.reader is not None:
+            child.reader.join(1)
+        self._children.remove(child)
+        if code != 0:
+            raise UnavailableError(f"{child.name} ended with exit code {code}; {_last_words(child)}")
+
+    def check(self) -> None:
+        """Raises UnavailableError naming the first child that has ended."""
+        for child in self._children:
+            code = child.process.poll()
+            if code is not None:
+                raise UnavailableError(f"{child.name} ended with exit code {code}; {_last_words(child)}")
+
+    def stop(self) -> None:
+        """End every child and all that these have started: the last started is asked first, what is left is killed."""
+        for child in reversed(self._children):
+            _signal(child.process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(_GRACE_S)
+        for pid in self.left():
+            _signal(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_S / 4
+        while self.left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        while left := self.left():
+            for pid in left:
+                _signal(pid, signal.SIGKILL)
+            self._reap()
+            time.sleep(0.05)
+        self._reap()
+        self._children.clear()
+
+    def _reap(self) -> None:
+        for child in self._children:
+            child.process.poll()
+
+    def left(self) -> list[int]:
+        """Process ids of everything that bears the mark of this owner and still runs."""
+        return running_with(MARK, self._mark)
+
+
+def running_with(variable: str, value: str) -> list[int]:
+    """Ids of running processes that were started with this environment variable; a parent's death hides none."""
+    wanted = f"{variable}={value}"
+    if not Path("/proc/self/environ").exists():
+        listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
+        return [int(line.split()[0]) for line in listing.stdout.splitlines() if wanted in line]
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to someone else
+                if wanted.encode() in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+    return found
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _last_words(child: Child) -> str:
+    said = [line for line in child.lines if line.strip()][-3:]
+    return f"its last words: {' | '.join(said) or 'none'}"

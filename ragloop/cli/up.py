@@ -1,0 +1,57 @@
+"""The command that brings the flows up on this machine."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(up)
+
+
+def up(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where the Prefect server listens; 0 takes a free port.")
+    ] = 4200,
+) -> None:
+    """Start a local Prefect server, deploy the flows, start a worker; ctrl-C ends all of it.
+
+    Runs, schedules and logs are kept under the home, so that the next start finds them.
+    """
+    from ragloop.cli.context import config_file, settings
+    from ragloop.cli.local_stack import LocalStack
+    from ragloop.cli.output import say
+
+    home = settings().home
+    with _interruptible(), LocalStack(home, config=config_file(), port=port, say=say) as stack:
+        say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+        say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
+        while True:
+            stack.processes.check()
+            time.sleep(0.5)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal leave the block; what its end does is not interrupted a second time."""
+    from ragloop.cli.output import say
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("all processes have ended")
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,31 @@
+"""Tasks about documents."""
+
+from pathlib import Path
+
+from prefect import task
+
+from ragloop.corpus.sync import SyncReport
+from tasks.reporting import Progress, publish_sync
+from tasks.running import TRANSIENT_ONLY, open_app
+
+
+@task(name="sync sources", **TRANSIENT_ONLY)
+def sync_sources(
+    folder: Path | None,
+    confirm_deletes: bool,
+    retry_quarantined: bool,
+    rebuild: bool,
+    home: Path | None,
+    config: Path | None,
+) -> SyncReport:
+    """Bring the index to the state of its sources; the report names documents by key and holds no text."""
+    bar = Progress("sync-progress", "documents")
+    report = open_app(home, config).sync(
+        folder,
+        rebuild=rebuild,
+        confirm_deletes=confirm_deletes,
+        retry_quarantined=retry_quarantined,
+        progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
+    )
+    publish_sync(report)
+    return report

@@ -1,0 +1,47 @@
+"""Tasks of a retraining. They exchange ids: datasets, adapters and answers stay in the store."""
+
+from pathlib import Path
+
+from prefect import task
+
+from ragloop.learning.gate import Verdict
+from tasks.reporting import Progress, publish_dataset, publish_evaluation, publish_training, publish_verdict
+from tasks.running import TRANSIENT_ONLY, open_app
+
+
+@task(name="build dataset", **TRANSIENT_ONLY)
+def build_dataset(home: Path | None, config: Path | None) -> str:
+    """Write the eligible examples of the log as a dataset; returns its id."""
+    dataset = open_app(home, config).retraining.build_dataset()
+    publish_dataset(dataset)
+    return dataset.dataset_id
+
+
+@task(name="train adapter", **TRANSIENT_ONLY)
+def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> str:
+    """Train an adapter in a process of its own; returns its id. Killed, it goes on from its newest checkpoint."""
+    app = open_app(home, config)
+    bar = Progress("training-progress", "steps")
+    adapter_id = app.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
+    publish_training(adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
+    return adapter_id
+
+
+@task(name="evaluate adapter", **TRANSIENT_ONLY)
+def evaluate_adapter(adapter_id: str, home: Path | None, config: Path | None) -> None:
+    """Answer the golden and the held-out questions by champion and candidate; the answers are kept in the store."""
+    publish_evaluation(adapter_id, open_app(home, config).retraining.evaluate(adapter_id))
+
+
+@task(name="judge adapter", **TRANSIENT_ONLY)
+def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> Verdict:
+    """Hold the evaluation against the gate."""
+    verdict = open_app(home, config).retraining.judge(adapter_id)
+    publish_verdict(adapter_id, verdict)
+    return verdict
+
+
+@task(name="promote adapter", **TRANSIENT_ONLY)
+def promote_adapter(adapter_id: str, verdict: Verdict, home: Path | None, config: Path | None) -> bool:
+    """Make the adapter the champion if the verdict says so; returns whether it did."""
+    return open_app(home, config).retraining.promote(adapter_id, verdict)

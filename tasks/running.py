@@ -1,0 +1,61 @@
+"""What every task needs: the application that it works on, and when a failure is worth another try."""
+
+import logging
+from pathlib import Path
+from typing import Any, TypedDict
+
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import RetryConditionCallable, Task
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.errors import RagloopError
+
+
+def open_app(home: Path | None, config: Path | None) -> App:
+    """The application of one home; what takes long to prepare is said in the log of the run. Raises ConfigError."""
+    return App(load_settings(config, home), say=get_run_logger().info)
+
+
+def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure is one that a later try may not meet: the error says so itself."""
+    error = state.data
+    return isinstance(error, RagloopError) and error.transient
+
+
+class Retries(TypedDict):
+    """Options of a task."""
+
+    retries: int
+    retry_delay_seconds: list[float]
+    retry_condition_fn: RetryConditionCallable
+    cache_policy: CachePolicy
+
+
+TRANSIENT_ONLY: Retries = {
+    "retries": 4,
+    # About eleven minutes in all: the writer that holds the lease is most often another sync.
+    "retry_delay_seconds": [10.0, 40.0, 160.0, 450.0],
+    "retry_condition_fn": is_transient,
+    # Every run asks the store anew; what the store already holds, the core finds itself.
+    "cache_policy": NO_CACHE,
+}
+
+
+class OneLinePerError(logging.Filter):
+    """Errors of ragloop's own tree are logged as their message: where in the code they arose helps no operator."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, RagloopError):
+            record.msg, record.args = "%s: %s", (type(error).__name__, error)
+            record.exc_info, record.exc_text = None, None
+        return True
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    _logger = logging.getLogger(_name)
+    if not any(isinstance(one, OneLinePerError) for one in _logger.filters):
+        _logger.addFilter(OneLinePerError())
