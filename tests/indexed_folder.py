@@ -1,4 +1,4 @@
-"""A folder, a home and an embedder of constant cost: what suites about the index do with them, and what they compare."""
+"""A folder, a home and an embedder of constant cost: what suites about the index do with them and compare."""
 
 import time
 from collections.abc import Mapping
@@ -13,7 +13,20 @@ from ragloop.corpus.sync import SyncReport
 from tests.constant_embedder import ConstantEmbedder
 
 DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks")
-CHUNK = ("key", "uri", "revision", "title", "labels", "ordinal", "heading", "start", "end", "tokens", "text", "text_hash")
+CHUNK = (
+    "key",
+    "uri",
+    "revision",
+    "title",
+    "labels",
+    "ordinal",
+    "heading",
+    "start",
+    "end",
+    "tokens",
+    "text",
+    "text_hash",
+)
 
 
 @dataclass
@@ -80,7 +93,9 @@ def _compared(row: dict[str, Any]) -> dict[str, Any]:
 
 def document(topic: str, paragraphs: int = 3) -> str:
     """A Markdown document whose paragraphs no other topic has."""
-    body = "\n\n".join(f"Paragraph {n} of {topic} speaks of {topic}-{n}. " + f"{topic}{n} " * 60 for n in range(paragraphs))
+    body = "\n\n".join(
+        f"Paragraph {n} of {topic} speaks of {topic}-{n}. " + f"{topic}{n} " * 60 for n in range(paragraphs)
+    )
     return f"# {topic}\n\n{body}\n"
 
 

@@ -1,0 +1,77 @@
+"""A listing and a ledger in, a plan out."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, plan, withholds
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _listed(key: str, stamp: str = "1") -> Listed:
+    return Listed(key, f"file:///{key}", stamp, 10, NOW, f"/{key}")
+
+
+def _row(key: str, stamp: str = "1", status: str = CURRENT, labels: tuple[str, ...] = ()) -> LedgerRow:
+    return LedgerRow(f"id-{key}", key, f"file:///{key}", "r", "t", labels, status, None, 0, stamp, 0, 0, None, 1)
+
+
+def _read(listing: list[Listed], ledger: list[LedgerRow], **asked: bool) -> set[str]:
+    return {one.key for one in plan(listing, {row.key: row for row in ledger}, (), **asked).read}
+
+
+def test_what_the_ledger_does_not_know_is_read() -> None:
+    assert _read([_listed("a"), _listed("b")], [_row("a")]) == {"b"}
+
+
+def test_an_equal_stamp_is_not_read() -> None:
+    planned = plan([_listed("a")], {"a": _row("a")}, ())
+    assert (planned.read, planned.missing, planned.unchanged) == ((), (), 1)
+
+
+def test_another_stamp_is_read() -> None:
+    assert _read([_listed("a", "2")], [_row("a", "1")]) == {"a"}
+
+
+def test_an_empty_stamp_is_never_trusted() -> None:
+    assert _read([_listed("a", "")], [_row("a", "")]) == {"a"}
+
+
+def test_other_labels_or_another_place_are_read() -> None:
+    assert _read([_listed("a")], [_row("a", labels=("x",))]) == {"a"}
+    assert _read([_listed("a")], [replace(_row("a"), uri="file:///elsewhere/a")]) == {"a"}
+
+
+def test_a_quarantined_document_is_read_when_it_changed_or_on_request() -> None:
+    quarantined = [_row("a", status=QUARANTINED)]
+    assert _read([_listed("a")], quarantined) == set()
+    assert _read([_listed("a", "2")], quarantined) == {"a"}
+    assert _read([_listed("a")], quarantined, retry_quarantined=True) == {"a"}
+    assert _read([_listed("a")], [_row("a")], retry_quarantined=True) == set()
+
+
+def test_what_the_listing_no_longer_has_is_missing() -> None:
+    ledger = {key: _row(key) for key in "abc"}
+    assert [row.key for row in plan([_listed("b")], ledger, ()).missing] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("deletes", "documents", "withheld"),
+    [
+        (0, 0, False),
+        (10, 10, False),
+        (11, 11, True),
+        (11, 109, True),
+        (11, 110, False),
+        (100, 1000, False),
+        (101, 1000, True),
+    ],
+)
+def test_more_deletes_than_ten_documents_and_a_tenth_are_withheld(deletes: int, documents: int, withheld: bool) -> None:
+    assert withholds(deletes, documents, 10, 0.10) == withheld
+
+
+def test_a_guard_of_zero_withholds_every_delete() -> None:
+    assert withholds(1, 100, 0, 0.0)
