@@ -18,6 +18,7 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from ragloop.models.frozen_layers import FrozenLayers, run_once
 from ragloop.models.lora_worker import COMPLETE
 
 
@@ -28,16 +29,31 @@ class AnswersOnlyTrainer(SFTTrainer):
     short answers that is half of its time.
     """
 
+    frozen: FrozenLayers | None = None
+
+    def run_frozen_layers_once(self, first: int) -> None:
+        """Layers below `first` have no adapter; from here on their output is looked up."""
+        model: Any = self.model
+        rows: Any = self.train_dataset
+        self.frozen = run_once(
+            model.get_base_model(), first, list(rows["input_ids"]), self._autocast(model.device.type)
+        )
+
+    def _autocast(self, device: str) -> Any:
+        return torch.autocast(device, dtype=torch.bfloat16) if self.args.bf16 else nullcontext()
+
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         base = model.get_base_model()
         labels = inputs["labels"][:, 1:]
         answers = labels != -100
-        autocast = torch.autocast(labels.device.type, dtype=torch.bfloat16) if self.args.bf16 else nullcontext()
-        with autocast:
+        entering: dict[str, Any] = {"input_ids": inputs["input_ids"]}
+        if self.frozen is not None:
+            entering = {"inputs_embeds": self.frozen.states(inputs["input_ids"], inputs["attention_mask"])}
+        with self._autocast(labels.device.type):
             hidden = base.base_model(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+                **entering, attention_mask=inputs["attention_mask"], use_cache=False
             ).last_hidden_state
             logits = base.get_output_embeddings()(hidden[:, :-1][answers])
         return cross_entropy(logits.float(), labels[answers])

@@ -61,6 +61,7 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     before = _spent(resume)
     trainer, rows, tokens = _trainer(spec, checkpoints, digest, progress, before, started)
     loop = time.monotonic()
+    trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     training_seconds = time.monotonic() - loop + before["training_seconds"]
     trainer.model.save_pretrained(output)
@@ -201,11 +202,17 @@ def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:
     )
 
 
+def first_layer(spec: TrainingSpec, config: Any) -> int:
+    """Index of the lowest layer that gets an adapter."""
+    return int(spec.frozen_share * config.num_hidden_layers)
+
+
 def _adapter_config(spec: TrainingSpec, model: Any) -> Any:
     from peft import LoraConfig
 
     target = spec.target if spec.target == "all-linear" else spec.target.split(",")
-    layers = list(range(spec.first_layer, model.config.num_hidden_layers)) if spec.first_layer else None
+    first = first_layer(spec, model.config)
+    layers = list(range(first, model.config.num_hidden_layers)) if first else None
     if layers is not None and target == "all-linear":
         target = sorted({name.rsplit(".", 1)[-1] for name in _linear_layers(model)})
     return LoraConfig(

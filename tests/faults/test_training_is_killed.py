@@ -24,7 +24,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> TrainingSpec:
     base = save_tiny_model(folder / "base")
     # Ten rows in batches of four: epochs end in a smaller batch, and checkpoints fall into the middle of one.
     rows = save_rows(folder / "rows.parquet", repeat=2)
-    return training_spec(base, rows, folder / "straight", batch_size=4, epochs=14)
+    return training_spec(base, rows, folder / "straight", batch_size=4, epochs=14, frozen_share=0.5)
 
 
 @pytest.fixture(scope="module")

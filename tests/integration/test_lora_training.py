@@ -149,10 +149,10 @@ def test_answers_do_not_depend_on_the_batch(base: Path, trained: TrainingResult,
     assert of_alone == together.wearing("facts", trained.adapter).generate(PROMPTS)
 
 
-def test_lower_layers_can_stay_without_adapter(
+def test_the_frozen_share_of_the_layers_stays_without_adapter(
     base: Path, tmp_path: Path, generator: LocalGenerator, spec: TrainingSpec
 ) -> None:
-    result = train(replace(spec, output=str(tmp_path / "adapter"), first_layer=1))
+    result = train(replace(spec, output=str(tmp_path / "adapter"), frozen_share=0.5))
     from safetensors import safe_open
 
     with safe_open(result.adapter / "adapter_model.safetensors", "pt") as weights:
@@ -193,7 +193,7 @@ def test_missing_rows_and_a_missing_base_are_found_before_anything_starts(spec: 
         train(replace(spec, base=str(tmp_path / "none")))
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0.0}, {"first_layer": -1}, {"rank": 0}])
-def test_a_spec_out_of_range_is_refused(spec: TrainingSpec, wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": 0.0}, {"frozen_share": 1.0}, {"rank": 0}])
+def test_a_spec_out_of_range_is_refused(spec: TrainingSpec, wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="out of range"):
         replace(spec, **wrong)
