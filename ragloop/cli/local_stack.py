@@ -62,7 +62,7 @@ class LocalStack:
         project: Path | None = None,
     ) -> None:
         self.project = project or project_root()
-        self._home, self._say = home.expanduser().resolve(), say
+        self.home, self._say = home.expanduser().resolve(), say
         self._port = _free_port() if port == 0 else _unused(port)
         self._environment = self._make_environment(config)
         self.processes = Processes(say)
@@ -83,8 +83,8 @@ class LocalStack:
             if not name.startswith("PREFECT_") or name.startswith("PREFECT_LOGGING_")
         }
         ours = {
-            "RAGLOOP_HOME": str(self._home),
-            "PREFECT_HOME": str(self._home / "prefect"),
+            "RAGLOOP_HOME": str(self.home),
+            "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_API_URL": self.api_url,
             # Without it the UI calls the default port, whatever port the server listens on.
             "PREFECT_UI_URL": self.ui_url,
@@ -116,7 +116,7 @@ class LocalStack:
         self.processes.stop()
 
     def _start(self) -> None:
-        (self._home / "prefect").mkdir(parents=True, exist_ok=True)
+        (self.home / "prefect").mkdir(parents=True, exist_ok=True)
         self._say(f"starting a Prefect server on {self.ui_url}")
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
@@ -124,11 +124,16 @@ class LocalStack:
         self._say("deploying prefect.yaml and starting a worker")
         self._create_pool()
         worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
-        deploying = self.processes.start("deploy", _prefect(*_DEPLOY), self._environment, self.project, aloud=False)
         self.processes.start("worker", _prefect(*worker), self._environment, self.project)
+        self.deploy()
+        self._until(self._worker_is_online, "the worker did not report")
+
+    def deploy(self) -> None:
+        """Apply prefect.yaml and the automations that it cannot hold; again, it changes nothing."""
+        command = _prefect("--no-prompt", "deploy", "--all")
+        deploying = self.processes.start("deploy", command, self._environment, self.project, aloud=False)
         self._create_automations()
         self.processes.wait(deploying, START_TIMEOUT_S)
-        self._until(self._worker_is_online, "the worker did not report")
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -143,7 +148,6 @@ class LocalStack:
             self.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
 
     def _create_automations(self) -> None:
-        """Automations that prefect.yaml cannot hold, unless one of that name is there already."""
         there = {one["name"] for one in self.call("POST", "/automations/filter", {})}
         wanted = json.loads((self.project / "flows" / "automations.json").read_text(encoding="utf-8"))
         for automation in wanted:
@@ -227,7 +231,6 @@ class LocalStack:
         return True
 
 
-_DEPLOY = ("--no-prompt", "deploy", "--all")
 # A proxy of the environment must not come between this process and its own machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -1,0 +1,57 @@
+"""A real Prefect server, worker and deployments for the whole session, and small homes to run flows on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from ragloop.cli.local_stack import LocalStack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Started once: it takes most of a minute."""
+    with LocalStack(tmp_path_factory.mktemp("stack"), say=print) as stack:
+        yield stack
+
+
+@dataclass
+class FlowsInProcess:
+    """Flows that are called here report to the server of the session."""
+
+    stack: LocalStack
+
+    def run_of(self, state: State[Any]) -> dict[str, Any]:
+        """The flow run that ended in this state, as the server keeps it."""
+        return dict(self.stack.call("GET", f"/flow_runs/{state.state_details.flow_run_id}"))
+
+    def artifacts(self, state: State[Any]) -> dict[str, Any]:
+        """Data of the artifacts of a run by their keys."""
+        wanted = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
+        return {one["key"]: one["data"] for one in self.stack.call("POST", "/artifacts/filter", wanted) if one["key"]}
+
+    def logs(self, state: State[Any]) -> str:
+        wanted = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
+        return "\n".join(one["message"] for one in self.stack.call("POST", "/logs/filter", wanted))
+
+
+@pytest.fixture
+def flows(stack: LocalStack, tmp_path: Path) -> Iterator[FlowsInProcess]:
+    with temporary_settings({PREFECT_API_URL: stack.api_url, PREFECT_HOME: tmp_path / "prefect"}):
+        yield FlowsInProcess(stack)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twenty-five short documents, enough for the guard to notice that most of them are gone."""
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    for number in range(25):
+        (folder / f"chapter-{number:02}.md").write_text(
+            f"# Chapter {number}\n\nThe heron of pond {number} eats frogs.\n"
+        )
+    return folder

@@ -1,0 +1,66 @@
+"""prefect.yaml on a real server: what is deployed, how often, and what the form of a run says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragloop.cli import local_stack
+from ragloop.cli.local_stack import LocalStack, project_root
+from ragloop.errors import NotFoundError
+
+NAMES = ["check-drift", "retrain-adapter", "sync-index"]
+
+
+def deployments(stack: LocalStack) -> list[dict[str, Any]]:
+    return sorted(stack.call("POST", "/deployments/filter", {}), key=lambda one: one["name"])
+
+
+def automations(stack: LocalStack) -> list[str]:
+    """By name: Prefect replaces those of a deployment each time, under another id."""
+    return sorted(one["name"] for one in stack.call("POST", "/automations/filter", {}))
+
+
+def test_every_deployment_is_there_with_its_schedule_and_its_limit(stack: LocalStack) -> None:
+    found = deployments(stack)
+    assert [one["name"] for one in found] == NAMES
+    assert [bool(one["schedules"]) for one in found] == [True, False, True]
+    assert [one["global_concurrency_limit"]["limit"] for one in found] == [1, 1, 1]
+    assert {one["concurrency_options"]["collision_strategy"] for one in found} == {"CANCEL_NEW"}
+
+
+def test_runs_start_in_the_folder_of_the_clone(stack: LocalStack) -> None:
+    steps = {str(one["pull_steps"]) for one in deployments(stack)}
+    assert steps == {str([{"prefect.deployments.steps.set_working_directory": {"directory": str(project_root())}}])}
+
+
+def test_deploying_again_changes_nothing(stack: LocalStack) -> None:
+    def identities() -> list[tuple[str, str]]:
+        return [(one["id"], str(one["pull_steps"])) for one in deployments(stack)]
+
+    before = identities(), automations(stack)
+    stack.deploy()
+    assert (identities(), automations(stack)) == before
+
+
+def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalStack) -> None:
+    for one in deployments(stack):
+        schema = one["parameter_openapi_schema"]
+        assert not schema.get("required"), one["name"]
+        undescribed = [name for name, about in schema["properties"].items() if not about.get("description")]
+        assert undescribed == [], one["name"]
+        assert one["description"].strip(), one["name"]
+
+
+def test_a_run_without_heartbeat_will_be_found(stack: LocalStack) -> None:
+    assert "ragloop: a run without heartbeat has crashed" in automations(stack)
+
+
+def test_the_state_of_prefect_lies_under_the_home(stack: LocalStack) -> None:
+    assert (stack.home / "prefect" / "prefect.db").is_file()
+
+
+def test_an_installation_without_the_flows_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_stack.ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
+    with pytest.raises(NotFoundError, match=r"no prefect\.yaml in .*clone the project"):
+        project_root()

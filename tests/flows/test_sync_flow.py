@@ -1,0 +1,115 @@
+"""sync_index against a real server: what it leaves in the store, and what an operator sees of it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from prefect import flow
+
+from flows.sync import sync_index
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.store import Store
+from tasks.corpus import sync_sources
+from tests.flows.conftest import FlowsInProcess
+from tests.flows.stored_tables import stored_tables
+
+pytestmark = pytest.mark.realmodel
+
+
+def edit(folder: Path) -> None:
+    (folder / "chapter-00.md").write_text("# Chapter 0\n\nThe heron moved to another pond.\n")
+    (folder / "chapter-01.md").rename(folder / "one.md")
+    (folder / "chapter-02.md").unlink()
+
+
+def test_the_flow_and_the_core_leave_equal_tables(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    by_core, by_flow = tmp_path / "by-core", tmp_path / "by-flow"
+    for change in (lambda folder: None, edit):
+        change(folder)
+        App(load_settings(home=by_core)).sync(folder)
+        sync_index(folder=folder, home=by_flow)
+    assert stored_tables(by_flow) == stored_tables(by_core)
+
+
+def test_artifacts_hold_the_figures_and_the_keys_but_no_text(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    state = sync_index(folder=folder, home=tmp_path / "home", return_state=True)
+    artifacts = flows.artifacts(state)
+    assert "| chunks_embedded | 25 |" in artifacts["sync-report"]
+    assert "chapter-24.md" in artifacts["sync-changes"]
+    assert artifacts["sync-progress"] == 100
+    assert not any(word in str(artifacts) + flows.logs(state) for word in ("heron", "pond", "frogs"))
+
+
+def test_the_name_and_the_last_state_tell_what_happened(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    sync_index(folder=folder, home=home)
+    edit(folder)
+    run = flows.run_of(sync_index(folder=folder, home=home, return_state=True))
+    assert run["name"] == "sync handbook · 1 updated, 1 renamed, 1 deleted"
+    assert run["state_type"] == "COMPLETED"
+    assert run["state"]["message"] == "1 updated, 1 renamed, 1 deleted; 24 chunks"
+
+
+def test_withheld_deletes_are_not_green(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    sync_index(folder=folder, home=home)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    run = flows.run_of(sync_index(folder=folder, home=home, return_state=True))
+    assert (run["state_type"], run["name"]) == ("FAILED", "sync handbook · in part · nothing changed")
+    assert "15 deletes are withheld" in run["state"]["message"]
+    confirmed = flows.run_of(sync_index(folder=folder, home=home, confirm_deletes=True, return_state=True))
+    assert (confirmed["state_type"], confirmed["name"]) == ("COMPLETED", "sync handbook · 15 deleted")
+
+
+def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.md").write_bytes(b"\x00\x01\x02heron\xff\xfe")
+    state = sync_index(folder=folder, home=tmp_path / "home", return_state=True)
+    run, artifacts = flows.run_of(state), flows.artifacts(state)
+    assert run["state_type"] == "FAILED"
+    assert "1 documents are quarantined" in run["state"]["message"]
+    assert "broken.md" in artifacts["sync-changes"]
+    assert "reason" not in artifacts["sync-changes"]
+
+
+def test_an_error_of_the_user_is_one_line_and_is_not_tried_again(flows: FlowsInProcess, tmp_path: Path) -> None:
+    state = sync_index(folder=tmp_path / "nowhere", home=tmp_path / "home", return_state=True)
+    run, logs = flows.run_of(state), flows.logs(state)
+    assert run["state_type"] == "FAILED"
+    assert run["state"]["message"].startswith(
+        f"Flow run encountered an exception: NotFoundError: found no folder at {tmp_path / 'nowhere'}"
+    )
+    assert "Traceback" not in logs
+    assert "Retrying" not in logs
+
+
+def test_a_store_that_another_process_writes_is_tried_again(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    held, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Store.open(home).lease("index"):
+            held.set()
+            released.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(30)
+
+    @flow
+    def impatient() -> str:
+        busy = sync_sources.with_options(retry_delay_seconds=2, on_failure=[lambda *_: None])
+        threading.Timer(1.0, released.set).start()
+        return f"{busy(folder, False, False, False, home, None).added} added"
+
+    state = impatient(return_state=True)
+    holder.join()
+    assert state.result() == "25 added"
+    assert "Retry 1/4 will start" in flows.logs(state)
