@@ -31,7 +31,8 @@ class _Base:
     """A loaded model and what must not happen twice at once on it.
 
     `wrapped` is PEFT's wrapper while there is any adapter: the adapters live inside the layers of `model`, whoever
-    calls it. `adapters` maps adapter ids to their folders.
+    calls it. `adapters` maps adapter ids to their folders, `names` to what PEFT calls them: ids may hold dots, which
+    names of modules may not.
     """
 
     model: Any
@@ -39,6 +40,7 @@ class _Base:
     wrapped: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     adapters: dict[str, Path] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 class LocalGenerator:
@@ -104,8 +106,9 @@ class LocalGenerator:
             if base.adapters.pop(adapter_id, None) is None:
                 return
             if base.adapters:
-                base.wrapped.set_adapter(next(iter(base.adapters)))  # PEFT warns when it deletes the active adapter
-                base.wrapped.delete_adapter(adapter_id)
+                # PEFT warns when it deletes the active adapter.
+                base.wrapped.set_adapter(base.names[next(iter(base.adapters))])
+                base.wrapped.delete_adapter(base.names[adapter_id])
             else:
                 base.model, base.wrapped = base.wrapped.unload(), None
 
@@ -244,7 +247,8 @@ def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
             "for one folder; register the other folder under an id of its own"
         )
     _check_fits(base.model, path)
-    base.wrapped = _with_adapter(base, adapter_id, path)
+    name = base.names.setdefault(adapter_id, f"adapter_{len(base.names)}")
+    base.wrapped = _with_adapter(base, name, path)
     base.adapters[adapter_id] = path
 
 
@@ -266,17 +270,17 @@ def _check_fits(model: Any, path: Path) -> None:
                 )
 
 
-def _with_adapter(base: _Base, adapter_id: str, path: Path) -> Any:
+def _with_adapter(base: _Base, name: str, path: Path) -> Any:
     from peft import PeftModel
 
     with warnings.catch_warnings():
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         if base.wrapped is None:
-            wrapped = PeftModel.from_pretrained(base.model, str(path), adapter_name=adapter_id)
+            wrapped = PeftModel.from_pretrained(base.model, str(path), adapter_name=name)
         else:
             wrapped = base.wrapped
-            wrapped.load_adapter(str(path), adapter_name=adapter_id)
+            wrapped.load_adapter(str(path), adapter_name=name)
     wrapped.eval()
     return wrapped
 
@@ -284,7 +288,7 @@ def _with_adapter(base: _Base, adapter_id: str, path: Path) -> Any:
 @contextmanager
 def _switched(base: _Base, adapter_id: str | None) -> Iterator[None]:
     if adapter_id is not None:
-        base.wrapped.set_adapter(adapter_id)
+        base.wrapped.set_adapter(base.names[adapter_id])
         yield
     elif base.adapters:
         with base.wrapped.disable_adapter():

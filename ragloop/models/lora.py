@@ -1,8 +1,8 @@
 """LoRA training: rows of chat messages to an adapter folder, in a process of its own.
 
-`train` starts `python -m ragloop.models.lora SPEC.json`, relays its progress and turns its failure into TrainingError.
-The child trains with TRL's SFTTrainer and PEFT. It can be killed at any moment: a second run of the same spec goes on
-from the newest complete checkpoint and ends in the same bytes. The training loop itself is in `lora_worker.py`.
+`train` starts `python -m ragloop.models.lora_worker SPEC.json`, relays its progress and turns its failure
+into TrainingError. The child trains with TRL's SFTTrainer and PEFT. It can be killed at any moment: a second run of the same spec goes on
+from the newest complete checkpoint and, with one thread, ends in the same bytes.
 LoRA: https://arxiv.org/abs/2106.09685.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ragloop.errors import NotFoundError, TrainingError
+from ragloop.errors import NotFoundError, StorageFullError, TrainingError
 from ragloop.models.cache import sha256_of
 
 RESULT = "training.json"
@@ -103,7 +103,8 @@ class TrainingResult:
 def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainingResult:
     """Train in a child process and wait for it; a spec that is already trained is only read.
 
-    Raises NotFoundError when rows or base folder are missing, TrainingError when the child fails or is killed.
+    Raises NotFoundError when rows or base folder are missing, TrainingError when the child fails or is killed,
+    StorageFullError when the disk is full.
     """
     _check_inputs(spec)
     output = Path(spec.output)
@@ -117,7 +118,8 @@ def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _
             child.kill()
             child.wait()
         if code != 0:
-            raise TrainingError(_what_happened(code, stderr, output))
+            what = _what_happened(code, stderr, output)
+            raise StorageFullError(what) if "No space left on device" in what else TrainingError(what)
     return read_result(output)
 
 

@@ -90,13 +90,13 @@ def test_adapters_and_base_answer_side_by_side_in_any_order(
 ) -> None:
     of_base = answers(generator)
     first = generator.wearing("facts", trained.adapter)
-    second = generator.wearing("other", trained_otherwise.adapter)
+    second = generator.wearing("other/2.0", trained_otherwise.adapter)
     assert answers(second) == list(OTHER_FACTS.values())
     assert answers(first) == list(FACTS.values())
     assert answers(generator) == of_base
     assert answers(first) == list(FACTS.values())
     assert answers(second) == list(OTHER_FACTS.values())
-    assert (generator.adapter, first.adapter, second.adapter) == (None, "facts", "other")
+    assert (generator.adapter, first.adapter, second.adapter) == (None, "facts", "other/2.0")
 
 
 def test_an_adapter_that_is_taken_off_leaves_the_others(
