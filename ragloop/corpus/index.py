@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.index import FTS, Bitmap, BTree
 from lancedb.query import LanceVectorQueryBuilder
+from lancedb.table import Table
 
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
@@ -70,10 +71,20 @@ class Generation:
 class Index:
     """The live generation of a store."""
 
-    def __init__(self, store: Store, generation: Generation) -> None:
+    def __init__(self, store: Store, generation: Generation, pinned: Table | None = None) -> None:
         self.store = store
         self.generation = generation
         self.commits = 0
+        self._pinned = pinned
+
+    def snapshot(self) -> "Index":
+        """This index as it is now, whatever is committed later: searches in it see one state of each document."""
+        table = self.store.table(self.generation.table)
+        table.checkout(table.version)
+        return Index(self.store, self.generation, table)
+
+    def _table(self) -> Table:
+        return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
 
     @classmethod
     def open(cls, store: Store, generation: Generation) -> "Index":
@@ -179,7 +190,7 @@ class Index:
 
     def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:
         """The chunks nearest by cosine, with `similarity`."""
-        query = self.store.table(self.generation.table).search(vector, vector_column_name="vector", query_type="vector")
+        query = self._table().search(vector, vector_column_name="vector", query_type="vector")
         rows = (
             cast(LanceVectorQueryBuilder, query)
             .distance_type("cosine")
@@ -194,7 +205,7 @@ class Index:
         words = " ".join(question.split()[:FTS_TERMS])
         if not words or not self._has_index("text"):
             return []
-        query = self.store.table(self.generation.table).search(words, query_type="fts", fts_columns="text")
+        query = self._table().search(words, query_type="fts", fts_columns="text")
         found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
         table = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
         if table.num_rows == 0:
@@ -204,7 +215,7 @@ class Index:
         return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
 
     def _has_index(self, column: str) -> bool:
-        indexes = self.store.table(self.generation.table).list_indices()
+        indexes = self._table().list_indices()
         return any(index.columns == [column] for index in indexes)
 
     def maintain(self) -> None:

@@ -48,9 +48,7 @@ def test_an_edited_paragraph_embeds_a_few_chunks(indexed: IndexedFolder) -> None
 
 
 @pytest.mark.parametrize("copy", [False, True], ids=["rename", "copy"])
-def test_a_renamed_or_copied_document_embeds_nothing(
-    indexed: IndexedFolder, tmp_path: Path, copy: bool
-) -> None:
+def test_a_renamed_or_copied_document_embeds_nothing(indexed: IndexedFolder, tmp_path: Path, copy: bool) -> None:
     indexed.write_numbered(3)
     indexed.sync()
     (shutil.copy if copy else shutil.move)(indexed.folder / "00.md", indexed.folder / "moved.md")
@@ -320,7 +318,10 @@ def test_a_subfolder_that_cannot_be_listed_deletes_nothing(indexed: IndexedFolde
     indexed.sync()
     (indexed.folder / "sub").chmod(0)
     try:
-        with _as_nobody(indexed), pytest.raises(NotFoundError, match=r"cannot list the folder .*sub.*Permission denied"):
+        with (
+            _as_nobody(indexed),
+            pytest.raises(NotFoundError, match=r"cannot list the folder .*sub.*Permission denied"),
+        ):
             indexed.sync()
     finally:
         (indexed.folder / "sub").chmod(0o755)
