@@ -189,7 +189,7 @@ class Retraining:
         return report
 
     def _target(self, dataset: Dataset) -> list[Question]:
-        trained = {one["document_id"] for row in dataset.train["documents"].to_pylist() for one in row}
+        trained = {one for documents in dataset.train["documents"].to_pylist() for one in _subjects(documents)}
         keys = self._index.keys()
         return target_questions(self._policy.golden, frozenset(keys[one] for one in trained if one in keys))
 
@@ -243,6 +243,11 @@ class Retraining:
                 f"found no dataset {dataset_id!r} in {folder.parent}; `ragloop dataset build` makes one"
             )
         return load(folder)
+
+
+def _subjects(documents: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What a row is about, as `Example.subjects` has it: a document that was merely shown may be a held-out one."""
+    return {one["document_id"] for one in documents if one["cited"]} or {documents[0]["document_id"]}
 
 
 def _adapter_id(rows: Sequence[tuple[str, str]], dataset_id: str, spec: TrainingSpec) -> str:
