@@ -16,6 +16,11 @@ def remember(home: str | None, config: str | None) -> None:
     _given["config"] = Path(config) if config else None
 
 
+def given_home() -> Path | None:
+    """The folder that --home or RAGLOOP_HOME names, if either does."""
+    return _given["home"]
+
+
 def settings() -> "Settings":
     """The settings that this command runs with. Raises ConfigError or NotFoundError."""
     from ragloop.config import load_settings

@@ -44,8 +44,8 @@ def _encode(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
-def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup."""
+def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, aside: bool = False) -> None:
+    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup. `aside` prints to stderr."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -56,7 +56,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(row.get(name))) for name in columns))
-    Console().print(table)
+    Console(stderr=aside).print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:

@@ -1,0 +1,208 @@
+"""The first half of the story: documents are indexed, questions come in, documents change."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ragloop.demo.documents import Edits, change_documents, write_documents
+from ragloop.demo.facts import Fact, question
+from ragloop.demo.flows import SYNC
+from ragloop.demo.scale import DOCUMENTS, GOLDEN
+from ragloop.demo.stage import Stage
+from ragloop.demo.traffic import Asked, is_right, to_change, write_golden
+
+if TYPE_CHECKING:
+    from ragloop.learning.curation import Curation
+    from ragloop.records import Answer
+
+QUESTIONS = (
+    "Which package gives colored terminal text?",
+    "How do I send a push notification from Python?",
+    "What is the licence of {package}?",
+)
+
+
+def write(stage: Stage) -> None:
+    """One document per installed package, and the golden questions for the gate."""
+    with stage.step("Write the documents") as figures:
+        figures["packages"] = len(stage.packages)
+        figures["characters"] = write_documents(stage.folder / DOCUMENTS, stage.packages)
+        figures["golden_questions"] = write_golden(stage.folder / GOLDEN, stage.traffic, stage.packages)
+        stage.say(
+            f"   {figures['packages']} READMEs and metadata of installed packages, {figures['characters']:,} characters"
+        )
+
+
+def first_sync(stage: Stage) -> None:
+    """Index everything; the first question is asked as soon as the first commit is in."""
+    with stage.step("Sync them; ask while it runs") as figures:
+        stage.say(f"   embedder: {stage.app.embedder.fingerprint}")
+
+        def progress(done: int, total: int, embedded: int) -> None:
+            stage.say(f"   {done:>3} of {total} documents can be asked, {embedded:,} chunks embedded")
+            if "first_cited_answer_s" not in figures:
+                _ask_first(stage, figures)
+
+        report = stage.app.sync(progress=progress)
+        names = ("added", "failed", "chunks_total", "chunks_embedded", "chunks_reused", "commits", "embed_seconds")
+        figures |= {name: getattr(report, name) for name in names}
+
+
+def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
+    """A question about a document that has just been committed; then the server may take its share of the cores."""
+    there = set(stage.app.index.keys().values())
+    package = next(one for one in stage.packages if any(key.rsplit(".", 1)[0] == one.name.lower() for key in there))
+    answer = stage.app.answerer.ask(question(Fact(package.name, "version", package.version), 0))
+    if answer.citations:
+        figures["first_cited_answer_s"] = stage.meter.seconds
+        stage.say(f"   first cited answer after {stage.meter.seconds} s:")
+    tell_answer(stage, answer)
+    if stage.flows is not None:
+        stage.flows.start()
+
+
+def ask(stage: Stage) -> None:
+    """Three questions, with what their answers cite."""
+    with stage.step("Ask three questions") as figures:
+        asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
+        answers = [stage.app.answerer.ask(text) for text in asked]
+        for answer in answers:
+            tell_answer(stage, answer)
+        figures["questions"] = len(answers)
+        figures["cited"] = sum(bool(answer.citations) for answer in answers)
+        figures["abstained"] = sum(answer.abstained for answer in answers)
+
+
+def tell_answer(stage: Stage, answer: "Answer") -> None:
+    """A question, its answer, and where each citation stands."""
+    stage.say(f"   ? {answer.question}")
+    stage.say(f"     {answer.answer[:300]}")
+    for one in answer.citations:
+        stage.say(f"     [{one.n}] {_name(one.uri)}:{one.start}-{one.end}  {one.heading}")
+    adapter = f", adapter {answer.adapter}" if answer.adapter else ""
+    stage.say(f"     lane {answer.lane}, {answer.model}{adapter}, {sum(answer.latency_ms.values()):.0f} ms")
+
+
+def replay(stage: Stage) -> None:
+    """Every fact in two wordings, answered and logged in batches; then the votes of those who asked."""
+    with stage.step("Replay traffic and collect feedback") as figures:
+        asked, given = stage.traffic.asked, []
+        size = stage.scale.batch
+        for start in range(0, len(asked), size):
+            batch = asked[start : start + size]
+            given += zip(batch, stage.app.answerer.ask_all([one.question for one in batch]), strict=True)
+            stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
+        votes = stage.traffic.votes(given)
+        stage.app.journal.give_all_feedback(votes)
+        figures |= _traffic_figures(given, votes)
+        stage.say(
+            f"   {figures['answers_with_known_answer']} of {figures['questions']} answers hold the known answer; "
+            f"feedback: {figures['correction']} corrections, {figures['up']} up, {figures['down']} down"
+        )
+
+
+def _traffic_figures(
+    given: Sequence[tuple[Asked, "Answer"]], votes: Sequence[tuple[str, str, str | None]]
+) -> dict[str, Any]:
+    kinds = Counter(kind for _, kind, _ in votes)
+    return {
+        "questions": len(given),
+        "facts": len({one.fact for one, _ in given}),
+        "answers_with_known_answer": sum(is_right(answer.answer, one.fact) for one, answer in given),
+        "cited": sum(bool(answer.citations) for _, answer in given),
+        "abstained": sum(answer.abstained for _, answer in given),
+        **{kind: kinds[kind] for kind in ("correction", "up", "down")},
+        "no_feedback": len(given) - len(votes),
+    }
+
+
+def change(stage: Stage) -> None:
+    """Edit three documents, rename one, delete one, sync; show what was embedded and what the log lost by it."""
+    with stage.step("Change five documents and sync again") as figures:
+        before = _chunks(stage)
+        eligible = stage.app.curated()
+        owners = stage.app.index.keys()
+        edits = change_documents(stage.documents, to_change(stage.traffic, stage.packages))
+        stage.say(f"   edited {', '.join(edits.edited)}; renamed {' to '.join(edits.renamed)}; deleted {edits.deleted}")
+        _sync_again(stage)
+        figures |= _show_chunks(stage, before, _chunks(stage), edits)
+        figures |= _show_rows(stage, eligible, stage.app.curated(), owners, edits)
+
+
+def _sync_again(stage: Stage) -> None:
+    if stage.flows is None:
+        stage.app.sync()
+        return
+    stage.say("   waiting for the Prefect server and its worker, which have been starting beside all this")
+    stage.flows.wait_until_up()
+    stage.tell(stage.flows.run(SYNC))
+
+
+def _chunks(stage: Stage) -> dict[str, dict[str, Any]]:
+    """Every live chunk by id."""
+    return stage.app.index.passages(list(stage.app.index.text_hashes()))
+
+
+def _show_chunks(
+    stage: Stage, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], edits: Edits
+) -> dict[str, Any]:
+    """Chunk by chunk, what the second sync embedded and what it reused. A string that was there before is reused."""
+    known = {row["text_hash"] for row in before.values()}
+    touched = [
+        {
+            "document": _name(row["uri"]),
+            "chunk": f"{row['start']}-{row['end']}",
+            "state": "reused" if row["text_hash"] in known else "EMBEDDED",
+            "text": " ".join(row["text"].split())[:72],
+        }
+        for row in sorted(after.values(), key=lambda row: (row["uri"], row["start"]))
+        if _name(row["uri"]) in (*edits.edited, edits.renamed[1])
+    ]
+    stage.show("Chunks of the changed documents", touched, ("document", "chunk", "state", "text"))
+    gone = sorted(_name(row["uri"]) for chunk_id, row in before.items() if chunk_id not in after)
+    report = stage.app.status()["last_sync"]
+    names = ("updated", "renamed", "deleted", "unchanged", "chunks_embedded", "chunks_reused", "commits")
+    figures = {name: report[name] for name in names}
+    figures["chunks_gone"] = len(gone)
+    figures["embedded"] = [f"{row['document']}:{row['chunk']}" for row in touched if row["state"] == "EMBEDDED"]
+    stage.say(
+        f"   embedded {figures['chunks_embedded']} chunks and reused {figures['chunks_reused']}; {len(gone)} are gone"
+    )
+    return figures
+
+
+def _show_rows(
+    stage: Stage, before: "Curation", after: "Curation", owners: Mapping[str, str], edits: Edits
+) -> dict[str, Any]:
+    """The answers of the log that could have been trained on and no longer can, with the document that changed."""
+    kept = {one for example in after.examples for one in example.interaction_ids}
+    rows = [
+        {
+            "interaction": example.interaction_ids[-1][:12],
+            "question": example.question,
+            "because of": ", ".join(
+                dict.fromkeys(
+                    owners[d.document_id] for d in example.documents if owners[d.document_id] in edits.touched
+                )
+            ),
+        }
+        for example in before.examples
+        if kept.isdisjoint(example.interaction_ids)
+    ]
+    stage.show("Answers that no training may use any more", rows, ("interaction", "question", "because of"))
+    reason = "document changed or gone"
+    stage.say(
+        f"   {len(rows)} of {len(before.examples)} eligible answers fell; the funnel now has "
+        f"{after.funnel[reason]} under “{reason}” (before: {before.funnel[reason]})"
+    )
+    return {
+        "eligible_before": len(before.examples),
+        "eligible_after": len(after.examples),
+        "ineligible_rows": len(rows),
+        "funnel_before": {name: n for name, n in before.funnel.items() if n},
+        "funnel_after": {name: n for name, n in after.funnel.items() if n},
+    }
+
+
+def _name(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]

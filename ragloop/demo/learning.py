@@ -1,0 +1,144 @@
+"""The second half of the story: drift is measured, the bell rings, an adapter is trained, judged, used and rolled back."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ragloop.demo.documents_and_traffic import tell_answer
+from ragloop.demo.facts import question
+from ragloop.demo.flows import DRIFT, RETRAIN
+from ragloop.demo.stage import Stage
+from ragloop.demo.traffic import UNSEEN_WORDING, is_right, shuffled
+
+if TYPE_CHECKING:
+    from ragloop.learning.datasets import Dataset
+    from ragloop.models.lora import Progress
+    from ragloop.models.registry import Adapter
+
+
+def measure(stage: Stage) -> None:
+    """Measure drift and hear whether the bell rings."""
+    with stage.step("Measure drift; ring by cadence") as figures:
+        if stage.flows is None:
+            stage.app.measure_drift()
+        else:
+            stage.tell(stage.flows.run(DRIFT))
+        measured = stage.app.status()["last_drift"]
+        columns = ("name", "kind", "statistic", "p_value", "threshold", "n_reference", "n_current", "state", "action")
+        stage.show("Signals", measured["signals"], columns)
+        figures["signals"] = {signal["name"]: signal["state"] for signal in measured["signals"]}
+        figures["due"] = measured["decision"]["due"]
+        figures["reasons"] = list(measured["decision"]["reasons"])
+        for reason in figures["reasons"]:
+            stage.say(f"   {reason}")
+
+
+def retrain(stage: Stage) -> "Adapter":
+    """The retraining that the bell started: on the server by its event, else called here."""
+    with stage.step("Retrain, as the bell asked") as figures:
+        if stage.flows is None:
+            stage.app.retraining.run(told(stage))
+        else:
+            stage.say("   the event of the last step has started the deployment retrain-adapter")
+            stage.tell(stage.flows.follow(RETRAIN))
+        adapter = stage.app.registry.adapters()[-1]
+        figures |= _tell_verdict(stage, adapter)
+        dataset = _dataset(stage, adapter)
+        figures["dataset"] = {"id": dataset.dataset_id, "train": dataset.train.num_rows, "funnel": dataset.funnel}
+        return adapter
+
+
+def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
+    """Says where training stands, every few steps."""
+
+    def progress(now: "Progress") -> None:
+        if now.step % every == 0 or now.step == now.steps:
+            stage.say(f"   step {now.step} of {now.steps}, loss {now.loss:.3f}")
+
+    return progress
+
+
+def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
+    """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
+    with stage.step("Plant an adapter trained on shuffled answers") as figures:
+        retraining = stage.app.retraining
+        rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
+        epochs = stage.scale.planted_epochs
+        adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
+        retraining.evaluate(adapter_id)
+        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id))
+        adapter = stage.app.registry.adapter(adapter_id)
+        figures |= _tell_verdict(stage, adapter)
+        figures["promoted"] = promoted
+        figures["champion_after"] = _champion(stage)
+        return adapter
+
+
+def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
+    """Scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
+    metrics = adapter.metrics
+    scores = [{"model": who, **metrics[who]} for who in ("champion", "candidate")]
+    stage.show(f"Scores for adapter {adapter.adapter_id}", scores, tuple(scores[0]))
+    for reason in adapter.reasons:
+        stage.say(f"   {reason}")
+    stage.say(f"   verdict: {adapter.verdict}; now serving: {_champion(stage) or 'the base model'}")
+    training = metrics["training"]
+    return {
+        "adapter_id": adapter.adapter_id,
+        "verdict": adapter.verdict,
+        "reasons": list(adapter.reasons),
+        "criteria": metrics["criteria"],
+        "champion": metrics["champion"],
+        "candidate": metrics["candidate"],
+        "promoted": _champion(stage) == adapter.adapter_id,
+        "training": {name: training[name] for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
+    }
+
+
+def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
+    """A trained fact, asked without passages in a wording that nobody asked before."""
+    with stage.step("Ask a trained question again, through the adapter") as figures:
+        figures["champion"] = _champion(stage)
+        if figures["champion"] is None:
+            stage.say("   no adapter serves, so there is none to ask: the base model goes on answering from passages")
+            return
+        trained = {row["question"] for row in _dataset(stage, adapter).train.to_pylist()}
+        fact = next(fact for fact in stage.traffic.corrected if question(fact, 0) in trained)
+        answers = [
+            stage.app.answerer.ask(question(fact, wording), lane="closed-book") for wording in (0, UNSEEN_WORDING)
+        ]
+        for answer in answers:
+            tell_answer(stage, answer)
+        figures |= {
+            "expected": fact.answer,
+            "answers": [answer.answer for answer in answers],
+            "lanes": [answer.lane for answer in answers],
+            "right": sum(is_right(answer.answer, fact) for answer in answers),
+        }
+
+
+def roll_back(stage: Stage) -> None:
+    """Bring back what served before, and ask again."""
+    with stage.step("Roll back") as figures:
+        figures["champion_before"] = _champion(stage)
+        if figures["champion_before"] is None:
+            stage.say("   the base model serves already; there is nothing to roll back")
+        else:
+            stage.app.registry.rollback("demonstration")
+        figures["champion_after"] = _champion(stage)
+        stage.say(f"   now serving: {figures['champion_after'] or 'the base model'}")
+        answer = stage.app.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
+        tell_answer(stage, answer)
+        figures["lane_after"] = answer.lane
+        history = stage.app.registry.history()
+        figures["history"] = [{"adapter": change["adapter_id"], "reason": change["reason"][:80]} for change in history]
+
+
+def _champion(stage: Stage) -> str | None:
+    champion = stage.app.registry.champion()
+    return champion.adapter_id if champion else None
+
+
+def _dataset(stage: Stage, adapter: "Adapter") -> "Dataset":
+    from ragloop.learning.datasets import load
+
+    return load(stage.app.registry.artifacts / "datasets" / adapter.dataset_id)

@@ -1,0 +1,52 @@
+"""What every step of the demonstration needs: the application, its folder, the traffic, and where people watch."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragloop.demo.meter import Meter
+
+if TYPE_CHECKING:
+    from ragloop.app import App
+    from ragloop.demo.facts import Package
+    from ragloop.demo.flows import FlowEnd, Flows
+    from ragloop.demo.scale import Scale
+    from ragloop.demo.traffic import Traffic
+
+Say = Callable[[str], None]
+Show = Callable[[str, Sequence[Mapping[str, Any]], Sequence[str]], None]
+"""Takes a title, rows and the columns to show of them."""
+
+
+@dataclass
+class Stage:
+    """One demonstration. `flows` of None calls the core instead of deployments."""
+
+    folder: Path
+    scale: "Scale"
+    app: "App"
+    packages: "list[Package]"
+    traffic: "Traffic"
+    say: Say
+    show: Show
+    flows: "Flows | None" = None
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def documents(self) -> Path:
+        """The folder of the documents."""
+        return self.folder / "documents"
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Announce a step and measure it; what the block puts into the yielded mapping are its figures."""
+        self.say(f"\n── {len(self.meter.steps) + 1}. {name}  ({self.meter.seconds:.0f} s)")
+        with self.meter.step(name) as figures:
+            yield figures
+
+    def tell(self, end: "FlowEnd") -> None:
+        """Say how a run on the server ended."""
+        self.say(f"   flow run {end.state}: {end.message}")
+        self.say(f"   {end.url}")

@@ -1,0 +1,75 @@
+"""The whole story, a line per step. Whatever the gate says is said: nothing here waits for the answer one would like."""
+
+from pathlib import Path
+from typing import Any
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.demo import documents_and_traffic as first_half
+from ragloop.demo import learning as second_half
+from ragloop.demo.facts import Package, facts_of, installed_packages, question
+from ragloop.demo.flows import Flows
+from ragloop.demo.meter import Meter
+from ragloop.demo.scale import DOCUMENTS, Scale, write_config
+from ragloop.demo.stage import Say, Show, Stage
+from ragloop.demo.traffic import plan_traffic
+from ragloop.models import Embedder
+
+
+def tell(
+    folder: Path, scale: Scale, *, say: Say, show: Show, flows: Flows | None = None, embedder: Embedder | None = None
+) -> dict[str, Any]:
+    """Run the demonstration in an empty folder; returns its report. Raises what its steps raise."""
+    stage = set_stage(folder, scale, say=say, show=show, flows=flows, embedder=embedder)
+    first_half.write(stage)
+    first_half.first_sync(stage)
+    first_half.ask(stage)
+    first_half.replay(stage)
+    first_half.change(stage)
+    second_half.measure(stage)
+    adapter = second_half.retrain(stage)
+    second_half.ask_adapter(stage, adapter)
+    second_half.plant_bad_adapter(stage, adapter)
+    second_half.roll_back(stage)
+    return report(stage)
+
+
+def set_stage(
+    folder: Path, scale: Scale, *, say: Say, show: Show, flows: Flows | None, embedder: Embedder | None
+) -> Stage:
+    """Everything that the steps need; writes the configuration, and the tiny model where the scale has no other."""
+    meter = Meter()
+    packages = _chosen(installed_packages(), scale)
+    base = scale.base or _tiny_model(folder / "tiny-model", packages)
+    config = write_config(folder, scale, base)
+    app = App(load_settings(config, folder), embedder=embedder, say=lambda line: say(f"   {line}"))
+    traffic = plan_traffic(packages, scale.facts, scale.corrected)
+    return Stage(folder, scale, app, packages, traffic, say, show, flows, meter)
+
+
+def report(stage: Stage) -> dict[str, Any]:
+    """The steps with their figures, and the whole in seconds and in CPU."""
+    steps = [vars(step) for step in stage.meter.steps]
+    return {
+        "steps": steps,
+        "seconds": stage.meter.seconds,
+        "cpu_seconds": round(sum(step["cpu_seconds"] for step in steps), 1),
+        "documents": str(stage.folder / DOCUMENTS),
+        "home": str(stage.folder),
+    }
+
+
+def _chosen(packages: list[Package], scale: Scale) -> list[Package]:
+    """All packages, or those with the most facts and the longest READMEs first."""
+    if scale.packages is None:
+        return packages
+    telling = sorted(packages, key=lambda one: (-len(facts_of(one)), -min(len(one.readme), 2_000), one.name))
+    return sorted(telling[: scale.packages], key=lambda one: one.name.lower())
+
+
+def _tiny_model(folder: Path, packages: list[Package]) -> str:
+    from ragloop.demo.tiny import save_tiny_model
+
+    facts = [fact for package in packages for fact in facts_of(package)]
+    texts = [question(fact, wording) for fact in facts for wording in range(3)] + [fact.answer for fact in facts]
+    return str(save_tiny_model(folder, texts))

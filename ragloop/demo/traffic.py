@@ -1,0 +1,99 @@
+"""What simulated users do: which facts they ask for, in which order, and what they say of the answers."""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragloop.demo.documents import key_of
+from ragloop.demo.facts import Fact, Package, choose, facts_of, question
+from ragloop.learning.scoring import normalise
+from ragloop.records import Answer
+
+SEED = 7
+TRAINED_WORDINGS = (0, 1)
+UNSEEN_WORDING = 2
+
+Vote = tuple[str, str, str | None]
+"""Interaction id, kind, correction: what the journal takes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of the traffic: a fact in one of its trained wordings."""
+
+    fact: Fact
+    wording: int
+
+    @property
+    def question(self) -> str:
+        return question(self.fact, self.wording)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Who asks what. `corrected` facts get their short answer from a person, of the `others` every third gets no vote."""
+
+    corrected: tuple[Fact, ...]
+    others: tuple[Fact, ...]
+
+    @property
+    def asked(self) -> list[Asked]:
+        """Every fact in its two trained wordings, the packages in a shuffled order, each package's facts together."""
+        by_package: dict[str, list[Fact]] = {}
+        for fact in (*self.corrected, *self.others):
+            by_package.setdefault(fact.package, []).append(fact)
+        packages = sorted(by_package)
+        random.Random(SEED).shuffle(packages)
+        return [Asked(fact, wording) for one in packages for fact in by_package[one] for wording in TRAINED_WORDINGS]
+
+    def votes(self, answers: Sequence[tuple[Asked, Answer]]) -> list[Vote]:
+        """What users say of the answers."""
+        corrected = frozenset(self.corrected)
+        silent = frozenset(self.others[::3])
+        votes: list[Vote] = []
+        for asked, answer in answers:
+            if asked.fact in corrected:
+                votes.append((answer.interaction_id, "correction", asked.fact.answer))
+            elif asked.fact not in silent:
+                votes.append((answer.interaction_id, "up" if is_right(answer.answer, asked.fact) else "down", None))
+        return votes
+
+    def golden(self, keys: Mapping[str, str]) -> list[dict[str, str]]:
+        """The corrected facts in the wording that nobody asked; `keys` maps packages to documents."""
+        return [
+            {"question": question(fact, UNSEEN_WORDING), "answer": fact.answer, "document": keys[fact.package]}
+            for fact in self.corrected
+        ]
+
+
+def plan_traffic(packages: Sequence[Package], facts: int, corrected: int) -> Traffic:
+    """Choose `facts` facts, the first `corrected` of which users correct."""
+    chosen = choose((fact for package in packages for fact in facts_of(package)), facts)
+    return Traffic(tuple(chosen[:corrected]), tuple(chosen[corrected:]))
+
+
+def is_right(answer: str, fact: Fact) -> bool:
+    """Whether the known answer stands in an answer."""
+    return normalise(fact.answer) in normalise(answer)
+
+
+def write_golden(file: Path, traffic: Traffic, packages: Sequence[Package]) -> int:
+    """Write the golden questions as JSON lines; returns how many."""
+    rows = traffic.golden({package.name: key_of(package) for package in packages})
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return len(rows)
+
+
+def to_change(traffic: Traffic, packages: Sequence[Package]) -> list[Package]:
+    """Five packages whose documents change: users corrected answers about each, and each README has paragraphs."""
+    asked = [fact.package for fact in traffic.corrected if fact.kind == "version"]
+    return [one for one in packages if one.name in asked and one.readme.count("\n\n") >= 4][:5]
+
+
+def shuffled(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same questions with one another's answers: what an adapter learns from them is wrong."""
+    answers = [answer for _, answer in rows]
+    random.Random(SEED).shuffle(answers)
+    return [(asked, answer) for (asked, _), answer in zip(rows, answers, strict=True)]
