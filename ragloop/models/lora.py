@@ -1,7 +1,7 @@
 """LoRA training: rows of chat messages to an adapter folder, in a process of its own.
 
-`train` starts `python -m ragloop.models.lora_worker SPEC.json`, relays its progress and turns its failure
-into TrainingError. The child trains with TRL's SFTTrainer and PEFT. It can be killed at any moment: a second run of the same spec goes on
+`train` starts `python -m ragloop.models.lora_worker SPEC.json`, relays its progress and reports its failure.
+The child trains with TRL's SFTTrainer and PEFT. It can be killed at any moment: a second run of the same spec goes on
 from the newest complete checkpoint and, with one thread, ends in the same bytes.
 LoRA: https://arxiv.org/abs/2106.09685.
 """
