@@ -1,0 +1,265 @@
+"""The commands about documents and questions as people and programs meet them: output, streams, exit codes."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragloop.cli import hoisted, main
+from ragloop.store import Store
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+DOCUMENTS = {
+    "lynx.md": "# Lynx\n\nThe Eurasian lynx weighs between 18 and 30 kilograms and hunts roe deer at dusk.\n",
+    "otter.md": "# Otter\n\n## Food\n\nOtters eat fish, crabs and frogs, mostly at night, in clean rivers.\n",
+    "beaver.rst": "Beaver\n======\n\nBeavers build dams from branches and mud, and fell trees with their teeth.\n",
+    "owl.txt": "The eagle owl is the largest owl of Europe and nests on cliffs.\n",
+}
+SYNC_KEYS = (
+    "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded chunks_reused "
+    "commits seconds embed_seconds"
+)
+PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_id revision"
+ASK_KEYS = (
+    "interaction_id answer abstained citations passages lane model adapter latency_ms prompt_tokens completion_tokens"
+)
+STATUS_KEYS = "documents chunks quarantined lag_s interactions feedback champion last_sync last_drift"
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout."""
+        (line,) = self.out.splitlines()
+        report: dict[str, Any] = json.loads(line)
+        return report
+
+
+class Shell:
+    """Runs commands in this process, in a working folder of their own."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path) -> Ran:
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        out, err = self._capsys.readouterr()
+        assert "Traceback" not in err
+        return Ran(int(ended.value.code or 0), out, err)
+
+    def fails(self, code: int, *arguments: str | Path) -> str:
+        """Run a command that must fail with this code; returns the one line that it says."""
+        ran = self(*arguments)
+        assert (ran.code, ran.out) == (code, "")
+        (line,) = ran.err.strip().splitlines()
+        assert line.startswith("ragloop: ")
+        return line
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    for name in ("RAGLOOP_HOME", "RAGLOOP_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for name, text in DOCUMENTS.items():
+        (documents / name).write_text(text)
+    return Shell(tmp_path, capsys)
+
+
+@pytest.mark.realmodel
+def test_the_commands_of_a_first_day(shell: Shell) -> None:
+    first = shell("sync", "documents", "--json")
+    assert first.code == 0
+    assert set(SYNC_KEYS.split()) <= first.json.keys()
+    assert (first.json["scanned"], first.json["added"], first.json["chunks_embedded"]) == (4, 4, 4)
+
+    again = shell("sync", "documents", "--json")
+    assert (again.json["unchanged"], again.json["commits"], again.json["chunks_embedded"]) == (4, 0, 0)
+
+    found = shell("search", "What do otters eat?", "--top-k", "2", "--json").json["passages"]
+    assert len(found) == 2
+    assert set(PASSAGE_KEYS.split()) <= found[0].keys()
+    best = found[0]
+    assert best["uri"] == f"file://{shell.folder}/documents/otter.md"
+    assert best["heading"] == "Otter > Food"
+    assert best["source"] == str(shell.folder / "documents")
+    assert DOCUMENTS["otter.md"][best["start"] : best["end"]] == best["text"]
+
+    answer = shell("ask", "What do otters eat?", "--json").json
+    assert set(ASK_KEYS.split()) <= answer.keys()
+    assert not answer["abstained"]
+    assert "fish, crabs and frogs" in answer["answer"]
+    (citation,) = answer["citations"]
+    assert {"n", "uri", "heading", "start", "end"} <= citation.keys()
+    assert f"[{citation['n']}]" in answer["answer"]
+    assert citation["uri"].endswith("otter.md")
+    assert answer["latency_ms"]["total"] > 0
+
+    assert shell("ask", "Who won the football world cup in 1974?", "--json").json["abstained"]
+    given = shell("feedback", answer["interaction_id"], "--up", "--json").json
+    assert given["interaction_id"] == answer["interaction_id"]
+    assert shell("log", "export", "log.parquet", "--json").json["rows"] == 2
+
+    status = shell("status", "--json").json
+    assert set(STATUS_KEYS.split()) <= status.keys()
+    assert (status["documents"], status["chunks"], status["quarantined"]) == (4, 4, 0)
+    assert (status["interactions"], status["feedback"], status["champion"]) == (2, 1, None)
+    assert status["lag_s"].keys() >= {"p50", "p95", "max"}
+
+    assert "Unchanged" in shell("sync").out or "unchanged" in shell("sync").out
+    assert "otter.md" in shell("search", "otters").out.replace("\n", "")
+    assert "documents" in shell("status").out
+
+
+@pytest.mark.realmodel
+def test_exit_code_1_says_that_something_was_left_out(shell: Shell) -> None:
+    (shell.folder / "documents" / "broken.md").write_bytes(b"\x00\x01\xff" * 100)
+    ran = shell("sync", "documents")
+    assert ran.code == 1
+    assert "quarantined: broken.md:" in ran.err
+    assert "--retry-quarantined" in ran.err
+    status = shell("status")
+    assert status.code == 0
+    assert "broken.md" in status.out.replace("\n", "")
+
+    for number in range(12):
+        (shell.folder / "documents" / f"{number}.txt").write_text(f"Number {number}.\n")
+    (shell.folder / "documents" / "broken.md").unlink()
+    assert shell("sync", "documents").code == 0
+    for file in (shell.folder / "documents").iterdir():
+        file.unlink()
+    ran = shell("sync", "documents")
+    assert ran.code == 1
+    assert "16 deletes are withheld" in ran.err
+    assert "--confirm-deletes" in ran.err
+    assert shell("sync", "documents", "--confirm-deletes", "--json").json["deleted"] == 16
+
+
+@pytest.mark.realmodel
+def test_home_stands_before_or_after_the_command(shell: Shell) -> None:
+    assert shell("--home", "one", "sync", "documents", "--json").json["added"] == 4
+    assert shell("sync", "documents", "--json", "--home=one").json["unchanged"] == 4
+    assert shell("status", "--home", "one", "--json").json["documents"] == 4
+    assert not (shell.folder / ".ragloop").exists()
+    assert "found no index in two" in shell.fails(2, "--home", "two", "status")
+
+
+@pytest.mark.realmodel
+def test_a_second_writer_gets_exit_code_3_and_the_name_of_the_first(shell: Shell) -> None:
+    with Store.open(shell.folder / ".ragloop").lease("index"):
+        line = shell.fails(3, "sync", "documents", "--json")
+    assert f"process {os.getpid()} on" in line
+
+
+@pytest.mark.realmodel
+def test_other_settings_than_the_index_was_built_with_are_refused(shell: Shell) -> None:
+    (shell.folder / "ragloop.toml").write_text("[index]\nchunk_tokens = 100\n")
+    assert shell("sync", "documents", "--config", shell.folder / "nothing.toml").code == 2
+    assert shell("sync", "documents").code == 0
+    (shell.folder / "other.toml").write_text("[index]\nchunk_tokens = 50\n")
+    line = shell.fails(2, "search", "otters", "--config", "other.toml", "--json")
+    assert "the index was built by" in line
+    assert "--rebuild" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sync", "nowhere"], "found no folder at nowhere"),
+        (["sync"], "found no source"),
+        (["status"], "found no index in .ragloop"),
+        (["ask", "why?"], "found no index in .ragloop"),
+        (["log", "tail"], "found no index in .ragloop"),
+        (["feedback", "x", "--up"], "found no index in .ragloop"),
+        (["feedback", "x"], "--up, --down or --correction"),
+        (["--config", "nothing.toml", "status"], "found no configuration file at nothing.toml"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(shell: Shell, arguments: list[str], told: str) -> None:
+    assert told in shell.fails(2, *arguments)
+    assert "\n" not in told
+
+
+def test_an_unknown_interaction_is_exit_code_2(shell: Shell) -> None:
+    Store.open(shell.folder / ".ragloop")
+    assert "found no interaction 'nothing'" in shell.fails(2, "feedback", "nothing", "--up")
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shell.folder / "ragloop.toml").write_text("[index]\nchunk_tokens = 1\n")
+    assert "ragloop.toml: index.chunk_tokens is 1" in shell.fails(2, "status")
+    (shell.folder / "ragloop.toml").unlink()
+    monkeypatch.setenv("RAGLOOP_INDX__X", "1")
+    assert "RAGLOOP_INDX__X: unknown variable" in shell.fails(2, "status")
+
+
+def test_a_wrong_option_is_exit_code_2_and_no_traceback(shell: Shell) -> None:
+    for arguments in (["sync", "--nonsense"], ["nonsense"], ["search"], ["search", "x", "--top-k", "0"], ["--home"]):
+        ran = shell(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+
+
+def test_init_writes_a_file_that_loads_and_leaves_one_that_is_there(shell: Shell) -> None:
+    assert shell("init", "--json").json == {"file": "ragloop.toml"}
+    written = (shell.folder / "ragloop.toml").read_text()
+    assert "found no source" in shell.fails(2, "sync")
+    assert "is there already" in shell.fails(2, "init")
+    assert (shell.folder / "ragloop.toml").read_text() == written
+
+
+def test_global_options_are_found_wherever_they_stand() -> None:
+    assert hoisted(["sync", "d", "--home", "h", "--json"]) == ["--home", "h", "sync", "d", "--json"]
+    assert hoisted(["sync", "--config=c", "d"]) == ["--config=c", "sync", "d"]
+    assert hoisted(["ask", "--", "--home"]) == ["ask", "--", "--home"]
+
+
+# --- as a process of its own -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[list[str]]:
+    yield [sys.executable, "-c", "from ragloop.cli import main; main()"]
+
+
+def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str], tmp_path: Path) -> None:
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ran = subprocess.run([*command, "--help"], cwd=tmp_path, env=_environment(), capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert ran.returncode == 0
+        assert "sync" in ran.stdout
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 0.5
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback(command: list[str], tmp_path: Path) -> None:
+    Store.open(tmp_path / ".ragloop")
+    ran = subprocess.run(
+        ["bash", "-c", '"$@" log tail --json | true', "bash", *command],
+        cwd=tmp_path, env=_environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in ran.stderr
+
+
+def _environment() -> dict[str, str]:
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("RAGLOOP_")}
+    return {**mine, "PYTHONPATH": str(REPOSITORY)}
