@@ -1,12 +1,15 @@
 """Tasks about documents."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect import task
 
-from ragloop.corpus.sync import SyncReport
 from tasks.reporting import Progress, publish_sync
 from tasks.running import TRANSIENT_ONLY, open_app
+
+if TYPE_CHECKING:
+    from ragloop.corpus.sync import SyncReport
 
 
 @task(name="sync sources", **TRANSIENT_ONLY)
@@ -17,7 +20,7 @@ def sync_sources(
     rebuild: bool,
     home: Path | None,
     config: Path | None,
-) -> SyncReport:
+) -> "SyncReport":
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
     bar = Progress("sync-progress", "documents")
     report = open_app(home, config).sync(

@@ -1,12 +1,15 @@
 """Tasks of a retraining. They exchange ids: datasets, adapters and answers stay in the store."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect import task
 
-from ragloop.learning.gate import Verdict
 from tasks.reporting import Progress, publish_dataset, publish_evaluation, publish_training, publish_verdict
 from tasks.running import TRANSIENT_ONLY, open_app
+
+if TYPE_CHECKING:
+    from ragloop.learning.gate import Verdict
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
@@ -34,7 +37,7 @@ def evaluate_adapter(adapter_id: str, home: Path | None, config: Path | None) ->
 
 
 @task(name="judge adapter", **TRANSIENT_ONLY)
-def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> Verdict:
+def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "Verdict":
     """Hold the evaluation against the gate."""
     verdict = open_app(home, config).retraining.judge(adapter_id)
     publish_verdict(adapter_id, verdict)
@@ -42,6 +45,6 @@ def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> Ve
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(adapter_id: str, verdict: Verdict, home: Path | None, config: Path | None) -> bool:
+def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> bool:
     """Make the adapter the champion if the verdict says so; returns whether it did."""
     return open_app(home, config).retraining.promote(adapter_id, verdict)

@@ -2,20 +2,25 @@
 
 import logging
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import RetryConditionCallable, Task
 
-from ragloop.app import App
-from ragloop.config import load_settings
 from ragloop.errors import RagloopError
 
+if TYPE_CHECKING:
+    from ragloop.app import App
 
-def open_app(home: Path | None, config: Path | None) -> App:
+
+def open_app(home: Path | None, config: Path | None) -> "App":
     """The application of one home; what takes long to prepare is said in the log of the run. Raises ConfigError."""
+    # Imported when a task runs: it loads the store, which `prefect deploy` does not need to read a flow.
+    from ragloop.app import App
+    from ragloop.config import load_settings
+
     return App(load_settings(config, home), say=get_run_logger().info)
 
 

@@ -77,14 +77,14 @@ class Processes:
             child.reader.join(1)
         self._children.remove(child)
         if code != 0:
-            raise UnavailableError(f"{child.name} ended with exit code {code}; {_last_words(child)}")
+            raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def check(self) -> None:
         """Raises UnavailableError naming the first child that has ended."""
         for child in self._children:
             code = child.process.poll()
             if code is not None:
-                raise UnavailableError(f"{child.name} ended with exit code {code}; {_last_words(child)}")
+                raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def stop(self) -> None:
         """End every child and all that these have started: the last started is asked first, what is left is killed."""
@@ -132,6 +132,10 @@ def running_with(variable: str, value: str) -> list[int]:
 def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def _ended(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _last_words(child: Child) -> str:

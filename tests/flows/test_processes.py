@@ -55,7 +55,7 @@ def test_a_grandchild_whose_parent_has_died_ends_too() -> None:
     processes = Processes(lambda line: None)
     grandchild = int(start(processes, PARENT)[0])
     with pytest.raises(UnavailableError, match="child ended with exit code 0"):
-        eventually(lambda: processes.check())
+        eventually(processes.check)
     processes.stop()
     eventually(lambda: not alive(grandchild))
 
@@ -72,7 +72,7 @@ def test_the_death_of_a_child_is_told_with_its_last_words() -> None:
     processes = Processes(lambda line: None)
     start(processes, "import sys; print('the disk is full'); sys.exit(7)")
     with pytest.raises(UnavailableError, match=r"child ended with exit code 7; its last words: the disk is full"):
-        eventually(lambda: processes.check())
+        eventually(processes.check)
     processes.stop()
 
 

@@ -68,12 +68,14 @@ def test_withheld_deletes_are_not_green(flows: FlowsInProcess, folder: Path, tmp
 def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
     flows: FlowsInProcess, folder: Path, tmp_path: Path
 ) -> None:
-    (folder / "broken.md").write_bytes(b"\x00\x01\x02heron\xff\xfe")
-    state = sync_index(folder=folder, home=tmp_path / "home", return_state=True)
+    (folder / "long.md").write_text("# Long\n\n" + "The heron eats frogs.\n" * 200)
+    config = tmp_path / "small.toml"
+    config.write_text("[sync]\nmax_document_mb = 0.001\n")
+    state = sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
     run, artifacts = flows.run_of(state), flows.artifacts(state)
     assert run["state_type"] == "FAILED"
     assert "1 documents are quarantined" in run["state"]["message"]
-    assert "broken.md" in artifacts["sync-changes"]
+    assert "long.md" in artifacts["sync-changes"]
     assert "reason" not in artifacts["sync-changes"]
 
 

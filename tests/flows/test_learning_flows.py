@@ -1,0 +1,134 @@
+"""check_drift rings, the worker retrains: against the same steps taken by the core, on copies of one home."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.monitor import check_drift
+from ragloop.app import App
+from ragloop.cli.local_stack import FlowRun, LocalStack
+from ragloop.config import load_settings
+from tests.flows.conftest import FlowsInProcess
+from tests.flows.stored_tables import stored_tables
+from tests.tiny_model import save_tiny_model
+
+pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(600)]
+
+CONFIG = """
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 4
+[training]
+epochs = 2
+rank = 4
+[dataset]
+golden = "golden.jsonl"
+[cadence]
+min_new_examples = 10
+"""
+
+
+def app(folder: Path, home: str) -> App:
+    return App(load_settings(folder / "ragloop.toml", folder / home))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration, and two equal homes with thirty answers and their corrections: `by-core` and `by-flow`."""
+    place = tmp_path_factory.mktemp("learning")
+    save_tiny_model(place / "model")
+    (place / "ragloop.toml").write_text(CONFIG.format(base=place / "model"))
+    golden = [{"question": f"Tell me the colour of boat {n}, please", "answer": f"shade {n}"} for n in range(5)]
+    (place / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    documents = place / "boats"
+    documents.mkdir()
+    for number in range(30):
+        (documents / f"boat-{number:02}.md").write_text(f"# Boat {number}\n\nThe hull of boat {number} is painted.\n")
+    made = app(place, "by-core")
+    made.sync(documents)
+    answers = made.answerer.ask_all([f"How is the hull of boat {number} painted?" for number in range(30)])
+    made.journal.give_all_feedback(
+        [(answer.interaction_id, "correction", f"in violet {n}") for n, answer in enumerate(answers)]
+    )
+    made.journal.fold()
+    shutil.copytree(place / "by-core", place / "by-flow")
+    return place
+
+
+@dataclass
+class Loop:
+    """What ran by flows."""
+
+    drift: dict[str, Any]
+    retrain: FlowRun
+    artifacts: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def loop(stack: LocalStack, place: Path) -> Loop:
+    """check_drift called here, and the retraining that the worker started because of its event."""
+    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+        state = check_drift(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
+    flows = FlowsInProcess(stack)
+    started = eventually(lambda: stack.flow_runs("retrain-adapter/retrain-adapter"))
+    retrain = stack.wait(started[0].run_id, 400)
+    wanted = {"flow_runs": {"id": {"any_": [retrain.run_id]}}}
+    found = {one["key"]: one["data"] for one in stack.call("POST", "/artifacts/filter", wanted) if one["key"]}
+    return Loop({**flows.run_of(state), "artifacts": flows.artifacts(state)}, retrain, found)
+
+
+def eventually(found: Callable[[], list[FlowRun]]) -> list[FlowRun]:
+    deadline = time.monotonic() + 60
+    while not (runs := found()):
+        assert time.monotonic() < deadline, "the event started no run"
+        time.sleep(0.3)
+    return runs
+
+
+def test_the_event_of_a_due_retraining_starts_it_for_the_same_home(stack: LocalStack, loop: Loop, place: Path) -> None:
+    parameters = stack.call("GET", f"/flow_runs/{loop.retrain.run_id}")["parameters"]
+    assert parameters == {"home": str(place / "by-flow"), "config": str(place / "ragloop.toml")}
+    assert loop.drift["name"] == "measure drift · 0 of 5 signals drifted, training is due"
+    assert loop.drift["state_type"] == "COMPLETED"
+
+
+def test_the_flows_and_the_core_leave_equal_tables(loop: Loop, place: Path) -> None:
+    by_core = app(place, "by-core")
+    by_core.measure_drift()
+    report = by_core.retraining.run()
+    assert stored_tables(place / "by-flow") == stored_tables(place / "by-core")
+    assert loop.retrain.state_type == "COMPLETED", loop.retrain
+    assert loop.retrain.name == f"retrain · {report.adapter_id} · {report.verdict}"
+    assert loop.retrain.message.startswith(f"{report.verdict}: adapter {report.adapter_id} was not promoted. ")
+
+
+def test_every_signal_and_the_decision_are_shown(loop: Loop) -> None:
+    shown = loop.drift["artifacts"]
+    signals = json.loads(shown["drift-signals"])
+    assert len(signals) == 5
+    assert {one["state"] for one in signals} <= {"ok", "not enough data"}
+    assert "30 new eligible examples (10 needed)" in shown["drift-report"]
+
+
+def test_funnel_loss_scores_and_criteria_are_shown(loop: Loop) -> None:
+    shown = loop.artifacts
+    assert "| no feedback | 0 |" in shown["retrain-dataset"]
+    assert "![loss by step](data:image/png;base64,iVBOR" in shown["retrain-training"]
+    assert "| final_loss |" in shown["retrain-training"]
+    assert [one["model"] for one in json.loads(shown["retrain-scores"])] == ["champion", "candidate"]
+    assert "| lift | undecided | 0 |" in shown["retrain-gate"]
+    assert shown["training-progress"] == 100
+
+
+def test_no_question_and_no_answer_leaves_the_store(stack: LocalStack, loop: Loop) -> None:
+    logs = stack.call("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [loop.retrain.run_id]}}})
+    told = str(loop.artifacts) + str(loop.drift["artifacts"]) + " ".join(one["message"] for one in logs)
+    assert not any(word in told for word in ("hull", "violet", "colour", "shade"))
