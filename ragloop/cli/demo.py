@@ -209,7 +209,7 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator[PrefectFlows | None]:
     from ragloop.cli.output import say
 
     with (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log:
-        stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))  # noqa: T201
+        stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))
         flows = PrefectFlows(stack, say)
         say(f"a Prefect server will be on {stack.ui_url} while this runs")
         try:

@@ -45,7 +45,7 @@ def _encode(value: Any) -> Any:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, aside: bool = False) -> None:
-    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup. `aside` prints to stderr."""
+    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup. `aside` is stderr."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

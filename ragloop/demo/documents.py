@@ -31,11 +31,15 @@ PLAIN = Markup(".txt", "{}", "{}")
 
 @dataclass(frozen=True)
 class Edits:
-    """What was changed in the folder, by key; `renamed` holds the old key and the new one."""
+    """What was changed in the folder, by key; `renamed` holds the old key and the new one.
+
+    `new_version` is what the first edited document now states.
+    """
 
     edited: tuple[str, ...]
     renamed: tuple[str, str]
     deleted: str
+    new_version: str
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -87,30 +91,31 @@ def beginning(text: str, most: int) -> str:
 
 
 def change_documents(folder: Path, packages: Sequence[Package]) -> Edits:
-    """Change five documents as their owners would: a new version, a new paragraph, a paragraph less, a rename, a removal.
+    """Change five documents as owners do: a new version, one paragraph more, one less, a rename, a removal.
 
     `packages` are the five, in this order.
     """
     released, extended, shortened, moved, removed = packages
-    _replace(folder / key_of(released), statement_of_version(released), _next_version(released))
+    newer = _next_version(released)
+    stated = _statement_of_version(released)
+    _replace(folder / key_of(released), stated, stated.replace(released.version, newer))
     _append(folder / key_of(extended), f"Maintenance: questions about {extended.name} go to the platform team.")
     _drop_last_paragraph(folder / key_of(shortened))
     renamed = f"renamed-{key_of(moved)}"
     (folder / key_of(moved)).rename(folder / renamed)
     (folder / key_of(removed)).unlink()
     edited = (key_of(released), key_of(extended), key_of(shortened))
-    return Edits(edited, (key_of(moved), renamed), key_of(removed))
+    return Edits(edited, (key_of(moved), renamed), key_of(removed), newer)
 
 
-def statement_of_version(package: Package) -> str:
+def _statement_of_version(package: Package) -> str:
     """The sentence that states the version."""
     return statement(next(fact for fact in facts_of(package) if fact.kind == "version"))
 
 
 def _next_version(package: Package) -> str:
     major = re.match(r"\d+", package.version)
-    newer = f"{int(major[0]) + 1 if major else 1}.0.0"
-    return statement_of_version(package).replace(package.version, newer)
+    return f"{int(major[0]) + 1 if major else 1}.0.0"
 
 
 def _replace(file: Path, old: str, new: str) -> None:

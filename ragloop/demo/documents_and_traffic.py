@@ -9,10 +9,10 @@ from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC
 from ragloop.demo.scale import DOCUMENTS, GOLDEN
 from ragloop.demo.stage import Stage
-from ragloop.demo.traffic import Asked, is_right, to_change, write_golden
+from ragloop.demo.traffic import UNSEEN_WORDING, Asked, is_right, to_change, write_golden
 
 if TYPE_CHECKING:
-    from ragloop.learning.curation import Curation
+    from ragloop.learning.curation import Curated, Example
     from ragloop.records import Answer
 
 QUESTIONS = (
@@ -86,7 +86,8 @@ def tell_answer(stage: Stage, answer: "Answer") -> None:
 def replay(stage: Stage) -> None:
     """Every fact in two wordings, answered and logged in batches; then the votes of those who asked."""
     with stage.step("Replay traffic and collect feedback") as figures:
-        asked, given = stage.traffic.asked, []
+        asked = stage.traffic.asked
+        given: list[tuple[Asked, Answer]] = []
         size = stage.scale.batch
         for start in range(0, len(asked), size):
             batch = asked[start : start + size]
@@ -122,11 +123,18 @@ def change(stage: Stage) -> None:
         before = _chunks(stage)
         eligible = stage.app.curated()
         owners = stage.app.index.keys()
-        edits = change_documents(stage.documents, to_change(stage.traffic, stage.packages))
+        changing = to_change(stage.traffic, stage.packages)
+        asked = question(Fact(changing[0].name, "version", changing[0].version), UNSEEN_WORDING)
+        figures["answer_before"] = stage.app.answerer.ask(asked).answer
+        edits = change_documents(stage.documents, changing)
         stage.say(f"   edited {', '.join(edits.edited)}; renamed {' to '.join(edits.renamed)}; deleted {edits.deleted}")
         _sync_again(stage)
         figures |= _show_chunks(stage, before, _chunks(stage), edits)
         figures |= _show_rows(stage, eligible, stage.app.curated(), owners, edits)
+        answer = stage.app.answerer.ask(asked)
+        figures["new_version"], figures["answer_after"] = edits.new_version, answer.answer
+        stage.say(f"   before, {asked!r} was answered with {figures['answer_before']!r}; now:")
+        tell_answer(stage, answer)
 
 
 def _sync_again(stage: Stage) -> None:
@@ -172,19 +180,19 @@ def _show_chunks(
 
 
 def _show_rows(
-    stage: Stage, before: "Curation", after: "Curation", owners: Mapping[str, str], edits: Edits
+    stage: Stage, before: "Curated", after: "Curated", owners: Mapping[str, str], edits: Edits
 ) -> dict[str, Any]:
     """The answers of the log that could have been trained on and no longer can, with the document that changed."""
     kept = {one for example in after.examples for one in example.interaction_ids}
+
+    def rests_on(example: "Example") -> list[str]:
+        return [owners[document.document_id] for document in example.documents]
+
     rows = [
         {
             "interaction": example.interaction_ids[-1][:12],
             "question": example.question,
-            "because of": ", ".join(
-                dict.fromkeys(
-                    owners[d.document_id] for d in example.documents if owners[d.document_id] in edits.touched
-                )
-            ),
+            "because of": ", ".join(dict.fromkeys(one for one in rests_on(example) if one in edits.touched)),
         }
         for example in before.examples
         if kept.isdisjoint(example.interaction_ids)

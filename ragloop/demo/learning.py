@@ -1,6 +1,6 @@
-"""The second half of the story: drift is measured, the bell rings, an adapter is trained, judged, used and rolled back."""
+"""The second half of the story: drift, the bell, an adapter that is trained, judged, used and rolled back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ragloop.demo.documents_and_traffic import tell_answer
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from ragloop.models.lora import Progress
     from ragloop.models.registry import Adapter
 
+SCORED = ("champion", "candidate")
+_SCORES = {
+    "exact match": "exact_match",
+    "of": "target_questions",
+    "F1 elsewhere": "token_f1_elsewhere",
+    "of ": "elsewhere_questions",
+}
+"""Heads of the table of scores, and the metrics under them."""
+
 
 def measure(stage: Stage) -> None:
     """Measure drift and hear whether the bell rings."""
@@ -23,8 +32,7 @@ def measure(stage: Stage) -> None:
         else:
             stage.tell(stage.flows.run(DRIFT))
         measured = stage.app.status()["last_drift"]
-        columns = ("name", "kind", "statistic", "p_value", "threshold", "n_reference", "n_current", "state", "action")
-        stage.show("Signals", measured["signals"], columns)
+        stage.show("Signals", measured["signals"], ("name", "statistic", "p_value", "n_current", "state", "action"))
         figures["signals"] = {signal["name"]: signal["state"] for signal in measured["signals"]}
         figures["due"] = measured["decision"]["due"]
         figures["reasons"] = list(measured["decision"]["reasons"])
@@ -76,8 +84,9 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
 def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     """Scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
     metrics = adapter.metrics
-    scores = [{"model": who, **metrics[who]} for who in ("champion", "candidate")]
-    stage.show(f"Scores for adapter {adapter.adapter_id}", scores, tuple(scores[0]))
+    stage.show(
+        f"Scores for adapter {adapter.adapter_id}", [_scores(metrics, who) for who in SCORED], ("model", *_SCORES)
+    )
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
     stage.say(f"   verdict: {adapter.verdict}; now serving: {_champion(stage) or 'the base model'}")
@@ -92,6 +101,10 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
         "promoted": _champion(stage) == adapter.adapter_id,
         "training": {name: training[name] for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
     }
+
+
+def _scores(metrics: Mapping[str, Any], who: str) -> dict[str, Any]:
+    return {"model": who, **{head: metrics[who][name] for head, name in _SCORES.items()}}
 
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:

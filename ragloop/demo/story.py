@@ -1,4 +1,4 @@
-"""The whole story, a line per step. Whatever the gate says is said: nothing here waits for the answer one would like."""
+"""The whole story, a line per step. Whatever the gate says is said: no step needs the verdict one would like."""
 
 from pathlib import Path
 from typing import Any

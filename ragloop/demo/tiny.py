@@ -1,6 +1,6 @@
-"""A causal language model that trains in seconds, for the quick demonstration: SmolLM2's architecture, two random layers.
+"""A causal language model that trains in seconds, for the quick demonstration.
 
-It learns next to nothing, which the gate is there to see.
+SmolLM2's architecture with two random layers: it learns next to nothing, which the gate is there to see.
 """
 
 from collections.abc import Sequence

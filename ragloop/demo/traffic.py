@@ -33,7 +33,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Who asks what. `corrected` facts get their short answer from a person, of the `others` every third gets no vote."""
+    """Who asks what. Users correct the answers on `corrected` facts; of the `others` every third gets no vote."""
 
     corrected: tuple[Fact, ...]
     others: tuple[Fact, ...]

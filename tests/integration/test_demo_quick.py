@@ -1,0 +1,133 @@
+"""The quick demonstration, told once; every test looks at another part of its report."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ragloop.app import App
+from ragloop.cli import context, demo
+from ragloop.config import load_settings
+from ragloop.demo.scale import QUICK
+from ragloop.errors import UsageError
+
+pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """The home of a demonstration, what it said, and its report."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    application = typer.Typer()
+    demo.add_to(application)
+    context.remember(str(home), None)
+    try:
+        result = CliRunner().invoke(application, ["--quick", "--json"], catch_exceptions=False)
+    finally:
+        context.remember(None, None)
+    assert result.exit_code == 0
+    return home, result.stderr, json.loads(result.stdout)
+
+
+@pytest.fixture
+def steps(told):
+    return {step["name"]: step["figures"] for step in told[2]["steps"]}
+
+
+@pytest.fixture
+def app(told):
+    home = told[0]
+    return App(load_settings(home / "ragloop.toml", home))
+
+
+def test_every_step_states_its_seconds_and_its_cpu(told):
+    report = told[2]
+    assert len(report["steps"]) == 10
+    assert all(step["seconds"] >= 0 and step["cpu_seconds"] >= 0 for step in report["steps"])
+    assert report["seconds"] >= sum(step["seconds"] for step in report["steps"]) - 1
+
+
+def test_the_first_sync_indexes_every_document_and_answers_while_it_runs(steps):
+    sync = steps["Sync them; ask while it runs"]
+    assert sync["added"] == QUICK.packages
+    assert sync["failed"] == 0
+    assert sync["chunks_embedded"] + sync["chunks_reused"] == sync["chunks_total"]
+    assert 0 < sync["first_cited_answer_s"] < 120
+
+
+def test_questions_are_answered_with_citations(steps):
+    assert steps["Ask three questions"]["questions"] == 3
+    assert steps["Ask three questions"]["cited"] >= 2
+
+
+def test_the_journal_holds_all_answers_and_all_feedback(steps, app):
+    traffic = steps["Replay traffic and collect feedback"]
+    assert traffic["questions"] == 2 * traffic["facts"] == 2 * QUICK.facts
+    assert traffic["correction"] == 2 * QUICK.corrected
+    given = traffic["correction"] + traffic["up"] + traffic["down"]
+    assert given + traffic["no_feedback"] == traffic["questions"]
+    assert app.journal.feedback().num_rows == given
+    assert app.journal.interactions().num_rows >= traffic["questions"] + 4
+    assert traffic["answers_with_known_answer"] >= 0.7 * traffic["questions"]
+
+
+def test_the_second_sync_embeds_only_what_is_new(steps):
+    change = steps["Change five documents and sync again"]
+    assert (change["updated"], change["renamed"], change["deleted"]) == (3, 1, 1)
+    assert change["unchanged"] == QUICK.packages - 5
+    assert len(change["embedded"]) == change["chunks_embedded"] <= 6
+    assert change["chunks_reused"] > change["chunks_embedded"]
+    assert not any(one.startswith("renamed-") for one in change["embedded"])
+
+
+def test_answers_that_rest_on_changed_documents_are_no_longer_eligible(steps):
+    change = steps["Change five documents and sync again"]
+    assert change["ineligible_rows"] == change["eligible_before"] - change["eligible_after"] > 0
+    assert change["funnel_before"].get("document changed or gone", 0) == 0
+    assert change["funnel_after"]["document changed or gone"] == change["ineligible_rows"]
+
+
+def test_the_changed_version_is_answered_from_the_new_revision(steps):
+    change = steps["Change five documents and sync again"]
+    assert change["new_version"] in change["answer_after"]
+    assert change["new_version"] not in change["answer_before"]
+
+
+def test_the_bell_rings_by_cadence(steps):
+    drift = steps["Measure drift; ring by cadence"]
+    assert drift["due"]
+    assert any("Cadence rings" in reason for reason in drift["reasons"])
+
+
+@pytest.mark.parametrize("step", ["Retrain, as the bell asked", "Plant an adapter trained on shuffled answers"])
+def test_the_verdict_follows_from_its_criteria(steps, step):
+    judged = steps[step]
+    states = {criterion["state"] for criterion in judged["criteria"]}
+    expected = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
+    assert judged["verdict"] == expected
+    assert judged["promoted"] == (expected == "promote")
+    assert len(judged["reasons"]) == 3
+
+
+def test_what_serves_follows_from_the_verdicts(steps, app):
+    promoted = steps["Retrain, as the bell asked"]["promoted"]
+    asked = steps["Ask a trained question again, through the adapter"]
+    assert (asked["champion"] is not None) == promoted
+    assert steps["Roll back"]["lane_after"] == "base+rag"
+    assert len(app.registry.adapters()) == 2
+
+
+def test_it_says_how_to_see_it_as_an_operator(told):
+    home, said, report = told
+    assert f"ragloop up --home {home}" in said
+    assert report["open"].startswith(f"ragloop up --home {home}")
+
+
+def test_a_folder_that_holds_something_is_refused(told):
+    context.remember(str(told[0]), None)
+    try:
+        with pytest.raises(UsageError, match="empty folder"):
+            demo.demo(quick=True)
+    finally:
+        context.remember(None, None)
