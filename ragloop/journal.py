@@ -1,8 +1,9 @@
 """The durable log of answers and feedback.
 
-An entry is on disk (fsync) before `append` returns. Entries stand in one file, home/journal/current.jsonl, that all
-processes append to under a lock; `fold` seals that file by renaming it, upserts its entries by id into the tables
-`interactions` and `feedback`, and removes it last, so that a fold killed at any point is repeated without doubling a row.
+An entry is on disk (fsync) before `append` returns. Entries stand in one file, home/journal/current.jsonl, which all
+processes append to under a lock. `fold` seals that file by renaming it, upserts its entries by id into the tables
+`interactions` and `feedback`, forces those to disk and removes the file last: a fold that is killed is repeated without
+doubling a row.
 """
 
 import fcntl
@@ -80,6 +81,7 @@ class Journal:
         for table, by_id in entries.items():
             self.store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
             self.store.flush(table, started)
+            self.store.tidy(table)
         file.unlink()
         return sum(map(len, entries.values()))
 

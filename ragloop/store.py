@@ -25,6 +25,9 @@ import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, UsageError, full_disk_is_an_error
 
+MANY_VERSIONS = 100
+"""Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
+KEPT_VERSIONS = timedelta(hours=1)
 TIME = pa.timestamp("us", tz="UTC")
 _PASSAGE = pa.struct(
     [
@@ -270,6 +273,18 @@ class Store:
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to a table of fixed schema, in one commit."""
         self.insert(name, pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
+
+    def tidy(self, name: str) -> None:
+        """Compact the table and remove its old versions, once there are many; the caller holds the lease to write it.
+
+        Versions that a reader may still be reading, those of the last hour, stay.
+        """
+        now = time.time()
+        with os.scandir(self.home / "store" / f"{name}.lance" / "_versions") as versions:
+            ages = [now - entry.stat().st_mtime for entry in versions]
+        if len(ages) > MANY_VERSIONS and max(ages) > KEPT_VERSIONS.total_seconds():
+            with full_disk_is_an_error(self.home):
+                self.table(name).optimize(cleanup_older_than=KEPT_VERSIONS)
 
     def flush(self, name: str, since: float) -> None:
         """Force on disk what was written to the table since that time (seconds since 1970).

@@ -72,7 +72,12 @@ def plan(
 
 
 def _may_have_changed(listed: Listed, row: LedgerRow, labels: tuple[str, ...]) -> bool:
-    return not listed.stamp or listed.stamp != row.stamp or row.labels != labels or row.uri != listed.uri
+    return not listed.stamp or listed.stamp != row.stamp or not is_described(row, listed, labels)
+
+
+def is_described(row: LedgerRow, listed: Listed, labels: tuple[str, ...]) -> bool:
+    """Whether the ledger has the document's place and labels as they are now."""
+    return row.labels == labels and row.uri == listed.uri
 
 
 def withholds(deletes: int, documents: int, guard_documents: int, guard_share: float) -> bool:

@@ -11,6 +11,7 @@ from ragloop.corpus.index import Generation, Index
 from ragloop.corpus.local import Source
 from ragloop.corpus.planning import withholds
 from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
+from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -52,8 +53,10 @@ def sync(
         for name in removed:
             _let_go(index, name, policy, report)
         index.maintain()
+        VectorStore(store, embedder).maintain()
         _finish(report, index, started)
         _record_run(store, report)
+        store.tidy("reports")
     return report
 
 

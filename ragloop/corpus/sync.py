@@ -7,26 +7,20 @@ listing and committing happen under one lease, so that an older listing never fo
 
 import hashlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
-from ragloop.corpus.chunking import Chunk, chunk
-from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.index import Index, document_row, tombstone
-from ragloop.corpus.local import Read, Source
-from ragloop.corpus.parsing import media_type, parse
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, SyncPlan, plan, withholds
+from ragloop.corpus.local import Source
+from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, SyncPlan, is_described, plan, withholds
+from ragloop.corpus.preparing import Preparation, Prepared
 from ragloop.corpus.vectors import VectorStore
-from ragloop.errors import DocumentError, NotFoundError
 from ragloop.models import Embedder, Vectors
 
-READ_AHEAD = 8
-"""Documents read and parsed while others are encoded."""
 FIRST_BATCH_TOKENS = 4_000
 """Tokens in the first commit of a run, before its rate is known."""
 
@@ -43,18 +37,6 @@ class SyncPolicy:
     max_document_bytes: int = 64 * 2**20
     confirm_deletes: bool = False
     retry_quarantined: bool = False
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed."""
-
-    listed: Listed
-    read: Read | None
-    revision: str | None
-    title: str | None = None
-    chunks: Sequence[Chunk] | None = None
-    reason: str | None = None
 
 
 @dataclass
@@ -127,51 +109,18 @@ class SourceSync:
         by_revision: dict[str, list[LedgerRow]] = {}
         for row in planned.missing:
             by_revision.setdefault(row.revision or "", []).append(row)
+        preparation = Preparation(
+            self._source,
+            self._ledger,
+            self._embedder.count_tokens,
+            chunk_tokens=self._policy.chunk_tokens,
+            max_bytes=self._policy.max_document_bytes,
+        )
         done = 0
-        for batch in self._batches(self._prepare_all(planned.read)):
+        for batch in self._batches(preparation.documents(planned.read)):
             self._apply(batch, by_revision)
             done += len(batch)
             self._progress(done, len(planned.read), self._report.chunks_embedded)
-
-    # --- prepare: read, parse, chunk; touches no table -----------------------------------------------------------
-
-    def _prepare_all(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded.
-
-        What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
-        """
-        waiting: deque[Future[Prepared | None]] = deque()
-        with ThreadPoolExecutor(1, "prepare") as reader:
-            try:
-                for listed in listing:
-                    waiting.append(reader.submit(self._prepare, listed))
-                    if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
-                        yield ready
-                while waiting:
-                    if ready := waiting.popleft().result():
-                        yield ready
-            finally:
-                reader.shutdown(cancel_futures=True)
-
-    def _prepare(self, listed: Listed) -> Prepared | None:
-        read, revision = None, None
-        try:
-            read = self._source.read(listed, self._policy.max_document_bytes)
-            revision = hashlib.sha256(read.data).hexdigest()
-            row = self._ledger.get(listed.key)
-            if row is not None and row.revision == revision and self._described(row, listed):
-                return Prepared(listed, read, revision)
-            parsed = _parse(read.data, listed.key)
-            chunks = chunk(parsed, self._embedder.count_tokens, self._policy.chunk_tokens)
-            return Prepared(listed, read, revision, parsed.title, chunks)
-        except NotFoundError:
-            return None
-        except DocumentError as error:
-            return Prepared(listed, read, revision, reason=str(error))
-
-    def _described(self, row: LedgerRow, listed: Listed) -> bool:
-        """Whether the ledger has the document's place and labels as they are now."""
-        return row.labels == self._source.labels and row.uri == listed.uri
 
     def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
@@ -228,7 +177,7 @@ class SourceSync:
             for document in batch
             if document.reason is not None
             and (row := self._ledger.get(document.listed.key)) is not None
-            and not self._described(row, document.listed)
+            and not is_described(row, document.listed, self._source.labels)
         }
         for chunk_row, vector in self._index.chunk_rows(list(failing)):
             listed = failing[chunk_row["document_id"]]
@@ -382,20 +331,6 @@ def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncRep
         }
         for row in gone
     ]
-
-
-def _parse(data: bytes, key: str) -> ParsedDocument:
-    kind = media_type(key)
-    if kind is None:
-        suffix = PurePosixPath(key).suffix or "no suffix"
-        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
-    try:
-        return parse(data, kind, PurePosixPath(key).name)
-    except (ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError, MemoryError) as error:
-        # A parser that fails on one document, for whatever reason, must not stop the others.
-        raise DocumentError(
-            f"the parser failed with {type(error).__name__}: {error}; simplify or leave it out"
-        ) from error
 
 
 def _document_id(source: str, key: str) -> str:

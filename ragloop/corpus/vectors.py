@@ -46,6 +46,11 @@ class VectorStore:
         self._store.insert(self._name, rows)
         return dict(zip(hashes, vectors, strict=True))
 
+    def maintain(self) -> None:
+        """Keep the table quick to search; see Store.tidy. Needs the index lease."""
+        if self._store.has(self._name):
+            self._store.tidy(self._name)
+
     def of_texts(self, texts: Sequence[str]) -> Vectors:
         """Vectors of any texts in order, embedding only those that are not stored; shape (n, dimension)."""
         hashes = [text_hash(text) for text in texts]

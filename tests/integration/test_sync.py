@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop import store
 from ragloop.corpus.index import Generation
 from ragloop.corpus.local import LocalFolder
 from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, UsageError
@@ -659,3 +660,18 @@ def _source(indexed: IndexedFolder, name: str = "handbook", *, max_mb: float = 6
 def test_the_constant_embedder_tells_texts_apart() -> None:
     embedder = ConstantEmbedder()
     assert len({tuple(row) for row in embedder.embed([f"text {n}" for n in range(1000)]).tolist()}) == 1000
+
+
+def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed.write_numbered(1)
+    indexed.sync()
+    reports = indexed.home / "store" / "reports.lance"
+    for _ in range(55):
+        indexed.app().sync(indexed.folder)
+    assert len(list((reports / "_versions").iterdir())) > store.MANY_VERSIONS
+    for file in reports.rglob("*"):
+        os.utime(file, (1e9, 1e9))
+    monkeypatch.setattr(store, "KEPT_VERSIONS", timedelta(milliseconds=1))
+    assert indexed.sync().complete
+    assert len(list((reports / "_versions").iterdir())) < 5
+    assert len(list((reports / "data").iterdir())) < 5
