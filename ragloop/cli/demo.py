@@ -1,5 +1,7 @@
 """The command that shows the whole loop on documents which every machine has."""
 
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -212,7 +214,10 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator[PrefectFlows | None]:
         stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))
         flows = PrefectFlows(stack, say)
         say(f"a Prefect server will be on {stack.ui_url} while this runs")
+        # A server outlives the process that started it, unless that process is made to clean up.
+        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         try:
             yield flows
         finally:
             flows.stop()
+            signal.signal(signal.SIGTERM, before)

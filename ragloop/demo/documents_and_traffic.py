@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ragloop.demo.documents import Edits, change_documents, write_documents
 from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC
-from ragloop.demo.scale import DOCUMENTS, GOLDEN
+from ragloop.demo.scale import GOLDEN
 from ragloop.demo.stage import Stage
 from ragloop.demo.traffic import UNSEEN_WORDING, Asked, is_right, to_change, write_golden
 
@@ -26,7 +26,7 @@ def write(stage: Stage) -> None:
     """One document per installed package, and the golden questions for the gate."""
     with stage.step("Write the documents") as figures:
         figures["packages"] = len(stage.packages)
-        figures["characters"] = write_documents(stage.folder / DOCUMENTS, stage.packages)
+        figures["characters"] = write_documents(stage.documents, stage.packages)
         figures["golden_questions"] = write_golden(stage.folder / GOLDEN, stage.traffic, stage.packages)
         stage.say(
             f"   {figures['packages']} READMEs and metadata of installed packages, {figures['characters']:,} characters"
@@ -161,7 +161,7 @@ def _show_chunks(
             "document": _name(row["uri"]),
             "chunk": f"{row['start']}-{row['end']}",
             "state": "reused" if row["text_hash"] in known else "EMBEDDED",
-            "text": " ".join(row["text"].split())[:72],
+            "text": " ".join(row["text"].split())[:27],
         }
         for row in sorted(after.values(), key=lambda row: (row["uri"], row["start"]))
         if _name(row["uri"]) in (*edits.edited, edits.renamed[1])

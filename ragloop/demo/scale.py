@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCE = "packages"
 DOCUMENTS = "documents"
 GOLDEN = "golden.jsonl"
 CONFIG = "ragloop.toml"
@@ -32,7 +31,7 @@ FULL = Scale(
     batch=42,
     base="SmolLM2-135M-Instruct",
     epochs=8,
-    planted_epochs=3,
+    planted_epochs=2,
     min_pairs=100,
     min_new_examples=100,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.demo.meter import Meter
+from ragloop.demo.scale import DOCUMENTS
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -37,7 +38,7 @@ class Stage:
     @property
     def documents(self) -> Path:
         """The folder of the documents."""
-        return self.folder / "documents"
+        return self.folder / DOCUMENTS
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:
