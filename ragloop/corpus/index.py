@@ -32,12 +32,16 @@ TOMBSTONE_SHARE = 0.05
 FTS_TERMS = 64
 """Longest full-text query in words; what a person asks is shorter."""
 
+_WORDS = ("text", "heading")
+"""Searched by words. A heading often holds the name that the text under it leaves out."""
+# ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
+_FULL_TEXT = FTS(base_tokenizer="icu")
 _INDEXES: Mapping[str, BTree | Bitmap | FTS] = {
     "id": BTree(),
     "document_id": BTree(),
     "live": Bitmap(),
     "kind": Bitmap(),
-    "text": FTS(),
+    **dict.fromkeys(_WORDS, _FULL_TEXT),
 }
 
 _LEDGER = ["document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp"]
@@ -203,20 +207,22 @@ class Index:
     def search_text(self, question: str, vector: Vectors, limit: int) -> list[dict[str, Any]]:
         """The chunks that match best by words (BM25), with their `similarity` to the question's vector."""
         words = " ".join(question.split()[:FTS_TERMS])
-        if not words or not self._has_index("text"):
+        columns = self._columns_of_words()
+        if not words or not columns:
             return []
-        query = self._table().search(words, query_type="fts", fts_columns="text")
+        query = self._table().search(words, query_type="fts", fts_columns=columns)
         found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
-        table = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
-        if table.num_rows == 0:
+        best = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
+        if best.num_rows == 0:
             return []
-        similarity = to_numpy(table["vector"], self.generation.dimension) @ vector
-        rows = table.drop_columns(["vector", "_score"]).to_pylist()
+        similarity = to_numpy(best["vector"], self.generation.dimension) @ vector
+        rows = best.drop_columns(["vector", "_score"]).to_pylist()
         return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
 
-    def _has_index(self, column: str) -> bool:
-        indexes = self._table().list_indices()
-        return any(index.columns == [column] for index in indexes)
+    def _columns_of_words(self) -> list[str]:
+        """The columns that can be searched by words now."""
+        indexed = {tuple(index.columns) for index in self._table().list_indices()}
+        return [column for column in _WORDS if (column,) in indexed]
 
     def maintain(self) -> None:
         """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease.
