@@ -40,15 +40,15 @@ class TrainingSpec:
     rows: str
     output: str
     seed: int = 0
-    epochs: int = 8
+    epochs: int = 7
     learning_rate: float = 2e-3
     rank: int = 16
     alpha: int = 32
     target: str = "all-linear"
-    frozen_share: float = 0.4
-    batch_size: int = 16
+    frozen_share: float = 0.5
+    batch_size: int = 8
     warmup_steps: int = 10
-    checkpoint_steps: int = 20
+    checkpoint_steps: int = 50
     max_length: int = 1024
     threads: int | None = None
 
@@ -152,8 +152,7 @@ def _start(spec: TrainingSpec, stderr: Any) -> subprocess.Popen[str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        # Threads that wait must yield: spinning, a step took ten times as long while another process used the cores.
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # see local.wait_without_spinning
     }
     if spec.threads is not None:
         environment["OMP_NUM_THREADS"] = str(spec.threads)
