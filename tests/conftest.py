@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.constant_embedder import ConstantEmbedder
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from tests.indexed_folder import IndexedFolder
 
 REPOSITORY = Path(__file__).parent.parent
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("ragloop", deadline=None)
+settings.load_profile("ragloop")
 
 
 @pytest.fixture(scope="session")
