@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragloop.models import Embedder
+import numpy as np
+
+from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
 SHORTLIST = 12
@@ -14,10 +16,12 @@ SHORTLIST = 12
 MOST_SENTENCES = 3
 WORDS_WEIGHT = 0.5
 """Weight of the shared words beside the cosine."""
+KNOWN_TEXTS = 8_192
+"""Vectors that are kept, of 1.5 kB each: the sentences of a passage are ranked for one question after another."""
 KEEP_SHARE = 0.9
 """Further sentences must score at least this share of the best one."""
 
-_BREAK = re.compile(r"(?<=[.!?。！？])\s+(?=[^\sa-z])|\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)])\s?)")  # noqa: RUF001
+_BREAK = re.compile(r"(?<=[.!?。！？])\s+(?=[^\sa-z])|\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)])\s?)")
 _WORD = re.compile(r"\w[\w.+-]*\w|\w")
 
 
@@ -36,6 +40,7 @@ class ExtractiveGenerator:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """One draft per prompt; empty where a prompt has no passages."""
@@ -48,12 +53,21 @@ class ExtractiveGenerator:
         asked = _stems(prompt.question)
         shared = _shared_words(asked, found)
         order = sorted(range(len(found)), key=lambda i: (-shared[i] - 0.1 / found[i].passage, i))[:SHORTLIST]
-        vectors = self._embedder.embed([prompt.question, *(found[i].text for i in order)])
+        vectors = self._vectors([prompt.question, *(found[i].text for i in order)])
         cosine = vectors[1:] @ vectors[0]
         scores = {i: float(c) + WORDS_WEIGHT * shared[i] for i, c in zip(order, cosine, strict=True)}
         best = sorted(scores, key=lambda i: (-scores[i], i))[:MOST_SENTENCES]
         kept = sorted(i for i in best if scores[i] >= KEEP_SHARE * scores[best[0]])
         return Draft(" ".join(f"{_quoted(found[i].text)} [{found[i].passage}]" for i in kept))
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension); texts that came lately are not embedded again."""
+        if len(self._known) > KNOWN_TEXTS:
+            self._known = {}
+        known = self._known  # it only grows, so that a thread that clears it takes nothing from another
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([known[text] for text in texts])
 
 
 def _split(passage: Passage, number: int) -> list[_Sentence]:
@@ -77,4 +91,4 @@ def _stems(text: str) -> frozenset[str]:
 
 def _quoted(sentence: str) -> str:
     """A sentence of the document; it ends with a mark of its own, so that the next one is not taken for its rest."""
-    return sentence if sentence[-1:] in ".!?。！？" else sentence + "."  # noqa: RUF001
+    return sentence if sentence[-1:] in ".!?。！？" else sentence + "."
