@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import State
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from ragloop.cli.local_stack import LocalStack
@@ -17,6 +19,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Started once: it takes most of a minute."""
     with LocalStack(tmp_path_factory.mktemp("stack"), say=print) as stack:
         yield stack
+        # What the flows of this process still have to tell must be told while the server listens.
+        APILogWorker.drain_all(timeout=10)
+        EventsWorker.drain_all(timeout=10)
 
 
 @dataclass
