@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 120.0
 """How long to wait for a run that an event starts to appear."""
+_BETWEEN_LINES_S = 8.0
+"""Seconds between two lines about a training."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -185,7 +187,7 @@ class PrefectFlows:
             if (now := self._bar(run) or run.state_name) != said:
                 self._say(f"   {run.name}: {now}")
                 said = now
-            time.sleep(4)
+            time.sleep(_BETWEEN_LINES_S if "step" in now else 0.5)
             run = next(one for one in self._stack.flow_runs(deployment) if one.run_id == run.run_id)
         return run
 
