@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragloop.demo.facts import LONGEST_ANSWER, Package, facts_of, statement
+from ragloop.demo.facts import Package, facts_of, statement
 
 README_CHARACTERS = 2_000
 """About what two cores embed in the time that a newcomer waits; a README is cut at the paragraph before this."""
@@ -65,7 +65,7 @@ def document(package: Package) -> str:
     """The text of a package's document."""
     markup = _markup(package)
     said = [statement(fact) for fact in facts_of(package)]
-    if len(package.summary) > LONGEST_ANSWER:
+    if package.summary:
         said.append(f"The package {package.name} is described as follows: {package.summary}.")
     if package.homepage:
         said.append(f"The home page of {package.name} is {package.homepage} .")

@@ -80,14 +80,6 @@ KINDS: dict[str, Kind] = {
             "Which Python do I need for {}?",
         ),
     ),
-    "summary": Kind(
-        "The package {package} in one line: {answer}.",
-        (
-            "What is the package {} for?",
-            "Summarise {} in one line.",
-            "What does {} do?",
-        ),
-    ),
     "author": Kind(
         "The author of {package} is {answer}.",
         (
