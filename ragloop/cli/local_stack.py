@@ -4,6 +4,7 @@ Prefect runs as processes and is spoken to over HTTP: the core does not import i
 home, away from the Prefect that a person may use otherwise.
 """
 
+import fcntl
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import ragloop
 from ragloop.cli.processes import Processes
@@ -66,6 +67,7 @@ class LocalStack:
         self._port = _free_port() if port == 0 else _unused(port)
         self._environment = self._make_environment(config)
         self.processes = Processes(say)
+        self._claim: IO[str] | None = None
 
     @property
     def ui_url(self) -> str:
@@ -106,27 +108,41 @@ class LocalStack:
         try:
             self._start()
         except BaseException:
-            self.processes.stop()
+            self._stop()
             raise
         return self
+
+    def _stop(self) -> None:
+        self.processes.stop()
+        if self._claim is not None:
+            self._claim.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.processes.stop()
+        self._stop()
 
     def _start(self) -> None:
-        (self.home / "prefect").mkdir(parents=True, exist_ok=True)
+        self._claim_home()
         self._say(f"starting a Prefect server on {self.ui_url}")
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
         self._until(lambda: self._answers("/health"), "the Prefect server did not answer")
         self._say("deploying prefect.yaml and starting a worker")
         self._create_pool()
+        self._bury()
         worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
         self.processes.start("worker", _prefect(*worker), self._environment, self.project)
         self.deploy()
         self._until(self._worker_is_online, "the worker did not report")
+
+    def _bury(self) -> None:
+        """Runs that were under way when this home's last server ended are gone: they would hold their slot for ever."""
+        under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
+        message = "The process of this run ended together with the Prefect server that it reported to."
+        crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
+        for run in self.call("POST", "/flow_runs/filter", under_way):
+            self.call("POST", f"/flow_runs/{run['id']}/set_state", crashed)
 
     def deploy(self) -> None:
         """Apply prefect.yaml and the automations that it cannot hold; again, it changes nothing."""
@@ -134,6 +150,18 @@ class LocalStack:
         deploying = self.processes.start("deploy", command, self._environment, self.project, aloud=False)
         self._create_automations()
         self.processes.wait(deploying, START_TIMEOUT_S)
+
+    def _claim_home(self) -> None:
+        """Two servers on one database would each take the runs of the other for dead."""
+        folder = self.home / "prefect"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._claim = (folder / "claim").open("w")
+        try:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"another `ragloop up` or demo runs a Prefect server on {folder}; end it, or name another --home"
+            ) from None
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

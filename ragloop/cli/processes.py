@@ -87,27 +87,32 @@ class Processes:
                 raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def stop(self) -> None:
-        """End every child and all that these have started: the last started is asked first, what is left is killed."""
-        for child in reversed(self._children):
+        """End every child and all that these have started, the last started first; what does not listen is killed.
+
+        What a child leaves behind ends before the next child is asked: a flow run can still tell the server its end.
+        """
+        while self._children:
+            child = self._children[-1]
             _signal(child.process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(_GRACE_S)
-        for pid in self.left():
-            _signal(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE_S / 4
-        while self.left() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        while left := self.left():
-            for pid in left:
-                _signal(pid, signal.SIGKILL)
-            self._reap()
-            time.sleep(0.05)
-        self._reap()
-        self._children.clear()
+            self._children.pop()
+            self._end_strays()
+            child.process.wait()
 
-    def _reap(self) -> None:
-        for child in self._children:
-            child.process.poll()
+    def _end_strays(self) -> None:
+        """End everything that is not a child: what children, ended or not, have started."""
+        asked: set[int] = set()
+        deadline = time.monotonic() + _GRACE_S
+        while strays := set(self.left()) - {child.process.pid for child in self._children}:
+            if time.monotonic() > deadline:
+                asked, number = set(), signal.SIGKILL
+            else:
+                number = signal.SIGTERM
+            for pid in strays - asked:
+                _signal(pid, number)
+            asked |= strays
+            time.sleep(0.05)
 
     def left(self) -> list[int]:
         """Process ids of everything that bears the mark of this owner and still runs."""

@@ -107,7 +107,7 @@ def test_a_store_that_another_process_writes_is_tried_again(
 
     @flow
     def impatient() -> str:
-        busy = sync_sources.with_options(retry_delay_seconds=2, on_failure=[lambda *_: None])
+        busy = sync_sources.with_options(retry_delay_seconds=2)
         threading.Timer(1.0, released.set).start()
         return f"{busy(folder, False, False, False, home, None).added} added"
 
