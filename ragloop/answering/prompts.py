@@ -18,11 +18,16 @@ _RAG = (
     "If they do not answer the question, say so."
 )
 _MARK = re.compile(r"\s*\[(\d{1,3})\]")
-_SENTENCE = re.compile(r"(?<=[.!?。！？])(?:\s*\[\d{1,3}\])*\s+|\n+")  # noqa: RUF001
+_NO_MARK = r"(?!\s*\[\d{1,3}\])"
+_SENTENCE = re.compile(
+    rf"(?<=[.!?])(?:\s*\[\d{{1,3}}\])+{_NO_MARK}\s+|(?<=[.!?])(?<!\b[A-Z]\.){_NO_MARK}\s+"
+    rf"|(?<=[。！？])(?:\s*\[\d{{1,3}}\])*{_NO_MARK}\s*|\n+"
+)
+"""Where a sentence ends, its marks included. A full stop after an initial ends none unless a mark follows it."""
 _WORD = re.compile(r"[\w][\w.+-]*[\w+]|\w")
 _STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of on "
-    "or our shall should so such than that the their them then there these they this those to was we were what when "
+    "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
+    "on or our shall should so such than that the their them then there these they this those to was we were what when "
     "where which who whom why will with would you your".split()
 )
 

@@ -1,4 +1,8 @@
-"""A generator without a language model: the sentences of the passages that answer, quoted and cited."""
+"""A generator without a language model: the sentences of the passages that answer, quoted and cited.
+
+The weights below are tuned on the questions of XQuAD (Artetxe et al., ACL 2020), English, first 24 articles, and on
+questions about lists of package metadata; benchmarks/extractive_answers.py measures them.
+"""
 
 import math
 import re
@@ -6,29 +10,42 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from ragloop.models import Embedder, Vectors
+from ragloop.models import Embedder
 from ragloop.records import Draft, Passage, Prompt
 
-SHORTLIST = 12
+SHORTLIST = 16
 """Sentences that are embedded per question, after they are ranked by words: one takes a few milliseconds."""
 MOST_SENTENCES = 3
-WORDS_WEIGHT = 0.5
-"""Weight of the shared words beside the cosine."""
-KNOWN_TEXTS = 8_192
-"""Vectors that are kept, of 1.5 kB each: the sentences of a passage are ranked for one question after another."""
-KEEP_SHARE = 0.9
+WORDS_WEIGHT = 0.3
+"""Weight of the shared words beside the cosine of the sentence."""
+PASSAGE_WEIGHT = 0.3
+"""Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
+RANK_WEIGHT = 0.05
+"""Weight of 1 / the passage's number."""
+KEEP_SHARE = 0.92
 """Further sentences must score at least this share of the best one."""
+STEM_LETTERS = 5
+"""Words meet when they begin alike: "licence", "licensed" and "License" do, which endings alone would not give."""
 
-_BREAK = re.compile(r"(?<=[.!?。！？])\s+(?=[^\sa-z])|\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)])\s?)")
-_WORD = re.compile(r"\w[\w.+-]*\w|\w")
+_END = r"(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[^\sa-z])|(?<=[。！？])\s*"
+_NEW_LINE = r"\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)]\s|:?\w[\w -]{0,30}:\s))"
+_BREAK = re.compile(f"{_END}|{_NEW_LINE}")
+"""Where a sentence ends: a full stop after no initial, an empty line, before an item, a row or a field of its own line."""
+_ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]*>|\w+://\S+")
+_WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\w[\w.+-]*\w|\w")
+"""A word; where no spaces stand between words, a character."""
 
 
 @dataclass(frozen=True)
 class _Sentence:
+    """`text` is quoted, `read` is embedded."""
+
     text: str
+    read: str
     passage: int
+    similarity: float
     words: frozenset[str]
 
 
@@ -40,7 +57,6 @@ class ExtractiveGenerator:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._known: dict[str, Vectors] = {}
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """One draft per prompt; empty where a prompt has no passages."""
@@ -50,45 +66,51 @@ class ExtractiveGenerator:
         found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n)]
         if not found:
             return Draft("")
-        asked = _stems(prompt.question)
-        shared = _shared_words(asked, found)
+        shared = _shared_words(_stems(prompt.question), found)
         order = sorted(range(len(found)), key=lambda i: (-shared[i] - 0.1 / found[i].passage, i))[:SHORTLIST]
-        vectors = self._vectors([prompt.question, *(found[i].text for i in order)])
+        vectors = self._embedder.embed([prompt.question, *(found[i].read for i in order)])
         cosine = vectors[1:] @ vectors[0]
-        scores = {i: float(c) + WORDS_WEIGHT * shared[i] for i, c in zip(order, cosine, strict=True)}
+        scores = {i: float(c) + _prior(found[i], shared[i]) for i, c in zip(order, cosine, strict=True)}
         best = sorted(scores, key=lambda i: (-scores[i], i))[:MOST_SENTENCES]
         kept = sorted(i for i in best if scores[i] >= KEEP_SHARE * scores[best[0]])
         return Draft(" ".join(f"{_quoted(found[i].text)} [{found[i].passage}]" for i in kept))
 
-    def _vectors(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), dimension); texts that came lately are not embedded again."""
-        if len(self._known) > KNOWN_TEXTS:
-            self._known = {}
-        known = self._known  # it only grows, so that a thread that clears it takes nothing from another
-        if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, self._embedder.embed(new), strict=True))
-        return np.stack([known[text] for text in texts])
+
+def _prior(sentence: _Sentence, shared: float) -> float:
+    return WORDS_WEIGHT * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
 
 
 def _split(passage: Passage, number: int) -> list[_Sentence]:
-    parts = [" ".join(part.split()) for part in _BREAK.split(passage.text)]
+    """The sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
+    parts = (_ITEM.sub("", " ".join(part.split())) for part in _BREAK.split(passage.text))
     context = _stems(f"{passage.title} {passage.heading}")
-    return [_Sentence(part, number, _stems(part) | context) for part in dict.fromkeys(parts) if len(part) > 2]
+    subject = passage.heading.split(" > ")[0]
+    found = []
+    for part in dict.fromkeys(parts):
+        read = _MARKUP.sub(r"\1 ", part)
+        if len(part) > 2 and _WORD.search(read) and not part.endswith(("?", "？", ":", "：")):
+            words = _stems(read) | context
+            # A line such as "License: MIT" means little without the heading that says whose licence it is.
+            read = read if subject.lower() in read.lower() else f"{subject}: {read}"
+            found.append(_Sentence(part, read, number, passage.similarity, words))
+    return found
 
 
 def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[float]:
     """Per sentence, the share of the question's words that it holds, rare words weighing more (inverse frequency)."""
     frequency = Counter(word for sentence in found for word in sentence.words)
     weight = {word: math.log(1 + len(found) / (1 + frequency[word])) for word in asked}
-    total = sum(weight.values()) or 1.0
-    return [sum(weight[word] for word in asked & sentence.words) / total for sentence in found]
+    total = sum(weight[word] for word in sorted(weight)) or 1.0
+    return [sum(weight[word] for word in sorted(asked & sentence.words)) / total for sentence in found]
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Lower-case words without the commonest English endings, so that plural and singular meet."""
-    return frozenset(re.sub(r"(?<=\w{3})(?:ing|ed|es|s)$", "", word) for word in _WORD.findall(text.lower()))
+    """Lower-case words, cut to their first letters."""
+    return frozenset(word[:STEM_LETTERS] for word in _WORD.findall(text.lower()))
 
 
 def _quoted(sentence: str) -> str:
-    """A sentence of the document; it ends with a mark of its own, so that the next one is not taken for its rest."""
+    """A sentence of the document. It ends with a mark of its own, so that the next one is not taken for its rest, and
+    what looks like a citation in it becomes (n), since it cites nothing here."""
+    sentence = _CITATION.sub(r"(\1)", sentence)
     return sentence if sentence[-1:] in ".!?。！？" else sentence + "."
