@@ -65,7 +65,7 @@ uri = "documents"
 [model]
 base = "{base}"
 # The facts are short; a base model that does not know them would go on for longer.
-max_new_tokens = 24
+max_new_tokens = 20
 
 [cadence]
 # In use these are days; here the bell rings as soon as there are examples enough.
