@@ -18,9 +18,12 @@ from ragloop.errors import RagloopError, StorageFullError, full_disk_is_an_error
     ],
 )
 def test_a_full_disk_says_where_and_what_to_do(error: Exception) -> None:
-    with pytest.raises(
-        StorageFullError, match=r"the disk that holds /home/x; nothing was lost: free some space"
-    ) as full, full_disk_is_an_error("/home/x"):
+    with (
+        pytest.raises(
+            StorageFullError, match=r"the disk that holds /home/x; nothing was lost: free some space"
+        ) as full,
+        full_disk_is_an_error("/home/x"),
+    ):
         raise error
     assert full.value.__cause__ is error
 
