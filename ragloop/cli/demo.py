@@ -193,7 +193,7 @@ class PrefectFlows:
 
     def _bar(self, run: "FlowRun") -> str:
         wanted = {"artifacts": {"flow_run_id": {"any_": [run.run_id]}, "type": {"any_": ["progress"]}}}
-        bars = self._stack.call("POST", "/artifacts/filter", wanted)
+        bars = self._stack.api.call("POST", "/artifacts/filter", wanted)
         return str(bars[0]["description"]) if bars else ""
 
 

@@ -10,8 +10,7 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import ragloop
+from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import Processes
 from ragloop.errors import NotFoundError, UnavailableError, UsageError
 
@@ -65,6 +65,7 @@ class LocalStack:
         self.project = project or project_root()
         self.home, self._say = home.expanduser().resolve(), say
         self._port = _free_port() if port == 0 else _unused(port)
+        self.api = PrefectApi(self.api_url)
         self._environment = self._make_environment(config)
         self.processes = Processes(say)
         self._claim: IO[str] | None = None
@@ -127,7 +128,7 @@ class LocalStack:
         self._say(f"starting a Prefect server on {self.ui_url}")
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
-        self._until(lambda: self._answers("/health"), "the Prefect server did not answer")
+        self._until(lambda: self.api.answers("/health"), "the Prefect server did not answer")
         self._say("deploying prefect.yaml and starting a worker")
         self._create_pool()
         self._bury()
@@ -141,8 +142,8 @@ class LocalStack:
         under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
         message = "The process of this run ended together with the Prefect server that it reported to."
         crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
-        for run in self.call("POST", "/flow_runs/filter", under_way):
-            self.call("POST", f"/flow_runs/{run['id']}/set_state", crashed)
+        for run in self.api.call("POST", "/flow_runs/filter", under_way):
+            self.api.call("POST", f"/flow_runs/{run['id']}/set_state", crashed)
 
     def deploy(self) -> None:
         """Apply prefect.yaml and the automations that it cannot hold; again, it changes nothing."""
@@ -172,18 +173,18 @@ class LocalStack:
             time.sleep(0.2)
 
     def _create_pool(self) -> None:
-        if not self._answers(f"/work_pools/{POOL}"):
-            self.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
+        if not self.api.answers(f"/work_pools/{POOL}"):
+            self.api.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
 
     def _create_automations(self) -> None:
-        there = {one["name"] for one in self.call("POST", "/automations/filter", {})}
+        there = {one["name"] for one in self.api.call("POST", "/automations/filter", {})}
         wanted = json.loads((self.project / "flows" / "automations.json").read_text(encoding="utf-8"))
         for automation in wanted:
             if automation["name"] not in there:
-                self.call("POST", "/automations/", automation)
+                self.api.call("POST", "/automations/", automation)
 
     def _worker_is_online(self) -> bool:
-        return any(one["status"] == "ONLINE" for one in self.call("POST", f"/work_pools/{POOL}/workers/filter", {}))
+        return any(one["status"] == "ONLINE" for one in self.api.call("POST", f"/work_pools/{POOL}/workers/filter", {}))
 
     # --- what runs there -----------------------------------------------------------------------------------------
 
@@ -194,14 +195,15 @@ class LocalStack:
 
         Raises NotFoundError for an unknown deployment, UnavailableError where it does not end in time.
         """
-        body = {"parameters": dict(parameters or {}), "state": {"type": "SCHEDULED"}}
-        made = self.call("POST", f"/deployments/{self.deployment_id(deployment)}/create_flow_run", body)
+        # The key keeps a request that is sent again from making a second run.
+        body = {"parameters": dict(parameters or {}), "idempotency_key": uuid.uuid4().hex}
+        made = self.api.call("POST", f"/deployments/{self.deployment_id(deployment)}/create_flow_run", body)
         return self.wait(made["id"], timeout_s)
 
     def wait(self, run_id: str, timeout_s: float = 1800) -> FlowRun:
         """The flow run once it has ended. Raises UnavailableError where that takes longer or a process has died."""
         deadline = time.monotonic() + timeout_s
-        while not (run := self._flow_run(self.call("GET", f"/flow_runs/{run_id}"))).ended:
+        while not (run := self._flow_run(self.api.call("GET", f"/flow_runs/{run_id}"))).ended:
             self.processes.check()
             if time.monotonic() > deadline:
                 raise UnavailableError(f"flow run {run.name} is {run.state_name} after {timeout_s:g} s; see {run.url}")
@@ -212,13 +214,14 @@ class LocalStack:
         """The runs of a deployment that were due until now, newest first."""
         wanted = {"deployments": {"id": {"any_": [self.deployment_id(deployment)]}}, "sort": "EXPECTED_START_TIME_DESC"}
         wanted["flow_runs"] = {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
-        return [self._flow_run(one) for one in self.call("POST", "/flow_runs/filter", wanted)]
+        return [self._flow_run(one) for one in self.api.call("POST", "/flow_runs/filter", wanted)]
 
     def deployment_id(self, deployment: str) -> str:
         """The id behind `flow/deployment`. Raises NotFoundError."""
-        if not self._answers(f"/deployments/name/{deployment}"):
-            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml names those that there are")
-        return str(self.call("GET", f"/deployments/name/{deployment}")["id"])
+        try:
+            return str(self.api.call("GET", f"/deployments/name/{deployment}")["id"])
+        except NotFoundError:
+            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml names those that there are") from None
 
     def _flow_run(self, row: Mapping[str, Any]) -> FlowRun:
         state = row.get("state") or {}
@@ -230,37 +233,6 @@ class LocalStack:
             state.get("message") or "",
             f"{self.ui_url}/runs/flow-run/{row['id']}",
         )
-
-    # --- HTTP ----------------------------------------------------------------------------------------------------
-
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One request to Prefect's API. Raises UnavailableError."""
-        request = urllib.request.Request(
-            self.api_url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with _opener.open(request, timeout=30) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:300]
-            error.close()
-            raise UnavailableError(f"Prefect refused {method} {path} with {error.code}: {said}") from None
-        except OSError as error:
-            raise UnavailableError(f"Prefect at {self.api_url} does not answer: {error}") from None
-
-    def _answers(self, path: str) -> bool:
-        try:
-            self.call("GET", path)
-        except UnavailableError:
-            return False
-        return True
-
-
-# A proxy of the environment must not come between this process and its own machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _prefect(*arguments: str) -> list[str]:

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ragloop.errors import UnavailableError
 
 MARK = "STARTED_BY_RAGLOOP"
 """Environment variable that every child inherits to all of its children, also to those that leave its session."""
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 8.0
 _KEPT_LINES = 30
 
@@ -42,21 +43,25 @@ class Processes:
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, aloud: bool = True
     ) -> Child:
         """Start a child in a session of its own, so that ctrl-C in the terminal reaches it only through `stop`."""
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**environment, MARK: self._mark},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        child = Child(name, process)
-        child.reader = threading.Thread(target=self._relay, args=(child, aloud), name=f"lines of {name}", daemon=True)
-        child.reader.start()
-        self._children.append(child)
+        # An interrupt between the start of a process and its place in the list would leave it behind.
+        with uninterrupted():
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**environment, MARK: self._mark},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            child = Child(name, process)
+            self._children.append(child)
+            child.reader = threading.Thread(
+                target=self._relay, args=(child, aloud), name=f"lines of {name}", daemon=True
+            )
+            child.reader.start()
         return child
 
     def _relay(self, child: Child, aloud: bool) -> None:
@@ -91,14 +96,15 @@ class Processes:
 
         What a child leaves behind ends before the next child is asked: a flow run can still tell the server its end.
         """
-        while self._children:
-            child = self._children[-1]
-            _signal(child.process.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(_GRACE_S)
-            self._children.pop()
-            self._end_strays()
-            child.process.wait()
+        with uninterrupted():
+            while self._children:
+                child = self._children[-1]
+                _signal(child.process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.process.wait(_GRACE_S)
+                self._children.pop()
+                self._end_strays()
+                child.process.wait()
 
     def _end_strays(self) -> None:
         """End everything that is not a child: what children, ended or not, have started."""
@@ -117,6 +123,23 @@ class Processes:
     def left(self) -> list[int]:
         """Process ids of everything that bears the mark of this owner and still runs."""
         return running_with(MARK, self._mark)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep ctrl-C, SIGTERM and SIGHUP back until the block has ended. Signals reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept_back: list[int] = []
+    before = {one: signal.signal(one, lambda number, frame: kept_back.append(number)) for one in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        for number in dict.fromkeys(kept_back):
+            signal.raise_signal(number)
 
 
 def running_with(variable: str, value: str) -> list[int]:

@@ -41,13 +41,14 @@ def up(
 def _interruptible() -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal leave the block; what its end does is not interrupted a second time."""
     from ragloop.cli.output import say
+    from ragloop.cli.processes import INTERRUPTS
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for one in INTERRUPTS:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {one: signal.signal(one, interrupt) for one in INTERRUPTS}
     try:
         yield
     except KeyboardInterrupt:

@@ -32,16 +32,18 @@ class FlowsInProcess:
 
     def run_of(self, state: State[Any]) -> dict[str, Any]:
         """The flow run that ended in this state, as the server keeps it."""
-        return dict(self.stack.call("GET", f"/flow_runs/{state.state_details.flow_run_id}"))
+        return dict(self.stack.api.call("GET", f"/flow_runs/{state.state_details.flow_run_id}"))
 
     def artifacts(self, state: State[Any]) -> dict[str, Any]:
         """Data of the artifacts of a run by their keys."""
         wanted = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
-        return {one["key"]: one["data"] for one in self.stack.call("POST", "/artifacts/filter", wanted) if one["key"]}
+        return {
+            one["key"]: one["data"] for one in self.stack.api.call("POST", "/artifacts/filter", wanted) if one["key"]
+        }
 
     def logs(self, state: State[Any]) -> str:
         wanted = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
-        return "\n".join(one["message"] for one in self.stack.call("POST", "/logs/filter", wanted))
+        return "\n".join(one["message"] for one in self.stack.api.call("POST", "/logs/filter", wanted))
 
 
 @pytest.fixture

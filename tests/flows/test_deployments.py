@@ -13,12 +13,12 @@ NAMES = ["check-drift", "retrain-adapter", "sync-index"]
 
 
 def deployments(stack: LocalStack) -> list[dict[str, Any]]:
-    return sorted(stack.call("POST", "/deployments/filter", {}), key=lambda one: one["name"])
+    return sorted(stack.api.call("POST", "/deployments/filter", {}), key=lambda one: one["name"])
 
 
 def automations(stack: LocalStack) -> list[str]:
     """By name: Prefect replaces those of a deployment each time, under another id."""
-    return sorted(one["name"] for one in stack.call("POST", "/automations/filter", {}))
+    return sorted(one["name"] for one in stack.api.call("POST", "/automations/filter", {}))
 
 
 def test_every_deployment_is_there_with_its_schedule_and_its_limit(stack: LocalStack) -> None:

@@ -81,7 +81,7 @@ def loop(stack: LocalStack, place: Path) -> Loop:
     started = eventually(lambda: stack.flow_runs("retrain-adapter/retrain-adapter"))
     retrain = stack.wait(started[0].run_id, 400)
     wanted = {"flow_runs": {"id": {"any_": [retrain.run_id]}}}
-    found = {one["key"]: one["data"] for one in stack.call("POST", "/artifacts/filter", wanted) if one["key"]}
+    found = {one["key"]: one["data"] for one in stack.api.call("POST", "/artifacts/filter", wanted) if one["key"]}
     return Loop({**flows.run_of(state), "artifacts": flows.artifacts(state)}, retrain, found)
 
 
@@ -94,7 +94,7 @@ def eventually(found: Callable[[], list[FlowRun]]) -> list[FlowRun]:
 
 
 def test_the_event_of_a_due_retraining_starts_it_for_the_same_home(stack: LocalStack, loop: Loop, place: Path) -> None:
-    parameters = stack.call("GET", f"/flow_runs/{loop.retrain.run_id}")["parameters"]
+    parameters = stack.api.call("GET", f"/flow_runs/{loop.retrain.run_id}")["parameters"]
     assert parameters == {"home": str(place / "by-flow"), "config": str(place / "ragloop.toml")}
     assert loop.drift["name"] == "measure drift · 0 of 5 signals drifted, training is due"
     assert loop.drift["state_type"] == "COMPLETED"
@@ -129,6 +129,6 @@ def test_funnel_loss_scores_and_criteria_are_shown(loop: Loop) -> None:
 
 
 def test_no_question_and_no_answer_leaves_the_store(stack: LocalStack, loop: Loop) -> None:
-    logs = stack.call("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [loop.retrain.run_id]}}})
+    logs = stack.api.call("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [loop.retrain.run_id]}}})
     told = str(loop.artifacts) + str(loop.drift["artifacts"]) + " ".join(one["message"] for one in logs)
     assert not any(word in told for word in ("hull", "violet", "colour", "shade"))

@@ -1,6 +1,7 @@
 """Child processes end with all that they started, whoever dies first."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.processes import Processes
+from ragloop.cli.processes import Processes, uninterrupted
 from ragloop.errors import UnavailableError
 
 # Starts a grandchild in a session of its own, as Prefect does with flow runs, and tells its id.
@@ -85,3 +86,18 @@ def test_every_line_is_told_after_the_name_of_its_child() -> None:
     processes.wait(child, 20)
     assert said == ["loud │ one", "loud │ two"]
     processes.stop()
+
+
+def test_an_interrupt_while_a_child_starts_waits_until_it_is_known() -> None:
+    processes = Processes(lambda line: None)
+
+    def interrupted() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            start(processes, "print('up', flush=True); import time; " + FOR_EVER)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(processes.left()) == 1
+    processes.stop()
+    assert processes.left() == []

@@ -1,7 +1,6 @@
 """`ragloop up` as a person meets it."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -9,14 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ragloop.cli.local_stack import LocalStack
+from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
 
@@ -66,11 +64,11 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
     home = tmp_path / "home"
     left_running = run_under_way(stack)
     copy_database(stack.home / "prefect", home / "prefect")
-    stack.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+    stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
     with up(home, 0) as process:
-        api = lines_until(process, "Prefect API")[-1].split()[-1]
-        assert request(f"{api}/flow_runs/{left_running}")["state_type"] == "CRASHED"
-        request(f"{api}/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
+        api = PrefectApi(lines_until(process, "Prefect API")[-1].split()[-1])
+        assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
+        api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
         # Server, worker and the flow run, which is in a session of its own: all of them end.
         assert len(started_in(home)) >= 3
@@ -84,17 +82,11 @@ DEPLOYMENT = "check-drift/check-drift"
 def run_under_way(stack: LocalStack) -> str:
     """A run that holds the only slot of its deployment, and that no worker will ever end."""
     later = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2999-01-01T00:00:00Z"}}}
-    run = str(stack.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", later)["id"])
+    run = str(stack.api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", later)["id"])
     for state in ("PENDING", "RUNNING"):
-        answer = stack.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}, "force": True})
+        answer = stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}, "force": True})
         assert answer["status"] == "ACCEPT", answer
     return run
-
-
-def request(address: str, body: object = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(address, data, {"Content-Type": "application/json"})) as answer:
-        return json.load(answer)
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -142,4 +134,4 @@ def test_the_death_of_the_server_ends_the_rest_and_is_told(tmp_path: Path) -> No
 def test_a_home_serves_one_server_at_a_time(stack: LocalStack) -> None:
     with pytest.raises(UsageError, match="another `ragloop up`"), LocalStack(stack.home):
         pass
-    assert stack.call("GET", "/health") is True
+    assert stack.api.call("GET", "/health") is True

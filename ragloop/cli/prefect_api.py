@@ -1,0 +1,58 @@
+"""Prefect's REST API over HTTP, with what the standard library has: the core does not import Prefect."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ragloop.errors import NotFoundError, UnavailableError
+
+PATIENCE_S = 30.0
+_BUSY = (429, 502, 503)
+"""The server says 503 while another writer holds its SQLite file; Prefect's own client asks again as well."""
+# A proxy of the environment must not come between this process and its own machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """The API at `url`, such as http://127.0.0.1:4200/api."""
+
+    url: str
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request; asked again while the server is busy.
+
+        Raises NotFoundError for status 404, UnavailableError where the server refuses or does not answer.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with _opener.open(self._request(method, path, body), timeout=PATIENCE_S) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = error.read().decode(errors="replace")[:300]
+                if error.code == 404:
+                    raise NotFoundError(f"Prefect found nothing at {method} {path}") from None
+                if error.code not in _BUSY or time.monotonic() > deadline:
+                    raise UnavailableError(f"Prefect refused {method} {path} with {error.code}: {said}") from None
+            except OSError as error:
+                raise UnavailableError(f"Prefect at {self.url} does not answer: {error}") from None
+            time.sleep(0.5)
+
+    def answers(self, path: str) -> bool:
+        """Whether there is anything at `path` now."""
+        try:
+            self.call("GET", path)
+        except (NotFoundError, UnavailableError):
+            return False
+        return True
+
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> urllib.request.Request:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        return urllib.request.Request(self.url + path, data, headers, method=method)
