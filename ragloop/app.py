@@ -108,9 +108,11 @@ class App:
 
     def _indexed_sources(self) -> list[str]:
         from ragloop.corpus.index import Index
+        from ragloop.corpus.reconcile import scanned_sources
 
         index = Index.live(self.store)
-        return index.sources() if index else []
+        # A rebuild that was killed has scanned sources of which nothing is indexed yet.
+        return sorted({*(index.sources() if index else ()), *scanned_sources(self.store)})
 
     def sync(
         self,

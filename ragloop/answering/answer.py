@@ -84,7 +84,8 @@ class Answerer:
         watch.lap("load")
         vectors = self._embedder.embed(questions)
         watch.lap("embed")
-        found = [self._retrieve(question, vector) for question, vector in zip(questions, vectors, strict=True)]
+        index = self._index.snapshot()
+        found = [self._retrieve(index, question, vector) for question, vector in zip(questions, vectors, strict=True)]
         watch.lap("retrieve")
         answered = self._answer(questions, found, lane, generator)
         watch.lap("generate")
@@ -94,9 +95,9 @@ class Answerer:
         self._journal.append("interactions", entries)
         return answers
 
-    def _retrieve(self, question: str, vector: Any) -> Retrieved:
+    def _retrieve(self, index: Index, question: str, vector: Any) -> Retrieved:
         p = self._policy
-        return retrieve(self._index, question, vector, top_k=p.top_k, candidates=p.candidates, rrf_k=p.rrf_k)
+        return retrieve(index, question, vector, top_k=p.top_k, candidates=p.candidates, rrf_k=p.rrf_k)
 
     def _answer(
         self, questions: Sequence[str], found: Sequence[Retrieved], lane: str, generator: Generator

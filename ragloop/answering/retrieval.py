@@ -20,7 +20,11 @@ class Retrieved:
 def retrieve(
     index: Index, question: str, vector: Vectors, *, top_k: int, candidates: int, rrf_k: int, hybrid: bool = True
 ) -> Retrieved:
-    """The `top_k` passages for a question whose unit vector is `vector` (shape (dimension,))."""
+    """The `top_k` passages for a question whose unit vector is `vector` (shape (dimension,)).
+
+    Both searches read one state of the index, so that no document shows two of its revisions.
+    """
+    index = index.snapshot()
     by_vector = index.search_vectors(vector, candidates)
     rankings = [by_vector, index.search_text(question, vector, candidates)] if hybrid else [by_vector]
     rows = {row["id"]: row for ranking in rankings for row in ranking}

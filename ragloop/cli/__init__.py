@@ -10,7 +10,7 @@ import typer
 
 from ragloop.cli import corpus, learning, questions, setup, up
 from ragloop.cli.output import fail
-from ragloop.errors import RagloopError
+from ragloop.errors import RagloopError, UnavailableError
 
 app = typer.Typer(
     name="ragloop",
@@ -50,6 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader went away (`ragloop log tail | head`); nothing is left to say.
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:
+        # A disk that fails, a folder that may not be written: not a defect of ragloop, so no traceback.
+        fail(" ".join(str(error).split())[:400], UnavailableError.exit_code)
 
 
 def hoisted(arguments: list[str]) -> list[str]:

@@ -83,6 +83,8 @@ class Index:
 
     def snapshot(self) -> "Index":
         """This index as it is now, whatever is committed later: searches in it see one state of each document."""
+        if self._pinned is not None:
+            return self
         table = self.store.table(self.generation.table)
         table.checkout(table.version)
         return Index(self.store, self.generation, table)

@@ -14,7 +14,7 @@ from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, de
 from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
-from ragloop.store import Store
+from ragloop.store import Store, quoted
 
 
 def sync(
@@ -73,6 +73,7 @@ def _let_go(index: Index, source: str, policy: SyncPolicy, report: SyncReport) -
         report.withheld_deletes += len(gone)
         return
     delete(index, source, gone, report)
+    index.store.delete("reports", f"kind = 'scan' AND subject IN ({quoted([source])})")
 
 
 def _finish(report: SyncReport, index: Index, started: float) -> None:
@@ -87,6 +88,12 @@ def last_scan(store: Store, source: str) -> datetime | None:
     """When the last completed scan of a source began."""
     row = _report(store, f"scan:{source}")
     return row["at"] if row else None
+
+
+def scanned_sources(store: Store) -> list[str]:
+    """Names of the sources that were ever scanned to the end, and not let go since."""
+    names: list[str] = store.rows("reports", "kind = 'scan'", ["subject"])["subject"].to_pylist()
+    return names
 
 
 def last_run(store: Store) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ def _text(revision: str) -> str:
 def _by_search(app: App) -> tuple[set[str], frozenset[str]]:
     """The revisions and texts of the passages that a hybrid search finds of the document."""
     vector = app.embedder.embed(["speaks"])[0]
-    passages = retrieve(app.index.snapshot(), "speaks", vector, top_k=100, candidates=100, rrf_k=60).passages
+    passages = retrieve(app.index, "speaks", vector, top_k=100, candidates=100, rrf_k=60).passages
     return {one.revision for one in passages}, frozenset(one.text for one in passages)
 
 
