@@ -5,6 +5,7 @@ Every rule looks at the text around a cut only, so that an edit moves cuts near 
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 
 from ragloop.corpus.document import Kind
@@ -23,7 +24,6 @@ _WORD = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:|&=\u3001\uff0c\uff1b\uff1a\u060c]")
 # Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
 _STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, 16))
-_RUN = re.compile(f"[^{_STOPS}]{{0,63}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
 
 
 def spans(text: str, start: int, end: int, cuts: Cuts) -> list[tuple[int, int]]:
@@ -56,12 +56,22 @@ def _least_indented(pattern: re.Pattern[str]) -> Cuts:
     return cuts
 
 
+@cache
+def _run() -> re.Pattern[str]:
+    # Compiled when it is first needed: it takes a quarter of a second, and a question never cuts a document.
+    return re.compile(f"[^{_STOPS}]{{0,63}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
+
+
+def _runs(text: str, start: int, end: int) -> Iterator[int]:
+    return _after(_run())(text, start, end)
+
+
 def _characters(text: str, start: int, end: int) -> Iterator[int]:
     return iter(range(start + 1, end))
 
 
 _BLANKS, _ITEMS, _OUTLINE = _after(_BLANK), _least_indented(_ITEM), _least_indented(_LINE)
-_FINE = (_after(_WORD), _after(_CLAUSE), _after(_RUN), _characters)
+_FINE = (_after(_WORD), _after(_CLAUSE), _runs, _characters)
 _LINES = (_BLANKS, _OUTLINE, _OUTLINE, _OUTLINE, _after(_LINE), *_FINE)
 _PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, _after(_SENTENCE), *_FINE)
 
