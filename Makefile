@@ -14,6 +14,8 @@ SHELL  := bash
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
 unexport PYTHONDONTWRITEBYTECODE
+# Threads that wait by spinning starve each other where cores are shared.
+export OMP_WAIT_POLICY ?= PASSIVE
 # uv does not read pip's configuration; both must see the same local wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
