@@ -72,9 +72,7 @@ def _show(report: "SyncReport") -> None:
             "Check the source; `ragloop sync --confirm-deletes` lets them through"
         )
     if report.quarantined:
-        say(
-            f"{report.quarantined} documents are quarantined; `ragloop status` says why, --retry-quarantined retries"
-        )
+        say(f"{report.quarantined} documents are quarantined; `ragloop status` says why, --retry-quarantined retries")
 
 
 def search(

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ DOCUMENTS = {
     "owl.txt": "The eagle owl is the largest owl of Europe and nests on cliffs.\n",
 }
 SYNC_KEYS = (
-    "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded chunks_reused "
-    "commits seconds embed_seconds"
+    "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded "
+    "chunks_reused commits seconds embed_seconds"
 )
 PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_id revision"
 ASK_KEYS = (
@@ -235,8 +234,8 @@ def test_global_options_are_found_wherever_they_stand() -> None:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[list[str]]:
-    yield [sys.executable, "-c", "from ragloop.cli import main; main()"]
+def command() -> list[str]:
+    return [sys.executable, "-c", "from ragloop.cli import main; main()"]
 
 
 def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str], tmp_path: Path) -> None:
