@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ragloop.demo.facts import Package, facts_of, statement
 
-README_CHARACTERS = 2_000
+README_CHARACTERS = 1_500
 """About what two cores embed in the time that a newcomer waits; a README is cut at the paragraph before this."""
 
 

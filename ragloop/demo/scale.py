@@ -26,8 +26,8 @@ class Scale:
 
 FULL = Scale(
     packages=None,
-    facts=210,
-    corrected=170,
+    facts=204,
+    corrected=160,
     batch=42,
     base="SmolLM2-135M-Instruct",
     epochs=8,

@@ -7,6 +7,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.demo import documents_and_traffic as first_half
 from ragloop.demo import learning as second_half
+from ragloop.demo.documents import README_CHARACTERS
 from ragloop.demo.facts import Package, facts_of, installed_packages, question
 from ragloop.demo.flows import Flows
 from ragloop.demo.meter import Meter
@@ -63,7 +64,9 @@ def _chosen(packages: list[Package], scale: Scale) -> list[Package]:
     """All packages, or those with the most facts and the longest READMEs first."""
     if scale.packages is None:
         return packages
-    telling = sorted(packages, key=lambda one: (-len(facts_of(one)), -min(len(one.readme), 2_000), one.name))
+    telling = sorted(
+        packages, key=lambda one: (-len(facts_of(one)), -min(len(one.readme), README_CHARACTERS), one.name)
+    )
     return sorted(telling[: scale.packages], key=lambda one: one.name.lower())
 
 
