@@ -170,7 +170,8 @@ class Answerer:
 
 
 def _checked(question: str, lane: str) -> str:
-    question = " ".join(question.split())
+    # A lone surrogate (bytes of a command line that are no UTF-8) could be logged, but never be folded into a table.
+    question = " ".join(question.split()).encode("utf-8", "replace").decode()
     if not question:
         raise UsageError("the question is empty; ask something")
     if len(question) > LONGEST_QUESTION:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.index import FTS, Bitmap, BTree
-from lancedb.query import LanceVectorQueryBuilder
+from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQuery
 from lancedb.table import Table
 
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
@@ -208,11 +208,14 @@ class Index:
 
     def search_text(self, question: str, vector: Vectors, limit: int) -> list[dict[str, Any]]:
         """The chunks that match best by words (BM25), with their `similarity` to the question's vector."""
-        words = " ".join(question.split()[:FTS_TERMS])
+        # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which LanceDB refuses.
+        words = " ".join(question.split()[:FTS_TERMS]).encode("utf-8", "replace").decode()
         columns = self._columns_of_words()
         if not words or not columns:
             return []
-        query = self._table().search(words, query_type="fts", fts_columns=columns)
+        # A plain string is parsed: one in quotes would ask for a phrase, which this index does not answer.
+        matching = MultiMatchQuery(words, columns, boosts=None, operator=FullTextOperator.OR)
+        query = self._table().search(matching, query_type="fts")
         found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
         best = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
         if best.num_rows == 0:

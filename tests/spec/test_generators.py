@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from ragloop.models import Generator
+from ragloop.models.extractive import ExtractiveGenerator
 from ragloop.models.local import LocalGenerator
 from ragloop.records import Draft, Passage, Prompt
+from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, chat, save_tiny_model
 
 Make = Callable[[], Generator]
@@ -23,7 +25,12 @@ def local(tiny_base: Path) -> Make:
     return lambda: LocalGenerator(tiny_base, name="tiny", max_new_tokens=8, threads=1)
 
 
-IMPLEMENTATIONS = ["local"]
+@pytest.fixture(scope="module")
+def extractive() -> Make:
+    return lambda: ExtractiveGenerator(ConstantEmbedder())
+
+
+IMPLEMENTATIONS = ["local", "extractive"]
 """Names of fixtures that return a `Make`."""
 
 
