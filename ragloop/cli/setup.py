@@ -1,4 +1,4 @@
-"""Commands that set up and start: init, models prepare, up, demo."""
+"""Commands that set up: init, models prepare."""
 
 from pathlib import Path
 from typing import Annotated

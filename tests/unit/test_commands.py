@@ -1,0 +1,14 @@
+"""The commands that exist."""
+
+import typer.main
+
+from ragloop.cli import app
+
+COMMANDS = {
+    "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
+    "up", "demo",
+}  # fmt: skip
+
+
+def test_every_command_that_the_documents_name_exists():
+    assert set(typer.main.get_command(app).commands) == COMMANDS
