@@ -132,11 +132,14 @@ def curate(
 
 
 def _latest(feedback: Iterable[Row]) -> dict[str, Row]:
-    """The feedback that counts per interaction: the newest, but a thumbs down does not withdraw a correction."""
+    """The feedback that counts per interaction: the newest, but only another correction withdraws a correction.
+
+    A thumb after it may be meant for the answer or for the correction, so it says nothing about either.
+    """
     counted: dict[str, Row] = {}
     for vote in sorted(feedback, key=lambda vote: vote["given_at"]):
         before = counted.get(vote["interaction_id"])
-        if not (before and before["kind"] == "correction" and vote["kind"] == "down"):
+        if not (before and before["kind"] == "correction" and vote["kind"] != "correction"):
             counted[vote["interaction_id"]] = vote
     return counted
 

@@ -75,13 +75,19 @@ class EvalReport:
 
 
 def read_golden(file: Path | None) -> list[GoldenQuestion]:
-    """The golden questions of a JSONL file; none without a file. Raises NotFoundError, or ConfigError with the line."""
+    """The golden questions of a JSONL file; none without a file.
+
+    Raises NotFoundError, or ConfigError with the number of the line. A message never quotes the line: it ends in logs
+    that an erasure does not reach.
+    """
     if file is None:
         return []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise NotFoundError(f"found no golden questions at {file}; correct dataset.golden") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: expected UTF-8, found another encoding at byte {error.start}") from None
     return [_golden(line, f"{file}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -90,9 +96,9 @@ def _golden(line: str, place: str) -> GoldenQuestion:
         row = json.loads(line)
         question, answer, document = row["question"], row["answer"], row.get("document")
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigError(f'{place}: expected {{"question": …, "answer": …}}, found {line[:80]!r}') from None
+        raise ConfigError(f'{place}: expected a JSON object {{"question": …, "answer": …}}') from None
     if not (isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip()):
-        raise ConfigError(f"{place}: question and answer must be texts that are not empty, found {line[:80]!r}")
+        raise ConfigError(f"{place}: expected question and answer to be texts that are not empty")
     return GoldenQuestion(question, answer, document if isinstance(document, str) else None)
 
 

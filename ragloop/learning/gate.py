@@ -219,9 +219,12 @@ _WHAT = {
 
 def _sentence(criterion: Criterion, policy: GatePolicy) -> str:
     if criterion.estimate is None:
-        where = "held-out" if criterion.name == "non-inferiority" else "target"
+        if criterion.name != "non-inferiority":
+            return (
+                f"{criterion.name} undecided: no golden questions; name at least {policy.min_pairs} in dataset.golden."
+            )
         enough = f"; at least {criterion.needed_n} are needed" if criterion.needed_n else ""
-        return f"{criterion.name} undecided: no {where} questions{enough}."
+        return f"{criterion.name} undecided: no held-out questions{enough}."
     figures = (
         f"{_WHAT[criterion.name]} is {criterion.estimate:.3f} ({criterion.low:.3f} to {criterion.high:.3f}, "
         f"n = {criterion.n}), threshold {criterion.threshold:g}"

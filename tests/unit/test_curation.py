@@ -83,10 +83,14 @@ def test_a_thumbs_down_after_a_correction_does_not_withdraw_it() -> None:
     assert example.answer == "MIT"
 
 
-def test_a_thumbs_up_after_a_correction_stands_by_the_answer() -> None:
-    example = one(asked("a"), [vote("a", "correction", "MIT", minute=1), vote("a", "up", minute=2)])
+def test_only_another_correction_withdraws_a_correction() -> None:
+    votes = [vote("a", "correction", "MIT", minute=1), vote("a", "up", minute=2)]
+    example = one(asked("a"), votes)
     assert isinstance(example, Example)
-    assert example.answer == "BSD-3-Clause."
+    assert example.answer == "MIT"
+    example = one(asked("a"), [*votes, vote("a", "correction", "ISC", minute=3)])
+    assert isinstance(example, Example)
+    assert example.answer == "ISC"
 
 
 def test_an_abstention_is_no_example_even_where_it_was_voted_up() -> None:

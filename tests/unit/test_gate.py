@@ -152,3 +152,11 @@ def test_scores_that_are_not_paired_are_refused() -> None:
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         GatePolicy(**wrong)  # type: ignore[arg-type]
+
+
+def test_without_golden_questions_the_gate_names_the_setting_and_how_many_are_needed() -> None:
+    verdict = judge(paired([], []), SAME_ELSEWHERE, GatePolicy(min_pairs=40))
+    assert verdict.verdict == "inconclusive"
+    assert verdict.reasons[:2] == tuple(
+        f"{name} undecided: no golden questions; name at least 40 in dataset.golden." for name in ("lift", "floor")
+    )
