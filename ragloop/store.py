@@ -145,7 +145,9 @@ TABLES: Mapping[str, pa.Schema] = {
         reasons=pa.list_(pa.string()),
         metrics=pa.string(),
     ),
-    "aliases": _schema("change_id", at=TIME, alias=pa.string(), adapter_id=pa.string(), reason=pa.string()),
+    "aliases": _schema(
+        "change_id", at=TIME, alias=pa.string(), kind=pa.string(), adapter_id=pa.string(), reason=pa.string()
+    ),
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }
 """Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""

@@ -106,7 +106,7 @@ def promote(
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
     json: Json = False,
 ) -> None:
-    """Make an adapter the champion, whatever the gate said."""
+    """Make an adapter the champion, whatever the gate said and also when it is retired."""
     adapter = open_app().registry.promote(adapter_id, reason)
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
 
@@ -115,10 +115,15 @@ def promote(
 def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand", json: Json = False
 ) -> None:
-    """Bring back the champion before the present one, or the base model where there was none."""
-    adapter = open_app().registry.rollback(reason)
-    name = adapter.adapter_id if adapter else None
-    print_json({"champion": name}) if json else say(f"champion: {name or 'the base model'}")
+    """Bring back the champion before the present one, or the base model where there was none, and retire this one."""
+    done = open_app().registry.rollback(reason)
+    name = done.champion.adapter_id if done.champion else None
+    for line in done.skipped:
+        say(line)
+    if json:
+        print_json({"champion": name, "retired": done.retired, "skipped": list(done.skipped)})
+        return
+    say(f"champion: {name or 'the base model'}; {done.retired} is retired: no retraining promotes it again")
 
 
 def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:

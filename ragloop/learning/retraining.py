@@ -36,7 +36,7 @@ from ragloop.learning.gate import GatePolicy, Verdict, judge
 from ragloop.learning.windows import take_snapshot
 from ragloop.models import Embedder, Generator
 from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.registry import Adapter, Registry, weights_sha256
+from ragloop.models.registry import Adapter, Registry, adapter_sha256
 
 ROWS = "rows.parquet"
 REGISTERED, PROMOTED, REJECTED, INCONCLUSIVE = "registered", "promoted", "rejected", "inconclusive"
@@ -170,7 +170,7 @@ class Retraining:
         self._registry.register(
             Adapter(
                 adapter_id, datetime.now(UTC), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
-                weights_sha256(folder), REGISTERED, "", (), {"training": _training_metrics(result)},
+                adapter_sha256(folder), REGISTERED, "", (), {"training": _training_metrics(result)},
             )
         )  # fmt: skip
         take_snapshot(self._journal.store, self._index.revisions())

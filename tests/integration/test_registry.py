@@ -1,0 +1,122 @@
+"""Which adapter serves: promotion, rollback, and files that are no longer what was registered."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ragloop.errors import MismatchError, UsageError
+from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
+from ragloop.store import Store
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    """Three adapters, a, b and c; none serves."""
+    registry = Registry(Store.open(tmp_path))
+    for number, name in enumerate("abc"):
+        folder = registry.artifacts / "adapters" / name
+        folder.mkdir(parents=True)
+        (folder / "adapter_model.safetensors").write_bytes(name.encode())
+        (folder / "adapter_config.json").write_text('{"r": 8, "target_modules": ["q", "v"]}')
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        registry.register(
+            Adapter(name, at, "base", "d", f"adapters/{name}", adapter_sha256(folder), "registered", "", (), {})
+        )
+    return registry
+
+
+def champion(registry: Registry) -> str | None:
+    serving = registry.champion()
+    return serving.adapter_id if serving else None
+
+
+def promote(registry: Registry, *names: str) -> None:
+    for name in names:
+        registry.promote(name, "test")
+
+
+def roll_back(registry: Registry) -> str | None:
+    done = registry.rollback("test")
+    assert (done.champion.adapter_id if done.champion else None) == champion(registry)
+    return champion(registry)
+
+
+def test_promotions_are_a_stack_that_rollbacks_pop(registry: Registry) -> None:
+    promote(registry, "a", "b", "a")
+    assert [roll_back(registry) for _ in range(3)] == ["b", "a", None]
+    with pytest.raises(UsageError, match="nothing to roll back"):
+        registry.rollback("test")
+    assert [change["kind"] for change in registry.history()] == ["promote"] * 3 + ["rollback"] * 3
+
+
+def test_a_promotion_after_a_rollback_stands_on_what_the_rollback_left(registry: Registry) -> None:
+    promote(registry, "a", "b")
+    roll_back(registry)
+    promote(registry, "c")
+    assert [roll_back(registry) for _ in range(2)] == ["a", None]
+
+
+def test_promoting_the_champion_changes_nothing(registry: Registry) -> None:
+    promote(registry, "a", "b", "b")
+    assert len(registry.history()) == 2
+    assert roll_back(registry) == "a"
+
+
+def test_a_rollback_retires_what_it_leaves_and_a_person_may_bring_it_back(registry: Registry) -> None:
+    promote(registry, "a", "b")
+    assert registry.rollback("worse").retired == "b"
+    assert (registry.adapter("a").state, registry.adapter("b").state) == (PROMOTED, RETIRED)
+    assert registry.promote("b", "by hand").state == registry.adapter("b").state == PROMOTED
+    assert champion(registry) == "b"
+
+
+def test_a_rollback_skips_adapters_whose_files_are_broken_and_says_so(registry: Registry) -> None:
+    promote(registry, "a", "b", "c")
+    (registry.artifacts / "adapters" / "b" / "adapter_model.safetensors").write_bytes(b"other")
+    done = registry.rollback("worse")
+    assert champion(registry) == "a"
+    assert len(done.skipped) == 1
+    assert done.skipped[0].startswith("skipped b: the files of adapter b")
+    assert "skipped b" in registry.history()[-1]["reason"]
+    assert registry.adapter("b").state == PROMOTED
+    promote(registry, "c")
+    shutil.rmtree(registry.artifacts / "adapters" / "a")
+    assert registry.rollback("worse").champion is None
+    assert champion(registry) is None
+
+
+@pytest.mark.parametrize("change", ['{"r": 8, "lora_alpha": 64, "target_modules": ["q", "v"]}', "{", None])
+def test_a_changed_configuration_is_a_changed_adapter(registry: Registry, change: str | None) -> None:
+    file = registry.artifacts / "adapters" / "a" / "adapter_config.json"
+    file.unlink() if change is None else file.write_text(change)
+    with pytest.raises(MismatchError, match="retrain"):
+        registry.promote("a", "test")
+    assert (champion(registry), registry.adapter("a").state) == (None, "registered")
+
+
+def test_the_order_of_modules_in_the_configuration_means_nothing(registry: Registry) -> None:
+    (registry.artifacts / "adapters" / "a" / "adapter_config.json").write_text('{"target_modules": ["v", "q"], "r": 8}')
+    promote(registry, "a")
+    assert champion(registry) == "a"
+
+
+def test_an_adapter_is_promoted_over_the_champion_that_it_was_compared_with_only(registry: Registry) -> None:
+    promote(registry, "a")
+    assert registry.promote_over(None, "c", "test") is None
+    assert registry.promote_over("b", "c", "test") is None
+    assert (champion(registry), registry.adapter("c").state) == ("a", "registered")
+    assert registry.promote_over("a", "c", "test") is not None
+    assert champion(registry) == "c"
+    assert registry.promote_over("a", "c", "again, after it was killed") is not None
+    assert len(registry.history()) == 2
+
+
+def test_a_champion_whose_files_are_gone_does_not_serve(registry: Registry) -> None:
+    promote(registry, "a")
+    shutil.rmtree(registry.artifacts / "adapters" / "a")
+    serving, trouble = registry.serving()
+    assert serving is None
+    assert "found no files of adapter a" in trouble
+    assert registry.promote_over(None, "b", "compared with the base model") is not None
