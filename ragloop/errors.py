@@ -43,6 +43,26 @@ class MismatchError(UsageError):
     """What is stored was made by another fingerprint or a newer schema."""
 
 
+_BRINGS = {
+    "models": ("torch", "transformers", "sentence_transformers", "onnx", "safetensors", "gguf"),
+    "train": ("peft", "trl", "accelerate", "datasets"),
+    "train,flows": ("prefect", "fastapi", "matplotlib"),
+}
+"""The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""
+
+
+def missing_package(name: str | None) -> NotFoundError | None:
+    """The error for a module that cannot be imported because an extra is not installed; None for any other module."""
+    package = (name or "").split(".")[0]
+    for extra, packages in _BRINGS.items():
+        if package in packages:
+            return NotFoundError(
+                f"found no package {package}; expected the extra `{extra.split(',')[-1]}` to be installed: run "
+                f"`pip install --editable '.[{extra}]'` in the folder of the project"
+            )
+    return None
+
+
 class DocumentError(RagloopError):
     """One document cannot be read; it is quarantined with this message as its reason."""
 

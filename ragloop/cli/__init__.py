@@ -10,7 +10,7 @@ import typer
 
 from ragloop.cli import corpus, demo, learning, questions, setup, up
 from ragloop.cli.output import fail
-from ragloop.errors import RagloopError, UnavailableError
+from ragloop.errors import RagloopError, UnavailableError, missing_package
 
 app = typer.Typer(
     name="ragloop",
@@ -50,6 +50,11 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader went away (`ragloop log tail | head`); nothing is left to say.
         sys.stderr.close()
         raise SystemExit(0) from None
+    except ImportError as error:
+        missing = missing_package(error.name)
+        if missing is None:
+            raise
+        fail(str(missing), missing.exit_code)
     except OSError as error:
         # A disk that fails, a folder that may not be written: not a defect of ragloop, so no traceback.
         fail(" ".join(str(error).split())[:400], UnavailableError.exit_code)

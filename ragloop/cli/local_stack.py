@@ -5,6 +5,7 @@ home, away from the Prefect that a person may use otherwise.
 """
 
 import fcntl
+import importlib.util
 import json
 import os
 import socket
@@ -21,7 +22,7 @@ from typing import IO, Any, Self
 import ragloop
 from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import Processes
-from ragloop.errors import NotFoundError, UnavailableError, UsageError
+from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_package
 
 HOST = "127.0.0.1"
 POOL = "local"
@@ -100,6 +101,9 @@ class LocalStack:
             "PYTHONUNBUFFERED": "1",
         }
         named = {"RAGLOOP_CONFIG": str(config.expanduser().resolve())} if config else {}
+        # Flows work in the folder of prefect.yaml, where a relative place would be another one.
+        if cache := inherited.get("RAGLOOP_CACHE"):
+            named["RAGLOOP_CACHE"] = str(Path(cache).expanduser().resolve())
         quiet = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_COLORS": "false"}
         return {**quiet, **inherited, **ours, **named}
 
@@ -124,6 +128,7 @@ class LocalStack:
         self._stop()
 
     def _start(self) -> None:
+        _must_have_prefect()
         self._claim_home()
         self._say(f"starting a Prefect server on {self.ui_url}")
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
@@ -235,6 +240,11 @@ class LocalStack:
         )
 
 
+def _must_have_prefect() -> None:
+    if importlib.util.find_spec("prefect") is None:
+        raise missing_package("prefect") or AssertionError("prefect belongs to no extra")
+
+
 def _prefect(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "prefect", *arguments]
 
@@ -245,7 +255,7 @@ def project_root() -> Path:
     if not (root / "prefect.yaml").is_file():
         raise NotFoundError(
             f"found no prefect.yaml in {root}; the flows are not part of the installed package: "
-            "clone the project, install it with `pip install --editable '.[flows]'`, and run this again"
+            "clone the project, install it with `pip install --editable '.[train,flows]'`, and run this again"
         )
     return root
 

@@ -6,6 +6,7 @@ from the newest complete checkpoint and, with one thread, ends in the same bytes
 LoRA: https://arxiv.org/abs/2106.09685.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,7 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ragloop.errors import NotFoundError, StorageFullError, TrainingError
+from ragloop import errors
+from ragloop.errors import NotFoundError, RagloopError, StorageFullError, TrainingError
 from ragloop.models.cache import sha256_of
 
 RESULT = "training.json"
@@ -103,8 +105,8 @@ class TrainingResult:
 def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainingResult:
     """Train in a child process and wait for it; a spec that is already trained is only read.
 
-    Raises NotFoundError when rows or base folder are missing, TrainingError when the child fails or is killed,
-    StorageFullError when the disk is full.
+    Raises NotFoundError when rows or base model are missing, TrainingError when the child fails or is killed,
+    StorageFullError when the disk is full. A training that could not begin leaves no folder behind.
     """
     _check_inputs(spec)
     output = Path(spec.output)
@@ -112,11 +114,14 @@ def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
         child = _start(spec, stderr)
         try:
-            _relay(child, on_progress)
+            refusal = _relay(child, on_progress)
             code = child.wait()
         finally:
             child.kill()
             child.wait()
+        if refusal is not None:
+            _discard(spec)
+            raise refusal
         if code != 0:
             what = _what_happened(code, stderr, output)
             raise StorageFullError(what) if "No space left on device" in what else TrainingError(what)
@@ -164,18 +169,40 @@ def _start(spec: TrainingSpec, stderr: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
-def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> None:
+def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> RagloopError | None:
+    """Hand progress on until the child says no more; the error that it ends with, if it names one."""
+    refusal: RagloopError | None = None
     assert child.stdout is not None
     with child.stdout as lines:
         for line in lines:
-            on_progress(Progress(**json.loads(line)))
+            told = json.loads(line)
+            if "error" in told:
+                refusal = getattr(errors, told["error"])(told["message"])
+            else:
+                on_progress(Progress(**told))
+    return refusal
+
+
+def _discard(spec: TrainingSpec) -> None:
+    """Remove what was written before the first step, and the folder where it then holds nothing."""
+    output = Path(spec.output)
+    if (output / "checkpoints").exists():
+        return
+    for name in ("spec.json", "lock"):
+        (output / name).unlink(missing_ok=True)
+    if Path(spec.rows).parent == output:
+        Path(spec.rows).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it holds something of someone else
+        output.rmdir()
 
 
 def _what_happened(code: int, stderr: Any, output: Path) -> str:
     stderr.seek(0)
     last = " | ".join(line.strip() for line in deque((line for line in stderr if line.strip()), maxlen=3))
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    kept = any(output.glob("checkpoints/*/complete.json"))
+    again = "; run it again and it goes on from its newest complete checkpoint" if kept else ""
     return (
         f"training in {output} {how}, before the adapter was written; its last words: {last or 'none'}. "
-        "The adapter in use keeps serving; run it again and it goes on from its newest complete checkpoint"
+        f"The adapter in use keeps serving{again}"
     )

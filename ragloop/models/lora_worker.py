@@ -1,7 +1,8 @@
 """The process that trains: TRL's SFTTrainer over PEFT, made cheap, deterministic and safe to kill.
 
 Started by `lora.train` with the path of a spec; writes one JSON line of progress per step on stdout, the adapter, then
-`training.json` last. Heavy imports stand in the functions, so that a wrong spec fails at once.
+`training.json` last. An error of ragloop's own tree is the last line on stdout, by name and message. Heavy imports are
+made in the functions, so that a wrong spec fails at once.
 """
 
 import fcntl
@@ -17,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from ragloop.errors import RagloopError, missing_package
 from ragloop.models.cache import sha256_of
 from ragloop.models.local import best_dtype, load_base
 from ragloop.models.lora import RESULT, TrainingSpec, spec_digest
@@ -37,7 +39,20 @@ def main(spec_file: Path) -> None:
         digest = spec_digest(spec)
         if not _is_done(output, digest):
             (output / RESULT).unlink(missing_ok=True)
-            _train(spec, output, digest, progress)
+            try:
+                _train(spec, output, digest, progress)
+            except (RagloopError, ImportError) as error:
+                _refuse(error, progress)
+
+
+def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:
+    """Tell the parent which error to raise, and end with its exit code; an ImportError of no extra is a defect."""
+    told = missing_package(error.name) if isinstance(error, ImportError) else error
+    if told is None:
+        raise error
+    progress.write(json.dumps({"error": type(told).__name__, "message": str(told)}) + "\n")
+    progress.flush()
+    sys.exit(told.exit_code)
 
 
 def _own_stdout() -> TextIO:

@@ -112,7 +112,7 @@ def _convert_in_own_process(gguf: Path, folder: Path) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
         raise UnavailableError(
             f"converting {gguf.name} failed with exit code {done.returncode} ({lines[-1].strip()}): check that the "
-            f"packages of the extra `local` are installed, then run the same command again"
+            f"packages of the extra `models` are installed, then run the same command again"
         )
 
 

@@ -1,5 +1,7 @@
 """The commands about documents and questions as people and programs meet them: output, streams, exit codes."""
 
+import builtins
+import importlib.util
 import json
 import os
 import resource
@@ -200,6 +202,36 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(shell: Shell, arguments
 def test_an_unknown_interaction_is_exit_code_2(shell: Shell) -> None:
     Store.open(shell.folder / ".ragloop")
     assert "found no interaction 'nothing'" in shell.fails(2, "feedback", "nothing", "--up")
+
+
+def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let imports find everything but one package."""
+    found = builtins.__import__
+
+    def imported(name: str, *more: Any) -> Any:
+        if name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return found(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", imported)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+def test_packages_that_are_not_installed_are_one_line_that_names_their_extra(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("sync", "documents")
+    (shell.folder / "base").mkdir()
+    (shell.folder / "base" / "config.json").write_text("{}")
+    (shell.folder / "ragloop.toml").write_text(f'answers.generator = "local"\nmodel.base = "{shell.folder / "base"}"\n')
+    with monkeypatch.context() as patched:
+        without("torch", patched)
+        assert "found no package torch; expected the extra `models`" in shell.fails(2, "ask", "What do otters eat?")
+    with monkeypatch.context() as patched:
+        without("prefect", patched)
+        ran = shell("up", "--port", "0")
+    assert (ran.code, ran.out) == (2, "")
+    assert "found no package prefect; expected the extra `flows`" in ran.err.splitlines()[-1]
 
 
 def test_a_wrong_setting_is_one_line_and_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,16 +174,32 @@ def _without_weights(folder: Path) -> dict[str, str]:
     return {"base": str(folder / "broken")}
 
 
-@pytest.mark.parametrize(
-    ("broken", "reason"), [(_without_answer, "row 0 .* has no answer"), (_without_weights, "cannot be loaded")]
-)
-def test_a_failing_training_says_why(
-    spec: TrainingSpec, tmp_path: Path, broken: Callable[[Path], dict[str, str]], reason: str
+def test_a_failing_training_says_why_and_promises_no_checkpoint_that_is_not_there(
+    spec: TrainingSpec, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=rf"exit code 1.*{reason}"):
-        train(replace(spec, output=str(tmp_path / "adapter"), **broken(tmp_path)))
+    with pytest.raises(TrainingError, match=r"exit code 1.*row 0 .* has no answer") as failed:
+        train(replace(spec, output=str(tmp_path / "adapter"), **_without_answer(tmp_path)))
+    assert "checkpoint" not in str(failed.value)
     with pytest.raises(NotFoundError, match="finished training"):
         read_result(tmp_path / "adapter")
+
+
+def _unknown_to_the_hub(folder: Path) -> dict[str, str]:
+    return {"base": "Nobody/nothing-1B"}
+
+
+@pytest.mark.parametrize("broken", [_without_weights, _unknown_to_the_hub])
+def test_a_base_that_cannot_be_loaded_is_one_line_and_leaves_no_folder(
+    spec: TrainingSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Path], dict[str, str]]
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    output = tmp_path / "adapter"
+    output.mkdir()
+    rows = save_rows(output / "rows.parquet")
+    with pytest.raises(NotFoundError, match=r"^base model .* cannot be loaded .*correct model\.base$") as refused:
+        train(replace(spec, rows=str(rows), output=str(output), **broken(tmp_path)))
+    assert "\n" not in str(refused.value)
+    assert not output.exists()
 
 
 def test_missing_rows_and_a_missing_base_are_found_before_anything_starts(spec: TrainingSpec, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The error tree, and the full disk that LanceDB reports in words."""
 
 import errno
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from ragloop import errors
-from ragloop.errors import RagloopError, StorageFullError, full_disk_is_an_error
+from ragloop.errors import RagloopError, StorageFullError, full_disk_is_an_error, missing_package
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,25 @@ def test_other_errors_pass_as_they_are(error: Exception) -> None:
     with pytest.raises(type(error)) as raised, full_disk_is_an_error("/home/x"):
         raise error
     assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("torch.nn", "models"), ("peft", "train"), ("prefect", "flows"), ("matplotlib", "flows")]
+)
+def test_a_missing_package_names_the_extra_that_brings_it(module: str, extra: str) -> None:
+    missing = missing_package(module)
+    assert missing is not None
+    assert f"expected the extra `{extra}`" in str(missing)
+    assert missing_package("ragloop.nothing") is None
+    assert missing_package(None) is None
+
+
+def test_every_extra_that_an_error_names_brings_its_packages() -> None:
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = pyproject["project"]["optional-dependencies"]
+    for names, packages in errors._BRINGS.items():
+        brought = [line.replace("-", "_") for name in names.split(",") for line in extras[name]]
+        assert [one for one in packages if not any(line.startswith(one) for line in brought)] == []
 
 
 def test_exit_codes_and_transience_follow_the_tree() -> None:
