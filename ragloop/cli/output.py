@@ -86,11 +86,26 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def progress(label: str, unit: str) -> "Iterator[Callable[[int, int, str], None]]":
-    """A bar on stderr: call what it yields with done, total and a note."""
+    """A bar on stderr: call what it yields with done, total and a note. It opens at the first call.
+
+    So an error that comes before anything is done stands alone on its line; a file or a pipe gets no bar at all.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{label} ({unit})", total=None, note="")
-        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+
+    def advance(done: int, total: int, note: str) -> None:
+        if not bar.console.is_interactive:
+            return
+        if not bar.tasks:
+            bar.add_task(f"{label} ({unit})", total=None, note="")
+            bar.start()
+        bar.update(bar.task_ids[0], completed=done, total=total, note=note)
+
+    try:
+        yield advance
+    finally:
+        if bar.tasks:
+            bar.stop()
