@@ -64,10 +64,11 @@ class ExtractiveGenerator:
         return [self._answer(prompt) for prompt in prompts]
 
     def _answer(self, prompt: Prompt) -> Draft:
-        found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n)]
+        asked = _stems(prompt.question)
+        found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n, asked)]
         if not found:
             return Draft("")
-        shared = _shared_words(_stems(prompt.question), found)
+        shared = _shared_words(asked, found)
         order = _shortlist(found, shared)
         vectors = self._embedder.embed([prompt.question, *(found[i].read for i in order)])
         cosine = vectors[1:] @ vectors[0]
@@ -88,15 +89,17 @@ def _prior(sentence: _Sentence, shared: float) -> float:
     return WORDS_WEIGHT * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
 
 
-def _split(passage: Passage, number: int) -> list[_Sentence]:
+def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
     """The sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
     parts = (_ITEM.sub("", " ".join(part.split())) for part in _BREAK.split(passage.text))
     context = _stems(f"{passage.title} {passage.heading}")
     subject = passage.heading.split(" > ")[0]
     found = []
     for part in dict.fromkeys(parts):
-        read = _MARKUP.sub(r"\1 ", part)
-        if len(part) > 2 and _WORD.search(read) and not part.endswith(("?", "？", ":", "：")):
+        read = _MARKUP.sub(r"\1 ", part).strip("*_` ")
+        if read.endswith(":") and "://" in part and asked & _stems(read.replace("-", " ")):
+            read = part  # "Home-page: https://…" answers who asks for the home page, and no one else
+        if len(part) > 2 and _WORD.search(read) and not read.endswith(("?", "？", ":", "：")):
             words = _stems(read) | context
             # A line such as "License: MIT" means little without the heading that says whose licence it is.
             read = read if subject.lower() in read.lower() else f"{subject}: {read}"

@@ -77,6 +77,12 @@ def test_questions_and_announcements_are_not_quoted() -> None:
     assert answer("What does Pendulum do?", text) == "Pendulum makes datetimes easy. [1]"
 
 
+def test_an_address_answers_who_asks_for_it_and_no_one_else() -> None:
+    text = passage("- Home-page: https://www.attrs.org\n- License: MIT", "attrs")
+    assert answer("What is the home page of attrs?", text).startswith("Home-page: https://www.attrs.org. [1]")
+    assert answer("What licence does attrs use?", text) == "License: MIT. [1]"
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "---", "* * *", "?", "![](https://example.org/badge.svg)"])
 def test_a_passage_without_a_sentence_gives_no_answer(text: str) -> None:
     assert answer("What is it?", passage(text)) == ""
