@@ -23,6 +23,7 @@ from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
 from ragloop.store import TABLES, Store, quoted, sync_to_disk
 
 FEEDBACK_KINDS = ("up", "down", "correction")
+_FOLDED = ("interactions", "feedback")
 _TIMES = {"asked_at", "given_at"}
 
 
@@ -33,12 +34,11 @@ class Journal:
         self.store = store
         self._folder = store.home / "journal"
         self._current = self._folder / "current.jsonl"
+        self._aside = self._folder / "unreadable.lines"
 
     def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Put entries of `table` (interactions or feedback) on disk, all or none. Raises StorageFullError."""
-        lines = b"".join(
-            json.dumps({"table": table, "entry": dict(entry)}, default=_encode).encode() + b"\n" for entry in entries
-        )
+        lines = b"".join(_line(table, entry) for entry in entries)
         with full_disk_is_an_error(self._folder), self._locked() as file:
             end = _mend_tail(file)
             try:
@@ -72,11 +72,16 @@ class Journal:
             return sum(self._fold_file(file) for file in sorted(self._folder.glob("sealed-*.jsonl")))
 
     def _fold_file(self, file: Path) -> int:
-        entries: dict[str, dict[str, dict[str, Any]]] = {"interactions": {}, "feedback": {}}
-        for line in file.read_bytes().splitlines():
-            if (parsed := _parse(line)) is not None:
+        entries: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in _FOLDED}
+        left: list[bytes] = []
+        for line in file.read_bytes().split(b"\n"):
+            parsed = _parse(line)
+            if parsed is None:
+                left += [line] if line.strip() else []
+            else:
                 table, entry = parsed
                 entries[table][entry[TABLES[table].names[0]]] = entry
+        self._set_aside(left)
         started = time.time()
         for table, by_id in entries.items():
             self.store.upsert(table, pa.Table.from_pylist(list(by_id.values()), schema=TABLES[table]))
@@ -84,6 +89,19 @@ class Journal:
             self.store.tidy(table)
         file.unlink()
         return sum(map(len, entries.values()))
+
+    def _set_aside(self, lines: Sequence[bytes]) -> None:
+        """Keep lines that are no entries, torn by a kill or written by something else; they must not stop the others."""
+        if not lines:
+            return
+        with full_disk_is_an_error(self._folder), self._aside.open("ab") as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def unreadable(self) -> int:
+        """How many lines of the log could not be read; they stand in `home/journal/unreadable.lines`."""
+        return len(set(self._aside.read_bytes().splitlines())) if self._aside.exists() else 0
 
     def interactions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Logged answers, oldest first, in the schema of the table `interactions`."""
@@ -126,8 +144,14 @@ def _encode(value: object) -> object:
     raise TypeError(f"a journal entry cannot hold {type(value).__name__}")
 
 
+def _line(table: str, entry: Mapping[str, Any]) -> bytes:
+    """An entry as a line. Half a surrogate pair, which a terminal makes of a byte that is no UTF-8, becomes a `?`."""
+    record = json.dumps({"table": table, "entry": dict(entry)}, default=_encode, ensure_ascii=False)
+    return record.encode("utf-8", "replace") + b"\n"
+
+
 def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
-    """An entry, or None for a torn line: its answer was never returned, since append had not."""
+    """An entry that fits its table, or None: a torn line, whose answer was never returned, or something foreign."""
     try:
         record = json.loads(line)
         entry = record["entry"]
@@ -135,8 +159,10 @@ def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
             entry[name] = datetime.fromisoformat(entry[name])
         if isinstance(entry.get("latency_ms"), dict):
             entry["latency_ms"] = list(entry["latency_ms"].items())
-        return record["table"], entry
-    except (ValueError, KeyError, TypeError):
+        schema = TABLES[record["table"]]
+        pa.Table.from_pylist([entry], schema=schema).validate()
+        return (record["table"], entry) if record["table"] in _FOLDED and entry[schema.names[0]] else None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

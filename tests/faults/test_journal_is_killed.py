@@ -208,3 +208,32 @@ def test_an_entry_is_one_line_of_json(journal: Journal, tmp_path: Path) -> None:
     assert [json.loads(line)["entry"]["interaction_id"] for line in lines[:-1]] == ["one", "two"]
     assert lines[-1] == b""
     assert os.stat(tmp_path / "home" / "journal" / "current.jsonl").st_size > 0  # noqa: PTH116
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbage",
+        b'{"table": "zzz", "entry": {}}',
+        b'{"table": "feedback", "entry": {}}',
+        b'{"table": "feedback", "entry": {"feedback_id": "a", "kind": 3}}',
+        b'{"table": "reports", "entry": {"report_id": "a"}}',
+    ],
+)
+def test_a_line_that_is_no_entry_is_set_aside_and_stops_no_other(tmp_path: Path, line: bytes):
+    journal = Journal(Store.open(tmp_path))
+    journal.append("interactions", [{"interaction_id": "one", "asked_at": datetime.now(UTC)}])
+    with (tmp_path / "journal" / "current.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    journal.append("interactions", [{"interaction_id": "two", "asked_at": datetime.now(UTC)}])
+    assert journal.interactions()["interaction_id"].to_pylist() == ["one", "two"]
+    assert journal.unreadable() == 1
+    assert line in (tmp_path / "journal" / "unreadable.lines").read_bytes()
+
+
+def test_a_question_that_is_not_utf8_is_logged_and_folded(tmp_path: Path):
+    journal = Journal(Store.open(tmp_path))
+    journal.append(
+        "interactions", [{"interaction_id": "one", "asked_at": datetime.now(UTC), "question": "what \udcff"}]
+    )
+    assert journal.interactions()["question"].to_pylist() == ["what ?"]
