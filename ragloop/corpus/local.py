@@ -58,10 +58,14 @@ class LocalFolder:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (".*",),
         labels: Sequence[str] = (),
+        *,
+        leave_out: Path | None = None,
     ) -> None:
+        """`leave_out` is a folder that no pattern can take, such as the one that holds the index itself."""
         self.name = name
         self.labels = tuple(labels)
         self._folder = folder.resolve()
+        self._leave_out = _strictly_inside(leave_out, self._folder)
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
         self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
 
@@ -80,10 +84,15 @@ class LocalFolder:
     def _walk(self, folder: str) -> Iterator[str]:
         for entry in self._entries(folder):
             if entry.is_dir(follow_symlinks=False):
-                if not self._exclude.match_file(os.path.relpath(entry.path, self._folder) + "/"):
+                if self._enters(entry.path):
                     yield from self._walk(entry.path)
             else:
                 yield entry.path
+
+    def _enters(self, folder: str) -> bool:
+        if self._leave_out is not None and folder == os.fspath(self._leave_out):
+            return False
+        return not self._exclude.match_file(os.path.relpath(folder, self._folder) + "/")
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
@@ -120,8 +129,11 @@ class LocalFolder:
             return Listed(key, _uri(path), "", 0, datetime.now(UTC), path)
         return Listed(key, _uri(path), stamp_of(found), found.st_size, changed_at(found), path)
 
-    def _holds(self, link: str) -> bool:
-        return Path(link).resolve().is_relative_to(self._folder)
+    def _holds(self, path: str) -> bool:
+        """Whether a path, its links followed, leads to what this source may read."""
+        real = Path(os.path.realpath(path))
+        left_out = self._leave_out is not None and real.is_relative_to(self._leave_out)
+        return real.is_relative_to(self._folder) and not left_out
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing."""
@@ -149,6 +161,12 @@ def stamp_of(found: os.stat_result) -> str:
 def changed_at(found: os.stat_result) -> datetime:
     """When the file's bytes changed last."""
     return datetime.fromtimestamp(found.st_mtime, UTC)
+
+
+def _strictly_inside(inner: Path | None, outer: Path) -> Path | None:
+    """`inner` where it is part of `outer`; None where leaving it out would leave nothing, or changes nothing."""
+    resolved = inner.resolve() if inner is not None else outer
+    return resolved if resolved != outer and resolved.is_relative_to(outer) else None
 
 
 def _printable(relative: str) -> str:
