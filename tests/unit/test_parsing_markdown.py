@@ -1,5 +1,9 @@
 """Markdown: sections, front matter, and what is left out."""
 
+import time
+
+import pytest
+
 from ragloop.corpus.parsing import ParsedDocument, parse
 
 
@@ -81,3 +85,39 @@ def test_a_heading_with_nothing_under_it_is_kept_as_a_block() -> None:
 
 def test_headings_in_lists_and_quotations_open_no_section() -> None:
     assert [path for _, path, _ in pieces("# A\n\n> # B\n\n- # C\n\ntext\n")] == [("A",)] * 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<!--a-->" * 60 + "x\n",
+        "<!-- a\n" * 60 + "-->" * 60 + "x\n",
+        "<!--a-->" + " " * 200_000 + "x\n",
+        "---\ntitle: a" + " " * 200_000 + "b\n---\ntext\n",
+        "---\ntitle" + " " * 200_000 + "b\n---\ntext\n",
+        "# a" + " " * 200_000 + "b\n",
+        "# a" + "{#" * 100_000 + "b\n",
+        "---\n" + "title\n" * 10_000 + "text\n",
+        "---\n" * 10_000 + "text\n",
+        "\n" * 100_000 + "text\n",
+    ],
+    ids="comments open blanks title key heading attributes lines rules empty".split(),
+)
+@pytest.mark.timeout(10)
+def test_repetition_costs_no_more_than_its_length(source: str) -> None:
+    read("warm up")
+    start = time.process_time()
+    assert read(source).blocks
+    assert time.process_time() - start < 1
+
+
+def test_comments_that_end_in_text_are_text() -> None:
+    assert pieces("<!-- a -->\n<!-- b --> c\n") == [
+        ("paragraph", (), "<!-- b --> c"),
+    ]
+    assert pieces("<!-- a --> <!-- b -->\n\ntext\n") == [("paragraph", (), "text")]
+
+
+def test_a_title_keeps_no_blanks_around_it() -> None:
+    assert read('---\ntitle:  \t"A b" \r\n---\ntext\n').title == "A b"
+    assert read("+++\ntitle = 'A' \n+++\ntext\n").title == "A"

@@ -19,11 +19,11 @@ _FRONT_MATTER = re.compile(
     r"\s*(?:---[^\S\r\n]*(?:\r\n?|\n)(?P<yaml>.*?)^(?:---|\.\.\.)|\+\+\+[^\S\r\n]*(?:\r\n?|\n)(?P<toml>.*?)^\+\+\+)[^\S\r\n]*$",
     re.DOTALL | re.MULTILINE,
 )
-_TITLE = re.compile(r"^title[^\S\r\n]*[:=][^\S\r\n]*(?P<title>.*?)[^\S\r\n]*\r?$", re.MULTILINE)
+_TITLE = re.compile(r"^title[^\S\r\n]*+[:=](?P<title>[^\r\n]*+)", re.MULTILINE)
 _MARKUP = re.compile(r"[\[\]*_`<&\\!{~]")
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
-_LONGEST_HEADING = 1_000  # unclosed brackets cost the inline parser the square of their number
-_COMMENT = re.compile(r"(?:\s*<!--.*?-->)*\s*", re.DOTALL)
+_LONGEST_HEADING = 1_000  # the inline parser and _ATTRIBUTES may take the square of its length
+_COMMENT = re.compile(r"(?:\s*+<!--(?:(?!-->).)*+-->)*+\s*+", re.DOTALL)  # possessive: one way to match, or none
 _KINDS: dict[str, Kind] = {
     "fence": "code",
     "code_block": "code",
@@ -57,15 +57,17 @@ def parse_markdown(text: str, name: str) -> ParsedDocument:
 def _front_title(front: re.Match[str]) -> str:
     """The scalar after `title:`; YAML is not loaded for it, so that front matter can neither fail nor expand."""
     found = _TITLE.search(front["yaml"] or front["toml"] or "")
-    title = found["title"] if found else ""
+    title = found["title"].strip() if found else ""
     if title[:1] in "\"'" and title.endswith(title[:1]):
         return title[1:-1]
     return "" if title[:1] in ("|", ">", "&", "*", "{", "[") else title.split(" #")[0].strip()
 
 
 def _heading_text(inline: "Token") -> str:
+    if len(inline.content) > _LONGEST_HEADING:
+        return inline.content
     source = _ATTRIBUTES.sub("", inline.content)
-    if not _MARKUP.search(source) or len(source) > _LONGEST_HEADING:
+    if not _MARKUP.search(source):
         return source
     children = _inline_parser().parseInline(source)[0].children or []
     return "".join(
