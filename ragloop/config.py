@@ -7,8 +7,10 @@ out of range is a ConfigError that names the file or variable, the key, what was
 import json
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -32,7 +34,7 @@ def _without_empty(model: type[BaseModel], values: Any) -> Any:
 class Section(BaseModel):
     """A table of the configuration file: immutable, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -46,13 +48,27 @@ class SourceSettings(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
     """Short name; documents are known by it, so a renamed source is a removed one and a new one."""
     uri: str = Field(min_length=1)
-    """A folder; relative paths start at the folder of the configuration file."""
+    """A folder or a file:// address; relative paths start at the folder of the configuration file."""
     include: tuple[str, ...] = ()
     """Glob patterns of the files to take (as in .gitignore); empty takes every supported format."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
     """Labels that every document of this source carries."""
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        import re
+
+        import pathspec
+
+        for pattern in patterns:
+            try:
+                pathspec.GitIgnoreSpec.from_lines([pattern])
+            except (ValueError, re.error):
+                raise ValueError(f"{pattern!r} is no glob pattern; expected patterns as in .gitignore") from None
+        return patterns
 
 
 class IndexSettings(Section):
@@ -77,7 +93,7 @@ class SyncSettings(Section):
     """Deletes are withheld when they exceed this number and guard_share."""
     guard_share: float = Field(default=0.10, ge=0, le=1)
     """Share of a source's documents; see guard_documents."""
-    max_document_mb: float = Field(default=64, gt=0)
+    max_document_mb: float = Field(default=64, gt=0, le=65_536)
     """A larger file is quarantined unread (MiB)."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that encode; by default one per core."""
@@ -199,7 +215,12 @@ class Settings(BaseSettings):
     """All settings. `home` keeps all state; `cache` keeps models that can be made anew."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     home: Path = Path(".ragloop")
@@ -248,31 +269,67 @@ class Settings(BaseSettings):
 def load_settings(config: Path | None = None, home: Path | None = None) -> Settings:
     """Read `config` (default: ragloop.toml in the working folder, which may be absent) and the environment.
 
-    `home` wins over both. Raises NotFoundError for a named file that is absent and ConfigError for a wrong value.
+    `home` wins over both. Relative places start at the folder of the file where they stand in it, else at the working
+    folder; a leading ~ is the user's home. Raises NotFoundError for a named file that is absent and ConfigError for a
+    wrong value.
     """
     file = config or Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
     values = _read_file(file, required=config is not None or "RAGLOOP_CONFIG" in os.environ)
     if unknown := _unknown_variables():
         raise ConfigError("\n".join(unknown))
     try:
-        settings = Settings(**values)
+        settings = Settings(**_anchored(values, file.parent))
     except ValidationError as error:
         raise ConfigError(_explain(error, file)) from None
     except SettingsError as error:
         raise ConfigError("\n".join(_not_json()) or str(error)) from None
-    base = file.parent
-    sources = tuple(s.model_copy(update={"uri": _anchor(s.uri, base)}) for s in settings.sources)
-    golden = settings.dataset.golden and base / settings.dataset.golden
+    here = Path()
+    golden = settings.dataset.golden
     update: dict[str, Any] = {
-        "home": home or settings.home,
-        "sources": sources,
-        "dataset": settings.dataset.model_copy(update={"golden": golden}),
+        "home": _path(home or settings.home, here),
+        "cache": settings.cache and _path(settings.cache, here),
+        "sources": tuple(s.model_copy(update={"uri": _folder(s.uri, here)}) for s in settings.sources),
+        "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
     }
     return settings.model_copy(update=update)
 
 
-def _anchor(uri: str, base: Path) -> str:
-    return uri if "://" in uri else str((base / Path(uri).expanduser()).resolve())
+def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The values of a file, its relative places starting at `base`. What is of the wrong type is left for validation.
+
+    A variable wins over the file only later, so that its relative place starts at the working folder.
+    """
+
+    def placed(table: Any, place: Callable[[str, Path], Path | str], *names: str) -> Any:
+        if not isinstance(table, dict):
+            return table
+        found = {name: table[name] for name in names if isinstance(table.get(name), str) and table[name]}
+        return {**table, **{name: str(place(value, base)) for name, value in found.items()}}
+
+    values = placed(values, _path, "home", "cache")
+    if "dataset" in values:
+        values["dataset"] = placed(values["dataset"], _path, "golden")
+    if isinstance(sources := values.get("sources"), list):
+        values["sources"] = [placed(source, _folder, "uri") for source in sources]
+    return values
+
+
+def _path(path: Path | str, base: Path) -> Path:
+    # os.path leaves a user who does not exist as it stands, where pathlib raises RuntimeError.
+    return base / os.path.expanduser(path)  # noqa: PTH111
+
+
+def _folder(uri: str, base: Path) -> str:
+    """The path of a source; an address of another scheme than file:// stays as it is."""
+    scheme, found, rest = uri.partition("://")
+    if not found:
+        return str(_path(uri, base).resolve())
+    if scheme.lower() != "file":
+        return uri
+    # RFC 8089: the host of a file:// address may be localhost; any other first part is a relative folder here.
+    return str(
+        _path(unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest), base).resolve()
+    )
 
 
 def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
@@ -281,7 +338,7 @@ def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
             raise NotFoundError(f"found no configuration file at {file}; `ragloop init` writes one")
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     except OSError as error:
@@ -328,8 +385,18 @@ def _explain(error: ValidationError, file: Path) -> str:
         if problem["type"] == "extra_forbidden":
             lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(_siblings(problem['loc']))}")
         else:
-            lines.append(f"{place}: {key} is {problem['input']!r}; {problem['msg'].removeprefix('Value error, ')}")
+            lines.append(f"{place}: {key} {_told(problem)}")
     return "\n".join(lines)
+
+
+def _told(problem: Any) -> str:
+    """What was found and what is allowed, in words of TOML."""
+    if problem["type"] == "missing":
+        return "is missing; it has no default"
+    allowed = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "tuple_type":
+        allowed = "expected tables: [[sources]]" if problem["loc"] == ("sources",) else 'expected a list, e.g. ["*.md"]'
+    return f"is {problem['input']!r}; {allowed}"
 
 
 def _variable(location: tuple[int | str, ...]) -> str | None:

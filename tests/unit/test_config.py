@@ -60,13 +60,35 @@ def test_every_setting_says_what_it_means() -> None:
         ("[answers]\ngenerator = 'oracle'", ["ragloop.toml", "is 'oracle'", "'extractive' or 'local'"]),
         ("index = 3", ["ragloop.toml", "index is 3"]),
         ("[[sources]]\nname = 'a/b'\nuri = 'x'", ["ragloop.toml", "sources.0.name is 'a/b'", "pattern"]),
-        ("[[sources]]\nname = 'a'", ["ragloop.toml", "sources.0.uri", "required"]),
+        ("[[sources]]\nname = 'a'", ["ragloop.toml: sources.0.uri is missing"]),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\nurl = 'y'",
             ["ragloop.toml", "'sources.0.url'", "include, labels, name, uri"],
         ),
         ("[[sources]]\nname = 'a'\nuri = 'x'\n[[sources]]\nname = 'a'\nuri = 'y'", ["must differ", "stand twice: a"]),
         ("index = ", ["ragloop.toml", "not valid TOML", "Invalid value"]),
+        (
+            "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['*.md', '!']",
+            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is no glob pattern", ".gitignore"],
+        ),
+        (
+            "[[sources]]\nname = 'a'\nuri = 'x'\nexclude = ['[z-a]']",
+            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is no glob pattern"],
+        ),
+        (
+            "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['\\']",
+            ["ragloop.toml: sources.0.include is", "is no glob pattern"],
+        ),
+        (
+            "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",
+            ["ragloop.toml: sources.0.include is '*.md'", 'expected a list, e.g. ["*.md"]'],
+        ),
+        ("sources = 'docs'", ["ragloop.toml: sources is 'docs'", "[[sources]]"]),
+        ("[sync]\nmax_document_mb = inf", ["sync.max_document_mb is inf"]),
+        ("[sync]\nmax_document_mb = 65537", ["sync.max_document_mb is 65537", "less than or equal to 65536"]),
+        ("[sync]\nbatch_seconds = nan", ["sync.batch_seconds is nan", "finite number"]),
+        ("[cadence]\nevery_days = inf", ["cadence.every_days is inf", "finite number"]),
+        ("home = 3", ["ragloop.toml: home is 3"]),
     ],
 )
 def test_a_wrong_file_names_itself_the_key_what_was_found_and_what_is_allowed(text: str, told: list[str]) -> None:
@@ -105,7 +127,7 @@ def test_the_home_that_is_asked_for_wins_over_all(monkeypatch: pytest.MonkeyPatc
         ("RAGLOOP_HOME__X", "1", ["RAGLOOP_HOME__X", "unknown"]),
         ("RAGLOOP_INDEX__CHUNK_TOKENS", "1", ["RAGLOOP_INDEX__CHUNK_TOKENS", "is '1'", "greater than or equal to 32"]),
         ("RAGLOOP_SYNC", "{", ["RAGLOOP_SYNC", "found '{'", "JSON"]),
-        ("RAGLOOP_SOURCES", '[{"name": "a"}]', ["RAGLOOP_SOURCES", "sources.0.uri", "required"]),
+        ("RAGLOOP_SOURCES", '[{"name": "a"}]', ["RAGLOOP_SOURCES: sources.0.uri is missing"]),
     ],
 )
 def test_a_wrong_variable_names_itself_what_was_found_and_what_is_allowed(
@@ -123,7 +145,7 @@ def test_variables_outside_the_settings_are_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setenv("RAGLOOP_REALDATA", "somewhere")
     (tmp_path / "other.toml").write_text("home = 'other'")
     monkeypatch.setenv("RAGLOOP_CONFIG", str(tmp_path / "other.toml"))
-    assert load_settings().home == Path("other")
+    assert load_settings().home == tmp_path / "other"
 
 
 def test_a_named_file_that_is_not_there_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +173,59 @@ def test_relative_folders_start_at_the_configuration_file(tmp_path: Path) -> Non
     settings = load_settings(file)
     assert [source.uri for source in settings.sources] == [str(tmp_path / "conf" / "docs"), "s3://bucket"]
     assert settings.dataset.golden == tmp_path / "conf" / "g.jsonl"
+
+
+def test_relative_places_start_at_the_file_that_says_them_and_else_where_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf").mkdir()
+    file = tmp_path / "conf" / "ragloop.toml"
+    file.write_text("home = 'h'\ncache = 'c'\n[dataset]\ngolden = 'g'\n[[sources]]\nname = 'a'\nuri = 'docs'")
+    settings = load_settings(file)
+    assert (settings.home, settings.cache) == (tmp_path / "conf" / "h", tmp_path / "conf" / "c")
+    monkeypatch.setenv("RAGLOOP_HOME", "h")
+    monkeypatch.setenv("RAGLOOP_CACHE", "c")
+    monkeypatch.setenv("RAGLOOP_DATASET__GOLDEN", "g")
+    monkeypatch.setenv("RAGLOOP_SOURCES", '[{"name": "a", "uri": "docs"}]')
+    settings = load_settings(file)
+    assert (settings.home, settings.cache, settings.dataset.golden) == (Path("h"), Path("c"), Path("g"))
+    assert settings.sources[0].uri == str(tmp_path / "docs")
+    assert load_settings(file, Path("asked")).home == Path("asked")
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    settings = _load("home = '~/h'\ncache = '~/c'\n[dataset]\ngolden = '~/g'")
+    places = (settings.home, settings.cache, settings.dataset.golden)
+    assert places == tuple(tmp_path / "user" / one for one in "hcg")
+    monkeypatch.setenv("RAGLOOP_HOME", "~/v")
+    monkeypatch.setenv("RAGLOOP_CACHE", "~/w")
+    settings = load_settings()
+    assert (settings.home, settings.cache) == (tmp_path / "user" / "v", tmp_path / "user" / "w")
+    assert load_settings(home=Path("~/asked")).home == tmp_path / "user" / "asked"
+    assert load_settings(home=Path("~nobody-of-that-name/x")).home == Path("~nobody-of-that-name/x")
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("file://docs", "conf/docs"),
+        ("file://my%20docs/%C3%A9", "conf/my docs/é"),
+        ("file:///srv/a%20b", "/srv/a b"),
+        ("FILE://localhost/srv", "/srv"),
+        ("100%25", "conf/100%25"),
+    ],
+)
+def test_a_file_address_is_decoded_and_starts_at_the_configuration_file(tmp_path: Path, uri: str, folder: str) -> None:
+    (tmp_path / "conf").mkdir()
+    file = tmp_path / "conf" / "ragloop.toml"
+    file.write_text(f"[[sources]]\nname = 'a'\nuri = '{uri}'")
+    assert load_settings(file).sources[0].uri == str(tmp_path / folder)
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    Path("ragloop.toml").write_bytes(b"\xef\xbb\xbfhome = 'h'\n")
+    assert load_settings().home == Path("h")
 
 
 def test_settings_cannot_be_changed() -> None:
