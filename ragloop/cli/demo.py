@@ -1,7 +1,5 @@
 """The command that shows the whole loop on documents which every machine has."""
 
-import signal
-import sys
 import tempfile
 import threading
 import time
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 120.0
 """How long to wait for a run that an event starts to appear."""
+_GIVES_WAY = 5
+"""How often a run may give way to a scheduled one."""
+_BETWEEN_TRIES_S = 3.0
 _BETWEEN_LINES_S = 8.0
 """Seconds between two lines about a training."""
 
@@ -39,7 +40,8 @@ def demo(
 
     Everything lies in --home, which must be empty, or else in a new temporary folder; it is kept for a look afterwards.
     """
-    from ragloop.cli.output import print_json, say
+    from ragloop.cli.output import fail, print_json, say
+    from ragloop.demo.learning import planted_was_promoted
     from ragloop.demo.scale import FULL, QUICK
     from ragloop.demo.story import tell
 
@@ -53,6 +55,8 @@ def demo(
         _show_steps(report)
     say(f"\nSee it as an operator: {how_to_open(folder)}\n(runs, artifacts and logs are kept; ctrl-C ends it)")
     say(f"Ask it something:      ragloop ask 'Who wrote six?' {_place(folder)}")
+    if planted_was_promoted(report):
+        fail("the adapter that was trained on shuffled answers passed the gate and served; see its scores above", 1)
 
 
 def how_to_open(folder: Path) -> str:
@@ -154,23 +158,33 @@ class PrefectFlows:
         return round(self._took, 1)
 
     def stop(self) -> None:
-        """End whatever has been started."""
+        """End whatever has been started, also where it is still coming up."""
         if self._started is not None:
+            # First the processes: their death is what ends a thread that waits for them.
+            self._stack.processes.stop()
             self._thread.join()
             if self._failure is None:
                 self._stack.__exit__(None, None, None)
 
     def run(self, deployment: str) -> "FlowEnd":
-        """Run a deployment and wait for its end; one that gives way to a scheduled run is started again after it."""
+        """Run a deployment and wait for its end; one that gives way to a scheduled run is started again after it.
+
+        Raises UnavailableError where it does not complete.
+        """
         run = self._stack.run_deployment(deployment)
-        while run.state_type == "CANCELLED":
+        for _ in range(_GIVES_WAY):
+            if run.state_type != "CANCELLED":
+                break
             self._say(f"   {run.name} gave way to a scheduled run of the same deployment; once more")
-            time.sleep(3)
+            time.sleep(_BETWEEN_TRIES_S)
             run = self._stack.run_deployment(deployment)
         return _end(run)
 
     def follow(self, deployment: str) -> "FlowEnd":
-        """Wait for the run of a deployment that an event starts, and for its end."""
+        """Wait for the run of a deployment that an event starts, and for its end.
+
+        Raises UnavailableError where none comes, or where it does not complete.
+        """
         deadline = time.monotonic() + _PATIENCE_S
         while not (runs := self._stack.flow_runs(deployment)):
             if time.monotonic() > deadline:
@@ -188,7 +202,7 @@ class PrefectFlows:
                 self._say(f"   {run.name}: {now}")
                 said = now
             time.sleep(_BETWEEN_LINES_S if "step" in now else 0.5)
-            run = next(one for one in self._stack.flow_runs(deployment) if one.run_id == run.run_id)
+            run = next((one for one in self._stack.flow_runs(deployment) if one.run_id == run.run_id), run)
         return run
 
     def _bar(self, run: "FlowRun") -> str:
@@ -198,8 +212,12 @@ class PrefectFlows:
 
 
 def _end(run: "FlowRun") -> "FlowEnd":
+    """How a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
     from ragloop.demo.flows import FlowEnd
+    from ragloop.errors import UnavailableError
 
+    if run.state_type != "COMPLETED" and not run.message.startswith("done in part"):
+        raise UnavailableError(f"flow run {run.name} is {run.state_name}: {run.message or 'no message'}; see {run.url}")
     return FlowEnd(run.state_name, run.message, run.url)
 
 
@@ -211,15 +229,16 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator[PrefectFlows | None]:
         return
     from ragloop.cli.local_stack import LocalStack
     from ragloop.cli.output import say
+    from ragloop.cli.processes import interruptible
 
-    with (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log:
+    with (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log, interruptible():
         stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))
         flows = PrefectFlows(stack, say)
         say(f"a Prefect server will be on {stack.ui_url} while this runs")
-        # A server outlives the process that started it, unless that process is made to clean up.
-        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         try:
             yield flows
+        except KeyboardInterrupt:
+            say("ending what was started")
+            raise
         finally:
             flows.stop()
-            signal.signal(signal.SIGTERM, before)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 from ragloop.errors import UnavailableError
 
@@ -32,19 +33,25 @@ class Child:
 
 
 class Processes:
-    """Child processes of one owner. `say` hears every line that a child writes, after its name."""
+    """Child processes of one owner, used once: after `stop` nothing starts. `say` hears every line, after its name.
+
+    `stop` may be called from another thread than the one that starts and waits, which then gets UnavailableError.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._mark = uuid.uuid4().hex
         self._children: list[Child] = []
+        self._over = False
+        self._starting, self._stopping = threading.Lock(), threading.Lock()
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, aloud: bool = True
     ) -> Child:
         """Start a child in a session of its own, so that ctrl-C in the terminal reaches it only through `stop`."""
         # An interrupt between the start of a process and its place in the list would leave it behind.
-        with uninterrupted():
+        with uninterrupted(), self._starting:
+            self._must_go_on()
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -80,13 +87,14 @@ class Processes:
             raise UnavailableError(f"{child.name} did not end within {timeout_s:g} s; {_last_words(child)}") from None
         if child.reader is not None:
             child.reader.join(1)
-        self._children.remove(child)
+        self._forget(child)
         if code != 0:
             raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def check(self) -> None:
         """Raises UnavailableError naming the first child that has ended."""
-        for child in self._children:
+        self._must_go_on()
+        for child in list(self._children):
             code = child.process.poll()
             if code is not None:
                 raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
@@ -96,15 +104,25 @@ class Processes:
 
         What a child leaves behind ends before the next child is asked: a flow run can still tell the server its end.
         """
-        with uninterrupted():
+        with self._starting:
+            self._over = True
+        with uninterrupted(), self._stopping:
             while self._children:
                 child = self._children[-1]
                 _signal(child.process.pid, signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(_GRACE_S)
-                self._children.pop()
+                self._forget(child)
                 self._end_strays()
                 child.process.wait()
+
+    def _must_go_on(self) -> None:
+        if self._over:
+            raise UnavailableError("the processes are being ended, since this was interrupted")
+
+    def _forget(self, child: Child) -> None:
+        with contextlib.suppress(ValueError):  # the other of waiting and stopping was first
+            self._children.remove(child)
 
     def _end_strays(self) -> None:
         """End everything that is not a child: what children, ended or not, have started."""
@@ -123,6 +141,23 @@ class Processes:
     def left(self) -> list[int]:
         """Process ids of everything that bears the mark of this owner and still runs."""
         return running_with(MARK, self._mark)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in INTERRUPTS:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {one: signal.signal(one, interrupt) for one in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,6 @@
 """The command that brings the flows up on this machine."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -27,32 +23,15 @@ def up(
     from ragloop.cli.context import config_file, settings
     from ragloop.cli.local_stack import LocalStack
     from ragloop.cli.output import say
+    from ragloop.cli.processes import interruptible
 
     home = settings().home
-    with _interruptible(), LocalStack(home, config=config_file(), port=port, say=say) as stack:
-        say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
-        say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
-        while True:
-            stack.processes.check()
-            time.sleep(0.5)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal leave the block; what its end does is not interrupted a second time."""
-    from ragloop.cli.output import say
-    from ragloop.cli.processes import INTERRUPTS
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for one in INTERRUPTS:
-            signal.signal(one, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {one: signal.signal(one, interrupt) for one in INTERRUPTS}
     try:
-        yield
+        with interruptible(), LocalStack(home, config=config_file(), port=port, say=say) as stack:
+            say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
+            while True:
+                stack.processes.check()
+                time.sleep(0.5)
     except KeyboardInterrupt:
         say("all processes have ended")
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

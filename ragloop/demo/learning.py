@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ragloop.models.lora import Progress
     from ragloop.models.registry import Adapter
 
+PLANT = "Plant an adapter trained on shuffled answers"
 SCORED = ("champion", "candidate")
 _SCORES = {
     "exact match": "exact_match",
@@ -43,16 +44,23 @@ def measure(stage: Stage) -> None:
 def retrain(stage: Stage) -> "Adapter":
     """The retraining that the bell started: on the server by its event, else called here."""
     with stage.step("Retrain, as the bell asked") as figures:
-        if stage.flows is None:
-            stage.app.retraining.run(told(stage))
-        else:
-            stage.say("   the event of the last step has started the deployment retrain-adapter")
-            stage.tell(stage.flows.follow(RETRAIN))
+        _answer_the_bell(stage)
         adapter = stage.app.registry.adapters()[-1]
         figures |= _tell_verdict(stage, adapter)
         dataset = _dataset(stage, adapter)
         figures["dataset"] = {"id": dataset.dataset_id, "train": dataset.train.num_rows, "funnel": dataset.funnel}
         return adapter
+
+
+def _answer_the_bell(stage: Stage) -> None:
+    if stage.flows is None:
+        stage.app.retraining.run(told(stage))
+    elif stage.app.status()["last_drift"]["decision"]["due"]:
+        stage.say("   the event of the last step has started the deployment retrain-adapter")
+        stage.tell(stage.flows.follow(RETRAIN))
+    else:
+        stage.say("   the bell did not ring, so no event came; the deployment is started by hand")
+        stage.tell(stage.flows.run(RETRAIN))
 
 
 def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
@@ -67,7 +75,7 @@ def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
 
 def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
     """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
-    with stage.step("Plant an adapter trained on shuffled answers") as figures:
+    with stage.step(PLANT) as figures:
         retraining = stage.app.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
@@ -79,6 +87,11 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
         figures["promoted"] = promoted
         figures["champion_after"] = _champion(stage)
         return adapter
+
+
+def planted_was_promoted(report: Mapping[str, Any]) -> bool:
+    """Whether the gate of a demonstration let the planted adapter through."""
+    return any(step["name"] == PLANT and step["figures"]["promoted"] for step in report["steps"])
 
 
 def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
@@ -115,7 +128,10 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
             stage.say("   no adapter serves, so there is none to ask: the base model goes on answering from passages")
             return
         trained = {row["question"] for row in _dataset(stage, adapter).train.to_pylist()}
-        fact = next(fact for fact in stage.traffic.corrected if question(fact, 0) in trained)
+        fact = next((fact for fact in stage.traffic.corrected if question(fact, 0) in trained), None)
+        if fact is None:
+            stage.say("   no corrected fact is among the questions that it was trained on, so there is none to ask")
+            return
         answers = [
             stage.app.answerer.ask(question(fact, wording), lane="closed-book") for wording in (0, UNSEEN_WORDING)
         ]
