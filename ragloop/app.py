@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings, SourceSettings
-from ragloop.errors import NotFoundError, UsageError
+from ragloop.errors import ConfigError, NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.registry import Registry
@@ -81,7 +81,12 @@ class App:
         from ragloop.corpus.index import Generation
         from ragloop.corpus.parsing import PARSER
 
-        chunker = f"chunker {CHUNKER}/{self.settings.index.chunk_tokens}"
+        wanted, limit = self.settings.index.chunk_tokens, self.embedder.max_tokens
+        if wanted > limit:
+            raise ConfigError(
+                f"index.chunk_tokens is {wanted}, {self.settings.index.embedder} reads at most {limit} tokens; lower it"
+            )
+        chunker = f"chunker {CHUNKER}/{wanted}"
         return Generation(f"parser {PARSER}", chunker, self.embedder.fingerprint, self.embedder.dimension)
 
     @cached_property
@@ -98,10 +103,14 @@ class App:
         """
         from ragloop.corpus.local import LocalFolder
 
-        given = [str(folder.expanduser().resolve())] if folder else []
-        configured = [_source(one) for one in self.settings.sources] if known else []
+        home = self.settings.home.resolve()
+        named = str(folder.expanduser().resolve()) if folder else None
+        # A folder that is configured is known by its name there, however it is asked for.
+        ours = {str(_folder(one).resolve()): _source(one, home) for one in self.settings.sources}
+        configured = list(ours.values()) if known else [one for place, one in ours.items() if place == named]
+        given = [named] if named and named not in ours else []
         indexed = [name for name in self._indexed_sources() if _is_path(name)] if known else []
-        by_path = [LocalFolder(name, Path(name)) for name in dict.fromkeys(given + indexed)]
+        by_path = [LocalFolder(name, Path(name), leave_out=home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
             raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
         return [*configured, *by_path]
@@ -127,11 +136,13 @@ class App:
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sync import SyncPolicy
 
-        _must_exist(folder)
         self.store = Store.open(self.settings.home)
-        sources = self.sources(folder, known=folder is None or rebuild)
+        gone = self._gone(folder) if confirm_deletes else None
+        _must_exist(None if gone else folder)
+        sources = [] if gone else self.sources(folder, known=folder is None or rebuild)
         names = {source.name for source in sources}
         removed = [] if folder or rebuild else [one for one in self._indexed_sources() if one not in names]
+        removed += [gone] if gone else []
         s = self.settings.sync
         policy = SyncPolicy(
             chunk_tokens=self.settings.index.chunk_tokens,
@@ -147,6 +158,11 @@ class App:
             self.store, sources, self.embedder, self.generation, policy,
             rebuild=rebuild, removed=removed, progress=progress,
         )  # fmt: skip
+
+    def _gone(self, folder: Path | None) -> str | None:
+        """The source of a folder that was synced by path and is not there any more."""
+        name = str(folder.expanduser().resolve()) if folder else ""
+        return name if name in self._indexed_sources() and not Path(name).exists() else None
 
     def search(self, question: str, top_k: int | None = None) -> "Retrieved":
         """Passages for a question, without an answer and without a trace in the log."""
@@ -223,6 +239,8 @@ class App:
             golden=read_golden(s.dataset.golden),
             eval_share=s.dataset.eval_share,
             max_answer_words=s.dataset.max_answer_words,
+            candidates=s.retrieval.candidates,
+            rrf_k=s.retrieval.rrf_k,
             seed=s.dataset.seed,
         )
         return Retraining(
@@ -285,6 +303,7 @@ class App:
             "feedback": self.store.table("feedback").count_rows(),
             "champion": champion.adapter_id if champion else None,
             "generation": str(index.generation) if index else None,
+            "unreadable_log_lines": self.journal.unreadable(),
             "last_sync": last_run(self.store),
             "last_drift": last_measurement(self.store),
             "quarantine": index.quarantine() if index else [],
@@ -297,13 +316,18 @@ class App:
         return export_log(self.journal, file)
 
 
-def _source(settings: SourceSettings) -> "Source":
-    from ragloop.corpus.local import LocalFolder
-
+def _folder(settings: SourceSettings) -> Path:
     if "://" in settings.uri and not settings.uri.startswith("file://"):
         raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder")
-    folder = Path(settings.uri.removeprefix("file://"))
-    return LocalFolder(settings.name, folder, settings.include, settings.exclude, settings.labels)
+    return Path(settings.uri.removeprefix("file://"))
+
+
+def _source(settings: SourceSettings, home: Path) -> "Source":
+    from ragloop.corpus.local import LocalFolder
+
+    return LocalFolder(
+        settings.name, _folder(settings), settings.include, settings.exclude, settings.labels, leave_out=home
+    )
 
 
 def _is_path(source: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -38,26 +38,44 @@ def sync(
     with store.lease("index"):
         if rebuild:
             _must_be_there(sources)
+        if rebuild or Index.live(store) is None:
+            _forget_scans(store)
         index = Index.create(store, generation, rebuild=rebuild)
         for source in sources:
-            scan_started = datetime.now(UTC)
             try:
-                last = None if rebuild else last_scan(store, source.name)
-                SourceSync(source, index, embedder, policy, report, last_scan=last, progress=progress).run()
+                _scan(source, index, embedder, policy, report, progress)
             except NotFoundError as error:
                 if len(sources) == 1 and not removed:
                     raise
                 report.problems.append(str(error))
-                continue
-            _record_scan(store, source.name, scan_started)
         for name in removed:
             _let_go(index, name, policy, report)
         index.maintain()
         VectorStore(store, embedder).maintain()
-        _finish(report, index, started)
+        _finish(report, index, started, {source.name for source in sources})
         _record_run(store, report)
         store.tidy("reports")
     return report
+
+
+def _scan(
+    source: Source,
+    index: Index,
+    embedder: Embedder,
+    policy: SyncPolicy,
+    report: SyncReport,
+    progress: Progress | None,
+) -> None:
+    began = datetime.now(UTC)
+    last = last_scan(index.store, source.name)
+    SourceSync(source, index, embedder, policy, report, last_scan=last, progress=progress).run()
+    _record_scan(index.store, source.name, began, complete=True)
+
+
+def _forget_scans(store: Store) -> None:
+    """An index that begins anew has no scan to measure lag from; its sources stay known."""
+    for source in scanned_sources(store):
+        _record_scan(store, source, datetime.now(UTC), complete=False)
 
 
 def _must_be_there(sources: Sequence[Source]) -> None:
@@ -76,9 +94,9 @@ def _let_go(index: Index, source: str, policy: SyncPolicy, report: SyncReport) -
     index.store.delete("reports", f"kind = 'scan' AND subject IN ({quoted([source])})")
 
 
-def _finish(report: SyncReport, index: Index, started: float) -> None:
-    counts = index.counts()
-    report.chunks_total, report.quarantined = counts["chunks"], counts["quarantined"]
+def _finish(report: SyncReport, index: Index, started: float, sources: Collection[str]) -> None:
+    report.chunks_total = index.counts()["chunks"]
+    report.quarantined = sum(one["source"] in sources for one in index.quarantine())
     report.commits = index.commits
     report.seconds = round(time.perf_counter() - started, 3)
     report.embed_seconds = round(report.embed_seconds, 3)
@@ -87,7 +105,7 @@ def _finish(report: SyncReport, index: Index, started: float) -> None:
 def last_scan(store: Store, source: str) -> datetime | None:
     """When the last completed scan of a source began."""
     row = _report(store, f"scan:{source}")
-    return row["at"] if row else None
+    return row["at"] if row and json.loads(row["body"])["complete"] else None
 
 
 def scanned_sources(store: Store) -> list[str]:
@@ -103,17 +121,18 @@ def last_run(store: Store) -> dict[str, Any] | None:
 
 
 def _report(store: Store, report_id: str) -> dict[str, Any] | None:
-    quoted_id = report_id.replace("'", "''")
-    rows: list[dict[str, Any]] = store.rows("reports", f"report_id = '{quoted_id}'").to_pylist()
+    rows: list[dict[str, Any]] = store.rows("reports", f"report_id IN ({quoted([report_id])})").to_pylist()
     return rows[0] if rows else None
 
 
-def _record_scan(store: Store, source: str, at: datetime) -> None:
-    _upsert_report(store, f"scan:{source}", at, "scan", source, {})
+def _record_scan(store: Store, source: str, at: datetime, *, complete: bool) -> None:
+    _upsert_report(store, f"scan:{source}", at, "scan", source, {"complete": complete})
 
 
 def _record_run(store: Store, report: SyncReport) -> None:
-    _upsert_report(store, "sync", datetime.now(UTC), "sync", "", {**asdict(report), "changes": []})
+    _upsert_report(
+        store, "sync", datetime.now(UTC), "sync", "", {k: v for k, v in asdict(report).items() if k != "changes"}
+    )
 
 
 def _upsert_report(

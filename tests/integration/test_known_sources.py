@@ -1,0 +1,87 @@
+"""Sources that ragloop knows of: by path, by configuration, and those that are gone."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from ragloop.corpus.sync import SourceSync
+from ragloop.errors import ConfigError, NotFoundError
+from tests.indexed_folder import IndexedFolder
+
+
+def test_a_folder_known_by_path_that_is_gone_is_let_go_when_a_person_names_and_confirms_it(
+    indexed: IndexedFolder, tmp_path: Path
+):
+    indexed.write("a.md", "# A\n\nalpha")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.md").write_text("# B\n\nbeta")
+    indexed.sync()
+    indexed.app().sync(other)
+    shutil.rmtree(other)
+    assert len(indexed.app().sync().problems) == 1
+    with pytest.raises(NotFoundError, match="nothing was changed"):
+        indexed.app().sync(other)
+    assert indexed.app().status()["documents"] == 2
+
+    assert indexed.app().sync(other, confirm_deletes=True).deleted == 1
+    assert indexed.app().sync().complete
+    assert indexed.app().sync(rebuild=True).added == 1
+
+
+def test_a_configured_folder_that_is_named_by_its_path_stays_one_source(indexed: IndexedFolder):
+    indexed.write("a.md", "# A\n\nalpha")
+    settings = {"sources": [{"name": "docs", "uri": str(indexed.folder)}]}
+    indexed.app(**settings).sync()
+    report = indexed.app(**settings).sync(indexed.folder)
+    assert (report.scanned, report.added) == (1, 0)
+    assert indexed.app().status()["documents"] == 1
+
+
+def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):
+    indexed.home = indexed.folder / "state"
+    indexed.write("a.md", "# A\n\nalpha")
+    indexed.sync()
+    indexed.write("state/artifacts/notes.md", "# mine\n\nnot a document")
+    assert indexed.sync().scanned == 1
+
+
+def test_a_rebuild_that_was_killed_leaves_no_lag_to_the_next_sync(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+):
+    file = indexed.write("a.md", "# A\n\nalpha")
+    hours_ago = time.time() - 72_000
+    os.utime(file, (hours_ago, hours_ago))
+    indexed.sync()
+
+    def dies(self: SourceSync) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceSync, "run", dies)
+        with pytest.raises(KeyboardInterrupt):
+            indexed.sync(rebuild=True)
+    indexed.sync()
+    assert indexed.app().status()["lag_s"]["max"] is None
+
+
+def test_chunks_longer_than_the_embedder_reads_are_refused(indexed: IndexedFolder):
+    indexed.write("a.md", "# A\n\nalpha")
+    indexed.settings = {"index": {"chunk_tokens": 2000}}
+    with pytest.raises(ConfigError, match=r"chunk_tokens is 2000, .* at most 256"):
+        indexed.sync()
+    assert not (indexed.home / "store" / "index").exists()
+
+
+def test_only_quarantined_documents_of_the_synced_sources_make_a_sync_incomplete(
+    indexed: IndexedFolder, tmp_path: Path
+):
+    indexed.write("bad.md", b"\x00\x01\x02binary\x00")
+    assert not indexed.sync().complete
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.md").write_text("# B\n\nbeta")
+    assert indexed.app().sync(other).complete
