@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import time
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from ragloop.errors import DocumentError, NotFoundError
 RACY_NS = 20_000_000
 """A file changed less than this before it is read may change again within one tick of the file system's clock, keeping
 its stamp; such a stamp is not trusted (git calls the same case racily clean)."""
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+"""A day off the ends of what a datetime holds, so that any time zone can show them."""
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing there, or a link that leads nowhere."""
 
@@ -82,12 +86,16 @@ class LocalFolder:
                 yield listed
 
     def _walk(self, folder: str) -> Iterator[str]:
-        for entry in self._entries(folder):
-            if entry.is_dir(follow_symlinks=False):
-                if self._enters(entry.path):
-                    yield from self._walk(entry.path)
-            else:
+        """Every path that is no folder. Iterative: folders may be nested deeper than Python's stack."""
+        open_folders = [iter(self._entries(folder))]
+        while open_folders:
+            entry = next(open_folders[-1], None)
+            if entry is None:
+                open_folders.pop()
+            elif not entry.is_dir(follow_symlinks=False):
                 yield entry.path
+            elif self._enters(entry.path):
+                open_folders.append(iter(self._entries(entry.path)))
 
     def _enters(self, folder: str) -> bool:
         if self._leave_out is not None and folder == os.fspath(self._leave_out):
@@ -136,10 +144,15 @@ class LocalFolder:
         return real.is_relative_to(self._folder) and not left_out
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing."""
+        """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing.
+
+        What was listed may be something else by now, so what was opened is judged again; a pipe must not be waited for.
+        """
         try:
-            with Path(listed.locator).open("rb") as file:
+            with open(listed.locator, "rb", opener=_open_at_once) as file:
                 found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode) or not self._holds(listed.locator):
+                    raise DocumentError("is no file of its folder any more, expected one; sync again or leave it out")
                 data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
                 if (size := max(found.st_size, len(data))) > max_bytes:
                     raise DocumentError(
@@ -153,14 +166,19 @@ class LocalFolder:
             raise DocumentError(f"cannot be read: {error.strerror}; make it readable and sync again") from error
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def stamp_of(found: os.stat_result) -> str:
     """Size, times in nanoseconds and inode: an edit that keeps size and mtime still moves ctime."""
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def changed_at(found: os.stat_result) -> datetime:
-    """When the file's bytes changed last."""
-    return datetime.fromtimestamp(found.st_mtime, UTC)
+    """When the file's bytes changed last; file systems store times that a datetime cannot hold."""
+    return datetime.fromtimestamp(min(max(found.st_mtime, _EARLIEST), _LATEST), UTC)
 
 
 def _strictly_inside(inner: Path | None, outer: Path) -> Path | None:
@@ -175,4 +193,5 @@ def _printable(relative: str) -> str:
 
 
 def _uri(path: str) -> str:
-    return "file://" + _printable(path)
+    """A file URI (RFC 8089): bytes other than ASCII letters, digits and "-._~/" percent-encoded."""
+    return "file://" + urllib.parse.quote(os.fsencode(path))

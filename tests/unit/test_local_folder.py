@@ -1,10 +1,14 @@
 """A folder as a source: what is listed, and what reading refuses."""
 
+import os
+import stat
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.local import LocalFolder
+from ragloop.corpus.local import LocalFolder, changed_at
+from ragloop.errors import DocumentError
 
 
 def _written(file: Path, text: str = "text\n") -> Path:
@@ -30,3 +34,67 @@ def test_a_source_inside_the_folder_to_leave_out_is_listed(tmp_path: Path) -> No
     _written(tmp_path / "docs" / "a.md")
     assert _keys(LocalFolder("docs", tmp_path / "docs", leave_out=tmp_path)) == ["a.md"]
     assert _keys(LocalFolder("docs", tmp_path, leave_out=tmp_path)) == ["docs/a.md"]
+
+
+@pytest.mark.parametrize(("seconds", "year"), [(300_000_000_000, 9999), (2**62, 9999), (-100_000_000_000, 1)])
+def test_a_time_beyond_the_calendar_is_taken_as_its_end(seconds: int, year: int) -> None:
+    found = os.stat_result((stat.S_IFREG, 1, 1, 1, 0, 0, 0, 0, seconds, 0))
+    assert changed_at(found).year == year
+
+
+def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+    depth = 1_100
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("a.md", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    try:
+        assert _keys(LocalFolder("docs", tmp_path)) == ["d/" * depth + "a.md"]
+    finally:
+        _remove_nested(tmp_path, depth)
+
+
+def _remove_nested(folder: Path, depth: int) -> None:
+    """pytest removes its folders recursively."""
+    (folder / "/".join(["d"] * depth) / "a.md").unlink()
+    for left in range(depth, 0, -1):
+        (folder / "/".join(["d"] * left)).rmdir()
+
+
+def test_paths_are_listed_in_order(tmp_path: Path) -> None:
+    for key in ("b/z.md", "a.md", "c.md", "b/a/x.md"):
+        _written(tmp_path / key)
+    assert _keys(LocalFolder("docs", tmp_path)) == ["a.md", "b/a/x.md", "b/z.md", "c.md"]
+
+
+@pytest.mark.parametrize("becomes", ["link", "linked folder", "pipe"])
+def test_what_became_something_else_since_it_was_listed_is_not_read(tmp_path: Path, becomes: str) -> None:
+    _written(tmp_path / "outside" / "a.md", "secret\n")
+    file = _written(tmp_path / "docs" / "inner" / "a.md")
+    source = LocalFolder("docs", tmp_path / "docs")
+    (listed,) = source.list()
+    file.unlink()
+    if becomes == "link":
+        file.symlink_to(tmp_path / "outside" / "a.md")
+    elif becomes == "pipe":
+        os.mkfifo(file)
+    else:
+        file.parent.rmdir()
+        file.parent.symlink_to(tmp_path / "outside")
+    with pytest.raises(DocumentError, match="no file of its folder"):
+        source.read(listed, 100)
+
+
+def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
+    name = "100% #1? é\n.md"
+    file = _written(tmp_path / name)
+    (listed,) = LocalFolder("docs", tmp_path).list()
+    parts = urllib.parse.urlsplit(listed.uri)
+    assert (parts.scheme, parts.query, parts.fragment) == ("file", "", "")
+    assert urllib.parse.unquote(parts.path) == os.fspath(file)
+    assert listed.uri.isascii()
+    assert listed.key == name
