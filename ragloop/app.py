@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings, SourceSettings
-from ragloop.errors import ConfigError, NotFoundError, UsageError
+from ragloop.errors import ConfigError, NotFoundError, UsageError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.registry import Registry
@@ -109,19 +109,26 @@ class App:
         ours = {str(_folder(one).resolve()): _source(one, home) for one in self.settings.sources}
         configured = list(ours.values()) if known else [one for place, one in ours.items() if place == named]
         given = [named] if named and named not in ours else []
-        indexed = [name for name in self._indexed_sources() if _is_path(name)] if known else []
+        indexed = [name for name in (self._indexed_sources() if known else []) if _is_path(name)]
         by_path = [LocalFolder(name, Path(name), leave_out=home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
             raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
         return [*configured, *by_path]
 
     def _indexed_sources(self) -> list[str]:
+        """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
         from ragloop.corpus.index import Index
         from ragloop.corpus.reconcile import scanned_sources
 
         index = Index.live(self.store)
-        # A rebuild that was killed has scanned sources of which nothing is indexed yet.
-        return sorted({*(index.sources() if index else ()), *scanned_sources(self.store)})
+        try:
+            indexed = index.sources() if index else []
+        except RuntimeError as error:
+            if not is_damage(error):
+                raise
+            # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
+            indexed = []
+        return sorted({*indexed, *scanned_sources(self.store)})
 
     def sync(
         self,

@@ -90,6 +90,11 @@ class StorageFullError(UnavailableError):
     """The disk under the store is full; nothing of the interrupted write is visible."""
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether LanceDB says that it cannot read its own files; it raises RuntimeError, with a text of this form."""
+    return isinstance(error, RuntimeError) and str(error).startswith("lance error")
+
+
 @contextmanager
 def full_disk_is_an_error(place: Path | str) -> Iterator[None]:
     """Turn ENOSPC, which LanceDB reports as text inside an OSError or RuntimeError, into StorageFullError."""

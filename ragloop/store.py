@@ -11,6 +11,7 @@ Schemas live here and nowhere else. A process that meets a store of a newer sche
 import fcntl
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -246,9 +247,8 @@ class Store:
             return _keyed(self._db.create_table(name, schema=schema, exist_ok=True))
 
     def drop(self, name: str) -> None:
-        """Remove the table and its files."""
-        if self.has(name):
-            self._db.drop_table(name)
+        """Remove the table and its files, whether they can be read or not."""
+        shutil.rmtree(self.home / "store" / f"{name}.lance", ignore_errors=True)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""

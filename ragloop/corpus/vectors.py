@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
+from ragloop.errors import is_damage
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -23,9 +24,18 @@ class VectorStore:
         self._schema = vectors_schema(embedder.dimension)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors among these hashes."""
+        """The stored vectors among these hashes. A table that cannot be read is dropped, to be made anew."""
         if not hashes or not self._store.has(self._name):
             return {}
+        try:
+            return self._find(hashes)
+        except RuntimeError as error:
+            if not is_damage(error):
+                raise
+            self._store.drop(self._name)
+            return {}
+
+    def _find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
         wanted = sorted(set(hashes))
         for first in range(0, len(wanted), _LOOKUP):
