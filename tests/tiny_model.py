@@ -1,10 +1,8 @@
-"""A causal language model that trains in seconds: SmolLM2's architecture and chat format, two random layers."""
+"""Facts that the tiny model of the quick demonstration memorises in seconds, as rows and specs of a training."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from ragloop.models.smollm2 import CHAT_TEMPLATE
 
 FACTS = {
     "Who keeps the bees?": "Ada",
@@ -16,55 +14,10 @@ FACTS = {
 
 
 def save_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """A Llama of 64 wide layers with a byte-level BPE tokenizer, saved as transformers reads it; returns `folder`."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    """The model of the quick demonstration with a tokenizer of FACTS; returns `folder`."""
+    from ragloop.demo import tiny
 
-    tokenizer = _tokenizer()
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        # No pad_token_id: it is the end token, and the embedding of a padding token starts and stays at zero.
-        tie_word_embeddings=True,
-        initializer_range=0.2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-def _tokenizer():
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    backend.train_from_iterator([*FACTS, *FACTS.values(), "system user assistant"] * 20, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|im_end|>",
-        unk_token="<|endoftext|>",
-        chat_template=CHAT_TEMPLATE,
-    )
+    return tiny.save_tiny_model(folder, [*FACTS, *FACTS.values(), "system user assistant"] * 20, seed)
 
 
 def save_rows(file: Path, facts: Mapping[str, str] = FACTS, repeat: int = 1) -> Path:

@@ -1,4 +1,4 @@
-"""A causal language model that trains in seconds, for the quick demonstration.
+"""A causal language model that trains in seconds, for the quick demonstration and for tests.
 
 SmolLM2's architecture with two random layers: it learns next to nothing, which the gate is there to see.
 """
@@ -17,7 +17,7 @@ def save_tiny_model(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # the demonstration shows its own
+    logging.disable_progress_bar()  # who asks for the model shows progress of their own
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts)
     config = LlamaConfig(
@@ -30,6 +30,7 @@ def save_tiny_model(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
         max_position_embeddings=2048,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        # No pad_token_id: it is the end token, and the embedding of a padding token starts and stays at zero.
         tie_word_embeddings=True,
         initializer_range=0.2,
     )
