@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ragloop.corpus.chunking import Chunk, CountTokens, chunk
-from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.local import Read, Source
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.planning import LedgerRow, Listed, is_described
-from ragloop.errors import DocumentError, NotFoundError
+from ragloop.errors import DocumentError, NotFoundError, RagloopError
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
@@ -66,29 +65,40 @@ class Preparation:
     def _prepared(self, listed: Listed) -> Prepared | None:
         read, revision = None, None
         try:
-            read = self._source.read(listed, self._max_bytes)
+            try:
+                read = self._source.read(listed, self._max_bytes)
+            except NotFoundError:
+                return None
             revision = hashlib.sha256(read.data).hexdigest()
             row = self._ledger.get(listed.key)
             if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
                 return Prepared(listed, read, revision)
-            parsed = _parse(read.data, listed.key)
-            chunks = chunk(parsed, self._count_tokens, self._chunk_tokens)
-            return Prepared(listed, read, revision, parsed.title, chunks)
-        except NotFoundError:
-            return None
+            title, chunks = self._described(read.data, listed.key)
+            return Prepared(listed, read, revision, title, chunks)
         except DocumentError as error:
             return Prepared(listed, read, revision, reason=str(error))
 
+    def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
+        """Title and chunks. Whatever one document makes a parser, the tokenizer or the chunker do must not stop others.
 
-def _parse(data: bytes, key: str) -> ParsedDocument:
+        An error that ragloop raises on purpose is none of the document's, unless it is a DocumentError.
+        """
+        kind, step = _kind(key), "parser"
+        try:
+            parsed = parse(data, kind, PurePosixPath(key).name)
+            step = "chunker"
+            return parsed.title, chunk(parsed, self._count_tokens, self._chunk_tokens)
+        except RagloopError:
+            raise
+        except Exception as error:  # tokenizers raises no narrower class
+            raise DocumentError(
+                f"the {step} failed with {type(error).__name__}: {error}; simplify or leave it out"
+            ) from error
+
+
+def _kind(key: str) -> str:
     kind = media_type(key)
     if kind is None:
         suffix = PurePosixPath(key).suffix or "no suffix"
         raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
-    try:
-        return parse(data, kind, PurePosixPath(key).name)
-    except (ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError, MemoryError) as error:
-        # A parser that fails on one document, for whatever reason, must not stop the others.
-        raise DocumentError(
-            f"the parser failed with {type(error).__name__}: {error}; simplify or leave it out"
-        ) from error
+    return kind

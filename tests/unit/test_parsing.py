@@ -1,6 +1,7 @@
 """What every format has in common: media types, encodings, empty and hostile input."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -119,5 +120,6 @@ def test_a_record_with_overlapping_blocks_is_refused() -> None:
 )
 def test_hostile_input_takes_seconds_at_most(kind: str, text: str) -> None:
     started = time.process_time()
-    parse(text.encode(), kind, "hostile")
+    with suppress(DocumentError):
+        parse(text.encode(), kind, "hostile")
     assert time.process_time() - started < 10

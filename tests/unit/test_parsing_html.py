@@ -1,6 +1,11 @@
 """HTML: the text a reader sees."""
 
+import time
+
+import pytest
+
 from ragloop.corpus.parsing import ParsedDocument, parse
+from ragloop.errors import DocumentError
 
 
 def read(source: str) -> ParsedDocument:
@@ -73,3 +78,30 @@ def test_an_xml_declaration_and_control_characters_do_no_harm() -> None:
 
 def test_a_page_without_text_has_no_blocks() -> None:
     assert read("<html><head><title>T</title></head><body><script>x</script></body></html>").blocks == ()
+
+
+@pytest.mark.parametrize("label", ["undefined", "punycode", "utf-7", "idna", "unicode_escape", "rot13", "none-such"])
+def test_a_charset_that_no_browser_knows_is_ignored(label: str) -> None:
+    body = "".join(f"é{n} +AGE- \\x41 " for n in range(20_000))
+    start = time.process_time()
+    assert read(f'<meta charset="{label}"><p>{body}</p>').text == body.strip()
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "text"),
+    [
+        ("x-sjis", "cp932", "こんにちは"),
+        ("GBK", "gbk", "你好世界"),
+        ("latin1", "cp1252", "“naïve”"),
+        ("koi8-r", "koi8-r", "Привет"),
+    ],
+)
+def test_the_charsets_of_browsers_are_taken(label: str, codec: str, text: str) -> None:
+    assert parse(f"<meta charset={label}><p>{text}</p>".encode(codec), "text/html", "a.html").text == text
+
+
+def test_a_page_nested_too_deep_is_refused_and_not_cut_off() -> None:
+    assert read("<div>" * 1_900 + "inner" + "</div>" * 1_900 + "<p>after").text == "inner\n\nafter"
+    with pytest.raises(DocumentError, match=r"page\.html .*depth.* nested at most 2,048 deep"):
+        read("<p>before</p>" + "<div>" * 4_000 + "inner" + "</div>" * 4_000 + "<p>after")

@@ -17,7 +17,7 @@ from ragloop.errors import DocumentError
 
 __all__ = ["PARSER", "Block", "ParsedDocument", "media_type", "parse"]
 
-PARSER = "1"
+PARSER = "2"
 """Version of what the parsers yield; part of the index fingerprint, so change it whenever any output changes."""
 
 _SUFFIXES = {

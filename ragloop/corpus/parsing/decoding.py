@@ -43,7 +43,7 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
     for encoding in _candidates(data, declared):
         try:
             text = data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):  # not every codec raises UnicodeDecodeError
             continue
         if _is_text(text):
             return text.removeprefix("\ufeff")

@@ -3,6 +3,7 @@
 The text of an HTML document is not a slice of its source: it is the extracted text, blocks joined by blank lines.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ragloop.corpus.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
+from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -69,27 +71,58 @@ _CELLS = frozenset(("td", "th"))
 _SPACE = re.compile(r"\s+")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]+?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
+_LABELS = {
+    "windows-874": "cp874",
+    "windows-949": "cp949",
+    "windows-31j": "cp932",
+    "x-sjis": "cp932",
+    "x-gbk": "gbk",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "iso-8859-8-i": "iso8859-8",
+}
+"""Labels of the standard that Python does not know."""
+_CODECS = frozenset(
+    """utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11
+    iso8859-13 iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman mac-cyrillic cp874 tis-620 cp1250 cp1251 cp1252
+    cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 gbk gb2312 gb18030 big5 big5hkscs euc_jp iso2022_jp shift_jis cp932 euc_kr
+    cp949""".split()
+)
+"""Python's names of the encodings in the WHATWG encoding standard (https://encoding.spec.whatwg.org/#names-and-labels).
+
+A page must not reach the other codecs: `undefined` always raises, `punycode` takes the square of its input.
+"""
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _META_WINDOW = 2_048
+_DEEPEST = 2_048  # libxml2, with huge_tree
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 
 _Event = tuple[Literal["start", "end", "text"], "_Element", str]
 
 
 def declared_encoding(data: bytes) -> str | None:
-    """What `<meta charset>` says; a UTF-16 there cannot be true, since the declaration itself was read as ASCII."""
+    """The Python codec for what `<meta charset>` says; None for what no browser takes from there.
+
+    A UTF-16 there cannot be true, since the declaration itself was read as ASCII.
+    """
     found = _META_CHARSET.search(data[:_META_WINDOW])
-    if found is None or found[1].lower().startswith((b"utf-16", b"utf-32")):
+    if found is None:
         return None
     label = found[1].decode("ascii").lower()
-    return (
-        "cp1252" if label in ("iso-8859-1", "latin1", "ascii", "us-ascii") else label
-    )  # as the WHATWG standard has it
+    try:
+        codec = codecs.lookup(_LABELS.get(label, label)).name
+    except LookupError:
+        return None
+    if codec in ("iso8859-1", "ascii"):
+        return "cp1252"  # as the WHATWG standard has it
+    return codec if codec in _CODECS else None
 
 
 def parse_html(source: str, name: str) -> ParsedDocument:
-    """Scripts, styles, navigation, form controls and hidden elements are dropped; tables read row by row."""
-    tree = _tree(source)
+    """Scripts, styles, navigation, form controls and hidden elements are dropped; tables read row by row.
+
+    Raises DocumentError if elements are nested too deep for the parser.
+    """
+    tree = _tree(source, name)
     if tree is None:
         return ParsedDocument("", name, ())
     title = _SPACE.sub(" ", str(tree.xpath("string((//title)[1])"))).strip()
@@ -100,7 +133,7 @@ def parse_html(source: str, name: str) -> ParsedDocument:
     return extraction.document(title, name)
 
 
-def _tree(source: str) -> "_Element | None":
+def _tree(source: str, name: str) -> "_Element | None":
     from lxml import etree  # 20 ms that answering a question never needs
 
     source = _UNREADABLE.sub(" ", _XML_DECLARATION.sub("", source))
@@ -108,6 +141,12 @@ def _tree(source: str) -> "_Element | None":
         return None
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     root: _Element | None = etree.fromstring(source.encode("utf-8", "replace"), parser)
+    for error in parser.error_log.filter_from_fatals():
+        if error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT:  # libxml2 drops the rest of the page and goes on
+            raise DocumentError(
+                f"{name} exceeds a limit of the HTML parser ({error.message.strip()}); expected elements "
+                f"nested at most {_DEEPEST:,} deep: simplify it or leave it out"
+            )
     return root
 
 
