@@ -24,5 +24,5 @@ def retrain_adapter(home: Path | None = None, config: Path | None = None) -> Sta
     adapter_id = train_adapter(dataset_id, home, config)
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)
-    promoted = promote_adapter(adapter_id, verdict, home, config)
+    verdict, promoted = promote_adapter(adapter_id, verdict, home, config)
     return end_of_retraining(adapter_id, verdict, promoted)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from tasks.reporting import Progress, publish_dataset, publish_evaluation, publish_training, publish_verdict
 from tasks.running import TRANSIENT_ONLY, open_app
@@ -24,6 +24,8 @@ def build_dataset(home: Path | None, config: Path | None) -> str:
 def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> str:
     """Train an adapter in a process of its own; returns its id. Killed, it goes on from its newest checkpoint."""
     app = open_app(home, config)
+    for warning in app.retraining.warnings():
+        get_run_logger().warning(warning)
     bar = Progress("training-progress", "steps")
     adapter_id = app.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
     publish_training(adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
@@ -45,6 +47,8 @@ def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "V
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> bool:
-    """Make the adapter the champion if the verdict says so; returns whether it did."""
-    return open_app(home, config).retraining.promote(adapter_id, verdict)
+def promote_adapter(
+    adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None
+) -> "tuple[Verdict, bool]":
+    """Make the adapter the champion if the verdict says so; returns the verdict as it stands then, and if it did."""
+    return open_app(home, config).retraining.conclude(adapter_id, verdict)

@@ -60,6 +60,8 @@ def retrain(json: Json = False) -> None:
     from dataclasses import asdict
 
     app = open_app()
+    for warning in app.retraining.warnings():
+        say(f"warning: {warning}")
     with progress("train", "steps") as advance:
         report = app.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"))
     if json:

@@ -1,8 +1,8 @@
 """Datasets on disk: train.parquet, eval.parquet, and manifest.json, which is written last and makes the dataset exist.
 
-A dataset is named by its content (rows, split, schema version), so building it again changes nothing. Every row carries
-its lineage: the interactions that gave it, and the documents with revisions that it rests on. Rows hold questions and
-answers only; prompts are made when training begins.
+A dataset is named by its content (rows, split, examples left out, schema version), so building it again changes
+nothing. Every row carries its lineage: the interactions that gave it, and the documents with revisions that it rests
+on. Rows hold questions and answers only; prompts are made when training begins.
 """
 
 import hashlib
@@ -58,6 +58,12 @@ class Dataset:
         return int(self.train.num_rows + self.eval.num_rows)
 
     @property
+    def seen(self) -> frozenset[str]:
+        """Interactions behind every example that was looked at: trained on, held out, or left out by the split."""
+        lists = [ids for table in (self.train, self.eval) for ids in table["interaction_ids"].to_pylist()]
+        return frozenset(one for ids in lists for one in ids) | frozenset(self.manifest.get("left_out", ()))
+
+    @property
     def funnel(self) -> dict[str, int]:
         """Logged rows per reason for which they fell, when this dataset was first built."""
         return dict(self.manifest["funnel"])
@@ -72,12 +78,17 @@ def build(
     """
     parts = split(curated.examples, eval_share, seed)
     tables = {TRAIN: as_table(parts.train), EVALUATION: as_table(parts.eval)}
-    dataset_id = _dataset_id(tables)
+    kept = {one.interaction_ids for one in (*parts.train, *parts.eval)}
+    left_out = sorted(
+        one for example in curated.examples if example.interaction_ids not in kept for one in example.interaction_ids
+    )
+    dataset_id = _dataset_id(tables, left_out)
     target = root / dataset_id
     if not (target / MANIFEST).is_file():
         manifest = {
             **_manifest(curated, parts),
             "dataset_id": dataset_id,
+            "left_out": left_out,
             "created_at": (created_at or datetime.now(UTC)).isoformat(),
             "eval_share": eval_share,
             "seed": seed,
@@ -149,8 +160,9 @@ def _row(example: Example) -> dict[str, Any]:
     return {"example_id": _digest([row]), **row}
 
 
-def _dataset_id(tables: Mapping[str, pa.Table]) -> str:
-    return _digest([SCHEMA_VERSION, *({name: table["example_id"].to_pylist()} for name, table in tables.items())])
+def _dataset_id(tables: Mapping[str, pa.Table], left_out: Sequence[str]) -> str:
+    parts = ({name: table["example_id"].to_pylist()} for name, table in tables.items())
+    return _digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
 
 
 def _digest(values: Iterable[Any]) -> str:

@@ -4,6 +4,7 @@ The answers are kept beside the adapter as a Parquet file, so that a verdict can
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ragloop.answering.prompts import closed_book_prompt
 from ragloop.errors import ConfigError, NotFoundError
 from ragloop.learning.gate import PairedScores
 from ragloop.learning.scoring import exact_matches, token_f1s
+from ragloop.learning.wording import Likeness
 from ragloop.models import Generator
 from ragloop.records import Prompt
 
@@ -102,10 +104,49 @@ def _golden(line: str, place: str) -> GoldenQuestion:
     return GoldenQuestion(question, answer, document if isinstance(document, str) else None)
 
 
-def target_questions(golden: Sequence[GoldenQuestion], trained_keys: frozenset[str]) -> list[Question]:
-    """Golden questions without passages; where they name their document, only those whose document was trained on."""
-    asked = [one for one in golden if one.document is None or one.document in trained_keys]
-    return [Question(TARGET, closed_book_prompt(one.question), one.answer) for one in asked]
+@dataclass(frozen=True)
+class Target:
+    """Golden questions that are asked, and numbers of those that are not."""
+
+    questions: tuple[Question, ...]
+    trained: int
+    """They are near-duplicates of trained rows, so they would measure memory."""
+    not_trained: int
+    """Their documents were not trained on."""
+    unknown: int
+    """They name documents that the index does not have."""
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence per kind of golden question that is not asked."""
+        why = {
+            "match a trained row": self.trained,
+            "name a document that was not trained on": self.not_trained,
+            "name a document that the index does not have": self.unknown,
+        }
+        return [f"golden questions left out because they {reason}: {count}." for reason, count in why.items() if count]
+
+
+def target_questions(
+    golden: Sequence[GoldenQuestion], trained: Sequence[str], trained_keys: frozenset[str], keys: frozenset[str]
+) -> Target:
+    """Golden questions without passages, but none that matches a trained question.
+
+    Where they name their document, only those whose document was trained on. `keys`: those of all documents.
+    """
+    likeness = Likeness(trained)
+    why = Counter(_left_out(one, likeness, trained_keys, keys) for one in golden)
+    asked = [one for one in golden if not _left_out(one, likeness, trained_keys, keys)]
+    questions = tuple(Question(TARGET, closed_book_prompt(one.question), one.answer) for one in asked)
+    return Target(questions, why["trained"], why["not trained"], why["unknown"])
+
+
+def _left_out(one: GoldenQuestion, trained: Likeness, trained_keys: frozenset[str], keys: frozenset[str]) -> str:
+    if trained.matches(one.question):
+        return "trained"
+    if one.document is None or one.document in trained_keys:
+        return ""
+    return "not trained" if one.document in keys else "unknown"
 
 
 def evaluate(questions: Sequence[Question], champion: Generator, candidate: Generator, folder: Path) -> EvalReport:

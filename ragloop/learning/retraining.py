@@ -1,25 +1,27 @@
 """The retraining paragraph: build a dataset → train → evaluate → judge → promote or not.
 
 The steps exchange ids, so that an orchestrator can run each as a task of its own and repeat any of them. Each can be
-killed and run again; the champion serves throughout, since only the last one touches the alias.
+killed and run again; the champion serves throughout, since only the last one touches the alias. One retraining of a
+home runs at a time.
+
+An adapter is promoted only over the champion that it was compared with, and only while every row that it was trained on
+is still true. One that was rolled back from stays retired.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from ragloop.answering.prompts import closed_book_messages, rag_prompt
+from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import retrieve
 from ragloop.corpus.index import Index
 from ragloop.corpus.vectors import VectorStore
-from ragloop.errors import NotFoundError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.learning.curation import Curated, curate
 from ragloop.learning.datasets import Dataset, build, funnel_of, load, stale_examples
@@ -28,24 +30,31 @@ from ragloop.learning.evaluation import (
     EvalReport,
     GoldenQuestion,
     Question,
+    Target,
     evaluate,
     read_evaluation,
     target_questions,
 )
 from ragloop.learning.gate import GatePolicy, Verdict, judge
+from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
 from ragloop.learning.windows import take_snapshot
+from ragloop.learning.wording import Likeness
 from ragloop.models import Embedder, Generator
 from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.registry import Adapter, Registry, adapter_sha256
+from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
 
-ROWS = "rows.parquet"
-REGISTERED, PROMOTED, REJECTED, INCONCLUSIVE = "registered", "promoted", "rejected", "inconclusive"
-_STATE = {"promote": PROMOTED, "reject": REJECTED, "inconclusive": INCONCLUSIVE}
+REGISTERED, REJECTED, INCONCLUSIVE = "registered", "rejected", "inconclusive"
+_DECIDED = {REGISTERED: PROMOTED, INCONCLUSIVE: "found inconclusive"}
+"""What became of a known adapter; one that serves was promoted, whatever a killed promotion left as its state."""
+_STATE = {"reject": REJECTED, "inconclusive": INCONCLUSIVE}
 
 
 @dataclass(frozen=True)
 class RetrainingPolicy:
-    """What the steps need to know of the settings. `training` is the spec without its files."""
+    """What the steps need to know of the settings.
+
+    `training` is the spec without its files; `candidates` and `rrf_k` are those that questions are answered with.
+    """
 
     base_name: str
     training: TrainingSpec
@@ -54,6 +63,8 @@ class RetrainingPolicy:
     eval_share: float = 0.15
     max_answer_words: int = 24
     max_elsewhere: int = 64
+    candidates: int = 30
+    rrf_k: int = 60
     seed: int = 0
 
 
@@ -101,12 +112,28 @@ class Retraining:
         self._base, self._generator = base, generator
 
     def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> RetrainReport:
-        """All steps in a row."""
-        adapter_id = self.train(self.build_dataset().dataset_id, on_progress)
-        metrics = self.evaluate(adapter_id).metrics
-        verdict = self.judge(adapter_id)
-        promoted = self.promote(adapter_id, verdict)
+        """All steps in a row. Raises StoreBusyError while another retraining of this home runs."""
+        with self._alone():
+            adapter_id = self._train(self.build_dataset().dataset_id, on_progress)
+            metrics = self._evaluate(adapter_id).metrics
+            verdict, promoted = self.conclude(adapter_id, self.judge(adapter_id))
         return RetrainReport(adapter_id, verdict.verdict, verdict.reasons, metrics, promoted)
+
+    def warnings(self) -> list[str]:
+        """What is worth knowing before the time for a training is spent."""
+        golden, needed = len(self._policy.golden), self._policy.gate.min_pairs
+        lacking = (
+            f"found {golden} golden questions: nothing is promoted with fewer than {needed}; dataset.golden has them"
+        )
+        return [*([lacking] if golden < needed else []), *self._champion()[1]]
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return self._journal.store.lease("retraining")
+
+    def _champion(self) -> tuple[Adapter | None, list[str]]:
+        """The champion that candidates are compared with; the base model where its files are gone, which is said."""
+        champion, trouble = self._registry.serving()
+        return champion, [f"the base model stands in for the champion, which cannot serve: {trouble}."] * bool(trouble)
 
     def curated(self) -> Curated:
         """The eligible examples of the whole log, and the funnel of the rest."""
@@ -119,13 +146,13 @@ class Retraining:
         )
 
     def new_eligible(self) -> int:
-        """Eligible examples that the champion was not trained on."""
-        champion = self._registry.champion()
+        """Eligible examples that no retraining has looked at, whatever became of its adapter."""
         known: set[str] = set()
-        if champion is not None:
-            dataset = self._dataset(champion.dataset_id)
-            parts = (dataset.train, dataset.eval)
-            known = {one for part in parts for ids in part["interaction_ids"].to_pylist() for one in ids}
+        for dataset_id in {adapter.dataset_id for adapter in self._registry.adapters()}:
+            try:
+                known |= self._dataset(dataset_id).seen
+            except (NotFoundError, MismatchError):
+                continue  # A dataset that somebody deleted: what it held counts as new again.
         return sum(not known.issuperset(example.interaction_ids) for example in self.curated().examples)
 
     def build_dataset(self) -> DatasetSummary:
@@ -144,14 +171,36 @@ class Retraining:
         )  # fmt: skip
 
     def train(self, dataset_id: str, on_progress: Callable[[Progress], None] = lambda _: None) -> str:
-        """Train an adapter on a dataset, without the rows that are no longer true, and register it."""
+        """Train an adapter on a dataset, and register it.
+
+        Rows that are no longer true or match a golden question are left out. A run that was killed goes on where it
+        was. Raises UsageError where the same rows were trained on and judged before, or none is left; StoreBusyError
+        while another retraining of this home runs.
+        """
+        with self._alone():
+            return self._train(dataset_id, on_progress)
+
+    def _train(self, dataset_id: str, on_progress: Callable[[Progress], None]) -> str:
         dataset = self._dataset(dataset_id)
-        rows = dataset.train.to_pylist()
-        stale = stale_examples(dataset, self._index.revisions())
-        kept = [row for row in rows if row["example_id"] not in stale]
-        if not kept:
-            raise UsageError(f"every row of dataset {dataset_id} rests on a document that changed; build it again")
-        return self.train_rows([(row["question"], row["answer"]) for row in kept], dataset_id, on_progress)
+        revisions = self._index.revisions()
+        golden = Likeness([one.question for one in self._policy.golden])
+        stale = stale_examples(dataset, revisions)
+        true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
+        rows = [TrainedRow.of(row) for row in true if not golden.matches(row["question"])]
+        if not rows:
+            raise UsageError(
+                f"no row of dataset {dataset_id} can be trained on: {dataset.train.num_rows - len(true)} rest on a "
+                f"document that changed, {len(true)} match a golden question; build it again"
+            )
+        left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
+        spec = self._spec()
+        known = self._registered(_adapter_id(rows, dataset_id, spec))
+        if known and (known.state != REGISTERED or known == self._registry.champion()):
+            raise UsageError(
+                f"nothing new to train on: adapter {known.adapter_id} was trained on these examples and "
+                f"{_DECIDED.get(known.state, known.state)}"
+            )
+        return self._fit(rows, dataset_id, spec, on_progress, left_out, revisions)
 
     def train_rows(
         self,
@@ -160,38 +209,73 @@ class Retraining:
         on_progress: Callable[[Progress], None] = lambda _: None,
         **changes: Any,
     ) -> str:
-        """Train on pairs of question and answer, and register the adapter; `changes` replace fields of the spec."""
-        spec = replace(self._policy.training, base=str(self._base()), **changes)
+        """Train on pairs of question and answer, and register the adapter; `changes` replace fields of the spec.
+
+        A row rests on the documents of the dataset's row with the same question.
+        """
+        with self._alone():
+            trained = [TrainedRow.of(row) for row in self._dataset(dataset_id).train.to_pylist()]
+            documents = {row.question: row.documents for row in trained}
+            known = [TrainedRow(question, answer, documents.get(question, ())) for question, answer in rows]
+            return self._fit(known, dataset_id, self._spec(**changes), on_progress)
+
+    def _spec(self, **changes: Any) -> TrainingSpec:
+        return replace(self._policy.training, base=str(self._base()), **changes)
+
+    def _registered(self, adapter_id: str) -> Adapter | None:
+        return next((one for one in self._registry.adapters() if one.adapter_id == adapter_id), None)
+
+    def _fit(
+        self,
+        rows: Sequence[TrainedRow],
+        dataset_id: str,
+        spec: TrainingSpec,
+        on_progress: Callable[[Progress], None],
+        left_out: Mapping[str, int] | None = None,
+        revisions: Mapping[str, str] | None = None,
+    ) -> str:
+        """Train and register; an adapter that is registered already stays as it is. `revisions`: see take_snapshot."""
         adapter_id = _adapter_id(rows, dataset_id, spec)
+        known = self._registered(adapter_id)
+        if known and self._registry.is_whole(known):
+            return adapter_id
         folder = self._registry.artifacts / "adapters" / adapter_id
         folder.mkdir(parents=True, exist_ok=True)
-        _write_rows(rows, folder / ROWS)
-        result = train(replace(spec, rows=str(folder / ROWS), output=str(folder)), on_progress)
-        self._registry.register(
-            Adapter(
-                adapter_id, datetime.now(UTC), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
-                adapter_sha256(folder), REGISTERED, "", (), {"training": _training_metrics(result)},
-            )
+        result = train(replace(spec, rows=str(write_rows(rows, folder)), output=str(folder)), on_progress)
+        if revisions is not None:
+            take_snapshot(self._journal.store, revisions)
+        metrics = {"training": {**_training_metrics(result), "left_out": dict(left_out or {})}}
+        made = Adapter(
+            adapter_id, datetime.now(UTC), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
+            adapter_sha256(folder), REGISTERED, "", (), metrics,
         )  # fmt: skip
-        take_snapshot(self._journal.store, self._index.revisions())
+        self._registry.register(replace(known, sha256=made.sha256) if known else made)
         return adapter_id
 
     def evaluate(self, adapter_id: str) -> EvalReport:
-        """Answer the golden and the held-out questions by champion and candidate; keeps the answers."""
+        """Answer the golden and the held-out questions by champion and candidate; keeps the answers, and who it was
+        compared with."""
+        with self._alone():
+            return self._evaluate(adapter_id)
+
+    def _evaluate(self, adapter_id: str) -> EvalReport:
         adapter = self._registry.adapter(adapter_id)
-        dataset = self._dataset(adapter.dataset_id)
-        questions = self._target(dataset) + self._elsewhere(dataset)
-        if not questions:
-            raise UsageError("found nothing to evaluate on; name golden questions with dataset.golden")
-        champion, candidate = self._generator(self._registry.champion()), self._generator(adapter)
-        report = evaluate(questions, champion, candidate, self._registry.folder(adapter))
-        self._registry.register(replace(adapter, metrics={**adapter.metrics, **report.metrics}))
+        folder = self._registry.folder(adapter)
+        target = self._target(read_rows(folder))
+        questions = [*target.questions, *self._elsewhere(self._dataset(adapter.dataset_id))]
+        champion, notes = self._champion()
+        report = evaluate(questions, self._generator(champion), self._generator(adapter), folder)
+        golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
+        notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
+        compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *target.notes]}
+        self._registry.register(replace(adapter, metrics={**adapter.metrics, **report.metrics, **compared}))
         return report
 
-    def _target(self, dataset: Dataset) -> list[Question]:
-        trained = {one for documents in dataset.train["documents"].to_pylist() for one in _subjects(documents)}
+    def _target(self, rows: Sequence[TrainedRow]) -> Target:
         keys = self._index.keys()
-        return target_questions(self._policy.golden, frozenset(keys[one] for one in trained if one in keys))
+        trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
+        questions = [row.question for row in rows]
+        return target_questions(self._policy.golden, questions, trained_keys, frozenset(keys.values()))
 
     def _elsewhere(self, dataset: Dataset) -> list[Question]:
         """Held-out questions whose documents are unchanged, each with its best passage."""
@@ -201,9 +285,10 @@ class Retraining:
         ]
         if not rows:
             return []
+        p = self._policy
         vectors = VectorStore(self._index.store, self._embedder).of_texts([row["question"] for row in rows])
         found = [
-            retrieve(self._index, row["question"], vector, top_k=1, candidates=30, rrf_k=60).passages
+            retrieve(self._index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
             for row, vector in zip(rows, vectors, strict=True)
         ]
         return [
@@ -212,29 +297,59 @@ class Retraining:
         ]
 
     def judge(self, adapter_id: str) -> Verdict:
-        """Hold the kept evaluation against the gate, and note the verdict with the adapter."""
+        """Hold the kept evaluation against the gate, and note the verdict with the adapter.
+
+        Where a trained row is no longer true, what the gate would promote is inconclusive.
+        """
         adapter = self._registry.adapter(adapter_id)
         report = read_evaluation(self._registry.folder(adapter))
         verdict = judge(report.target, report.elsewhere, self._policy.gate)
+        verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.metrics.get("notes", ())))
+        stale = self._staleness(adapter)
+        verdict = _withheld(verdict, stale) if stale else verdict
         criteria = [asdict(criterion) for criterion in verdict.criteria]
-        self._registry.register(
-            replace(
-                adapter,
-                verdict=verdict.verdict,
-                reasons=verdict.reasons,
-                metrics={**adapter.metrics, "criteria": criteria},
-            )
-        )
+        self._note(replace(adapter, metrics={**adapter.metrics, "criteria": criteria}), verdict)
         return verdict
 
     def promote(self, adapter_id: str, verdict: Verdict) -> bool:
-        """Make the adapter the champion if the verdict says so; returns whether it did."""
+        """Make the adapter the champion if the verdict says so; returns whether it did. See `conclude`."""
+        return self.conclude(adapter_id, verdict)[1]
+
+    def conclude(self, adapter_id: str, verdict: Verdict) -> tuple[Verdict, bool]:
+        """Promote if the verdict says so; returns the verdict as it stands then, and whether the adapter was promoted.
+
+        Not promoted are an adapter of which a trained row changed, a retired one, and one that was compared with
+        another champion than the one that serves now: this one stays registered, so that the next retraining evaluates
+        it again. Raises MismatchError when its files changed.
+        """
         adapter = self._registry.adapter(adapter_id)
-        self._registry.register(replace(adapter, state=_STATE[verdict.verdict]))
         if verdict.verdict != "promote":
-            return False
-        self._registry.promote(adapter_id, "gate: " + " ".join(verdict.reasons))
-        return True
+            self._note(adapter, verdict, _STATE[verdict.verdict])
+            return verdict, False
+        if why := self._staleness(adapter) or self._retirement(adapter):
+            verdict = _withheld(verdict, why)
+            self._note(adapter, verdict, INCONCLUSIVE)
+            return verdict, False
+        reason = "gate: " + " ".join(verdict.reasons)
+        if self._registry.promote_over(adapter.metrics.get("compared_with"), adapter_id, reason):
+            return verdict, True
+        verdict = _withheld(verdict, "another champion serves than the one that it was compared with; evaluate again.")
+        self._note(adapter, verdict)
+        return verdict, False
+
+    def _note(self, adapter: Adapter, verdict: Verdict, state: str | None = None) -> None:
+        """Keep the verdict, and the state; one that serves or was rolled back from keeps its own."""
+        keeps = state is None or adapter.state in (PROMOTED, RETIRED)
+        state = adapter.state if keeps or state is None else state
+        self._registry.register(replace(adapter, verdict=verdict.verdict, reasons=verdict.reasons, state=state))
+
+    def _staleness(self, adapter: Adapter) -> str:
+        rows = read_rows(self._registry.folder(adapter))
+        return staleness(rows, self._index.revisions(), self._index.keys())
+
+    def _retirement(self, adapter: Adapter) -> str:
+        retired = adapter.state == RETIRED
+        return "it was rolled back from; `ragloop adapters promote` brings it back." if retired else ""
 
     def _dataset(self, dataset_id: str) -> Dataset:
         folder = self._registry.artifacts / "datasets" / dataset_id
@@ -245,24 +360,17 @@ class Retraining:
         return load(folder)
 
 
-def _subjects(documents: Sequence[Mapping[str, Any]]) -> set[str]:
-    """What a row is about, as `Example.subjects` has it: a document that was merely shown may be a held-out one."""
-    return {one["document_id"] for one in documents if one["cited"]} or {documents[0]["document_id"]}
+def _withheld(verdict: Verdict, why: str) -> Verdict:
+    """The verdict of an adapter that must not be promoted, whatever its scores."""
+    kept = "reject" if verdict.verdict == "reject" else "inconclusive"
+    return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
-def _adapter_id(rows: Sequence[tuple[str, str]], dataset_id: str, spec: TrainingSpec) -> str:
+def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec) -> str:
     """Deterministic, so that a retraining that was killed goes on where it was."""
-    content = json.dumps([list(rows), dataset_id, {**asdict(spec), "rows": "", "output": ""}], sort_keys=True)
+    pairs = [[row.question, row.answer] for row in rows]
+    content = json.dumps([pairs, dataset_id, {**asdict(spec), "rows": "", "output": ""}], sort_keys=True)
     return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
-
-
-def _write_rows(rows: Sequence[tuple[str, str]], file: Path) -> None:
-    messages = [
-        [*map(dict, closed_book_messages(question)), {"role": "assistant", "content": answer}]
-        for question, answer in rows
-    ]
-    kind = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-    pq.write_table(pa.table({"messages": pa.array(messages, kind)}), file)
 
 
 def _training_metrics(result: Any) -> dict[str, Any]:

@@ -101,6 +101,10 @@ class Registry:
         adapter_id = history[-1]["adapter_id"] if history else None
         return self.adapter(adapter_id) if adapter_id else None
 
+    def is_whole(self, adapter: Adapter) -> bool:
+        """Whether the adapter's files are those that were registered."""
+        return not self._trouble(adapter)
+
     def serving(self) -> tuple[Adapter | None, str]:
         """The champion if its files are whole, else None; and what is wrong with them, or an empty string."""
         champion = self.champion()

@@ -1,6 +1,7 @@
 """Datasets on disk: complete or absent, named by their content, and checked when read."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_the_manifest_accounts_for_every_logged_row(dataset: Dataset) -> None:
     assert sum(dataset.funnel.values()) + dataset.rows == 23
     assert (manifest["created_at"], manifest["seed"], manifest["schema_version"]) == (START.isoformat(), 0, 1)
     assert list(dataset.funnel) == [*REASONS, SPLIT_REASON]
+
+
+def test_a_dataset_knows_every_example_that_was_looked_at_also_those_left_out(tmp_path: Path) -> None:
+    rows = list(curated().examples)
+    # Both are about one document: it is held out, and the older one lies before the newest training row.
+    rows[3] = replace(rows[3], documents=rows[19].documents)
+    made = build(tmp_path, replace(curated(), examples=tuple(rows)))
+    assert made.funnel[SPLIT_REASON] == 1
+    assert made.seen == {f"{letter}{n}" for letter in "ij" for n in range(20)}
 
 
 def test_building_again_changes_nothing(dataset: Dataset) -> None:

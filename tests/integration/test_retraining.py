@@ -1,0 +1,344 @@
+"""A log becomes an adapter that is promoted, or not and why: with a model that trains in seconds."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragloop.app import App
+from ragloop.cli import main
+from ragloop.config import load_settings
+from ragloop.errors import StoreBusyError, UsageError
+from ragloop.learning.gate import Verdict
+from ragloop.models.registry import PROMOTED, RETIRED, Adapter
+from tests.constant_embedder import ConstantEmbedder
+from tests.tiny_model import FACTS, save_tiny_model
+
+QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
+ANSWER = "Ada"
+"""To every question, so that a model of two random layers answers wordings that it never saw."""
+CONFIG = """
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 12
+[retrieval]
+top_k = 1
+min_similarity = -1.0
+[training]
+epochs = 40
+learning_rate = 2e-2
+rank = 16
+frozen_share = 0.0
+batch_size = 8
+checkpoint_steps = 20
+[dataset]
+golden = "golden.jsonl"
+eval_share = 0.3
+[gate]
+min_score = 0.0
+min_pairs = 1
+margin = 0.99
+confidence = 0.6
+"""
+
+
+def app_of(place: Path, home: str = "home") -> App:
+    return App(load_settings(place / "ragloop.toml", place / home), embedder=ConstantEmbedder())
+
+
+def ask_and_correct(app: App, *questions: str) -> None:
+    answers = app.answerer.ask_all(questions)
+    app.journal.give_all_feedback([(one.interaction_id, "correction", ANSWER) for one in answers])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration and homes: `asked` has a log, in `trained` an adapter is trained and evaluated, not judged."""
+    place = tmp_path_factory.mktemp("retraining")
+    save_tiny_model(place / "model")
+    (place / "ragloop.toml").write_text(CONFIG.format(base=place / "model"))
+    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in QUESTIONS]
+    (place / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    (place / "documents").mkdir()
+    for number, question in enumerate(QUESTIONS):
+        (place / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows.\n")
+    app = app_of(place, "asked")
+    app.sync(place / "documents")
+    ask_and_correct(app, *QUESTIONS)
+    app.journal.fold()
+    shutil.copytree(place / "asked", place / "trained")
+    app = app_of(place, "trained")
+    adapter_id = app.retraining.train(app.retraining.build_dataset().dataset_id)
+    app.retraining.evaluate(adapter_id)
+    return place
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    """Copies of all that `made` holds; the model stays where it is."""
+    shutil.copytree(made, tmp_path / "place", ignore=shutil.ignore_patterns("model"))
+    return tmp_path / "place"
+
+
+@pytest.fixture
+def app(place: Path) -> App:
+    """The home with an adapter that is trained and evaluated."""
+    return app_of(place, "trained")
+
+
+def only(app: App) -> Adapter:
+    adapters = app.registry.adapters()
+    assert len(adapters) == 1
+    return adapters[0]
+
+
+def other(app: App, name: str = "other") -> Adapter:
+    """Another adapter with files of its own, not judged."""
+    adapter = only(app)
+    shutil.copytree(app.registry.folder(adapter), app.registry.artifacts / "adapters" / name)
+    copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state="registered")
+    app.registry.register(copied)
+    return copied
+
+
+def champion(app: App) -> str | None:
+    serving = app.registry.champion()
+    return serving.adapter_id if serving else None
+
+
+PROMOTE = Verdict("promote", ("it is good.",))
+
+
+def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
+    app = app_of(place, "asked")
+    steps: list[int] = []
+    report = app.retraining.run(lambda progress: steps.append(progress.step))
+    assert (report.verdict, report.promoted) == ("promote", True), report
+    assert steps[-1] == 40
+    adapter = app.registry.champion()
+    assert adapter is not None
+    assert (adapter.adapter_id, adapter.state, adapter.verdict) == (report.adapter_id, PROMOTED, "promote")
+    assert report.metrics["champion"]["exact_match"] == 0 < report.metrics["candidate"]["exact_match"]
+    assert app.registry.rollback("test").champion is None
+    assert app.registry.adapter(report.adapter_id).state == RETIRED
+    assert app.retraining.promote(report.adapter_id, PROMOTE) is False
+    assert champion(app) is None
+    assert "rolled back" in only(app).reasons[0]
+    assert app.registry.promote(report.adapter_id, "by hand").state == PROMOTED
+
+
+@pytest.mark.parametrize("change", ["edit", "delete"])
+def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App, place: Path, change: str) -> None:
+    retraining, adapter = app.retraining, only(app)
+    verdict = retraining.judge(adapter.adapter_id)
+    assert verdict.verdict == "promote"
+    for number in range(8):
+        file = place / "documents" / f"{number}.md"
+        file.write_text("# Other\n\nAll is different.\n") if change == "edit" else file.unlink()
+    resync(app, place)
+    promoted = retraining.promote(adapter.adapter_id, verdict)
+    assert (promoted, champion(app)) == (False, None)
+    found = only(app)
+    assert found.verdict == "inconclusive"
+    rows = found.metrics["training"]["rows"]
+    assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on documents that changed")
+    if change == "edit":
+        assert ".md (" in found.reasons[0]
+    judged = retraining.judge(adapter.adapter_id)
+    assert (judged.verdict, judged.reasons[0]) == ("inconclusive", found.reasons[0])
+
+
+def resync(app: App, place: Path) -> None:
+    """Sync the copied folder in place of the one that the home was made from."""
+    original = Path(app.index.sources()[0])
+    kept = original.with_name("kept")
+    original.rename(kept)
+    try:
+        shutil.copytree(place / "documents", original)
+        app.sync(original, confirm_deletes=True)
+    finally:
+        shutil.rmtree(original)
+        kept.rename(original)
+
+
+def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Path) -> None:
+    assert app_of(place, "asked").retraining.new_eligible() == 8
+    retraining, adapter = app.retraining, only(app)
+    assert retraining.new_eligible() == 0
+    ask_and_correct(app, "What does the ferry cost?")
+    assert retraining.new_eligible() == 1
+    retraining.promote(adapter.adapter_id, Verdict("reject", ("bad.",)))
+    assert retraining.new_eligible() == 1
+    shutil.rmtree(app.registry.artifacts / "datasets" / adapter.dataset_id)
+    assert retraining.new_eligible() == 9
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("promote", "promoted"), ("reject", "rejected")])
+def test_the_same_examples_are_not_trained_on_twice(app: App, verdict: str, word: str) -> None:
+    retraining, adapter = app.retraining, only(app)
+    retraining.promote(adapter.adapter_id, Verdict(verdict, ("so it is.",)))
+    before = only(app)
+    with pytest.raises(UsageError, match=f"nothing new to train on: adapter {adapter.adapter_id} .* {word}"):
+        retraining.run(lambda _: pytest.fail("it trains"))
+    assert only(app) == before
+
+
+def test_a_run_that_was_killed_before_its_verdict_goes_on(app: App) -> None:
+    before = only(app)
+    report = app.retraining.run(lambda _: pytest.fail("it trains"))
+    after = only(app)
+    assert (report.adapter_id, report.promoted) == (before.adapter_id, True)
+    assert (after.created_at, after.sha256) == (before.created_at, before.sha256)
+    assert after.metrics["training"] == before.metrics["training"]
+
+
+def test_an_adapter_whose_files_changed_is_not_marked_promoted(app: App) -> None:
+    adapter = only(app)
+    (app.registry.folder(adapter) / "adapter_model.safetensors").write_bytes(b"other")
+    with pytest.raises(UsageError, match="were changed"):
+        app.retraining.promote(adapter.adapter_id, PROMOTE)
+    assert (only(app).state, champion(app)) == ("registered", None)
+
+
+def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app: App) -> None:
+    adapter = only(app)
+    app.registry.promote(other(app).adapter_id, "by hand")
+    verdict, promoted = app.retraining.conclude(adapter.adapter_id, PROMOTE)
+    assert (promoted, champion(app)) == (False, "other")
+    assert "evaluate again" in verdict.reasons[0]
+    assert app.registry.adapter(adapter.adapter_id).reasons == verdict.reasons
+    report = app.retraining.run(lambda _: pytest.fail("it trains"))
+    assert app.registry.adapter(adapter.adapter_id).metrics["compared_with"] == "other"
+    assert not report.promoted, "it answers as the champion does"
+
+
+def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
+    with app.store.lease("retraining"):
+        for step in (
+            app.retraining.run,
+            lambda: app.retraining.train("any"),
+            lambda: app.retraining.evaluate(only(app).adapter_id),
+            lambda: app.retraining.train_rows([("a", "b")], "any"),
+        ):
+            with pytest.raises(StoreBusyError, match=r"retraining .* by process \d+"):
+                step()
+
+
+def test_the_base_model_stands_in_for_a_champion_whose_files_are_gone(app: App) -> None:
+    app.registry.promote(other(app).adapter_id, "by hand")
+    shutil.rmtree(app.registry.artifacts / "adapters" / "other")
+    assert any("stands in for the champion" in warning for warning in app.retraining.warnings())
+    report = app.retraining.run()
+    assert any("found no files of adapter other" in reason for reason in report.reasons)
+    assert (report.promoted, champion(app)) == (True, report.adapter_id)
+
+
+def test_without_golden_questions_it_says_before_training_that_nothing_can_be_promoted(place: Path) -> None:
+    file = place / "ragloop.toml"
+    file.write_text(file.read_text().replace('golden = "golden.jsonl"', "").replace("min_pairs = 1", "min_pairs = 70"))
+    app = app_of(place, "trained")
+    assert app.retraining.warnings() == [
+        "found 0 golden questions: nothing is promoted with fewer than 70; dataset.golden has them"
+    ]
+    report = app.retraining.run()
+    assert (report.verdict, report.promoted) == ("inconclusive", False)
+    assert "no golden questions; name at least 70 in dataset.golden" in " ".join(report.reasons)
+
+
+def golden_of(place: Path, *rows: Mapping[str, Any]) -> None:
+    (place / "golden.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+def trained_questions(app: App) -> list[str]:
+    from ragloop.learning.lineage import read_rows
+
+    return [row.question for row in read_rows(app.registry.folder(only(app)))]
+
+
+def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: Path) -> None:
+    trained = trained_questions(app_of(place, "trained"))
+    golden_of(
+        place,
+        {"question": trained[0].upper(), "answer": "Ada"},
+        {"question": "Is it far?", "answer": "no", "document": "nowhere.md"},
+        {"question": "Is it near?", "answer": "yes"},
+    )
+    app = app_of(place, "trained")
+    report = app.retraining.evaluate(only(app).adapter_id)
+    assert len(report.target) == 1
+    assert only(app).metrics["notes"] == [
+        "golden questions left out because they match a trained row: 1.",
+        "golden questions left out because they name a document that the index does not have: 1.",
+    ]
+    assert set(only(app).metrics["notes"]) <= set(app.retraining.judge(only(app).adapter_id).reasons)
+
+
+def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> None:
+    app = app_of(place, "asked")
+    dataset_id = app.retraining.build_dataset().dataset_id
+    question = app.retraining._dataset(dataset_id).train["question"].to_pylist()[0]
+    golden_of(place, {"question": question.upper(), "answer": "Ada"})
+    app = app_of(place, "asked")
+    app.retraining.train(dataset_id)
+    assert question not in trained_questions(app)
+    assert only(app).metrics["training"]["left_out"] == {"stale": 0, "golden": 1}
+    app.retraining.evaluate(only(app).adapter_id)
+    assert only(app).metrics["notes"] == ["rows not trained on because they match a golden question: 1."]
+
+
+def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
+    from ragloop.learning.windows import SNAPSHOT
+
+    def snapshot() -> tuple[datetime, str]:
+        row = app.store.rows("reports", f"report_id = '{SNAPSHOT}'").to_pylist()[0]
+        return row["at"].astimezone(UTC), row["body"]
+
+    before = snapshot()
+    assert json.loads(before[1]) == app.index.revisions()
+    planted = app.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
+    assert app.registry.adapter(planted).metrics["training"]["rows"] == 1
+    assert snapshot() == before
+
+
+def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) -> dict[str, Any]:
+    """What a command prints with --json."""
+    where = ["--home", str(place / "asked"), "--config", str(place / "ragloop.toml")]
+    with contextlib.suppress(SystemExit):
+        main([*arguments, "--json", *where])
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_commands_go_from_the_log_to_a_champion_and_back(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(App, "embedder", ConstantEmbedder())
+    drift = command(capsys, place, "drift")
+    assert drift.keys() == {"signals", "decision"}
+    assert drift["decision"].keys() == {"due", "reasons"}
+    named = {"name", "kind", "statistic", "p_value", "threshold", "n_reference", "n_current", "state", "action"}
+    assert all(signal.keys() >= named for signal in drift["signals"])
+    dataset = command(capsys, place, "dataset", "build")
+    assert dataset.keys() >= {"dataset_id", "rows", "train", "eval", "funnel", "path"}
+    report = command(capsys, place, "retrain")
+    assert report.keys() >= {"adapter_id", "verdict", "reasons", "metrics", "promoted"}
+    assert (report["verdict"], report["promoted"], report["metrics"].keys()) == (
+        "promote",
+        True,
+        {"champion", "candidate"},
+    )
+    adapter_id = report["adapter_id"]
+    assert command(capsys, place, "adapters", "list")["champion"] == adapter_id
+    shown = command(capsys, place, "adapters", "show", adapter_id)
+    assert (shown["adapter_id"], shown["state"], shown["dataset_id"]) == (adapter_id, "promoted", dataset["dataset_id"])
+    rolled_back = command(capsys, place, "adapters", "rollback")
+    assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": []}
+    assert command(capsys, place, "adapters", "promote", adapter_id) == {"champion": adapter_id}
+    assert command(capsys, place, "log", "export", str(place / "log.jsonl"))["rows"] == len(QUESTIONS)
