@@ -105,3 +105,11 @@ def test_a_page_nested_too_deep_is_refused_and_not_cut_off() -> None:
     assert read("<div>" * 1_900 + "inner" + "</div>" * 1_900 + "<p>after").text == "inner\n\nafter"
     with pytest.raises(DocumentError, match=r"page\.html .*depth.* nested at most 2,048 deep"):
         read("<p>before</p>" + "<div>" * 4_000 + "inner" + "</div>" * 4_000 + "<p>after")
+
+
+@pytest.mark.timeout(10)
+def test_a_charset_cannot_make_decoding_slow() -> None:
+    body = "ab" * 100_000
+    start = time.process_time()
+    assert read(f"<meta charset=punycode><p>x-{body}</p>").text == f"x-{body}"
+    assert time.process_time() - start < 1
