@@ -1,0 +1,119 @@
+"""What a sync finds in the home: other generations and schemas, other writers, half-made tables, many files."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ragloop import store
+from ragloop.corpus.index import Generation
+from ragloop.errors import MismatchError, StoreBusyError, UsageError
+from ragloop.store import Store
+from tests.indexed_folder import IndexedFolder, document
+
+
+def test_another_fingerprint_is_refused_with_both_named_and_rebuild_starts_afresh(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    before, built = indexed.contents(), indexed.app().generation
+    other = {"index": {"chunk_tokens": 50}}
+    asked = indexed.app(**other).generation
+    for attempt in (lambda: indexed.app(**other).sync(indexed.folder), lambda: indexed.app(**other).search("alpha")):
+        with pytest.raises(MismatchError) as refused:
+            attempt()
+        assert str(built) in str(refused.value)
+        assert str(asked) in str(refused.value)
+        assert "--rebuild" in str(refused.value)
+    assert indexed.contents() == before
+
+    indexed.settings = other
+    report = indexed.sync(rebuild=True)
+    assert (report.added, report.deleted) == (2, 0)
+    assert not indexed.app().store.has(built.table)
+    indexed.settings = {}
+    assert indexed.sync(rebuild=True).chunks_embedded == 0
+    assert indexed.contents() == before
+
+
+def test_a_generation_is_another_when_any_of_its_parts_is() -> None:
+    parts = ("parser 1", "chunker 1/200", "model", 8)
+    changed = [("parser 2", *parts[1:]), (parts[0], "chunker 2", *parts[2:]), (*parts[:2], "m2", 8), (*parts[:3], 9)]
+    assert len({Generation(*one).fingerprint for one in [parts, *changed]}) == 5
+
+
+def test_a_second_writer_is_refused_with_the_holder_named(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    with Store.open(indexed.home).lease("index"), pytest.raises(StoreBusyError, match=f"process {os.getpid()} on "):
+        indexed.sync()
+    assert indexed.sync().complete, "the lease is free again when its holder has ended"
+
+
+def test_readers_do_not_wait_for_a_writer(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    with Store.open(indexed.home).lease("index"):
+        assert indexed.found("alpha")
+
+
+def test_a_newer_schema_is_refused(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(1)
+    indexed.sync()
+    migrations = indexed.app().store.table("migrations")
+    migrations.add([{"number": 99, "name": "of_the_future", "at": datetime.now(UTC)}])
+    with pytest.raises(MismatchError, match=r"has schema 99, this ragloop knows schemas up to \d"):
+        indexed.app().search("alpha")
+    with pytest.raises(MismatchError, match="newer"):
+        indexed.sync()
+
+
+def test_a_home_that_is_a_file_is_a_usage_error(indexed: IndexedFolder) -> None:
+    indexed.home.write_text("not a folder")
+    with pytest.raises(UsageError, match="cannot keep state in"):
+        indexed.sync()
+
+
+def test_a_table_whose_creation_was_killed_is_made_anew(indexed: IndexedFolder) -> None:
+    for table in ("generations", indexed.app().generation.table):
+        (indexed.home / "store" / f"{table}.lance" / "_versions").mkdir(parents=True)
+    indexed.write_numbered(2)
+    assert indexed.sync().added == 2
+    assert indexed.found("alpha")
+
+
+def test_indexes_that_a_killed_run_did_not_make_are_made_by_the_next(indexed: IndexedFolder) -> None:
+    indexed.write("a.md", document("alpha"))
+    indexed.sync()
+    table = indexed.app().store.table(indexed.app().index.generation.table)
+    for index in table.list_indices():
+        table.drop_index(index.name)
+    assert not indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+    assert indexed.sync().commits == 0
+    assert indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+
+
+def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: IndexedFolder) -> None:
+    indexed.settings = {"sync": {"batch_documents": 1}}
+    indexed.write_numbered(20)
+    indexed.sync()
+    for number in range(10):
+        (indexed.folder / f"{number:02}.md").unlink()
+    indexed.sync()
+    table = indexed.app().store.table(indexed.app().index.generation.table)
+    assert table.count_rows("NOT live") == 0
+    assert table.stats()["fragment_stats"]["num_small_fragments"] < 16  # type: ignore[index]
+
+
+def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed.write_numbered(1)
+    indexed.sync()
+    reports = indexed.home / "store" / "reports.lance"
+    for _ in range(55):
+        indexed.app().sync(indexed.folder)
+    assert len(list((reports / "_versions").iterdir())) > store.MANY_VERSIONS
+    for file in reports.rglob("*"):
+        os.utime(file, (1e9, 1e9))
+    monkeypatch.setattr(store, "KEPT_VERSIONS", timedelta(milliseconds=1))
+    assert indexed.sync().complete
+    assert len(list((reports / "_versions").iterdir())) < 5
+    assert len(list((reports / "data").iterdir())) < 5
