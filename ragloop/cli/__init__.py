@@ -9,7 +9,7 @@ import sys
 import typer
 
 from ragloop.cli import corpus, demo, learning, questions, setup, up
-from ragloop.cli.output import fail
+from ragloop.cli.output import fail, open_streams
 from ragloop.errors import RagloopError, UnavailableError, missing_package
 
 app = typer.Typer(
@@ -41,15 +41,12 @@ def _globals(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code. Errors of ragloop's own tree end in one line, without a traceback."""
+    open_streams()
     arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
     try:
         app(arguments)
     except RagloopError as error:
         fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader went away (`ragloop log tail | head`); nothing is left to say.
-        sys.stderr.close()
-        raise SystemExit(0) from None
     except ImportError as error:
         missing = missing_package(error.name)
         if missing is None:
@@ -57,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
         fail(str(missing), missing.exit_code)
     except OSError as error:
         # A disk that fails, a folder that may not be written: not a defect of ragloop, so no traceback.
-        fail(" ".join(str(error).split())[:400], UnavailableError.exit_code)
+        found = " ".join(str(error).split())[:400]
+        fail(f"{found}; check the path, its permissions and the space on its disk", UnavailableError.exit_code)
 
 
 def hoisted(arguments: list[str]) -> list[str]:

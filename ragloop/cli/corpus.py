@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def encodable(text: str) -> str:
+    """An argument as text that UTF-8 can hold: bytes of the command line that are no text become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(sync)
@@ -77,10 +82,17 @@ def _show(report: "SyncReport") -> None:
 
 def search(
     query: str,
-    top_k: Annotated[int, typer.Option("--top-k", min=1, max=1000, help="Number of passages.")] = 5,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", min=1, max=1000, help="Number of passages; default retrieval.top_k.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show the passages for a query, best first."""
+    from ragloop.errors import UsageError
+
+    query = encodable(query)
+    if not query.strip():
+        raise UsageError("found an empty query; expected words to search for")
     passages = open_app().search(query, top_k).passages
     if json:
         print_json({"passages": [_passage(one) for one in passages]})

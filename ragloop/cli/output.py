@@ -1,6 +1,9 @@
 """How commands speak: one JSON object or a table on stdout, everything else on stderr."""
 
+import io
 import json
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +16,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""C0 and C1 control characters and DEL, but tab and line feed: a terminal acts on them."""
+
+
+class _Listened(io.FileIO):
+    """A stream whose reader may go away (`ragloop log tail | head`): what nobody reads is no error of the command.
+
+    Another error is raised once, for main to tell; Python writes again what is left when it exits.
+    """
+
+    _failed = False
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            told, self._failed = self._failed, True
+            if isinstance(error, BrokenPipeError) or told:
+                return memoryview(data).nbytes
+            raise
+
+
+def open_streams() -> None:
+    """Make stdout and stderr take any text: one that is closed, that has no reader or that knows few characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open to the end
+        elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            stream.flush()
+            binary = io.BufferedWriter(_Listened(stream.fileno(), "w", closefd=False))
+            lines = stream.line_buffering or stream.write_through
+            text = io.TextIOWrapper(binary, stream.encoding, "backslashreplace", line_buffering=lines)
+            setattr(sys, name, text)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would act on: escape sequences in a document or a question move no cursor."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
 def say(line: str) -> None:
     """A line for the person at the terminal."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
+
+
+def write(text: str) -> None:
+    """Text for the person, on stdout."""
+    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -26,8 +76,9 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def print_json(report: object) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(report, default=_encode, ensure_ascii=False) + "\n")
+    """One JSON object on stdout, exact: an encoding that knows few characters gets the escapes of JSON."""
+    few = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(json.dumps(report, default=_encode, ensure_ascii=few) + "\n")
     sys.stdout.flush()
 
 
@@ -50,7 +101,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(printable(title)), title_justify="left")
     for name in columns:
         numbers = rows and all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -81,7 +132,7 @@ def shown(value: Any) -> str:
             return ", ".join(f"{name} {shown(one)}" for name, one in value.items())
         case list() | tuple():
             return ", ".join(shown(one) for one in value)
-    return str(value)
+    return printable(str(value))
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragloop.cli.context import open_app
-from ragloop.cli.corpus import Json
-from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.corpus import Json, encodable
+from ragloop.cli.output import print_json, print_table, say, write
 
 if TYPE_CHECKING:
     from ragloop.records import Answer
@@ -30,13 +30,13 @@ def ask(
     json: Json = False,
 ) -> None:
     """Answer a question from the documents, citing them, or abstain. The answer is logged before it is shown."""
-    answer = open_app().answerer.ask(question, lane)
+    answer = open_app().answerer.ask(encodable(question), lane and encodable(lane))
     if json:
         print_json(_answer(answer))
         return
-    print(answer.answer)
+    write(answer.answer)
     for one in answer.citations:
-        print(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
+        write(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
     total = sum(answer.latency_ms.values())
     say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
 
@@ -62,6 +62,7 @@ def feedback(
     if up + down + (correction is not None) != 1:
         raise UsageError("give one of --up, --down or --correction TEXT")
     kind = "up" if up else "down" if down else "correction"
+    interaction_id, correction = encodable(interaction_id), correction and encodable(correction)
     feedback_id = open_app().journal.give_feedback(interaction_id, kind, correction)
     report = {"feedback_id": feedback_id, "interaction_id": interaction_id, "kind": kind}
     print_json(report) if json else say(f"noted {kind} for {interaction_id}")
@@ -82,7 +83,8 @@ def tail(
 
 @log.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="Parquet, or JSON lines by its suffix .jsonl.")], json: Json = False
+    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines, by its suffix: .parquet or .jsonl.")],
+    json: Json = False,
 ) -> None:
     """Write every logged answer, with its feedback, to a file."""
     rows = open_app().export_log(file)

@@ -31,6 +31,8 @@ def init(
             target.write(template())
     except FileExistsError:
         raise UsageError(f"{file} is there already and was left as it is; name another file") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror or error}; name another file") from None
     print_json({"file": str(file)}) if json else say(
         f"wrote {file}; every line is a default, uncomment what you change"
     )

@@ -1,20 +1,28 @@
 """The log as a file: every answer with its feedback."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ragloop.errors import UsageError
+from ragloop.errors import UsageError, full_disk_is_an_error
 from ragloop.journal import Journal
+
+SUFFIXES = (".parquet", ".jsonl")
 
 
 def export_log(journal: Journal, file: Path) -> int:
-    """Write all answers, oldest first, with a column `feedback`; JSON lines where the suffix is .jsonl, else Parquet.
+    """Write all answers, oldest first, with a column `feedback`: Parquet or JSON lines by the suffix of the file.
 
-    Returns the number of rows. The file appears whole or not at all. Raises UsageError when it cannot be written.
+    Returns the number of rows. The file appears whole or not at all. Raises UsageError for a suffix other than .parquet
+    and .jsonl and when the file cannot be written, StorageFullError when the disk is full.
     """
+    if file.suffix not in SUFFIXES:
+        raise UsageError(
+            f"found {str(file)!r}, expected a file that ends in {' or '.join(SUFFIXES)}; name another file"
+        )
     rows = journal.interactions()
     given: dict[str, list[dict[str, object]]] = {}
     for row in journal.feedback().to_pylist():
@@ -32,17 +40,24 @@ def export_log(journal: Journal, file: Path) -> int:
 
 
 def _write(rows: pa.Table, file: Path) -> None:
-    made = file.with_name(file.name + ".part")
     try:
-        if file.suffix == ".jsonl":
-            with made.open("w", encoding="utf-8") as target:
-                for row in rows.to_pylist():
-                    row["latency_ms"] = dict(row["latency_ms"] or ())
-                    target.write(json.dumps(row, default=str, ensure_ascii=False) + "\n")
-        else:
-            pq.write_table(rows, made)
-        made.replace(file)
+        # A folder of its own beside the target: a file made there gets the permissions of any other.
+        with (
+            full_disk_is_an_error(file.parent),
+            tempfile.TemporaryDirectory(prefix=".export-", dir=file.parent) as scratch,
+        ):
+            made = Path(scratch) / file.name
+            _fill(made, rows)
+            made.replace(file)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}; name another file") from None
-    finally:
-        made.unlink(missing_ok=True)
+
+
+def _fill(made: Path, rows: pa.Table) -> None:
+    if made.suffix == ".parquet":
+        pq.write_table(rows, made)
+        return
+    with made.open("w", encoding="utf-8") as target:
+        for row in rows.to_pylist():
+            row["latency_ms"] = dict(row["latency_ms"] or ())
+            target.write(json.dumps(row, default=str, ensure_ascii=False) + "\n")

@@ -1,6 +1,7 @@
 """The commands about documents and questions as people and programs meet them: output, streams, exit codes."""
 
 import builtins
+import errno
 import importlib.util
 import json
 import os
@@ -191,12 +192,77 @@ def test_other_settings_than_the_index_was_built_with_are_refused(shell: Shell) 
         (["log", "tail"], "found no index in .ragloop"),
         (["feedback", "x", "--up"], "found no index in .ragloop"),
         (["feedback", "x"], "--up, --down or --correction"),
+        (["search", " "], "found an empty query"),
+        (["init", "/nonexistent/r.toml"], "cannot write /nonexistent/r.toml: No such file or directory"),
         (["--config", "nothing.toml", "status"], "found no configuration file at nothing.toml"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(shell: Shell, arguments: list[str], told: str) -> None:
     assert told in shell.fails(2, *arguments)
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("name", [".", "log", "log.csv", "log.jsonl.part", "nowhere/log.jsonl"])
+def test_the_log_is_exported_only_to_a_file_of_the_two_kinds(shell: Shell, name: str) -> None:
+    Store.open(shell.folder / ".ragloop")
+    before = sorted(shell.folder.iterdir())
+    line = shell.fails(2, "log", "export", name)
+    assert "cannot write nowhere/log.jsonl" in line if "nowhere" in name else ".parquet or .jsonl" in line
+    assert sorted(shell.folder.iterdir()) == before
+
+
+def test_an_export_leaves_other_files_and_a_full_disk_leaves_the_old_one(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.open(shell.folder / ".ragloop")
+    (shell.folder / "log.parquet.part").write_text("mine")
+    assert shell("log", "export", "log.parquet", "--json").json["rows"] == 0
+    assert shell("log", "export", "log.jsonl", "--json").json["rows"] == 0
+    assert (shell.folder / "log.parquet.part").read_text() == "mine"
+    before = (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes())
+
+    def full(table: Any, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    assert "no space left on the disk" in shell.fails(3, "log", "export", "log.parquet")
+    assert (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes()) == before
+
+
+@pytest.mark.realmodel
+def test_a_search_shows_as_many_passages_as_the_settings_say(shell: Shell) -> None:
+    (shell.folder / "ragloop.toml").write_text("retrieval.top_k = 2\n")
+    assert shell("sync", "documents").code == 0
+    assert len(shell("search", "animals", "--json").json["passages"]) == 2
+    assert len(shell("search", "animals", "--top-k", "3", "--json").json["passages"]) == 3
+
+
+@pytest.mark.realmodel
+def test_arguments_that_are_no_text_are_taken_with_question_marks(shell: Shell) -> None:
+    assert shell("sync", "documents").code == 0
+    no_text = os.fsdecode(b"otters \xff")
+    assert shell("search", no_text).code == 0
+    answer = shell("ask", no_text, "--json").json
+    assert shell("feedback", answer["interaction_id"], "--correction", no_text).code == 0
+    assert "otters ?" in shell("log", "tail", "--json").out
+    assert "found no interaction '?'" in shell.fails(2, "feedback", os.fsdecode(b"\xff"), "--up")
+
+
+@pytest.mark.realmodel
+def test_what_a_document_or_a_question_holds_moves_no_cursor_and_is_no_markup(shell: Shell) -> None:
+    attack = "\x1b]0;owned\x07\x1b[2J\x9b31m"
+    text = "Otters eat fish, crabs and frogs, mostly at night, in clean rivers. " * 3
+    (shell.folder / "documents" / "otter.md").write_text(f"# Otter [/red] \x1b[2J\n\nOtters eat \x07 fish. {text}\n")
+    assert shell("sync", "documents").code == 0
+    question = f"What do otters [/red] eat? {attack}"
+    for arguments in (["search", question], ["ask", question], ["log", "tail"]):
+        ran = shell(*arguments)
+        assert ran.code == 0
+        assert not {"\x1b", "\x07", "\x9b"} & set(ran.out + ran.err)
+        assert "\N{REPLACEMENT CHARACTER}" in ran.out
+    assert "[/red]" in shell("search", question).out
+    assert shell("log", "tail", "--json").json["interactions"][0]["question"] == question
 
 
 def test_an_unknown_interaction_is_exit_code_2(shell: Shell) -> None:
@@ -282,13 +348,49 @@ def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str]
     assert min(spent) < 0.5
 
 
-def test_a_reader_that_goes_away_leaves_no_traceback(command: list[str], tmp_path: Path) -> None:
-    Store.open(tmp_path / ".ragloop")
-    ran = subprocess.run(
-        ["bash", "-c", '"$@" log tail --json | true', "bash", *command],
-        cwd=tmp_path, env=_environment(), capture_output=True, text=True,
+def _in_bash(script: str, command: list[str], folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a line of bash in which "$@" is ragloop."""
+    return subprocess.run(
+        ["bash", "-c", script, "bash", *command],
+        cwd=folder, env=_environment() | variables, capture_output=True, text=True,
     )  # fmt: skip
-    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("arguments", ["log tail --json", "status", "--help"])
+def test_a_reader_that_goes_away_is_no_error(command: list[str], tmp_path: Path, arguments: str) -> None:
+    Store.open(tmp_path / ".ragloop")
+    # Starting Python takes longer than `true`, so the reader has gone before a line is written.
+    script = f'"$@" {arguments} | true; echo "${{PIPESTATUS[0]}}"'
+    ran = _in_bash(script, command, tmp_path)
+    assert (ran.stdout.strip(), ran.stderr) == ("0", "")
+
+
+@pytest.mark.parametrize("arguments", ["status --json", "status", "log tail"])
+def test_a_closed_stdout_and_one_that_knows_few_characters_are_no_error(
+    command: list[str], tmp_path: Path, arguments: str
+) -> None:
+    Store.open(tmp_path / ".ragloop")
+    closed = _in_bash(f'"$@" {arguments} >&-', command, tmp_path)
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
+    both = _in_bash(f'"$@" {arguments} >&- 2>&-', command, tmp_path)
+    assert both.returncode == 0
+    ascii_only = _in_bash(f'"$@" {arguments}', command, tmp_path, PYTHONIOENCODING="ascii")
+    assert (ascii_only.returncode, ascii_only.stderr) == (0, "")
+
+
+def test_a_disk_that_is_full_under_stdout_is_one_line_with_advice(command: list[str], tmp_path: Path) -> None:
+    Store.open(tmp_path / ".ragloop")
+    ran = _in_bash('"$@" status --json >/dev/full', command, tmp_path)
+    assert ran.returncode == 3
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("ragloop: ")
+    assert "No space left on device; check the path" in line
+
+
+def test_json_stays_json_in_an_encoding_that_knows_few_characters(command: list[str], tmp_path: Path) -> None:
+    ran = _in_bash('"$@" init "é 🦦.toml" --json', command, tmp_path, PYTHONIOENCODING="ascii")
+    assert json.loads(ran.stdout) == {"file": "é 🦦.toml"}
+    assert ran.stdout.isascii()
 
 
 def _environment() -> dict[str, str]:
