@@ -91,7 +91,7 @@ class Journal:
         return sum(map(len, entries.values()))
 
     def _set_aside(self, lines: Sequence[bytes]) -> None:
-        """Keep lines that are no entries, torn by a kill or written by something else; they must not stop the others."""
+        """Keep lines that are no entries, torn by a kill or written by something else; they stop no others."""
         if not lines:
             return
         with full_disk_is_an_error(self._folder), self._aside.open("ab") as file:
