@@ -107,7 +107,7 @@ def test_the_verdict_follows_from_its_criteria(steps, step):
     expected = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
     assert judged["verdict"] == expected
     assert judged["promoted"] == (expected == "promote")
-    assert len(judged["reasons"]) == 3
+    assert len(judged["reasons"]) >= 3, "one sentence per criterion, then notes"
 
 
 def test_what_serves_follows_from_the_verdicts(steps, app):

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ragloop.cli import main
 from ragloop.config import load_settings
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.gate import Verdict
+from ragloop.learning.lineage import read_rows
+from ragloop.learning.windows import SNAPSHOT
 from ragloop.models.registry import PROMOTED, RETIRED, Adapter
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
@@ -91,6 +93,12 @@ def place(made: Path, tmp_path: Path) -> Path:
 def app(place: Path) -> App:
     """The home with an adapter that is trained and evaluated."""
     return app_of(place, "trained")
+
+
+def configure(place: Path, old: str, new: str) -> None:
+    file = place / "ragloop.toml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
 
 
 def only(app: App) -> Adapter:
@@ -241,8 +249,8 @@ def test_the_base_model_stands_in_for_a_champion_whose_files_are_gone(app: App) 
 
 
 def test_without_golden_questions_it_says_before_training_that_nothing_can_be_promoted(place: Path) -> None:
-    file = place / "ragloop.toml"
-    file.write_text(file.read_text().replace('golden = "golden.jsonl"', "").replace("min_pairs = 1", "min_pairs = 70"))
+    configure(place, 'golden = "golden.jsonl"', "")
+    configure(place, "min_pairs = 1", "min_pairs = 70")
     app = app_of(place, "trained")
     assert app.retraining.warnings() == [
         "found 0 golden questions: nothing is promoted with fewer than 70; dataset.golden has them"
@@ -257,8 +265,6 @@ def golden_of(place: Path, *rows: Mapping[str, Any]) -> None:
 
 
 def trained_questions(app: App) -> list[str]:
-    from ragloop.learning.lineage import read_rows
-
     return [row.question for row in read_rows(app.registry.folder(only(app)))]
 
 
@@ -285,6 +291,7 @@ def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> No
     dataset_id = app.retraining.build_dataset().dataset_id
     question = app.retraining._dataset(dataset_id).train["question"].to_pylist()[0]
     golden_of(place, {"question": question.upper(), "answer": "Ada"})
+    configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
     app.retraining.train(dataset_id)
     assert question not in trained_questions(app)
@@ -293,18 +300,37 @@ def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> No
     assert only(app).metrics["notes"] == ["rows not trained on because they match a golden question: 1."]
 
 
+def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
+    """When the reference of the corpus signal was taken, and the revisions that it holds."""
+    rows = app.store.rows("reports", f"report_id = '{SNAPSHOT}'").to_pylist()
+    return (rows[0]["at"], json.loads(rows[0]["body"])) if rows else None
+
+
+def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) -> None:
+    configure(place, "epochs = 40", "epochs = 1")
+    app = app_of(place, "asked")
+    before = app.index.revisions()
+    dataset_id = app.retraining.build_dataset().dataset_id
+    for number in range(8):
+        (place / "documents" / f"{number}.md").write_text("# Other\n\nChanged while it was trained.\n")
+    app.retraining.train(dataset_id, lambda progress: resync(app, place) if progress.step == 1 else None)
+    taken = snapshot(app)
+    assert taken is not None
+    assert taken[1] == before != app.index.revisions()
+
+
 def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
-    from ragloop.learning.windows import SNAPSHOT
-
-    def snapshot() -> tuple[datetime, str]:
-        row = app.store.rows("reports", f"report_id = '{SNAPSHOT}'").to_pylist()[0]
-        return row["at"].astimezone(UTC), row["body"]
-
-    before = snapshot()
-    assert json.loads(before[1]) == app.index.revisions()
+    before = snapshot(app)
+    assert before is not None
     planted = app.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
     assert app.registry.adapter(planted).metrics["training"]["rows"] == 1
-    assert snapshot() == before
+    assert snapshot(app) == before
+
+
+def test_held_out_questions_find_passages_as_questions_of_people_do(place: Path) -> None:
+    configure(place, "top_k = 1", "top_k = 1\ncandidates = 7\nrrf_k = 11")
+    policy = app_of(place, "trained").retraining._policy
+    assert (policy.candidates, policy.rrf_k) == (7, 11)
 
 
 def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) -> dict[str, Any]:
