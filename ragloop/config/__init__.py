@@ -1,0 +1,13 @@
+"""Settings: defaults, then `ragloop.toml`, then `RAGLOOP_*` variables. Read at entry points only.
+
+A nested value is set by two underscores: `RAGLOOP_INDEX__CHUNK_TOKENS=150`. Whatever is unknown, of the wrong type or
+out of range is a ConfigError that names the file or variable, the key, what was found and what is allowed.
+"""
+
+from ragloop.config.reading import CONFIG_FILE, load_settings
+from ragloop.config.settings import RetrievalSettings, Section, Settings, SourceSettings
+from ragloop.config.template import template
+
+__all__ = [
+    "CONFIG_FILE", "RetrievalSettings", "Section", "Settings", "SourceSettings", "load_settings", "template",
+]  # fmt: skip

@@ -1,0 +1,181 @@
+"""Reading the settings from `ragloop.toml` and `RAGLOOP_*` variables, and saying what is wrong with them."""
+
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
+
+from ragloop.config.settings import PREFIX, Settings
+from ragloop.errors import ConfigError, NotFoundError
+
+CONFIG_FILE = "ragloop.toml"
+NOT_SETTINGS = ("RAGLOOP_CONFIG", "RAGLOOP_REALDATA")
+"""Variables that name a file or folder outside the settings: the configuration, the data sets of the tests."""
+
+
+def load_settings(config: Path | None = None, home: Path | None = None) -> Settings:
+    """Read `config` (default: ragloop.toml in the working folder, which may be absent) and the environment.
+
+    `home` wins over both. Relative places start at the folder of the file where they stand in it, else at the working
+    folder; a leading ~ is the user's home. Raises NotFoundError for a named file that is absent and ConfigError for a
+    wrong value.
+    """
+    file = config or Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
+    values = _read_file(file, required=config is not None or "RAGLOOP_CONFIG" in os.environ)
+    if unknown := _unknown_variables():
+        raise ConfigError("\n".join(unknown))
+    try:
+        settings = Settings(**_anchored(values, file.parent))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, file)) from None
+    except SettingsError as error:
+        raise ConfigError("\n".join(_not_json()) or str(error)) from None
+    here = Path()
+    golden = settings.dataset.golden
+    update: dict[str, Any] = {
+        "home": _path(home or settings.home, here),
+        "cache": settings.cache and _path(settings.cache, here),
+        "sources": tuple(s.model_copy(update={"uri": _folder(s.uri, here)}) for s in settings.sources),
+        "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
+    }
+    return settings.model_copy(update=update)
+
+
+def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The values of a file, its relative places starting at `base`. What is of the wrong type is left for validation.
+
+    A variable wins over the file only later, so that its relative place starts at the working folder.
+    """
+
+    def placed(table: Any, place: Callable[[str, Path], Path | str], *names: str) -> Any:
+        if not isinstance(table, dict):
+            return table
+        found = {name: table[name] for name in names if isinstance(table.get(name), str) and table[name]}
+        return {**table, **{name: str(place(value, base)) for name, value in found.items()}}
+
+    values = placed(values, _path, "home", "cache")
+    if "dataset" in values:
+        values["dataset"] = placed(values["dataset"], _path, "golden")
+    if isinstance(sources := values.get("sources"), list):
+        values["sources"] = [placed(source, _folder, "uri") for source in sources]
+    return values
+
+
+def _path(path: Path | str, base: Path) -> Path:
+    # os.path leaves a user who does not exist as it stands, where pathlib raises RuntimeError.
+    return base / os.path.expanduser(path)  # noqa: PTH111
+
+
+def _folder(uri: str, base: Path) -> str:
+    """The path of a source; an address of another scheme than file:// stays as it is."""
+    scheme, found, rest = uri.partition("://")
+    if not found:
+        return str(_path(uri, base).resolve())
+    if scheme.lower() != "file":
+        return uri
+    # RFC 8089: the host of a file:// address may be localhost; any other first part is a relative folder here.
+    return str(
+        _path(unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest), base).resolve()
+    )
+
+
+def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
+    if not file.exists():
+        if required:
+            raise NotFoundError(f"found no configuration file at {file}; `ragloop init` writes one")
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}; expected a file in TOML") from None
+
+
+def _variables() -> dict[str, tuple[str, ...]]:
+    """The RAGLOOP_ variables that are set, and the setting that each one names."""
+    names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS]
+    return {name: tuple(name[len(PREFIX) :].lower().split("__")) for name in names}
+
+
+def _unknown_variables() -> list[str]:
+    lines = []
+    for name, path in _variables().items():
+        for depth, part in enumerate(path, 1):
+            allowed = _siblings(path[:depth])
+            if part not in allowed:
+                start = PREFIX + "".join(one.upper() + "__" for one in path[: depth - 1])
+                known = ", ".join(start + one.upper() for one in allowed) or "no key below it"
+                lines.append(f"{name}: unknown variable; allowed here: {known}")
+                break
+    return lines
+
+
+def _not_json() -> list[str]:
+    """What to say of a variable that sets a whole table or list and cannot be read."""
+    lines = []
+    for name, path in _variables().items():
+        if len(path) == 1 and path[0] in _tables():
+            try:
+                json.loads(os.environ[name])
+            except ValueError as error:
+                lines.append(f"{name}: found {os.environ[name]!r}, expected JSON: {error}")
+    return lines
+
+
+def _explain(error: ValidationError, file: Path) -> str:
+    """One line per wrong value: where it stands, its key, what was found, what is allowed."""
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        place = _variable(problem["loc"]) or file
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(_siblings(problem['loc']))}")
+        else:
+            lines.append(f"{place}: {key} {_told(problem)}")
+    return "\n".join(lines)
+
+
+def _told(problem: Any) -> str:
+    """What was found and what is allowed, in words of TOML."""
+    if problem["type"] == "missing":
+        return "is missing; it has no default"
+    allowed = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "tuple_type":
+        allowed = "expected tables: [[sources]]" if problem["loc"] == ("sources",) else 'expected a list, e.g. ["*.md"]'
+    return f"is {problem['input']!r}; {allowed}"
+
+
+def _variable(location: tuple[int | str, ...]) -> str | None:
+    """The variable that sets a value or a table around it, if there is one: variables win over the file."""
+    set_here = {path: name for name, path in _variables().items()}
+    for depth in range(len(location), 0, -1):
+        if name := set_here.get(tuple(str(part) for part in location[:depth])):
+            return name
+    return None
+
+
+def _tables() -> list[str]:
+    return [name for name, info in Settings.model_fields.items() if name == "sources" or _section(info.annotation)]
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    nested = [
+        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
+    ]
+    return nested[0] if nested else None
+
+
+def _siblings(path: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand where the last part of the path stands; none below a value that is no table."""
+    model: type[BaseModel] | None = Settings
+    for part in path[:-1]:
+        if model is not None and isinstance(part, str):
+            model = _section(model.model_fields[part].annotation) if part in model.model_fields else None
+    return sorted(model.model_fields) if model else []
