@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 PLANT = "Plant an adapter trained on shuffled answers"
 SCORED = ("champion", "candidate")
 _SCORES = {
-    "exact match": "exact_match",
+    "trained wordings": "exact_match_trained",
+    "unseen wording": "exact_match",
     "of": "target_questions",
     "F1 elsewhere": "token_f1_elsewhere",
     "of ": "elsewhere_questions",

@@ -122,7 +122,7 @@ def curate(
     left aside. `revisions`: document id → live revision, for every document that is in the index now. `golden`:
     questions that are evaluated and never trained on. `count_words` measures answers.
     """
-    rules = _Rules(_latest(feedback), revisions, Likeness(golden), max_answer_words, count_words)
+    rules = _Rules(counted_feedback(feedback), revisions, Likeness(golden), max_answer_words, count_words)
     outcomes = [_judge(row, rules) for row in interactions]
     eligible = [outcome for outcome in outcomes if isinstance(outcome, Example)]
     examples = _newest_per_question(eligible)
@@ -131,7 +131,7 @@ def curate(
     return Curated(len(outcomes), examples, {reason: fallen[reason] for reason in REASONS})
 
 
-def _latest(feedback: Iterable[Row]) -> dict[str, Row]:
+def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
     """The feedback that counts per interaction: the newest, but only another correction withdraws a correction.
 
     A thumb after it may be meant for the answer or for the correction, so it says nothing about either.

@@ -24,6 +24,7 @@ from ragloop.records import Prompt
 ANSWERS = "evaluation.parquet"
 TARGET = "target"
 ELSEWHERE = "elsewhere"
+TRAINED = "trained"
 _SCHEMA = pa.schema(
     [
         ("part", pa.string()),
@@ -57,10 +58,14 @@ class Question:
 
 @dataclass(frozen=True)
 class EvalReport:
-    """Paired scores: exact match on the target (golden questions), token F1 elsewhere (held-out questions)."""
+    """Paired scores: exact match on the target (golden questions), token F1 elsewhere (held-out questions).
+
+    `trained` is exact match on a sample of the trained rows themselves; the gate does not look at it.
+    """
 
     target: PairedScores
     elsewhere: PairedScores
+    trained: PairedScores
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
@@ -71,6 +76,8 @@ class EvalReport:
                 "target_questions": len(self.target),
                 "token_f1_elsewhere": _mean(getattr(self.elsewhere, who)),
                 "elsewhere_questions": len(self.elsewhere),
+                "exact_match_trained": _mean(getattr(self.trained, who)),
+                "trained_questions": len(self.trained),
             }
             for who in ("champion", "candidate")
         }
@@ -149,6 +156,12 @@ def _left_out(one: GoldenQuestion, trained: Likeness, trained_keys: frozenset[st
     return "not trained" if one.document in keys else "unknown"
 
 
+def trained_questions(rows: Sequence[tuple[str, str]], most: int) -> list[Question]:
+    """At most `most` of the trained pairs of question and answer, spread over all of them."""
+    step = max(1, -(-len(rows) // most))
+    return [Question(TRAINED, closed_book_prompt(question), answer) for question, answer in rows[::step]]
+
+
 def evaluate(questions: Sequence[Question], champion: Generator, candidate: Generator, folder: Path) -> EvalReport:
     """Answer every question by both, in batches, and keep the answers in `folder`."""
     prompts = [one.prompt for one in questions]
@@ -180,7 +193,7 @@ def read_evaluation(folder: Path) -> EvalReport:
     if not (folder / ANSWERS).is_file():
         raise NotFoundError(f"found no evaluation in {folder}; evaluate the adapter first")
     table = pq.read_table(folder / ANSWERS)
-    return EvalReport(_paired(table, TARGET), _paired(table, ELSEWHERE))
+    return EvalReport(_paired(table, TARGET), _paired(table, ELSEWHERE), _paired(table, TRAINED))
 
 
 def _paired(table: pa.Table, part: str) -> PairedScores:
@@ -189,7 +202,7 @@ def _paired(table: pa.Table, part: str) -> PairedScores:
 
 
 def _score(part: str) -> Callable[[Sequence[str], Sequence[str]], Any]:
-    return exact_matches if part == TARGET else token_f1s
+    return token_f1s if part == ELSEWHERE else exact_matches
 
 
 def _mean(scores: Any) -> float | None:

@@ -34,6 +34,7 @@ from ragloop.learning.evaluation import (
     evaluate,
     read_evaluation,
     target_questions,
+    trained_questions,
 )
 from ragloop.learning.gate import GatePolicy, Verdict, judge
 from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
@@ -63,6 +64,7 @@ class RetrainingPolicy:
     eval_share: float = 0.15
     max_answer_words: int = 24
     max_elsewhere: int = 64
+    max_trained: int = 100
     candidates: int = 30
     rrf_k: int = 60
     seed: int = 0
@@ -261,8 +263,10 @@ class Retraining:
     def _evaluate(self, adapter_id: str) -> EvalReport:
         adapter = self._registry.adapter(adapter_id)
         folder = self._registry.folder(adapter)
-        target = self._target(read_rows(folder))
-        questions = [*target.questions, *self._elsewhere(self._dataset(adapter.dataset_id))]
+        rows = read_rows(folder)
+        target = self._target(rows)
+        trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
+        questions = [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))]
         champion, notes = self._champion()
         report = evaluate(questions, self._generator(champion), self._generator(adapter), folder)
         golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)

@@ -13,6 +13,7 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.vectors import VectorStore
 from ragloop.journal import Journal
 from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.curation import counted_feedback
 from ragloop.learning.drift import DriftPolicy, DriftReport, Window, measure
 from ragloop.models import Embedder
 from ragloop.models.registry import Registry
@@ -105,8 +106,8 @@ def _row(report_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _votes(feedback: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """Whether the latest feedback on an answer says that it was wrong; a correction does."""
-    return {row["interaction_id"]: row["kind"] != "up" for row in feedback}
+    """Whether the feedback that counts for an answer says that it was wrong; a correction does."""
+    return {one: row["kind"] != "up" for one, row in counted_feedback(feedback).items()}
 
 
 def _window(

@@ -7,11 +7,11 @@ questions about lists of package metadata; benchmarks/extractive_answers.py meas
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from ragloop.models import Embedder
+from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
 SHORTLIST_CHARACTERS = 1_200
@@ -41,13 +41,14 @@ _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\w[\w.+-]*\w|\w")
 
 @dataclass(frozen=True)
 class _Sentence:
-    """`text` is quoted, `read` is embedded."""
+    """`text` is quoted, `read` is embedded; `position` is its place among the sentences of all passages."""
 
     text: str
     read: str
     passage: int
     similarity: float
     words: frozenset[str]
+    position: int = 0
 
 
 class ExtractiveGenerator:
@@ -60,22 +61,44 @@ class ExtractiveGenerator:
         self._embedder = embedder
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
-        """One draft per prompt; empty where a prompt has no passages."""
-        return [self._answer(prompt) for prompt in prompts]
+        """One draft per prompt; empty where a prompt has no passages. Texts that prompts share are embedded once."""
+        ranked = [_rank(prompt) for prompt in prompts]
+        texts = list(dict.fromkeys(text for one in ranked for text in one.texts))
+        vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
+        return [one.draft(vectors) for one in ranked]
 
-    def _answer(self, prompt: Prompt) -> Draft:
-        asked = _stems(prompt.question)
-        found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n, asked)]
-        if not found:
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The sentences of a prompt's passages that are worth their embedding, with what the words say of each."""
+
+    question: str
+    sentences: Sequence[_Sentence]
+    priors: Sequence[float]
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.question, *(sentence.read for sentence in self.sentences)] if self.sentences else []
+
+    def draft(self, vectors: Mapping[str, Vectors]) -> Draft:
+        """The best sentences, in their order, each with its mark."""
+        if not self.sentences:
             return Draft("")
-        shared = _shared_words(asked, found)
-        order = _shortlist(found, shared)
-        vectors = self._embedder.embed([prompt.question, *(found[i].read for i in order)])
-        cosine = vectors[1:] @ vectors[0]
-        scores = {i: float(c) + _prior(found[i], shared[i]) for i, c in zip(order, cosine, strict=True)}
-        best = sorted(scores, key=lambda i: (-scores[i], i))[:MOST_SENTENCES]
-        kept = sorted(i for i in best if scores[i] >= KEEP_SHARE * scores[best[0]])
-        return Draft(" ".join(f"{_quoted(found[i].text)} [{found[i].passage}]" for i in kept))
+        asked = vectors[self.question]
+        scores = [float(vectors[s.read] @ asked) + prior for s, prior in zip(self.sentences, self.priors, strict=True)]
+        best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_SENTENCES]
+        kept = [self.sentences[i] for i in best if scores[i] >= KEEP_SHARE * scores[best[0]]]
+        kept.sort(key=lambda sentence: sentence.position)
+        return Draft(" ".join(f"{_quoted(sentence.text)} [{sentence.passage}]" for sentence in kept))
+
+
+def _rank(prompt: Prompt) -> _Ranked:
+    asked = _stems(prompt.question)
+    found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n, asked)]
+    shared = _shared_words(asked, found)
+    order = _shortlist(found, shared) if found else []
+    sentences = [replace(found[i], position=i) for i in order]
+    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i]) for i in order])
 
 
 def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:

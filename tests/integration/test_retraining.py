@@ -134,6 +134,8 @@ def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
     assert adapter is not None
     assert (adapter.adapter_id, adapter.state, adapter.verdict) == (report.adapter_id, PROMOTED, "promote")
     assert report.metrics["champion"]["exact_match"] == 0 < report.metrics["candidate"]["exact_match"]
+    assert report.metrics["candidate"]["trained_questions"] > 0
+    assert report.metrics["champion"]["exact_match_trained"] == 0 < report.metrics["candidate"]["exact_match_trained"]
     assert app.registry.rollback("test").champion is None
     assert app.registry.adapter(report.adapter_id).state == RETIRED
     assert app.retraining.promote(report.adapter_id, PROMOTE) is False

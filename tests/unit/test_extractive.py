@@ -108,3 +108,10 @@ def test_few_characters_are_embedded_however_long_the_passages_are() -> None:
 def test_the_best_sentence_is_embedded_even_when_it_is_longer_than_all_that_are_embedded() -> None:
     text = "bees " * SHORTLIST_CHARACTERS
     assert answer("What of bees?", passage(text)).startswith("bees bees")
+
+
+def test_a_text_that_several_prompts_share_is_embedded_once(embedder: ConstantEmbedder) -> None:
+    shared = passage("The licence of attrs is MIT.", "attrs", "attrs")
+    prompts = [rag_prompt(question, [shared]) for question in ("Which licence has attrs?", "How is attrs licensed?")]
+    ExtractiveGenerator(embedder).generate(prompts)
+    assert len(embedder.embedded) == len(set(embedder.embedded)) == 3
