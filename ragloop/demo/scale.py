@@ -30,7 +30,7 @@ FULL = Scale(
     corrected=160,
     batch=42,
     base="SmolLM2-135M-Instruct",
-    epochs=8,
+    epochs=6,
     planted_epochs=2,
     min_pairs=100,
     min_new_examples=100,
@@ -78,7 +78,7 @@ golden = "golden.jsonl"
 # Short answers only: sentences that users voted up would be a second style.
 max_answer_words = 5
 # Non-inferiority elsewhere needs some 60 held-out questions to be decided.
-eval_share = 0.2
+eval_share = 0.25
 
 [training]
 epochs = {scale.epochs}
