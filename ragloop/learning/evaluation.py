@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ragloop.answering.prompts import closed_book_prompt
+from ragloop.answering.prompts import closed_book_prompt, prompt_hash
 from ragloop.errors import ConfigError, NotFoundError
 from ragloop.learning.gate import PairedScores
 from ragloop.learning.scoring import exact_matches, token_f1s
@@ -28,10 +28,13 @@ TRAINED = "trained"
 _SCHEMA = pa.schema(
     [
         ("part", pa.string()),
+        ("prompt_hash", pa.string()),
         ("question", pa.string()),
         ("reference", pa.string()),
         ("champion", pa.string()),
         ("candidate", pa.string()),
+        ("champion_fingerprint", pa.string()),
+        ("candidate_fingerprint", pa.string()),
         ("champion_score", pa.float64()),
         ("candidate_score", pa.float64()),
     ]
@@ -163,21 +166,23 @@ def trained_questions(rows: Sequence[tuple[str, str]], most: int) -> list[Questi
 
 
 def evaluate(questions: Sequence[Question], champion: Generator, candidate: Generator, folder: Path) -> EvalReport:
-    """Answer every question by both, in batches, and keep the answers in `folder`."""
-    prompts = [one.prompt for one in questions]
-    answers = {
-        "champion": [draft.text.strip() for draft in champion.generate(prompts)],
-        "candidate": [draft.text.strip() for draft in candidate.generate(prompts)],
-    }
+    """Answer every question by both, in batches, and keep the answers in `folder`.
+
+    What the same generator answered to the same prompt in an evaluation beside this one is taken from there.
+    """
+    who = {"champion": champion, "candidate": candidate}
+    answers = {name: _answers(questions, generator, folder.parent) for name, generator in who.items()}
     rows = [
         {
             "part": one.part,
+            "prompt_hash": prompt_hash(one.prompt),
             "question": one.prompt.question,
             "reference": one.reference,
-            **{who: texts[n] for who, texts in answers.items()},
+            **{name: texts[n] for name, texts in answers.items()},
+            **{f"{name}_fingerprint": generator.fingerprint for name, generator in who.items()},
             **{
-                f"{who}_score": float(_score(one.part)([texts[n]], [one.reference])[0])
-                for who, texts in answers.items()
+                f"{name}_score": float(_score(one.part)([texts[n]], [one.reference])[0])
+                for name, texts in answers.items()
             },
         }
         for n, one in enumerate(questions)
@@ -186,6 +191,30 @@ def evaluate(questions: Sequence[Question], champion: Generator, candidate: Gene
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), made)
     made.replace(folder / ANSWERS)
     return read_evaluation(folder)
+
+
+def _answers(questions: Sequence[Question], generator: Generator, evaluations: Path) -> list[str]:
+    """The generator's answers in order; it writes those that no evaluation under this folder keeps."""
+    known = _kept_answers(evaluations, generator.fingerprint)
+    hashes = [prompt_hash(one.prompt) for one in questions]
+    missing = {one: asked.prompt for one, asked in zip(hashes, questions, strict=True) if one not in known}
+    drafts = generator.generate(list(missing.values()))
+    known.update({one: draft.text.strip() for one, draft in zip(missing, drafts, strict=True)})
+    return [known[one] for one in hashes]
+
+
+def _kept_answers(evaluations: Path, fingerprint: str) -> dict[str, str]:
+    """The answers of one generator by the hash of their prompt, from all evaluations under this folder."""
+    known: dict[str, str] = {}
+    for file in sorted(evaluations.glob(f"*/{ANSWERS}")):
+        table = pq.read_table(file)
+        if table.schema != _SCHEMA:
+            continue  # written before answers were kept by prompt
+        for row in table.to_pylist():
+            for who in ("champion", "candidate"):
+                if row[f"{who}_fingerprint"] == fingerprint:
+                    known[row["prompt_hash"]] = row[who]
+    return known
 
 
 def read_evaluation(folder: Path) -> EvalReport:

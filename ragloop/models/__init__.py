@@ -46,5 +46,9 @@ class Generator(Protocol):
     def adapter(self) -> str | None:
         """The id of the LoRA adapter in use, or None for the base model."""
 
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, adapter and limits; equal fingerprints write equal drafts for equal prompts."""
+
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """One draft per prompt, in order. Deterministic: no sampling."""

@@ -14,6 +14,8 @@ from itertools import accumulate
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
+VERSION = "1"
+"""Change it whenever equal prompts give other drafts."""
 SHORTLIST_CHARACTERS = 1_200
 """Sentences are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
 MOST_SENTENCES = 3
@@ -59,6 +61,10 @@ class ExtractiveGenerator:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+
+    @property
+    def fingerprint(self) -> str:
+        return f"extractive {VERSION}, {self._embedder.fingerprint}"
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """One draft per prompt; empty where a prompt has no passages. Texts that prompts share are embedded once."""

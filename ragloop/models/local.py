@@ -81,6 +81,10 @@ class LocalGenerator:
     def adapter(self) -> str | None:
         return self._adapter
 
+    @property
+    def fingerprint(self) -> str:
+        return f"{self._name} {_weights(self._place)}, {self._adapter or 'no adapter'}, {self._max_new_tokens} tokens"
+
     def wearing(self, adapter_id: str, path: Path) -> "LocalGenerator":
         """A view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
 
@@ -174,6 +178,12 @@ class _Shared:
 
     base: _Base | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def _weights(base: Path | str) -> str:
+    """Size and time of a folder's weight files; the name alone for a model of a hub."""
+    found = [(path.name, path.stat()) for path in sorted(Path(base).glob("*.safetensors"))]
+    return ", ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found) or str(base)
 
 
 def wait_without_spinning() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.gate import Verdict
 from ragloop.learning.lineage import read_rows
 from ragloop.learning.windows import SNAPSHOT
+from ragloop.models.local import LocalGenerator
 from ragloop.models.registry import PROMOTED, RETIRED, Adapter
+from ragloop.records import Draft, Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
 
@@ -370,3 +372,20 @@ def test_the_commands_go_from_the_log_to_a_champion_and_back(
     assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": []}
     assert command(capsys, place, "adapters", "promote", adapter_id) == {"champion": adapter_id}
     assert command(capsys, place, "log", "export", str(place / "log.jsonl"))["rows"] == len(QUESTIONS)
+
+
+def test_an_answer_that_an_evaluation_keeps_is_not_written_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    by: list[str | None] = []
+    write = LocalGenerator.generate
+
+    def counted(self: LocalGenerator, prompts: Sequence[Prompt]) -> list[Draft]:
+        by.extend([self.adapter] * len(prompts))
+        return write(self, prompts)
+
+    monkeypatch.setattr(LocalGenerator, "generate", counted)
+    first = app.retraining.evaluate(only(app).adapter_id)
+    assert by == []
+    second = other(app)
+    again = app.retraining.evaluate(second.adapter_id)
+    assert set(by) == {second.adapter_id}
+    assert again.elsewhere.champion.tolist() == first.elsewhere.champion.tolist()

@@ -96,3 +96,9 @@ def test_a_question_without_passages_is_answered_or_left_empty(generator: Genera
 def test_a_generator_names_its_model_and_its_adapter(generator: Generator) -> None:
     assert generator.model
     assert generator.adapter is None
+
+
+def test_a_fingerprint_stays_while_nothing_changes(generator: Generator) -> None:
+    before = generator.fingerprint
+    generator.generate([prompt("Who keeps the bees?")])
+    assert before == generator.fingerprint
