@@ -164,15 +164,15 @@ class DatasetSettings(Section):
 class TrainingSettings(Section):
     """LoRA training."""
 
-    epochs: int = Field(default=7, ge=1, le=1000)
+    epochs: int = Field(default=10, ge=1, le=1000)
     """Passes over the training rows."""
-    learning_rate: float = Field(default=2e-3, gt=0, lt=1)
+    learning_rate: float = Field(default=3e-3, gt=0, lt=1)
     """Peak learning rate; linear decay after the warm-up."""
     rank: int = Field(default=16, ge=1, le=512)
     """Rank of the adapter (LoRA, Hu et al. 2021, arXiv:2106.09685)."""
-    frozen_share: float = Field(default=0.5, ge=0, lt=1)
+    frozen_share: float = Field(default=0.75, ge=0, lt=1)
     """Share of the layers, from the lowest, that get no adapter: they cost no backward pass, and run once per row."""
-    batch_size: int = Field(default=8, ge=1, le=4096)
+    batch_size: int = Field(default=16, ge=1, le=4096)
     """Rows in one optimizer step."""
     checkpoint_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints, from which a killed training resumes."""

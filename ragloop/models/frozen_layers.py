@@ -4,7 +4,8 @@ Without dropout they give the same output in every pass, because nothing in them
 imports this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch  # noqa: TID253 - only the training process imports this module
@@ -14,6 +15,7 @@ READS_EMBEDDINGS_AS_HIDDEN_STATES = {"llama", "mistral", "qwen2", "qwen3", "smol
 """Model types whose decoder passes `inputs_embeds` unchanged to its first layer, and a mask that depends on positions
 only, so that the lower layers can be left out and their output given in."""
 
+BATCH_ROWS = 16
 MEMORY_LIMIT_BYTES = 512 * 2**20
 
 
@@ -41,7 +43,7 @@ def run_once(model: Any, first: int, rows: Sequence[Sequence[int]], autocast: An
     decoder = model.base_model
     handle = decoder.layers[first].register_forward_pre_hook(_stop, with_kwargs=True)
     with torch.no_grad(), autocast:
-        hidden = {tuple(row): _run(decoder, row) for row in rows}
+        hidden = {tuple(row): states for batch in _of_equal_length(rows) for row, states in _run(decoder, batch)}
     handle.remove()
     for index in range(first):
         decoder.layers[index] = _PassThrough()  # keeps the indices, and so the names in the adapter, of those above
@@ -59,11 +61,19 @@ def _stop(_: Any, args: tuple[torch.Tensor, ...], kwargs: dict[str, Any]) -> Non
     raise _Reached(args[0] if args else kwargs["hidden_states"])
 
 
-def _run(decoder: Any, row: Sequence[int]) -> torch.Tensor:
+def _of_equal_length(rows: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Batches without padding."""
+    for _, equal in groupby(sorted(rows, key=len), key=len):
+        together = list(equal)
+        for first in range(0, len(together), BATCH_ROWS):
+            yield together[first : first + BATCH_ROWS]
+
+
+def _run(decoder: Any, rows: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], torch.Tensor]]:
     try:
-        decoder(input_ids=torch.tensor([row], device=decoder.device), use_cache=False)
+        decoder(input_ids=torch.tensor(rows, device=decoder.device), use_cache=False)
     except _Reached as reached:
-        return reached.hidden[0].clone()
+        return zip(rows, (states.clone() for states in reached.hidden), strict=True)
     raise AssertionError("the decoder did not reach its first trained layer")
 
 

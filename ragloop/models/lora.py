@@ -42,13 +42,13 @@ class TrainingSpec:
     rows: str
     output: str
     seed: int = 0
-    epochs: int = 7
-    learning_rate: float = 2e-3
+    epochs: int = 10
+    learning_rate: float = 3e-3
     rank: int = 16
     alpha: int = 32
     target: str = "all-linear"
-    frozen_share: float = 0.5
-    batch_size: int = 8
+    frozen_share: float = 0.75
+    batch_size: int = 16
     warmup_steps: int = 10
     checkpoint_steps: int = 50
     max_length: int = 1024
