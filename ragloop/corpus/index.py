@@ -314,11 +314,14 @@ def _live(store: Store) -> Generation | None:
 
 def _generation_row(generation: Generation) -> dict[str, Any]:
     return {
-        "fingerprint": generation.fingerprint,
         "table": generation.table,
+        "fingerprint": generation.fingerprint,
+        "state": "live",
         "parser": generation.parser,
         "chunker": generation.chunker,
         "embedder": generation.embedder,
         "dimension": generation.dimension,
+        "number": 1,
         "created_at": datetime.now(UTC),
+        "cut_over_at": datetime.now(UTC),
     }

@@ -52,7 +52,8 @@ class VectorStore:
         vectors = self._embedder.embed([strings[one] for one in hashes])
         self._store.create(self._name, self._schema)
         now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
-        rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors)], schema=self._schema)
+        unused = pa.nulls(len(hashes), TIME)
+        rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=self._schema)
         self._store.insert(self._name, rows)
         return dict(zip(hashes, vectors, strict=True))
 

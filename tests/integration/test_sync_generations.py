@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop import store
+from ragloop.store import database
 from ragloop.corpus.index import Generation
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store
@@ -110,10 +110,10 @@ def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: py
     reports = indexed.home / "store" / "reports.lance"
     for _ in range(55):
         indexed.app().sync(indexed.folder)
-    assert len(list((reports / "_versions").iterdir())) > store.MANY_VERSIONS
+    assert len(list((reports / "_versions").iterdir())) > database.MANY_VERSIONS
     for file in reports.rglob("*"):
         os.utime(file, (1e9, 1e9))
-    monkeypatch.setattr(store, "KEPT_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr(database, "KEPT_VERSIONS", timedelta(milliseconds=1))
     assert indexed.sync().complete
     assert len(list((reports / "_versions").iterdir())) < 5
     assert len(list((reports / "data").iterdir())) < 5

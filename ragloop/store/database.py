@@ -5,7 +5,7 @@
     home/journal/    answers that are not yet folded into the tables
     home/leases/     who writes what, now
 
-Schemas live here and nowhere else. A process that meets a store of a newer schema refuses to open it.
+A process that meets a store of a newer schema refuses to open it.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,158 +25,12 @@ import lancedb
 import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, UsageError, full_disk_is_an_error
+from ragloop.store.migrations import MIGRATIONS
+from ragloop.store.schemas import TABLES, TIME, keyed
 
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
-TIME = pa.timestamp("us", tz="UTC")
-_PASSAGE = pa.struct(
-    [
-        ("chunk_id", pa.string()),
-        ("document_id", pa.string()),
-        ("revision", pa.string()),
-        ("text_hash", pa.string()),
-        ("rank", pa.int32()),
-        ("score", pa.float64()),
-        ("similarity", pa.float64()),
-    ]
-)
-_CITATION = pa.struct(
-    [
-        ("n", pa.int32()),
-        ("uri", pa.string()),
-        ("heading", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("chunk_id", pa.string()),
-        ("document_id", pa.string()),
-        ("revision", pa.string()),
-    ]
-)
-
-
-def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
-    """A schema whose key column, the first, may not be null."""
-    fields = [pa.field(key, pa.string(), nullable=False)]
-    return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
-
-
-def index_schema(dimension: int) -> pa.Schema:
-    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones."""
-    return _schema(
-        "id",
-        kind=pa.string(),
-        live=pa.bool_(),
-        document_id=pa.string(),
-        source=pa.string(),
-        key=pa.string(),
-        uri=pa.string(),
-        revision=pa.string(),
-        title=pa.string(),
-        labels=pa.list_(pa.string()),
-        status=pa.string(),
-        reason=pa.string(),
-        attempts=pa.int32(),
-        stamp=pa.string(),
-        changed_at=TIME,
-        committed_at=TIME,
-        lag_s=pa.float64(),
-        chunks=pa.int32(),
-        ordinal=pa.int32(),
-        heading=pa.string(),
-        start=pa.int64(),
-        end=pa.int64(),
-        tokens=pa.int32(),
-        text=pa.string(),
-        text_hash=pa.string(),
-        vector=pa.list_(pa.float32(), dimension),
-    )
-
-
-def vectors_schema(dimension: int) -> pa.Schema:
-    """Vectors by the SHA-256 of the exact string that was embedded."""
-    return _schema("text_hash", created_at=TIME, vector=pa.list_(pa.float32(), dimension))
-
-
-TABLES: Mapping[str, pa.Schema] = {
-    "generations": _schema(
-        "fingerprint",
-        table=pa.string(),
-        parser=pa.string(),
-        chunker=pa.string(),
-        embedder=pa.string(),
-        dimension=pa.int32(),
-        created_at=TIME,
-    ),
-    "interactions": _schema(
-        "interaction_id",
-        asked_at=TIME,
-        question=pa.string(),
-        answer=pa.string(),
-        abstained=pa.bool_(),
-        lane=pa.string(),
-        model=pa.string(),
-        adapter=pa.string(),
-        generation=pa.string(),
-        prompt_hash=pa.string(),
-        prompt_tokens=pa.int32(),
-        completion_tokens=pa.int32(),
-        cost_usd=pa.float64(),
-        guard=pa.string(),
-        top_similarity=pa.float64(),
-        passages=pa.list_(_PASSAGE),
-        citations=pa.list_(_CITATION),
-        latency_ms=pa.map_(pa.string(), pa.float64()),
-    ),
-    "feedback": _schema(
-        "feedback_id", interaction_id=pa.string(), given_at=TIME, kind=pa.string(), correction=pa.string()
-    ),
-    "datasets": _schema(
-        "dataset_id", created_at=TIME, path=pa.string(), rows=pa.int64(), train=pa.int64(), eval=pa.int64()
-    ),
-    "adapters": _schema(
-        "adapter_id",
-        created_at=TIME,
-        base=pa.string(),
-        dataset_id=pa.string(),
-        path=pa.string(),
-        sha256=pa.string(),
-        state=pa.string(),
-        verdict=pa.string(),
-        reasons=pa.list_(pa.string()),
-        metrics=pa.string(),
-    ),
-    "aliases": _schema(
-        "change_id", at=TIME, alias=pa.string(), kind=pa.string(), adapter_id=pa.string(), reason=pa.string()
-    ),
-    "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
-}
-"""Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
-
-
-_PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
-"""Where LanceDB notes a primary key, which may be set once."""
-
-
-def _keyed(table: lancedb.table.Table) -> lancedb.table.Table:
-    """Declare the first column the primary key: LanceDB then refuses what two writers would silently double."""
-    if not isinstance(table, lancedb.table.LanceTable):
-        raise TypeError(f"expected a local LanceDB table, found {type(table).__name__}")
-    key = table.schema.field(0)
-    if _PRIMARY_KEY not in (key.metadata or {}):
-        table.set_unenforced_primary_key([key.name])
-    return table
-
-
-def _create_tables(db: lancedb.DBConnection) -> None:
-    for name, schema in TABLES.items():
-        # A migration that was killed is run again, and finds some of its tables made.
-        _keyed(db.create_table(name, schema=schema, exist_ok=True))
-
-
-MIGRATIONS: Sequence[Callable[[lancedb.DBConnection], None]] = (_create_tables,)
-"""Numbered from 1; each brings a store from the number before it to its own."""
-
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
@@ -214,7 +68,7 @@ class Store:
             return
         with self.lease("schema", wait_s=30):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
-                MIGRATIONS[number - 1](self._db)
+                MIGRATIONS[number - 1](self)
                 row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": datetime.now(UTC)}
                 table = self._db.create_table("migrations", schema=_MIGRATIONS_SCHEMA, exist_ok=True)
                 table.add(pa.Table.from_pylist([row], schema=_MIGRATIONS_SCHEMA))
@@ -244,7 +98,16 @@ class Store:
         if self.has(name):
             return self.table(name)
         with full_disk_is_an_error(self.home):
-            return _keyed(self._db.create_table(name, schema=schema, exist_ok=True))
+            return keyed(self._db.create_table(name, schema=schema, exist_ok=True))
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Give the table these rows and their schema, keyed by the first column, in one commit."""
+        with full_disk_is_an_error(self.home):
+            keyed(self._db.create_table(name, rows, mode="overwrite"))
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the tables that begin so, those included whose creation was killed."""
+        return sorted(path.stem for path in (self.home / "store").glob(f"{prefix}*.lance"))
 
     def drop(self, name: str) -> None:
         """Remove the table and its files, whether they can be read or not."""

@@ -1,0 +1,66 @@
+"""Numbered migrations, each of which brings a store from the number before it to its own.
+
+One that was killed is run again from its start, so each finds what it has done already. What a migration knows of
+older schemas stands here, and is never changed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ragloop.errors import is_damage
+from ragloop.store.schemas import TABLES, TIME, keyed
+
+if TYPE_CHECKING:
+    from ragloop.store.database import Store
+
+_GENERATIONS_1 = pa.schema(
+    [
+        pa.field("fingerprint", pa.string(), nullable=False),
+        ("table", pa.string()),
+        ("parser", pa.string()),
+        ("chunker", pa.string()),
+        ("embedder", pa.string()),
+        ("dimension", pa.int32()),
+        ("created_at", TIME),
+    ]
+)
+
+
+def _create_tables(store: "Store") -> None:
+    for name, schema in {**TABLES, "generations": _GENERATIONS_1}.items():
+        keyed(store.create(name, schema))
+
+
+def _keep_several_generations(store: "Store") -> None:
+    """Generations get states and are keyed by their table, since one fingerprint may be built twice."""
+    generations = store.table("generations")
+    if "state" not in generations.schema.names:
+        rows = sorted(generations.to_arrow().to_pylist(), key=lambda row: row["created_at"], reverse=True)
+        states = ["live", *["retired"] * len(rows)]
+        # The name of the embedder was not kept; the settings' is tried, and its fingerprint compared.
+        new = [
+            {**row, "state": state, "number": 1, "cut_over_at": row["created_at"]}
+            for row, state in zip(rows, states, strict=False)
+        ]
+        store.replace("generations", pa.Table.from_pylist(new, schema=TABLES["generations"]))
+    keyed(store.table("generations"))
+    for name in filter(store.has, store.names("vectors_")):
+        _note_unused_vectors(store, name)
+
+
+def _note_unused_vectors(store: "Store", name: str) -> None:
+    try:
+        table = store.table(name)
+        if "unused_since" not in table.schema.names:
+            table.add_columns(pa.field("unused_since", TIME))
+    except RuntimeError as error:
+        if not is_damage(error):
+            raise
+        # Vectors can be made again; a table that cannot be read must not keep the store from being opened.
+        store.drop(name)
+
+
+MIGRATIONS: Sequence[Callable[["Store"], None]] = (_create_tables, _keep_several_generations)
+"""Numbered from 1."""

@@ -1,0 +1,150 @@
+"""Arrow schemas of every table. They live here and nowhere else; a change needs a migration."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from lancedb.table import LanceTable, Table
+
+TIME = pa.timestamp("us", tz="UTC")
+_PASSAGE = pa.struct(
+    [
+        ("chunk_id", pa.string()),
+        ("document_id", pa.string()),
+        ("revision", pa.string()),
+        ("text_hash", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float64()),
+        ("similarity", pa.float64()),
+    ]
+)
+_CITATION = pa.struct(
+    [
+        ("n", pa.int32()),
+        ("uri", pa.string()),
+        ("heading", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("chunk_id", pa.string()),
+        ("document_id", pa.string()),
+        ("revision", pa.string()),
+    ]
+)
+
+
+def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
+    """A schema whose key column, the first, may not be null."""
+    fields = [pa.field(key, pa.string(), nullable=False)]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
+
+
+def index_schema(dimension: int) -> pa.Schema:
+    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones."""
+    return _schema(
+        "id",
+        kind=pa.string(),
+        live=pa.bool_(),
+        document_id=pa.string(),
+        source=pa.string(),
+        key=pa.string(),
+        uri=pa.string(),
+        revision=pa.string(),
+        title=pa.string(),
+        labels=pa.list_(pa.string()),
+        status=pa.string(),
+        reason=pa.string(),
+        attempts=pa.int32(),
+        stamp=pa.string(),
+        changed_at=TIME,
+        committed_at=TIME,
+        lag_s=pa.float64(),
+        chunks=pa.int32(),
+        ordinal=pa.int32(),
+        heading=pa.string(),
+        start=pa.int64(),
+        end=pa.int64(),
+        tokens=pa.int32(),
+        text=pa.string(),
+        text_hash=pa.string(),
+        vector=pa.list_(pa.float32(), dimension),
+    )
+
+
+def vectors_schema(dimension: int) -> pa.Schema:
+    """Vectors by the SHA-256 of the exact string that was embedded; `unused_since` is null while an index uses it."""
+    return _schema("text_hash", created_at=TIME, vector=pa.list_(pa.float32(), dimension), unused_since=TIME)
+
+
+TABLES: Mapping[str, pa.Schema] = {
+    "generations": _schema(
+        "table",
+        fingerprint=pa.string(),
+        state=pa.string(),
+        parser=pa.string(),
+        chunker=pa.string(),
+        embedder=pa.string(),
+        dimension=pa.int32(),
+        embedder_name=pa.string(),
+        embedder_backend=pa.string(),
+        number=pa.int32(),
+        created_at=TIME,
+        cut_over_at=TIME,
+        ended_at=TIME,
+    ),
+    "interactions": _schema(
+        "interaction_id",
+        asked_at=TIME,
+        question=pa.string(),
+        answer=pa.string(),
+        abstained=pa.bool_(),
+        lane=pa.string(),
+        model=pa.string(),
+        adapter=pa.string(),
+        generation=pa.string(),
+        prompt_hash=pa.string(),
+        prompt_tokens=pa.int32(),
+        completion_tokens=pa.int32(),
+        cost_usd=pa.float64(),
+        guard=pa.string(),
+        top_similarity=pa.float64(),
+        passages=pa.list_(_PASSAGE),
+        citations=pa.list_(_CITATION),
+        latency_ms=pa.map_(pa.string(), pa.float64()),
+    ),
+    "feedback": _schema(
+        "feedback_id", interaction_id=pa.string(), given_at=TIME, kind=pa.string(), correction=pa.string()
+    ),
+    "datasets": _schema(
+        "dataset_id", created_at=TIME, path=pa.string(), rows=pa.int64(), train=pa.int64(), eval=pa.int64()
+    ),
+    "adapters": _schema(
+        "adapter_id",
+        created_at=TIME,
+        base=pa.string(),
+        dataset_id=pa.string(),
+        path=pa.string(),
+        sha256=pa.string(),
+        state=pa.string(),
+        verdict=pa.string(),
+        reasons=pa.list_(pa.string()),
+        metrics=pa.string(),
+    ),
+    "aliases": _schema(
+        "change_id", at=TIME, alias=pa.string(), kind=pa.string(), adapter_id=pa.string(), reason=pa.string()
+    ),
+    "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
+}
+"""Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
+
+
+_PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
+"""Where LanceDB notes a primary key, which may be set once."""
+
+
+def keyed(table: Table) -> Table:
+    """Declare the first column the primary key: LanceDB then refuses what two writers would silently double."""
+    if not isinstance(table, LanceTable):
+        raise TypeError(f"expected a local LanceDB table, found {type(table).__name__}")
+    key = table.schema.field(0)
+    if _PRIMARY_KEY not in (key.metadata or {}):
+        table.set_unenforced_primary_key([key.name])
+    return table
