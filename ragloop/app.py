@@ -77,9 +77,8 @@ class App:
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
-        from ragloop.corpus.chunking import CHUNKER
         from ragloop.corpus.index import Generation
-        from ragloop.corpus.parsing import PARSER
+        from ragloop.corpus.versions import CHUNKER, PARSER
 
         wanted, limit = self.settings.index.chunk_tokens, self.embedder.max_tokens
         if wanted > limit:

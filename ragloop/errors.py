@@ -6,6 +6,7 @@
     │   ├── NotFoundError                an id, a folder or a model that does not exist
     │   └── MismatchError                what is stored was made by another fingerprint or a newer schema
     ├── DocumentError           exit 1   one document cannot be read; it is quarantined, the rest goes on
+    │   └── ParserStoppedError           its parser was killed at a limit, or crashed; it is tried again, ever later
     ├── TrainingError           exit 1   a training process failed; the champion keeps serving
     └── UnavailableError        exit 3   something that is needed cannot be reached now (transient)
         ├── StoreBusyError               another process holds the writer's lease
@@ -46,6 +47,7 @@ class MismatchError(UsageError):
 _BRINGS = {
     "models": ("torch", "transformers", "sentence_transformers", "onnx", "safetensors", "gguf"),
     "train": ("peft", "trl", "accelerate", "datasets"),
+    "s3": ("boto3", "botocore"),
     "train,flows": ("prefect", "fastapi", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""
@@ -67,6 +69,10 @@ class DocumentError(RagloopError):
     """One document cannot be read; it is quarantined with this message as its reason."""
 
     exit_code = 1
+
+
+class ParserStoppedError(DocumentError):
+    """The parser of a document was killed at a limit on time or memory, or crashed: another try may end otherwise."""
 
 
 class TrainingError(RagloopError):

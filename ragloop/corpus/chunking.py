@@ -5,7 +5,7 @@ while the result fits the budget, in the order of a hash of the text at their bo
 depends on the few boundaries around them, so what an edit changes dies out within a chunk or two; filling chunks from
 the start of the section would move every boundary behind the edit. The idea is that of content-defined chunking
 (Muthitacharoen et al., "A Low-bandwidth Network File System", SOSP 2001), with units in the place of bytes.
-benchmarks/chunk_stability.py measures it beside the alternatives.
+benchmarks/chunk_stability.py measures it beside the alternatives. A change of any output changes versions.CHUNKER.
 """
 
 import hashlib
@@ -15,9 +15,6 @@ from itertools import pairwise
 
 from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.splitting import RULES, spans
-
-CHUNKER = "1"
-"""Version of the rules below; part of the index fingerprint, so change it whenever any output changes."""
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 Join = Callable[[Sequence[int], Sequence[tuple[int, bytes]], int], list[int]]
@@ -35,9 +32,9 @@ _KEY_CHARACTERS = 64
 class Chunk:
     """What is embedded, searched and cited.
 
-    `text` is document.text[start:end]. `heading` is the whole path of section titles; `embedded` has the innermost of
-    them, at most a quarter of the budget, above the text. `text_hash` is the SHA-256 of `embedded` in hex. `tokens`
-    counts `embedded`, as the sum over the units that the chunk joins.
+    `text` is document.text[start:end]. `heading` is the whole path of section titles and the place of the first block;
+    `embedded` has the innermost of the titles, at most a quarter of the budget, above the text. `text_hash` is the
+    SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units that the chunk joins.
     """
 
     ordinal: int
@@ -216,11 +213,11 @@ def _hash(text: str) -> bytes:
 
 def _chunk(document: ParsedDocument, units: Sequence[_Unit], prefix: _Prefix, ordinal: int) -> Chunk:
     start, end = units[0].start, units[-1].end
-    text = document.text[start:end]
+    text, first = document.text[start:end], document.blocks[units[0].block]
     embedded = (prefix.text + text).replace("\r\n", "\n")  # a change of line ends embeds nothing
     return Chunk(
         ordinal=ordinal,
-        heading=_SEPARATOR.join(document.blocks[units[0].block].heading),
+        heading=_SEPARATOR.join((*first.heading, first.place) if first.place else first.heading),
         start=start,
         end=end,
         text=text,

@@ -10,13 +10,16 @@ Kind = Literal["paragraph", "list", "code", "table", "front-matter", "heading"]
 class Block:
     """One stretch of a document's text. `start` and `end` are character offsets, `heading` the path of section titles.
 
-    A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk.
+    A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk. `place` is
+    where a reader finds the block, such as "page 5". It is shown and never embedded: a page that is inserted moves the
+    places of all that follows it.
     """
 
     start: int
     end: int
     kind: Kind
     heading: tuple[str, ...] = ()
+    place: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:

@@ -9,9 +9,11 @@ from pathlib import PurePosixPath
 
 from ragloop.corpus.chunking import Chunk, CountTokens, chunk
 from ragloop.corpus.local import Read, Source
-from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing.isolation import DocumentParser
+from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.planning import LedgerRow, Listed, is_described
-from ragloop.errors import DocumentError, NotFoundError, RagloopError
+from ragloop.errors import DocumentError, NotFoundError, ParserStoppedError, RagloopError
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
@@ -19,7 +21,10 @@ READ_AHEAD = 8
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed."""
+    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
+
+    `stopped`: its parser was killed or crashed, so that another try may end otherwise.
+    """
 
     listed: Listed
     read: Read | None
@@ -27,10 +32,12 @@ class Prepared:
     title: str | None = None
     chunks: Sequence[Chunk] | None = None
     reason: str | None = None
+    stopped: bool = False
 
 
 class Preparation:
-    """Prepares the documents of one source, whose ledger tells which bytes need no parsing."""
+    """Prepares the documents of one source, whose ledger tells which bytes need no parsing. Reading, parsing and
+    chunking are apart: `limits` hold for parsing, which may run in a process of its own."""
 
     def __init__(
         self,
@@ -40,33 +47,38 @@ class Preparation:
         *,
         chunk_tokens: int,
         max_bytes: int,
+        limits: ParseLimits | None = None,
     ) -> None:
         self._source, self._ledger, self._count_tokens = source, ledger, count_tokens
         self._chunk_tokens, self._max_bytes = chunk_tokens, max_bytes
+        self._parser = DocumentParser(limits)
 
     def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded.
+        """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
 
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
         waiting: deque[Future[Prepared | None]] = deque()
-        with ThreadPoolExecutor(1, "prepare") as reader:
+        with self._parser, ThreadPoolExecutor(self._source.readers, "read") as reader, ThreadPoolExecutor(1) as parser:
             try:
                 for listed in listing:
-                    waiting.append(reader.submit(self._prepared, listed))
+                    reading = reader.submit(self._source.read, listed, self._max_bytes)
+                    waiting.append(parser.submit(self._prepared, listed, reading))
                     if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
                         yield ready
                 while waiting:
                     if ready := waiting.popleft().result():
                         yield ready
             finally:
+                # What is read is let go first: the parser's thread may be waiting for it.
                 reader.shutdown(cancel_futures=True)
+                parser.shutdown(cancel_futures=True)
 
-    def _prepared(self, listed: Listed) -> Prepared | None:
+    def _prepared(self, listed: Listed, reading: Future[Read]) -> Prepared | None:
         read, revision = None, None
         try:
             try:
-                read = self._source.read(listed, self._max_bytes)
+                read = reading.result()
             except NotFoundError:
                 return None
             revision = hashlib.sha256(read.data).hexdigest()
@@ -76,7 +88,7 @@ class Preparation:
             title, chunks = self._described(read.data, listed.key)
             return Prepared(listed, read, revision, title, chunks)
         except DocumentError as error:
-            return Prepared(listed, read, revision, reason=str(error))
+            return Prepared(listed, read, revision, reason=str(error), stopped=isinstance(error, ParserStoppedError))
 
     def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
         """Title and chunks. Whatever one document makes a parser, the tokenizer or the chunker do must not stop others.
@@ -85,7 +97,7 @@ class Preparation:
         """
         kind, step = _kind(key), "parser"
         try:
-            parsed = parse(data, kind, PurePosixPath(key).name)
+            parsed = self._parser.parse(data, kind, PurePosixPath(key).name)
             step = "chunker"
             return parsed.title, chunk(parsed, self._count_tokens, self._chunk_tokens)
         except RagloopError:

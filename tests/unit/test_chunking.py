@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from ragloop.corpus.chunking import Chunk, chunk
-from ragloop.corpus.parsing import ParsedDocument, parse
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing import parse
 
 WORDS = [f"word{number}" for number in range(400)]
 

@@ -20,7 +20,9 @@ MEGABYTE = 1_000_000
         ("index.rst", "text/x-rst"),
         ("notes.txt", "text/plain"),
         ("page.htm", "text/html"),
-        ("scan.pdf", None),
+        ("scan.pdf", "application/pdf"),
+        ("Sheet.XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("letter.doc", None),
         ("Makefile", None),
     ],
 )
@@ -65,8 +67,8 @@ def test_binary_content_is_an_error_that_says_what_to_do(data: bytes) -> None:
 
 
 def test_an_unknown_media_type_is_an_error() -> None:
-    with pytest.raises(DocumentError, match=r"a\.pdf is of type application/pdf; expected one of .*text/html"):
-        parse(b"x", "application/pdf", "a.pdf")
+    with pytest.raises(DocumentError, match=r"a\.doc is of type application/msword; expected one of .*text/html"):
+        parse(b"x", "application/msword", "a.doc")
 
 
 def test_a_stray_nul_does_not_turn_text_into_utf_16() -> None:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from ragloop.corpus.parsing import ParsedDocument, parse
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing import parse
 from ragloop.errors import DocumentError
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import preparing
 from ragloop.corpus.local import LocalFolder
+from ragloop.corpus.parsing import isolation
+from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.preparing import Preparation, Prepared
 from ragloop.errors import NotFoundError, UnavailableError
 
@@ -46,14 +47,14 @@ def test_a_model_that_is_away_is_no_fault_of_a_document(tmp_path: Path, error: E
 
 
 def test_a_parser_that_fails_quarantines_its_document_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = preparing.parse
+    parse = isolation.parse
 
-    def failing(data: bytes, media_type: str, name: str) -> object:
+    def failing(data: bytes, media_type: str, name: str, limits: ParseLimits) -> object:
         if name == "b.md":
             raise RuntimeError("unexpected")
-        return parse(data, media_type, name)
+        return parse(data, media_type, name, limits)
 
-    monkeypatch.setattr(preparing, "parse", failing)
+    monkeypatch.setattr(isolation, "parse", failing)
     assert [one.reason and one.reason.split(";")[0] for one in _prepared(tmp_path, _failing(ValueError()))][1] == (
         "the parser failed with RuntimeError: unexpected"
     )

@@ -1,29 +1,23 @@
 """Bytes to documents: which formats are read, and what text, title and blocks each yields.
 
 For Markdown, reStructuredText and plain text the text is the decoded source, newlines as they are, so that offsets can
-be checked against the file. For HTML it is the extracted text.
+be checked against the file. For every other format it is the extracted text. Imports no parser: a question needs none.
+A change of any output changes versions.PARSER.
 """
 
-from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from ragloop.corpus.document import Block, ParsedDocument
-from ragloop.corpus.parsing.decoding import decode
-from ragloop.corpus.parsing.html import declared_encoding, parse_html
-from ragloop.corpus.parsing.markdown import parse_markdown
-from ragloop.corpus.parsing.plain import parse_plain
-from ragloop.corpus.parsing.restructuredtext import looks_like_restructuredtext, parse_restructuredtext
-from ragloop.errors import DocumentError
+from ragloop.corpus.parsing.limits import ParseLimits
 
-__all__ = ["PARSER", "Block", "ParsedDocument", "media_type", "parse"]
+if TYPE_CHECKING:
+    from ragloop.corpus.document import ParsedDocument
 
-PARSER = "2"
-"""Version of what the parsers yield; part of the index fingerprint, so change it whenever any output changes."""
-
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 _SUFFIXES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
-    ".mdx": "text/markdown",
+    ".mdx": "text/mdx",
     ".rst": "text/x-rst",
     ".rest": "text/x-rst",
     ".txt": "text/plain",
@@ -31,6 +25,18 @@ _SUFFIXES = {
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "text/html",
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".xml": "application/xml",
+    ".eml": "message/rfc822",
+    ".pdf": "application/pdf",
+    ".docx": f"{_OFFICE}.wordprocessingml.document",
+    ".docm": f"{_OFFICE}.wordprocessingml.document",
+    ".pptx": f"{_OFFICE}.presentationml.presentation",
+    ".pptm": f"{_OFFICE}.presentationml.presentation",
+    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
+    ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
+    ".epub": "application/epub+zip",
 }
 
 
@@ -39,27 +45,13 @@ def media_type(name: str) -> str | None:
     return _SUFFIXES.get(PurePosixPath(name.lower()).suffix)
 
 
-def parse(data: bytes, media_type: str, name: str) -> ParsedDocument:
+def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":
     """The document in `data`; one without blocks if it is empty. `name` serves messages and titles only.
 
-    A text/plain document that holds reStructuredText markup is read as such.
-    Raises DocumentError if the media type has no parser or the bytes are no text.
+    A text/plain document that holds reStructuredText markup is read as such. Runs in this process, so that the limits
+    on time and memory are not kept; DocumentParser keeps them. Raises DocumentError if the media type has no parser,
+    the bytes are no such document, or it exceeds a limit.
     """
-    title = PurePosixPath(name).name
-    if media_type == "text/html":
-        return parse_html(decode(data, name, declared_encoding(data)), title)
-    if media_type not in _PARSERS:
-        known = ", ".join(sorted(set(_SUFFIXES.values())))
-        raise DocumentError(f"{name} is of type {media_type}; expected one of {known}: convert it or leave it out")
-    return _PARSERS[media_type](decode(data, name), title)
+    from ragloop.corpus.parsing.formats import parser_of
 
-
-def _parse_text(text: str, name: str) -> ParsedDocument:
-    return (parse_restructuredtext if looks_like_restructuredtext(text) else parse_plain)(text, name)
-
-
-_PARSERS: dict[str, Callable[[str, str], ParsedDocument]] = {
-    "text/markdown": parse_markdown,
-    "text/x-rst": parse_restructuredtext,
-    "text/plain": _parse_text,
-}
+    return parser_of(media_type, name)(data, PurePosixPath(name).name, limits or ParseLimits())

@@ -3,14 +3,14 @@
 The text of an HTML document is not a slice of its source: it is the extracted text, blocks joined by blank lines.
 """
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ragloop.corpus.document import Kind, ParsedDocument
-from ragloop.corpus.parsing.outline import Outline
+from ragloop.corpus.parsing.extraction import Extraction
+from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -70,67 +70,33 @@ _LISTS = frozenset(("ul", "ol", "menu", "dir"))
 _CELLS = frozenset(("td", "th"))
 _SPACE = re.compile(r"\s+")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_META_CHARSET = re.compile(rb"<meta[^>]+?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
-_LABELS = {
-    "windows-874": "cp874",
-    "windows-949": "cp949",
-    "windows-31j": "cp932",
-    "x-sjis": "cp932",
-    "x-gbk": "gbk",
-    "x-mac-cyrillic": "mac-cyrillic",
-    "iso-8859-8-i": "iso8859-8",
-}
-"""Labels of the standard that Python does not know."""
-_CODECS = frozenset(
-    """utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11
-    iso8859-13 iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman mac-cyrillic cp874 tis-620 cp1250 cp1251 cp1252
-    cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 gbk gb2312 gb18030 big5 big5hkscs euc_jp iso2022_jp shift_jis cp932 euc_kr
-    cp949""".split()
-)
-"""Python's names of the encodings in the WHATWG encoding standard (https://encoding.spec.whatwg.org/#names-and-labels).
-
-A page must not reach the other codecs: `undefined` always raises, `punycode` takes the square of its input.
-"""
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_META_WINDOW = 2_048
 _DEEPEST = 2_048  # libxml2, with huge_tree
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 
 _Event = tuple[Literal["start", "end", "text"], "_Element", str]
 
 
-def declared_encoding(data: bytes) -> str | None:
-    """The Python codec for what `<meta charset>` says; None for what no browser takes from there.
-
-    A UTF-16 there cannot be true, since the declaration itself was read as ASCII.
-    """
-    found = _META_CHARSET.search(data[:_META_WINDOW])
-    if found is None:
-        return None
-    label = found[1].decode("ascii").lower()
-    try:
-        codec = codecs.lookup(_LABELS.get(label, label)).name
-    except LookupError:
-        return None
-    if codec in ("iso8859-1", "ascii"):
-        return "cp1252"  # as the WHATWG standard has it
-    return codec if codec in _CODECS else None
-
-
-def parse_html(source: str, name: str) -> ParsedDocument:
+def parse_html(source: str, name: str, limits: ParseLimits) -> ParsedDocument:
     """Scripts, styles, navigation, form controls and hidden elements are dropped; tables read row by row.
 
-    Raises DocumentError if elements are nested too deep for the parser.
+    Raises DocumentError if elements are nested too deep for the parser, or the text is too long.
     """
+    title, extraction = html_parts(source, name, limits)
+    return extraction.document(name, root=title)
+
+
+def html_parts(source: str, name: str, limits: ParseLimits) -> tuple[str, Extraction]:
+    """The title of a page and its parts."""
+    parts = Extraction(limits.characters)
     tree = _tree(source, name)
     if tree is None:
-        return ParsedDocument("", name, ())
-    title = _SPACE.sub(" ", str(tree.xpath("string((//title)[1])"))).strip()
-    extraction = _Extraction(_layout_tables(tree))
+        return "", parts
+    reading = _Reading(_layout_tables(tree), parts)
     for event in _events(tree):
-        extraction.take(event)
-    extraction.flush()
-    return extraction.document(title, name)
+        reading.take(event)
+    reading.flush()
+    return _SPACE.sub(" ", str(tree.xpath("string((//title)[1])"))).strip(), parts
 
 
 def _tree(source: str, name: str) -> "_Element | None":
@@ -190,9 +156,9 @@ def _layout_tables(root: "_Element") -> set["_Element"]:
 
 
 @dataclass
-class _Extraction:
+class _Reading:
     layout_tables: set["_Element"]
-    parts: list[tuple[str, Kind, int]] = field(default_factory=list)  # text, kind, heading level (0: none)
+    parts: Extraction
     line: list[str] = field(default_factory=list)
     kind: Kind = "paragraph"
     level: int = 0
@@ -274,24 +240,8 @@ class _Extraction:
             self.flush()
 
     def flush(self) -> None:
-        text = _tidy("".join(self.line), self.kind)
-        if text:
-            self.parts.append((text, self.kind, self.level))
+        self.parts.add(_tidy("".join(self.line), self.kind), self.kind, level=self.level)
         self.line, self.kind, self.level = [], "paragraph", 0
-
-    def document(self, title: str, name: str) -> ParsedDocument:
-        text = "\n\n".join(part for part, _, _ in self.parts)
-        outline = Outline(text, root=title)
-        position = 0
-        for part, kind, level in self.parts:
-            end = position + len(part)
-            if level:
-                outline.section(level, part, position, end)
-            else:
-                outline.block(position, end, kind)
-            position = end + 2
-        blocks = outline.finish()
-        return ParsedDocument(text, title or outline.first_title or name, blocks)
 
 
 def _tidy(text: str, kind: Kind) -> str:

@@ -33,7 +33,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def parse_markdown(text: str, name: str) -> ParsedDocument:
+def parse_markdown(text: str, name: str, *, indented_code: bool = True) -> ParsedDocument:
     """Sections by headings outside lists and quotations; comments and link definitions are in no block."""
     front = _FRONT_MATTER.match(text)
     body = front.end() if front else 0
@@ -41,7 +41,7 @@ def parse_markdown(text: str, name: str) -> ParsedDocument:
     if front:
         outline.block(front.start(), front.end(), "front-matter")
     lines = [(start + body, end + body) for start, end in line_spans(text[body:])]
-    tokens = _block_parser().parse(text[body:])
+    tokens = _block_parser(indented_code).parse(text[body:])
     for position, token in enumerate(tokens):
         if token.level or token.nesting < 0 or not token.map or token.type == "hr":
             continue
@@ -76,12 +76,12 @@ def _heading_text(inline: "Token") -> str:
 
 
 @cache
-def _block_parser() -> "MarkdownIt":
+def _block_parser(indented_code: bool) -> "MarkdownIt":
     from markdown_it import MarkdownIt  # 90 ms that answering a question never needs
 
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])
-    return parser
+    return parser if indented_code else parser.disable("code")
 
 
 @cache

@@ -23,12 +23,12 @@ class Outline:
     first_title: str = ""
     _open: list[tuple[int, str]] = field(default_factory=list)
     _path: tuple[str, ...] = ()
-    _childless: tuple[int, int, tuple[str, ...]] | None = None
+    _childless: tuple[int, int, tuple[str, ...], str] | None = None
 
     def __post_init__(self) -> None:
         self._path = self._current_path()
 
-    def section(self, level: int, title: str, start: int, end: int) -> None:
+    def section(self, level: int, title: str, start: int, end: int, place: str = "") -> None:
         """Open the section whose title stands at text[start:end], and close those at its level and below."""
         if self._childless and self._open and self._open[-1][0] >= level:
             self._keep_title()
@@ -40,15 +40,15 @@ class Outline:
             self._open.append((level, title))
         self._path = self._current_path()
         self.first_title = self.first_title or title
-        self._childless = (start, end, above)
+        self._childless = (start, end, above, place)
 
-    def block(self, start: int, end: int, kind: Kind) -> None:
+    def block(self, start: int, end: int, kind: Kind, place: str = "") -> None:
         """Add text[start:end] without the white space around it; nothing where there is only white space."""
         span = strip_span(self.text, start, end)
         if span is None:
             return
         self._childless = None
-        self.blocks.append(Block(*span, kind, self._path))
+        self.blocks.append(Block(*span, kind, self._path, place))
 
     def finish(self) -> tuple[Block, ...]:
         if self._childless:
@@ -57,11 +57,11 @@ class Outline:
 
     def _keep_title(self) -> None:
         assert self._childless is not None
-        start, end, above = self._childless
+        start, end, above, place = self._childless
         self._childless = None
         span = strip_span(self.text, start, end)
         if span is not None:
-            self.blocks.append(Block(*span, "heading", above))
+            self.blocks.append(Block(*span, "heading", above, place))
 
     def _current_path(self) -> tuple[str, ...]:
         titles = tuple(title for _, title in self._open)

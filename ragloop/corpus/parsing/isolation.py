@@ -1,0 +1,171 @@
+"""Parsing that cannot take the sync down: text formats in this process, all others in a worker that can be killed.
+
+A parser of a binary format may run for ever, take all memory or crash. It then takes a process with it that holds
+nothing: no lease, no table, no other document. docs/decisions/0002-formats.md has what a message costs, and why short
+texts are parsed here.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict
+from typing import IO, Any
+
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.messages import receive, send, unpacked
+from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
+
+SHORT_TEXT_BYTES = 256 * 1024
+"""Longer texts are parsed in the worker: where a parser takes the square of its input, it shows there."""
+_TEXT = ("text/markdown", "text/mdx", "text/x-rst", "text/plain")
+_START_SECONDS = 60.0
+
+
+class DocumentParser:
+    """Parses documents one at a time within limits; the worker starts with the first document that needs it."""
+
+    def __init__(self, limits: ParseLimits | None = None) -> None:
+        self.limits = limits or ParseLimits()
+        self._worker: _Worker | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "DocumentParser":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def parse(self, data: bytes, media_type: str, name: str) -> ParsedDocument:
+        """The document in `data`.
+
+        Raises DocumentError where it cannot be read or exceeds a limit, ParserStoppedError where the worker had to be
+        killed or crashed, UnavailableError where none can be started.
+        """
+        if media_type in _TEXT and len(data) <= SHORT_TEXT_BYTES:
+            return parse(data, media_type, name, self.limits)
+        with self._lock:
+            if self._worker is None or not self._worker.alive:
+                self.close()
+                self._worker = _Worker(self.limits)
+            return self._worker.parse(data, media_type, name)
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that parses now; None while there is none."""
+        return self._worker.pid if self._worker is not None and self._worker.alive else None
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+
+class _Worker:
+    def __init__(self, limits: ParseLimits) -> None:
+        self._limits = limits
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        command = [sys.executable, "-m", "ragloop.corpus.parsing.worker", str(os.getpid()), str(limits.memory_bytes)]
+        # A session of its own: Ctrl-C is for the sync, which ends the worker. No descriptor but the pipes is inherited.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
+        )
+        if self._receive(_START_SECONDS)[0] is None:
+            last = self._last_words()
+            self.end()
+            raise UnavailableError(
+                f"the parsing process did not start ({last}); expected `{' '.join(command[:3])}` to run: "
+                "check the installation and sync again"
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def parse(self, data: bytes, media_type: str, name: str) -> ParsedDocument:
+        request = {"media_type": media_type, "name": name, "limits": asdict(self._limits)}
+        message, expired = self._receive(self._limits.seconds, request, data)
+        if message is None or "exhausted" in message[0]:
+            stopped = self._stopped(expired, exhausted=message is not None)
+            self.end()
+            raise stopped
+        header, payload = message
+        if expired:
+            self.end()
+        if "refused" in header:
+            raise DocumentError(header["refused"])
+        if "failed" in header:
+            raise DocumentError(f"the parser failed with {header['failed']}; simplify or leave it out")
+        return unpacked(header, payload)
+
+    def _receive(
+        self, seconds: float, request: dict[str, Any] | None = None, data: bytes = b""
+    ) -> tuple[tuple[dict[str, Any], bytes] | None, bool]:
+        """Send a request, if there is one, and wait for the reply; whether the time ran out.
+
+        A process that is killed closes its pipes: a timer ends a write that is not taken and a reply that never comes.
+        """
+        expired = threading.Event()
+        timer = threading.Timer(seconds, self._expire, (expired,))
+        timer.start()
+        try:
+            reply = self._exchange(request, data)
+        except BrokenPipeError:
+            reply = None
+        finally:
+            timer.cancel()
+            timer.join()
+        return reply, expired.is_set()
+
+    def _expire(self, expired: threading.Event) -> None:
+        expired.set()
+        self._process.kill()
+
+    def _exchange(self, request: dict[str, Any] | None, data: bytes) -> tuple[dict[str, Any], bytes] | None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if request is not None:
+            send(self._process.stdin, request, data)
+        return receive(self._process.stdout)
+
+    def _stopped(self, expired: bool, *, exhausted: bool) -> ParserStoppedError:
+        most = self._limits.memory_bytes // 2**20
+        if expired:
+            return ParserStoppedError(
+                f"the parser took longer than {self._limits.seconds:g} s and was stopped; expected less: "
+                "raise sync.max_parse_seconds to give it more, or leave it out"
+            )
+        if exhausted:
+            return ParserStoppedError(
+                f"the parser needs more than {most:,} MiB of memory, expected less: "
+                "raise sync.max_parse_mb to give it more, or leave it out"
+            )
+        code = self._process.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return ParserStoppedError(
+            f"the parser {how} at this document, within {most:,} MiB of memory ({self._last_words()}); "
+            "expected a document that it survives: raise sync.max_parse_mb, or leave it out"
+        )
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        lines = self._stderr.read()[-10_000:].decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):  # what it did not take
+                    stream.close()

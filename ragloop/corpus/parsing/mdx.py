@@ -1,0 +1,53 @@
+"""MDX: Markdown between JSX tags, imports and exports (https://mdxjs.com/docs/what-is-mdx/).
+
+The text is the source without those, so offsets count in the extracted text.
+"""
+
+import re
+
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing.markdown import parse_markdown
+
+_BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # three deep
+_FENCED = r"^[ \t]*(?P<fence>`{3,}|~{3,}).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
+_CODE = rf"(?P<code>{_FENCED}|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"
+_TAG = rf"</?(?:[A-Za-z][\w.-]*(?::[\w-]+)?(?=[\s/>])(?:[^<>{{}}\"']|\"[^\"]*\"|'[^']*'|{_BRACES})*)?>"
+_COMMENT = r"\{/\*.*?\*/\}"
+_NOT_TEXT = re.compile(rf"{_CODE}|{_COMMENT}|{_TAG}", re.DOTALL | re.MULTILINE)
+_MODULE = re.compile(
+    r"import\s+(?:[\w*][^\n]*\bfrom\b|['\"])|(?:import|export)\s*[{*]"
+    r"|export\s+(?:default|const|let|var|function|async|class)\b"
+)
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
+
+
+def parse_mdx(text: str, name: str) -> ParsedDocument:
+    """What stands between the tags, as Markdown; indented text is no code there."""
+    return parse_markdown(without_jsx(text), name, indented_code=False)
+
+
+def without_jsx(text: str) -> str:
+    """The text without modules' statements, tags and comments; code keeps all that it holds."""
+    return _NOT_TEXT.sub(lambda found: found[0] if found["code"] else "", _without_modules(text))
+
+
+def _without_modules(text: str) -> str:
+    """Drop imports and exports: from a line that begins one to the line that closes the last of its braces."""
+    kept: list[str] = []
+    fence, depth = "", 0
+    for line in text.splitlines(keepends=True):
+        if depth > 0:
+            depth += _depth(line)
+            continue
+        marker = _FENCE.match(line)
+        if marker and (not fence or marker[1].startswith(fence)):
+            fence = "" if fence else marker[1]
+        if not fence and _MODULE.match(line):
+            depth = _depth(line)
+        else:
+            kept.append(line)
+    return "".join(kept)
+
+
+def _depth(line: str) -> int:
+    return sum(map(line.count, "{[(")) - sum(map(line.count, "}])"))
