@@ -20,7 +20,7 @@ def _without_empty(model: type[BaseModel], values: Any) -> Any:
 class Section(BaseModel):
     """A table of the configuration file: immutable, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -34,7 +34,7 @@ class SourceSettings(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
     """Short name; documents are known by it, so a renamed source is a removed one and a new one."""
     uri: str = Field(min_length=1)
-    """A folder or a file:// address; relative paths start at the folder of the configuration file."""
+    """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
     """Glob patterns of the files to take (as in .gitignore); empty takes every supported format."""
     exclude: tuple[str, ...] = (".*",)
@@ -58,7 +58,7 @@ class SourceSettings(Section):
 
 
 class IndexSettings(Section):
-    """How documents become chunks and vectors. A change here needs `ragloop sync --rebuild`."""
+    """How documents become chunks and vectors. A change of the first three has the next sync build the index anew."""
 
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers model: a name or a folder."""
@@ -66,6 +66,14 @@ class IndexSettings(Section):
     """ONNX Runtime for the default model, sentence-transformers for any other, unless named here."""
     chunk_tokens: int = Field(default=200, ge=32, le=8192)
     """Most tokens in an embedded string, heading path included."""
+    cutover: Literal["auto", "manual"] = "auto"
+    """auto lets an index that was built anew answer as soon as it is complete, manual when `ragloop index cutover` says so."""
+    refresh_minutes: float = Field(default=10, gt=0, le=10_080)
+    """While an index is built anew, the one that answers is brought up to date this often (minutes)."""
+    keep_days: float = Field(default=7, ge=0, le=3650)
+    """The index that answered before is kept this long for `ragloop index rollback` (days; an hour at least)."""
+    vector_retention_days: float = Field(default=30, ge=0, le=3650)
+    """A vector that no index uses is kept this long (days): what comes back until then is not embedded again."""
 
 
 class SyncSettings(Section):
@@ -205,7 +213,6 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.config import Section, Settings, SourceSettings, load_settings, template
+from ragloop.config.template import descriptions
 from ragloop.errors import ConfigError, NotFoundError
 
 SECTIONS = [type(value) for _, value in Settings() if isinstance(value, Section)]
@@ -46,8 +47,9 @@ def test_the_example_of_a_source_in_the_template_loads() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     for section in (SourceSettings, *SECTIONS):
-        for name, info in section.model_fields.items():
-            assert info.description, f"{section.__name__}.{name} has no description"
+        meanings = descriptions(section)
+        for name in section.model_fields:
+            assert meanings.get(name), f"{section.__name__}.{name} has no description"
 
 
 @pytest.mark.parametrize(
