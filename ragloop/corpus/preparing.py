@@ -54,31 +54,28 @@ class Preparation:
         self._parser = DocumentParser(limits)
 
     def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
+        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded.
 
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
         waiting: deque[Future[Prepared | None]] = deque()
-        with self._parser, ThreadPoolExecutor(self._source.readers, "read") as reader, ThreadPoolExecutor(1) as parser:
+        with self._parser, ThreadPoolExecutor(1, "prepare") as reader:
             try:
                 for listed in listing:
-                    reading = reader.submit(self._source.read, listed, self._max_bytes)
-                    waiting.append(parser.submit(self._prepared, listed, reading))
+                    waiting.append(reader.submit(self._prepared, listed))
                     if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
                         yield ready
                 while waiting:
                     if ready := waiting.popleft().result():
                         yield ready
             finally:
-                # What is read is let go first: the parser's thread may be waiting for it.
                 reader.shutdown(cancel_futures=True)
-                parser.shutdown(cancel_futures=True)
 
-    def _prepared(self, listed: Listed, reading: Future[Read]) -> Prepared | None:
+    def _prepared(self, listed: Listed) -> Prepared | None:
         read, revision = None, None
         try:
             try:
-                read = reading.result()
+                read = self._source.read(listed, self._max_bytes)
             except NotFoundError:
                 return None
             revision = hashlib.sha256(read.data).hexdigest()
