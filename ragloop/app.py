@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
     from ragloop.corpus.index import Generation, Index
-    from ragloop.corpus.local import Source
+    from ragloop.corpus.source import Source
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
@@ -105,7 +105,7 @@ class App:
         home = self.settings.home.resolve()
         named = str(folder.expanduser().resolve()) if folder else None
         # A folder that is configured is known by its name there, however it is asked for.
-        ours = {str(_folder(one).resolve()): _source(one, home) for one in self.settings.sources}
+        ours = {_place(one): _source(one, home) for one in self.settings.sources}
         configured = list(ours.values()) if known else [one for place, one in ours.items() if place == named]
         given = [named] if named and named not in ours else []
         indexed = [name for name in (self._indexed_sources() if known else []) if _is_path(name)]
@@ -324,11 +324,24 @@ class App:
 
 def _folder(settings: SourceSettings) -> Path:
     if "://" in settings.uri and not settings.uri.startswith("file://"):
-        raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder")
+        raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder or s3://bucket/prefix")
     return Path(settings.uri.removeprefix("file://"))
 
 
+def _in_bucket(settings: SourceSettings) -> bool:
+    return settings.uri.startswith("s3://")
+
+
+def _place(settings: SourceSettings) -> str:
+    """What a source is of: a folder's resolved path, or the address of a bucket."""
+    return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
+
+
 def _source(settings: SourceSettings, home: Path) -> "Source":
+    if _in_bucket(settings):
+        from ragloop.corpus.s3 import S3Bucket
+
+        return S3Bucket(settings.name, settings.uri, settings.include, settings.exclude, settings.labels)
     from ragloop.corpus.local import LocalFolder
 
     return LocalFolder(

@@ -6,15 +6,11 @@ import stat
 import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-import pathspec
-
-from ragloop.corpus.parsing import media_type
 from ragloop.corpus.planning import Listed
+from ragloop.corpus.source import Patterns, Read
 from ragloop.errors import DocumentError, NotFoundError
 
 RACY_NS = 20_000_000
@@ -27,33 +23,10 @@ _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing there, or a link that leads nowhere."""
 
 
-@dataclass(frozen=True)
-class Read:
-    """The bytes of a document, and the stamp and time of the very revision that was read."""
-
-    data: bytes
-    stamp: str
-    changed_at: datetime
-
-
-class Source(Protocol):
-    """Where documents come from."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-
-    def list(self) -> Iterator[Listed]:
-        """Every document, without reading any. Raises NotFoundError when the source itself is not there."""
-
-    def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of one document. Raises NotFoundError when it is gone, DocumentError when it cannot be read."""
-
-
 class LocalFolder:
-    """The files of a folder and its subfolders; links that lead out of it are left out."""
+    """The files of a folder and its subfolders; links that lead out of it are left out. Listed in order of paths."""
+
+    readers = 1
 
     def __init__(
         self,
@@ -70,8 +43,7 @@ class LocalFolder:
         self.labels = tuple(labels)
         self._folder = folder.resolve()
         self._leave_out = _strictly_inside(leave_out, self._folder)
-        self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
-        self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
+        self._patterns = Patterns(include, exclude)
 
     def list(self) -> Iterator[Listed]:
         """Every file that the patterns take. Raises NotFoundError when the folder is not there."""
@@ -82,7 +54,7 @@ class LocalFolder:
             )
         for path in self._walk(os.fspath(self._folder)):
             relative = os.path.relpath(path, self._folder)
-            if self._takes(relative) and (listed := self._listed(path, _printable(relative))) is not None:
+            if self._patterns.takes(relative) and (listed := self._listed(path, _printable(relative))) is not None:
                 yield listed
 
     def _walk(self, folder: str) -> Iterator[str]:
@@ -100,7 +72,7 @@ class LocalFolder:
     def _enters(self, folder: str) -> bool:
         if self._leave_out is not None and folder == os.fspath(self._leave_out):
             return False
-        return not self._exclude.match_file(os.path.relpath(folder, self._folder) + "/")
+        return self._patterns.enters(os.path.relpath(folder, self._folder))
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
@@ -114,13 +86,6 @@ class LocalFolder:
                 f"cannot list the folder {_printable(folder)} (source {self.name}): {error.strerror}; "
                 "nothing was deleted: make it readable, or leave it out with sources.exclude"
             ) from error
-
-    def _takes(self, relative: str) -> bool:
-        if self._exclude.match_file(relative):
-            return False
-        if self._include is not None:
-            return self._include.match_file(relative)
-        return media_type(relative) is not None
 
     def _listed(self, path: str, key: str) -> Listed | None:
         """A regular file inside the folder; None for anything else, and for what vanished meanwhile.

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ragloop.corpus.chunking import Chunk, CountTokens, chunk
-from ragloop.corpus.local import Read, Source
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.isolation import DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.planning import LedgerRow, Listed, is_described
+from ragloop.corpus.source import Read, Source
 from ragloop.errors import DocumentError, NotFoundError, ParserStoppedError, RagloopError
 
 READ_AHEAD = 8
@@ -54,28 +54,31 @@ class Preparation:
         self._parser = DocumentParser(limits)
 
     def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read ahead in a thread of their own while others are encoded.
+        """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
 
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
         waiting: deque[Future[Prepared | None]] = deque()
-        with self._parser, ThreadPoolExecutor(1, "prepare") as reader:
+        with self._parser, ThreadPoolExecutor(self._source.readers, "read") as reader, ThreadPoolExecutor(1) as preparer:
             try:
                 for listed in listing:
-                    waiting.append(reader.submit(self._prepared, listed))
+                    reading = reader.submit(self._source.read, listed, self._max_bytes)
+                    waiting.append(preparer.submit(self._prepared, listed, reading))
                     if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
                         yield ready
                 while waiting:
                     if ready := waiting.popleft().result():
                         yield ready
             finally:
+                # What is read is let go first: the preparing thread may be waiting for it.
                 reader.shutdown(cancel_futures=True)
+                preparer.shutdown(cancel_futures=True)
 
-    def _prepared(self, listed: Listed) -> Prepared | None:
+    def _prepared(self, listed: Listed, reading: Future[Read]) -> Prepared | None:
         read, revision = None, None
         try:
             try:
-                read = self._source.read(listed, self._max_bytes)
+                read = reading.result()
             except NotFoundError:
                 return None
             revision = hashlib.sha256(read.data).hexdigest()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ragloop.corpus.index import Generation, Index
-from ragloop.corpus.local import Source
 from ragloop.corpus.planning import withholds
+from ragloop.corpus.source import Source
 from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
 from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import NotFoundError

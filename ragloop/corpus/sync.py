@@ -15,9 +15,9 @@ from typing import Any
 
 from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.index import Index, document_row, tombstone
-from ragloop.corpus.local import Source
 from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, SyncPlan, is_described, plan, withholds
 from ragloop.corpus.preparing import Preparation, Prepared
+from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import VectorStore
 from ragloop.models import Embedder, Vectors
 

@@ -1,0 +1,268 @@
+"""A bucket as a source: list the objects under a prefix, read one object. The only module that loads boto3.
+
+A stamp is the ETag and the size, whether or not the bucket keeps versions: S3 changes the ETag with the bytes, also
+within one second, and leaves it when equal bytes are written again. The VersionId would say no more of the bytes, and
+only a listing of all versions ever kept has it.
+"""
+
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ragloop.corpus.planning import Listed
+from ragloop.corpus.s3_listing import ParallelListing, parse_quickly
+from ragloop.corpus.source import Patterns, Read
+from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+THREADS = 8
+"""Requests under way at once, for listing as for reading: parsing the answers keeps one core busy from there on."""
+BODY_ATTEMPTS = 3
+"""Botocore tries a request again, but not a body that breaks off."""
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+)
+"""Error codes that speak of who asks, never of what is asked for."""
+_LATER = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "OperationAborted")
+
+
+class S3Bucket:
+    """The objects of a bucket under a prefix, which ends with "/" as a folder does; listed in any order.
+
+    A key is what follows the prefix, as it stands: "a//b.md" and "a/b.md" are two documents. An object whose key ends
+    with "/" marks a folder and is left out.
+    """
+
+    readers = THREADS
+
+    def __init__(
+        self,
+        name: str,
+        uri: str,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (".*",),
+        labels: Sequence[str] = (),
+        *,
+        client: Any = None,
+    ) -> None:
+        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings."""
+        self.name = name
+        self.labels = tuple(labels)
+        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        if not uri.startswith("s3://") or not self._bucket:
+            raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
+        self._prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
+        self._patterns = Patterns(include, exclude)
+        self._given_client = client
+
+    @cached_property
+    def _client(self) -> Any:
+        client = self._given_client or _new_client(self.name)
+        parse_quickly(client)
+        return client
+
+    @property
+    def _place(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def list(self) -> Iterator[Listed]:
+        """Every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
+        # A directory bucket lists in no order, so that its keys cannot be parted into ranges.
+        threads = 1 if self._bucket.endswith("--x-s3") else THREADS
+        with self._listing_errors(), closing(self._objects(threads)) as objects:
+            for found in objects:
+                key = found["Key"].removeprefix(self._prefix)
+                if not key.endswith("/") and self._patterns.reaches(key):
+                    uri = f"s3://{self._bucket}/{found['Key']}"
+                    stamp = _stamp(found["ETag"], found["Size"])
+                    yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
+
+    def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
+        yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
+
+    def read(self, listed: Listed, max_bytes: int) -> Read:
+        """The bytes of an object, by one request: that it is still the one listed is the request's condition.
+
+        What was written over it since is read as it is, by a second request; the stamp is that of the bytes.
+        """
+        _must_fit(listed.size, max_bytes)
+        for attempt in range(1, BODY_ATTEMPTS + 1):
+            with self._reading_errors(last=attempt == BODY_ATTEMPTS):
+                return self._read(listed, max_bytes)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read(self, listed: Listed, max_bytes: int) -> Read:
+        answer = self._get(listed)
+        with closing(answer["Body"]) as body:
+            _must_fit(answer["ContentLength"], max_bytes)
+            data = body.read()
+        stamp = _stamp(answer["ETag"], len(data))
+        return Read(_decoded(data, answer.get("ContentEncoding", ""), max_bytes), stamp, answer["LastModified"])
+
+    def _get(self, listed: Listed) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
+        asked = {"Bucket": self._bucket, "Key": listed.locator}
+        try:
+            answer: dict[str, Any] = self._client.get_object(**asked, IfMatch=f'"{_etag(listed)}"')
+        except ClientError as error:
+            if _status(error) != 412:
+                raise
+            answer = self._client.get_object(**asked)
+        return answer
+
+    # --- errors --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _listing_errors(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            raise self._cannot_list(error) from error
+        except BotoCoreError as error:
+            raise self._no_answer(error) from error
+
+    def _cannot_list(self, error: "ClientError") -> RagloopError:
+        if _is_transient(error):
+            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {_said(error)}; try again")
+        if _status(error) == 404:
+            return NotFoundError(
+                f"found no bucket {self._bucket} (source {self.name}); nothing was deleted: correct its uri"
+            )
+        return NotFoundError(
+            f"cannot list {self._place} (source {self.name}): {_said(error)}; nothing was deleted: "
+            "expected credentials that allow s3:ListBucket"
+        )
+
+    def _no_answer(self, error: "BotoCoreError") -> RagloopError:
+        """The error for a request that S3 never answered."""
+        from botocore import exceptions
+
+        kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
+        if isinstance(error, kinds):
+            return NotFoundError(
+                f"cannot ask for {self._place} (source {self.name}): {_one_line(error)}; nothing was deleted: "
+                "name a bucket, and credentials by the environment, a profile or a role"
+            )
+        return UnavailableError(
+            f"no answer from S3 for {self._place} (source {self.name}): {_one_line(error)}; nothing was deleted: "
+            "try again"
+        )
+
+    @contextmanager
+    def _reading_errors(self, *, last: bool) -> Iterator[None]:
+        """What a failed read means: for its document, or for the whole run. A body that broke off passes in silence."""
+        from botocore import exceptions
+
+        broken = (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, exceptions.ReadTimeoutError)
+        try:
+            yield
+        except exceptions.ClientError as error:
+            raise self._cannot_read(error) from error
+        except exceptions.FlexibleChecksumError as error:
+            if last:
+                raise DocumentError(f"differs from its checksum: {_one_line(error)}; write it again") from error
+        except exceptions.BotoCoreError as error:
+            if last or not isinstance(error, broken):
+                raise UnavailableError(
+                    f"no answer from S3 for an object of {self._place} (source {self.name}): {_one_line(error)}; "
+                    "what was committed stays: run the same command again"
+                ) from error
+
+    def _cannot_read(self, error: "ClientError") -> RagloopError:
+        code = error.response["Error"]["Code"]
+        if code == "InvalidObjectState":
+            return DocumentError("is archived; restore it and run `ragloop sync --retry-quarantined`")
+        if _is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
+            return UnavailableError(
+                f"cannot read from {self._place} (source {self.name}) now: {_said(error)}; what was committed stays: "
+                "run the same command again"
+            )
+        if _status(error) == 404:
+            return NotFoundError(f"an object of {self._place} is gone since it was listed")
+        return DocumentError(
+            f"cannot be read: {_said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
+            "yours, and run `ragloop sync --retry-quarantined`"
+        )
+
+
+def _new_client(source: str) -> Any:
+    """A client by the usual AWS means: environment, profile, role; AWS_ENDPOINT_URL_S3 names another endpoint."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    config = Config(
+        retries={"mode": "standard"},
+        max_pool_connections=THREADS,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+    )
+    try:
+        return boto3.session.Session().client("s3", config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigError(
+            f"cannot make an S3 client (source {source}): {_one_line(error)}; correct the AWS settings"
+        ) from error
+
+
+def _stamp(etag: str, size: int) -> str:
+    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not."""
+    strong = etag.removeprefix("W/").strip('"')
+    return f"{strong}:{size}"
+
+
+def _etag(listed: Listed) -> str:
+    return listed.stamp.rpartition(":")[0]
+
+
+def _must_fit(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise DocumentError(
+            f"found {size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
+        )
+
+
+def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """The document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
+    if "gzip" not in encoding.lower().split(",")[0]:
+        return data
+    try:
+        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        raise DocumentError(f"says that it is gzip and is not: {error}; correct its Content-Encoding") from error
+    _must_fit(len(unpacked), max_bytes)
+    return unpacked
+
+
+def _status(error: "ClientError") -> int:
+    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status
+
+
+def _is_transient(error: "ClientError") -> bool:
+    return _status(error) >= 500 or _status(error) == 429 or error.response["Error"]["Code"] in _LATER
+
+
+def _said(error: "ClientError") -> str:
+    """Code and message of S3's answer, on one line."""
+    said = error.response["Error"]
+    return " ".join(f"{said.get('Code', _status(error))} {said.get('Message', '')}".split())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

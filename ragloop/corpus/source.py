@@ -1,0 +1,80 @@
+"""What a source of documents is: the Protocol, the bytes that it returns, and the patterns that every source obeys."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Protocol
+
+import pathspec
+
+from ragloop.corpus.parsing import media_type
+from ragloop.corpus.planning import Listed
+
+
+@dataclass(frozen=True)
+class Read:
+    """The bytes of a document, and the stamp and time of the very revision that was read."""
+
+    data: bytes
+    stamp: str
+    changed_at: datetime
+
+
+class Source(Protocol):
+    """Where documents come from."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def readers(self) -> int:
+        """How many documents are worth reading at once: one from a disk, several where each answer is waited for."""
+
+    def list(self) -> Iterator[Listed]:
+        """Every document once, in any order, without reading one.
+
+        Raises NotFoundError when the source itself is not there, UnavailableError when it cannot be reached now. A
+        listing that fails half-way says nothing of what is gone.
+        """
+
+    def read(self, listed: Listed, max_bytes: int) -> Read:
+        """The bytes of one document; called from several threads.
+
+        Raises NotFoundError when it is gone, DocumentError when it cannot be read, UnavailableError when that is no
+        fault of its own.
+        """
+
+
+class Patterns:
+    """Which keys a source takes. Keys are relative to the source and separated by "/"."""
+
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        """Globs as in .gitignore; an empty `include` takes every supported format."""
+        self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
+        self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
+        self._reaches = lru_cache(maxsize=4096)(self._enters_all)
+
+    def enters(self, folder: str) -> bool:
+        """Whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""
+        return not self._exclude.match_file(folder + "/")
+
+    def takes(self, key: str) -> bool:
+        """Whether a file is taken, given that all its folders are entered."""
+        if self._exclude.match_file(key):
+            return False
+        if self._include is not None:
+            return self._include.match_file(key)
+        return media_type(key) is not None
+
+    def reaches(self, key: str) -> bool:
+        """Whether a file is taken, for a source that is listed without entering folders."""
+        folder, slash, _ = key.rpartition("/")
+        return (not slash or self._reaches(folder)) and self.takes(key)
+
+    def _enters_all(self, folder: str) -> bool:
+        ends = [at for at, character in enumerate(folder) if character == "/"]
+        return all(self.enters(folder[:end]) for end in [*ends, len(folder)] if end)
