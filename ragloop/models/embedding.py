@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.models import Embedder, Vectors
 from ragloop.models.cache import MANIFEST, built_once
+from ragloop.models.counting import TokenCounter
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 """https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0): 384 numbers, English, 256 tokens."""
@@ -162,8 +163,7 @@ class OnnxEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens per text, without the special tokens that the model adds."""
-        encodings = self._counter.encode_batch_fast(_encodable(texts), add_special_tokens=False)
-        return [len(encoding.ids) for encoding in encodings]
+        return self._counter(_encodable(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), rows of unit length; text beyond `max_tokens` is not read."""
@@ -192,15 +192,15 @@ class OnnxEmbedder:
         return vectors
 
     @cached_property
-    def _counter(self) -> Any:
+    def _counter(self) -> TokenCounter:
         # Counting must not cut, and switching the cut off and on again would not be safe between threads. Only a sync
         # counts, so a question does not pay for the second tokenizer.
         from tokenizers import Tokenizer
 
-        counter = Tokenizer.from_file(str(self._tokenizer_file))
-        counter.no_padding()
-        counter.no_truncation()
-        return counter
+        tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return TokenCounter(tokenizer)
 
 
 class SentenceTransformerEmbedder:
