@@ -22,7 +22,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ragloop.corpus.chunking import CountTokens, Join, chunk, join_by_hash
-from ragloop.corpus.parsing import Block, media_type, parse
+from ragloop.corpus.document import Block
+from ragloop.corpus.parsing import media_type, parse
 
 BUDGET = 200
 INSERTED = "The maintainers announced on a Tuesday that the schedule moves by two weeks; nothing else in it changes."
