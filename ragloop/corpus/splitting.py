@@ -12,7 +12,7 @@ from ragloop.corpus.document import Kind
 
 Cuts = Callable[[str, int, int], Iterator[int]]
 
-_BLANK = re.compile(r"(?:\r\n?|\n)(?:[^\S\r\n]*(?:\r\n?|\n))+")
+_BLANK = re.compile(r"(?:\r\n?+|\n)(?:[^\S\r\n]*(?:\r\n?+|\n))+")  # possessive: CR LF is one line end
 _LINE = re.compile(r"(?:\r\n?|\n)+(?P<indent>[^\S\r\n]*)(?=\S)")
 _ITEM = re.compile(
     r"(?:\r\n?|\n)(?P<indent>[^\S\r\n]*)(?=(?:[-*+\u2022]|\d{1,4}[.)]|\(?[a-zA-Z#][.)]|:[\w -]+:|\.\.|[|])[^\S\r\n])"

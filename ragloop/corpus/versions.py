@@ -4,5 +4,5 @@ read them without loading either."""
 PARSER = "3"
 """Change it whenever any output of ragloop.corpus.parsing changes."""
 
-CHUNKER = "1"
+CHUNKER = "2"
 """Change it whenever any output of ragloop.corpus.chunking changes."""

@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 
 from ragloop.corpus.chunking import Chunk, chunk
-from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.parsing import parse
+from ragloop.corpus.splitting import RULES, spans
 
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -171,3 +172,15 @@ def test_one_edit_makes_few_new_texts_wherever_it_stands(name: str, edit: str) -
     made.sort()
     assert made[len(made) // 2] <= 2
     assert made[int(len(made) * 0.95)] <= 4
+
+
+def test_windows_line_ends_are_no_blank_lines() -> None:
+    text = "one\r\ntwo\r\n\r\nthree"
+    cut = spans(text, 0, len(text), RULES["paragraph"][0])
+    assert [text[start:end] for start, end in cut] == ["one\r\ntwo", "three"]
+
+
+def test_a_place_is_shown_and_neither_embedded_nor_a_boundary() -> None:
+    blocks = (Block(0, 3, "paragraph", ("Title",), "page 1"), Block(5, 8, "paragraph", ("Title",), "page 2"))
+    (one,) = chunk(ParsedDocument("one\n\ntwo", "t", blocks), lambda texts: [len(text.split()) for text in texts])
+    assert (one.heading, one.embedded) == ("Title > page 1", "Title\none\n\ntwo")

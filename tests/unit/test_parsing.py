@@ -125,3 +125,9 @@ def test_hostile_input_takes_seconds_at_most(kind: str, text: str) -> None:
     with suppress(DocumentError):
         parse(text.encode(), kind, "hostile")
     assert time.process_time() - started < 10
+
+
+def test_windows_line_ends_part_no_paragraph() -> None:
+    text = "one\r\ntwo\r\n\r\nthree\r\n"
+    document = parse(text.encode(), "text/plain", "a.txt")
+    assert [document.text[one.start : one.end] for one in document.blocks] == ["one\r\ntwo", "three"]

@@ -3,6 +3,7 @@
 Attachments are named, not read.
 """
 
+import codecs
 import email.policy
 import re
 from collections.abc import Iterator
@@ -21,13 +22,13 @@ from ragloop.errors import DocumentError
 _SHOWN = ("From", "To", "Cc", "Date")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(rb"^[!-9;-~]+:", re.MULTILINE)  # RFC 5322, 2.2
-_DEEPEST = 20
 
 
 def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError for what has no header, and for a body in no known encoding."""
     if data.startswith(_WIDE) or b"\0" in data[:4]:
         data = decode(data, name).encode("utf-8", "surrogateescape")
+    data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         return ParsedDocument("", name, ())
     if not _HEADER.search(data[:65_536]):
@@ -38,7 +39,7 @@ def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     extraction.add(subject, level=1)
     extraction.add("\n".join(f"{key}: {value}" for key in _SHOWN if (value := header(message, key))))
     _add_body(message, name, limits, extraction)
-    names = [one for part in message.walk() if (one := _attachment(part))]
+    names = [one for part in message.walk() if part is not message and (one := _attachment(part))]
     extraction.add("Attachments: " + ", ".join(names) if names else "")
     return extraction.document(name, title=subject)
 
@@ -67,15 +68,16 @@ def _add_body(message: EmailMessage, name: str, limits: ParseLimits, extraction:
             page = html_parts(decode(data, name, declared or declared_encoding(data)), name, limits)[1]
             extraction.include(page.parts, below=1)
         else:
-            text = decode(data, name, declared)
+            text = decode(data, name, declared).replace("\r\n", "\n")
             for block in parse_plain(text, name).blocks:
                 extraction.add(text[block.start : block.end], block.kind)
 
 
 def _texts(message: EmailMessage) -> Iterator[EmailMessage]:
-    """The parts with text that are no attachments."""
+    """The parts with text that are no attachments; what says that it has parts and has none is text."""
     for part in message.walk():
-        if part.get_content_maintype() == "text" and not _attachment(part):
+        textual = part.get_content_maintype() in ("text", "multipart") and not part.is_multipart()
+        if textual and (part is message or not _attachment(part)):
             yield part
 
 

@@ -24,6 +24,7 @@ _FULL = 0.8
 _MOST_DIGITS = 0.15
 _UNREADABLE_PASSWORD = 4  # FPDF_ERR_PASSWORD, https://pdfium.googlesource.com/pdfium/+/main/public/fpdfview.h
 _UNREADABLE_SECURITY = 5  # FPDF_ERR_SECURITY
+_TEXT = 1  # FPDF_PAGEOBJ_TEXT: white space, on a page without text
 
 
 def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -39,7 +40,7 @@ def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
             for level, title in titles.get(number, ()):
                 extraction.add(title, level=level, place=place)
             text = _text(page)
-            drawn = drawn or (not text and next(iter(page.get_objects(max_depth=1)), None) is not None)
+            drawn = drawn or (not text and any(one.type != _TEXT for one in page.get_objects(max_depth=1)))
             for paragraph in paragraphs(text):
                 extraction.add(paragraph, "list" if _ITEM.match(paragraph) else "paragraph", place=place)
         if drawn and not any(not part.level for part in extraction.parts):

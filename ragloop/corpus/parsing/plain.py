@@ -5,7 +5,7 @@ import re
 from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
 
-_BLANK_LINES = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*(?:\r\n?|\n)\s*")
+_BLANK_LINES = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*(?:\r\n?|\n)\s*")  # possessive: CR LF is one line end
 _ITEM = re.compile(r"[-*+\u2022] |\d{1,3}[.)] ")
 
 

@@ -1,0 +1,80 @@
+"""MDX: what is between the tags is text, modules, tags and comments are not."""
+
+import pytest
+
+from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.mdx import without_jsx
+
+PAGE = """---
+title: Install
+---
+
+import { Tabs, Tab } from '@theme/Tabs';
+import Note from "./note.mdx"
+
+export const meta = {
+  author: "Ann",
+
+  tags: ["a"],
+};
+
+# Install it
+
+<Tabs groupId="os" onChange={(value) => { set({value}); }}>
+  <Tab value="linux" label={<b>Linux</b>}>
+
+    Run the **installer** first.
+
+  </Tab>
+</Tabs>
+
+{/* a comment
+over lines */}
+
+Use `<Tab>` and <Kbd>Ctrl</Kbd> here, where 1 < 2 and a<b holds.
+
+```jsx
+import React from 'react';
+<Tab>kept</Tab>
+```
+"""
+
+
+def test_a_page_keeps_its_text_and_its_code() -> None:
+    document = parse(PAGE.encode(), "text/mdx", "a.mdx")
+    assert document.title == "Install"
+    assert [(one.kind, document.text[one.start : one.end]) for one in document.blocks] == [
+        ("front-matter", "---\ntitle: Install\n---"),
+        ("paragraph", "Run the **installer** first."),
+        ("paragraph", "Use `<Tab>` and Ctrl here, where 1 < 2 and a<b holds."),
+        ("code", "```jsx\nimport React from 'react';\n<Tab>kept</Tab>\n```"),
+    ]
+    assert {one.heading for one in document.blocks[1:]} == {("Install it",)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import duties rise, and exports fall",
+        "export your data from the menu",
+        "a <https://example.org/x> link",
+    ],
+)
+def test_prose_that_looks_like_code_is_prose(text: str) -> None:
+    assert without_jsx(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import a from 'b'",
+        "import 'b.css'",
+        "import * as a from 'b'",
+        "export * from 'b'",
+        "export default Page",
+        "<A.B c:d='>'/>",
+        "<></>",
+    ],
+)
+def test_code_is_no_prose(text: str) -> None:
+    assert without_jsx(text).strip() == ""

@@ -1,0 +1,236 @@
+"""DOCX, PPTX, XLSX and EPUB: what each yields, and what is refused."""
+
+import io
+import zipfile
+
+import pytest
+
+from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.errors import DocumentError
+from tests.made_documents import (
+    W,
+    archive,
+    cell,
+    docx,
+    epub,
+    grid,
+    item,
+    paragraph,
+    pdf,
+    pptx,
+    shape,
+    table,
+    xlsx,
+)
+
+OFFICE = ("docx", "pptx", "xlsx", "epub")
+
+
+def read(data: bytes, suffix: str, **limits: int) -> ParsedDocument:
+    return parse(data, media_type(f"a.{suffix}") or "", f"a.{suffix}", ParseLimits(**limits))
+
+
+def shown(document: ParsedDocument) -> list[tuple[str, str, tuple[str, ...], str]]:
+    return [(one.kind, document.text[one.start : one.end], one.heading, one.place) for one in document.blocks]
+
+
+# ---- DOCX ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_docx_has_the_headings_of_its_styles_lists_and_tables() -> None:
+    body = (
+        paragraph("The title", "Titel")
+        + paragraph("Chapter", "berschrift1")
+        + paragraph("Text.")
+        + paragraph("Section", "Ours")
+        + item("one")
+        + item("deeper", 1)
+        + table(("Name", "Age"), ("Ann", "3"))
+    )
+    document = read(docx(body), "docx")
+    assert document.title == "The title"
+    assert shown(document) == [
+        ("heading", "The title", (), ""),
+        ("paragraph", "Text.", ("Chapter",), ""),
+        ("list", "- one\n  - deeper", ("Chapter", "Section"), ""),
+        ("table", "Name | Age\nAnn | 3", ("Chapter", "Section"), ""),
+    ]
+
+
+def test_an_outline_level_makes_a_heading_without_a_style() -> None:
+    body = paragraph("Made by hand", properties='<w:outlineLvl w:val="0"/>') + paragraph("Text.")
+    assert shown(read(docx(body), "docx")) == [("paragraph", "Text.", ("Made by hand",), "")]
+
+
+def test_insertions_links_breaks_and_equations_are_text_deletions_and_field_codes_are_not() -> None:
+    body = (
+        "<w:p><w:ins><w:r><w:t>new </w:t></w:r></w:ins><w:del><w:r><w:delText>old </w:delText></w:r></w:del>"
+        "<w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink>"
+        "<w:r><w:instrText>PAGE</w:instrText></w:r>"
+        '<w:r><w:br/><w:t>x</w:t><w:tab/><w:t>y</w:t></w:r>'
+        '<m:oMath xmlns:m="m"><m:r><m:t>=2</m:t></m:r></m:oMath></w:p>'
+    )
+    assert read(docx(body), "docx").text == "new link\nx\ty=2"
+
+
+def test_footnotes_follow_the_text_and_content_controls_are_opened() -> None:
+    notes = f'<w:footnotes {W}><w:footnote w:type="separator"><w:p/></w:footnote><w:footnote w:id="1">' + (
+        paragraph("A note.") + "</w:footnote></w:footnotes>"
+    )
+    body = f"<w:sdt><w:sdtPr/><w:sdtContent>{paragraph('Inside.')}</w:sdtContent></w:sdt>"
+    assert read(docx(body, footnotes=notes), "docx").text == "Inside.\n\nA note."
+
+
+# ---- PPTX ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_pptx_has_titles_text_tables_and_notes_in_the_order_of_the_slides() -> None:
+    first = shape("Welcome", "ctrTitle") + shape("12", "sldNum") + shape("Line one\nLine two", "body")
+    second = shape("Free text") + grid(("Team", "Cups"), ("Blues", "1"))
+    document = read(pptx(first, second, notes={0: "Say hello."}), "pptx")
+    assert shown(document) == [
+        ("paragraph", "Line one\nLine two", ("Welcome",), "slide 1"),
+        ("paragraph", "Say hello.", ("Welcome",), "slide 1"),
+        ("paragraph", "Free text", ("Slide 2",), "slide 2"),
+        ("table", "Team: Blues | Cups: 1", ("Slide 2",), "slide 2"),
+    ]
+
+
+def test_too_many_slides_are_refused() -> None:
+    with pytest.raises(DocumentError, match="found 2 slides, expected at most 1"):
+        read(pptx(shape("a"), shape("b")), "pptx", pages=1)
+
+
+# ---- XLSX ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_xlsx_has_sheets_as_headings_and_rows_that_name_their_columns() -> None:
+    rows = (
+        "<row>" + cell("A1", "0", "s") + cell("B1", "1", "s") + cell("C1", "2", "s") + "</row>"
+        "<row>" + cell("A2", "3", "s") + cell("B2", "45292", style=1) + cell("C2", "0.30000000000000004") + "</row>"
+        "<row>" + cell("A3", "3", "s") + cell("C3", "1", "b") + "</row>"
+    )
+    inline = '<row><c r="B1" t="inlineStr"><is><t>alone</t></is></c></row>'
+    document = read(xlsx({"Cups": rows, "Notes": inline}, ["Team", "Day", "Share", "Blues"], [0, 14]), "xlsx")
+    assert shown(document) == [
+        ("table", "Team: Blues | Day: 2024-01-01 | Share: 0.3\nTeam: Blues | Share: TRUE", ("Cups",), ""),
+        ("table", "| alone", ("Notes",), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "expected"),
+    [
+        ("yyyy\\-mm\\-dd", "45292.5", "2024-01-01 12:00:00"),
+        ("hh:mm", "0.25", "06:00:00"),
+        ('0.0"days"', "12.5", "12.5"),
+        ("[Red]0", "7", "7"),
+    ],
+)
+def test_a_number_is_a_date_where_its_format_says_so(code: str, value: str, expected: str) -> None:
+    codes = f"<numFmts><numFmt numFmtId='170' formatCode='{code}'/></numFmts>"
+    sheet = {"S": "<row>" + cell("A1", value, style=1) + "</row>"}
+    assert read(xlsx(sheet, formats=[0, 170], codes=codes), "xlsx").text.endswith(f"\n{expected}")
+
+
+# ---- EPUB ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents() -> None:
+    chapters = {"b.xhtml": "<h1>One</h1><p>First.</p>", "a.xhtml": "<p>Second.</p>"}
+    document = read(epub(chapters, {"a.xhtml": "Two"}), "epub")
+    assert document.title == "The book"
+    assert shown(document) == [
+        ("paragraph", "First.", ("One",), "chapter 1"),
+        ("paragraph", "Second.", ("Two",), "chapter 2"),
+    ]
+
+
+def test_a_protected_epub_is_refused_and_obfuscated_fonts_are_none_of_that() -> None:
+    encryption = '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></encryption>'
+    fonts = {"META-INF/encryption.xml": encryption.format("http://www.idpf.org/2008/embedding")}
+    assert read(epub({"a.xhtml": "<p>Text.</p>"}, **fonts), "epub").text == "Text."
+    protected = {"META-INF/encryption.xml": encryption.format("http://www.w3.org/2001/04/xmlenc#aes128-cbc")}
+    with pytest.raises(DocumentError, match=r"is encrypted.*copy protection"):
+        read(epub({"a.xhtml": "<p>Text.</p>"}, **protected), "epub")
+
+
+# ---- all of them --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", OFFICE)
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "found no ZIP archive"),
+        (b"PK\x03\x04 and no more", "found no ZIP archive"),
+        (archive({"readme.txt": "another archive"}), "found no .* inside, expected an? "),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "holds an old Microsoft Office file"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600,
+            "is encrypted, expected .* without a password",
+        ),
+    ],
+)
+def test_what_is_no_such_document_is_refused_with_the_reason(suffix: str, data: bytes, reason: str) -> None:
+    with pytest.raises(DocumentError, match=reason):
+        read(data, suffix)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "data"),
+    [
+        ("docx", docx("")),
+        ("pptx", pptx()),
+        ("xlsx", xlsx({})),
+        ("epub", epub({"a.xhtml": ""})),
+        ("pdf", pdf(" ")),
+        ("csv", b""),
+        ("csv", b",,\n,,\n"),
+        ("xml", b" \n"),
+        ("xml", b"<a><b/></a>"),
+        ("eml", b"\n \n"),
+        ("mdx", b"import A from 'a'\n\n<A/>\n"),
+    ],
+)
+def test_an_empty_document_has_no_blocks(suffix: str, data: bytes) -> None:
+    assert read(data, suffix).blocks == ()
+
+
+def test_an_encrypted_member_is_refused() -> None:
+    data = bytearray(docx(paragraph("secret")))
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as file:
+        offsets = [one.header_offset for one in file.infolist()]
+    for offset in offsets:
+        data[offset + 6] |= 1
+    start = data.index(b"PK\x01\x02")
+    while start >= 0:
+        data[start + 8] |= 1
+        start = data.find(b"PK\x01\x02", start + 1)
+    with pytest.raises(DocumentError, match="is encrypted"):
+        read(bytes(data), "docx")
+
+
+def test_what_unpacks_to_too_much_is_refused() -> None:
+    data = docx(paragraph("x" * 100_000))
+    with pytest.raises(DocumentError, match=r"unpacks to more than 50,000 bytes.*sync\.max_unpacked_mb"):
+        read(data, "docx", unpacked_bytes=50_000)
+
+
+def test_too_much_text_is_refused() -> None:
+    with pytest.raises(DocumentError, match=r"found more than 1,000 characters of text.*sync\.max_document_mb"):
+        read(docx(paragraph("word " * 500)), "docx", characters=1_000)
+
+
+def test_entities_do_not_expand_and_no_file_is_read() -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    bomb = f'<!DOCTYPE d [<!ENTITY l0 "lol">{laughs}<!ENTITY f SYSTEM "file:///etc/passwd">]>'
+    members = {"_rels/.rels": "<Relationships/>", "word/document.xml": f"{bomb}<w:document {W}><w:body>"}
+    members["word/document.xml"] += "<w:p><w:r><w:t>a &l9; &f;</w:t></w:r></w:p></w:body></w:document>"
+    try:
+        text = read(archive(members), "docx").text
+    except DocumentError:
+        return
+    assert text == "a"
