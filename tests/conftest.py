@@ -1,6 +1,7 @@
 """Fixtures that every suite may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tests.constant_embedder import ConstantEmbedder
 
 if TYPE_CHECKING:
     from tests.indexed_folder import IndexedFolder
+    from tests.s3_server import Bucket, S3Server
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -39,3 +41,23 @@ def indexed(tmp_path: Path, embedder: ConstantEmbedder) -> "IndexedFolder":
     from tests.indexed_folder import IndexedFolder  # loads LanceDB, which suites without an index need not wait for
 
     return IndexedFolder(tmp_path / "home", tmp_path / "documents", embedder)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> "Iterator[S3Server]":
+    from tests.s3_server import S3Server  # loads moto: two seconds
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    """An empty bucket, which the usual AWS settings of this process lead to."""
+    from tests.s3_server import ENVIRONMENT, Bucket
+
+    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL_S3": s3_server.endpoint}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return Bucket(s3_server)

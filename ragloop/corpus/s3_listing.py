@@ -119,7 +119,7 @@ def parse_quickly(client: Any) -> None:
 
     Both give the same names and values; what cannot be parsed in this way is left to botocore.
     """
-    client.meta.events.register("before-parse.s3.ListObjectsV2", _parse)
+    client.meta.events.register("before-parse.s3.ListObjectsV2", _parse, unique_id="ragloop")
 
 
 def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

@@ -1,0 +1,141 @@
+"""An S3 on localhost (moto in this process) that counts what it is asked and fails when it is told to."""
+
+import threading
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+Environ = dict[str, Any]
+Answer = Callable[[Environ, Any], Iterable[bytes]]
+"""A WSGI application that answers in place of S3."""
+
+
+class _Quiet(MotoRequestHandler):
+    """Takes keys as they are sent, and writes nothing."""
+
+    def log(self, type: str, message: str, *args: Any) -> None: ...
+
+
+class S3Server:
+    """Serves in threads until `stop`. `asked` counts LIST, FOLDERS (a listing with a delimiter), GET, HEAD and PUT."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.bytes_sent = 0
+        self.before: dict[str, deque[Answer | None]] = {}
+        """Answers to the next requests of a kind, None where S3 answers; they are counted like any other."""
+        self._s3 = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.Lock()
+        self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @cached_property
+    def client(self) -> Any:
+        """A client for what tests do themselves; it tries once. Making one takes longer than most tests."""
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name="us-east-1",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def forget(self) -> None:
+        self.asked.clear()
+        self.bytes_sent = 0
+        self.before.clear()
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterator[bytes]:
+        kind = _kind(environ)
+        with self._lock:
+            self.asked[kind] += 1
+            waiting = self.before.get(kind)
+            instead = waiting.popleft() if waiting else None
+        for part in (instead or self._s3)(environ, start_response):
+            self.bytes_sent += len(part)
+            yield part
+
+    def answer(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """S3's own answer, for those that stand before it."""
+        answered: Iterable[bytes] = self._s3(environ, start_response)
+        return answered
+
+
+def _kind(environ: Environ) -> str:
+    query = parse_qs(environ["QUERY_STRING"])
+    if environ["REQUEST_METHOD"] == "GET" and "list-type" in query:
+        return "FOLDERS" if "delimiter" in query else "LIST"
+    method: str = environ["REQUEST_METHOD"]
+    return method
+
+
+def refusing(status: str, code: str, message: str = "told to") -> Answer:
+    """An error of S3."""
+
+    def answer(_: Environ, start_response: Any) -> Iterable[bytes]:
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+        start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return answer
+
+
+def breaking_off(server: S3Server) -> Answer:
+    """S3's answer, whose connection is closed half-way through the body."""
+
+    def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        whole = b"".join(server.answer(environ, start_response))
+        yield whole[: len(whole) // 2]
+        raise ConnectionError("told to break off")
+
+    return answer
+
+
+class Bucket:
+    """A bucket of its own for one test."""
+
+    def __init__(self, server: S3Server) -> None:
+        self.server, self.client = server, server.client
+        self.name = f"docs-{uuid.uuid4().hex[:12]}"
+        self.client.create_bucket(Bucket=self.name)
+        server.forget()
+
+    def keep_versions(self) -> None:
+        self.client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+
+    def write(self, key: str, text: str | bytes, **fields: Any) -> None:
+        body = text if isinstance(text, bytes) else text.encode()
+        self.client.put_object(Bucket=self.name, Key=key, Body=body, **fields)
+
+    def remove(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+    def uri(self, prefix: str = "") -> str:
+        return f"s3://{self.name}/{prefix}" if prefix else f"s3://{self.name}"
