@@ -1,0 +1,268 @@
+"""A document that makes its parser hang, explode or crash is refused alone; the next one is read by a new worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing.isolation import SHORT_TEXT_BYTES, DocumentParser
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
+from tests.made_documents import W, archive, docx, paragraph, pdf, relations, stream, xlsx
+
+MIB = 2**20
+GOOD = pdf("A page that can be read.")
+
+
+@pytest.fixture
+def parser() -> Iterator[DocumentParser]:
+    with DocumentParser(ParseLimits(seconds=20)) as one:
+        yield one
+
+
+def limited(**limits: float) -> DocumentParser:
+    return DocumentParser(ParseLimits(**limits))  # type: ignore[arg-type]
+
+
+def read(parser: DocumentParser, data: bytes, name: str) -> str:
+    return parser.parse(data, media_type(name) or "", name).text
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that ended and was not waited for counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition: "object", seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+# ---- documents that take more than they may ------------------------------------------------------------------------
+
+
+def endless_form(fanout: int = 12, depth: int = 9) -> bytes:
+    """A page that draws a form, which draws the next one a dozen times, and so on: each is small, together endless."""
+    forms = [
+        b"%d 0 obj\n%s\nendobj\n"
+        % (
+            500 + n,
+            stream(
+                b"/X Do " * fanout if n < depth else b"BT /F 10 Tf (x) Tj ET",
+                b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</Font<</F 3 0 R>>/XObject<</X %d 0 R>>>>"
+                % (501 + n),
+            ),
+        )
+        for n in range(depth + 1)
+    ]
+    page = (
+        b"10 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 11 0 R"
+        b"/Resources<</XObject<</X 500 0 R>>/Font<</F 3 0 R>>>>>>\nendobj\n11 0 obj\n"
+    )
+    return pdf("unused", extra=[page, stream(b"/X Do"), b"\nendobj\n", *forms])
+
+
+def deflated_stream(megabytes: int) -> bytes:
+    """A page whose content is nothing but blanks once it is unpacked."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(b" " * MIB) for _ in range(megabytes)) + packer.flush()
+    content = b"11 0 obj\n" + stream(packed, b"/Filter/FlateDecode") + b"\nendobj\n"
+    return pdf("unused", extra=[content])
+
+
+def zip_bomb(megabytes: int) -> bytes:
+    start = f"<w:document {W}><w:body><w:p><w:r><w:t>".encode()
+    return archive(
+        {
+            "_rels/.rels": relations(r1="officeDocument:word/document.xml"),
+            "word/document.xml": start + b"a" * (megabytes * MIB),
+        }
+    )
+
+
+def many_cells(rows: int) -> bytes:
+    row = "<row>" + '<c t="inlineStr"><is><t>x</t></is></c>' * 100 + "</row>"
+    return xlsx({"S": row * rows})
+
+
+def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read() -> None:
+    with limited(seconds=1.0) as parser:
+        assert read(parser, GOOD, "a.pdf")
+        first = parser.worker_pid
+        started = time.monotonic()
+        with pytest.raises(ParserStoppedError, match=r"longer than 1 s and was stopped.*sync\.max_parse_seconds"):
+            read(parser, endless_form(), "endless.pdf")
+        assert time.monotonic() - started < 10
+        assert parser.worker_pid is None
+        assert read(parser, GOOD, "b.pdf") == "A page that can be read."
+        assert parser.worker_pid not in (None, first)
+
+
+def test_a_worker_that_does_not_answer_is_killed_even_while_it_is_written_to() -> None:
+    with limited(seconds=1.0) as parser:
+        read(parser, GOOD, "a.pdf")
+        stopped = parser.worker_pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        with pytest.raises(ParserStoppedError, match="longer than 1 s"):
+            read(parser, GOOD + b"\n" * 10 * MIB, "large.pdf")  # more than a pipe holds
+        assert not is_running(stopped)
+        assert read(parser, GOOD, "b.pdf")
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(parser: DocumentParser) -> None:
+    bomb = zip_bomb(300)
+    assert len(bomb) < MIB
+    with pytest.raises(DocumentError, match=r"unpacks to more than 268,435,456 bytes.*sync\.max_unpacked_mb"):
+        read(parser, bomb, "bomb.docx")
+
+
+def test_what_needs_too_much_memory_is_refused_and_the_sync_keeps_its_own() -> None:
+    with limited(memory_bytes=150 * MIB) as parser:
+        read(parser, GOOD, "a.pdf")
+        before = resident_bytes()
+        for name, data in (("bomb.docx", zip_bomb(200)), ("bomb.pdf", deflated_stream(400))):
+            with pytest.raises(DocumentError):
+                read(parser, data, name)
+            assert read(parser, GOOD, "b.pdf")
+        assert resident_bytes() - before < 30 * MIB
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_memory_that_runs_out_is_named_as_the_reason() -> None:
+    with (
+        limited(memory_bytes=120 * MIB) as parser,
+        pytest.raises(ParserStoppedError, match=r"120 MiB of memory.*sync\.max_parse_mb"),
+    ):
+        read(parser, many_cells(20_000), "wide.xlsx")
+
+
+# ---- a worker that dies -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_worker_that_dies_at_a_document_takes_that_document_alone(
+    parser: DocumentParser, how: signal.Signals
+) -> None:
+    read(parser, GOOD, "a.pdf")
+    pid = parser.worker_pid
+    assert pid is not None
+    killer = threading.Timer(0.5, os.kill, (pid, how))
+    killer.start()
+    with pytest.raises(ParserStoppedError, match=f"was killed by {how.name} at this document"):
+        read(parser, endless_form(), "endless.pdf")
+    killer.join()
+    assert read(parser, GOOD, "b.pdf")
+
+
+def test_a_worker_that_dies_between_documents_costs_none(parser: DocumentParser) -> None:
+    read(parser, GOOD, "a.pdf")
+    pid = parser.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid))
+    assert read(parser, GOOD, "b.pdf")
+
+
+def test_a_worker_that_cannot_start_is_no_fault_of_a_document(
+    parser: DocumentParser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(UnavailableError, match="the parsing process did not start"):
+        read(parser, GOOD, "a.pdf")
+
+
+# ---- what a worker is ---------------------------------------------------------------------------------------------
+
+
+def test_short_texts_start_no_worker_and_long_ones_do(parser: DocumentParser) -> None:
+    assert read(parser, b"# Title\n\nText.\n", "a.md")
+    assert parser.worker_pid is None
+    long = b"word\n\n" * (SHORT_TEXT_BYTES // 6 + 1)
+    assert read(parser, long, "a.txt") == long.decode()
+    assert parser.worker_pid is not None
+
+
+def test_the_worker_yields_what_parsing_here_yields(parser: DocumentParser) -> None:
+    from ragloop.corpus.parsing import parse
+
+    odd = "# A \ud800\n\nText \U0001f600 of é\x00.\n".encode("utf-8", "surrogatepass")
+    documents = {
+        "a.docx": docx(paragraph("Chapter", "berschrift1") + paragraph("Text.")),
+        "a.pdf": pdf("One.", "Two.", outline=[("Second", 1)]),
+        "a.html": "<h1>T</h1><p>é \U0001f600</p>".encode(),
+        "a.csv": odd,
+    }
+    for name, data in documents.items():
+        kind = media_type(name) or ""
+        try:
+            here = parse(data, kind, name)
+        except DocumentError as error:
+            with pytest.raises(DocumentError) as there:
+                parser.parse(data, kind, name)
+            assert str(there.value) == str(error)
+        else:
+            assert parser.parse(data, kind, name) == here
+
+
+def test_the_worker_inherits_no_open_file(parser: DocumentParser, tmp_path: Path) -> None:
+    lease = (tmp_path / "lease").open("w")
+    os.set_inheritable(lease.fileno(), True)
+    read(parser, GOOD, "a.pdf")
+    files = [os.readlink(one) for one in Path(f"/proc/{parser.worker_pid}/fd").iterdir()]
+    assert not [one for one in files if str(tmp_path) in one]
+    lease.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends a worker with its parent on Linux only")
+def test_the_worker_ends_with_its_parent_in_the_middle_of_a_document(tmp_path: Path) -> None:
+    (tmp_path / "endless.pdf").write_bytes(endless_form())
+    code = (
+        "import sys, threading, time; from pathlib import Path\n"
+        "from ragloop.corpus.parsing.isolation import DocumentParser\n"
+        "parser = DocumentParser(); data = Path(sys.argv[1]).read_bytes()\n"
+        "threading.Thread(target=parser.parse, args=(data, 'application/pdf', 'a'), daemon=True).start()\n"
+        "while parser.worker_pid is None: time.sleep(0.01)\n"
+        "time.sleep(0.3); print(parser.worker_pid, flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "endless.pdf")], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    assert is_running(worker)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_until(lambda: not is_running(worker))
+
+
+def test_an_idle_worker_ends_when_the_pipe_is_closed(parser: DocumentParser) -> None:
+    read(parser, GOOD, "a.pdf")
+    worker = parser._worker
+    assert worker is not None
+    assert worker._process.stdin is not None
+    worker._process.stdin.close()
+    assert worker._process.wait(10) == 0
+
+
+def test_what_a_parser_prints_does_not_reach_the_reply(parser: DocumentParser) -> None:
+    pid_before = parser.worker_pid
+    assert pid_before is None
+    assert read(parser, GOOD, "a.pdf")
+    assert parser._worker is not None
+    assert os.readlink(f"/proc/{parser.worker_pid}/fd/1") == os.readlink(f"/proc/{parser.worker_pid}/fd/2")
