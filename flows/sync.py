@@ -28,7 +28,7 @@ def sync_index(
         folder: A folder to index by itself. Empty syncs every source of the configuration and every folder known.
         confirm_deletes: Let deletes through that were withheld because more documents are gone than is plausible.
         retry_quarantined: Read quarantined documents again, though they have not changed.
-        rebuild: Drop the index and build it afresh, as a changed parser, chunker or embedder asks for.
+        rebuild: Build the index afresh, beside the one that answers, which is kept for a rollback.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """

@@ -6,36 +6,48 @@ Every part is made when it is first asked for, so that a question loads no torch
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ragloop.config import Settings, SourceSettings
 from ragloop.errors import ConfigError, NotFoundError, UsageError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
+from ragloop.models.embedders import Embedders
 from ragloop.models.registry import Registry
 from ragloop.store import Store
 
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
-    from ragloop.corpus.index import Generation, Index
+    from ragloop.corpus.generations import Generation, Generations
+    from ragloop.corpus.index import Index, Live
     from ragloop.corpus.source import Source
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.windows import DriftMeasurement
+    from ragloop.models.embedding import Backend
     from ragloop.models.local import LocalGenerator
     from ragloop.models.registry import Adapter
 
 
 class App:
-    """The parts of one home. `embedder` replaces the one that the settings name; `say` hears of long preparations."""
+    """The parts of one home. `embedder` replaces the one that the settings name; `say` hears of long preparations.
+
+    `open_embedder` opens what a name and a backend mean, for those that the settings name and kept generations know.
+    """
 
     def __init__(
-        self, settings: Settings, *, embedder: Embedder | None = None, say: Callable[[str], None] = lambda line: None
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        open_embedder: Callable[[str, str], Embedder] | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.settings = settings
         self._given_embedder = embedder
+        self._open_embedder = open_embedder or self._model
         self._say = say
 
     @cached_property
@@ -59,41 +71,69 @@ class App:
         return Registry(self.store)
 
     @cached_property
-    def embedder(self) -> Embedder:
-        """The embedder of the settings; prepared first where that was not done at set-up, which is said."""
-        if self._given_embedder is not None:
-            return self._given_embedder
+    def _embedders(self) -> Embedders:
+        wanted = self.settings.index
+        return Embedders(self._open_embedder, wanted.embedder, wanted.embedder_backend, self._given_embedder)
+
+    def _model(self, name: str, backend: str) -> Embedder:
         from ragloop.models.embedding import open_embedder
 
-        wanted = self.settings.index
         return open_embedder(
-            wanted.embedder,
+            name,
             self.cache,
-            backend=None if wanted.embedder_backend == "auto" else wanted.embedder_backend,
+            backend=None if backend == "auto" else cast("Backend", backend),
             threads=self.settings.sync.threads,
             on_export=self._say,
         )
 
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of the settings; prepared first where that was not done at set-up, which is said."""
+        return self._embedders.default()
+
+    def embedder_of(self, generation: "Generation") -> Embedder:
+        """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
+        return self._embedders.matching(generation.embedder, generation.embedder_name, generation.embedder_backend)
+
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
-        from ragloop.corpus.index import Generation
+        from ragloop.corpus.generations import Generation
         from ragloop.corpus.versions import CHUNKER, PARSER
 
-        wanted, limit = self.settings.index.chunk_tokens, self.embedder.max_tokens
-        if wanted > limit:
+        wanted, embedder = self.settings.index, self.embedder
+        if wanted.chunk_tokens > embedder.max_tokens:
             raise ConfigError(
-                f"index.chunk_tokens is {wanted}, {self.settings.index.embedder} reads at most {limit} tokens; lower it"
+                f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
+                "tokens; lower it"
             )
-        chunker = f"chunker {CHUNKER}/{wanted}"
-        return Generation(f"parser {PARSER}", chunker, self.embedder.fingerprint, self.embedder.dimension)
+        parser, chunker = f"parser {PARSER}", f"chunker {CHUNKER}/{wanted.chunk_tokens}"
+        named = wanted.embedder, wanted.embedder_backend
+        return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
 
-    @cached_property
+    @property
+    def generations(self) -> "Generations":
+        """Which generation answers, and what is kept or built beside it."""
+        from ragloop.corpus.generations import Generations
+
+        return Generations(self.store)
+
+    @property
     def index(self) -> "Index":
-        """The live index. Raises NotFoundError or MismatchError."""
+        """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
         from ragloop.corpus.index import Index
 
-        return Index.open(self.store, self.generation)
+        live = self.generations.live()
+        if live is None:
+            raise NotFoundError(f"found no index in {self.settings.home}; `ragloop sync DIR` makes one")
+        return Index(self.store, live)
+
+    def live(self) -> "Live":
+        """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
+        from ragloop.corpus.index import Live
+
+        index = self.index
+        return Live(index, self.embedder_of(index.generation))
 
     def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
         """The folder, named by its path; with `known`, every configured source and every folder synced by path before.
@@ -116,12 +156,10 @@ class App:
 
     def _indexed_sources(self) -> list[str]:
         """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-        from ragloop.corpus.index import Index
-        from ragloop.corpus.reconcile import scanned_sources
+        from ragloop.corpus.scans import scanned_sources
 
-        index = Index.live(self.store)
         try:
-            indexed = index.sources() if index else []
+            indexed = self.index.sources() if self.generations.live() else []
         except RuntimeError as error:
             if not is_damage(error):
                 raise
@@ -143,15 +181,16 @@ class App:
         from ragloop.corpus.sync import SyncPolicy
 
         self.store = Store.open(self.settings.home)
+        wanted = self.generation
+        beside = self.generations.builds(wanted, rebuild=rebuild)
         gone = self._gone(folder) if confirm_deletes else None
         _must_exist(None if gone else folder)
-        sources = [] if gone else self.sources(folder, known=folder is None or rebuild)
+        sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
-        removed = [] if folder or rebuild else [one for one in self._indexed_sources() if one not in names]
+        removed = [] if folder else [one for one in self._indexed_sources() if one not in names]
         removed += [gone] if gone else []
-        s = self.settings.sync
+        s, kept = self.settings.sync, self.settings.index
         policy = SyncPolicy(
-            chunk_tokens=self.settings.index.chunk_tokens,
             batch_documents=s.batch_documents,
             batch_seconds=s.batch_seconds,
             guard_documents=s.guard_documents,
@@ -159,10 +198,14 @@ class App:
             max_document_bytes=int(s.max_document_mb * 2**20),
             confirm_deletes=confirm_deletes,
             retry_quarantined=retry_quarantined,
+            cutover=kept.cutover,
+            refresh_s=kept.refresh_minutes * 60,
+            keep_days=kept.keep_days,
+            vector_retention_days=kept.vector_retention_days,
         )
         return sync(
-            self.store, sources, self.embedder, self.generation, policy,
-            rebuild=rebuild, removed=removed, progress=progress,
+            self.store, sources, self.embedder_of, wanted, policy,
+            rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
         )  # fmt: skip
 
     def _gone(self, folder: Path | None) -> str | None:
@@ -175,9 +218,10 @@ class App:
         from ragloop.answering.retrieval import retrieve
 
         r = self.settings.retrieval
-        vector = self.embedder.embed([question])[0]
+        live = self.live()
+        vector = live.embedder.embed([question])[0]
         return retrieve(
-            self.index,
+            live.index,
             question,
             vector,
             top_k=top_k or r.top_k,
@@ -192,24 +236,22 @@ class App:
 
         r = self.settings.retrieval
         policy = AnswerPolicy(r.top_k, r.candidates, r.rrf_k, r.min_similarity, self.settings.answers.lane)
-        return Answerer(self.index, self.embedder, self.journal, self.generator_for, policy)
+        return Answerer(self.live, self.journal, self.generator_for, policy)
 
     def generator_for(self, lane: str) -> Generator:
         """Who answers in a lane. Raises NotFoundError for an adapter lane while the base model serves."""
         if lane == "base+rag":
-            return self.extractive if self.settings.answers.generator == "extractive" else self.local_generator
+            from ragloop.models.extractive import ExtractiveGenerator
+
+            if self.settings.answers.generator == "extractive":
+                return ExtractiveGenerator(self.live().embedder)
+            return self.local_generator
         champion = self.registry.champion()
         if champion is None:
             raise NotFoundError(
                 f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use base+rag"
             )
         return self.local_generator.wearing(champion.adapter_id, self.registry.folder(champion))
-
-    @cached_property
-    def extractive(self) -> Generator:
-        from ragloop.models.extractive import ExtractiveGenerator
-
-        return ExtractiveGenerator(self.embedder)
 
     @cached_property
     def base_model(self) -> Path | str:
@@ -252,8 +294,7 @@ class App:
         return Retraining(
             self.journal,
             self.registry,
-            self.index,
-            self.embedder,
+            self.live,
             lambda: self.base_model,
             self._generator_with,
             policy,
@@ -285,8 +326,7 @@ class App:
         return measure_drift(
             self.journal,
             self.registry,
-            self.index,
-            self.embedder,
+            self.live(),
             window=d.window,
             new_eligible=self.retraining.new_eligible(),
             drift=policy,
@@ -295,11 +335,10 @@ class App:
 
     def status(self) -> dict[str, Any]:
         """What the store holds and what ran last; loads no model."""
-        from ragloop.corpus.index import Index
-        from ragloop.corpus.reconcile import last_run
+        from ragloop.corpus.scans import last_run
         from ragloop.learning.windows import last_measurement
 
-        index = Index.live(self.store)
+        index = self.index if self.generations.live() else None
         nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
         champion = self.registry.champion()
         self.journal.fold()
@@ -309,6 +348,7 @@ class App:
             "feedback": self.store.table("feedback").count_rows(),
             "champion": champion.adapter_id if champion else None,
             "generation": str(index.generation) if index else None,
+            "generations": {one.table: one.state for one in self.generations.all()},
             "unreadable_log_lines": self.journal.unreadable(),
             "last_sync": last_run(self.store),
             "last_drift": last_measurement(self.store),

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from ragloop.answering.prompts import NOTHING_FOUND, cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt
 from ragloop.answering.retrieval import Retrieved, retrieve
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import Index, Live
 from ragloop.errors import UsageError
 from ragloop.journal import Journal
-from ragloop.models import Embedder, Generator
+from ragloop.models import Generator
 from ragloop.records import LANES, Answer, Citation, Draft, Passage, Prompt
 
 LONGEST_QUESTION = 4_000
@@ -58,17 +58,20 @@ class _Answered:
 
 
 class Answerer:
-    """Answers questions over one index and logs every answer. `generator_for(lane)` may raise NotFoundError."""
+    """Answers questions and logs every answer. `generator_for(lane)` may raise NotFoundError.
+
+    `live()` says what answers now; it is asked once per batch, so that a question and its passages never come from two
+    generations.
+    """
 
     def __init__(
         self,
-        index: Index,
-        embedder: Embedder,
+        live: Callable[[], Live],
         journal: Journal,
         generator_for: Callable[[str], Generator],
         policy: AnswerPolicy,
     ) -> None:
-        self._index, self._embedder, self._journal = index, embedder, journal
+        self._live, self._journal = live, journal
         self._generator_for, self._policy = generator_for, policy
 
     def ask(self, question: str, lane: str | None = None) -> Answer:
@@ -82,9 +85,10 @@ class Answerer:
         watch = Stopwatch()
         generator = self._generator_for(lane)
         watch.lap("load")
-        vectors = self._embedder.embed(questions)
+        live = self._live()
+        vectors = live.embedder.embed(questions)
         watch.lap("embed")
-        index = self._index.snapshot()
+        index = live.index.snapshot()
         found = [self._retrieve(index, question, vector) for question, vector in zip(questions, vectors, strict=True)]
         watch.lap("retrieve")
         answered = self._answer(questions, found, lane, generator)
@@ -156,7 +160,7 @@ class Answerer:
             "lane": answer.lane,
             "model": answer.model,
             "adapter": answer.adapter,
-            "generation": self._index.generation.fingerprint,
+            "generation": found.generation,
             "prompt_hash": prompt_hash(one.prompt),
             "prompt_tokens": answer.prompt_tokens,
             "completion_tokens": answer.completion_tokens,

@@ -11,10 +11,14 @@ from ragloop.records import Passage
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Passages by descending score, and the best cosine among all candidates (None when there are none)."""
+    """Passages by descending score, and the best cosine among all candidates (None when there are none).
+
+    `generation`: fingerprint of the generation that all of them come from.
+    """
 
     passages: tuple[Passage, ...]
     top_similarity: float | None
+    generation: str
 
 
 def retrieve(
@@ -31,7 +35,8 @@ def retrieve(
     scores = fuse([[row["id"] for row in ranking] for ranking in rankings], rrf_k)
     best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[:top_k]
     passages = tuple(as_passage(rows[one], rank, scores[one]) for rank, one in enumerate(best, 1))
-    return Retrieved(passages, max((row["similarity"] for row in rows.values()), default=None))
+    top_similarity = max((row["similarity"] for row in rows.values()), default=None)
+    return Retrieved(passages, top_similarity, index.generation.fingerprint)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:

@@ -35,7 +35,7 @@ def sync(
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Read quarantined documents again.")
     ] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Drop the index and build it afresh.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index afresh, beside the present one.")] = False,
     json: Json = False,
 ) -> None:
     """Bring the index to the state of its sources.
@@ -64,11 +64,16 @@ def sync(
 def _show(report: "SyncReport") -> None:
     from dataclasses import asdict
 
-    facts = {name: value for name, value in asdict(report).items() if name not in ("changes", "problems")}
+    apart = ("changes", "problems", "notices", "live")
+    facts = {name: value for name, value in asdict(report).items() if name not in apart}
     print_facts("Sync", facts)
     for change in report.changes:
         if change["change"] == "failed":
             say(f"quarantined: {change['key']}: {change['reason']}")
+    if any(report.live.values()):
+        print_facts("Meanwhile, in the index that answered", report.live)
+    for notice in report.notices:
+        say(notice)
     for problem in report.problems:
         say(f"problem: {problem}")
     if report.withheld_deletes:
@@ -116,6 +121,7 @@ def status(json: Json = False) -> None:
         return
     facts = {**report, **{name: (report[name] or {}).get("at") for name in ("last_sync", "last_drift")}}
     facts.pop("quarantine")
+    facts["generations"] = ", ".join(f"{table} {state}" for table, state in report["generations"].items())
     print_facts(f"ragloop in {app.settings.home}", facts)
     if report["quarantine"]:
         print_table("Quarantined", report["quarantine"], ["source", "key", "attempts", "reason"])

@@ -62,12 +62,12 @@ class IndexSettings(Section):
 
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers model: a name or a folder."""
-    embedder_backend: Literal["auto", "onnx", "sentence-transformers"] = "auto"
+    embedder_backend: Literal["auto", "onnx", "onnx-int8", "sentence-transformers"] = "auto"
     """ONNX Runtime for the default model, sentence-transformers for any other, unless named here."""
     chunk_tokens: int = Field(default=200, ge=32, le=8192)
     """Most tokens in an embedded string, heading path included."""
     cutover: Literal["auto", "manual"] = "auto"
-    """auto lets an index that was built anew answer as soon as it is complete, manual when `ragloop index cutover` says so."""
+    """When an index that was built anew answers: as soon as it is complete, or on `ragloop index cutover`."""
     refresh_minutes: float = Field(default=10, gt=0, le=10_080)
     """While an index is built anew, the one that answers is brought up to date this often (minutes)."""
     keep_days: float = Field(default=7, ge=0, le=3650)

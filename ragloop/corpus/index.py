@@ -1,13 +1,11 @@
-"""The index table of the live generation: its ledger, its commits, its searches, its maintenance.
+"""The index table of one generation: its ledger, its commits, its searches, its maintenance.
 
 A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that are no longer
 wanted become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
@@ -17,10 +15,11 @@ from lancedb.index import FTS, Bitmap, BTree
 from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQuery
 from lancedb.table import Table
 
+from ragloop.corpus.generations import Generation
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
-from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
-from ragloop.models import Vectors
+from ragloop.errors import full_disk_is_an_error
+from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
 SMALL_FRAGMENTS = 16
@@ -50,30 +49,15 @@ _PASSAGE = ["id", "document_id", "source", "uri", "revision", "title", "heading"
 
 
 @dataclass(frozen=True)
-class Generation:
-    """What an index was built by; two of them differ when any of these does."""
+class Live:
+    """What answers: the index of the live generation, and the embedder that built it."""
 
-    parser: str
-    chunker: str
-    embedder: str
-    dimension: int
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits of the SHA-256 over all parts."""
-        parts = "\n".join([self.parser, self.chunker, self.embedder, str(self.dimension)])
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
-
-    @property
-    def table(self) -> str:
-        return f"index_{self.fingerprint}"
-
-    def __str__(self) -> str:
-        return f"{self.fingerprint} ({self.parser}, {self.chunker}, {self.embedder})"
+    index: "Index"
+    embedder: Embedder
 
 
 class Index:
-    """The live generation of a store."""
+    """One generation of a store."""
 
     def __init__(self, store: Store, generation: Generation, pinned: Table | None = None) -> None:
         self.store = store
@@ -91,41 +75,6 @@ class Index:
 
     def _table(self) -> Table:
         return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
-
-    @classmethod
-    def open(cls, store: Store, generation: Generation) -> "Index":
-        """The index that this generation built.
-
-        Raises NotFoundError when nothing was indexed yet, MismatchError when another generation built it.
-        """
-        live = _live(store)
-        if live is None:
-            raise NotFoundError(f"found no index in {store.home}; `ragloop sync DIR` makes one")
-        if live.fingerprint != generation.fingerprint:
-            raise MismatchError(
-                f"the index was built by {live}, the settings ask for {generation}; "
-                "set them back, or build the index afresh with `ragloop sync --rebuild`"
-            )
-        return cls(store, live)
-
-    @classmethod
-    def create(cls, store: Store, generation: Generation, *, rebuild: bool = False) -> "Index":
-        """Open the index, or make it; with `rebuild`, whatever was there is dropped first. Needs the index lease."""
-        live = _live(store)
-        if live is not None and (rebuild or not store.has(live.table)):
-            store.delete("generations", f"fingerprint = '{live.fingerprint}'")
-            store.drop(live.table)
-            live = None
-        if live is None:
-            store.create(generation.table, index_schema(generation.dimension))
-            store.upsert_rows("generations", [_generation_row(generation)])
-        return cls.open(store, generation)
-
-    @classmethod
-    def live(cls, store: Store) -> "Index | None":
-        """The index that answers, whatever the settings say; None when nothing was indexed yet."""
-        generation = _live(store)
-        return cls(store, generation) if generation and store.has(generation.table) else None
 
     def ledger(self, source: str) -> dict[str, LedgerRow]:
         """The documents of a source by key."""
@@ -303,25 +252,3 @@ def _vector_column(vectors: Sequence[Vectors | None], dimension: int) -> pa.Fixe
     flat = np.concatenate([zero if vector is None else vector for vector in vectors]).astype(np.float32, copy=False)
     mask = pa.array([vector is None for vector in vectors])
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), dimension, mask=mask)
-
-
-def _live(store: Store) -> Generation | None:
-    rows = store.rows("generations").sort_by([("created_at", "descending")]).to_pylist()
-    if not rows:
-        return None
-    return Generation(rows[0]["parser"], rows[0]["chunker"], rows[0]["embedder"], rows[0]["dimension"])
-
-
-def _generation_row(generation: Generation) -> dict[str, Any]:
-    return {
-        "table": generation.table,
-        "fingerprint": generation.fingerprint,
-        "state": "live",
-        "parser": generation.parser,
-        "chunker": generation.chunker,
-        "embedder": generation.embedder,
-        "dimension": generation.dimension,
-        "number": 1,
-        "created_at": datetime.now(UTC),
-        "cut_over_at": datetime.now(UTC),
-    }

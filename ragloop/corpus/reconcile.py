@@ -1,143 +1,82 @@
-"""One sync run over all sources: the lease, each source in turn, the sources that are gone, maintenance."""
+"""One sync run: the lease, what it works on, the passes over the sources, maintenance."""
 
-import json
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from ragloop.corpus.index import Generation, Index
-from ragloop.corpus.planning import withholds
+from ragloop.corpus.building import Build
+from ragloop.corpus.generations import LIVE, Aim, Generation, Generations
+from ragloop.corpus.index import Index
+from ragloop.corpus.passes import Work, into_live
+from ragloop.corpus.retention import let_go
+from ragloop.corpus.scans import forget_scans, record_run
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
-from ragloop.corpus.vectors import VectorStore
-from ragloop.errors import NotFoundError
+from ragloop.corpus.sync import Progress, SyncPolicy, SyncReport
 from ragloop.models import Embedder
-from ragloop.store import Store, quoted
+from ragloop.store import Store
 
 
 def sync(
     store: Store,
     sources: Sequence[Source],
-    embedder: Embedder,
-    generation: Generation,
+    open_embedder: Callable[[Generation], Embedder],
+    wanted: Generation,
     policy: SyncPolicy,
     *,
     rebuild: bool = False,
+    everything: bool = True,
     removed: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> SyncReport:
     """Bring the index to the state of `sources`, and let go of the sources named in `removed`.
 
+    Where the settings want another generation than the live one, or with `rebuild`, that one is built beside it and
+    answers when it is complete; only where `sources` are `everything`, since what they leave out would be lost.
+
     A source that is not there is a problem in the report and loses nothing; when it is the only one, NotFoundError.
-    Raises StoreBusyError when another process writes the index, MismatchError when another generation built it.
+    Raises StoreBusyError when another process writes the index.
     """
     started = time.perf_counter()
-    report = SyncReport()
+    work = Work(store, sources, open_embedder, policy, removed, progress)
     with store.lease("index"):
-        if rebuild:
-            _must_be_there(sources)
-        if rebuild or Index.live(store) is None:
-            _forget_scans(store)
-        index = Index.create(store, generation, rebuild=rebuild)
-        for source in sources:
-            try:
-                _scan(source, index, embedder, policy, report, progress)
-            except NotFoundError as error:
-                if len(sources) == 1 and not removed:
-                    raise
-                report.problems.append(str(error))
-        for name in removed:
-            _let_go(index, name, policy, report)
-        index.maintain()
-        VectorStore(store, embedder).maintain()
+        aim = Generations(store).begin(wanted, rebuild=rebuild)
+        if aim.begins_anew:
+            forget_scans(store)
+        if aim.building and everything:
+            run = Build(work, aim.live, aim.building)
+            report, index = run.run(), run.building
+        else:
+            index = Index(store, aim.live)
+            report = _update(work, aim, index, wanted)
+        let_go(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
         _finish(report, index, started, {source.name for source in sources})
-        _record_run(store, report)
+        record_run(store, report)
         store.tidy("reports")
+        store.tidy("generations")
     return report
 
 
-def _scan(
-    source: Source,
-    index: Index,
-    embedder: Embedder,
-    policy: SyncPolicy,
-    report: SyncReport,
-    progress: Progress | None,
-) -> None:
-    began = datetime.now(UTC)
-    last = last_scan(index.store, source.name)
-    SourceSync(source, index, embedder, policy, report, last_scan=last, progress=progress).run()
-    _record_scan(index.store, source.name, began, complete=True)
+def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncReport:
+    """Bring the live generation up to date, as far as this code can make it."""
+    report = SyncReport(generation=aim.live.fingerprint, state=LIVE)
+    if aim.refused:
+        report.notices.append(
+            f"{aim.live} answers; the settings ask for {wanted}, which was rolled back: `ragloop index cutover` lets "
+            "it answer again, or set the settings back"
+        )
+    if aim.live.is_made_as(wanted):
+        into_live(work, index, work.open_embedder(aim.live), report, work.progress)
+    else:
+        report.problems.append(
+            f"the live generation {aim.live} cannot be brought up to date, this ragloop has {wanted.parser} and "
+            f"{wanted.chunker}: install the ragloop that built it, or let another generation answer"
+        )
+    return report
 
 
-def _forget_scans(store: Store) -> None:
-    """An index that begins anew has no scan to measure lag from; its sources stay known."""
-    for source in scanned_sources(store):
-        _record_scan(store, source, datetime.now(UTC), complete=False)
-
-
-def _must_be_there(sources: Sequence[Source]) -> None:
-    """Raise NotFoundError for a source that is not there, before a rebuild drops what the index holds of it."""
-    for source in sources:
-        next(iter(source.list()), None)
-
-
-def _let_go(index: Index, source: str, policy: SyncPolicy, report: SyncReport) -> None:
-    """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
-    gone = list(index.ledger(source).values())
-    if withholds(len(gone), len(gone), policy.guard_documents, policy.guard_share) and not policy.confirm_deletes:
-        report.withheld_deletes += len(gone)
-        return
-    delete(index, source, gone, report)
-    index.store.delete("reports", f"kind = 'scan' AND subject IN ({quoted([source])})")
-
-
-def _finish(report: SyncReport, index: Index, started: float, sources: Collection[str]) -> None:
+def _finish(report: SyncReport, index: Index, started: float, sources: set[str]) -> None:
     report.chunks_total = index.counts()["chunks"]
     report.quarantined = sum(one["source"] in sources for one in index.quarantine())
     report.commits = index.commits
     report.seconds = round(time.perf_counter() - started, 3)
     report.embed_seconds = round(report.embed_seconds, 3)
-
-
-def last_scan(store: Store, source: str) -> datetime | None:
-    """When the last completed scan of a source began."""
-    row = _report(store, f"scan:{source}")
-    return row["at"] if row and json.loads(row["body"])["complete"] else None
-
-
-def scanned_sources(store: Store) -> list[str]:
-    """Names of the sources that were ever scanned to the end, and not let go since."""
-    names: list[str] = store.rows("reports", "kind = 'scan'", ["subject"])["subject"].to_pylist()
-    return names
-
-
-def last_run(store: Store) -> dict[str, Any] | None:
-    """The report of the last sync that ended, with its time under `at`."""
-    row = _report(store, "sync")
-    return {"at": row["at"].isoformat(), **json.loads(row["body"])} if row else None
-
-
-def _report(store: Store, report_id: str) -> dict[str, Any] | None:
-    rows: list[dict[str, Any]] = store.rows("reports", f"report_id IN ({quoted([report_id])})").to_pylist()
-    return rows[0] if rows else None
-
-
-def _record_scan(store: Store, source: str, at: datetime, *, complete: bool) -> None:
-    _upsert_report(store, f"scan:{source}", at, "scan", source, {"complete": complete})
-
-
-def _record_run(store: Store, report: SyncReport) -> None:
-    _upsert_report(
-        store, "sync", datetime.now(UTC), "sync", "", {k: v for k, v in asdict(report).items() if k != "changes"}
-    )
-
-
-def _upsert_report(
-    store: Store, report_id: str, at: datetime, kind: str, subject: str, body: Mapping[str, Any]
-) -> None:
-    """One row per kind and source, replaced: the history of runs is kept by the orchestrator."""
-    row = {"report_id": report_id, "at": at, "kind": kind, "subject": subject, "body": json.dumps(body)}
-    store.upsert_rows("reports", [row])

@@ -6,6 +6,7 @@ listing and committing happen under one lease, so that an older listing never fo
 """
 
 import hashlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,9 +28,8 @@ FIRST_BATCH_TOKENS = 4_000
 
 @dataclass(frozen=True)
 class SyncPolicy:
-    """How a sync reads, commits and guards; the fields of config.SyncSettings, and what the caller asked for."""
+    """How a sync reads, commits and guards; fields of config.SyncSettings and IndexSettings, and what was asked for."""
 
-    chunk_tokens: int = 200
     batch_documents: int = 500
     batch_seconds: float = 4.0
     guard_documents: int = 10
@@ -37,12 +37,22 @@ class SyncPolicy:
     max_document_bytes: int = 64 * 2**20
     confirm_deletes: bool = False
     retry_quarantined: bool = False
+    cutover: str = "auto"
+    refresh_s: float = 600.0
+    keep_days: float = 7.0
+    vector_retention_days: float = 30.0
 
 
 @dataclass
 class SyncReport:
-    """What one run did, over all its sources. Times in seconds."""
+    """What one run did, over all its sources. Times in seconds.
 
+    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the live
+    one, `live` holds the counts of what the live one got meanwhile. `notices` are worth knowing and need no repair.
+    """
+
+    generation: str = ""
+    state: str = ""
     scanned: int = 0
     added: int = 0
     updated: int = 0
@@ -62,6 +72,8 @@ class SyncReport:
     embed_seconds: float = 0.0
     changes: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    live: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -95,17 +107,23 @@ class SourceSync:
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
 
-    def run(self) -> None:
-        """Scan, then apply in batches, then delete what is gone. Raises NotFoundError when the source is not there."""
+    def run(self, until: float = math.inf) -> bool:
+        """Scan, then apply in batches, then delete what is gone; returns whether all of it was done.
+
+        The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
+        there.
+        """
         planned = plan(
             self._source.list(), self._ledger, self._source.labels, retry_quarantined=self._policy.retry_quarantined
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
-        self._apply_changes(planned)
+        if not self._apply_changes(planned, until):
+            return False
         self._apply_deletes(planned)
+        return True
 
-    def _apply_changes(self, planned: SyncPlan) -> None:
+    def _apply_changes(self, planned: SyncPlan, until: float) -> bool:
         by_revision: dict[str, list[LedgerRow]] = {}
         for row in planned.missing:
             by_revision.setdefault(row.revision or "", []).append(row)
@@ -113,7 +131,7 @@ class SourceSync:
             self._source,
             self._ledger,
             self._embedder.count_tokens,
-            chunk_tokens=self._policy.chunk_tokens,
+            chunk_tokens=self._index.generation.chunk_tokens,
             max_bytes=self._policy.max_document_bytes,
         )
         done = 0
@@ -121,6 +139,9 @@ class SourceSync:
             self._apply(batch, by_revision)
             done += len(batch)
             self._progress(done, len(planned.read), self._report.chunks_embedded)
+            if done < len(planned.read) and time.monotonic() > until:
+                return False
+        return True
 
     def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
@@ -189,9 +210,12 @@ class SourceSync:
         vectors = self._vectors.find(list(chunks))
         new = [one for text_hash, one in chunks.items() if text_hash not in vectors]
         for part in self._slices(new):
+            hashes = [one.text_hash for one in part]
             started = time.perf_counter()
-            vectors.update(self._vectors.embed({one.text_hash: one.embedded for one in part}))
+            made = self._embedder.embed([one.embedded for one in part])
             seconds = time.perf_counter() - started
+            self._vectors.keep(hashes, made)
+            vectors.update(zip(hashes, made, strict=True))
             self._report.embed_seconds += seconds
             self._tokens_per_second = sum(one.tokens for one in part) / max(seconds, 1e-6)
         return vectors, {one.text_hash for one in new}

@@ -19,7 +19,7 @@ from typing import Any
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import retrieve
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import Index, Live
 from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
@@ -40,7 +40,7 @@ from ragloop.learning.gate import GatePolicy, Verdict, judge
 from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
-from ragloop.models import Embedder, Generator
+from ragloop.models import Generator
 from ragloop.models.lora import Progress, TrainingSpec, train
 from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
 
@@ -96,22 +96,26 @@ class RetrainReport:
 class Retraining:
     """The steps over one store.
 
-    `base()` gives the local model's folder or hub name, `generator(adapter)` that model wearing an adapter or none.
+    `live()` gives what answers now, `base()` the local model's folder or hub name, `generator(adapter)` that model
+    wearing an adapter or none.
     """
 
     def __init__(
         self,
         journal: Journal,
         registry: Registry,
-        index: Index,
-        embedder: Embedder,
+        live: Callable[[], Live],
         base: Callable[[], Path | str],
         generator: Callable[[Adapter | None], Generator],
         policy: RetrainingPolicy,
     ) -> None:
-        self._journal, self._registry, self._index = journal, registry, index
-        self._embedder, self._policy = embedder, policy
+        self._journal, self._registry, self._live, self._policy = journal, registry, live, policy
         self._base, self._generator = base, generator
+
+    @property
+    def _index(self) -> Index:
+        """The index that answers now: another may answer when a training of hours has ended."""
+        return self._live().index
 
     def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> RetrainReport:
         """All steps in a row. Raises StoreBusyError while another retraining of this home runs."""
@@ -289,10 +293,10 @@ class Retraining:
         ]
         if not rows:
             return []
-        p = self._policy
-        vectors = VectorStore(self._index.store, self._embedder).of_texts([row["question"] for row in rows])
+        p, live = self._policy, self._live()
+        vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
         found = [
-            retrieve(self._index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
+            retrieve(live.index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
             for row, vector in zip(rows, vectors, strict=True)
         ]
         return [

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import Live
 from ragloop.corpus.vectors import VectorStore
 from ragloop.journal import Journal
 from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
 from ragloop.learning.curation import counted_feedback
 from ragloop.learning.drift import DriftPolicy, DriftReport, Window, measure
-from ragloop.models import Embedder
 from ragloop.models.registry import Registry
 from ragloop.store import Store
 
 SNAPSHOT = "snapshot:training"
 """The revisions of all documents when the last training ended: the reference of the corpus signal."""
 DRIFT = "drift"
-_COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter"]
+_COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter", "generation"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class DriftMeasurement:
 def measure_drift(
     journal: Journal,
     registry: Registry,
-    index: Index,
-    embedder: Embedder,
+    live: Live,
     *,
     window: int,
     new_eligible: int,
@@ -54,12 +52,13 @@ def measure_drift(
         )
     size = min(window, rows.num_rows // 2)
     votes = _votes(journal.feedback().to_pylist())
-    vectors = VectorStore(store, embedder)
+    vectors = VectorStore(store, live.embedder)
+    generation = live.index.generation.fingerprint
     before, after = rows.slice(0, size), rows.slice(rows.num_rows - size)
-    revisions = index.revisions()
+    revisions = live.index.revisions()
     report = measure(
-        _window(before, votes, vectors, _snapshot(store)),
-        _window(after, votes, vectors, revisions),
+        _window(before, votes, vectors, _snapshot(store), generation),
+        _window(after, votes, vectors, revisions, generation),
         drift,
         champion_changed=_served(before) != _served(after),
     )
@@ -111,13 +110,19 @@ def _votes(feedback: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
 
 
 def _window(
-    rows: pa.Table, votes: Mapping[str, bool], vectors: VectorStore, documents: Mapping[str, str] | None
+    rows: pa.Table,
+    votes: Mapping[str, bool],
+    vectors: VectorStore,
+    documents: Mapping[str, str] | None,
+    generation: str,
 ) -> Window:
+    """The answers as a window; cosines of another generation's vectors and chunks are not comparable, and left out."""
+    comparable = rows.filter(pa.compute.equal(rows["generation"], generation))
     ids = rows["interaction_id"].to_pylist()
     return Window(
         documents=documents,
         embeddings=vectors.of_texts(rows["question"].to_pylist()),
-        similarities=rows["top_similarity"].cast(pa.float64()).to_numpy(),
+        similarities=comparable["top_similarity"].cast(pa.float64()).to_numpy(),
         abstained=np.array(rows["abstained"].to_pylist(), dtype=np.bool_),
         thumbs_down=np.array([votes[one] for one in ids if one in votes], dtype=np.bool_),
     )

@@ -101,7 +101,7 @@ def test_words_of_headings_and_of_languages_without_spaces_are_found(app: App, w
 def test_the_floor_alone_decides_whether_passages_are_read(app: App) -> None:
     def ask(floor: float) -> Answer:
         policy = AnswerPolicy(min_similarity=floor)
-        return Answerer(app.index, app.embedder, app.journal, app.generator_for, policy).ask("Who keeps the bees?")
+        return Answerer(app.live, app.journal, app.generator_for, policy).ask("Who keeps the bees?")
 
     assert ask(0.99).abstained
     assert not ask(-1).abstained
@@ -165,7 +165,7 @@ class FailingJournal(Journal):
 @pytest.mark.parametrize("writes", [True, False])
 def test_an_answer_is_in_the_log_before_it_is_returned(app: App, writes: bool) -> None:
     before = logged(app)
-    answerer = Answerer(app.index, app.embedder, FailingJournal(app, writes=writes), app.generator_for, AnswerPolicy())
+    answerer = Answerer(app.live, FailingJournal(app, writes=writes), app.generator_for, AnswerPolicy())
     with pytest.raises(OSError, match="the disk went away"):
         answerer.ask("When does the ferry leave?")
     new = [row["question"] for key, row in logged(app).items() if key not in before]

@@ -172,14 +172,24 @@ def test_a_second_writer_gets_exit_code_3_and_the_name_of_the_first(shell: Shell
 
 
 @pytest.mark.realmodel
-def test_other_settings_than_the_index_was_built_with_are_refused(shell: Shell) -> None:
+def test_other_settings_build_another_index_that_can_be_rolled_back_from(shell: Shell) -> None:
     (shell.folder / "ragloop.toml").write_text("[index]\nchunk_tokens = 100\n")
     assert shell("sync", "documents", "--config", shell.folder / "nothing.toml").code == 2
     assert shell("sync", "documents").code == 0
     (shell.folder / "other.toml").write_text("[index]\nchunk_tokens = 50\n")
-    line = shell.fails(2, "search", "otters", "--config", "other.toml", "--json")
-    assert "the index was built by" in line
-    assert "--rebuild" in line
+    assert shell("search", "otters", "--config", "other.toml", "--json").json["passages"]
+    assert "found no generation to cut over to" in shell.fails(2, "index", "cutover", "--json")
+    report = shell("sync", "--config", "other.toml", "--json").json
+    live, retired = shell("index", "list", "--json").json["generations"]
+    assert (live["state"], retired["state"]) == ("live", "retired")
+    assert report["generation"] == live["fingerprint"] != retired["fingerprint"]
+    assert live["documents"] == retired["documents"] == 4
+    assert (live["chunker"].split("/")[1], retired["chunker"].split("/")[1]) == ("50", "100")
+
+    back = shell("index", "rollback", "--json").json
+    assert (back["live"], back["was"]) == (retired["fingerprint"], live["fingerprint"])
+    assert "was rolled back" in shell("sync", "--config", "other.toml", "--json").json["notices"][0]
+    assert shell("index", "cutover", "--json").json["live"] == live["fingerprint"]
 
 
 @pytest.mark.parametrize(

@@ -349,7 +349,7 @@ def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) ->
 def test_the_commands_go_from_the_log_to_a_champion_and_back(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(App, "embedder", ConstantEmbedder())
+    monkeypatch.setattr("ragloop.models.embedding.open_embedder", lambda *_, **__: ConstantEmbedder())
     drift = command(capsys, place, "drift")
     assert drift.keys() == {"signals", "decision"}
     assert drift["decision"].keys() == {"due", "reasons"}

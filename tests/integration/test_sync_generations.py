@@ -5,33 +5,43 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.store import database
-from ragloop.corpus.index import Generation
+from ragloop.corpus.generations import Generation
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
-from ragloop.store import Store
+from ragloop.store import Store, database
 from tests.indexed_folder import IndexedFolder, document
 
 
-def test_another_fingerprint_is_refused_with_both_named_and_rebuild_starts_afresh(indexed: IndexedFolder) -> None:
+def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync()
     before, built = indexed.contents(), indexed.app().generation
-    other = {"index": {"chunk_tokens": 50}}
-    asked = indexed.app(**other).generation
-    for attempt in (lambda: indexed.app(**other).sync(indexed.folder), lambda: indexed.app(**other).search("alpha")):
-        with pytest.raises(MismatchError) as refused:
-            attempt()
-        assert str(built) in str(refused.value)
-        assert str(asked) in str(refused.value)
-        assert "--rebuild" in str(refused.value)
+    indexed.settings = {"index": {"chunk_tokens": 50}}
+    asked = indexed.app().generation
+    assert indexed.found("alpha"), "what answers does not depend on the settings"
     assert indexed.contents() == before
 
-    indexed.settings = other
-    report = indexed.sync(rebuild=True)
-    assert (report.added, report.deleted) == (2, 0)
-    assert not indexed.app().store.has(built.table)
+    report = indexed.sync()
+    assert (report.added, report.deleted, report.state) == (2, 0, "live")
+    (notice,) = report.notices
+    assert str(built) in notice
+    assert str(asked) in notice
+    assert indexed.app().index.generation == asked
     indexed.settings = {}
-    assert indexed.sync(rebuild=True).chunks_embedded == 0
+    again = indexed.sync()
+    assert (again.added, again.chunks_embedded) == (0, 0), "the generation that is still kept is brought up to date"
+    assert indexed.contents() == before
+
+
+def test_a_rebuild_makes_a_table_of_its_own_and_embeds_nothing(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    before, table = indexed.contents(), indexed.app().index.generation.table
+    report = indexed.sync(rebuild=True)
+    assert (report.added, report.chunks_embedded) == (2, 0)
+    assert indexed.contents() == before
+    assert indexed.app().index.generation.table == f"{table}_2"
+    indexed.sync(rebuild=True)
+    assert indexed.app().index.generation.table == f"{table}_3"
     assert indexed.contents() == before
 
 

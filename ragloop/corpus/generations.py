@@ -1,0 +1,359 @@
+"""Generations of the index: which one answers, which is being built, which are kept, and the changes between them.
+
+    building ─whole─▶ ready ─cut-over─▶ live ─cut-over to another─▶ retired ─retention─▶ dropped
+                                         │ ▲                           │
+                                         │ └──────────rollback─────────┘
+                                         └─rollback─▶ refused ─an operator's cut-over─▶ live
+
+The first generation of a store is live from its start, so that documents appear early. Every change is one commit, so
+that a reader sees one side of it and a process that is killed leaves one side of it. The row of a generation is written
+after its table and removed before it: a table without a row is nobody's, and is dropped.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.store import Store, index_schema
+
+BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
+
+GRACE = timedelta(hours=1)
+"""A query that began before a cut-over may still read the table that it came from."""
+_LEASE_WAIT_S = 30
+"""Changes are single commits; who waits longer waits for a process that hangs."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What an index is built by; two of them differ in their fingerprint when any of parser to dimension does.
+
+    `embedder_name` and `embedder_backend` open the embedder again, as the settings index.embedder and
+    index.embedder_backend do; a store of schema 1 did not keep them, and has None. `number` counts the builds of one
+    fingerprint.
+    """
+
+    parser: str
+    chunker: str
+    embedder: str
+    dimension: int
+    embedder_name: str | None = None
+    embedder_backend: str | None = None
+    number: int = 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 over all parts."""
+        parts = "\n".join([self.parser, self.chunker, self.embedder, str(self.dimension)])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def table(self) -> str:
+        """Name of the table that holds it."""
+        return f"index_{self.fingerprint}" + (f"_{self.number}" if self.number > 1 else "")
+
+    @property
+    def chunk_tokens(self) -> int:
+        """Most tokens in an embedded string."""
+        return int(self.chunker.rpartition("/")[2])
+
+    def is_made_as(self, other: "Generation") -> bool:
+        """Whether code that builds the other can build this one: equal versions of parser and chunker."""
+        version, others = self.chunker.rpartition("/")[0], other.chunker.rpartition("/")[0]
+        return (self.parser, version) == (other.parser, others)
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} ({self.parser}, {self.chunker}, {self.embedder})"
+
+
+@dataclass(frozen=True)
+class KnownGeneration:
+    """A generation that the store knows. `ended_at`: when it was last retired or refused."""
+
+    generation: Generation
+    state: str
+    created_at: datetime
+    cut_over_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.state not in (BUILDING, READY, LIVE, RETIRED, REFUSED):
+            raise ValueError(f"found state {self.state!r} of a generation")
+
+    @property
+    def table(self) -> str:
+        """Name of its table."""
+        return self.generation.table
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its generation."""
+        return self.generation.fingerprint
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a sync works on. `begins_anew`: the live one was made for it; `refused`: what the settings ask for is."""
+
+    live: Generation
+    building: Generation | None = None
+    begins_anew: bool = False
+    refused: bool = False
+
+
+class Generations:
+    """The generations of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[KnownGeneration]:
+        """Every known generation, newest first."""
+        rows = self._store.table("generations").to_arrow().sort_by([("created_at", "descending")])
+        return [_known(row) for row in rows.to_pylist()]
+
+    def live(self) -> Generation | None:
+        """The one that answers; None when nothing was indexed yet."""
+        live = self._live(self.all())
+        return live.generation if live else None
+
+    def is_held(self, known: KnownGeneration) -> bool:
+        """Whether its table is there: that of a refused one is dropped in time, while the refusal stays."""
+        return self._store.has(known.table)
+
+    def builds(self, wanted: Generation, *, rebuild: bool = False) -> bool:
+        """Whether a sync with these settings would build a generation beside the live one."""
+        known = self.all()
+        live = self._live(known)
+        if live is None or rebuild:
+            return live is not None
+        answers = live.fingerprint == wanted.fingerprint
+        return bool(_half_built(known, wanted)) or not (answers or _refusal(known, wanted))
+
+    def begin(self, wanted: Generation, *, rebuild: bool = False) -> Aim:
+        """Make what a sync with these settings works on, or find what another left. Needs the index lease.
+
+        A half-built generation that is no longer asked for is dropped; one that is goes on. Going back to a generation
+        that is still kept brings that one up to date. `rebuild` always begins a new table.
+        """
+        with self._lease():
+            known = self.all()
+            live = self._live(known)
+            if live is None:
+                self._forget(one for one in known if one.state in (LIVE, BUILDING, READY))
+                return Aim(self._made(wanted, LIVE), begins_anew=True)
+            going_on = [] if rebuild else _half_built(known, wanted)
+            self._forget(one for one in known if one.state in (BUILDING, READY) and one not in going_on)
+            live = self._named(live, wanted)
+            if going_on:
+                return Aim(live.generation, self._named(going_on[0], wanted).generation)
+            if not rebuild and live.fingerprint == wanted.fingerprint:
+                return Aim(live.generation)
+            if not rebuild and _refusal(known, wanted):
+                return Aim(live.generation, refused=True)
+            kept = [] if rebuild else [one for one in known if self._is_kept(one, wanted)]
+            if kept:
+                self._write([replace(self._named(kept[0], wanted), state=BUILDING)])
+                return Aim(live.generation, kept[0].generation)
+            return Aim(live.generation, self._made(wanted, BUILDING))
+
+    def mark(self, generation: Generation, *, ready: bool) -> None:
+        """Note whether a generation that is being built holds all of its sources."""
+        state = READY if ready else BUILDING
+        with self._lease():
+            known = self._built(generation)
+            if known.state not in (LIVE, state):
+                self._write([replace(known, state=state)])
+
+    def cut_over(self, built: Generation, *, drop_live: bool = False) -> None:
+        """Let a generation that was built answer from now on, in one commit; the live one is kept for a rollback.
+
+        `drop_live`: it cannot be read, so it is of no use. Raises MismatchError when the generation is gone.
+        """
+        with self._lease():
+            known = self.all()
+            live, target = self._live(known), self._built(built)
+            if target.state == LIVE:
+                return
+            self._switch(target, live, RETIRED, known)
+            if drop_live and live is not None:
+                self._forget([live])
+
+    def cut_over_to(self, wanted: str | None) -> tuple[Generation, Generation]:
+        """An operator's cut-over, by fingerprint or table; without one to what is ready, else to what was refused.
+
+        Returns the generation that answers now and the one that did. Raises NotFoundError, MismatchError.
+        """
+        with self._lease():
+            known = self.all()
+            live = self._required_live(known)
+            target = self._asked_for(known, wanted)
+            self._switch(target, live, RETIRED, known)
+            return target.generation, live.generation
+
+    def roll_back(self) -> tuple[Generation, Generation]:
+        """Let the generation that answered before answer again; the live one is refused until a person cuts over to it.
+
+        Returns the generation that answers now and the one that did. Raises NotFoundError.
+        """
+        with self._lease():
+            known = self.all()
+            live = self._required_live(known)
+            target = next(iter(_newest_ended(known, RETIRED)), None)
+            if target is None or not self.is_held(target):
+                raise NotFoundError(
+                    "found no retired generation to go back to; `ragloop index list` shows what there is"
+                )
+            self._switch(target, live, REFUSED, known)
+            return target.generation, live.generation
+
+    def let_go(self, keep: timedelta, now: datetime) -> None:
+        """Drop the tables that nobody needs: ended longer ago than `keep`, all but the newest retired, and nobody's.
+
+        None is dropped within GRACE. A refused generation stays refused when its table is gone. Needs the index lease.
+        """
+        with self._lease():
+            known = self.all()
+            newest = _newest_ended(known, RETIRED)[:1]
+            ended = [one for one in known if one.state in (RETIRED, REFUSED)]
+            due = [one for one in ended if now - _end(one) > _held_for(one, one in newest, keep)]
+            self._forget(one for one in due if one.state == RETIRED)
+            kept = {one.table for one in known if one not in due}
+            for table in set(self._store.names("index_")) - kept:
+                self._store.drop(table)
+
+    # --- the parts of a change; the caller holds the lease --------------------------------------------------------
+
+    def _lease(self) -> AbstractContextManager[None]:
+        """Not the lease of the index: an operator can roll back while a build of hours holds that one."""
+        return self._store.lease("generations", wait_s=_LEASE_WAIT_S)
+
+    def _live(self, known: Iterable[KnownGeneration]) -> KnownGeneration | None:
+        return next((one for one in known if one.state == LIVE and self.is_held(one)), None)
+
+    def _required_live(self, known: Iterable[KnownGeneration]) -> KnownGeneration:
+        live = self._live(known)
+        if live is None:
+            raise NotFoundError(f"found no index in {self._store.home}; `ragloop sync DIR` makes one")
+        return live
+
+    def _is_kept(self, known: KnownGeneration, wanted: Generation) -> bool:
+        return known.state == RETIRED and known.fingerprint == wanted.fingerprint and self.is_held(known)
+
+    def _built(self, generation: Generation) -> KnownGeneration:
+        """The row of a generation that is being built; live where an operator has cut over to it meanwhile."""
+        for one in self.all():
+            if one.table == generation.table and one.state in (BUILDING, READY, LIVE):
+                return one
+        raise MismatchError(f"generation {generation} is not being built any more; run `ragloop sync` again")
+
+    def _asked_for(self, known: Sequence[KnownGeneration], wanted: str | None) -> KnownGeneration:
+        """The generation that an operator names, if it can answer."""
+        if wanted is None:
+            offered = [one for one in known if one.state == READY] or _newest_ended(known, REFUSED)
+        else:
+            offered = [one for one in known if wanted in (one.fingerprint, one.table) and one.state != LIVE]
+        offered = sorted(offered, key=lambda one: one.state != READY)
+        if not offered or not self.is_held(offered[0]):
+            raise NotFoundError(
+                f"found no generation {wanted or 'to cut over to'} beside the live one; `ragloop index list` names "
+                "those there are, `ragloop sync` builds what the settings ask for, with --rebuild also what was refused"
+            )
+        if offered[0].state == BUILDING:
+            raise MismatchError(f"generation {offered[0].fingerprint} is not complete; `ragloop sync` goes on with it")
+        return offered[0]
+
+    def _switch(
+        self, target: KnownGeneration, live: KnownGeneration | None, end: str, known: Iterable[KnownGeneration]
+    ) -> None:
+        """One commit: the target answers, the live one ends, and no refusal of the target's fingerprint is left."""
+        now = datetime.now(UTC)
+        rows = [replace(target, state=LIVE, cut_over_at=now, ended_at=None)]
+        if live is not None:
+            rows.append(replace(live, state=end, ended_at=now))
+        written = {one.table for one in rows}
+        rows += [
+            replace(one, state=RETIRED)
+            for one in known
+            if one.state == REFUSED and one.fingerprint == target.fingerprint and one.table not in written
+        ]
+        self._write(rows)
+
+    def _made(self, wanted: Generation, state: str) -> Generation:
+        """A new table, with a row that says so."""
+        taken = {one.table for one in self.all()}
+        made = replace(wanted, number=1)
+        while made.table in taken:
+            made = replace(made, number=made.number + 1)
+        self._store.drop(made.table)
+        self._store.create(made.table, index_schema(made.dimension))
+        now = datetime.now(UTC)
+        self._write([KnownGeneration(made, state, now, now if state == LIVE else None)])
+        return made
+
+    def _named(self, known: KnownGeneration, wanted: Generation) -> KnownGeneration:
+        """The generation with the embedder's name of the settings, where both are built by the same embedder."""
+        name, backend = wanted.embedder_name, wanted.embedder_backend
+        before = known.generation
+        if before.embedder != wanted.embedder or (before.embedder_name, before.embedder_backend) == (name, backend):
+            return known
+        known = replace(known, generation=replace(before, embedder_name=name, embedder_backend=backend))
+        self._write([known])
+        return known
+
+    def _write(self, known: Sequence[KnownGeneration]) -> None:
+        self._store.upsert_rows("generations", [_row(one) for one in known])
+
+    def _forget(self, known: Iterable[KnownGeneration]) -> None:
+        for one in known:
+            self._store.delete("generations", f"table = '{one.table}'")
+            self._store.drop(one.table)
+
+
+def _half_built(known: Iterable[KnownGeneration], wanted: Generation) -> list[KnownGeneration]:
+    return [one for one in known if one.state in (BUILDING, READY) and one.fingerprint == wanted.fingerprint]
+
+
+def _refusal(known: Iterable[KnownGeneration], wanted: Generation) -> bool:
+    return any(one.state == REFUSED and one.fingerprint == wanted.fingerprint for one in known)
+
+
+def _newest_ended(known: Iterable[KnownGeneration], state: str) -> list[KnownGeneration]:
+    return sorted((one for one in known if one.state == state), key=_end, reverse=True)
+
+
+def _end(known: KnownGeneration) -> datetime:
+    return known.ended_at or known.created_at
+
+
+def _held_for(known: KnownGeneration, newest: bool, keep: timedelta) -> timedelta:
+    return max(keep, GRACE) if newest or known.state == REFUSED else GRACE
+
+
+def _known(row: dict[str, Any]) -> KnownGeneration:
+    names = ("parser", "chunker", "embedder", "dimension", "embedder_name", "embedder_backend", "number")
+    times = (row["created_at"], row["cut_over_at"], row["ended_at"])
+    return KnownGeneration(Generation(*(row[name] for name in names)), row["state"], *times)
+
+
+def _row(known: KnownGeneration) -> dict[str, Any]:
+    made = known.generation
+    return {
+        "table": known.table,
+        "fingerprint": known.fingerprint,
+        "state": known.state,
+        "parser": made.parser,
+        "chunker": made.chunker,
+        "embedder": made.embedder,
+        "dimension": made.dimension,
+        "embedder_name": made.embedder_name,
+        "embedder_backend": made.embedder_backend,
+        "number": made.number,
+        "created_at": known.created_at,
+        "cut_over_at": known.cut_over_at,
+        "ended_at": known.ended_at,
+    }

@@ -1,0 +1,88 @@
+"""One pass over all sources, into the live generation or into one that is being built."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ragloop.corpus.generations import Generation
+from ragloop.corpus.index import Index
+from ragloop.corpus.planning import withholds
+from ragloop.corpus.scans import forget_source, last_scan, record_scan
+from ragloop.corpus.source import Source
+from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
+from ragloop.errors import NotFoundError
+from ragloop.models import Embedder
+from ragloop.store import Store
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run works on. `removed`: sources to let go of; `open_embedder` raises as App.embedder_of does."""
+
+    store: Store
+    sources: Sequence[Source]
+    open_embedder: Callable[[Generation], Embedder]
+    policy: SyncPolicy
+    removed: Sequence[str] = ()
+    progress: Progress | None = None
+
+    def missed(self, error: NotFoundError, report: SyncReport) -> None:
+        """A source that is not there is a problem of the report; when it is all there is to do, an error."""
+        if len(self.sources) == 1 and not self.removed:
+            raise error
+        if str(error) not in report.problems:
+            report.problems.append(str(error))
+
+
+def into_live(
+    work: Work, index: Index, embedder: Embedder, report: SyncReport, progress: Progress | None = None
+) -> None:
+    """Bring the live generation to the state of its sources; a source that is not there loses nothing."""
+    for source in work.sources:
+        began = datetime.now(UTC)
+        last = last_scan(work.store, source.name)
+        one = SourceSync(source, index, embedder, work.policy, report, last_scan=last, progress=progress)
+        try:
+            one.run()
+        except NotFoundError as error:
+            work.missed(error, report)
+        else:
+            record_scan(work.store, source.name, began, complete=True)
+    for name in work.removed:
+        _let_go(work, index, name, report)
+    index.maintain()
+
+
+def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:
+    """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
+    gone, policy = list(index.ledger(source).values()), work.policy
+    if withholds(len(gone), len(gone), policy.guard_documents, policy.guard_share) and not policy.confirm_deletes:
+        report.withheld_deletes += len(gone)
+        return
+    delete(index, source, gone, report)
+    forget_source(work.store, source)
+
+
+def into_building(
+    work: Work, index: Index, embedder: Embedder, report: SyncReport, until: float = math.inf
+) -> dict[str, datetime] | None:
+    """Bring a generation that nobody reads yet to the state of all sources, whatever that deletes.
+
+    Returns when the scan of each source that is there began; None when it stopped at `until` (time.monotonic()).
+    """
+    policy = replace(work.policy, confirm_deletes=True)
+    scans = {}
+    for source in work.sources:
+        began = datetime.now(UTC)
+        one = SourceSync(source, index, embedder, policy, report, progress=work.progress)
+        try:
+            if not one.run(until):
+                return None
+        except NotFoundError as error:
+            work.missed(error, report)
+        else:
+            scans[source.name] = began
+    for name in set(index.sources()) - {source.name for source in work.sources}:
+        delete(index, name, list(index.ledger(name).values()), report)
+    return scans

@@ -1,0 +1,64 @@
+"""What is kept of scans and runs: when the last scan of each source began, and the report of the last sync."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from ragloop.corpus.sync import SyncReport
+from ragloop.store import Store, quoted
+
+
+def last_scan(store: Store, source: str) -> datetime | None:
+    """When the last completed scan of a source began."""
+    row = _report(store, f"scan:{source}")
+    return row["at"] if row and json.loads(row["body"])["complete"] else None
+
+
+def scanned_sources(store: Store) -> list[str]:
+    """Names of the sources that were ever scanned to the end, and not let go since."""
+    names: list[str] = store.rows("reports", "kind = 'scan'", ["subject"])["subject"].to_pylist()
+    return names
+
+
+def last_run(store: Store) -> dict[str, Any] | None:
+    """The report of the last sync that ended, with its time under `at`."""
+    row = _report(store, "sync")
+    return {"at": row["at"].isoformat(), **json.loads(row["body"])} if row else None
+
+
+def _report(store: Store, report_id: str) -> dict[str, Any] | None:
+    rows: list[dict[str, Any]] = store.rows("reports", f"report_id IN ({quoted([report_id])})").to_pylist()
+    return rows[0] if rows else None
+
+
+def record_scan(store: Store, source: str, at: datetime, *, complete: bool) -> None:
+    """Note when the last scan of a source began; one that is not complete has lag measured from nothing."""
+    _upsert_report(store, f"scan:{source}", at, "scan", source, {"complete": complete})
+
+
+def forget_scans(store: Store) -> None:
+    """An index that begins anew has no scan to measure lag from; its sources stay known."""
+    for source in scanned_sources(store):
+        record_scan(store, source, datetime.now(UTC), complete=False)
+
+
+def forget_source(store: Store, source: str) -> None:
+    """The source is no longer known."""
+    store.delete("reports", f"kind = 'scan' AND subject IN ({quoted([source])})")
+
+
+def record_run(store: Store, report: SyncReport) -> None:
+    """Keep the report, without the documents that changed."""
+    _upsert_report(
+        store, "sync", datetime.now(UTC), "sync", "", {k: v for k, v in asdict(report).items() if k != "changes"}
+    )
+
+
+def _upsert_report(
+    store: Store, report_id: str, at: datetime, kind: str, subject: str, body: Mapping[str, Any]
+) -> None:
+    """One row per kind and source, replaced: the history of runs is kept by the orchestrator."""
+    row = {"report_id": report_id, "at": at, "kind": kind, "subject": subject, "body": json.dumps(body)}
+    store.upsert_rows("reports", [row])
