@@ -107,6 +107,15 @@ def refusing(status: str, code: str, message: str = "told to") -> Answer:
     return answer
 
 
+def of_pages(server: S3Server, keys: int) -> Answer:
+    """S3's answer, with fewer keys than the thousand that it gives unasked."""
+
+    def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        return server.answer({**environ, "QUERY_STRING": f"{environ['QUERY_STRING']}&max-keys={keys}"}, start_response)
+
+    return answer
+
+
 def breaking_off(server: S3Server) -> Answer:
     """S3's answer, whose connection is closed half-way through the body."""
 

@@ -25,17 +25,21 @@ BODY_ATTEMPTS = 3
 """Botocore tries a request again, but not a body that breaks off."""
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
-_CREDENTIALS = (
+_CREDENTIALS = ("InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
+"""Error codes that speak of who asks, never of what is asked for."""
+_LATER = (
     "ExpiredToken",
     "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidToken",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeout",
     "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
     "TokenRefreshRequired",
 )
-"""Error codes that speak of who asks, never of what is asked for."""
-_LATER = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "OperationAborted")
+"""Error codes that another try may not meet."""
 
 
 class S3Bucket:
