@@ -63,7 +63,7 @@ class IndexSettings(Section):
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers model: a name or a folder."""
     embedder_backend: Literal["auto", "onnx", "onnx-int8", "sentence-transformers"] = "auto"
-    """ONNX Runtime for the default model, sentence-transformers for any other, unless named here."""
+    """auto: ONNX Runtime for the default model, else sentence-transformers. onnx-int8 is faster and less exact."""
     chunk_tokens: int = Field(default=200, ge=32, le=8192)
     """Most tokens in an embedded string, heading path included."""
     cutover: Literal["auto", "manual"] = "auto"
@@ -88,7 +88,15 @@ class SyncSettings(Section):
     guard_share: float = Field(default=0.10, ge=0, le=1)
     """Share of a source's documents; see guard_documents."""
     max_document_mb: float = Field(default=64, gt=0, le=65_536)
-    """A larger file is quarantined unread (MiB)."""
+    """A larger file is quarantined unread (MiB); so is a document with more characters of text than this has bytes."""
+    max_parse_seconds: float = Field(default=60, gt=0, le=86_400)
+    """A document that takes longer to parse is quarantined, and tried again later (seconds)."""
+    max_parse_mb: float = Field(default=1024, ge=64, le=1_048_576)
+    """Most memory for parsing one document, where the system can limit it (MiB)."""
+    max_unpacked_mb: float = Field(default=256, gt=0, le=1_048_576)
+    """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
+    max_pages: int = Field(default=10_000, ge=1)
+    """A PDF or PPTX with more pages is quarantined."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that encode; by default one per core."""
 

@@ -43,7 +43,8 @@ BATCH_TOKENS = 256
 """Padded tokens in one run of the model. On CPUs small batches win: a chunk of 190 tokens goes alone (30 chunks/s on
 two cores, against 20 in batches of 32), short questions go together."""
 
-Backend = Literal["onnx", "sentence-transformers"]
+Precision = Literal["fp32", "int8"]
+Backend = Literal["onnx", "onnx-int8", "sentence-transformers"]
 
 
 def open_embedder(
@@ -57,12 +58,15 @@ def open_embedder(
     """The embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
 
     Without a `backend`, packaged models run on ONNX Runtime and others on sentence-transformers. The first use of a
-    model on ONNX Runtime exports it into `cache`; `on_export` is told so beforehand. `threads` is for ONNX Runtime,
-    default one per core. Raises NotFoundError, and UnavailableError when an export fails.
+    model on ONNX Runtime exports it into `cache`; `on_export` is told so beforehand. `onnx-int8` has weights of eight
+    bits: vectors of its own, and a fingerprint that says so. `threads` is for ONNX Runtime, default one per core.
+    Raises NotFoundError, and UnavailableError when an export fails.
     """
     packaged = packaged_model(name)
-    if (backend or ("onnx" if packaged else "sentence-transformers")) == "onnx":
-        return OnnxEmbedder(exported(name, cache, on_export), threads=threads)
+    chosen = backend or ("onnx" if packaged else "sentence-transformers")
+    if chosen != "sentence-transformers":
+        precision: Precision = "int8" if chosen == "onnx-int8" else "fp32"
+        return OnnxEmbedder(exported(name, cache, on_export, precision=precision), threads=threads)
     return SentenceTransformerEmbedder(str(packaged or name))
 
 
@@ -83,16 +87,19 @@ def packaged_model(name: str) -> Path | None:
 # ---- export ---------------------------------------------------------------------------------------------------------
 
 
-def exported(name: str, cache: Path, on_export: Callable[[str], None] | None = None) -> Path:
+def exported(
+    name: str, cache: Path, on_export: Callable[[str], None] | None = None, *, precision: Precision = "fp32"
+) -> Path:
     """Folder in `cache` with the ONNX export of a model, made on the first call. Raises as `open_embedder` does."""
     source = str(packaged_model(name) or name)
 
     def build(folder: Path) -> None:
         if on_export:
             on_export(f"exporting {name} to ONNX, once (about 15 seconds)")
-        _export_in_own_process(name, source, folder)
+        _export_in_own_process(name, source, folder, precision)
 
-    return built_once(cache / "embedding" / f"{_cache_key(name)}-r{RECIPE}", build)
+    kind = f"r{RECIPE}" if precision == "fp32" else f"{precision}-r{RECIPE}"
+    return built_once(cache / "embedding" / f"{_cache_key(name)}-{kind}", build)
 
 
 def _cache_key(name: str) -> str:
@@ -109,10 +116,10 @@ def _cache_key(name: str) -> str:
     return f"{readable}-{sum(stat.st_size for _, stat in stats)}-{newest}"
 
 
-def _export_in_own_process(name: str, source: str, folder: Path) -> None:
+def _export_in_own_process(name: str, source: str, folder: Path, precision: Precision) -> None:
     # torch takes seconds and half a gigabyte; a process of its own gives both back.
     done = subprocess.run(
-        [sys.executable, "-m", "ragloop.models.onnx_export", name, source, str(folder)],
+        [sys.executable, "-m", "ragloop.models.onnx_export", name, source, str(folder), precision],
         env=os.environ
         | {"TOKENIZERS_PARALLELISM": "false"}
         | ({"HF_HUB_OFFLINE": "1"} if Path(source).is_dir() else {}),
@@ -138,7 +145,7 @@ def _export_in_own_process(name: str, source: str, folder: Path) -> None:
 
 
 class OnnxEmbedder:
-    """An exported model on ONNX Runtime, CPU, fp32. `folder` is what `exported` returns."""
+    """An exported model on ONNX Runtime, on the CPU. `folder` is what `exported` returns."""
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         import onnxruntime
@@ -148,6 +155,8 @@ class OnnxEmbedder:
         self.fingerprint: str = manifest["fingerprint"]
         self.dimension: int = manifest["dimension"]
         self.max_tokens: int = manifest["max_tokens"]
+        # The scale of eight-bit activations is that of the whole batch, so a text alone gives the same vector always.
+        self._batch_tokens = 1 if manifest["precision"] == "int8" else BATCH_TOKENS
         self.threads = threads or _cores()
         self._tokenizer_file = folder / TOKENIZER
         self._tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
@@ -173,7 +182,7 @@ class OnnxEmbedder:
         def run(batch: list[int]) -> None:
             vectors[batch] = self._run([ids[i] for i in batch])
 
-        batches = list(_batches([len(row) for row in ids]))
+        batches = list(_batches([len(row) for row in ids], self._batch_tokens))
         if self.threads == 1 or len(batches) < 2:
             for batch in batches:
                 run(batch)
@@ -238,11 +247,11 @@ def _encodable(texts: Sequence[str]) -> list[str]:
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions in groups of like length that stay under BATCH_TOKENS when padded; the longest first."""
+def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Positions in groups of like length that stay under `batch_tokens` when padded; the longest first."""
     batch: list[int] = []
     for at in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
             yield batch
             batch = []
         batch.append(at)

@@ -21,7 +21,7 @@ TEXTS = [
     "short",
 ]
 AGREEMENT = 0.9999
-REAL = ("onnx", "sentence-transformers")
+REAL = ("onnx", "sentence-transformers", "onnx-int8")
 
 
 @cache  # a real model takes seconds to load
@@ -116,7 +116,14 @@ def test_a_paraphrase_is_nearer_than_another_subject(kind: str) -> None:
 
 @pytest.mark.realmodel
 def test_runtimes_with_one_fingerprint_agree() -> None:
-    onnx, torch = (opened(kind) for kind in REAL)
+    onnx, torch = (opened(kind) for kind in ("onnx", "sentence-transformers"))
     assert (onnx.fingerprint, onnx.dimension, onnx.max_tokens) == (torch.fingerprint, torch.dimension, torch.max_tokens)
     assert onnx.count_tokens(TEXTS) == torch.count_tokens(TEXTS)
     assert similarity(onnx.embed(TEXTS), torch.embed(TEXTS)).min() >= AGREEMENT
+
+
+@pytest.mark.realmodel
+def test_rounded_weights_give_vectors_of_their_own_that_are_near() -> None:
+    exact, rounded = opened("onnx"), opened("onnx-int8")
+    assert exact.fingerprint != rounded.fingerprint
+    assert 0.97 <= similarity(exact.embed(TEXTS), rounded.embed(TEXTS)).min() < AGREEMENT
