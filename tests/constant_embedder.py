@@ -30,3 +30,16 @@ class ConstantEmbedder:
         digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
         numbers = np.frombuffer(digests, dtype="<u4").reshape(len(texts), self.dimension) / 2**31 - 1
         return (numbers / np.linalg.norm(numbers, axis=1, keepdims=True)).astype(np.float32)
+
+
+class WideEmbedder(ConstantEmbedder):
+    """Another embedder: its vectors have 16 numbers, so that no vector of one is taken for one of the other."""
+
+    fingerprint = "constant-16"
+    dimension = 16
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.embedded.extend(texts)
+        digests = b"".join(hashlib.sha512(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
+        numbers = np.frombuffer(digests, dtype="<u4").reshape(len(texts), self.dimension) / 2**31 - 1
+        return (numbers / np.linalg.norm(numbers, axis=1, keepdims=True)).astype(np.float32)

@@ -10,7 +10,8 @@ from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.local import RACY_NS
 from ragloop.corpus.sync import SyncReport
-from tests.constant_embedder import ConstantEmbedder
+from ragloop.errors import NotFoundError
+from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
 DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks")
 CHUNK = (
@@ -102,3 +103,29 @@ def document(topic: str, paragraphs: int = 3) -> str:
 def wait_until_stamps_are_trusted() -> None:
     """A file that changed just now is read again by the next sync; suites that count reads wait."""
     time.sleep(RACY_NS / 1e9 + 0.005)
+
+
+@dataclass
+class EmbeddedByName(IndexedFolder):
+    """An indexed folder whose embedder is what the setting index.embedder names: narrow, or wide."""
+
+    wide: WideEmbedder = field(default_factory=WideEmbedder)
+    chosen: dict[str, Any] = field(default_factory=lambda: {"embedder": "narrow"})
+
+    def app(self, **settings: Any) -> App:
+        given = {"index": self.chosen, **self.settings, **settings}
+        return App(Settings(home=self.home, **given), open_embedder=self.open_embedder)
+
+    def open_embedder(self, name: str, backend: str) -> ConstantEmbedder:
+        if name not in ("narrow", "wide"):
+            raise NotFoundError(f"found no model {name}")
+        return self.wide if name == "wide" else self.embedder
+
+    def sync(self, settings: Mapping[str, Any] | None = None, **asked: Any) -> SyncReport:
+        self.wide.embedded.clear()
+        return super().sync(settings, **asked)
+
+    def from_scratch(self, home: Path) -> dict[str, dict[str, Any]]:
+        other = EmbeddedByName(home, self.folder, settings=self.settings, chosen=self.chosen)
+        other.sync()
+        return other.contents()
