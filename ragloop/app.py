@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ragloop.config import Settings, SourceSettings
+from ragloop.config import Settings, SourceSettings, SyncSettings
 from ragloop.errors import ConfigError, NotFoundError, UsageError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ragloop.answering.retrieval import Retrieved
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
+    from ragloop.corpus.parsing.limits import ParseLimits
     from ragloop.corpus.source import Source
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
@@ -196,6 +197,7 @@ class App:
             guard_documents=s.guard_documents,
             guard_share=s.guard_share,
             max_document_bytes=int(s.max_document_mb * 2**20),
+            limits=_parse_limits(s),
             confirm_deletes=confirm_deletes,
             retry_quarantined=retry_quarantined,
             cutover=kept.cutover,
@@ -375,6 +377,18 @@ def _in_bucket(settings: SourceSettings) -> bool:
 def _place(settings: SourceSettings) -> str:
     """What a source is of: a folder's resolved path, or the address of a bucket."""
     return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
+
+
+def _parse_limits(settings: SyncSettings) -> "ParseLimits":
+    from ragloop.corpus.parsing.limits import ParseLimits
+
+    return ParseLimits(
+        seconds=settings.max_parse_seconds,
+        memory_bytes=int(settings.max_parse_mb * 2**20),
+        pages=settings.max_pages,
+        unpacked_bytes=max(1, int(settings.max_unpacked_mb * 2**20)),
+        characters=max(1, int(settings.max_document_mb * 2**20)),
+    )
 
 
 def _source(settings: SourceSettings, home: Path) -> "Source":

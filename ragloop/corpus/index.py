@@ -44,7 +44,7 @@ _INDEXES: Mapping[str, BTree | Bitmap | FTS] = {
 }
 
 _LEDGER = ["document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp"]
-_LEDGER_NUMBERS = ["changed_at", "committed_at", "lag_s", "chunks"]
+_LEDGER_NUMBERS = ["changed_at", "committed_at", "lag_s", "chunks", "retry_at"]
 _PASSAGE = ["id", "document_id", "source", "uri", "revision", "title", "heading", "start", "end", "text", "text_hash"]
 
 
@@ -80,7 +80,7 @@ class Index:
         """The documents of a source by key."""
         where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
         rows = self.store.rows(self.generation.table, where, _LEDGER + _LEDGER_NUMBERS)
-        for name in ("changed_at", "committed_at"):
+        for name in ("changed_at", "committed_at", "retry_at"):
             column = rows[name].cast(pa.int64())
             rows = rows.set_column(rows.schema.get_field_index(name), name, column)
         columns = [rows[name].to_pylist() for name in _LEDGER + _LEDGER_NUMBERS]

@@ -6,6 +6,9 @@ from datetime import datetime
 
 CURRENT = "current"
 QUARANTINED = "quarantined"
+FIRST_RETRY_S = 15 * 60
+LAST_RETRY_S = 24 * 60 * 60
+"""Bounds of the wait before a document whose parser was stopped is tried again; it doubles with each attempt."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds."""
+    """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds.
+
+    `retry_at` is of a quarantined document that is worth another try though its bytes are the same.
+    """
 
     document_id: str
     key: str
@@ -42,6 +48,7 @@ class LedgerRow:
     committed_at: int
     lag_s: float | None
     chunks: int
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,16 +66,28 @@ def plan(
     labels: tuple[str, ...],
     *,
     retry_quarantined: bool = False,
+    now_us: int = 0,
 ) -> SyncPlan:
-    """Compare by stamp. A quarantined document is read again when it changed, or on request."""
+    """Compare by stamp. A quarantined document is read again when it changed, when its time has come, or on request."""
     read, seen = [], set()
     for listed in listing:
         seen.add(listed.key)
         row = ledger.get(listed.key)
-        if row is None or _may_have_changed(listed, row, labels) or (retry_quarantined and row.status == QUARANTINED):
+        if row is None or _may_have_changed(listed, row, labels) or _is_due(row, retry_quarantined, now_us):
             read.append(listed)
     missing = tuple(row for key, row in ledger.items() if key not in seen)
     return SyncPlan(tuple(read), missing, len(seen) - len(read))
+
+
+def retry_after_s(attempts: int) -> float:
+    """Seconds from the last of so many attempts to the next: 15 minutes, then twice as long each time, at most a day."""
+    return min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 30), LAST_RETRY_S)
+
+
+def _is_due(row: LedgerRow, retry_quarantined: bool, now_us: int) -> bool:
+    if row.status != QUARANTINED:
+        return False
+    return retry_quarantined or (row.retry_at is not None and row.retry_at <= now_us)
 
 
 def _may_have_changed(listed: Listed, row: LedgerRow, labels: tuple[str, ...]) -> bool:

@@ -59,7 +59,11 @@ class Preparation:
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
         waiting: deque[Future[Prepared | None]] = deque()
-        with self._parser, ThreadPoolExecutor(self._source.readers, "read") as reader, ThreadPoolExecutor(1) as preparer:
+        with (
+            self._parser,
+            ThreadPoolExecutor(self._source.readers, "read") as reader,
+            ThreadPoolExecutor(1) as preparer,
+        ):
             try:
                 for listed in listing:
                     reading = reader.submit(self._source.read, listed, self._max_bytes)
@@ -70,9 +74,10 @@ class Preparation:
                     if ready := waiting.popleft().result():
                         yield ready
             finally:
-                # What is read is let go first: the preparing thread may be waiting for it.
+                # The preparing thread may be waiting for what is read, or for a parser that hangs.
+                preparer.shutdown(wait=False, cancel_futures=True)
                 reader.shutdown(cancel_futures=True)
-                preparer.shutdown(cancel_futures=True)
+                self._parser.abandon()
 
     def _prepared(self, listed: Listed, reading: Future[Read]) -> Prepared | None:
         read, revision = None, None

@@ -16,7 +16,17 @@ from typing import Any
 
 from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.index import Index, document_row, tombstone
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, SyncPlan, is_described, plan, withholds
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.planning import (
+    CURRENT,
+    QUARANTINED,
+    LedgerRow,
+    SyncPlan,
+    is_described,
+    plan,
+    retry_after_s,
+    withholds,
+)
 from ragloop.corpus.preparing import Preparation, Prepared
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import VectorStore
@@ -35,6 +45,7 @@ class SyncPolicy:
     guard_documents: int = 10
     guard_share: float = 0.10
     max_document_bytes: int = 64 * 2**20
+    limits: ParseLimits = field(default_factory=ParseLimits)
     confirm_deletes: bool = False
     retry_quarantined: bool = False
     cutover: str = "auto"
@@ -114,7 +125,11 @@ class SourceSync:
         there.
         """
         planned = plan(
-            self._source.list(), self._ledger, self._source.labels, retry_quarantined=self._policy.retry_quarantined
+            self._source.list(),
+            self._ledger,
+            self._source.labels,
+            retry_quarantined=self._policy.retry_quarantined,
+            now_us=_us(datetime.now(UTC)),
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
@@ -133,6 +148,7 @@ class SourceSync:
             self._embedder.count_tokens,
             chunk_tokens=self._index.generation.chunk_tokens,
             max_bytes=self._policy.max_document_bytes,
+            limits=self._policy.limits,
         )
         done = 0
         for batch in self._batches(preparation.documents(planned.read)):
@@ -252,8 +268,10 @@ class SourceSync:
         stamp = read.stamp if read else listed.stamp
         base = replace(base, uri=listed.uri, labels=self._source.labels, stamp=stamp)
         if document.reason is not None:
-            return replace(base, status=QUARANTINED, reason=document.reason, attempts=base.attempts + 1)
-        base = replace(base, status=CURRENT, reason=None, attempts=0)
+            attempts = base.attempts + 1
+            retry_at = _us(now) + int(retry_after_s(attempts) * 1e6) if document.stopped else None
+            return replace(base, status=QUARANTINED, reason=document.reason, attempts=attempts, retry_at=retry_at)
+        base = replace(base, status=CURRENT, reason=None, attempts=0, retry_at=None)
         if document.chunks is None:
             return base
         return replace(

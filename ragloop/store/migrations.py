@@ -62,5 +62,17 @@ def _note_unused_vectors(store: "Store", name: str) -> None:
         store.drop(name)
 
 
-MIGRATIONS: Sequence[Callable[["Store"], None]] = (_create_tables, _keep_several_generations)
+def _retry_documents(store: "Store") -> None:
+    """The ledger says when a document whose parser was stopped is tried again."""
+    for name in filter(store.has, store.names("index_")):
+        try:
+            table = store.table(name)
+            if "retry_at" not in table.schema.names:
+                table.add_columns(pa.field("retry_at", TIME))
+        except RuntimeError as error:
+            if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
+                raise
+
+
+MIGRATIONS: Sequence[Callable[["Store"], None]] = (_create_tables, _keep_several_generations, _retry_documents)
 """Numbered from 1."""

@@ -58,6 +58,7 @@ def index_schema(dimension: int) -> pa.Schema:
         committed_at=TIME,
         lag_s=pa.float64(),
         chunks=pa.int32(),
+        retry_at=TIME,
         ordinal=pa.int32(),
         heading=pa.string(),
         start=pa.int64(),

@@ -157,9 +157,7 @@ def test_memory_that_runs_out_is_named_as_the_reason() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_worker_that_dies_at_a_document_takes_that_document_alone(
-    parser: DocumentParser, how: signal.Signals
-) -> None:
+def test_a_worker_that_dies_takes_its_document_alone(parser: DocumentParser, how: signal.Signals) -> None:
     read(parser, GOOD, "a.pdf")
     pid = parser.worker_pid
     assert pid is not None
@@ -202,31 +200,23 @@ def test_short_texts_start_no_worker_and_long_ones_do(parser: DocumentParser) ->
 def test_the_worker_yields_what_parsing_here_yields(parser: DocumentParser) -> None:
     from ragloop.corpus.parsing import parse
 
-    odd = "# A \ud800\n\nText \U0001f600 of é\x00.\n".encode("utf-8", "surrogatepass")
     documents = {
         "a.docx": docx(paragraph("Chapter", "berschrift1") + paragraph("Text.")),
         "a.pdf": pdf("One.", "Two.", outline=[("Second", 1)]),
         "a.html": "<h1>T</h1><p>é \U0001f600</p>".encode(),
-        "a.csv": odd,
+        "a.csv": "Näme,Wert\nA,\U0001f600\n".encode("utf-16"),
     }
     for name, data in documents.items():
         kind = media_type(name) or ""
-        try:
-            here = parse(data, kind, name)
-        except DocumentError as error:
-            with pytest.raises(DocumentError) as there:
-                parser.parse(data, kind, name)
-            assert str(there.value) == str(error)
-        else:
-            assert parser.parse(data, kind, name) == here
+        assert parser.parse(data, kind, name) == parse(data, kind, name)
 
 
 def test_the_worker_inherits_no_open_file(parser: DocumentParser, tmp_path: Path) -> None:
     lease = (tmp_path / "lease").open("w")
     os.set_inheritable(lease.fileno(), True)
     read(parser, GOOD, "a.pdf")
-    files = [os.readlink(one) for one in Path(f"/proc/{parser.worker_pid}/fd").iterdir()]
-    assert not [one for one in files if str(tmp_path) in one]
+    files = [one.readlink() for one in Path(f"/proc/{parser.worker_pid}/fd").iterdir()]
+    assert not [one for one in files if one.is_relative_to(tmp_path)]
     lease.close()
 
 
@@ -261,8 +251,6 @@ def test_an_idle_worker_ends_when_the_pipe_is_closed(parser: DocumentParser) -> 
 
 
 def test_what_a_parser_prints_does_not_reach_the_reply(parser: DocumentParser) -> None:
-    pid_before = parser.worker_pid
-    assert pid_before is None
     assert read(parser, GOOD, "a.pdf")
-    assert parser._worker is not None
-    assert os.readlink(f"/proc/{parser.worker_pid}/fd/1") == os.readlink(f"/proc/{parser.worker_pid}/fd/2")
+    standard_output, standard_error = (Path(f"/proc/{parser.worker_pid}/fd/{number}").readlink() for number in (1, 2))
+    assert standard_output == standard_error

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, plan, withholds
+from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow, Listed, plan, retry_after_s, withholds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -75,3 +75,16 @@ def test_more_deletes_than_ten_documents_and_a_tenth_are_withheld(deletes: int, 
 
 def test_a_guard_of_zero_withholds_every_delete() -> None:
     assert withholds(1, 100, 0, 0.0)
+
+
+def test_a_document_whose_parser_was_stopped_is_read_again_when_its_time_has_come() -> None:
+    rows = {"a": replace(_row("a", status=QUARANTINED), retry_at=1_000), "b": _row("b", status=QUARANTINED)}
+
+    def read(now_us: int) -> list[str]:
+        return [one.key for one in plan([_listed("a"), _listed("b")], rows, (), now_us=now_us).read]
+
+    assert (read(999), read(1_000)) == ([], ["a"])
+
+
+def test_the_wait_before_another_try_doubles_up_to_a_day() -> None:
+    assert [retry_after_s(attempts) / 60 for attempts in (1, 2, 3, 8, 5_000)] == [15, 30, 60, 1_440, 1_440]

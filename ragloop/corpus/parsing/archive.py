@@ -43,16 +43,17 @@ class Archive:
         member = self._members.get(name.lower())
         if member is None:
             raise DocumentError(f"found no {name} inside, expected {self._what}; save it again or leave it out")
+        told = self._zip.getinfo(member).file_size  # it may lie, so what comes out is counted as well
         try:
             with self._zip.open(member) as file:
-                data = file.read(self._left + 1)
+                data = b"" if told > self._left else file.read(self._left + 1)
         except RuntimeError as error:  # zipfile has no class of its own for this
             raise DocumentError(f"is encrypted ({error}), expected a document without a password; remove it") from None
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
             raise DocumentError(
                 f"found a damaged {name} inside ({error}), expected {self._what}; save it again"
             ) from None
-        self._left -= len(data)
+        self._left -= max(told, len(data))
         if self._left < 0:
             raise DocumentError(
                 f"unpacks to more than {self._most:,} bytes, expected at most that (a ZIP bomb?); "

@@ -60,6 +60,12 @@ class DocumentParser:
         """The process that parses now; None while there is none."""
         return self._worker.pid if self._worker is not None and self._worker.alive else None
 
+    def abandon(self) -> None:
+        """Kill the worker; a document that another thread waits for then fails at once."""
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+
     def close(self) -> None:
         """End the worker."""
         if self._worker is not None:
@@ -161,6 +167,9 @@ class _Worker:
         self._stderr.seek(0)
         lines = self._stderr.read()[-10_000:].decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def end(self) -> None:
         self._process.kill()
