@@ -1,6 +1,6 @@
 """How well are passages ranked? The claim: hybrid retrieval ranks above BM25 and above vector search alone.
 
-    python benchmarks/ranking.py [--data DIR] [--language en]
+    python benchmarks/ranking.py [--data DIR] [--language en] [--backend auto]
 
 Takes the folder that holds cranfield/beir (abstracts and judged queries in BEIR form) and xquad (SQuAD form: the
 paragraph that a question was written for is the relevant one). Each set becomes a folder of text files, which is synced
@@ -77,12 +77,13 @@ def xquad(data: Path, language: str = "en") -> JudgedSet:
     return JudgedSet(f"xquad {language} dev", documents, queries, gains)
 
 
-def indexed(judged: JudgedSet, folder: Path) -> App:
+def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
     """The documents as text files under `folder`, synced into an index beside them."""
     (folder / "documents").mkdir(parents=True)
     for name, text in judged.documents.items():
         (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
-    app = App(load_settings(home=folder / "home"))
+    (folder / "ragloop.toml").write_text(f'[index]\nembedder_backend = "{backend}"\n', encoding="utf-8")
+    app = App(load_settings(folder / "ragloop.toml", folder / "home"))
     app.sync(folder / "documents")
     return app
 
@@ -183,6 +184,7 @@ MEASURES: Mapping[str, Callable[[Ranking, Gains], float]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds cranfield and xquad")
+    parser.add_argument("--backend", default="auto", help="index.embedder_backend, such as onnx-int8")
     parser.add_argument("--language", default="en", help="language of xquad: en, de, zh or ar")
     given = parser.parse_args()
     if not (given.data / "cranfield").is_dir():
@@ -192,7 +194,7 @@ def main() -> None:
     print("|---|---:|---|" + "---:|" * len(MEASURES))
     for judged in (cranfield(given.data), xquad(given.data, given.language)):
         with tempfile.TemporaryDirectory() as folder:
-            for way, found in scores(indexed(judged, Path(folder)), judged).items():
+            for way, found in scores(indexed(judged, Path(folder), given.backend), judged).items():
                 values = " | ".join(f"{one:.3f}" for one in found.values())
                 print(f"| {judged.name} | {len(judged.gains)} | {way} | {values} |")
 
