@@ -42,7 +42,9 @@ _SUFFIXES = {
 
 def media_type(name: str) -> str | None:
     """The media type that a file name's suffix stands for; None if no parser reads it."""
-    return _SUFFIXES.get(PurePosixPath(name.lower()).suffix)
+    # Asked of every file of every listing: a path object would take most of the time of a listing.
+    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
+    return _SUFFIXES.get(dot + suffix.lower()) if stem else None
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":
