@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ragloop.config import Settings, SourceSettings, SyncSettings
+from ragloop.config import Settings, SourceSettings
 from ragloop.errors import ConfigError, NotFoundError, UsageError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ragloop.answering.retrieval import Retrieved
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
-    from ragloop.corpus.parsing.limits import ParseLimits
     from ragloop.corpus.source import Source
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
@@ -149,7 +148,8 @@ class App:
         ours = {_place(one): _source(one, home) for one in self.settings.sources}
         configured = list(ours.values()) if known else [one for place, one in ours.items() if place == named]
         given = [named] if named and named not in ours else []
-        indexed = [name for name in (self._indexed_sources() if known else []) if _is_path(name)]
+        # A source that was named by its path holds a slash, which a configured name cannot.
+        indexed = [name for name in (self._indexed_sources() if known else []) if "/" in name]
         by_path = [LocalFolder(name, Path(name), leave_out=home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
             raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
@@ -178,6 +178,7 @@ class App:
         progress: "Progress | None" = None,
     ) -> "SyncReport":
         """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync."""
+        from ragloop.corpus.parsing.limits import ParseLimits
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sync import SyncPolicy
 
@@ -197,7 +198,9 @@ class App:
             guard_documents=s.guard_documents,
             guard_share=s.guard_share,
             max_document_bytes=int(s.max_document_mb * 2**20),
-            limits=_parse_limits(s),
+            limits=ParseLimits.of(
+                s.max_parse_seconds, s.max_pages, s.max_parse_mb, s.max_unpacked_mb, s.max_document_mb
+            ),
             confirm_deletes=confirm_deletes,
             retry_quarantined=retry_quarantined,
             cutover=kept.cutover,
@@ -379,18 +382,6 @@ def _place(settings: SourceSettings) -> str:
     return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
 
 
-def _parse_limits(settings: SyncSettings) -> "ParseLimits":
-    from ragloop.corpus.parsing.limits import ParseLimits
-
-    return ParseLimits(
-        seconds=settings.max_parse_seconds,
-        memory_bytes=int(settings.max_parse_mb * 2**20),
-        pages=settings.max_pages,
-        unpacked_bytes=max(1, int(settings.max_unpacked_mb * 2**20)),
-        characters=max(1, int(settings.max_document_mb * 2**20)),
-    )
-
-
 def _source(settings: SourceSettings, home: Path) -> "Source":
     if _in_bucket(settings):
         from ragloop.corpus.s3 import S3Bucket
@@ -401,11 +392,6 @@ def _source(settings: SourceSettings, home: Path) -> "Source":
     return LocalFolder(
         settings.name, _folder(settings), settings.include, settings.exclude, settings.labels, leave_out=home
     )
-
-
-def _is_path(source: str) -> bool:
-    """Whether a source was named by its path; configured names hold no slash."""
-    return "/" in source
 
 
 def _must_exist(folder: Path | None) -> None:

@@ -5,10 +5,9 @@ out of range is a ConfigError that names the file or variable, the key, what was
 """
 
 from ragloop.config.reading import CONFIG_FILE, load_settings
-from ragloop.config.settings import RetrievalSettings, Section, Settings, SourceSettings, SyncSettings
+from ragloop.config.settings import RetrievalSettings, Section, Settings, SourceSettings
 from ragloop.config.template import template
 
 __all__ = [
-    "CONFIG_FILE", "RetrievalSettings", "Section", "Settings", "SourceSettings", "SyncSettings", "load_settings",
-    "template",
+    "CONFIG_FILE", "RetrievalSettings", "Section", "Settings", "SourceSettings", "load_settings", "template",
 ]  # fmt: skip

@@ -80,7 +80,7 @@ def plan(
 
 
 def retry_after_s(attempts: int) -> float:
-    """Seconds from the last of so many attempts to the next: 15 minutes, then twice as long each time, at most a day."""
+    """Seconds from the last of so many attempts to the next: 15 minutes, then twice as long each, at most a day."""
     return min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 30), LAST_RETRY_S)
 
 
