@@ -1,0 +1,189 @@
+"""A build beside the live index, killed at every boundary up to the cut-over: what answers is whole, the next ends it.
+
+Every write is a boundary. All of them are tried in one process, where an exception stands for the kill; some with a
+SIGKILL. A disk that runs full in a rebuild loses nothing either.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragloop.corpus.index import Index
+from ragloop.errors import StorageFullError
+from ragloop.store import Store
+from tests.faults.test_sync_is_killed import small_disk  # noqa: F401 - a fixture
+from tests.indexed_folder import EmbeddedByName
+
+REPOSITORY = Path(__file__).parent.parent.parent
+WRITES = [(Store, name) for name in ("upsert", "insert", "create", "delete", "drop")] + [(Index, "maintain")]
+CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
+    "embedder": ({"embedder": "wide"}, False),
+    "chunker": ({"embedder": "narrow", "chunk_tokens": 50}, False),
+    "rebuild": ({"embedder": "narrow"}, True),
+}
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it on its way up."""
+
+
+@contextmanager
+def killed_after(writes: int) -> Iterator[list[str]]:
+    """Within the block so many writes from now on happen, and the next one does not begin."""
+    made: list[str] = []
+    real = [(owner, name, getattr(owner, name)) for owner, name in WRITES]
+
+    def dying(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def write_or_die(*args: Any) -> Any:
+            if len(made) == writes:
+                raise Killed
+            made.append(name)
+            return work(*args)
+
+        return write_or_die
+
+    for owner, name, work in real:
+        setattr(owner, name, dying(name, work))
+    try:
+        yield made
+    finally:
+        for owner, name, work in real:
+            setattr(owner, name, work)
+
+
+@pytest.fixture
+def indexed(tmp_path: Path) -> EmbeddedByName:
+    made = EmbeddedByName(tmp_path / "home", tmp_path / "documents", settings={"sync": {"batch_documents": 3}})
+    made.write_numbered(5)
+    made.sync()
+    return made
+
+
+def _stored(indexed: EmbeddedByName) -> dict[str, int]:
+    store = Store.open(indexed.home)
+    return {name: store.table(name).count_rows() for name in store.names("vectors_") if store.has(name)}
+
+
+def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool = False) -> None:
+    """The next sync ends in what an undisturbed build makes, and embeds what no killed run had stored."""
+    before = _stored(indexed)
+    report = indexed.sync(rebuild=rebuild)
+    assert report.state == "live"
+    assert indexed.contents() == whole
+    app = indexed.app()
+    assert {one.state for one in app.generations.all()} <= {"live", "retired"}
+    assert set(app.store.names("index_")) == {one.table for one in app.generations.all()}
+    embedded = len(indexed.embedder.embedded) + len(indexed.wide.embedded)
+    assert sum(_stored(indexed).values()) - sum(before.values()) == embedded == report.chunks_embedded
+    again = indexed.sync()
+    assert (again.documents_read, again.commits, again.notices) == (0, 0, [])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_build_killed_at_any_write_leaves_what_answers_whole_and_is_completed_by_the_next(
+    indexed: EmbeddedByName, tmp_path: Path, change: str
+) -> None:
+    chosen, rebuild = CHANGES[change]
+    old, home = indexed.contents(), indexed.home
+    indexed.home, indexed.chosen = shutil.copytree(home, tmp_path / "undisturbed"), chosen
+    with killed_after(1000) as all_writes:
+        indexed.sync(rebuild=rebuild)
+    whole = indexed.contents()
+    assert len(all_writes) > 8
+    for writes in range(len(all_writes)):
+        indexed.home = shutil.copytree(home, tmp_path / f"killed-{writes}")
+        with killed_after(writes) as made, pytest.raises(Killed):
+            indexed.sync(rebuild=rebuild)
+        assert indexed.contents() in (old, whole), f"{made} left a mixture"
+        assert indexed.found("alpha")
+        _ends_equal(indexed, whole)
+
+
+# --- SIGKILL -------------------------------------------------------------------------------------------------------
+
+SYNC = """
+import sys
+from pathlib import Path
+from ragloop.corpus.index import Index
+from ragloop.store import Store
+from tests.indexed_folder import EmbeddedByName
+
+def said(owner, name):
+    work = getattr(owner, name)
+    def say_and_work(self, *args):
+        what = f"{name} {args[0].split('_')[0]}" if args else name
+        print(what, "begins", flush=True)
+        sys.stdin.readline()
+        result = work(self, *args)
+        print(what, "ended", flush=True)
+        sys.stdin.readline()
+        return result
+    setattr(owner, name, say_and_work)
+
+for name in ("insert", "upsert", "drop"):
+    said(Store, name)
+said(Index, "maintain")
+settings = {"sync": {"batch_documents": 3}}
+EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={"embedder": "wide"}).sync()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        ("upsert generations ended", 1),
+        ("insert vectors ended", 2),
+        ("upsert index begins", 2),
+        ("maintain begins", 2),
+        ("upsert generations begins", 2),
+        ("upsert generations ended", 2),
+    ],
+    ids=["begun", "stored", "committing", "indexing", "cutting-over", "cut-over"],
+)
+def test_a_build_killed_at_a_chosen_point_is_completed_by_the_next(
+    indexed: EmbeddedByName, tmp_path: Path, line: str, times: int
+) -> None:
+    old = indexed.contents()
+    indexed.chosen = {"embedder": "wide"}
+    whole = indexed.from_scratch(tmp_path / "other")
+    arguments = [sys.executable, "-c", SYNC, str(indexed.home), str(indexed.folder)]
+    process = subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=REPOSITORY
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    while times:
+        said = process.stdout.readline()
+        assert said, f"the sync ended before it said {line!r}"
+        times -= said.strip() == line
+        if times:
+            process.stdin.write("go on\n")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert indexed.contents() in (old, whole)
+    assert indexed.found("alpha")
+    _ends_equal(indexed, whole)
+
+
+def test_a_disk_that_runs_full_in_a_rebuild_loses_nothing(small_disk: Path, tmp_path: Path) -> None:  # noqa: F811
+    settings = {"sync": {"batch_documents": 2}}
+    indexed = EmbeddedByName(small_disk / "home", tmp_path / "documents", settings=settings)
+    indexed.write_numbered(40)
+    indexed.sync()
+    before = indexed.contents()
+    free = 8 * 2**20 - sum(file.stat().st_blocks * 512 for file in small_disk.rglob("*") if file.is_file())
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (free - 256 * 1024))
+    with pytest.raises(StorageFullError, match=r"no space left .* nothing was lost: free some space"):
+        indexed.sync(rebuild=True)
+    assert indexed.contents() == before
+    assert indexed.found("Paragraph 1 of 1"), "the index answers on a full disk"
+    ballast.unlink()
+    _ends_equal(indexed, before)
