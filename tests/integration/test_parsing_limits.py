@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus import sync
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.isolation import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
+from tests.indexed_folder import IndexedFolder, document
 from tests.made_documents import W, archive, docx, paragraph, pdf, relations, stream, xlsx
 
 MIB = 2**20
@@ -254,3 +256,78 @@ def test_what_a_parser_prints_does_not_reach_the_reply(parser: DocumentParser) -
     assert read(parser, GOOD, "a.pdf")
     standard_output, standard_error = (Path(f"/proc/{parser.worker_pid}/fd/{number}").readlink() for number in (1, 2))
     assert standard_output == standard_error
+
+
+# ---- in a sync ----------------------------------------------------------------------------------------------------
+
+
+def impatient(indexed: IndexedFolder, **sync: float) -> dict[str, object]:
+    source = {"name": "docs", "uri": str(indexed.folder)}
+    return {"sources": [source], "sync": {"max_parse_seconds": 1.0, **sync}}
+
+
+def test_one_poison_document_among_eleven_is_quarantined_and_keeps_its_last_good_revision(
+    indexed: IndexedFolder,
+) -> None:
+    for number in range(9):
+        indexed.write(f"{number}.md", document(f"topic{number}"))
+    indexed.write("good.pdf", pdf("A page of the good document."))
+    indexed.write("poison.pdf", pdf("The last good revision."))
+    indexed.sync(impatient(indexed))
+    for number in range(9):
+        indexed.write(f"{number}.md", document(f"fresh{number}"))
+    indexed.write("good.pdf", pdf("Another page of the good document."))
+    indexed.write("poison.pdf", endless_form())
+    report = indexed.sync(impatient(indexed))
+    assert (report.scanned, report.updated, report.failed, report.complete) == (11, 10, 1, False)
+    assert "Another page of the good document." in indexed.found("page of the good document")
+    assert "The last good revision." in indexed.found("last good revision")
+    (row,) = indexed.app().status()["quarantine"]
+    assert (row["key"], row["attempts"]) == ("poison.pdf", 1)
+    assert "longer than 1 s" in row["reason"]
+
+
+def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_not(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.write("endless.pdf", endless_form())
+    indexed.write("scan.pdf", pdf(""))
+    settings = impatient(indexed)
+    assert indexed.sync(settings).failed == 2
+    assert indexed.sync(settings).documents_read == 0
+    ledger = indexed.app().index.ledger("docs")
+    assert ledger["scan.pdf"].retry_at is None
+    due = ledger["endless.pdf"].retry_at
+    assert due is not None
+    monkeypatch.setattr(sync, "_us", lambda moment: max(due, int(moment.timestamp() * 1e6)))
+    again = indexed.sync({**settings, "sync": {"max_parse_seconds": 0.5}})
+    assert (again.documents_read, again.failed, again.quarantined) == (1, 1, 2)
+    assert {row["key"]: row["attempts"] for row in indexed.app().index.quarantine()} == {
+        "endless.pdf": 2,
+        "scan.pdf": 1,
+    }
+
+
+def test_a_file_of_two_gigabytes_is_quarantined_unread(indexed: IndexedFolder) -> None:
+    indexed.write("a.md", document("alpha"))
+    with indexed.write("huge.pdf", b"").open("wb") as file:
+        file.truncate(2 * 1024 * MIB)
+    before = resident_bytes()
+    report = indexed.sync()
+    assert (report.added, report.failed) == (1, 1)
+    assert report.bytes_read < MIB
+    assert resident_bytes() - before < 100 * MIB
+    assert "found 2,147,483,648 bytes" in indexed.app().index.quarantine()[0]["reason"]
+
+
+def test_a_sync_of_texts_alone_starts_no_worker(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    indexed.write_numbered(3)
+    assert indexed.sync().added == 3
+
+
+def test_a_sync_that_ends_leaves_no_worker(indexed: IndexedFolder) -> None:
+    indexed.write("a.pdf", GOOD)
+    indexed.sync()
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    assert not [one for one in children if b"parsing.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
