@@ -1,4 +1,4 @@
-"""A bucket as a source: list the objects under a prefix, read one object. The only module that loads boto3.
+"""A bucket as a source: list the objects under a prefix, read one object.
 
 A stamp is the ETag and the size, whether or not the bucket keeps versions: S3 changes the ETag with the bytes, also
 within one second, and leaves it when equal bytes are written again. The VersionId would say no more of the bytes, and
@@ -15,31 +15,17 @@ from ragloop.corpus.planning import Listed
 from ragloop.corpus.s3_listing import ParallelListing, parse_quickly
 from ragloop.corpus.source import Patterns, Read
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
-THREADS = 8
-"""Requests under way at once, for listing as for reading: parsing the answers keeps one core busy from there on."""
+THREADS = CONNECTIONS
+"""For listing as for reading: parsing the answers keeps one core busy from there on."""
 BODY_ATTEMPTS = 3
 """Botocore tries a request again, but not a body that breaks off."""
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 60
 _CREDENTIALS = ("InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
 """Error codes that speak of who asks, never of what is asked for."""
-_LATER = (
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "OperationAborted",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTimeTooSkewed",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TokenRefreshRequired",
-)
-"""Error codes that another try may not meet."""
 
 
 class S3Bucket:
@@ -73,7 +59,7 @@ class S3Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        client = self._given_client or _new_client(self.name)
+        client = self._given_client or new_client(f"source {self.name}")
         parse_quickly(client)
         return client
 
@@ -122,7 +108,7 @@ class S3Bucket:
         try:
             answer: dict[str, Any] = self._client.get_object(**asked, IfMatch=f'"{_etag(listed)}"')
         except ClientError as error:
-            if _status(error) != 412:
+            if status(error) != 412:
                 raise
             answer = self._client.get_object(**asked)
         return answer
@@ -141,14 +127,14 @@ class S3Bucket:
             raise self._no_answer(error) from error
 
     def _cannot_list(self, error: "ClientError") -> RagloopError:
-        if _is_transient(error):
-            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {_said(error)}; try again")
-        if _status(error) == 404:
+        if is_transient(error):
+            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {said(error)}; try again")
+        if status(error) == 404:
             return NotFoundError(
                 f"found no bucket {self._bucket} (source {self.name}); nothing was deleted: correct its uri"
             )
         return NotFoundError(
-            f"cannot list {self._place} (source {self.name}): {_said(error)}; nothing was deleted: "
+            f"cannot list {self._place} (source {self.name}): {said(error)}; nothing was deleted: "
             "expected credentials that allow s3:ListBucket"
         )
 
@@ -159,11 +145,11 @@ class S3Bucket:
         kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
         if isinstance(error, kinds):
             return NotFoundError(
-                f"cannot ask for {self._place} (source {self.name}): {_one_line(error)}; nothing was deleted: "
+                f"cannot ask for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
                 "name a bucket, and credentials by the environment, a profile or a role"
             )
         return UnavailableError(
-            f"no answer from S3 for {self._place} (source {self.name}): {_one_line(error)}; nothing was deleted: "
+            f"no answer from S3 for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
             "try again"
         )
 
@@ -179,11 +165,11 @@ class S3Bucket:
             raise self._cannot_read(error) from error
         except exceptions.FlexibleChecksumError as error:
             if last:
-                raise DocumentError(f"differs from its checksum: {_one_line(error)}; write it again") from error
+                raise DocumentError(f"differs from its checksum: {one_line(error)}; write it again") from error
         except exceptions.BotoCoreError as error:
             if last or not isinstance(error, broken):
                 raise UnavailableError(
-                    f"no answer from S3 for an object of {self._place} (source {self.name}): {_one_line(error)}; "
+                    f"no answer from S3 for an object of {self._place} (source {self.name}): {one_line(error)}; "
                     "what was committed stays: run the same command again"
                 ) from error
 
@@ -191,37 +177,17 @@ class S3Bucket:
         code = error.response["Error"]["Code"]
         if code == "InvalidObjectState":
             return DocumentError("is archived; restore it and run `ragloop sync --retry-quarantined`")
-        if _is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
+        if is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
             return UnavailableError(
-                f"cannot read from {self._place} (source {self.name}) now: {_said(error)}; what was committed stays: "
+                f"cannot read from {self._place} (source {self.name}) now: {said(error)}; what was committed stays: "
                 "run the same command again"
             )
-        if _status(error) == 404:
+        if status(error) == 404:
             return NotFoundError(f"an object of {self._place} is gone since it was listed")
         return DocumentError(
-            f"cannot be read: {_said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
+            f"cannot be read: {said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
             "yours, and run `ragloop sync --retry-quarantined`"
         )
-
-
-def _new_client(source: str) -> Any:
-    """A client by the usual AWS means: environment, profile, role; AWS_ENDPOINT_URL_S3 names another endpoint."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    config = Config(
-        retries={"mode": "standard"},
-        max_pool_connections=THREADS,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-    )
-    try:
-        return boto3.session.Session().client("s3", config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigError(
-            f"cannot make an S3 client (source {source}): {_one_line(error)}; correct the AWS settings"
-        ) from error
 
 
 def _stamp(etag: str, size: int) -> str:
@@ -251,22 +217,3 @@ def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
         raise DocumentError(f"says that it is gzip and is not: {error}; correct its Content-Encoding") from error
     _must_fit(len(unpacked), max_bytes)
     return unpacked
-
-
-def _status(error: "ClientError") -> int:
-    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status
-
-
-def _is_transient(error: "ClientError") -> bool:
-    return _status(error) >= 500 or _status(error) == 429 or error.response["Error"]["Code"] in _LATER
-
-
-def _said(error: "ClientError") -> str:
-    """Code and message of S3's answer, on one line."""
-    said = error.response["Error"]
-    return " ".join(f"{said.get('Code', _status(error))} {said.get('Message', '')}".split())
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
