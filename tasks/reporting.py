@@ -67,7 +67,7 @@ _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 def publish_sync(report: "SyncReport") -> None:
     """The counts, the problems, and which documents changed."""
     figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
-    left_out = [*report.problems, *_left_out(report)]
+    left_out = [*report.notices, *report.problems, *_left_out(report)]
     markdown = _paragraphs("# Sync", sync_summary(report), _list(left_out), markdown_table(("", ""), figures.items()))
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")

@@ -60,14 +60,19 @@ def _switched(live: "Generation", was: "Generation", json: bool) -> None:
 
 
 def _described(app: "App") -> list[dict[str, Any]]:
+    """Every generation; without counts where its table is dropped or cannot be read."""
     from ragloop.corpus.index import Index
+    from ragloop.errors import is_damage
 
     generations = app.generations
     rows = []
     for known in generations.all():
-        held = generations.is_held(known)
-        counts = Index(app.store, known.generation).counts() if held else {"documents": None, "chunks": None}
-        made = known.generation
+        made, counts = known.generation, {"documents": None, "chunks": None}
+        try:
+            counts = Index(app.store, made).counts() if generations.is_held(known) else counts
+        except RuntimeError as error:
+            if not is_damage(error):
+                raise
         rows.append(
             {
                 "fingerprint": made.fingerprint,

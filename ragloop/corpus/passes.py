@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
 from ragloop.corpus.planning import withholds
-from ragloop.corpus.scans import forget_source, last_scan, record_scan
+from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
 from ragloop.corpus.source import Source
 from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
 from ragloop.errors import NotFoundError
@@ -83,6 +83,7 @@ def into_building(
             work.missed(error, report)
         else:
             scans[source.name] = began
+            note_source(work.store, source.name)
     for name in set(index.sources()) - {source.name for source in work.sources}:
         delete(index, name, list(index.ledger(name).values()), report)
     return scans

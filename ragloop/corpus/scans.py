@@ -38,6 +38,12 @@ def record_scan(store: Store, source: str, at: datetime, *, complete: bool) -> N
     _upsert_report(store, f"scan:{source}", at, "scan", source, {"complete": complete})
 
 
+def note_source(store: Store, source: str) -> None:
+    """Keep the source known, though the live generation has not been scanned for it."""
+    if source not in scanned_sources(store):
+        record_scan(store, source, datetime.now(UTC), complete=False)
+
+
 def forget_scans(store: Store) -> None:
     """An index that begins anew has no scan to measure lag from; its sources stay known."""
     for source in scanned_sources(store):

@@ -182,6 +182,8 @@ def test_other_settings_build_another_index_that_can_be_rolled_back_from(shell: 
     report = shell("sync", "--config", "other.toml", "--json").json
     live, retired = shell("index", "list", "--json").json["generations"]
     assert (live["state"], retired["state"]) == ("live", "retired")
+    named = {"fingerprint", "table", "state", "documents", "chunks", "parser", "chunker", "embedder", "created_at"}
+    assert live.keys() == named | {"cut_over_at"}
     assert report["generation"] == live["fingerprint"] != retired["fingerprint"]
     assert live["documents"] == retired["documents"] == 4
     assert (live["chunker"].split("/")[1], retired["chunker"].split("/")[1]) == ("50", "100")

@@ -2,13 +2,14 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import versions
+from ragloop.corpus import vectors, versions
 from ragloop.corpus.generations import GRACE
 from ragloop.errors import MismatchError, NotFoundError
 from tests.indexed_folder import EmbeddedByName, document
@@ -158,6 +159,18 @@ def test_one_folder_that_is_named_builds_every_known_source(indexed: EmbeddedByN
     indexed.chosen = WIDE
     assert indexed.app().sync(other).scanned == 13
     assert indexed.app().status()["documents"] == 13
+
+
+def test_a_folder_that_only_a_build_has_seen_stays_known(
+    indexed: EmbeddedByName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "PARSER", "of the future")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "x.md").write_text(document("chi"))
+    indexed.chosen = {"embedder": "narrow", "cutover": "manual"}
+    assert indexed.app().sync(other).state == "ready"
+    assert indexed.app().sync().unchanged == 13
 
 
 # --- the operator ------------------------------------------------------------------------------------------------
@@ -388,3 +401,32 @@ def test_vectors_of_a_kept_generation_are_in_use(indexed: EmbeddedByName) -> Non
     report = indexed.sync()
     assert (report.chunks_embedded, report.state) == (0, "live")
     assert datetime.now(UTC) - indexed.app().generations.all()[-1].created_at < timedelta(days=1)
+
+
+def test_the_hashes_of_many_vectors_are_indexed_and_found(
+    indexed: EmbeddedByName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "LARGE", 10)
+    indexed.sync()
+    store = indexed.app().store
+    (name,) = store.names("vectors_")
+    assert [one.columns for one in store.table(name).list_indices()] == [["text_hash"]]
+    indexed.write_numbered(14, prefix="new")
+    new = indexed.sync().chunks_embedded
+    assert len(vectors.VectorStore(store, indexed.embedder).find(sorted(hashes(indexed)))) == len(hashes(indexed))
+    (index,) = store.table(name).list_indices()
+    assert index.num_unindexed_rows == 0 < new
+
+
+def test_the_time_of_embedding_is_the_embedder_s_and_not_that_of_storing(
+    indexed: EmbeddedByName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = vectors.VectorStore.keep
+
+    def slow(*given: object) -> None:
+        time.sleep(0.5)
+        keep(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(vectors.VectorStore, "keep", slow)
+    indexed.write("new.md", document("omega"))
+    assert indexed.sync().embed_seconds < 0.4
