@@ -32,3 +32,20 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
         subprocess.run(command, check=True, capture_output=True, env=environment)
         seconds.append(children_cpu_seconds() - before)
     assert min(seconds) < HELP_CPU_SECONDS
+
+
+def test_the_versions_of_an_index_load_no_parser() -> None:
+    code = "import sys; from ragloop.corpus.versions import CHUNKER, PARSER; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not [
+        name for name in loaded if name.startswith(("ragloop.corpus.parsing", "ragloop.corpus.chunking", "lxml"))
+    ]
+
+
+def test_reading_markdown_loads_no_parser_of_another_format() -> None:
+    code = (
+        "import sys; from ragloop.corpus.parsing import parse; parse(b'# A\\n\\nb', 'text/markdown', 'a.md')\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"lxml", "pypdfium2", "zipfile", "email.parser", "subprocess"} & set(loaded)

@@ -1,24 +1,17 @@
-"""The parser of each media type. Libraries are imported by the parsers when they first run."""
+"""The parser of each media type. Those of binary formats, and all libraries, are imported when they first run."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing.charsets import declared_encoding
 from ragloop.corpus.parsing.decoding import decode
-from ragloop.corpus.parsing.docx import parse_docx
-from ragloop.corpus.parsing.epub import parse_epub
 from ragloop.corpus.parsing.html import parse_html
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.mail import parse_mail
 from ragloop.corpus.parsing.markdown import parse_markdown
 from ragloop.corpus.parsing.mdx import parse_mdx
-from ragloop.corpus.parsing.pdf import parse_pdf
 from ragloop.corpus.parsing.plain import parse_plain
-from ragloop.corpus.parsing.pptx import parse_pptx
 from ragloop.corpus.parsing.restructuredtext import looks_like_restructuredtext, parse_restructuredtext
-from ragloop.corpus.parsing.tables import parse_separated
-from ragloop.corpus.parsing.xlsx import parse_xlsx
-from ragloop.corpus.parsing.xml import parse_xml
 from ragloop.errors import DocumentError
 
 Parser = Callable[[bytes, str, ParseLimits], ParsedDocument]
@@ -48,8 +41,14 @@ def _html(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     return parse_html(decode(data, name, declared_encoding(data)), name, limits)
 
 
-def _separated(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
-    return parse_separated(decode(data, name), name, limits)
+def _later(module: str, function: str) -> Parser:
+    """A parser whose module is imported when it runs: a source of Markdown need not wait for those of all formats."""
+
+    def parse(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
+        found: Parser = getattr(import_module(f"ragloop.corpus.parsing.{module}"), function)
+        return found(data, name, limits)
+
+    return parse
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -59,12 +58,12 @@ _PARSERS: dict[str, Parser] = {
     "text/x-rst": _of_text(parse_restructuredtext),
     "text/plain": _of_text(_plain),
     "text/html": _html,
-    "text/csv": _separated,
-    "application/xml": parse_xml,
-    "message/rfc822": parse_mail,
-    "application/pdf": parse_pdf,
-    f"{_OFFICE}.wordprocessingml.document": parse_docx,
-    f"{_OFFICE}.presentationml.presentation": parse_pptx,
-    f"{_OFFICE}.spreadsheetml.sheet": parse_xlsx,
-    "application/epub+zip": parse_epub,
+    "text/csv": _later("tables", "parse_separated"),
+    "application/xml": _later("xml", "parse_xml"),
+    "message/rfc822": _later("mail", "parse_mail"),
+    "application/pdf": _later("pdf", "parse_pdf"),
+    f"{_OFFICE}.wordprocessingml.document": _later("docx", "parse_docx"),
+    f"{_OFFICE}.presentationml.presentation": _later("pptx", "parse_pptx"),
+    f"{_OFFICE}.spreadsheetml.sheet": _later("xlsx", "parse_xlsx"),
+    "application/epub+zip": _later("epub", "parse_epub"),
 }

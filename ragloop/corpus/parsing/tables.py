@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 
 from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.extraction import Extraction, column_names, table_row
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.plain import parse_plain
@@ -15,9 +16,9 @@ _SAMPLE_ROWS = 20
 _HEADER_WITHIN = 5
 
 
-def parse_separated(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
+def parse_separated(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """The rows as one table. Text whose quotes do not close is read as plain lines."""
-    text = text.replace("\0", "")
+    text = decode(data, name).replace("\0", "")
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=False))
     except csv.Error:
