@@ -64,6 +64,7 @@ class Index:
         self.generation = generation
         self.commits = 0
         self._pinned = pinned
+        self._appends: bool | None = None
 
     def snapshot(self) -> "Index":
         """This index as it is now, whatever is committed later: searches in it see one state of each document."""
@@ -133,14 +134,24 @@ class Index:
         rows = self.store.rows(self.generation.table, where, _PASSAGE).to_pylist()
         return {row["id"]: row for row in rows}
 
-    def commit(self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None]) -> None:
-        """Upsert rows with their vectors (None where a row has none) in one commit. Needs the index lease."""
+    def commit(
+        self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False
+    ) -> None:
+        """Upsert rows with their vectors (None where a row has none) in one commit. Needs the index lease.
+
+        `new`: no document of the rows is in the index. Where that holds for all that was ever committed to it, rows are
+        appended: no id can be there, not even as a tombstone, and looking for it takes longer the larger the table is.
+        """
         if not rows:
             return
+        if self._appends is None:
+            self._appends = self.store.table(self.generation.table).count_rows() == 0
+        self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
         scalars = pa.Table.from_pylist([dict(row) for row in rows], schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
-        self.store.upsert(self.generation.table, table.cast(schema))
+        write = self.store.insert if self._appends else self.store.upsert
+        write(self.generation.table, table.cast(schema))
         self.commits += 1
 
     def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:

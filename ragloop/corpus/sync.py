@@ -32,8 +32,8 @@ from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import VectorStore
 from ragloop.models import Embedder, Vectors
 
-FIRST_BATCH_TOKENS = 4_000
-"""Tokens in the first commit of a run, before its rate is known."""
+FIRST_BATCH_TOKENS = 16_000
+"""Tokens in the first commit of a run, before its rate is known: two to four seconds on two cores."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,8 @@ class SourceSync:
             columns.append(vector)
         gone = [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in stale.items()]
         gone += [tombstone(row.document_id, "document", row.document_id) for row in moved.values()]
-        self._index.commit(rows + gone, columns + [None] * len(gone))
+        new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
+        self._index.commit(rows + gone, columns + [None] * len(gone), new=new_to_index)
         self._moved.update(row.key for row in moved.values())
 
     def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:

@@ -7,6 +7,7 @@ encode each text as a whole.
 """
 
 import json
+import re
 import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ class TokenCounter:
         self._tokenizer = tokenizer
         self._words = _Words(tokenizer)
         parts = json.loads(tokenizer.to_str())
-        self._added = [token["content"] for token in parts["added_tokens"]]
+        self._added = re.compile("|".join(re.escape(token["content"]) for token in parts["added_tokens"]) or "(?!)")
         kinds = [(parts[part] or {}).get("type") for part in ("normalizer", "pre_tokenizer", "model")]
         self._by_word = kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
 
@@ -45,7 +46,7 @@ class TokenCounter:
         return [self._count(text) for text in texts]
 
     def _count(self, text: str) -> int:
-        if any(token in text for token in self._added):  # such as [MASK], which is one token
+        if self._added.search(text):  # such as [MASK], which is one token
             return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
         data = text.encode()
         words = data.translate(_TO_WORDS).split()

@@ -147,7 +147,7 @@ def test_commits_follow_the_batch_of_documents(indexed: IndexedFolder) -> None:
 
 def test_a_long_document_is_embedded_in_slices_and_committed_once(indexed: IndexedFolder) -> None:
     indexed.settings = {"sync": {"batch_seconds": 1e-9}}
-    indexed.write("a.md", document("alpha", paragraphs=100))
+    indexed.write("a.md", document("alpha", paragraphs=260))
     report = indexed.sync()
     assert report.commits == 1
     vectors = indexed.app().store.table(_vectors_table(indexed))
