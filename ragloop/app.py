@@ -60,7 +60,15 @@ class App:
     @cached_property
     def store(self) -> Store:
         """The store, which must exist."""
-        return Store.open(self.settings.home, create=False)
+        return self._opened(create=False)
+
+    def _opened(self, *, create: bool) -> Store:
+        if self.settings.store is None:
+            return Store.open(self.settings.home, create=create)
+        from ragloop.store.bucket import BucketPlace
+
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        return Store.open(self.settings.home, create=create, place=BucketPlace(self.settings.store))
 
     @cached_property
     def journal(self) -> Journal:
@@ -182,7 +190,7 @@ class App:
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sync import SyncPolicy
 
-        self.store = Store.open(self.settings.home)
+        self.store = self._opened(create=True)
         wanted = self.generation
         beside = self.generations.builds(wanted, rebuild=rebuild)
         gone = self._gone(folder) if confirm_deletes else None

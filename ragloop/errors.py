@@ -96,9 +96,15 @@ class StorageFullError(UnavailableError):
     """The disk under the store is full; nothing of the interrupted write is visible."""
 
 
+REQUEST_FAILED = ("Error performing ", "RetryError")
+"""LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError."""
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether LanceDB says that it cannot read its own files; it raises RuntimeError, with a text of this form."""
-    return isinstance(error, RuntimeError) and str(error).startswith("lance error")
+    told = str(error)
+    reached = not any(mark in told for mark in REQUEST_FAILED)
+    return isinstance(error, RuntimeError) and told.startswith("lance error") and reached
 
 
 @contextmanager

@@ -226,6 +226,8 @@ class Settings(BaseSettings):
 
     home: Path = Path(".ragloop")
     """Folder that keeps all state."""
+    store: str | None = Field(default=None, pattern=r"^s3://[^/]+")
+    """s3://bucket/prefix of the database, for several machines; by default it is in `home`, as all other state."""
     cache: Path | None = None
     """Folder of prepared models; by default the platform's cache folder."""
     sources: tuple[SourceSettings, ...] = ()

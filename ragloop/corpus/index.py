@@ -18,7 +18,6 @@ from lancedb.table import Table
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
-from ragloop.errors import full_disk_is_an_error
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
@@ -163,7 +162,8 @@ class Index:
             .where("live AND kind = 'chunk'", prefilter=True)
             .limit(limit)
         )
-        found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
+        with self.store.errors():
+            found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
         return [{**row, "similarity": 1 - row.pop("_distance")} for row in found]
 
     def search_text(self, question: str, vector: Vectors, limit: int) -> list[dict[str, Any]]:
@@ -177,7 +177,8 @@ class Index:
         matching = MultiMatchQuery(words, columns, boosts=None, operator=FullTextOperator.OR)
         query = self._table().search(matching, query_type="fts")
         found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
-        best = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
+        with self.store.errors():
+            best = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
         if best.num_rows == 0:
             return []
         similarity = to_numpy(best["vector"], self.generation.dimension) @ vector
@@ -194,7 +195,7 @@ class Index:
 
         Raises StorageFullError; the index answers as before.
         """
-        with full_disk_is_an_error(self.store.home):
+        with self.store.writing():
             self._maintain()
 
     def _maintain(self) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ragloop.corpus.generations import GRACE, Generations, KnownGeneration
 from ragloop.corpus.vectors import table_of, tidy
-from ragloop.errors import full_disk_is_an_error, is_damage
+from ragloop.errors import is_damage
 from ragloop.store import Store, quoted
 
 LOOKS = 30
@@ -63,12 +63,12 @@ def _let_go_of_vectors(store: Store, name: str, used: pa.Array, keep: timedelta,
     expired = f"unused_since <= timestamp '{(now - keep).isoformat()}'"
     if store.table(name).count_rows(expired):
         store.delete(name, expired)
-        with full_disk_is_an_error(store.home):
+        with store.writing():
             store.table(name).optimize(cleanup_older_than=GRACE)
 
 
 def _note(store: Store, name: str, rows: pa.Table, unused_since: datetime | None) -> None:
     for first in range(0, rows.num_rows, _PART):
         hashes = rows["text_hash"].slice(first, _PART).to_pylist()
-        with full_disk_is_an_error(store.home):
+        with store.writing():
             store.table(name).update(where=f"text_hash IN ({quoted(hashes)})", values={"unused_since": unused_since})

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from lancedb.index import BTree
 
-from ragloop.errors import full_disk_is_an_error, is_damage
+from ragloop.errors import is_damage
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -87,7 +87,7 @@ def tidy(store: Store, name: str) -> None:
         return
     behind = min((one.num_unindexed_rows or 0 for one in table.list_indices()), default=rows)
     if behind > UNINDEXED_SHARE * rows:
-        with full_disk_is_an_error(store.home):
+        with store.writing():
             table.create_index("text_hash", config=BTree(), replace=True)
 
 

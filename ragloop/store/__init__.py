@@ -1,7 +1,8 @@
 """The LanceDB database under `home`: its tables, their schemas, numbered migrations, and the writers' leases."""
 
-from ragloop.store.database import Store, quoted, sync_to_disk
+from ragloop.store.database import Place, Store, quoted
+from ragloop.store.folder import sync_to_disk
 from ragloop.store.migrations import MIGRATIONS
 from ragloop.store.schemas import TABLES, TIME, index_schema, vectors_schema
 
-__all__ = ["MIGRATIONS", "TABLES", "TIME", "Store", "index_schema", "quoted", "sync_to_disk", "vectors_schema"]
+__all__ = ["MIGRATIONS", "TABLES", "TIME", "Place", "Store", "index_schema", "quoted", "sync_to_disk", "vectors_schema"]

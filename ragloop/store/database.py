@@ -1,30 +1,25 @@
-"""The LanceDB database under `home`: its tables and Arrow schemas, numbered migrations, and the writers' leases.
+"""The LanceDB database: its tables, and what every read and every write of them goes through.
 
     home/store/      the database; one table per generation of the index, one per embedder for vectors, and the rest
     home/artifacts/  datasets and adapters
     home/journal/    answers that are not yet folded into the tables
     home/leases/     who writes what, now
 
-A process that meets a store of a newer schema refuses to open it.
+Database and leases may be in a bucket instead (bucket.py); the rest stays in `home`. A process that meets a store of a
+newer schema refuses to open it.
 """
 
-import fcntl
-import json
-import os
-import shutil
-import socket
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lancedb
 import pyarrow as pa
 
-from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, UsageError, full_disk_is_an_error
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.store.folder import FolderPlace
 from ragloop.store.migrations import MIGRATIONS
 from ragloop.store.schemas import TABLES, TIME, keyed
 
@@ -34,26 +29,56 @@ KEPT_VERSIONS = timedelta(hours=1)
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
+class Place(Protocol):
+    """Where a database and its leases are; `str` gives its address."""
+
+    def connect(self) -> lancedb.DBConnection: ...
+
+    def exists(self) -> bool: ...
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Says what an error of the database means here."""
+
+    def has(self, table: str) -> bool:
+        """Whether the table has a version."""
+
+    def ages(self, table: str) -> list[float]:
+        """Seconds since each version of a table was written."""
+
+    def tables(self, prefix: str) -> list[str]:
+        """Names of the tables that begin so."""
+
+    def remove(self, table: str) -> None:
+        """Remove all files of a table."""
+
+    def flush(self, table: str, since: float) -> None:
+        """Make durable what was written to the table since that time (seconds since 1970)."""
+
+    def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the right to write `what`; yields a check that raises StoreBusyError when it was lost."""
+
+
 class Store:
     """The database of one home. Reads see every commit that finished before they began."""
 
-    def __init__(self, home: Path, db: lancedb.DBConnection) -> None:
+    def __init__(self, home: Path, place: Place, db: lancedb.DBConnection) -> None:
         self.home = home
+        self._place = place
         self._db = db
+        self._held: list[Callable[[], None]] = []
 
     @classmethod
-    def open(cls, home: Path, *, create: bool = True) -> "Store":
-        """Open the store under `home`, migrating it when it is older.
+    def open(cls, home: Path, *, create: bool = True, place: Place | None = None) -> "Store":
+        """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
         Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
-        MismatchError when its schema is newer.
+        MismatchError when its schema is newer, UnavailableError when the place does not answer.
         """
-        folder = home / "store"
-        if not create and not folder.is_dir():
-            raise NotFoundError(f"found no index in {home}; `ragloop sync DIR` makes one, --home names another place")
-        with full_disk_is_an_error(home):
-            _make_folder(folder)
-            store = cls(home, lancedb.connect(folder, read_consistency_interval=timedelta(0)))
+        place = place or FolderPlace(home)
+        if not create and not place.exists():
+            raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")
+        with place.errors():
+            store = cls(home, place, place.connect())
             store._migrate()
         return store
 
@@ -61,7 +86,7 @@ class Store:
         applied = self._applied()
         if applied > len(MIGRATIONS):
             raise MismatchError(
-                f"the store in {self.home} has schema {applied}, this ragloop knows schemas up to {len(MIGRATIONS)}; "
+                f"the store in {self._place} has schema {applied}, this ragloop knows schemas up to {len(MIGRATIONS)}; "
                 "install the ragloop that wrote it, or a newer one"
             )
         if applied == len(MIGRATIONS):
@@ -79,45 +104,58 @@ class Store:
         numbers: list[int] = self._db.open_table("migrations").to_arrow()["number"].to_pylist()
         return max(numbers, default=0)
 
+    def errors(self) -> AbstractContextManager[None]:
+        """Turns what LanceDB raises where a disk is full or a bucket does not answer into errors that say so."""
+        return self._place.errors()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """For a block that makes one commit: every lease that is held is checked first.
+
+        Raises StoreBusyError when a lease was lost, else as `errors` does.
+        """
+        for check in tuple(self._held):
+            check()
+        with self._place.errors():
+            yield
+
     def has(self, name: str) -> bool:
         """Whether the table exists; a creation that was killed left its folder, but no version in it."""
-        try:
-            with os.scandir(self.home / "store" / f"{name}.lance" / "_versions") as versions:
-                return any(entry.name.endswith(".manifest") for entry in versions)
-        except FileNotFoundError:
-            return False
+        return self._place.has(name)
 
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
         if not self.has(name):
-            raise NotFoundError(f"found no table {name} in {self.home}; `ragloop sync` makes it anew")
-        return self._db.open_table(name)
+            raise NotFoundError(f"found no table {name} in {self._place}; `ragloop sync` makes it anew")
+        with self.errors():
+            return self._db.open_table(name)
 
     def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
         """Create the table, keyed by its first column, or open it when it exists."""
         if self.has(name):
             return self.table(name)
-        with full_disk_is_an_error(self.home):
+        with self.writing():
             return keyed(self._db.create_table(name, schema=schema, exist_ok=True))
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Give the table these rows and their schema, keyed by the first column, in one commit."""
-        with full_disk_is_an_error(self.home):
+        with self.writing():
             keyed(self._db.create_table(name, rows, mode="overwrite"))
 
     def names(self, prefix: str) -> list[str]:
         """Names of the tables that begin so, those included whose creation was killed."""
-        return sorted(path.stem for path in (self.home / "store").glob(f"{prefix}*.lance"))
+        return self._place.tables(prefix)
 
     def drop(self, name: str) -> None:
         """Remove the table and its files, whether they can be read or not."""
-        shutil.rmtree(self.home / "store" / f"{name}.lance", ignore_errors=True)
+        with self.writing():
+            self._place.remove(name)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
         if rows.num_rows == 0:
             return
-        with full_disk_is_an_error(self.home):
+        with self.writing():
             merge = self.table(name).merge_insert(rows.schema.names[0])
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
@@ -127,12 +165,12 @@ class Store:
 
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that satisfy the SQL predicate `where`, in one commit."""
-        with full_disk_is_an_error(self.home):
+        with self.writing():
             self.table(name).delete(where)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Append rows, in one commit."""
-        with full_disk_is_an_error(self.home):
+        with self.writing():
             self.table(name).add(rows)
 
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -144,93 +182,36 @@ class Store:
 
         Versions that a reader may still be reading, those of the last hour, stay.
         """
-        now = time.time()
-        with os.scandir(self.home / "store" / f"{name}.lance" / "_versions") as versions:
-            ages = [now - entry.stat().st_mtime for entry in versions]
+        ages = self._place.ages(name)
         if len(ages) > MANY_VERSIONS and max(ages) > KEPT_VERSIONS.total_seconds():
-            with full_disk_is_an_error(self.home):
+            with self.writing():
                 self.table(name).optimize(cleanup_older_than=KEPT_VERSIONS)
 
     def flush(self, name: str, since: float) -> None:
-        """Force on disk what was written to the table since that time (seconds since 1970).
-
-        LanceDB leaves it to the system when its files reach the disk; who deletes the only other copy may not.
-        """
-        for folder, _, files in os.walk(self.home / "store" / f"{name}.lance"):
-            new = [file for file in files if Path(folder, file).stat().st_mtime >= since - 1]
-            for file in new:
-                sync_to_disk(Path(folder, file))
-            if new:
-                sync_to_disk(Path(folder))
+        """Make durable what was written to the table since that time (seconds since 1970)."""
+        self._place.flush(name, since)
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows that satisfy the SQL predicate `where`."""
         query = self.table(name).search()
         query = query.where(where) if where else query
         query = query.select(list(columns)) if columns else query
-        result: pa.Table = query.to_arrow()
+        with self.errors():
+            result: pa.Table = query.to_arrow()
         return result
 
     @contextmanager
     def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
-        """Hold the right to write `what` until the block ends; the kernel releases it when the process dies.
+        """Hold the right to write `what` until the block ends, or the process dies.
 
         Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
         """
-        file = self.home / "leases" / what
-        with full_disk_is_an_error(self.home):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            handle = file.open("a+", encoding="utf-8")
-        with handle:
-            if not _lock(handle.fileno(), wait_s):
-                handle.seek(0)
-                raise StoreBusyError(f"{what} is being written by {_name(handle.read())}; try again when it has ended")
-            with full_disk_is_an_error(self.home):
-                os.ftruncate(handle.fileno(), 0)
-                os.write(handle.fileno(), json.dumps(_holder()).encode())
-            yield
-
-
-def sync_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(f"cannot keep state in {folder}: {error.strerror}; name another folder with --home") from None
-
-
-def _lock(descriptor: int, wait_s: float) -> bool:
-    end = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
-
-
-def _holder() -> dict[str, Any]:
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": now}
-
-
-def _name(holder: str) -> str:
-    try:
-        by = json.loads(holder)
-        return f"process {by['pid']} on {by['host']} ({by['command']}) since {by['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+        with self._place.lease(what, wait_s) as check:
+            self._held.append(check)
+            try:
+                yield
+            finally:
+                self._held.remove(check)
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -1,0 +1,125 @@
+"""A store in a folder: its files, and leases that the kernel holds."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import lancedb
+
+from ragloop.errors import StoreBusyError, UsageError, full_disk_is_an_error
+from ragloop.store.holder import holder, name_of
+
+
+class FolderPlace:
+    """The database in `home`/store and the leases in `home`/leases."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._folder = home / "store"
+
+    def __str__(self) -> str:
+        return str(self._home)
+
+    def connect(self) -> lancedb.DBConnection:
+        """The database, whose folder is made where it is missing. Raises UsageError where it cannot be."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UsageError(
+                f"cannot keep state in {self._folder}: {error.strerror}; name another folder with --home"
+            ) from None
+        return lancedb.connect(self._folder, read_consistency_interval=timedelta(0))
+
+    def exists(self) -> bool:
+        return self._folder.is_dir()
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Says what an error of the database means here."""
+        return full_disk_is_an_error(self._home)
+
+    def ages(self, table: str) -> list[float]:
+        """Seconds since each version of a table was written; none where the table has no version."""
+        now = time.time()
+        try:
+            with os.scandir(self._table(table) / "_versions") as versions:
+                return [now - one.stat().st_mtime for one in versions if one.name.endswith(".manifest")]
+        except FileNotFoundError:
+            return []
+
+    def has(self, table: str) -> bool:
+        """Whether the table has a version; a creation that was killed left its folder only."""
+        try:
+            with os.scandir(self._table(table) / "_versions") as versions:
+                return any(one.name.endswith(".manifest") for one in versions)
+        except FileNotFoundError:
+            return False
+
+    def tables(self, prefix: str) -> list[str]:
+        """Names of the tables that begin so, those included whose creation was killed."""
+        return sorted(path.stem for path in self._folder.glob(f"{prefix}*.lance"))
+
+    def remove(self, table: str) -> None:
+        """Remove the files of a table, whether they can be read or not."""
+        shutil.rmtree(self._table(table), ignore_errors=True)
+
+    def flush(self, table: str, since: float) -> None:
+        """Force on disk what was written to the table since that time (seconds since 1970).
+
+        LanceDB leaves it to the system when its files reach the disk; who deletes the only other copy may not.
+        """
+        for folder, _, files in os.walk(self._table(table)):
+            new = [file for file in files if Path(folder, file).stat().st_mtime >= since - 1]
+            for file in new:
+                sync_to_disk(Path(folder, file))
+            if new:
+                sync_to_disk(Path(folder))
+
+    @contextmanager
+    def lease(self, what: str, wait_s: float) -> Iterator[Callable[[], None]]:
+        """Hold the right to write `what`; the kernel releases it when the process dies, so it cannot be lost before.
+
+        Raises StoreBusyError, which names the holder.
+        """
+        file = self._home / "leases" / what
+        with self.errors():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle = file.open("a+", encoding="utf-8")
+        with handle:
+            if not _lock(handle.fileno(), wait_s):
+                handle.seek(0)
+                raise StoreBusyError(
+                    f"{what} is being written by {name_of(handle.read())}; try again when it has ended"
+                )
+            with self.errors():
+                os.ftruncate(handle.fileno(), 0)
+                os.write(handle.fileno(), holder().encode())
+            yield lambda: None
+
+    def _table(self, name: str) -> Path:
+        return self._folder / f"{name}.lance"
+
+
+def sync_to_disk(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, wait_s: float) -> bool:
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)

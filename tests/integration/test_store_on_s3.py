@@ -1,0 +1,152 @@
+"""A store in a bucket: leases that expire, requests that fail, and a whole sync."""
+
+import json
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
+from ragloop.store import Store
+from ragloop.store.bucket import BucketPlace
+from tests.constant_embedder import ConstantEmbedder
+from tests.s3_server import refusing
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
+
+LEASE_S = 2.0
+"""Not below a second, which is how exactly S3 tells the time."""
+
+
+def opened(bucket: "Bucket", home: Path, lease_s: float = LEASE_S) -> Store:
+    return Store.open(home, place=BucketPlace(bucket.uri("home"), lease_s=lease_s))
+
+
+def row(subject: str) -> dict[str, object]:
+    return {"report_id": subject, "at": None, "kind": "scan", "subject": subject, "body": "{}"}
+
+
+class Silent(BucketPlace):
+    """A process that stands still: it holds its lease and renews it no more."""
+
+    @property
+    def renewing_every(self) -> float:
+        return 3600
+
+
+def test_a_lease_is_kept_for_as_long_as_its_holder_lives(bucket: "Bucket", tmp_path: Path) -> None:
+    with opened(bucket, tmp_path).lease("index"):
+        time.sleep(2 * LEASE_S)
+        with pytest.raises(StoreBusyError), opened(bucket, tmp_path).lease("index"):
+            pass
+
+
+def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", tmp_path: Path) -> None:
+    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+    with silent.lease("index"):
+        silent.upsert_rows("reports", [row("before")])
+        with opened(bucket, tmp_path).lease("index", wait_s=4 * LEASE_S):
+            with pytest.raises(StoreBusyError, match="another process took over the lease to write index"):
+                silent.upsert_rows("reports", [row("too late")])
+            opened(bucket, tmp_path).upsert_rows("reports", [row("after")])
+    assert sorted(opened(bucket, tmp_path).rows("reports")["subject"].to_pylist()) == ["after", "before"]
+    with opened(bucket, tmp_path).lease("index"):
+        pass  # what the silent one let go of was not its own any more, and the other let go of it
+
+
+def test_fencing_numbers_grow_from_holder_to_holder(bucket: "Bucket", tmp_path: Path) -> None:
+    def fence() -> int:
+        answer = bucket.client.get_object(Bucket=bucket.name, Key="home/leases/index.json")
+
+        return int(json.load(answer["Body"])["fence"])
+
+    seen = []
+    for _ in range(3):
+        with opened(bucket, tmp_path).lease("index"):
+            seen.append(fence())
+    assert seen == [1, 2, 3]
+
+
+def test_of_many_that_ask_at_once_one_gets_the_lease(bucket: "Bucket", tmp_path: Path) -> None:
+    stores = [opened(bucket, tmp_path, lease_s=30) for _ in range(6)]
+    held, refused = [], []
+    together = threading.Barrier(len(stores))
+    done = threading.Barrier(len(stores))
+
+    def ask(store: Store) -> None:
+        together.wait()
+        try:
+            with store.lease("index"):
+                held.append(store)
+                done.wait(30)
+        except StoreBusyError:
+            refused.append(store)
+            done.wait(30)
+
+    threads = [threading.Thread(target=ask, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(held), len(refused)) == (1, 5)
+
+
+def test_a_lease_that_was_written_though_an_error_came_back_is_held(bucket: "Bucket", tmp_path: Path) -> None:
+    store = opened(bucket, tmp_path)
+
+    def applied(environ, start_response):
+        list(bucket.server.answer(environ, lambda *_: None))
+        return refusing("500 Internal Server Error", "InternalError")(environ, start_response)
+
+    bucket.server.before["PUT"] = deque([applied])
+    with store.lease("index"):
+        store.upsert_rows("reports", [row("written")])
+    assert opened(bucket, tmp_path).rows("reports")["subject"].to_pylist() == ["written"]
+
+
+def test_a_bucket_that_is_not_there_is_said_to_be_missing(bucket: "Bucket", tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="found no bucket nowhere-at-all"):
+        Store.open(tmp_path, place=BucketPlace("s3://nowhere-at-all/home"))
+
+
+def test_a_refused_write_is_an_error_of_one_line_and_loses_nothing(bucket: "Bucket", tmp_path: Path) -> None:
+    store = opened(bucket, tmp_path)
+    store.upsert_rows("reports", [row("before")])
+    bucket.server.before["PUT"] = deque([refusing("403 Forbidden", "AccessDenied")] * 2)
+    with pytest.raises(UnavailableError, match=r"a request to the store s3://\S+ failed") as refused:
+        store.upsert_rows("reports", [row("refused")])
+    assert "\n" not in str(refused.value)
+    bucket.server.before.clear()
+    assert store.rows("reports")["subject"].to_pylist() == ["before"]
+
+
+def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucket: "Bucket", tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for name in ("a", "b", "c"):
+        (documents / f"{name}.md").write_text(f"# {name}\n\nThe house {name} stands on the hill.\n")
+    apps = []
+    for kind, line in (("folder", ""), ("bucket", f'store = "{bucket.uri("home")}"')):
+        (tmp_path / f"{kind}.toml").write_text(f"{line}\n[retrieval]\nmin_similarity = -1.0\n")
+        apps.append(App(load_settings(tmp_path / f"{kind}.toml", tmp_path / kind), embedder=ConstantEmbedder()))
+    reports = [app.sync(documents) for app in apps]
+    (documents / "a.md").unlink()
+    (documents / "b.md").write_text("# b\n\nThe house b was torn down.\n")
+    reports += [app.sync(documents) for app in apps]
+    for folder, in_bucket in (reports[:2], reports[2:]):
+        assert (folder.added, folder.updated, folder.deleted) == (in_bucket.added, in_bucket.updated, in_bucket.deleted)
+        assert (folder.chunks_embedded, folder.commits) == (in_bucket.chunks_embedded, in_bucket.commits)
+    found = [[one.text for one in app.search("Which house was torn down?").passages] for app in apps]
+    assert found[0] == found[1] != []
+    answers = [app.answerer.ask("Which house was torn down?") for app in apps]
+    assert answers[0].answer == answers[1].answer
+    for app in apps:
+        app.journal.fold()
+        assert app.store.rows("interactions").num_rows == 1
+        assert app.status()["documents"] == 2

@@ -1,0 +1,92 @@
+"""What a store promises wherever it is: in a folder, and in a bucket."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from ragloop.errors import NotFoundError, StoreBusyError
+from ragloop.store import Place, Store
+from ragloop.store.bucket import BucketPlace
+from ragloop.store.folder import FolderPlace
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
+
+ROW = {"report_id": "r", "at": None, "kind": "scan", "subject": "", "body": "{}"}
+Opens = Callable[[], Store]
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Place]]:
+    """Makes the place anew each time, as another process does."""
+    if request.param == "folder":
+        yield lambda: FolderPlace(tmp_path)
+    else:
+        bucket: Bucket = request.getfixturevalue("bucket")
+        yield lambda: BucketPlace(bucket.uri("home"))
+
+
+@pytest.fixture
+def opened(place: Callable[[], Place], tmp_path: Path) -> Opens:
+    return lambda: Store.open(tmp_path, place=place())
+
+
+def subjects(store: Store) -> list[str]:
+    return sorted(store.rows("reports")["subject"].to_pylist())
+
+
+def test_a_store_that_is_nowhere_is_not_found(place: Callable[[], Place], tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="found no index in"):
+        Store.open(tmp_path, create=False, place=place())
+
+
+def test_what_one_wrote_another_reads_at_once(opened: Opens, place: Callable[[], Place], tmp_path: Path) -> None:
+    reader, writer = opened(), opened()
+    writer.upsert_rows("reports", [ROW])
+    writer.upsert_rows("reports", [{**ROW, "subject": "again"}, {**ROW, "report_id": "s", "subject": "new"}])
+    assert subjects(reader) == ["again", "new"]
+    assert subjects(Store.open(tmp_path, create=False, place=place())) == ["again", "new"]
+
+
+def test_tables_are_known_by_name_and_can_be_removed(opened: Opens) -> None:
+    store = opened()
+    schema = pa.schema([pa.field("id", pa.string(), nullable=False)])
+    assert not store.has("index_a")
+    for name in ("index_a", "index_b"):
+        store.create(name, schema)
+    assert store.names("index_") == ["index_a", "index_b"]
+    store.drop("index_a")
+    assert (store.has("index_a"), store.has("index_b")) == (False, True)
+    assert store.names("index_") == ["index_b"]
+
+
+def test_a_table_that_is_not_there_is_not_found(opened: Opens) -> None:
+    with pytest.raises(NotFoundError, match="found no table nothing"):
+        opened().table("nothing")
+
+
+def test_versions_are_of_now_when_they_are_written(opened: Opens, place: Callable[[], Place]) -> None:
+    opened().upsert_rows("reports", [ROW])
+    ages = place().ages("reports")
+    assert len(ages) >= 2
+    assert all(-2 <= age < 60 for age in ages)
+
+
+def test_one_holds_a_lease_and_the_other_learns_who(opened: Opens) -> None:
+    with opened().lease("index"):
+        with pytest.raises(StoreBusyError, match=r"index is being written by process \d+ on "), opened().lease("index"):
+            pass
+        with opened().lease("registry"):
+            pass
+    with opened().lease("index"):
+        pass
+
+
+def test_who_holds_a_lease_writes_what_it_likes(opened: Opens) -> None:
+    store = opened()
+    with store.lease("index"), store.lease("registry"):
+        store.upsert_rows("reports", [ROW])
+    assert subjects(store) == [""]
