@@ -117,6 +117,7 @@ class SourceSync:
         self._ledger = index.ledger(source.name)
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
+        self._reused_batches = 0
 
     def run(self, until: float = math.inf) -> bool:
         """Scan, then apply in batches, then delete what is gone; returns whether all of it was done.
@@ -166,7 +167,9 @@ class SourceSync:
         for document in documents:
             batch.append(document)
             tokens += sum(one.tokens for one in document.chunks or ())
-            if len(batch) >= self._policy.batch_documents or tokens >= self._batch_tokens():
+            # What embeds nothing, as a rebuild does, says nothing of the rate; its commits grow up to batch_documents.
+            room = self._batch_tokens() * 2 ** min(self._reused_batches, 16)
+            if len(batch) >= self._policy.batch_documents or tokens >= room:
                 yield batch
                 batch, tokens = [], 0
         if batch:
@@ -226,6 +229,7 @@ class SourceSync:
         chunks = {one.text_hash: one for document in batch for one in document.chunks or ()}
         vectors = self._vectors.find(list(chunks))
         new = [one for text_hash, one in chunks.items() if text_hash not in vectors]
+        self._reused_batches = 0 if new else self._reused_batches + 1
         for part in self._slices(new):
             hashes = [one.text_hash for one in part]
             started = time.perf_counter()

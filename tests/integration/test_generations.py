@@ -173,6 +173,14 @@ def test_a_folder_that_only_a_build_has_seen_stays_known(
     assert indexed.app().sync().unchanged == 13
 
 
+def test_a_rebuild_that_embeds_nothing_takes_few_commits(indexed: EmbeddedByName) -> None:
+    indexed.write_numbered(200, prefix="more")
+    indexed.sync()
+    report = indexed.sync(rebuild=True)
+    assert (report.chunks_embedded, report.added) == (0, 212)
+    assert report.commits <= 5
+
+
 # --- the operator ------------------------------------------------------------------------------------------------
 
 
