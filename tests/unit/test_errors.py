@@ -61,7 +61,11 @@ def test_every_extra_that_an_error_names_brings_its_packages() -> None:
 def test_exit_codes_and_transience_follow_the_tree() -> None:
     tree = {name: one for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, RagloopError)}
     codes = {name: one.exit_code for name, one in tree.items()}
-    assert {name for name, code in codes.items() if code == 1} == {"DocumentError", "TrainingError"}
+    assert {name for name, code in codes.items() if code == 1} == {
+        "DocumentError",
+        "ParserStoppedError",
+        "TrainingError",
+    }
     assert {name for name, code in codes.items() if code == 3} == {
         "UnavailableError",
         "StoreBusyError",
