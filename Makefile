@@ -3,13 +3,13 @@
 #   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
 #   make test    every test, with coverage               make bench   one claim per file in benchmarks/
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
-#   make clean   remove .venv and what tools leave behind
+#   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
 
 PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up bench lock clean setup
+.PHONY: help demo test check up bench bench-sync lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -70,7 +70,12 @@ check: .venv/project.stamp
 	$(BIN)/lint-imports
 
 bench: setup
-	for claim in benchmarks/*.py; do echo "== $$claim"; $(BIN)/python "$$claim"; done
+	for claim in $(filter-out benchmarks/sync_peers.py,$(wildcard benchmarks/*.py)); do \
+	  echo "== $$claim"; $(BIN)/python "$$claim"; done
+
+# Downloads Django's documentation and the peers, which get environments of their own outside of the project.
+bench-sync: setup
+	$(BIN)/python benchmarks/sync_peers.py
 
 # Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
 # excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.

@@ -1,0 +1,58 @@
+"""ragloop on given chunks: neither parses nor tokenizes, as none of the peers does here. See given.py.
+
+An index without full-text search is not ragloop's: its indexes are made and counted. Chunks keep their offsets.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import given
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.corpus import preparing
+from ragloop.corpus.chunking import Chunk
+from ragloop.corpus.parsing.isolation import DocumentParser
+
+
+class Embedder:
+    """The embedding that is given."""
+
+    fingerprint = "given-384"
+    dimension = given.DIMENSION
+    max_tokens = 256
+
+    def count_tokens(self, texts: Any) -> list[int]:
+        raise AssertionError("the chunks are given")
+
+    def embed(self, texts: Any) -> Any:
+        return given.embed(texts)
+
+
+def sync(documents: Path, chunks: Path, state: Path) -> None:
+    class Parser(DocumentParser):
+        def parse(self, data: bytes, media_type: str, name: str) -> Any:
+            return SimpleNamespace(title=name, data=data)
+
+    preparing.DocumentParser = Parser
+    preparing.chunk = lambda document, *_: [Chunk(**one) for one in given.chunks_of(document.data, chunks)]
+    app(state).sync(documents)
+
+
+def app(state: Path) -> App:
+    return App(load_settings(home=state), embedder=Embedder())
+
+
+def rows(state: Path) -> given.Rows:
+    index = app(state).index
+    found = index.store.rows(index.generation.table, "live AND kind = 'chunk'", ["key", "text"])
+    return list(zip(found["key"].to_pylist(), found["text"].to_pylist(), strict=True))
+
+
+def commits(state: Path) -> int:
+    return sum(map(given.lance_versions, (state / "store").glob("index_*.lance")))
+
+
+if __name__ == "__main__":
+    given.main(["ragloop", "lancedb"], sync, rows, commits)
