@@ -1,0 +1,266 @@
+"""Syncs in processes of their own that cost little: forked from one that has imported everything and opened nothing.
+
+A sync can be told to end itself with SIGKILL at a boundary, before or after its n-th call, or to wait there. Run as
+`python -m tests.forked_syncs`, this module is the process that forks: a line of JSON asks for a sync, a line answers.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+REPOSITORY = Path(__file__).parent.parent
+BOUNDARIES = (
+    "listing",
+    "read",
+    "encode",
+    "store-vectors",
+    "commit",
+    "delete",
+    "optimize",
+    "index",
+    "generation",
+    "report",
+)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a sync ends, or waits until the file `flag` is there: at the n-th call (from 1) of a boundary."""
+
+    boundary: str
+    call: int = 1
+    when: Literal["before", "after"] = "before"
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a sync ended: killed, or with its error, or its report. `calls` in order; `embedded`: per call, texts and
+    the embedder's fingerprint."""
+
+    killed: bool
+    error: str
+    report: dict[str, Any]
+    calls: tuple[str, ...]
+    embedded: tuple[tuple[tuple[str, ...], str], ...]
+
+
+class Syncs:
+    """The process that forks, seen from a test. `home` and `folder` of a sync, and what `IndexedFolder.sync` takes."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._log = scratch / "log"
+        self._count = 0
+        arguments = [sys.executable, "-W", "ignore", "-m", "tests.forked_syncs"]
+        self._server = subprocess.Popen(
+            arguments, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def start(self, home: Path, folder: Path, stop: Stop | None = None, **asked: Any) -> "Running":
+        """Begin a sync. `asked`: `settings`, `chosen` (of index), and the arguments of App.sync."""
+        self._count += 1
+        log = self._log.with_name(f"log-{self._count}")
+        order = {"home": str(home), "folder": str(folder), "log": str(log), "asked": asked}
+        return Running(int(self._ask({**order, "stop": asdict(stop) if stop else None})), log, self._ask)
+
+    def run(self, home: Path, folder: Path, stop: Stop | None = None, **asked: Any) -> Ended:
+        """A sync, to its end."""
+        return self.start(home, folder, stop, **asked).wait()
+
+    def _ask(self, order: Mapping[str, Any]) -> Any:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(order) + "\n")
+        return json.loads(self._server.stdout.readline())
+
+    def close(self) -> None:
+        self._server.communicate()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A sync under way."""
+
+    pid: int
+    _log: Path
+    _ask: Callable[[Mapping[str, Any]], Any]
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait_for(self, said: str) -> None:
+        """Until the sync has come to the line `said`, such as "commit before"."""
+        end = time.monotonic() + 30
+        while said not in self._lines():
+            assert time.monotonic() < end, f"the sync never came to {said!r}"
+            time.sleep(0.005)
+
+    def _lines(self) -> list[str]:
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    def wait(self) -> Ended:
+        status = self._ask({"wait": self.pid})
+        lines = self._lines()
+        said = [json.loads(line) for line in lines if line.startswith("{")]
+        ends = {name: value for one in said for name, value in one.items()}
+        return Ended(
+            os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
+            ends.get("error", ""),
+            ends.get("report", {}),
+            tuple(line.removesuffix(" before") for line in lines if line.endswith(" before")),
+            tuple((tuple(one["embedded"]), one["by"]) for one in said if "embedded" in one),
+        )
+
+
+# --- in the forked process -------------------------------------------------------------------------------------------
+
+
+class _Boundaries:
+    """Notes every call of a boundary in the log, and stops where it was told to."""
+
+    def __init__(self, log: Path, stop: Stop | None) -> None:
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._stop, self._calls = stop, dict.fromkeys(BOUNDARIES, 0)
+
+    def say(self, line: str) -> None:
+        os.write(self._log, f"{line}\n".encode())
+
+    def before(self, boundary: str) -> int:
+        self._calls[boundary] += 1
+        call = self._calls[boundary]
+        self.say(f"{boundary} before")
+        self._end_here(boundary, call, "before")
+        return call
+
+    def after(self, boundary: str, call: int) -> None:
+        self.say(f"{boundary} after")
+        self._end_here(boundary, call, "after")
+
+    def _end_here(self, boundary: str, call: int, when: str) -> None:
+        stop = self._stop
+        if stop is None or (stop.boundary, stop.call, stop.when) != (boundary, call, when):
+            return
+        if not stop.flag:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while not Path(stop.flag).exists():
+            time.sleep(0.005)
+
+    def put(self, owner: type, name: str, boundary_of: Callable[..., str | None]) -> None:
+        """Make calls of a method a boundary, where `boundary_of` its arguments names one."""
+        work = getattr(owner, name)
+
+        def bounded(*args: Any, **named: Any) -> Any:
+            boundary = boundary_of(*args, **named)
+            if boundary is None:
+                return work(*args, **named)
+            call = self.before(boundary)
+            done = work(*args, **named)
+            self.after(boundary, call)
+            return done
+
+        setattr(owner, name, bounded)
+
+    def put_on_listing(self, owner: type) -> None:
+        """Every document that is listed is a call."""
+        work = owner.list  # type: ignore[attr-defined]
+
+        def bounded(source: Any) -> Iterator[Any]:
+            for listed in work(source):
+                call = self.before("listing")
+                yield listed
+                self.after("listing", call)
+
+        owner.list = bounded  # type: ignore[attr-defined]
+
+
+def _table(store: Any, name: str, *_: Any) -> str | None:
+    """The boundary that a write of the store to a table is."""
+    by_prefix = {"vectors": "store-vectors", "index": "commit", "generations": "generation", "reports": "report"}
+    return by_prefix.get(name.split("_")[0])
+
+
+def _set_up(boundaries: _Boundaries) -> None:
+    from lancedb.table import LanceTable
+
+    from ragloop.corpus import passes, sync
+    from ragloop.corpus.local import LocalFolder
+    from ragloop.store import Store
+    from tests.constant_embedder import ConstantEmbedder, WideEmbedder
+
+    boundaries.put_on_listing(LocalFolder)
+    boundaries.put(LocalFolder, "read", lambda *_: "read")
+    for embedder in (ConstantEmbedder, WideEmbedder):
+        work = embedder.embed
+        embedder.embed = lambda self, texts, work=work: (  # type: ignore[method-assign, misc]
+            boundaries.say(json.dumps({"embedded": list(texts), "by": self.fingerprint})),
+            work(self, texts),
+        )[1]
+        boundaries.put(embedder, "embed", lambda *_: "encode")
+    for name in ("insert", "upsert"):
+        boundaries.put(Store, name, _table)
+    boundaries.put(Store, "create", lambda *_: "generation")
+    for name in ("delete", "drop"):
+        boundaries.put(Store, name, lambda *_: "delete")
+    boundaries.put(LanceTable, "delete", lambda *_: "optimize")
+    boundaries.put(LanceTable, "optimize", lambda *_, **__: "optimize")
+    boundaries.put(LanceTable, "create_index", lambda *_, **__: "index")
+    real = sync.delete
+
+    def delete(*args: Any) -> None:
+        call = boundaries.before("delete")
+        real(*args)
+        boundaries.after("delete", call)
+
+    sync.delete = passes.delete = delete
+
+
+def _sync(order: Mapping[str, Any]) -> None:
+    from ragloop.errors import RagloopError
+    from tests.indexed_folder import EmbeddedByName
+
+    boundaries = _Boundaries(Path(order["log"]), Stop(**order["stop"]) if order["stop"] else None)
+    _set_up(boundaries)
+    asked = dict(order["asked"])
+    settings, chosen = asked.pop("settings", {}), asked.pop("chosen", {"embedder": "narrow"})
+    indexed = EmbeddedByName(Path(order["home"]), Path(order["folder"]), settings=settings, chosen=chosen)
+    try:
+        boundaries.say(json.dumps({"report": asdict(indexed.sync(**asked))}))
+    except RagloopError as error:
+        boundaries.say(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+
+
+def _fork(order: Mapping[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        _sync(order)
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _serve(orders: IO[str]) -> None:
+    # What a sync imports, once for all of them.
+    for name in ("corpus.local", "corpus.parsing.markdown", "corpus.reconcile"):
+        importlib.import_module(f"ragloop.{name}")
+    importlib.import_module("tests.indexed_folder")
+    for line in orders:
+        order = json.loads(line)
+        answer = os.waitpid(order["wait"], 0)[1] if "wait" in order else _fork(order)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve(sys.stdin)
