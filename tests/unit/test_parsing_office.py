@@ -69,7 +69,7 @@ def test_insertions_links_breaks_and_equations_are_text_deletions_and_field_code
         "<w:p><w:ins><w:r><w:t>new </w:t></w:r></w:ins><w:del><w:r><w:delText>old </w:delText></w:r></w:del>"
         "<w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink>"
         "<w:r><w:instrText>PAGE</w:instrText></w:r>"
-        '<w:r><w:br/><w:t>x</w:t><w:tab/><w:t>y</w:t></w:r>'
+        "<w:r><w:br/><w:t>x</w:t><w:tab/><w:t>y</w:t></w:r>"
         '<m:oMath xmlns:m="m"><m:r><m:t>=2</m:t></m:r></m:oMath></w:p>'
     )
     assert read(docx(body), "docx").text == "new link\nx\ty=2"
@@ -234,3 +234,10 @@ def test_entities_do_not_expand_and_no_file_is_read() -> None:
     except DocumentError:
         return
     assert text == "a"
+
+
+@pytest.mark.parametrize("value", ["²", ".5", "nan", "-1", "999999999999", ""])
+def test_numbers_that_are_none_do_not_stop_a_sheet(value: str) -> None:
+    codes = f"<numFmts><numFmt numFmtId='{value}' formatCode='yy'/></numFmts>"
+    row = f'<row><c r="A1" s="{value}"><v>{value}</v></c><c r="B1" t="s"><v>{value}</v></c>{cell("C1", "7")}</row>'
+    assert read(xlsx({"S": row}, ["a"], codes=codes), "xlsx").text.endswith("7")

@@ -116,6 +116,11 @@ def attribute(element: "_Element", name: str) -> str | None:
     return None
 
 
+def whole_number(value: str | None, otherwise: int = 0) -> int:
+    """The number that an attribute or a cell names; `otherwise` where it names none."""
+    return int(value) if value and value.isdecimal() and len(value) < 10 else otherwise
+
+
 def _compound(data: bytes, what: str) -> DocumentError:
     if _ENCRYPTED_STREAM in data:
         return DocumentError(f"is encrypted, expected {what} without a password; save it without one")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.document import ParsedDocument
-from ragloop.corpus.parsing.archive import Archive, attribute, local_name
+from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.extraction import Extraction, one_line, table_row
 from ragloop.corpus.parsing.limits import ParseLimits
 
@@ -87,8 +87,7 @@ def outline_level(properties: "_Element") -> int | None:
     """The heading level (from 1, 0 for body text) that paragraph properties name; None where they name none."""
     for one in properties:
         if local_name(one) == "outlineLvl":
-            value = attribute(one, "val") or ""
-            return (int(value) + 1) % (_BODY_TEXT + 1) if value.isdigit() else None
+            return (whole_number(attribute(one, "val"), _BODY_TEXT) + 1) % (_BODY_TEXT + 1)
     return None
 
 
@@ -147,8 +146,7 @@ def _depth(numbering: "_Element") -> int | None:
     values = {local_name(one): attribute(one, "val") or "" for one in numbering}
     if values.get("numId") == "0":  # numbering that the paragraph takes away from its style
         return None
-    depth = values.get("ilvl", "0")
-    return int(depth) if depth.isdigit() else 0
+    return whole_number(values.get("ilvl"))
 
 
 def _flattened(container: "_Element") -> Iterator["_Element"]:

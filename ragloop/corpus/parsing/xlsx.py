@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.document import ParsedDocument
-from ragloop.corpus.parsing.archive import Archive, attribute, local_name
+from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.docx import core_title
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -84,9 +84,9 @@ def _date_styles(archive: Archive, member: str) -> frozenset[int]:
             for one in part:
                 code = _LITERAL.sub("", attribute(one, "formatCode") or "").split(";")[0]
                 if _DATE_LETTERS.search(code):
-                    formats.add(int(attribute(one, "numFmtId") or 0))
+                    formats.add(whole_number(attribute(one, "numFmtId"), -1))
         elif local_name(part) == "cellXfs":
-            dates = [int(attribute(one, "numFmtId") or 0) for one in part]
+            dates = [whole_number(attribute(one, "numFmtId")) for one in part]
     return frozenset(index for index, number in enumerate(dates) if number in formats)
 
 
@@ -137,11 +137,12 @@ class _Cells:
             return "".join(_string(one) for one in cell if local_name(one) == "is")
         value = next((one.text or "" for one in cell if local_name(one) == "v"), "")
         if kind == "s":
-            return self._strings[int(value)] if value.isdigit() and int(value) < len(self._strings) else ""
+            index = whole_number(value, len(self._strings))
+            return self._strings[index] if index < len(self._strings) else ""
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(value, value)
         if kind == "n" and value:
-            return self._number(value, int(attribute(cell, "s") or 0))
+            return self._number(value, whole_number(attribute(cell, "s")))
         return value
 
     def _number(self, value: str, style: int) -> str:
