@@ -37,7 +37,7 @@ def test_the_template_with_every_default_uncommented_gives_the_defaults() -> Non
     example = re.compile(r"# \[\[sources\]\]\n(?:# .*\n)+")
     uncommented, count = re.subn(r"^# (\w+ = .*)$", r"\1", example.sub("", template()), flags=re.MULTILINE)
     assert _load(uncommented) == Settings()
-    assert count == 2 + sum(len(section.model_fields) for section in SECTIONS)
+    assert count == 3 + sum(len(section.model_fields) for section in SECTIONS)
 
 
 def test_the_example_of_a_source_in_the_template_loads() -> None:
