@@ -5,7 +5,6 @@ document's ledger row and its chunks change in one commit, vectors are stored be
 listing and committing happen under one lease, so that an older listing never follows a newer one.
 """
 
-import hashlib
 import math
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ragloop.corpus import identity
 from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.index import Index, document_row, tombstone
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -267,7 +267,7 @@ class SourceSync:
         changed = read.changed_at if read else listed.changed_at
         now = datetime.now(UTC)
         base = old or LedgerRow(
-            _document_id(self._source.name, listed.key), listed.key, listed.uri, None, None, self._source.labels,
+            identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None, self._source.labels,
             CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
         )  # fmt: skip
         stamp = read.stamp if read else listed.stamp
@@ -380,18 +380,11 @@ def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncRep
     ]
 
 
-def _document_id(source: str, key: str) -> str:
-    return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
-
-
-def _with_ids(document_id: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:
-    """Chunk ids are stable while their text is: the document, the embedded string, and which of its occurrences."""
+def _with_ids(document: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:
     seen: Counter[str] = Counter()
     for one in chunks:
-        occurrence = seen[one.text_hash]
+        yield identity.chunk_id(document, one.text_hash, seen[one.text_hash]), one
         seen[one.text_hash] += 1
-        identity = f"{document_id}\0{one.text_hash}\0{occurrence}"
-        yield hashlib.sha256(identity.encode()).hexdigest()[:32], one
 
 
 def _us(moment: datetime) -> int:

@@ -1,0 +1,17 @@
+"""Ids of documents and chunks: hashes of what makes them the same one."""
+
+import hashlib
+
+
+def document_id(source: str, key: str) -> str:
+    """The document at a key of a source."""
+    return _id(f"{source}\0{key}")
+
+
+def chunk_id(document: str, text_hash: str, occurrence: int) -> str:
+    """A chunk is stable while its text is: the document, the embedded string, and which of its occurrences it is."""
+    return _id(f"{document}\0{text_hash}\0{occurrence}")
+
+
+def _id(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
