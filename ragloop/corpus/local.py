@@ -52,27 +52,30 @@ class LocalFolder:
                 f"found no folder at {self._folder} (source {self.name}); nothing was deleted: "
                 "mount it again or correct its uri"
             )
-        for path in self._walk(os.fspath(self._folder)):
-            relative = os.path.relpath(path, self._folder)
-            if self._patterns.takes(relative) and (listed := self._listed(path, _printable(relative))) is not None:
+        for entry in self._walk(os.fspath(self._folder)):
+            relative = self._relative(entry.path)
+            if self._patterns.takes(relative) and (listed := self._listed(entry, _printable(relative))) is not None:
                 yield listed
 
-    def _walk(self, folder: str) -> Iterator[str]:
-        """Every path that is no folder. Iterative: folders may be nested deeper than Python's stack."""
+    def _relative(self, path: str) -> str:
+        return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
+
+    def _walk(self, folder: str) -> "Iterator[os.DirEntry[str]]":
+        """Every entry that is no folder. Iterative: folders may be nested deeper than Python's stack."""
         open_folders = [iter(self._entries(folder))]
         while open_folders:
             entry = next(open_folders[-1], None)
             if entry is None:
                 open_folders.pop()
             elif not entry.is_dir(follow_symlinks=False):
-                yield entry.path
+                yield entry
             elif self._enters(entry.path):
                 open_folders.append(iter(self._entries(entry.path)))
 
     def _enters(self, folder: str) -> bool:
         if self._leave_out is not None and folder == os.fspath(self._leave_out):
             return False
-        return self._patterns.enters(os.path.relpath(folder, self._folder))
+        return self._patterns.enters(self._relative(folder))
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
@@ -87,14 +90,15 @@ class LocalFolder:
                 "nothing was deleted: make it readable, or leave it out with sources.exclude"
             ) from error
 
-    def _listed(self, path: str, key: str) -> Listed | None:
+    def _listed(self, entry: "os.DirEntry[str]", key: str) -> Listed | None:
         """A regular file inside the folder; None for anything else, and for what vanished meanwhile.
 
         A file whose status cannot be had is listed without a stamp: reading it says why.
         """
+        path = entry.path
         try:
-            found = Path(path).stat()
-            if not stat.S_ISREG(found.st_mode) or (Path(path).is_symlink() and not self._holds(path)):
+            found = entry.stat()
+            if not stat.S_ISREG(found.st_mode) or (entry.is_symlink() and not self._holds(os.path.realpath(path))):
                 return None
         except OSError as error:
             if error.errno in _NO_FILE:
@@ -102,11 +106,10 @@ class LocalFolder:
             return Listed(key, _uri(path), "", 0, datetime.now(UTC), path)
         return Listed(key, _uri(path), stamp_of(found), found.st_size, changed_at(found), path)
 
-    def _holds(self, path: str) -> bool:
-        """Whether a path, its links followed, leads to what this source may read."""
-        real = Path(os.path.realpath(path))
-        left_out = self._leave_out is not None and real.is_relative_to(self._leave_out)
-        return real.is_relative_to(self._folder) and not left_out
+    def _holds(self, real: str) -> bool:
+        """Whether a path without links leads to what this source may read."""
+        left_out = self._leave_out is not None and _is_inside(real, self._leave_out)
+        return _is_inside(real, self._folder) and not left_out
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing.
@@ -116,7 +119,7 @@ class LocalFolder:
         try:
             with open(listed.locator, "rb", opener=_open_at_once) as file:
                 found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode) or not self._holds(listed.locator):
+                if not stat.S_ISREG(found.st_mode) or not self._holds(_real_path(file.fileno(), listed.locator)):
                     raise DocumentError("is no file of its folder any more, expected one; sync again or leave it out")
                 data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
                 if (size := max(found.st_size, len(data))) > max_bytes:
@@ -134,6 +137,18 @@ class LocalFolder:
 def _open_at_once(path: str, flags: int) -> int:
     """Open without waiting for the other end of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _real_path(descriptor: int, path: str) -> str:
+    """Where an open file stands, its links followed. Linux says it of the very file; elsewhere its path must do."""
+    try:
+        return os.fspath(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return os.path.realpath(path)
+
+
+def _is_inside(path: str, folder: Path) -> bool:
+    return path.startswith(os.fspath(folder).rstrip(os.sep) + os.sep)
 
 
 def stamp_of(found: os.stat_result) -> str:
