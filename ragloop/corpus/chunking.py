@@ -26,6 +26,7 @@ _CHARACTERS_PER_TOKEN = 20
 _HEADING_SHARE = 4
 _SEPARATOR = " > "
 _KEY_CHARACTERS = 64
+_GROUPED = 6
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,37 @@ def chunk(
     return chunks
 
 
+def embedded_strings(
+    heading: str, text: str, count_tokens: CountTokens | None = None, budget: int = 200
+) -> Iterator[str]:
+    """What a chunk with this `heading` and `text` may have as `embedded`: which titles stand in it, neither says.
+
+    With `count_tokens`, what `chunk` makes of the titles, though one is shortened or holds the separator; without, what
+    it makes where no title is or does.
+    """
+    parts = heading.split(_SEPARATOR)
+    for path in (parts, parts[:-1]):  # the last one may be a place
+        if count_tokens is None:
+            prefixes = [_above(path[first:]) for first in range(len(path) + 1)]
+        else:
+            counter, limit = _Counter(count_tokens), budget // _HEADING_SHARE
+            prefixes = [
+                _prefix([_shortened(title, limit, counter) for title in titles], counter, limit, budget).text
+                for titles in _groupings(path)
+            ]
+        yield from ((prefix + text).replace("\r\n", "\n") for prefix in prefixes)
+
+
+def _groupings(parts: Sequence[str]) -> list[list[str]]:
+    """The paths that read alike; of a path so long that they are many, itself only."""
+    if not parts or len(parts) > _GROUPED:
+        return [list(parts)]
+    found = [[_SEPARATOR.join(parts)]]
+    for end in range(1, len(parts)):
+        found += [[_SEPARATOR.join(parts[:end]), *rest] for rest in _groupings(parts[end:])]
+    return found
+
+
 class _Counter:
     """Counts each distinct text once, a batch at a time."""
 
@@ -154,8 +186,12 @@ def _prefix(path: Sequence[str], counter: _Counter, limit: int, budget: int) -> 
             break
         kept.insert(0, title)
         tokens, size = tokens + added, size + _size(added, len(title))
-    text = _SEPARATOR.join(title for title in kept if title)
-    return _Prefix(text + "\n" if text else "", tokens, budget - size)
+    return _Prefix(_above(kept), tokens, budget - size)
+
+
+def _above(titles: Sequence[str]) -> str:
+    text = _SEPARATOR.join(title for title in titles if title)
+    return text + "\n" if text else ""
 
 
 def _units(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter) -> list[_Unit]:

@@ -26,7 +26,6 @@ class VectorStore:
         self._store = store
         self._embedder = embedder
         self._name = table_of(embedder.fingerprint)
-        self._schema = vectors_schema(embedder.dimension)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors among these hashes. A table that cannot be read is dropped, to be made anew."""
@@ -53,11 +52,7 @@ class VectorStore:
 
     def keep(self, hashes: Sequence[str], vectors: Vectors) -> None:
         """Store the vectors of strings given by hash, shape (len(hashes), dimension), in one commit."""
-        self._store.create(self._name, self._schema)
-        now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
-        unused = pa.nulls(len(hashes), TIME)
-        rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=self._schema)
-        self._store.insert(self._name, rows)
+        keep(self._store, self._name, hashes, vectors)
 
     def of_texts(self, texts: Sequence[str]) -> Vectors:
         """Vectors of any texts in order, embedding only those that are not stored; shape (n, dimension)."""
@@ -71,6 +66,15 @@ class VectorStore:
         return (
             np.stack([found[one] for one in hashes]) if hashes else np.empty((0, self._embedder.dimension), np.float32)
         )
+
+
+def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors) -> None:
+    """Store vectors in this table, which is made where it is missing; see VectorStore.keep."""
+    schema = vectors_schema(vectors.shape[1])
+    store.create(name, schema)
+    now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
+    unused = pa.nulls(len(hashes), TIME)
+    store.insert(name, pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema))
 
 
 def table_of(fingerprint: str) -> str:

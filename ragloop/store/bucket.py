@@ -128,6 +128,22 @@ class BucketPlace:
         ]
         return sorted(one.rstrip("/").rpartition("/")[2].removesuffix(".lance") for one in found)
 
+    def files(self, table: str) -> dict[str, float]:
+        """Seconds since each object of a table was written, by its key under that of the table."""
+        found, top = {}, self._table(table)
+        with self.errors():
+            for page in self._pages(top):
+                now = _date(page)
+                for one in page.get("Contents", ()):
+                    found[one["Key"].removeprefix(top)] = (now - one["LastModified"]).total_seconds()
+        return found
+
+    def read(self, table: str, file: str) -> bytes:
+        """The bytes of an object of a table."""
+        with self.errors():
+            data: bytes = self._client.get_object(Bucket=self._bucket, Key=self._table(table) + file)["Body"].read()
+        return data
+
     def remove(self, table: str) -> None:
         """Remove the objects of a table, whether they can be read or not."""
         with self.errors():

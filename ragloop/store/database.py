@@ -9,6 +9,8 @@ Database and leases may be in a bucket instead (bucket.py); the rest stays in `h
 newer schema refuses to open it.
 """
 
+import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,7 @@ from ragloop.store.schemas import TABLES, TIME, keyed
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
@@ -47,6 +50,12 @@ class Place(Protocol):
 
     def tables(self, prefix: str) -> list[str]:
         """Names of the tables that begin so."""
+
+    def files(self, table: str) -> dict[str, float]:
+        """Seconds since each file of a table was written, by its path in it."""
+
+    def read(self, table: str, file: str) -> bytes:
+        """The bytes of a file of a table."""
 
     def remove(self, table: str) -> None:
         """Remove all files of a table."""
@@ -177,6 +186,25 @@ class Store:
         """Append rows to a table of fixed schema, in one commit."""
         self.insert(name, pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name]))
 
+    def nameless_files(self, name: str) -> dict[str, float]:
+        """Files of data and of indexes that no version of the table names, and seconds since they were written.
+
+        A write that was killed leaves some; those of a write under way are nameless too. What belongs together, as the
+        files of one index, counts once.
+        """
+        files = self._place.files(name)
+        parts: dict[str, tuple[bytes, float]] = {}
+        for file, age in files.items():
+            if found := _mark(file):
+                part, mark = found
+                parts[part] = (mark, min(age, parts.get(part, (mark, age))[1]))
+        for version in sorted(one for one in files if one.startswith("_versions/") and one.endswith(".manifest")):
+            if not parts:
+                break
+            manifest = self._place.read(name, version)
+            parts = {part: one for part, one in parts.items() if one[0] not in manifest}
+        return {part: age for part, (_, age) in parts.items()}
+
     def tidy(self, name: str) -> None:
         """Compact the table and remove its old versions, once there are many; the caller holds the lease to write it.
 
@@ -212,6 +240,17 @@ class Store:
                 yield
             finally:
                 self._held.remove(check)
+
+
+def _mark(file: str) -> tuple[str, bytes] | None:
+    """What a file of a table belongs to, and the bytes by which a manifest names that."""
+    folder, _, rest = file.partition("/")
+    if folder == "data":
+        return file, rest.encode()
+    index = rest.partition("/")[0]
+    if folder == "_indices" and _UUID.fullmatch(index):
+        return f"{folder}/{index}", uuid.UUID(index).bytes
+    return None
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -63,6 +63,16 @@ class FolderPlace:
         """Names of the tables that begin so, those included whose creation was killed."""
         return sorted(path.stem for path in self._folder.glob(f"{prefix}*.lance"))
 
+    def files(self, table: str) -> dict[str, float]:
+        """Seconds since each file of a table was written, by its path in it."""
+        now, top = time.time(), self._table(table)
+        found = (Path(folder, file) for folder, _, files in os.walk(top) for file in files)
+        return {one.relative_to(top).as_posix(): now - one.stat().st_mtime for one in found}
+
+    def read(self, table: str, file: str) -> bytes:
+        """The bytes of a file of a table."""
+        return (self._table(table) / file).read_bytes()
+
     def remove(self, table: str) -> None:
         """Remove the files of a table, whether they can be read or not."""
         shutil.rmtree(self._table(table), ignore_errors=True)

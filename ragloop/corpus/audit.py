@@ -1,0 +1,275 @@
+"""What the rows of an index say against each other and against the stored vectors: one pass over the table.
+
+The pass uses no scalar index, since one that is damaged or stale would hide what it does not hold. Nothing is written.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ragloop.corpus.chunking import CountTokens, embedded_strings
+from ragloop.corpus.identity import chunk_id, document_id
+from ragloop.corpus.index import Index
+from ragloop.corpus.planning import CURRENT
+from ragloop.corpus.vectors import table_of, to_numpy
+from ragloop.models import Vectors
+from ragloop.store import Store, quoted
+
+AGREEMENT = 0.9999
+"""Least cosine between vectors of one string and one fingerprint, as ragloop.models.embedding promises."""
+UNIT = 1e-3
+"""How far the length of a vector may be from 1: float32 of 384 numbers is exact to 1e-6, eight-bit weights to 1e-3."""
+WAITING = ""
+"""Revision of a document that the next sync has to make anew, as a repair leaves it; equal to no hash."""
+_BATCH = 4096
+_SAMPLE = 50
+_DESCRIPTION = ("revision", "source", "key", "uri", "title", "labels")
+"""What every chunk repeats of its document."""
+
+
+@dataclass
+class Audit:
+    """What was found. Documents are named by id, stored vectors by text hash.
+
+    `kinds` and `rows_of` (a document) count rows, tombstones among them. `sample`: some chunk ids with their documents.
+    `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`: chunk ids whose
+    document is not in the ledger, and ids of ledger rows that no key has, with their document ids and kinds.
+    """
+
+    documents: int = 0
+    chunks: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    rows_of: Counter[str] = field(default_factory=Counter)
+    sample: dict[str, str] = field(default_factory=dict)
+    word: str = ""
+    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
+    doubled: list[int] = field(default_factory=list)
+    doubled_documents: set[str] = field(default_factory=set)
+    ownerless: dict[str, tuple[str, str]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    rows: set[str] = field(default_factory=set)
+    descriptions: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    vectors: set[str] = field(default_factory=set)
+    disagreeing: set[str] = field(default_factory=set)
+    stored_wrongly: set[str] = field(default_factory=set)
+    not_stored: set[str] = field(default_factory=set)
+
+    def wrong(self) -> set[str]:
+        """Documents that have to be made anew."""
+        wrong = self.doubled_documents | self.rows | self.descriptions | self.texts | self.vectors | self.disagreeing
+        return wrong & self.ledger.keys()
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    id: str
+    ordinal: int
+    text_hash: bytes
+    described: int
+
+
+class Stored:
+    """The stored vectors of one embedder, as digests; those that are no vectors of unit length are `broken`."""
+
+    def __init__(self, store: Store, fingerprint: str) -> None:
+        self._store, self._name = store, table_of(fingerprint)
+        self.broken: set[str] = set()
+        self._digests: dict[str, int] = {}
+        if store.has(self._name):
+            for batch in batches(store, self._name, ["text_hash", "vector"]):
+                self._take(batch)
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        hashes, made = batch["text_hash"].to_pylist(), _vectors(batch)
+        for text_hash, vector, whole in zip(hashes, made, _are_unit(made), strict=True):
+            if not whole:
+                self.broken.add(text_hash)
+            self._digests[text_hash] = hash(vector.tobytes())
+
+    def __contains__(self, text_hash: str) -> bool:
+        return text_hash in self._digests
+
+    def differing(self, hashes: Sequence[str], vectors: Vectors) -> set[str]:
+        """The hashes whose stored vectors are not these; a few bits apart is no difference."""
+        apart = {
+            text_hash: vector
+            for text_hash, vector in zip(hashes, vectors, strict=True)
+            if text_hash not in self.broken and self._digests.get(text_hash, 0) != hash(vector.tobytes())
+        }
+        apart = {text_hash: vector for text_hash, vector in apart.items() if text_hash in self}
+        if not apart:
+            return set()
+        rows = self._store.rows(self._name, f"text_hash IN ({quoted(list(apart))})", ["text_hash", "vector"])
+        kept = zip(rows["text_hash"].to_pylist(), to_numpy(rows["vector"], vectors.shape[1]), strict=True)
+        return {text_hash for text_hash, vector in kept if not float(vector @ apart[text_hash]) >= AGREEMENT}
+
+
+class Auditor:
+    """Takes the rows of one index, batch by batch. `count_tokens` is asked for only where a heading was shortened."""
+
+    def __init__(self, index: Index, count_tokens: Callable[[], CountTokens | None]) -> None:
+        self._index = index
+        self._count_tokens = count_tokens
+        self._stored = Stored(index.store, index.generation.embedder)
+        self._chunks: dict[str, list[_Chunk]] = defaultdict(list)
+        self._seen: list[pa.RecordBatch] = []
+        self.found = Audit()
+
+    def run(self, progress: Callable[[int, int], None]) -> Audit:
+        """The audit. `progress` is told rows done and rows to do. Raises RuntimeError where files are damaged."""
+        store, name = self._index.store, self._index.generation.table
+        total, done = store.table(name).count_rows(), 0
+        for batch in batches(store, name):
+            self._take(batch)
+            done += batch.num_rows
+            progress(done, total)
+        self._compare()
+        self.found.stored_wrongly |= self._stored.broken
+        return self.found
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        self._seen.append(batch.select(["id", "_rowid", "live", "document_id"]))
+        self.found.kinds.update(batch["kind"].to_pylist())
+        self.found.rows_of.update(batch["document_id"].to_pylist())
+        live = batch.filter(batch["live"])
+        is_document = pc.equal(live["kind"], "document")
+        for row in live.filter(is_document).drop_columns(["vector"]).to_pylist():
+            self._take_document(row)
+        self._take_chunks(live.filter(pc.invert(is_document)))
+
+    def _take_document(self, row: dict[str, Any]) -> None:
+        found = self.found
+        found.documents += 1
+        expected = document_id(row["source"] or "", row["key"] or "")
+        if not row["id"] == row["document_id"] == expected:
+            found.ownerless[row["id"]] = (row["document_id"] or "", "document")
+            return
+        found.ledger[expected] = row
+        if row["revision"] == WAITING and row["status"] == CURRENT:
+            found.waiting.add(expected)
+
+    def _take_chunks(self, chunks: pa.RecordBatch) -> None:
+        if chunks.num_rows == 0:
+            return
+        found = self.found
+        columns = {name: chunks[name].to_pylist() for name in chunks.schema.names if name != "vector"}
+        documents, hashes = columns["document_id"], columns["text_hash"]
+        if not found.sample:
+            found.sample = dict(list(zip(columns["id"], documents, strict=True))[:_SAMPLE])
+            found.word = next(iter((columns["text"][0] or "").split()), "")
+        found.chunks += chunks.num_rows
+        described = [_described(values) for values in zip(*(columns[name] for name in _DESCRIPTION), strict=True)]
+        for document, *values in zip(documents, columns["id"], columns["ordinal"], hashes, described, strict=True):
+            self._chunks[document or ""].append(_Chunk(values[0], values[1], _bytes(values[2]), values[3]))
+        made = _vectors(chunks, self._index.generation.dimension)
+        whole = _are_unit(made)
+        for document, heading, text, text_hash, is_whole in zip(
+            documents, columns["heading"], columns["text"], hashes, whole, strict=True
+        ):
+            if not is_whole:
+                found.vectors.add(document or "")
+            elif text_hash and text_hash not in self._stored:
+                found.not_stored.add(text_hash)
+            if not self._is_text(heading or "", text or "", text_hash):
+                found.texts.add(document or "")
+        kept = [at for at, one in enumerate(whole) if one and hashes[at]]
+        apart = self._stored.differing([hashes[at] for at in kept], made[kept])
+        found.stored_wrongly |= apart
+        found.disagreeing |= {documents[at] or "" for at in kept if hashes[at] in apart}
+
+    def _is_text(self, heading: str, text: str, text_hash: str | None) -> bool:
+        if any(_sha(one) == text_hash for one in embedded_strings(heading, text)):
+            return True
+        count_tokens = self._count_tokens()
+        if count_tokens is None:
+            return True  # it cannot be told
+        budget = self._index.generation.chunk_tokens
+        return any(_sha(one) == text_hash for one in embedded_strings(heading, text, count_tokens, budget))
+
+    # --- after the pass ------------------------------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        found = self.found
+        for document, row in found.ledger.items():
+            chunks = self._chunks.pop(document, [])
+            described = _described(tuple(row[name] for name in _DESCRIPTION))
+            if row["revision"] == WAITING:
+                continue
+            if len(chunks) != row["chunks"] or not _are_in_place(document, chunks):
+                found.rows.add(document)
+            if any(one.described != described for one in chunks):
+                found.descriptions.add(document)
+        for document, chunks in self._chunks.items():
+            found.ownerless.update({one.id: (document, "chunk") for one in chunks})
+        self._find_doubles()
+
+    def _find_doubles(self) -> None:
+        """One row of each id stays, a living one where there is one."""
+        seen = pa.Table.from_batches(self._seen) if self._seen else pa.table({"id": pa.array([], pa.string())})
+        counts = pc.value_counts(seen["id"])
+        ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+        if len(ids) == 0:
+            return
+        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("live", "descending")]).to_pylist()
+        kept: set[str] = set()
+        for row in rows:
+            if row["id"] in kept:
+                self.found.doubled.append(row["_rowid"])
+                self.found.doubled_documents.add(row["document_id"])
+            kept.add(row["id"])
+
+
+def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Every row of a table with its `_rowid`, by no index. Raises RuntimeError where its files are damaged."""
+    query = store.table(name).search().with_row_id(True)
+    query = query.select([*columns, "_rowid"]) if columns else query
+    with store.errors():
+        yield from query.to_batches(_BATCH)
+
+
+def _are_in_place(document: str, chunks: Sequence[_Chunk]) -> bool:
+    """Whether the ordinals count from 0, and the ids are those of the texts."""
+    if sorted(one.ordinal for one in chunks) != list(range(len(chunks))):
+        return False
+    texts = Counter(one.text_hash for one in chunks)
+    expected = {chunk_id(document, text.hex(), n) for text, count in texts.items() for n in range(count)}
+    return {one.id for one in chunks} == expected
+
+
+def _vectors(batch: pa.RecordBatch, dimension: int | None = None) -> Vectors:
+    """The vectors of a batch, shape (rows, dimension); those that are null are zero."""
+    column = batch["vector"]
+    size = dimension or column.type.list_size
+    made = np.zeros((batch.num_rows, size), np.float32)
+    if column.type.list_size == size:
+        valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
+        made[valid] = to_numpy(pa.chunked_array([column.filter(pc.is_valid(column))]), size)
+    return made
+
+
+def _are_unit(vectors: Vectors) -> Iterable[bool]:
+    # NaN is near nothing.
+    near: list[bool] = (np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT).tolist()
+    return near
+
+
+def _described(values: Sequence[Any]) -> int:
+    return hash(tuple(tuple(one) if isinstance(one, list) else one for one in values))
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _bytes(text_hash: str | None) -> bytes:
+    try:
+        return bytes.fromhex(text_hash or "")
+    except ValueError:
+        return b""
