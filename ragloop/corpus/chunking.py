@@ -150,6 +150,11 @@ class _Counter:
             self._known.update(zip(new, self._count_tokens(new), strict=True))
         return [self._known[text] for text in texts]
 
+    def one(self, text: str) -> int:
+        """The count of one text, as a rule known by now."""
+        known = self._known.get(text)
+        return self([text])[0] if known is None else known
+
 
 def _size(tokens: int, characters: int) -> int:
     return max(tokens, -(-characters // _CHARACTERS_PER_TOKEN))
@@ -171,7 +176,7 @@ def _prefixes(
 
 
 def _shortened(title: str, limit: int, counter: _Counter) -> str:
-    while _size(counter([title])[0], len(title)) > limit:
+    while _size(counter.one(title), len(title)) > limit:
         title = title[: len(title) // 2].rstrip()
     return title
 
@@ -181,7 +186,7 @@ def _prefix(path: Sequence[str], counter: _Counter, limit: int, budget: int) -> 
     kept: list[str] = []
     tokens = size = 0
     for title in reversed(path):
-        added = counter([title])[0] + (counter([_SEPARATOR])[0] if kept else 0)
+        added = counter.one(title) + (counter.one(_SEPARATOR) if kept else 0)
         if size + _size(added, len(title)) > limit:
             break
         kept.insert(0, title)
