@@ -261,7 +261,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             peer = Peer(name, python, scratch / name, chunks)
             versions[name] = peer.versions()
-            results[name] = measured(peer, scratch / "corpus", given)
+            try:
+                results[name] = measured(peer, scratch / "corpus", given)
+            except RuntimeError as error:
+                print(f"\n{name} is left out: {error}", flush=True)
     print("\nCPU s / strings embedded / commits; nothing else is said where the index was exact.\n")
     print(table(results))
     print("\n" + "; ".join(" ".join(f"{k} {v}" for k, v in one.items()) for one in versions.values()))
