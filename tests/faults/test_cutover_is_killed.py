@@ -115,10 +115,12 @@ from ragloop.corpus.index import Index
 from ragloop.store import Store
 from tests.indexed_folder import EmbeddedByName
 
+names = {"insert": "write", "upsert": "write"}
+
 def said(owner, name):
     work = getattr(owner, name)
     def say_and_work(self, *args):
-        what = f"{name} {args[0].split('_')[0]}" if args else name
+        what = f"{names.get(name, name)} {args[0].split('_')[0]}" if args else name
         print(what, "begins", flush=True)
         sys.stdin.readline()
         result = work(self, *args)
@@ -138,12 +140,12 @@ EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={
 @pytest.mark.parametrize(
     ("line", "times"),
     [
-        ("upsert generations ended", 1),
-        ("insert vectors ended", 2),
-        ("upsert index begins", 2),
+        ("write generations ended", 1),
+        ("write vectors ended", 2),
+        ("write index begins", 2),
         ("maintain begins", 2),
-        ("upsert generations begins", 2),
-        ("upsert generations ended", 2),
+        ("write generations begins", 2),
+        ("write generations ended", 2),
     ],
     ids=["begun", "stored", "committing", "indexing", "cutting-over", "cut-over"],
 )
@@ -154,19 +156,17 @@ def test_a_build_killed_at_a_chosen_point_is_completed_by_the_next(
     indexed.chosen = {"embedder": "wide"}
     whole = indexed.from_scratch(tmp_path / "other")
     arguments = [sys.executable, "-c", SYNC, str(indexed.home), str(indexed.folder)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=REPOSITORY
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    while times:
-        said = process.stdout.readline()
-        assert said, f"the sync ended before it said {line!r}"
-        times -= said.strip() == line
-        if times:
-            process.stdin.write("go on\n")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while times and (said := process.stdout.readline()):
+            times -= said.strip() == line
+            if times:
+                process.stdin.write("go on\n")
+        process.send_signal(signal.SIGKILL)
+    assert not times, f"the sync ended before it said {line!r}"
     assert indexed.contents() in (old, whole)
     assert indexed.found("alpha")
     _ends_equal(indexed, whole)
