@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.approval import approved_deletes
 from tasks.corpus import sync_sources
 from tasks.reporting import end_of_sync, sync_name
 
@@ -21,8 +22,9 @@ def sync_index(
 ) -> State[Any]:
     """Bring the index to the state of its sources: only what changed is read, embedded and committed.
 
-    Ends as Failed, with the reason, when something was left out: deletes withheld, documents quarantined, a source
-    that is not there. What could be applied is applied.
+    Where more documents are gone than is plausible, the run pauses and asks whether to delete them. It ends as Failed,
+    with the reason, when something was left out: deletes withheld, documents quarantined, a source that is not there.
+    What could be applied is applied.
 
     Args:
         folder: A folder to index by itself. Empty syncs every source of the configuration and every folder known.
@@ -33,4 +35,6 @@ def sync_index(
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
     report = sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)
+    if allowed := approved_deletes(report, home, config):
+        report = sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, allowed)
     return end_of_sync(report)

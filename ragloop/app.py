@@ -183,9 +183,13 @@ class App:
         rebuild: bool = False,
         confirm_deletes: bool = False,
         retry_quarantined: bool = False,
+        allowed_deletes: int = 0,
         progress: "Progress | None" = None,
     ) -> "SyncReport":
-        """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync."""
+        """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync.
+
+        `allowed_deletes` of a source are let through where the settings would withhold them.
+        """
         from ragloop.corpus.parsing.limits import ParseLimits
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sync import SyncPolicy
@@ -203,7 +207,7 @@ class App:
         policy = SyncPolicy(
             batch_documents=s.batch_documents,
             batch_seconds=s.batch_seconds,
-            guard_documents=s.guard_documents,
+            guard_documents=max(s.guard_documents, allowed_deletes),
             guard_share=s.guard_share,
             max_document_bytes=int(s.max_document_mb * 2**20),
             limits=ParseLimits.of(

@@ -20,6 +20,7 @@ def sync_sources(
     rebuild: bool,
     home: Path | None,
     config: Path | None,
+    allowed_deletes: int = 0,
 ) -> "SyncReport":
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
     bar = Progress("sync-progress", "documents")
@@ -28,6 +29,7 @@ def sync_sources(
         rebuild=rebuild,
         confirm_deletes=confirm_deletes,
         retry_quarantined=retry_quarantined,
+        allowed_deletes=allowed_deletes,
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
     publish_sync(report)

@@ -87,6 +87,8 @@ class SyncSettings(Section):
     """Deletes are withheld when they exceed this number and guard_share."""
     guard_share: float = Field(default=0.10, ge=0, le=1)
     """Share of a source's documents; see guard_documents."""
+    approval_minutes: float = Field(default=50, ge=0, le=10_080)
+    """A flow run that withheld deletes waits this long for an operator to let them through; 0 never asks (minutes)."""
     max_document_mb: float = Field(default=64, gt=0, le=65_536)
     """A larger file is quarantined unread (MiB); so is a document with more characters of text than this has bytes."""
     max_parse_seconds: float = Field(default=60, gt=0, le=86_400)

@@ -10,7 +10,7 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.planning import withholds
 from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete
+from ragloop.corpus.sync import Progress, SourceSync, SyncPolicy, SyncReport, delete, withhold
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -58,7 +58,7 @@ def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:
     """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
     gone, policy = list(index.ledger(source).values()), work.policy
     if withholds(len(gone), len(gone), policy.guard_documents, policy.guard_share) and not policy.confirm_deletes:
-        report.withheld_deletes += len(gone)
+        withhold(source, gone, report)
         return
     delete(index, source, gone, report)
     forget_source(work.store, source)

@@ -353,7 +353,7 @@ class SourceSync:
         policy = self._policy
         withheld = withholds(len(gone), len(self._ledger), policy.guard_documents, policy.guard_share)
         if withheld and not policy.confirm_deletes:
-            self._report.withheld_deletes += len(gone)
+            withhold(self._source.name, gone, self._report)
             return
         delete(self._index, self._source.name, gone, self._report)
 
@@ -366,18 +366,25 @@ def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncRep
     index.commit(rows, [None] * len(rows))
     held = Counter(chunks.values())
     report.deleted += len(gone)
-    report.changes += [
-        {
-            "change": "deleted",
-            "source": source,
-            "key": row.key,
-            "was": None,
-            "chunks": held[row.document_id],
-            "embedded": 0,
-            "reason": None,
-        }
-        for row in gone
-    ]
+    report.changes += [_gone("deleted", source, row, held[row.document_id]) for row in gone]
+
+
+def withhold(source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
+    """Report deletes that are not made."""
+    report.withheld_deletes += len(gone)
+    report.changes += [_gone("withheld", source, row, row.chunks) for row in gone]
+
+
+def _gone(change: str, source: str, row: LedgerRow, chunks: int) -> dict[str, Any]:
+    return {
+        "change": change,
+        "source": source,
+        "key": row.key,
+        "was": None,
+        "chunks": chunks,
+        "embedded": 0,
+        "reason": None,
+    }
 
 
 def _with_ids(document: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:

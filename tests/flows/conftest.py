@@ -42,6 +42,7 @@ class FlowsInProcess:
         }
 
     def logs(self, state: State[Any]) -> str:
+        APILogWorker.drain_all(timeout=10)  # the lines of a run follow it in a thread
         wanted = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
         return "\n".join(one["message"] for one in self.stack.api.call("POST", "/logs/filter", wanted))
 

@@ -1,7 +1,10 @@
 """sync_index against a real server: what it leaves in the store, and what an operator sees of it."""
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from prefect import flow
@@ -58,11 +61,80 @@ def test_withheld_deletes_are_not_green(flows: FlowsInProcess, folder: Path, tmp
     sync_index(folder=folder, home=home)
     for file in sorted(folder.iterdir())[:15]:
         file.unlink()
-    run = flows.run_of(sync_index(folder=folder, home=home, return_state=True))
+    config = approval_within(tmp_path, 0)
+    run = flows.run_of(sync_index(folder=folder, home=home, config=config, return_state=True))
     assert (run["state_type"], run["name"]) == ("FAILED", "sync handbook · in part · nothing changed")
     assert "15 deletes are withheld" in run["state"]["message"]
     confirmed = flows.run_of(sync_index(folder=folder, home=home, confirm_deletes=True, return_state=True))
     assert (confirmed["state_type"], confirmed["name"]) == ("COMPLETED", "sync handbook · 15 deleted")
+
+
+def approval_within(place: Path, minutes: float) -> Path:
+    config = place / "approval.toml"
+    config.write_text(f"[sync]\napproval_minutes = {minutes}\n")
+    return config
+
+
+def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: Callable[[], object]) -> Thread:
+    """Answer the run that is paused, as its form does."""
+
+    def answer() -> None:
+        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        for _ in range(200):
+            if runs := flows.stack.api.call("POST", "/flow_runs/filter", paused):
+                before()
+                flows.stack.api.call("POST", f"/flow_runs/{runs[0]['id']}/resume", {"run_input": given})
+                return
+            time.sleep(0.2)
+
+    thread = Thread(target=answer)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_an_operator_who_is_asked_decides_about_the_deletes(
+    approve: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 5)
+    sync_index(folder=folder, home=home, config=config)
+    files = sorted(folder.iterdir())
+    for file in files[:15]:
+        file.unlink()
+    operator = answer_when_asked(flows, {"approve": approve, "reason": "moved out"}, lambda: None)
+    state = sync_index(folder=folder, home=home, config=config, return_state=True)
+    operator.join()
+    run = flows.run_of(state)
+    told = ("COMPLETED", "15 deleted") if approve else ("FAILED", "in part · nothing changed")
+    assert (run["state_type"], run["name"]) == (told[0], f"sync handbook · {told[1]}")
+    assert "moved out" in flows.logs(state)
+    assert "chapter-00.md" in str(flows.artifacts(state)) + str(run)
+
+
+def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 5)
+    sync_index(folder=folder, home=home, config=config)
+    files = sorted(folder.iterdir())
+    for file in files[:15]:
+        file.unlink()
+    operator = answer_when_asked(flows, {"approve": True}, files[20].unlink)
+    run = flows.run_of(sync_index(folder=folder, home=home, config=config, return_state=True))
+    operator.join()
+    assert run["state_type"] == "FAILED"
+    assert "16 deletes are withheld" in run["state"]["message"]
+
+
+def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 0.05)
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    state = sync_index(folder=folder, home=home, config=config, return_state=True)
+    assert flows.run_of(state)["state_type"] == "FAILED"
+    assert "15 deletes are withheld" in flows.run_of(state)["state"]["message"]
+    assert "nobody answered within 3 seconds" in flows.logs(state)
 
 
 def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
