@@ -19,6 +19,7 @@ from ragloop.store import Store
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
+    from ragloop.corpus.doctor import Diagnosis
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
     from ragloop.corpus.source import Source
@@ -224,6 +225,37 @@ class App:
             self.store, sources, self.embedder_of, wanted, policy,
             rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
         )  # fmt: skip
+
+    def diagnose(
+        self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
+    ) -> "Diagnosis":
+        """What is wrong with the store, and its repair; see ragloop.corpus.doctor. `offline` asks no source."""
+        from ragloop.corpus import doctor
+
+        patient = doctor.Patient(
+            self.store,
+            self.embedder_of,
+            lambda rebuild: self.sync(rebuild=rebuild),
+            None if offline else self._all_sources(),
+            self._export(),
+            progress or (lambda done, total: None),
+        )
+        return doctor.repair(patient) if repair else doctor.diagnose(patient)
+
+    def _all_sources(self) -> "list[Source]":
+        """Every known source, of which there may be none."""
+        return self.sources() if self.settings.sources or self._indexed_sources() else []
+
+    def _export(self) -> Path | None:
+        """Folder of the export that the live embedder, or else that of the settings, runs from."""
+        from ragloop.models.embedding import export_folder
+
+        if self._given_embedder is not None:
+            return None
+        live, wanted = self.generations.live(), self.settings.index
+        named = (live.embedder_name, live.embedder_backend) if live and live.embedder_name else None
+        name, backend = named or (wanted.embedder, wanted.embedder_backend)
+        return export_folder(str(name), self.cache, None if backend == "auto" else cast("Backend", backend))
 
     def _gone(self, folder: Path | None) -> str | None:
         """The source of a folder that was synced by path and is not there any more."""

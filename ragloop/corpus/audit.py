@@ -78,11 +78,11 @@ class _Chunk:
 class Stored:
     """The stored vectors of one embedder, as digests; those that are no vectors of unit length are `broken`."""
 
-    def __init__(self, store: Store, fingerprint: str) -> None:
+    def __init__(self, store: Store, fingerprint: str, *, readable: bool = True) -> None:
         self._store, self._name = store, table_of(fingerprint)
         self.broken: set[str] = set()
         self._digests: dict[str, int] = {}
-        if store.has(self._name):
+        if readable and store.has(self._name):
             for batch in batches(store, self._name, ["text_hash", "vector"]):
                 self._take(batch)
 
@@ -112,12 +112,17 @@ class Stored:
 
 
 class Auditor:
-    """Takes the rows of one index, batch by batch. `count_tokens` is asked for only where a heading was shortened."""
+    """Takes the rows of one index, batch by batch. `count_tokens` is asked for only where a heading was shortened.
 
-    def __init__(self, index: Index, count_tokens: Callable[[], CountTokens | None]) -> None:
+    Without `use_stored`, as where they cannot be read, there are no stored vectors.
+    """
+
+    def __init__(
+        self, index: Index, count_tokens: Callable[[], CountTokens | None], *, use_stored: bool = True
+    ) -> None:
         self._index = index
         self._count_tokens = count_tokens
-        self._stored = Stored(index.store, index.generation.embedder)
+        self._stored = Stored(index.store, index.generation.embedder, readable=use_stored)
         self._chunks: dict[str, list[_Chunk]] = defaultdict(list)
         self._seen: list[pa.RecordBatch] = []
         self.found = Audit()
@@ -152,8 +157,6 @@ class Auditor:
             found.ownerless[row["id"]] = (row["document_id"] or "", "document")
             return
         found.ledger[expected] = row
-        if row["revision"] == WAITING and row["status"] == CURRENT:
-            found.waiting.add(expected)
 
     def _take_chunks(self, chunks: pa.RecordBatch) -> None:
         if chunks.num_rows == 0:
@@ -201,6 +204,8 @@ class Auditor:
             chunks = self._chunks.pop(document, [])
             described = _described(tuple(row[name] for name in _DESCRIPTION))
             if row["revision"] == WAITING:
+                # One that can be read no more, so that no sync can make its chunks anew, stays wrong.
+                (found.waiting if row["status"] == CURRENT else found.rows).add(document)
                 continue
             if len(chunks) != row["chunks"] or not _are_in_place(document, chunks):
                 found.rows.add(document)

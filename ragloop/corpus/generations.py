@@ -11,7 +11,7 @@ after its table and removed before it: a table without a row is nobody's, and is
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -225,6 +225,11 @@ class Generations:
             kept = {one.table for one in known if one not in due}
             for table in set(self._store.names("index_")) - kept:
                 self._store.drop(table)
+
+    def forget(self, tables: Collection[str]) -> None:
+        """Drop these generations, which do not answer, whether they can be read or not. Needs the index lease."""
+        with self._lease():
+            self._forget(one for one in self.all() if one.table in tables and one.state != LIVE)
 
     # --- the parts of a change; the caller holds the lease --------------------------------------------------------
 

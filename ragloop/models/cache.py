@@ -6,6 +6,7 @@ complete, and a builder that was killed leaves only a scratch folder, which the 
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -62,6 +63,19 @@ def _alone(lock: Path) -> Iterator[None]:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """Names of the files in a built folder that are not as its manifest says; none where it says nothing of them."""
+    try:
+        made: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("files", {})
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [MANIFEST]
+    return [
+        name for name, sha256 in made.items() if not (folder / name).is_file() or sha256_of(folder / name) != sha256
+    ]
 
 
 def sha256_of(path: Path) -> str:

@@ -62,12 +62,31 @@ def open_embedder(
     bits: vectors of its own, and a fingerprint that says so. `threads` is for ONNX Runtime, default one per core.
     Raises NotFoundError, and UnavailableError when an export fails.
     """
-    packaged = packaged_model(name)
-    chosen = backend or ("onnx" if packaged else "sentence-transformers")
-    if chosen != "sentence-transformers":
-        precision: Precision = "int8" if chosen == "onnx-int8" else "fp32"
-        return OnnxEmbedder(exported(name, cache, on_export, precision=precision), threads=threads)
-    return SentenceTransformerEmbedder(str(packaged or name))
+    precision = _precision(name, backend)
+    if precision is None:
+        return SentenceTransformerEmbedder(str(packaged_model(name) or name))
+    folder = exported(name, cache, on_export, precision=precision)
+    try:
+        return OnnxEmbedder(folder, threads=threads)
+    except Exception as error:  # neither runtime nor tokenizer raises a class of its own for a damaged file
+        raise UnavailableError(
+            f"the exported model in {folder} cannot be loaded ({' '.join(str(error).split())[:200]}): delete that "
+            "folder, or run `ragloop doctor --repair`; the next use exports it anew"
+        ) from error
+
+
+def export_folder(name: str, cache: Path, backend: Backend | None = None) -> Path | None:
+    """Where the export of a model is kept; None where it needs none. Raises nothing: it may not be made yet."""
+    precision = _precision(name, backend)
+    return _export_folder(name, cache, precision) if precision else None
+
+
+def _precision(name: str, backend: Backend | None) -> Precision | None:
+    """That of the ONNX export that runs the model, if one does."""
+    chosen = backend or ("onnx" if packaged_model(name) else "sentence-transformers")
+    if chosen == "sentence-transformers":
+        return None
+    return "int8" if chosen == "onnx-int8" else "fp32"
 
 
 def packaged_model(name: str) -> Path | None:
@@ -98,8 +117,12 @@ def exported(
             on_export(f"exporting {name} to ONNX, once (about 15 seconds)")
         _export_in_own_process(name, source, folder, precision)
 
+    return built_once(_export_folder(name, cache, precision), build)
+
+
+def _export_folder(name: str, cache: Path, precision: Precision) -> Path:
     kind = f"r{RECIPE}" if precision == "fp32" else f"{precision}-r{RECIPE}"
-    return built_once(cache / "embedding" / f"{_cache_key(name)}-{kind}", build)
+    return cache / "embedding" / f"{_cache_key(name)}-{kind}"
 
 
 def _cache_key(name: str) -> str:

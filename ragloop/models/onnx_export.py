@@ -16,7 +16,7 @@ import numpy as np
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError
 from ragloop.models import sentence_transformer
-from ragloop.models.cache import MANIFEST
+from ragloop.models.cache import MANIFEST, sha256_of
 from ragloop.models.embedding import MODEL, NOT_LOADABLE, RECIPE, TOKENIZER, OnnxEmbedder, Precision
 
 WEIGHTS = "model.weights"
@@ -50,6 +50,7 @@ def export(name: str, source: str, folder: Path, precision: Precision) -> None:
         "fingerprint": sentence_transformer.fingerprint(model) + ("" if precision == "fp32" else f"-{precision}"),
         "dimension": sentence_transformer.dimension(model),
         "max_tokens": sentence_transformer.max_tokens(model),
+        "files": {file.name: sha256_of(file) for file in sorted(folder.iterdir())},
         "made_with": {package: version(package) for package in ("torch", "transformers", "sentence-transformers")},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.errors import NotFoundError
-from ragloop.models.cache import default_cache
-from ragloop.models.embedding import OnnxEmbedder, SentenceTransformerEmbedder, open_embedder, packaged_model
+from ragloop.errors import NotFoundError, UnavailableError
+from ragloop.models.cache import damaged_files, default_cache
+from ragloop.models.embedding import (
+    OnnxEmbedder,
+    SentenceTransformerEmbedder,
+    export_folder,
+    open_embedder,
+    packaged_model,
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +73,15 @@ def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(tiny_mode
 
     open_embedder(str(tiny_model), tmp_path, backend="onnx", on_export=said.append)
     assert len(said) == 1
+
+    folder = export_folder(str(tiny_model), tmp_path, "onnx")
+    assert folder is not None
+    assert damaged_files(folder) == []
+    weights = folder / "model.onnx"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert damaged_files(folder) == ["model.onnx"]
+    with pytest.raises(UnavailableError, match=f"{folder} cannot be loaded .* delete that folder"):
+        open_embedder(str(tiny_model), tmp_path, backend="onnx")
 
 
 def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,370 @@
+"""The doctor finds what was changed behind ragloop's back, and repairs it to what a build from scratch makes."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import pyarrow as pa
+import pytest
+
+from ragloop.cli import main
+from ragloop.corpus.doctor import Diagnosis
+from ragloop.corpus.vectors import table_of
+from ragloop.errors import StoreBusyError
+from ragloop.models.cache import MANIFEST, sha256_of
+from ragloop.models.embedding import export_folder
+from ragloop.store import Store
+from tests.constant_embedder import ConstantEmbedder
+from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
+
+VECTORS = table_of(ConstantEmbedder.fingerprint)
+
+
+@pytest.fixture
+def whole(indexed: IndexedFolder) -> IndexedFolder:
+    """Twelve documents, synced twice so that every stamp is trusted."""
+    indexed.write_numbered(12)
+    indexed.sync()
+    indexed.embedder.embedded.clear()
+    return indexed
+
+
+def table(indexed: IndexedFolder) -> lancedb.table.Table:
+    return indexed.app().store.table(indexed.app().index.generation.table)
+
+
+def diagnose(indexed: IndexedFolder, **asked: bool) -> Diagnosis:
+    wait_until_stamps_are_trusted()
+    return indexed.app().diagnose(**asked)
+
+
+def checks(found: Diagnosis) -> dict[str, int]:
+    return {one.check: one.count for one in found.findings}
+
+
+def row(indexed: IndexedFolder, where: str) -> pa.Table:
+    found = table(indexed).search().where(where).limit(None).to_arrow()
+    return found.slice(0, 1)
+
+
+def chunk_of(indexed: IndexedFolder, key: str) -> pa.Table:
+    return row(indexed, f"kind = 'chunk' AND live AND ordinal = 0 AND key = '{key}'")
+
+
+def changed(rows: pa.Table, **values: Any) -> pa.Table:
+    (one,) = rows.to_pylist()
+    return pa.Table.from_pylist([{**one, **values}], schema=rows.schema)
+
+
+def quiet(indexed: IndexedFolder) -> None:
+    """Nothing is wrong, and another look finds nothing either."""
+    assert diagnose(indexed).findings == ()
+
+
+def test_a_store_that_was_only_synced_is_healthy(whole: IndexedFolder) -> None:
+    for change in (lambda: whole.write("00.md", document("new")), (whole.folder / "01.md").unlink):
+        change()
+        whole.sync()
+        quiet(whole)
+    assert diagnose(whole, repair=True).findings == ()
+    assert diagnose(whole, offline=True).healthy
+
+
+def remove_a_chunk(indexed: IndexedFolder) -> None:
+    table(indexed).delete(f"id = '{chunk_of(indexed, '01.md')['id'][0]}'")
+
+
+def remove_a_document(indexed: IndexedFolder) -> None:
+    table(indexed).delete("key = '01.md'")
+
+
+def remove_a_ledger_row(indexed: IndexedFolder) -> None:
+    table(indexed).delete("key = '01.md' AND kind = 'document'")
+
+
+def add_a_chunk(indexed: IndexedFolder) -> None:
+    table(indexed).add(changed(chunk_of(indexed, "01.md"), id="planted", text="planted"))
+
+
+def add_a_document(indexed: IndexedFolder) -> None:
+    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    table(indexed).add(changed(ledger, id="planted", document_id="planted", key="planted.md"))
+
+
+def double_rows(indexed: IndexedFolder) -> None:
+    table(indexed).add(table(indexed).search().where("key = '01.md'").limit(None).to_arrow())
+
+
+def change_a_text(indexed: IndexedFolder) -> None:
+    one = chunk_of(indexed, "01.md")
+    table(indexed).update(where=f"id = '{one['id'][0]}'", values={"text": "planted"})
+
+
+def change_labels(indexed: IndexedFolder) -> None:
+    table(indexed).update(where="key = '01.md' AND kind = 'chunk'", values={"labels": ["secret"]})
+
+
+def change_a_revision(indexed: IndexedFolder) -> None:
+    table(indexed).update(where="key = '01.md' AND kind = 'chunk'", values={"revision": "0" * 64})
+
+
+def empty_a_vector(indexed: IndexedFolder) -> None:
+    one = changed(chunk_of(indexed, "01.md"), vector=None)
+    table(indexed).delete(f"id = '{one['id'][0].as_py()}'")
+    table(indexed).add(one, on_bad_vectors="null")
+
+
+def lengthen_a_vector(indexed: IndexedFolder) -> None:
+    one = chunk_of(indexed, "01.md")
+    table(indexed).update(where=f"id = '{one['id'][0]}'", values={"vector": [1.0] * 8})
+
+
+def drop_an_index(indexed: IndexedFolder) -> None:
+    table(indexed).drop_index("text_idx")
+    table(indexed).drop_index("live_idx")
+
+
+def remove_index_files(indexed: IndexedFolder) -> None:
+    shutil.rmtree(folder(indexed) / "_indices")
+
+
+def folder(indexed: IndexedFolder, name: str = "") -> Path:
+    return indexed.home / "store" / f"{name or indexed.app().index.generation.table}.lance"
+
+
+def forget_stored_vectors(indexed: IndexedFolder) -> None:
+    indexed.app().store.table(VECTORS).delete("true")
+
+
+def damage_stored_vectors(indexed: IndexedFolder) -> None:
+    for file in (folder(indexed, VECTORS) / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:20])
+
+
+def leave_tables(indexed: IndexedFolder) -> None:
+    shutil.copytree(folder(indexed), folder(indexed, "index_0123456789abcdef"))
+    folder(indexed, "vectors_unmade").mkdir()
+
+
+def leave_files(indexed: IndexedFolder) -> None:
+    for name in (VECTORS, indexed.app().index.generation.table):
+        left = folder(indexed, name) / "data" / "000000000000000000000000ffffffffffffffffffffffff.lance"
+        left.write_bytes(b"left by a kill")
+        os.utime(left, (time.time() - 7200,) * 2)
+
+
+def damage_data(indexed: IndexedFolder) -> None:
+    for file in (folder(indexed) / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:20])
+
+
+def remove_the_table(indexed: IndexedFolder) -> None:
+    shutil.rmtree(folder(indexed))
+
+
+DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
+    "a chunk removed": (remove_a_chunk, {"rows"}),
+    "a document removed": (remove_a_document, {"sources"}),
+    "a ledger row removed": (remove_a_ledger_row, {"ownerless-rows", "sources"}),
+    "a chunk added": (add_a_chunk, {"rows", "texts"}),
+    "a document added": (add_a_document, {"ownerless-rows"}),
+    "rows doubled": (double_rows, {"doubled-rows", "rows"}),
+    "a text changed": (change_a_text, {"texts"}),
+    "labels changed": (change_labels, {"descriptions"}),
+    "a revision changed": (change_a_revision, {"descriptions"}),
+    "a vector emptied": (empty_a_vector, {"vectors"}),
+    "a vector too long": (lengthen_a_vector, {"vectors"}),
+    "indexes dropped": (drop_an_index, {"indexes"}),
+    "index files removed": (remove_index_files, {"indexes"}),
+    "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
+    "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
+    "tables left": (leave_tables, {"orphan-tables"}),
+    "files left": (leave_files, {"orphan-files"}),
+    "data damaged": (damage_data, {"index"}),
+    "the table removed": (remove_the_table, {"generation"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damage_is_found_and_repaired_without_embedding_anything(
+    whole: IndexedFolder, tmp_path: Path, damage: str
+) -> None:
+    work, expected = DAMAGES[damage]
+    work(whole)
+    found = diagnose(whole)
+    assert set(checks(found)) == expected, found
+    assert not found.healthy
+    assert set(checks(diagnose(whole))) == expected, "looking changes nothing"
+    repaired = diagnose(whole, repair=True)
+    assert repaired.healthy, repaired
+    assert {one.check for one in repaired.findings} == expected
+    assert {one.state for one in repaired.findings} == {"repaired"}
+    assert whole.embedder.embedded == []
+    assert repaired.embedded == 0
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    assert whole.found("Paragraph 1 of 1")
+    quiet(whole)
+
+
+def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_path: Path) -> None:
+    lengthen_a_vector(whole)
+    text_hash = chunk_of(whole, "01.md")["text_hash"][0]
+    whole.app().store.table(VECTORS).delete(f"text_hash = '{text_hash}'")
+    repaired = diagnose(whole, repair=True)
+    assert (repaired.healthy, repaired.embedded) == (True, 1)
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+
+
+def test_a_stored_vector_that_disagrees_is_made_anew(whole: IndexedFolder, tmp_path: Path) -> None:
+    text_hash = chunk_of(whole, "01.md")["text_hash"][0]
+    other = [1.0, *[0.0] * 7]
+    whole.app().store.table(VECTORS).update(where=f"text_hash = '{text_hash}'", values={"vector": other})
+    assert checks(diagnose(whole)) == {"stored-vectors": 1}
+    repaired = diagnose(whole, repair=True)
+    assert (repaired.healthy, repaired.embedded) == (True, 1)
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+def test_what_sources_have_and_the_index_has_not_is_found_unless_sources_are_left_out(whole: IndexedFolder) -> None:
+    whole.write("new.md", document("new"))
+    whole.write("00.md", document("edited"))
+    (whole.folder / "01.md").unlink()
+    assert checks(diagnose(whole)) == {"sources": 3}
+    assert diagnose(whole, offline=True).findings == ()
+    assert diagnose(whole, repair=True).healthy
+    quiet(whole)
+
+
+def test_a_repair_without_sources_leaves_documents_to_the_next_sync(whole: IndexedFolder, tmp_path: Path) -> None:
+    remove_a_chunk(whole)
+    left = diagnose(whole, repair=True, offline=True)
+    assert [(one.check, one.state) for one in left.findings] == [("rows", "repaired"), ("waiting", "remains")]
+    assert whole.found("Paragraph 1 of 2"), "the index answers meanwhile"
+    assert whole.sync().updated == 1
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+def test_a_document_that_can_be_read_no_more_stays_wrong_and_is_said(whole: IndexedFolder) -> None:
+    whole.write("01.md", b"\x00\x01\xff" * 50)
+    whole.sync()
+    quiet(whole)
+    remove_a_chunk(whole)
+    left = diagnose(whole, repair=True)
+    assert [(one.check, one.state) for one in left.findings] == [("rows", "remains")]
+    whole.write("01.md", document("1"))
+    whole.sync()
+    quiet(whole)
+
+
+def test_files_of_a_write_under_way_are_left_alone(whole: IndexedFolder) -> None:
+    young = folder(whole) / "data" / "000000000000000000000000ffffffffffffffffffffffff.lance"
+    young.write_bytes(b"not yet committed")
+    assert diagnose(whole, repair=True).findings == ()
+    assert young.exists()
+
+
+def test_a_repair_while_another_process_writes_is_refused(whole: IndexedFolder) -> None:
+    remove_a_chunk(whole)
+    with Store.open(whole.home).lease("index"):
+        found = diagnose(whole)
+        assert [one for one in found.notes if f"process {os.getpid()} on " in one]
+        with pytest.raises(StoreBusyError):
+            diagnose(whole, repair=True)
+
+
+def test_lines_of_the_log_that_cannot_be_read_are_told_and_kept(whole: IndexedFolder) -> None:
+    lines = whole.home / "journal" / "unreadable.lines"
+    lines.parent.mkdir(exist_ok=True)
+    lines.write_text("torn\nforeign\n")
+    (left,) = diagnose(whole, repair=True).findings
+    assert (left.check, left.count, left.state) == ("log", 2, "remains")
+    assert str(lines) in left.repair
+    assert lines.exists()
+
+
+def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
+    app = whole.app()
+    row = {"report_id": "r", "at": None, "kind": "other", "subject": "", "body": "{}"}
+    app.store.upsert_rows("reports", [row])
+    for file in (folder(whole, "reports") / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:20])
+    assert checks(diagnose(whole, offline=True)) == {"tables": 1}
+
+
+# --- the embedder's files, and the command ----------------------------------------------------------------------------
+
+
+def test_a_damaged_export_of_the_embedder_is_found_and_removed(tmp_path: Path) -> None:
+    chosen = {"embedder": "narrow", "embedder_backend": "onnx"}
+    indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents", chosen=chosen)
+    indexed.settings = {"cache": tmp_path / "cache"}
+    indexed.write_numbered(2)
+    indexed.sync()
+    quiet(indexed)
+    export = export_folder("narrow", tmp_path / "cache", "onnx")
+    assert export is not None
+    export.mkdir(parents=True)
+    (export / "model.onnx").write_bytes(b"weights")
+    (export / MANIFEST).write_text(json.dumps({"files": {"model.onnx": sha256_of(export / "model.onnx")}}))
+    quiet(indexed)
+    (export / "model.onnx").write_bytes(b"wEights")
+    assert checks(diagnose(indexed)) == {"model": 1}
+    assert diagnose(indexed, repair=True).healthy
+    assert not export.exists()
+    quiet(indexed)
+
+
+class Command:
+    """`ragloop doctor` on an indexed folder, whose embedder stands in for the model of the settings."""
+
+    def __init__(
+        self, indexed: IndexedFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._capsys = capsys
+        monkeypatch.setattr("ragloop.cli.doctor.open_app", indexed.app)
+        wait_until_stamps_are_trusted()
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["doctor", *arguments])
+        out, err = self._capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+
+def test_the_command_shows_findings_and_exits_with_1_until_they_are_repaired(
+    whole: IndexedFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor = Command(whole, capsys, monkeypatch)
+    code, out, err = doctor()
+    assert (code, out) == (0, "")
+    assert "12 documents and 24 chunks" in err
+    assert "found nothing wrong" in err
+    remove_a_chunk(whole)
+    code, out, err = doctor()
+    assert code == 1
+    assert "01.md" in out.replace("\n", "")
+    assert "`ragloop doctor --repair`" in err
+    code, out, _ = doctor("--json", "--offline")
+    report = json.loads(out)
+    assert (code, report["healthy"]) == (1, False)
+    assert set(report["findings"][0]) == {"check", "count", "detail", "repair", "state"}
+    code, out, _ = doctor("--repair", "--json")
+    report = json.loads(out)
+    assert (code, report["healthy"], report["embedded"]) == (0, True, 0)
+    assert report["findings"][0]["state"] == "repaired"
+    assert doctor()[0] == 0
+
+
+def test_a_store_that_is_not_there_is_an_error_of_usage(
+    indexed: IndexedFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = Command(indexed, capsys, monkeypatch)()
+    assert (code, out) == (2, "")
+    assert "found no index" in err
