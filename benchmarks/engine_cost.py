@@ -6,7 +6,8 @@ Goals: a first index at most 0.2 ms of CPU per chunk, nothing changed at most 0.
 start-up, 1 % edited at most 0.2 s. CPU seconds (user + system, every thread) of a whole sync with an embedder of
 constant cost, less what parsing and tokenizing took in the same run; their time is that of the thread that does them,
 so tokenizers is kept to one thread. A store that is opened anew for every sync; least of the rounds. Start-up is what
-a sync of a folder of one document costs. Maintenance (indexes, compaction) is part of the engine. Documents are parts of Django's documentation; see peers/corpus.py.
+a sync of a folder of one document costs. Maintenance (indexes, compaction) is part of the engine. Documents are parts
+of Django's documentation; see peers/corpus.py.
 """
 
 import argparse
