@@ -4,7 +4,8 @@ Every part is made when it is first asked for, so that a question loads no torch
 """
 
 from collections.abc import Callable
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,6 +105,17 @@ class App:
         """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
         return self._embedders.matching(generation.embedder, generation.embedder_name, generation.embedder_backend)
 
+    def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
+        """Opens in another process what `embedder_of` opens here."""
+        from ragloop.corpus.workers import model_opener
+
+        wanted = self.settings.index
+        name = generation.embedder_name or wanted.embedder
+        backend = (generation.embedder_backend or "auto") if generation.embedder_name else wanted.embedder_backend
+        if self._open_embedder != self._model:
+            return partial(self._open_embedder, name, backend)
+        return model_opener(name, backend, self.settings.cache, self.settings.sync.threads)
+
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
@@ -194,6 +206,7 @@ class App:
         from ragloop.corpus.parsing.limits import ParseLimits
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sync import SyncPolicy
+        from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
         wanted = self.generation
@@ -221,10 +234,12 @@ class App:
             keep_days=kept.keep_days,
             vector_retention_days=kept.vector_retention_days,
         )
-        return sync(
-            self.store, sources, self.embedder_of, wanted, policy,
-            rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
-        )  # fmt: skip
+        with open_workers(s.task_runner, s.workers_address) as workers:
+            return sync(
+                self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
+                replace(policy, prepare=workers.documents),
+                rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
+            )  # fmt: skip
 
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None

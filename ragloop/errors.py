@@ -48,6 +48,8 @@ _BRINGS = {
     "models": ("torch", "transformers", "sentence_transformers", "onnx", "safetensors", "gguf"),
     "train": ("peft", "trl", "accelerate", "datasets"),
     "s3": ("boto3", "botocore"),
+    "dask": ("dask", "distributed"),
+    "ray": ("ray",),
     "train,flows": ("prefect", "fastapi", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""

@@ -100,7 +100,11 @@ class SyncSettings(Section):
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
     threads: int | None = Field(default=None, ge=1, le=256)
-    """Threads that encode; by default one per core."""
+    """Threads that encode; by default one per core, and one in each worker of Dask or Ray."""
+    task_runner: Literal["threads", "dask", "ray"] = "threads"
+    """Where documents are read, parsed and encoded: in this process, or by workers of a Dask or Ray cluster."""
+    workers_address: str | None = None
+    """The cluster; by default that of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, else one that is started here."""
 
 
 class RetrievalSettings(Section):

@@ -4,8 +4,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
+from typing import Any
 
 from ragloop.corpus.chunking import Chunk, CountTokens, chunk
 from ragloop.corpus.parsing import media_type
@@ -23,7 +25,8 @@ READ_AHEAD = 8
 class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
-    `stopped`: its parser was killed or crashed, so that another try may end otherwise.
+    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, so that
+    another try may end otherwise.
     """
 
     listed: Listed
@@ -33,11 +36,15 @@ class Prepared:
     chunks: Sequence[Chunk] | None = None
     reason: str | None = None
     stopped: bool = False
+    bytes_read: int = 0
 
 
 class Preparation:
     """Prepares the documents of one source, whose ledger tells which bytes need no parsing. Reading, parsing and
-    chunking are apart: `limits` hold for parsing, which may run in a process of its own."""
+    chunking are apart: `limits` hold for parsing, which may run in a process of its own.
+
+    Pickled, it goes to another process without the ledger, which hears of the rows that it needs (`group`).
+    """
 
     def __init__(
         self,
@@ -53,6 +60,14 @@ class Preparation:
         self._chunk_tokens, self._max_bytes = chunk_tokens, max_bytes
         self._parser = DocumentParser(limits)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        how: dict[str, Any] = {
+            "chunk_tokens": self._chunk_tokens,
+            "max_bytes": self._max_bytes,
+            "limits": self._parser.limits,
+        }
+        return partial(Preparation, self._source, {}, self._count_tokens, **how), ()
+
     def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
         """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
 
@@ -67,7 +82,8 @@ class Preparation:
             try:
                 for listed in listing:
                     reading = reader.submit(self._source.read, listed, self._max_bytes)
-                    waiting.append(preparer.submit(self._prepared, listed, reading))
+                    row = self._ledger.get(listed.key)
+                    waiting.append(preparer.submit(self._prepared, listed, row, reading))
                     if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
                         yield ready
                 while waiting:
@@ -79,21 +95,35 @@ class Preparation:
                 reader.shutdown(cancel_futures=True)
                 self._parser.abandon()
 
-    def _prepared(self, listed: Listed, reading: Future[Read]) -> Prepared | None:
-        read, revision = None, None
+    def row(self, listed: Listed) -> LedgerRow | None:
+        """What the ledger says of a document."""
+        return self._ledger.get(listed.key)
+
+    def group(self, documents: Sequence[tuple[Listed, LedgerRow | None]]) -> list[Prepared | None]:
+        """These documents, each with its ledger row, in order; None for one that is not there.
+
+        They are parsed in the calling thread: a parser's process ends with the thread that started it.
+        """
+        with ThreadPoolExecutor(self._source.readers, "read") as reader:
+            readings = [reader.submit(self._source.read, listed, self._max_bytes) for listed, _ in documents]
+            return [self._prepared(*document, reading) for document, reading in zip(documents, readings, strict=True)]
+
+    def _prepared(self, listed: Listed, row: LedgerRow | None, reading: Future[Read]) -> Prepared | None:
         try:
-            try:
-                read = reading.result()
-            except NotFoundError:
-                return None
-            revision = hashlib.sha256(read.data).hexdigest()
-            row = self._ledger.get(listed.key)
-            if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
-                return Prepared(listed, read, revision)
-            title, chunks = self._described(read.data, listed.key)
-            return Prepared(listed, read, revision, title, chunks)
+            read = reading.result()
+        except NotFoundError:
+            return None
         except DocumentError as error:
-            return Prepared(listed, read, revision, reason=str(error), stopped=isinstance(error, ParserStoppedError))
+            return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, ParserStoppedError))
+        revision = hashlib.sha256(read.data).hexdigest()
+        prepared = Prepared(listed, replace(read, data=b""), revision, bytes_read=len(read.data))
+        if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
+            return prepared
+        try:
+            title, chunks = self._described(read.data, listed.key)
+        except DocumentError as error:
+            return replace(prepared, reason=str(error), stopped=isinstance(error, ParserStoppedError))
+        return replace(prepared, title=title, chunks=chunks)
 
     def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
         """Title and chunks. Whatever one document makes a parser, the tokenizer or the chunker do must not stop others.

@@ -57,6 +57,9 @@ class S3Bucket:
         self._patterns = Patterns(include, exclude)
         self._given_client = client
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{name: value for name, value in vars(self).items() if name != "_client"}, "_given_client": None}
+
     @cached_property
     def _client(self) -> Any:
         client = self._given_client or new_client(f"source {self.name}")

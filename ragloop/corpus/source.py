@@ -22,7 +22,7 @@ class Read:
 
 
 class Source(Protocol):
-    """Where documents come from."""
+    """Where documents come from. Pickled, it goes to other processes: without credentials, which those have."""
 
     @property
     def name(self) -> str: ...
@@ -54,9 +54,13 @@ class Patterns:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         """Globs as in .gitignore; an empty `include` takes every supported format."""
+        self._given = tuple(include), tuple(exclude)
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
         self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
         self._reaches = lru_cache(maxsize=4096)(self._enters_all)
+
+    def __reduce__(self) -> tuple[type["Patterns"], tuple[Sequence[str], Sequence[str]]]:
+        return Patterns, self._given
 
     def enters(self, folder: str) -> bool:
         """Whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""

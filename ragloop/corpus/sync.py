@@ -21,6 +21,7 @@ from ragloop.corpus.planning import (
     CURRENT,
     QUARANTINED,
     LedgerRow,
+    Listed,
     SyncPlan,
     is_described,
     plan,
@@ -52,6 +53,7 @@ class SyncPolicy:
     refresh_s: float = 600.0
     keep_days: float = 7.0
     vector_retention_days: float = 30.0
+    prepare: Callable[[Preparation, Sequence[Listed]], Iterator[Prepared]] = Preparation.documents
 
 
 @dataclass
@@ -152,7 +154,7 @@ class SourceSync:
             limits=self._policy.limits,
         )
         done = 0
-        for batch in self._batches(preparation.documents(planned.read)):
+        for batch in self._batches(self._policy.prepare(preparation, planned.read)):
             self._apply(batch, by_revision)
             done += len(batch)
             self._progress(done, len(planned.read), self._report.chunks_embedded)
@@ -267,8 +269,8 @@ class SourceSync:
         changed = read.changed_at if read else listed.changed_at
         now = datetime.now(UTC)
         base = old or LedgerRow(
-            identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None, self._source.labels,
-            CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
+            identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
+            self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
         )  # fmt: skip
         stamp = read.stamp if read else listed.stamp
         base = replace(base, uri=listed.uri, labels=self._source.labels, stamp=stamp)
@@ -315,7 +317,7 @@ class SourceSync:
         """Account for one document. A string that several chunks share is embedded once, by the first of them."""
         report = self._report
         report.documents_read += document.read is not None
-        report.bytes_read += len(document.read.data) if document.read else 0
+        report.bytes_read += document.bytes_read
         if document.chunks is None and document.reason is None:
             report.unchanged += 1
             return
