@@ -20,7 +20,7 @@ from ragloop.corpus.source import Source
 from ragloop.corpus.sync import SyncReport
 from ragloop.corpus.vectors import table_of
 from ragloop.corpus.versions import CHUNKER, PARSER
-from ragloop.errors import RagloopError, StoreBusyError, is_damage
+from ragloop.errors import NotFoundError, RagloopError, StoreBusyError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
@@ -186,8 +186,10 @@ class _Look:
         try:
             for _ in batches(self._store, name):
                 pass
-        except (RuntimeError, RagloopError) as error:
-            if not is_damage(error) and not isinstance(error, RagloopError):
+        except NotFoundError:
+            return False
+        except RuntimeError as error:
+            if not is_damage(error):
                 raise
             return False
         return True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from lancedb.index import BTree
 
 from ragloop.errors import NotFoundError, StoreBusyError
 from ragloop.store import Place, Store
@@ -90,3 +91,26 @@ def test_who_holds_a_lease_writes_what_it_likes(opened: Opens) -> None:
     with store.lease("index"), store.lease("registry"):
         store.upsert_rows("reports", [ROW])
     assert subjects(store) == [""]
+
+
+def test_files_that_no_version_names_are_told_with_their_age(
+    opened: Opens, place: Callable[[], Place], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = opened()
+    for number in range(3):
+        store.upsert_rows("reports", [{**ROW, "report_id": str(number)}])
+    store.table("reports").create_index("report_id", config=BTree())
+    assert store.nameless_files("reports") == {}
+    index = "_indices/00000000-0000-4000-8000-000000000000"
+    left = ["data/0000ffff0000ffff0000ffff.lance", f"{index}/page_data.lance", f"{index}/page_lookup.lance"]
+    for file in left:
+        if isinstance(place(), FolderPlace):
+            (tmp_path / "store" / "reports.lance" / file).parent.mkdir(exist_ok=True)
+            (tmp_path / "store" / "reports.lance" / file).write_bytes(b"left")
+        else:
+            bucket: Bucket = request.getfixturevalue("bucket")
+            bucket.write(f"home/store/reports.lance/{file}", b"left")
+    found = store.nameless_files("reports")
+    assert set(found) == {left[0], index}
+    assert all(-1 <= age < 60 for age in found.values())
+    assert opened().nameless_files("migrations") == {}
