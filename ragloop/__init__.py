@@ -3,4 +3,9 @@
 Importing this package loads nothing heavy; the rooms below it import what they need.
 """
 
+import os
+
+# An update of the vectors' index may split its partitions; LanceDB then warns of each that older parts do not have.
+os.environ.setdefault("LANCEDB_LOG", "warn,lance::index::vector=error")
+
 __version__ = "0.1.0"

@@ -16,7 +16,7 @@ from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQ
 from lancedb.table import Table
 
 from ragloop.corpus.generations import Generation
-from ragloop.corpus.maintenance import UNINDEXED_SHARE, WORDS, maintain, wanted_indexes
+from ragloop.corpus.maintenance import WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
 from ragloop.errors import is_damage
@@ -191,7 +191,7 @@ class Index:
         table = self.store.table(self.generation.table)
         rows = table.count_rows()
         outside = {index.columns[0]: index.num_unindexed_rows or 0 for index in table.list_indices()}
-        return [one for one in wanted_indexes(rows) if outside.get(one, rows) > UNINDEXED_SHARE * rows]
+        return [one for one in wanted_indexes(rows) if outside.get(one, rows) > most_unindexed(rows)]
 
     def failing_indexes(self, expected: Mapping[str, tuple[str, int]], word: str) -> list[str]:
         """The columns whose index cannot be read, or does not find as many rows as expected.

@@ -1,0 +1,71 @@
+"""What keeps the table of a generation quick to search: its indexes, compaction, the end of tombstones.
+
+The thresholds are measured by benchmarks/search_speed.py.
+"""
+
+from collections.abc import Mapping
+
+from lancedb.index import FTS, Bitmap, BTree, IvfFlat
+from lancedb.table import Table
+
+WORDS = ("text", "heading")
+"""Searched by words. A heading often holds the name that the text under it leaves out."""
+UNINDEXED_ROWS = 50
+"""Bring the indexes up to date from this many rows outside them on. With any outside, a search by words ranks every
+match instead of the best ones: it takes twice as long."""
+UNINDEXED_SHARE = 0.0005
+"""And when they are more than this share of the rows: doing so costs about 1 s of CPU per 100,000 rows."""
+SMALL_SHARE = 0.10
+"""In a small index, when they are more than this share: words are weighed by what is inside."""
+SEGMENTS = 8
+"""Make the index of the vectors anew when it has more parts; each update adds one, which keeps its rows apart."""
+TOMBSTONE_SHARE = 0.05
+"""Remove tombstones when they exceed this share of the rows."""
+MANY_VECTORS = 10_000
+"""Rows from which on vectors are indexed; fewer are compared one by one."""
+
+# ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
+_FULL_TEXT = FTS(base_tokenizer="icu")
+_ALWAYS: Mapping[str, BTree | Bitmap | FTS] = {
+    "id": BTree(),
+    "document_id": BTree(),
+    "live": Bitmap(),
+    "kind": Bitmap(),
+    **dict.fromkeys(WORDS, _FULL_TEXT),
+}
+# It keeps whole vectors, so that the distances of what it finds are exact and a vector that is stored is found.
+_VECTORS = IvfFlat(distance_type="cosine")
+
+
+def maintain(table: Table, *, committed: bool) -> None:
+    """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease.
+
+    `committed`: whether something was since the last time.
+    """
+    present = {index.columns[0]: index for index in table.list_indices()}
+    rows = table.count_rows()
+    wanted = wanted_indexes(rows)
+    if not committed and wanted.keys() <= present.keys():
+        return
+    dead = table.count_rows("NOT live")
+    if rows == dead:
+        return
+    if dead > TOMBSTONE_SHARE * rows:
+        table.delete("NOT live")
+    for column, config in wanted.items():
+        if column not in present:
+            table.create_index(column, config=config)
+    if present.get("vector") and (present["vector"].num_segments or 0) > SEGMENTS:
+        table.create_index("vector", config=_VECTORS, replace=True)
+    if max((index.num_unindexed_rows or 0 for index in present.values()), default=0) > most_unindexed(rows):
+        table.optimize()
+
+
+def most_unindexed(rows: int) -> float:
+    """How many of so many rows may be outside the indexes."""
+    return min(max(UNINDEXED_ROWS, UNINDEXED_SHARE * rows), SMALL_SHARE * rows)
+
+
+def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat]:
+    """The index of each column that a table of so many rows should have."""
+    return {**_ALWAYS, "vector": _VECTORS} if rows >= MANY_VECTORS else _ALWAYS

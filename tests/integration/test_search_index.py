@@ -1,0 +1,97 @@
+"""The indexes that searches use: made by size, brought up to date, and as exact as comparing all vectors."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ragloop.corpus import maintenance
+from ragloop.corpus.generations import Generation, Generations
+from ragloop.corpus.index import Index, tombstone
+from ragloop.models import Vectors
+from ragloop.store import Store
+
+DIMENSION = 32
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index that is empty and held, and that has many vectors from 500 rows on."""
+    monkeypatch.setattr(maintenance, "MANY_VECTORS", 500)
+    store = Store.open(tmp_path / "home")
+    with store.lease("index"):
+        yield Index(store, Generations(store).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).live)
+
+
+def clustered(count: int, seed: int) -> Vectors:
+    centres = np.random.default_rng(0).standard_normal((20, DIMENSION))
+    random = np.random.default_rng(seed)
+    vectors = centres[random.integers(20, size=count)] + 0.5 * random.standard_normal((count, DIMENSION))
+    made: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return made
+
+
+def commit(index: Index, first: int, vectors: Vectors) -> None:
+    rows = [
+        {
+            "id": f"{first + i:08}", "kind": "chunk", "live": True, "document_id": f"d{(first + i) // 10}",
+            "source": "s", "uri": "u", "revision": "r", "title": "t", "heading": "h", "start": 0, "end": 1,
+            "text": f"word{first + i}", "text_hash": f"{first + i:064}",
+        }
+        for i in range(len(vectors))
+    ]  # fmt: skip
+    index.commit(rows, list(vectors))
+    index.maintain()
+
+
+def parts(index: Index) -> int:
+    """Of the index of the vectors; 0 when there is none."""
+    table = index.store.table(index.generation.table)
+    return max((one.num_segments or 0 for one in table.list_indices() if one.columns == ["vector"]), default=0)
+
+
+def recall(index: Index, vectors: Vectors, questions: Vectors) -> float:
+    found = [{int(row["id"]) for row in index.search_vectors(one, 30)[:10]} for one in questions]
+    exact = [set(row) for row in np.argsort(-(questions @ vectors.T), axis=1)[:, :10].tolist()]
+    return float(np.mean([len(mine & truth) / 10 for mine, truth in zip(found, exact, strict=True)]))
+
+
+def test_vectors_are_indexed_when_there_are_many(index: Index) -> None:
+    commit(index, 0, clustered(400, 1))
+    few = parts(index)
+    commit(index, 400, clustered(200, 2))
+
+    assert (few, parts(index)) == (0, 1)
+
+
+def test_the_index_finds_what_comparing_all_vectors_finds(index: Index) -> None:
+    vectors = clustered(3000, 1)
+    commit(index, 0, vectors)
+
+    assert parts(index) == 1
+    assert recall(index, vectors, clustered(50, 9)) >= 0.98
+
+
+def test_a_chunk_is_found_as_soon_as_it_is_committed_and_no_longer_than_it_lives(index: Index) -> None:
+    commit(index, 0, clustered(600, 1))
+    new = clustered(5, 3)
+    commit(index, 600, new)
+    found = index.search_vectors(new[2], 1)[0]["id"]
+    words = index.search_text("word602", new[2], 1)[0]["id"]
+    index.commit([tombstone("00000602", "chunk", "d60")], [None])
+
+    assert found == words == "00000602"
+    assert "00000602" not in {row["id"] for row in index.search_vectors(new[2], 30)}
+
+
+def test_updates_leave_few_rows_outside_the_indexes_and_few_parts(index: Index) -> None:
+    vectors = clustered(600, 1)
+    commit(index, 0, vectors)
+    for number in range(maintenance.SEGMENTS + 4):
+        vectors = np.concatenate([vectors, clustered(70, 10 + number)])
+        commit(index, len(vectors) - 70, vectors[-70:])
+
+    assert parts(index) <= maintenance.SEGMENTS + 1
+    assert index.lacking_indexes() == []
+    assert recall(index, vectors, clustered(50, 9)) >= 0.98
