@@ -40,6 +40,8 @@ class Audit:
     `kinds` and `rows_of` (a document) count rows, tombstones among them. `sample`: some chunk ids with their documents.
     `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`: chunk ids whose
     document is not in the ledger, and ids of ledger rows that no key has, with their document ids and kinds.
+    `disagreeing`: hashes whose vectors differ between index and store, with the embedded string where it can be told;
+    `doubted`: the documents that have them. `broken`: hashes whose stored vectors are not of unit length.
     """
 
     documents: int = 0
@@ -57,13 +59,14 @@ class Audit:
     descriptions: set[str] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
     vectors: set[str] = field(default_factory=set)
-    disagreeing: set[str] = field(default_factory=set)
-    stored_wrongly: set[str] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)
+    disagreeing: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     not_stored: set[str] = field(default_factory=set)
 
     def wrong(self) -> set[str]:
         """Documents that have to be made anew."""
-        wrong = self.doubled_documents | self.rows | self.descriptions | self.texts | self.vectors | self.disagreeing
+        wrong = self.doubled_documents | self.rows | self.descriptions | self.texts | self.vectors | self.doubted
         return wrong & self.ledger.keys()
 
 
@@ -93,17 +96,17 @@ class Stored:
                 self.broken.add(text_hash)
             self._digests[text_hash] = hash(vector.tobytes())
 
-    def __contains__(self, text_hash: str) -> bool:
-        return text_hash in self._digests
+    def holds(self, text_hash: str) -> bool:
+        """Whether there is a vector of unit length."""
+        return text_hash in self._digests and text_hash not in self.broken
 
     def differing(self, hashes: Sequence[str], vectors: Vectors) -> set[str]:
         """The hashes whose stored vectors are not these; a few bits apart is no difference."""
         apart = {
             text_hash: vector
             for text_hash, vector in zip(hashes, vectors, strict=True)
-            if text_hash not in self.broken and self._digests.get(text_hash, 0) != hash(vector.tobytes())
+            if self.holds(text_hash) and self._digests[text_hash] != hash(vector.tobytes())
         }
-        apart = {text_hash: vector for text_hash, vector in apart.items() if text_hash in self}
         if not apart:
             return set()
         rows = self._store.rows(self._name, f"text_hash IN ({quoted(list(apart))})", ["text_hash", "vector"])
@@ -136,7 +139,7 @@ class Auditor:
             done += batch.num_rows
             progress(done, total)
         self._compare()
-        self.found.stored_wrongly |= self._stored.broken
+        self.found.broken |= self._stored.broken
         return self.found
 
     def _take(self, batch: pa.RecordBatch) -> None:
@@ -178,23 +181,28 @@ class Auditor:
         ):
             if not is_whole:
                 found.vectors.add(document or "")
-            elif text_hash and text_hash not in self._stored:
+            elif text_hash and not self._stored.holds(text_hash):
                 found.not_stored.add(text_hash)
-            if not self._is_text(heading or "", text or "", text_hash):
+            if self._embedded(heading or "", text or "", text_hash) is None:
                 found.texts.add(document or "")
         kept = [at for at, one in enumerate(whole) if one and hashes[at]]
         apart = self._stored.differing([hashes[at] for at in kept], made[kept])
-        found.stored_wrongly |= apart
-        found.disagreeing |= {documents[at] or "" for at in kept if hashes[at] in apart}
+        for at in (at for at in kept if hashes[at] in apart):
+            found.doubted.add(documents[at] or "")
+            embedded = self._embedded(columns["heading"][at] or "", columns["text"][at] or "", hashes[at])
+            found.disagreeing[hashes[at]] = embedded or found.disagreeing.get(hashes[at], "")
 
-    def _is_text(self, heading: str, text: str, text_hash: str | None) -> bool:
-        if any(_sha(one) == text_hash for one in embedded_strings(heading, text)):
-            return True
+    def _embedded(self, heading: str, text: str, text_hash: str | None) -> str | None:
+        """What was embedded of a chunk, "" where that cannot be told; None where its text is not what was."""
+        for one in embedded_strings(heading, text):
+            if _sha(one) == text_hash:
+                return one
         count_tokens = self._count_tokens()
         if count_tokens is None:
-            return True  # it cannot be told
+            return ""
         budget = self._index.generation.chunk_tokens
-        return any(_sha(one) == text_hash for one in embedded_strings(heading, text, count_tokens, budget))
+        made = embedded_strings(heading, text, count_tokens, budget)
+        return next((one for one in made if _sha(one) == text_hash), None)
 
     # --- after the pass ------------------------------------------------------------------------------------------
 

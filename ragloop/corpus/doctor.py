@@ -98,7 +98,7 @@ def repair(patient: Patient) -> Diagnosis:
         look.all()
         if not look.findings:
             return _diagnosis(look, (), started)
-        treat(patient.store, look.generation, look.treatment, look.audit)
+        settled = treat(patient.store, look.generation, look.treatment, look.audit, patient.open_embedder)
         if look.has_damaged_model and patient.model is not None:
             shutil.rmtree(patient.model)
     embedded, notes = _sync(patient, look.treatment)
@@ -107,7 +107,7 @@ def repair(patient: Patient) -> Diagnosis:
     left = {one.check: one for one in again.findings}
     findings = [left.pop(one.check, replace(one, state=REPAIRED)) for one in look.findings] + list(left.values())
     ended = [one if one.state == REPAIRED else replace(one, state=REMAINS) for one in findings]
-    return replace(_diagnosis(again, ended, started, notes), embedded=embedded)
+    return replace(_diagnosis(again, ended, started, notes), embedded=settled + embedded)
 
 
 def _sync(patient: Patient, treatment: Treatment) -> tuple[int, tuple[str, ...]]:
@@ -259,8 +259,9 @@ class _Look:
         self.treatment.sync |= bool(audit.wrong() or audit.waiting)
 
     def _vectors(self, audit: Audit) -> None:
-        detail = "stored vectors that are not of unit length, or not what the index has for the same string"
-        self._say("stored-vectors", len(audit.stored_wrongly), detail, "forgotten, and embedded anew where in use")
+        self._say("stored-vectors", len(audit.broken), "stored vectors that are not of unit length", "forgotten")
+        detail = "strings of which the index has another vector than is stored"
+        self._say("vectors-apart", len(audit.disagreeing), detail, "embedded again")
         self._say("unstored-vectors", len(audit.not_stored), "vectors that only the index has", "stored")
 
     def _indexes(self, index: Index, audit: Audit) -> None:

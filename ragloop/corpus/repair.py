@@ -4,7 +4,7 @@ A document that is wrong gets the revision WAITING and no stamp in the ledger, a
 whoever starts it, reads it and writes all of its rows. So a repair that is killed is finished by any sync.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from ragloop.corpus.audit import WAITING, Audit
 from ragloop.corpus.generations import GRACE, Generation, Generations
 from ragloop.corpus.index import Index, tombstone
 from ragloop.corpus.vectors import table_of, to_numpy
+from ragloop.models import Embedder
 from ragloop.store import Store, quoted
 
 _PART = 1000
@@ -34,19 +35,32 @@ class Treatment:
     sync: bool = False
 
 
-def treat(store: Store, generation: Generation | None, treatment: Treatment, audit: Audit | None) -> None:
-    """Do it, in an order in which each step can rely on the ones before. Needs the index lease."""
+def treat(
+    store: Store,
+    generation: Generation | None,
+    treatment: Treatment,
+    audit: Audit | None,
+    open_embedder: Callable[[Generation], Embedder],
+) -> int:
+    """Do it, in an order in which each step can rely on the ones before; returns how many strings were embedded.
+
+    Needs the index lease. Raises as `open_embedder` does where vectors disagree.
+    """
+    embedded = 0
     for name in treatment.drop:
         store.drop(name)
     Generations(store).forget(treatment.forget)
     if generation is not None and audit is not None:
         index = Index(store, generation)
         index.index_anew(treatment.reindex)
-        _mend_rows(index, audit)
+        # A document is made anew from stored vectors, so these come first.
+        embedded = _settle(index, audit, open_embedder)
         _mend_vectors(index, audit)
+        _mend_rows(index, audit)
     for name in treatment.clean:
         with store.writing():
             store.table(name).optimize(cleanup_older_than=GRACE, delete_unverified=True)
+    return embedded
 
 
 def _mend_rows(index: Index, audit: Audit) -> None:
@@ -60,10 +74,20 @@ def _mend_rows(index: Index, audit: Audit) -> None:
     index.commit(rows, [None] * len(rows))
 
 
+def _settle(index: Index, audit: Audit, open_embedder: Callable[[Generation], Embedder]) -> int:
+    """Embed again the strings whose vectors disagree, since neither is known to be right."""
+    known = {text_hash: text for text_hash, text in audit.disagreeing.items() if text}
+    audit.broken |= audit.disagreeing.keys() - known.keys()
+    if known:
+        made = open_embedder(index.generation).embed(list(known.values()))
+        vectors.keep(index.store, table_of(index.generation.embedder), list(known), made, replaces=True)
+    return len(known)
+
+
 def _mend_vectors(index: Index, audit: Audit) -> None:
     """Forget vectors that are none; store those that only the index has, so that no string is embedded again."""
     store, name = index.store, table_of(index.generation.embedder)
-    for part in _parts(sorted(audit.stored_wrongly)):
+    for part in _parts(sorted(audit.broken)):
         store.delete(name, f"text_hash IN ({quoted(part)})")
     for part in _parts(sorted(audit.not_stored)):
         where = f"live AND kind = 'chunk' AND text_hash IN ({quoted(part)}) AND vector IS NOT NULL"

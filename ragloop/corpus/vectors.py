@@ -75,13 +75,17 @@ class VectorStore:
         )
 
 
-def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors) -> None:
-    """Store vectors in this table, which is made where it is missing; see VectorStore.keep."""
+def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, replaces: bool = False) -> None:
+    """Store vectors in this table, which is made where it is missing; see VectorStore.keep.
+
+    `replaces`: some are there already, and are replaced.
+    """
     schema = vectors_schema(vectors.shape[1])
     store.create(name, schema)
     now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
     unused = pa.nulls(len(hashes), TIME)
-    store.insert(name, pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema))
+    rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema)
+    (store.upsert if replaces else store.insert)(name, rows)
 
 
 def table_of(fingerprint: str) -> str:

@@ -146,6 +146,12 @@ def damage_stored_vectors(indexed: IndexedFolder) -> None:
         file.write_bytes(file.read_bytes()[:20])
 
 
+def break_a_stored_vector(indexed: IndexedFolder) -> None:
+    text_hash = chunk_of(indexed, "01.md")["text_hash"][0]
+    where = f"text_hash = '{text_hash}'"
+    indexed.app().store.table(VECTORS).update(where=where, values={"vector": [0.5] * 8})
+
+
 def leave_tables(indexed: IndexedFolder) -> None:
     shutil.copytree(folder(indexed), folder(indexed, "index_0123456789abcdef"))
     folder(indexed, "vectors_unmade").mkdir()
@@ -183,6 +189,7 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "index files removed": (remove_index_files, {"indexes"}),
     "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
     "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
+    "a stored vector broken": (break_a_stored_vector, {"stored-vectors", "unstored-vectors"}),
     "tables left": (leave_tables, {"orphan-tables"}),
     "files left": (leave_files, {"orphan-files"}),
     "data damaged": (damage_data, {"index"}),
@@ -220,11 +227,12 @@ def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_pat
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
 
 
-def test_a_stored_vector_that_disagrees_is_made_anew(whole: IndexedFolder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["stored", "in the index"])
+def test_vectors_that_disagree_are_made_anew(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
     text_hash = chunk_of(whole, "01.md")["text_hash"][0]
-    other = [1.0, *[0.0] * 7]
-    whole.app().store.table(VECTORS).update(where=f"text_hash = '{text_hash}'", values={"vector": other})
-    assert checks(diagnose(whole)) == {"stored-vectors": 1}
+    wrong = whole.app().store.table(VECTORS) if where == "stored" else table(whole)
+    wrong.update(where=f"text_hash = '{text_hash}'", values={"vector": [1.0, *[0.0] * 7]})
+    assert checks(diagnose(whole)) == {"vectors-apart": 1}
     repaired = diagnose(whole, repair=True)
     assert (repaired.healthy, repaired.embedded) == (True, 1)
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
