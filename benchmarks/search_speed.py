@@ -2,10 +2,11 @@
 
     python benchmarks/search_speed.py [--chunks 10000 100000] [--queries 200] [--syncs 0] [--seed 7]
 
-Chunks are those of clustered.py; queries are vectors of the same clusters and three words of the same law; no
-query is a chunk of the index. Prints, per number of chunks: what building the indexes costs (CPU seconds, user + system, every
-thread), p50 and CPU per query of the hybrid search that answers use (30 candidates, 5 passages) and of the vector
-search alone, by the index and without it, and recall@10 of the vector search against all vectors compared with numpy.
+Chunks are those of clustered.py; queries are vectors of the same clusters and three words of the same law; no query
+is a chunk of the index. Prints, per number of chunks: what building the indexes costs (CPU seconds, user + system,
+every thread), p50 and CPU per query of the hybrid search that answers use (30 candidates, 5 passages) and of the
+vector search alone, by the index and without it, and recall@10 of the vector search against all vectors compared with
+numpy.
 
 With `--syncs N`: N times, ten documents get other chunks in one commit and maintenance runs, as syncs one minute apart
 do. After each, a few hybrid searches here and in a compacted copy take turns; told are p50 of each, the ratio, and CPU
