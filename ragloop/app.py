@@ -9,8 +9,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ragloop.config import Settings, SourceSettings
-from ragloop.errors import ConfigError, NotFoundError, UsageError, is_damage
+from ragloop.config import Settings
+from ragloop.errors import ConfigError, NotFoundError, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.embedders import Embedders
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
     from ragloop.corpus.source import Source
+    from ragloop.corpus.sources import KnownSources
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
@@ -157,24 +158,14 @@ class App:
         return Live(index, self.embedder_of(index.generation))
 
     def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
-        """The folder, named by its path; with `known`, every configured source and every folder synced by path before.
+        """What a sync lists; see KnownSources.of."""
+        return self._sources.of(folder, known=known)
 
-        Raises NotFoundError for a folder that is not there, UsageError when there is nothing to sync.
-        """
-        from ragloop.corpus.local import LocalFolder
+    @cached_property
+    def _sources(self) -> "KnownSources":
+        from ragloop.corpus.sources import KnownSources
 
-        home = self.settings.home.resolve()
-        named = str(folder.expanduser().resolve()) if folder else None
-        # A folder that is configured is known by its name there, however it is asked for.
-        ours = {_place(one): _source(one, home) for one in self.settings.sources}
-        configured = list(ours.values()) if known else [one for place, one in ours.items() if place == named]
-        given = [named] if named and named not in ours else []
-        # A source that was named by its path holds a slash, which a configured name cannot.
-        indexed = [name for name in (self._indexed_sources() if known else []) if "/" in name]
-        by_path = [LocalFolder(name, Path(name), leave_out=home) for name in dict.fromkeys(given + indexed)]
-        if not configured and not by_path:
-            raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
-        return [*configured, *by_path]
+        return KnownSources(self.settings.sources, self.settings.home, self._indexed_sources)
 
     def _indexed_sources(self) -> list[str]:
         """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
@@ -205,14 +196,15 @@ class App:
         """
         from ragloop.corpus.parsing.limits import ParseLimits
         from ragloop.corpus.reconcile import sync
+        from ragloop.corpus.sources import must_exist
         from ragloop.corpus.sync import SyncPolicy
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
         wanted = self.generation
         beside = self.generations.builds(wanted, rebuild=rebuild)
-        gone = self._gone(folder) if confirm_deletes else None
-        _must_exist(None if gone else folder)
+        gone = self._sources.gone(folder) if confirm_deletes else None
+        must_exist(None if gone else folder)
         sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
         removed = [] if folder else [one for one in self._indexed_sources() if one not in names]
@@ -251,15 +243,11 @@ class App:
             self.store,
             self.embedder_of,
             lambda rebuild: self.sync(rebuild=rebuild),
-            None if offline else self._all_sources(),
+            None if offline else self._sources.all(),
             self._export(),
             progress or (lambda done, total: None),
         )
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
-
-    def _all_sources(self) -> "list[Source]":
-        """Every known source, of which there may be none."""
-        return self.sources() if self.settings.sources or self._indexed_sources() else []
 
     def _export(self) -> Path | None:
         """Folder of the export that the live embedder, or else that of the settings, runs from."""
@@ -271,11 +259,6 @@ class App:
         named = (live.embedder_name, live.embedder_backend) if live and live.embedder_name else None
         name, backend = named or (wanted.embedder, wanted.embedder_backend)
         return export_folder(str(name), self.cache, None if backend == "auto" else cast("Backend", backend))
-
-    def _gone(self, folder: Path | None) -> str | None:
-        """The source of a folder that was synced by path and is not there any more."""
-        name = str(folder.expanduser().resolve()) if folder else ""
-        return name if name in self._indexed_sources() and not Path(name).exists() else None
 
     def search(self, question: str, top_k: int | None = None) -> "Retrieved":
         """Passages for a question, without an answer and without a trace in the log."""
@@ -424,35 +407,3 @@ class App:
         from ragloop.learning.export import export_log
 
         return export_log(self.journal, file)
-
-
-def _folder(settings: SourceSettings) -> Path:
-    if "://" in settings.uri and not settings.uri.startswith("file://"):
-        raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder or s3://bucket/prefix")
-    return Path(settings.uri.removeprefix("file://"))
-
-
-def _in_bucket(settings: SourceSettings) -> bool:
-    return settings.uri.startswith("s3://")
-
-
-def _place(settings: SourceSettings) -> str:
-    """What a source is of: a folder's resolved path, or the address of a bucket."""
-    return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
-
-
-def _source(settings: SourceSettings, home: Path) -> "Source":
-    if _in_bucket(settings):
-        from ragloop.corpus.s3 import S3Bucket
-
-        return S3Bucket(settings.name, settings.uri, settings.include, settings.exclude, settings.labels)
-    from ragloop.corpus.local import LocalFolder
-
-    return LocalFolder(
-        settings.name, _folder(settings), settings.include, settings.exclude, settings.labels, leave_out=home
-    )
-
-
-def _must_exist(folder: Path | None) -> None:
-    if folder is not None and not folder.expanduser().is_dir():
-        raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")

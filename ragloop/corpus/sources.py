@@ -1,0 +1,75 @@
+"""Which sources a home has: those that are configured, and the folders that were synced by their path."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ragloop.config import SourceSettings
+from ragloop.corpus.local import LocalFolder
+from ragloop.corpus.source import Source
+from ragloop.errors import NotFoundError, UsageError
+
+
+class KnownSources:
+    """The sources of `home`. `indexed` names those that the index knows; it is asked when they are needed."""
+
+    def __init__(self, configured: Sequence[SourceSettings], home: Path, indexed: Callable[[], list[str]]) -> None:
+        self._home = home.resolve()
+        # A folder that is configured is known by its name there, however it is asked for.
+        self._configured = {place_of(one): one for one in configured}
+        self._indexed = indexed
+
+    def of(self, folder: Path | None = None, *, known: bool = True) -> list[Source]:
+        """The folder, named by its path; with `known`, every configured source and every folder synced by path before.
+
+        Raises NotFoundError for a folder that is not there, UsageError when there is nothing to sync.
+        """
+        named = str(folder.expanduser().resolve()) if folder else None
+        chosen = [one for place, one in self._configured.items() if known or place == named]
+        configured = [open_source(one, self._home) for one in chosen]
+        given = [named] if named and named not in self._configured else []
+        # A source that was named by its path holds a slash, which a configured name cannot.
+        indexed = [name for name in (self._indexed() if known else []) if "/" in name]
+        by_path = [LocalFolder(name, Path(name), leave_out=self._home) for name in dict.fromkeys(given + indexed)]
+        if not configured and not by_path:
+            raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
+        return [*configured, *by_path]
+
+    def all(self) -> list[Source]:
+        """Every known source, of which there may be none."""
+        return self.of() if self._configured or self._indexed() else []
+
+    def gone(self, folder: Path | None) -> str | None:
+        """The source of a folder that was synced by path and is not there any more."""
+        name = str(folder.expanduser().resolve()) if folder else ""
+        return name if name in self._indexed() and not Path(name).exists() else None
+
+
+def must_exist(folder: Path | None) -> None:
+    """Raises NotFoundError where there is no such folder."""
+    if folder is not None and not folder.expanduser().is_dir():
+        raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")
+
+
+def open_source(settings: SourceSettings, home: Path) -> Source:
+    """The source that the settings name; `home` is left out of a folder around it. Raises ConfigError, UsageError."""
+    if _in_bucket(settings):
+        from ragloop.corpus.s3 import S3Bucket
+
+        return S3Bucket(settings.name, settings.uri, settings.include, settings.exclude, settings.labels)
+    folder = _folder(settings)
+    return LocalFolder(settings.name, folder, settings.include, settings.exclude, settings.labels, leave_out=home)
+
+
+def place_of(settings: SourceSettings) -> str:
+    """What a source is of: a folder's resolved path, or the address of a bucket."""
+    return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
+
+
+def _in_bucket(settings: SourceSettings) -> bool:
+    return settings.uri.startswith("s3://")
+
+
+def _folder(settings: SourceSettings) -> Path:
+    if "://" in settings.uri and not settings.uri.startswith("file://"):
+        raise UsageError(f"source {settings.name} has uri {settings.uri}; expected a folder or s3://bucket/prefix")
+    return Path(settings.uri.removeprefix("file://"))
