@@ -128,10 +128,11 @@ def rename(paths: Sequence[Path]) -> None:
 
 HAPPENINGS: dict[str, Callable[[Sequence[Path]], None]] = {
     "edited": edit,
-    "edited, mtime kept": edit_unseen,
     "deleted": delete,
     "renamed": rename,
+    "edited, mtime kept": edit_unseen,
 }
+"""In this order: what is missed in the last is not counted against the others."""
 
 
 def write(path: Path, data: bytes) -> None:

@@ -26,6 +26,8 @@ _TABLE /= np.linalg.norm(_TABLE, axis=1, keepdims=True)
 
 embedded = 0
 """Strings that were embedded in this process."""
+indexes_s = 0.0
+"""CPU that this process spent on indexes, where the system makes any."""
 
 
 def embed(texts: Sequence[str]) -> np.ndarray:
@@ -79,6 +81,7 @@ def main(
             threading.Timer(given.kill_after, os.kill, (os.getpid(), signal.SIGKILL)).start()
         sync(given.documents, given.chunks, given.state)
         answer = {"cpu_s": cpu_s() - started, "seconds": time.perf_counter() - began, "embedded": embedded}
+        answer["indexes_s"] = indexes_s
         answer["commits"] = commits(given.state) - before
     print(json.dumps(answer), flush=True)
     os._exit(0)  # a runtime that lingers is none of the sync

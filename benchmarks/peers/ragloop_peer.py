@@ -1,6 +1,7 @@
 """ragloop on given chunks: neither parses nor tokenizes, as none of the peers does here. See given.py.
 
-An index without full-text search is not ragloop's: its indexes are made and counted. Chunks keep their offsets.
+An index without full-text search is not ragloop's: its indexes are made and counted, and what they took is told apart.
+Chunks keep their offsets.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus import preparing
 from ragloop.corpus.chunking import Chunk
+from ragloop.corpus.index import Index
 from ragloop.corpus.parsing.isolation import DocumentParser
 
 
@@ -37,7 +39,17 @@ def sync(documents: Path, chunks: Path, state: Path) -> None:
 
     preparing.DocumentParser = Parser
     preparing.chunk = lambda document, *_: [Chunk(**one) for one in given.chunks_of(document.data, chunks)]
+    Index.maintain = timed(Index.maintain)
     app(state).sync(documents)
+
+
+def timed(maintain: Any) -> Any:
+    def maintained(index: Index) -> None:
+        started = given.cpu_s()
+        maintain(index)
+        given.indexes_s += given.cpu_s() - started
+
+    return maintained
 
 
 def app(state: Path) -> App:
