@@ -20,12 +20,13 @@ from ragloop.store import Store
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
+    from ragloop.corpus.changes import Changes, Watched
     from ragloop.corpus.doctor import Diagnosis
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
     from ragloop.corpus.source import Source
     from ragloop.corpus.sources import KnownSources
-    from ragloop.corpus.sync import Progress, SyncReport
+    from ragloop.corpus.sync import Progress, SyncPolicy, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.windows import DriftMeasurement
@@ -194,10 +195,8 @@ class App:
 
         `allowed_deletes` of a source are let through where the settings would withhold them.
         """
-        from ragloop.corpus.parsing.limits import ParseLimits
         from ragloop.corpus.reconcile import sync
         from ragloop.corpus.sources import must_exist
-        from ragloop.corpus.sync import SyncPolicy
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
@@ -209,8 +208,23 @@ class App:
         names = {source.name for source in sources}
         removed = [] if folder else [one for one in self._indexed_sources() if one not in names]
         removed += [gone] if gone else []
+        policy = self._policy(confirm_deletes, retry_quarantined, allowed_deletes)
+        s = self.settings.sync
+        with open_workers(s.task_runner, s.workers_address) as workers:
+            return sync(
+                self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
+                replace(policy, prepare=workers.documents),
+                rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
+            )  # fmt: skip
+
+    def _policy(
+        self, confirm_deletes: bool = False, retry_quarantined: bool = False, allowed_deletes: int = 0
+    ) -> "SyncPolicy":
+        from ragloop.corpus.parsing.limits import ParseLimits
+        from ragloop.corpus.sync import SyncPolicy
+
         s, kept = self.settings.sync, self.settings.index
-        policy = SyncPolicy(
+        return SyncPolicy(
             batch_documents=s.batch_documents,
             batch_seconds=s.batch_seconds,
             guard_documents=max(s.guard_documents, allowed_deletes),
@@ -226,12 +240,19 @@ class App:
             keep_days=kept.keep_days,
             vector_retention_days=kept.vector_retention_days,
         )
-        with open_workers(s.task_runner, s.workers_address) as workers:
-            return sync(
-                self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
-                replace(policy, prepare=workers.documents),
-                rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
-            )  # fmt: skip
+
+    @cached_property
+    def changes(self) -> "Changes":
+        """Applies what the queues of buckets say to the index that answers."""
+        from ragloop.corpus.changes import Changes
+
+        return Changes(self.store, self.embedder_of, self.generation, self._policy())
+
+    def watched(self) -> "list[Watched]":
+        """The queues of the configuration, each with the sources whose buckets notify it."""
+        from ragloop.corpus.changes import watched
+
+        return watched(self.settings.sources)
 
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None

@@ -41,6 +41,17 @@ class SourceSettings(Section):
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
     """Labels that every document of this source carries."""
+    queue: str | None = None
+    """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""
+
+    @field_validator("queue")
+    @classmethod
+    def _is_an_address(cls, queue: str | None) -> str | None:
+        if queue is not None and not queue.startswith(("https://", "http://")):
+            raise ValueError(
+                f"{queue!r} is no address of a queue; expected https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+            )
+        return queue
 
     @field_validator("include", "exclude")
     @classmethod

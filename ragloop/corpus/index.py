@@ -16,6 +16,7 @@ from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQ
 from lancedb.table import Table
 
 from ragloop.corpus.generations import Generation
+from ragloop.corpus.identity import document_id
 from ragloop.corpus.maintenance import WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
@@ -62,9 +63,11 @@ class Index:
     def _table(self) -> Table:
         return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
 
-    def ledger(self, source: str) -> dict[str, LedgerRow]:
-        """The documents of a source by key."""
+    def ledger(self, source: str, keys: Sequence[str] | None = None) -> dict[str, LedgerRow]:
+        """The documents of a source by key, all of them or those with these keys."""
         where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
+        if keys is not None:
+            where += f" AND document_id IN ({quoted([document_id(source, key) for key in keys] or [''])})"
         rows = self.store.rows(self.generation.table, where, _LEDGER + _LEDGER_NUMBERS)
         for name in ("changed_at", "committed_at", "retry_at"):
             column = rows[name].cast(pa.int64())
@@ -72,6 +75,11 @@ class Index:
         columns = [rows[name].to_pylist() for name in _LEDGER + _LEDGER_NUMBERS]
         columns[5] = [tuple(labels or ()) for labels in columns[5]]
         return {values[1]: LedgerRow(*values) for values in zip(*columns, strict=True)}
+
+    def documents(self, source: str) -> int:
+        """How many documents a source has."""
+        table = self.store.table(self.generation.table)
+        return int(table.count_rows(f"kind = 'document' AND live AND source IN ({quoted([source])})"))
 
     def sources(self) -> list[str]:
         """Names of the sources that have documents."""

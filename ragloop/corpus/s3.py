@@ -7,7 +7,9 @@ only a listing of all versions ever kept has it.
 
 import zlib
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +78,48 @@ class S3Bucket:
         threads = 1 if self._bucket.endswith("--x-s3") else THREADS
         with self._listing_errors(), closing(self._objects(threads)) as objects:
             for found in objects:
-                key = found["Key"].removeprefix(self._prefix)
-                if not key.endswith("/") and self._patterns.reaches(key):
+                key = self.key_of(self._bucket, found["Key"])
+                if key is not None:
                     uri = f"s3://{self._bucket}/{found['Key']}"
                     stamp = _stamp(found["ETag"], found["Size"])
                     yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
 
     def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
         yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
+
+    def key_of(self, bucket: str, key: str) -> str | None:
+        """The key of a document in this source; None for an object that is none of its documents."""
+        if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
+            return None
+        relative = key.removeprefix(self._prefix)
+        return relative if self._patterns.reaches(relative) else None
+
+    def look(self, keys: Sequence[str]) -> Sequence[Listed]:
+        """Those of the documents that are there, one request each; what S3 does not let look at has no stamp.
+
+        Raises NotFoundError when the bucket is not there, so that nothing is taken for gone then.
+        """
+        with ThreadPoolExecutor(THREADS, "look") as pool:
+            found = [listed for listed in pool.map(self._look, keys) if listed is not None]
+        if len(found) < len(keys):
+            with self._listing_errors():
+                self._client.head_bucket(Bucket=self._bucket)
+        return found
+
+    def _look(self, key: str) -> Listed | None:
+        from botocore.exceptions import ClientError
+
+        whole = self._prefix + key
+        uri = f"s3://{self._bucket}/{whole}"
+        with self._listing_errors():
+            try:
+                found = self._client.head_object(Bucket=self._bucket, Key=whole)
+            except ClientError as error:
+                if is_transient(error):
+                    raise
+                return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
+        stamp = _stamp(found["ETag"], found["ContentLength"])
+        return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """The bytes of an object, by one request: that it is still the one listed is the request's condition.

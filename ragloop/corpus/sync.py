@@ -110,25 +110,28 @@ class SourceSync:
         report: SyncReport,
         *,
         last_scan: datetime | None = None,
+        keys: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> None:
+        """`keys` restricts the sync to these documents; the listing must then be of them alone."""
         self._source, self._index, self._embedder = source, index, embedder
         self._policy, self._report, self._last_scan = policy, report, last_scan
         self._vectors = VectorStore(index.store, embedder)
         self._progress = progress or (lambda done, total, embedded: None)
-        self._ledger = index.ledger(source.name)
+        self._ledger = index.ledger(source.name, keys)
+        self._documents = len(self._ledger) if keys is None else index.documents(source.name)
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
         self._reused_batches = 0
 
-    def run(self, until: float = math.inf) -> bool:
-        """Scan, then apply in batches, then delete what is gone; returns whether all of it was done.
+    def run(self, until: float = math.inf, listing: Iterable[Listed] | None = None) -> bool:
+        """Scan, or take the `listing`; apply in batches; delete what is gone. Returns whether all of it was done.
 
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
         """
         planned = plan(
-            self._source.list(),
+            self._source.list() if listing is None else listing,
             self._ledger,
             self._source.labels,
             retry_quarantined=self._policy.retry_quarantined,
@@ -353,7 +356,7 @@ class SourceSync:
     def _apply_deletes(self, planned: SyncPlan) -> None:
         gone = [row for row in planned.missing if row.key not in self._moved]
         policy = self._policy
-        withheld = withholds(len(gone), len(self._ledger), policy.guard_documents, policy.guard_share)
+        withheld = withholds(len(gone), self._documents, policy.guard_documents, policy.guard_share)
         if withheld and not policy.confirm_deletes:
             withhold(self._source.name, gone, self._report)
             return

@@ -1,4 +1,4 @@
-"""How S3 is asked, and what its errors mean: a client by the AWS settings, for sources and for the store."""
+"""How AWS is asked, and what its errors mean: clients by the AWS settings, for sources, queues and the store."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ _LATER = (
 """Error codes that another try may not meet."""
 
 
-def new_client(asking: str) -> Any:
+def new_client(asking: str, service: str = "s3", *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
     """A client by the usual AWS means: environment, profile, role; AWS_ENDPOINT_URL_S3 names another endpoint.
 
     `asking` is told in errors. Raises ConfigError.
@@ -39,13 +39,13 @@ def new_client(asking: str) -> Any:
         retries={"mode": "standard"},
         max_pool_connections=CONNECTIONS,
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
+        read_timeout=read_timeout_s,
     )
     try:
-        return boto3.session.Session().client("s3", config=config)
+        return boto3.session.Session().client(service, config=config)
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
-            f"cannot make an S3 client ({asking}): {one_line(error)}; correct the AWS settings"
+            f"cannot make a client of {service.upper()} ({asking}): {one_line(error)}; correct the AWS settings"
         ) from error
 
 

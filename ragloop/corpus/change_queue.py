@@ -1,0 +1,156 @@
+"""The SQS queue that a bucket notifies: how full it is, what it says, and what is done with its messages."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ragloop.errors import ConfigError, NotFoundError, UnavailableError
+from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
+
+VISIBILITY_S = 60
+"""A message that was received is hidden from other readers this long, unless it is asked for longer."""
+HIDDEN_S = 12 * 60 * 60
+"""The longest that SQS hides a message."""
+_AT_ONCE = 10
+"""Messages in one request, the most that SQS takes."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message of the queue. `receipt` allows this reader to delete it."""
+
+    body: str
+    receipt: str
+    received: int
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many messages wait, and how many a reader holds; SQS counts them about right."""
+
+    waiting: int
+    held: int
+
+
+class ChangeQueue:
+    """One queue. Every method raises NotFoundError for a queue that is not there, UnavailableError without answer."""
+
+    def __init__(self, url: str, *, client: Any = None, visibility_s: int = VISIBILITY_S) -> None:
+        """`client` is a boto3 client of SQS, by default one by the AWS settings."""
+        self.url = url
+        self._given_client, self._visibility_s = client, visibility_s
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._given_client or new_client(f"queue {self.url}", "sqs")
+
+    def backlog(self) -> Backlog:
+        """Asked for without receiving: no message is hidden, and none gets closer to the dead-letter queue."""
+        found = self._attributes("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return Backlog(*(int(found.get(f"ApproximateNumberOfMessages{part}", 0)) for part in ("", "NotVisible")))
+
+    def _attributes(self, *names: str) -> dict[str, str]:
+        with self._errors():
+            answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
+        found: dict[str, str] = answer.get("Attributes", {})
+        return found
+
+    def receive(self, wait_s: int = 0) -> list[Message]:
+        """Up to ten messages; waits so long for the first one (seconds, at most 20)."""
+        with self._errors():
+            answer = self._client.receive_message(
+                QueueUrl=self.url,
+                MaxNumberOfMessages=_AT_ONCE,
+                WaitTimeSeconds=wait_s,
+                VisibilityTimeout=self._visibility_s,
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        return [_message(one) for one in answer.get("Messages", ())]
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Messages whose changes are committed. One that cannot be deleted comes again, which does no harm."""
+        self._batched("delete_message_batch", messages, {})
+
+    def hide(self, messages: Sequence[Message], seconds: int) -> None:
+        """Hide messages from other readers for so long from now."""
+        self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds})
+
+    @contextmanager
+    def held(self, messages: Sequence[Message]) -> Iterator[None]:
+        """Keep messages hidden while the block works, however long that takes."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self._visibility_s / 3):
+                try:
+                    self.hide(messages, self._visibility_s)
+                except (NotFoundError, UnavailableError):
+                    return  # they come again to another reader, who finds them done
+
+        renewing = threading.Thread(target=renew, name="hold messages", daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            done.set()
+            renewing.join()
+
+    def refuse(self, message: Message, reason: str) -> bool:
+        """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Whether it moved."""
+        dead_letters = self._dead_letters
+        if dead_letters is None:
+            self.hide([message], HIDDEN_S)
+            return False
+        told = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
+        with self._errors():
+            self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=told)
+        self.delete([message])
+        return True
+
+    @cached_property
+    def _dead_letters(self) -> str | None:
+        """Address of the queue that the redrive policy names."""
+        policy = json.loads(self._attributes("RedrivePolicy").get("RedrivePolicy", "{}"))
+        if "deadLetterTargetArn" not in policy:
+            return None
+        *_, account, name = policy["deadLetterTargetArn"].split(":")
+        with self._errors():
+            url: str = self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        return url
+
+    def _batched(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> None:
+        for start in range(0, len(messages), _AT_ONCE):
+            part = messages[start : start + _AT_ONCE]
+            entries = [{"Id": str(n), "ReceiptHandle": one.receipt, **asked} for n, one in enumerate(part)]
+            with self._errors():
+                getattr(self._client, request)(QueueUrl=self.url, Entries=entries)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from botocore import exceptions
+
+        try:
+            yield
+        except exceptions.ClientError as error:
+            if is_transient(error):
+                raise UnavailableError(f"the queue {self.url} refuses now: {said(error)}; try again") from error
+            if status(error) in (400, 403, 404):
+                raise NotFoundError(
+                    f"cannot use the queue {self.url}: {said(error)}; expected one that these credentials may "
+                    "receive from, delete from, and ask for attributes: correct sources.queue"
+                ) from error
+            raise
+        except exceptions.NoCredentialsError as error:
+            raise ConfigError(f"found no credentials for the queue {self.url}; set them by the AWS means") from error
+        except exceptions.BotoCoreError as error:
+            raise UnavailableError(f"no answer from the queue {self.url}: {one_line(error)}; try again") from error
+
+
+def _message(given: dict[str, Any]) -> Message:
+    return Message(
+        given["Body"], given["ReceiptHandle"], int(given.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+    )

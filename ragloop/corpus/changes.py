@@ -1,0 +1,165 @@
+"""Apply what the queues of buckets say: receive, look at the objects, commit, delete the messages.
+
+The queue says what is left to do and a message is a hint: the object is looked at under the lease, so that an
+older state never follows a newer one, and the messages are deleted after the commit, so that a kill loses none. What
+events lose, the next sync of the whole source finds.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ragloop.config import SourceSettings
+from ragloop.corpus.change_queue import ChangeQueue, Message
+from ragloop.corpus.generations import LIVE, Generation, Generations
+from ragloop.corpus.index import Index
+from ragloop.corpus.notifications import MessageError, ObjectChange, changed_objects
+from ragloop.corpus.s3 import S3Bucket
+from ragloop.corpus.scans import last_scan
+from ragloop.corpus.sources import open_source
+from ragloop.corpus.sync import SourceSync, SyncPolicy, SyncReport
+from ragloop.errors import NotFoundError, UsageError
+from ragloop.models import Embedder
+from ragloop.store import Store
+
+LEASE_WAIT_S = 20.0
+"""How long a batch waits for another writer; its messages stay hidden meanwhile."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A queue, and the sources whose buckets notify it."""
+
+    queue: ChangeQueue
+    sources: Sequence[S3Bucket]
+
+
+def watched(configured: Sequence[SourceSettings]) -> list[Watched]:
+    """The queues that sources name, each once. Raises UsageError for a queue of a source that is no bucket."""
+    by_queue: dict[str, list[S3Bucket]] = {}
+    for one in configured:
+        if one.queue:
+            source = open_source(one, Path())
+            if not isinstance(source, S3Bucket):
+                raise UsageError(f"source {one.name} has a queue and is {one.uri}; expected s3://bucket/prefix")
+            by_queue.setdefault(one.queue, []).append(source)
+    return [Watched(ChangeQueue(url), sources) for url, sources in by_queue.items()]
+
+
+@dataclass
+class Drained:
+    """What was done with messages: `foreign` name objects of no source, `refused` are none of S3's."""
+
+    report: SyncReport
+    messages: int = 0
+    objects: int = 0
+    foreign: int = 0
+    refused: int = 0
+    received_again: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.report.complete and not self.refused
+
+
+@dataclass
+class Batch:
+    """Messages that were received, and the objects that they name, each once, in the order of their first message."""
+
+    most: int
+    messages: list[Message] = field(default_factory=list)
+    unreadable: list[tuple[Message, str]] = field(default_factory=list)
+    objects: dict[ObjectChange, None] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return len(self.objects) >= self.most or len(self.messages) >= 4 * self.most
+
+    def take(self, message: Message) -> None:
+        try:
+            self.objects.update(dict.fromkeys(changed_objects(message.body)))
+        except MessageError as error:
+            self.unreadable.append((message, str(error)))
+        else:
+            self.messages.append(message)
+
+
+def receive(queue: ChangeQueue, most: int, wait_s: int) -> Batch:
+    """What is in the queue now, up to about `most` objects; waits so long for the first message."""
+    batch = Batch(most)
+    while not batch.full and (messages := queue.receive(wait_s)):
+        for message in messages:
+            batch.take(message)
+        wait_s = 0
+    return batch
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Applies batches to the live generation of a store. `open_embedder` raises as App.embedder_of does."""
+
+    store: Store
+    open_embedder: Callable[[Generation], Embedder]
+    wanted: Generation
+    policy: SyncPolicy
+
+    def drain(self, watched: Sequence[Watched], wait_s: int = 1) -> Drained:
+        """Apply all that the queues hold. Raises StoreBusyError when another process writes the index."""
+        drained = self._begun()
+        for one in watched:
+            while (batch := receive(one.queue, self.policy.batch_documents, wait_s)).messages or batch.unreadable:
+                self.apply(one, batch, drained)
+        return drained
+
+    def _begun(self) -> Drained:
+        live = Generations(self.store).live()
+        return Drained(SyncReport(generation=live.fingerprint if live else "", state=LIVE))
+
+    def apply(self, watched: Watched, batch: Batch, drained: Drained | None = None) -> Drained:
+        """Look at the objects of a batch and commit what changed, in one commit a batch; then delete the messages."""
+        drained = drained or self._begun()
+        started = time.perf_counter()
+        held = [*batch.messages, *(message for message, _ in batch.unreadable)]
+        with watched.queue.held(held):
+            with self.store.lease("index", wait_s=LEASE_WAIT_S):
+                self._commit(watched.sources, batch, drained)
+            watched.queue.delete(batch.messages)
+            for message, reason in batch.unreadable:
+                self._refuse(watched.queue, message, reason, drained)
+        drained.messages += len(held)
+        drained.objects += len(batch.objects)
+        drained.received_again += sum(message.received > 1 for message in batch.messages)
+        drained.report.seconds += time.perf_counter() - started
+        return drained
+
+    def _commit(self, sources: Sequence[S3Bucket], batch: Batch, drained: Drained) -> None:
+        live = Generations(self.store).live()
+        if live is None or not live.is_made_as(self.wanted):
+            raise NotFoundError(
+                "found no index that this ragloop can bring up to date; `ragloop sync` makes one: the messages stay"
+            )
+        index = Index(self.store, live)
+        taken = set()
+        for source in sources:
+            keys = {key: one for one in batch.objects if (key := source.key_of(one.bucket, one.key)) is not None}
+            taken |= set(keys.values())
+            if keys:
+                self._apply(source, list(keys), index, drained.report)
+        drained.foreign += len(batch.objects.keys() - taken)
+        drained.report.commits += index.commits
+        index.maintain()
+
+    def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index, report: SyncReport) -> None:
+        embedder = self.open_embedder(index.generation)
+        last = last_scan(self.store, source.name)
+        sync = SourceSync(source, index, embedder, self.policy, report, last_scan=last, keys=keys)
+        sync.run(listing=source.look(keys))
+
+    @staticmethod
+    def _refuse(queue: ChangeQueue, message: Message, reason: str, drained: Drained) -> None:
+        drained.refused += 1
+        where = "it is in the dead-letter queue now"
+        if not queue.refuse(message, reason):
+            where = "it is hidden for twelve hours, since the queue has no dead-letter queue: give it a redrive policy"
+        drained.report.problems.append(f"a message of {queue.url} {reason}; {where}")

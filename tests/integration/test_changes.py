@@ -1,0 +1,199 @@
+"""From an upload to a commit: queues of buckets, drained into the index that answers. S3 and SQS by moto."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ragloop.app import App
+from ragloop.config import Settings
+from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
+from ragloop.store import Store
+from tests.constant_embedder import ConstantEmbedder
+from tests.indexed_folder import contents, document
+from tests.notified_queue import NotifiedQueue, notification
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
+
+
+@pytest.fixture
+def bucket(bucket: "Bucket", monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", bucket.server.endpoint)
+    return bucket
+
+
+@pytest.fixture
+def queue(bucket: "Bucket") -> NotifiedQueue:
+    return NotifiedQueue(bucket)
+
+
+@pytest.fixture
+def opened(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Callable[..., App]:
+    """An app of the bucket, which is synced once; each call is a new one, as a new process would make it."""
+    for number in range(12):
+        bucket.write(f"docs/{number:02}.md", document(f"old {number}"))
+
+    def open_(home: str = "home", **source: Any) -> App:
+        given = {"name": "handbook", "uri": bucket.uri("docs"), "queue": queue.url, **source}
+        return App(Settings(home=tmp_path / home, sources=[given]), embedder=ConstantEmbedder())
+
+    open_().sync()
+    drain(open_())
+    return open_
+
+
+def drain(app: App) -> Any:
+    return app.changes.drain(app.watched(), wait_s=0)
+
+
+def is_from_scratch(opened: Callable[..., App], home: str = "scratch") -> bool:
+    scratch = opened(home)
+    scratch.sync()
+    return contents(opened()) == contents(scratch)
+
+
+def test_uploads_and_deletes_reach_the_index_and_their_messages_are_gone(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    bucket.write("docs/new.md", document("new"))
+    bucket.write("docs/00.md", document("edited"))
+    bucket.write("docs/été ü+%.md", document("odd"))
+    bucket.remove("docs/01.md")
+    bucket.write("elsewhere/x.md", "beside the prefix")
+    bucket.server.asked.clear()
+    drained = drain(opened())
+    report = drained.report
+    assert (report.added, report.updated, report.deleted, report.failed) == (2, 1, 1, 0)
+    assert (drained.messages, drained.objects, drained.foreign, drained.refused) == (5, 5, 1, 0)
+    assert bucket.server.asked["LIST"] == 0
+    assert bucket.server.asked["GET"] == 3
+    assert queue.queue().backlog().waiting == queue.queue().backlog().held == 0
+    assert is_from_scratch(opened)
+
+
+def test_a_burst_on_one_object_is_one_read_and_one_commit(bucket: "Bucket", opened: Callable[..., App]) -> None:
+    for number in range(7):
+        bucket.write("docs/00.md", document(f"edit {number}"))
+    bucket.server.asked.clear()
+    drained = drain(opened())
+    assert (drained.messages, drained.objects, drained.report.updated, drained.report.commits) == (7, 1, 1, 1)
+    assert (bucket.server.asked["HEAD"], bucket.server.asked["GET"]) == (1, 1)
+    assert opened().search("edit 6 6-0", 3).passages[0].text.startswith("Paragraph")
+
+
+def test_a_rename_within_a_batch_embeds_nothing(bucket: "Bucket", opened: Callable[..., App]) -> None:
+    whole = bucket.client.get_object(Bucket=bucket.name, Key="docs/00.md")["Body"].read()
+    bucket.write("docs/renamed.md", whole)
+    bucket.remove("docs/00.md")
+    report = drain(opened()).report
+    assert (report.renamed, report.added, report.deleted, report.chunks_embedded) == (1, 0, 0, 0)
+
+
+def test_what_was_delivered_twice_changes_nothing_the_second_time(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    for _ in range(2):
+        queue.send(notification(bucket.name, "docs/00.md", "docs/never-there.md"))
+    drained = drain(opened())
+    assert (drained.messages, drained.objects, drained.report.unchanged, drained.report.commits) == (2, 2, 1, 0)
+
+
+def test_garbage_goes_to_the_dead_letter_queue_with_its_reason_and_stops_nothing(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    queue.send("ring ring")
+    bucket.write("docs/new.md", document("new"))
+    drained = drain(opened())
+    assert (drained.refused, drained.report.added, drained.complete) == (1, 1, False)
+    assert "dead-letter queue" in drained.report.problems[0]
+    ((body, reason),) = queue.dead()
+    assert body == "ring ring"
+    assert reason.startswith("is no JSON")
+
+
+def test_messages_stay_when_the_commit_cannot_be_made(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ragloop.corpus.changes.LEASE_WAIT_S", 0.1)
+    bucket.write("docs/new.md", document("new"))
+    app = opened()
+    with Store.open(app.settings.home).lease("index"), pytest.raises(StoreBusyError):
+        drain(app)
+    backlog = queue.queue().backlog()
+    assert backlog.waiting + backlog.held == 1
+
+
+def test_an_index_that_does_not_exist_keeps_the_messages(bucket: "Bucket", opened: Callable[..., App]) -> None:
+    app = opened("other")
+    Store.open(app.settings.home, create=True)
+    bucket.write("docs/new.md", document("new"))
+    with pytest.raises(NotFoundError, match="`ragloop sync` makes one: the messages stay"):
+        drain(app)
+
+
+def test_more_deletes_than_are_plausible_are_left_to_a_sync_that_asks(
+    bucket: "Bucket", opened: Callable[..., App]
+) -> None:
+    for number in range(12):
+        bucket.remove(f"docs/{number:02}.md")
+    report = drain(opened()).report
+    assert (report.deleted, report.withheld_deletes, report.complete) == (0, 12, False)
+    assert opened().sync().withheld_deletes == 12
+
+
+def test_a_bucket_that_is_gone_deletes_nothing(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    for one in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]:
+        bucket.client.delete_object(Bucket=bucket.name, Key=one["Key"])
+    bucket.client.delete_bucket(Bucket=bucket.name)
+    with pytest.raises(NotFoundError, match="nothing was deleted"):
+        drain(opened())
+    assert len(contents(opened())) > 12
+
+
+def test_a_queue_that_is_not_there_is_one_line(opened: Callable[..., App], queue: NotifiedQueue) -> None:
+    with pytest.raises((NotFoundError, UnavailableError), match="cannot use the queue"):
+        drain(opened(queue=queue.url + "-gone"))
+
+
+def test_a_message_is_kept_hidden_while_its_change_is_applied(bucket: "Bucket", queue: NotifiedQueue) -> None:
+    changes = queue.queue(visibility_s=1)
+    queue.send(notification(bucket.name, "docs/00.md"))
+    messages = changes.receive()
+    with changes.held(messages):
+        time.sleep(2.2)
+        assert changes.receive() == []
+    time.sleep(1.1)
+    assert len(changes.receive()) == len(messages) > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_order_with_duplicates_and_losses_and_then_a_sync_is_a_build_from_scratch(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], seed: int
+) -> None:
+    rng = random.Random(seed)
+    bucket.client.put_bucket_notification_configuration(Bucket=bucket.name, NotificationConfiguration={})
+    keys = [f"docs/{number:02}.md" for number in range(20)]
+    messages = []
+    for number in range(40):
+        key = rng.choice(keys)
+        if rng.random() < 0.2:
+            bucket.remove(key)
+        else:
+            bucket.write(key, document(f"version {number}", paragraphs=1))
+        messages += [notification(bucket.name, key)] * rng.choice([0, 1, 1, 2])
+        if rng.random() < 0.2:
+            rng.shuffle(messages)
+            for _ in range(min(len(messages), rng.randint(1, 5))):
+                queue.send(messages.pop())
+            drain(opened())
+    for message in messages:
+        queue.send(message)
+    drain(opened())
+    opened().sync(confirm_deletes=True)
+    assert is_from_scratch(opened)
