@@ -65,7 +65,7 @@ def test_every_setting_says_what_it_means() -> None:
         ("[[sources]]\nname = 'a'", ["ragloop.toml: sources.0.uri is missing"]),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\nurl = 'y'",
-            ["ragloop.toml", "'sources.0.url'", "include, labels, name, uri"],
+            ["ragloop.toml", "'sources.0.url'", "include, labels, name, queue, uri"],
         ),
         ("[[sources]]\nname = 'a'\nuri = 'x'\n[[sources]]\nname = 'a'\nuri = 'y'", ["must differ", "stand twice: a"]),
         ("index = ", ["ragloop.toml", "not valid TOML", "Invalid value"]),
