@@ -41,10 +41,11 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> IndexedFolder:
     indexed = IndexedFolder(place / "home", place / "documents", ConstantEmbedder())
     for number in range(DOCUMENTS):
         indexed.write(f"{number // 100}/{number:04}.md", written(chance, number))
-    report = indexed.sync()
+    batches: list[int] = []
+    report = indexed.sync(progress=lambda done, total, embedded: batches.append(done))
     assert report.added == DOCUMENTS
     assert report.chunks_embedded == len(set(indexed.embedder.embedded)) == len(indexed.embedder.embedded) > 10_000
-    assert report.commits <= 1 + DOCUMENTS / 100, "batches of hundreds of documents, and a smaller first one"
+    assert report.commits == len(batches) <= 1 + DOCUMENTS / 100, "batches of hundreds, and a smaller first one"
     return indexed
 
 
@@ -122,11 +123,14 @@ def test_no_change_reads_no_byte(indexed: IndexedFolder) -> None:
 
 
 def test_edits_that_keep_size_and_mtime_are_found(indexed: IndexedFolder, files: list[Path]) -> None:
-    for file in files[500 : 500 + ONE_PERCENT]:
+    strings = {file: embedded_strings(file) for file in files[500 : 500 + ONE_PERCENT]}
+    for file in strings:
         before, data = file.stat(), file.read_bytes()
         file.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert indexed.sync().updated == ONE_PERCENT
+    report = indexed.sync()
+    assert (report.updated, report.documents_read, report.commits) == (ONE_PERCENT, ONE_PERCENT, 1)
+    assert set(indexed.embedder.embedded) == set().union(*(embedded_strings(file) - strings[file] for file in strings))
 
 
 def test_touching_everything_embeds_nothing(indexed: IndexedFolder, files: list[Path]) -> None:
