@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +66,10 @@ class Syncs:
         )
 
     def start(self, home: Path, folder: Path, stop: Stop | None = None, **asked: Any) -> "Running":
-        """Begin a sync. `asked`: `settings`, `chosen` (of index), and the arguments of App.sync."""
+        """Begin a sync. `asked`: `settings`, `chosen` (of index), and the arguments of App.sync.
+
+        Where the settings name sources, those are synced and not the folder; `lease_s` is that of a store in a bucket.
+        """
         self._count += 1
         log = self._log.with_name(f"log-{self._count}")
         order = {"home": str(home), "folder": str(folder), "log": str(log), "asked": asked}
@@ -224,15 +228,18 @@ def _set_up(boundaries: _Boundaries) -> None:
 
 def _sync(order: Mapping[str, Any]) -> None:
     from ragloop.errors import RagloopError
+    from ragloop.store.bucket import LEASE_S, BucketPlace
     from tests.indexed_folder import EmbeddedByName
 
     boundaries = _Boundaries(Path(order["log"]), Stop(**order["stop"]) if order["stop"] else None)
     _set_up(boundaries)
     asked = dict(order["asked"])
     settings, chosen = asked.pop("settings", {}), asked.pop("chosen", {"embedder": "narrow"})
+    BucketPlace.__init__.__kwdefaults__["lease_s"] = asked.pop("lease_s", LEASE_S)
     indexed = EmbeddedByName(Path(order["home"]), Path(order["folder"]), settings=settings, chosen=chosen)
     try:
-        boundaries.say(json.dumps({"report": asdict(indexed.sync(**asked))}))
+        report = indexed.sync(settings if settings.get("sources") else None, **asked)
+        boundaries.say(json.dumps({"report": asdict(report)}))
     except RagloopError as error:
         boundaries.say(json.dumps({"error": f"{type(error).__name__}: {error}"}))
 
@@ -246,6 +253,8 @@ def _fork(order: Mapping[str, Any]) -> int:
         os.dup2(2, 1)
         _sync(order)
     finally:
+        if sys.exc_info()[0]:
+            traceback.print_exc()  # os._exit says nothing
         sys.stderr.flush()
         os._exit(0)
 
@@ -255,6 +264,7 @@ def _serve(orders: IO[str]) -> None:
     for name in ("corpus.local", "corpus.parsing.markdown", "corpus.reconcile"):
         importlib.import_module(f"ragloop.{name}")
     importlib.import_module("tests.indexed_folder")
+    importlib.import_module("boto3.session")
     for line in orders:
         order = json.loads(line)
         answer = os.waitpid(order["wait"], 0)[1] if "wait" in order else _fork(order)

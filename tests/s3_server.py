@@ -1,11 +1,12 @@
 """An S3 on localhost (moto in this process) that counts what it is asked and fails when it is told to."""
 
+import socket
 import threading
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
 import boto3
@@ -40,6 +41,8 @@ class S3Server:
         self.bytes_sent = 0
         self.before: dict[str, deque[Answer | None]] = {}
         """Answers to the next requests of a kind, None where S3 answers; they are counted like any other."""
+        self.weather: Weather | None = None
+        """Who fails requests that nothing in `before` waits for."""
         self._s3 = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
         self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=_Quiet)
@@ -71,6 +74,7 @@ class S3Server:
         self.asked.clear()
         self.bytes_sent = 0
         self.before.clear()
+        self.weather = None
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterator[bytes]:
         kind = _kind(environ)
@@ -78,6 +82,7 @@ class S3Server:
             self.asked[kind] += 1
             waiting = self.before.get(kind)
             instead = waiting.popleft() if waiting else None
+            instead = instead or (self.weather(self, environ) if self.weather else None)
         for part in (instead or self._s3)(environ, start_response):
             self.bytes_sent += len(part)
             yield part
@@ -122,9 +127,56 @@ def breaking_off(server: S3Server) -> Answer:
     def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
         whole = b"".join(server.answer(environ, start_response))
         yield whole[: len(whole) // 2]
-        raise ConnectionError("told to break off")
+        _hang_up(environ)
 
     return answer
+
+
+def resetting(environ: Environ, _: Any) -> Iterable[bytes]:
+    """The connection is closed, and nothing was done."""
+    _hang_up(environ)
+
+
+def _hang_up(environ: Environ) -> NoReturn:
+    """Close the connection both ways; by itself werkzeug would keep it, and read on until the client gives up."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionError("told to hang up")
+
+
+def applied_then(server: S3Server, instead: Answer) -> Answer:
+    """S3 does what it is asked, and its answer is lost."""
+
+    def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        list(server.answer(environ, lambda *_: None))
+        return instead(environ, start_response)
+
+    return answer
+
+
+class Weather:
+    """One fault in so many requests, each kind in turn: refused, reset, broken off, and done though an error came back.
+
+    `met` counts them by kind. Faults that are apart do not meet all the tries of one request, however many ask at once.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.met: Counter[str] = Counter()
+        self._every, self._seen = every, 0
+
+    def __call__(self, server: S3Server, environ: Environ) -> Answer | None:
+        self._seen += 1
+        if self._seen % self._every:
+            return None
+        faults = {
+            "503": refusing("503 Slow Down", "SlowDown"),
+            "reset": resetting,
+            "500 after it was done": applied_then(server, refusing("500 Internal Server Error", "InternalError")),
+            "reset after it was done": applied_then(server, resetting),
+            "broken off": breaking_off(server),
+        }
+        name = list(faults)[self._seen // self._every % len(faults)]
+        self.met[name] += 1
+        return faults[name]
 
 
 class Bucket:

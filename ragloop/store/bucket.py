@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LEASE_S = 30.0
 """A lease that was not renewed for so long may be taken over: a killed writer keeps the next one waiting no longer."""
+ANSWER_S = LEASE_S / 3
+"""An answer of S3 is waited for so long: a renewal that hangs is given up in time for another try."""
 _OWN_CREDENTIALS = ("env", "shared-credentials-file", "config-file")
 """Where boto3 found keys that do not expire; those of a role are left to LanceDB to find and to renew."""
 
@@ -53,7 +55,7 @@ class BucketPlace:
 
     @cached_property
     def _client(self) -> Any:
-        return self._given_client or new_client(f"store {self}")
+        return self._given_client or new_client(f"store {self}", read_timeout_s=ANSWER_S)
 
     def connect(self) -> lancedb.DBConnection:
         """The database. Raises NotFoundError when there is no such bucket, UnavailableError when S3 does not answer."""
@@ -236,7 +238,11 @@ class _Lease:
         return self._put(IfMatch=found.etag) if found else self._put(IfNoneMatch="*")
 
     def _put(self, *, released: bool = False, **condition: str) -> bool:
-        """Whether the lease was written. A refusal may be of a second try, whose first one was applied: then it is."""
+        """Whether the lease was written.
+
+        What refuses may be an earlier write of this holder, which was applied though an error came back: of this call,
+        then it is written, or of one before, then it is written on top of that.
+        """
         from botocore.exceptions import ClientError
 
         body = {"holder": json.loads(holder()), "fence": self._fence, "nonce": self._nonce, "released": released}
@@ -247,10 +253,10 @@ class _Lease:
             if status(error) not in (404, 409, 412):
                 raise
             found = self._found()
-            if found is None or found.body.get("renewed") != body["renewed"]:
+            if found is None or found.body.get("nonce") != self._nonce:
                 return False
             self._etag = found.etag
-            return True
+            return found.body["renewed"] == body["renewed"] or self._put(released=released, IfMatch=found.etag)
         self._etag = answer["ETag"]
         return True
 
