@@ -1,6 +1,7 @@
 """The indexes that searches use: made by size, brought up to date, and as exact as comparing all vectors."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ DIMENSION = 32
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index that is empty and held, and that has many vectors from 500 rows on."""
+    """An index that is empty and held, and that has many vectors from 500 rows on, many parts from 8."""
     monkeypatch.setattr(maintenance, "MANY_VECTORS", 500)
+    monkeypatch.setattr(maintenance, "SEGMENTS", 8)
     store = Store.open(tmp_path / "home")
     with store.lease("index"):
         yield Index(store, Generations(store).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).live)
@@ -95,3 +97,12 @@ def test_updates_leave_few_rows_outside_the_indexes_and_few_parts(index: Index) 
     assert parts(index) <= maintenance.SEGMENTS + 1
     assert index.lacking_indexes() == []
     assert recall(index, vectors, clustered(50, 9)) >= 0.98
+
+
+def test_versions_that_nobody_reads_any_more_leave_the_disk(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(index, 0, clustered(200, 1))
+    before = len(index.store.table(index.generation.table).list_versions())
+    monkeypatch.setattr(maintenance, "KEPT_VERSIONS", timedelta(milliseconds=1))
+    commit(index, 200, clustered(100, 2))
+
+    assert len(index.store.table(index.generation.table).list_versions()) < before
