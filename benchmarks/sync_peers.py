@@ -271,14 +271,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             try:
                 results[name] = measured(peer, scratch / "corpus", given)
                 print(f"measured {name}", flush=True)
+                told = {one: {step: asdict(took) for step, took in steps.items()} for one, steps in results.items()}
+                if given.json:
+                    given.json.write_text(json.dumps({"versions": versions, "steps": told}, indent=1))
             except RuntimeError as error:
                 print(f"\n{name} is left out: {error}", flush=True)
     print("\nCPU s (of it for indexes) / strings embedded / commits; no more is said where the index was exact.\n")
     print(table(results))
     print("\n" + "; ".join(" ".join(f"{k} {v}" for k, v in one.items()) for one in versions.values()))
-    if given.json:
-        told = {name: {step: asdict(one) for step, one in steps.items()} for name, steps in results.items()}
-        given.json.write_text(json.dumps({"versions": versions, "steps": told}, indent=1))
 
 
 if __name__ == "__main__":
