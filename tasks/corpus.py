@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
-from tasks.reporting import Progress, publish_sync
+from tasks.reporting import Progress, publish_changes, publish_sync
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
+    from ragloop.corpus.changes import Drained
     from ragloop.corpus.sync import SyncReport
 
 
@@ -34,3 +35,12 @@ def sync_sources(
     )
     publish_sync(report)
     return report
+
+
+@task(name="apply changes", **TRANSIENT_ONLY)
+def apply_changes(home: Path | None, config: Path | None) -> "Drained":
+    """Drain the queues of the configured buckets into the index that answers."""
+    app = open_app(home, config)
+    drained = app.changes.drain(app.watched())
+    publish_changes(drained)
+    return drained

@@ -26,6 +26,7 @@ from prefect.states import Completed, Failed
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from ragloop.corpus.changes import Drained
     from ragloop.corpus.sync import SyncReport
     from ragloop.learning.evaluation import EvalReport
     from ragloop.learning.gate import Verdict
@@ -100,6 +101,28 @@ def end_of_sync(report: "SyncReport") -> State[Any]:
     if report.complete:
         return _end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary)
     left_out = " ".join([*report.problems, *_left_out(report)])
+    return _end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
+
+
+def publish_changes(drained: "Drained") -> None:
+    """What the queues said, and which documents changed."""
+    figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
+    markdown = _paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
+    create_markdown_artifact(markdown, key="changes-report", description="What the last events brought.")
+    publish_sync(drained.report)
+
+
+def changes_summary(drained: "Drained") -> str:
+    """What changed and how many messages told of it, in a few words."""
+    return f"{sync_summary(drained.report)}, {drained.messages} messages"
+
+
+def end_of_changes(drained: "Drained") -> State[Any]:
+    """Completed where everything that the queues said is applied; Failed, and why, where something was left out."""
+    summary = changes_summary(drained)
+    if drained.complete:
+        return _end(Completed(message=summary), summary)
+    left_out = " ".join([*drained.report.problems, *_left_out(drained.report)])
     return _end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
 
 

@@ -4,12 +4,13 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ragloop.errors import NotFoundError, UnavailableError
 
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 PATIENCE_S = 30.0
 _BUSY = (429, 502, 503)
 """The server says 503 while another writer holds its SQLite file; Prefect's own client asks again as well."""
@@ -23,7 +24,7 @@ class PrefectApi:
 
     url: str
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def call(self, method: str, path: str, body: Body | None = None) -> Any:
         """One request; asked again while the server is busy.
 
         Raises NotFoundError for status 404, UnavailableError where the server refuses or does not answer.
@@ -52,7 +53,7 @@ class PrefectApi:
             return False
         return True
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> urllib.request.Request:
+    def _request(self, method: str, path: str, body: Body | None) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         return urllib.request.Request(self.url + path, data, headers, method=method)

@@ -50,7 +50,7 @@ class S3Bucket:
         client: Any = None,
     ) -> None:
         """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings."""
-        self.name = name
+        self.name, self.uri = name, uri
         self.labels = tuple(labels)
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not self._bucket:

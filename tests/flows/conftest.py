@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prefect.client.schemas.objects import State
@@ -13,11 +13,20 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from ragloop.cli.local_stack import LocalStack
 
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
+
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """Started once: it takes most of a minute."""
-    with LocalStack(tmp_path_factory.mktemp("stack"), say=print) as stack:
+def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> Iterator[LocalStack]:
+    """Started once: it takes most of a minute. Its worker finds the S3 and SQS of the session."""
+    from tests.s3_server import ENVIRONMENT
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
+            patch.setenv(name, value)
+        stack = LocalStack(tmp_path_factory.mktemp("stack"), say=print)
+    with stack:
         yield stack
         # What the flows of this process still have to tell must be told while the server listens.
         APILogWorker.drain_all(timeout=10)

@@ -1,0 +1,121 @@
+"""From an upload to the index through Prefect: `ragloop watch` rings, the trigger starts index-changes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.changes import index_changes
+from ragloop.app import App
+from ragloop.cli.local_stack import LocalStack
+from ragloop.config import load_settings
+from tests.flows.conftest import FlowsInProcess
+from tests.notified_queue import NotifiedQueue
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
+
+pytestmark = pytest.mark.realmodel
+
+
+@pytest.fixture
+def bucket(bucket: "Bucket", monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server.endpoint)
+    return bucket
+
+
+@pytest.fixture
+def queue(bucket: "Bucket") -> NotifiedQueue:
+    return NotifiedQueue(bucket)
+
+
+@pytest.fixture
+def config(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Path:
+    """Of a home whose source is the bucket, synced once."""
+    config = tmp_path / "ragloop.toml"
+    source = {"name": "handbook", "uri": bucket.uri("docs"), "queue": queue.url}
+    config.write_text("[[sources]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in source.items()))
+    bucket.write("docs/heron.md", "# Heron\n\nThe heron eats frogs.\n")
+    opened(config, tmp_path).sync()
+    return config
+
+
+def opened(config: Path, place: Path) -> App:
+    return App(load_settings(config, place / "home"))
+
+
+def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@contextmanager
+def watching(config: Path, place: Path, stack: LocalStack, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [
+        Path(sys.executable).with_name("ragloop"),
+        "--home",
+        str(place / "home"),
+        "--config",
+        str(config),
+        "watch",
+    ]
+    watcher = subprocess.Popen(
+        [*command, *options], env={**os.environ, "PREFECT_API_URL": stack.api_url}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield watcher
+    finally:
+        watcher.send_signal(signal.SIGINT)
+        said = watcher.communicate(timeout=30)[1]
+    assert said.endswith("stopped watching\n"), said
+    assert watcher.returncode == 0
+
+
+def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
+    bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
+) -> None:
+    before = len(stack.flow_runs("index-changes/index-changes"))
+    with watching(config, tmp_path, stack, "--every", "0.5"):
+        bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
+        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
+        until(lambda: any(run.state_type == "COMPLETED" for run in stack.flow_runs("index-changes/index-changes")))
+    runs = stack.flow_runs("index-changes/index-changes")
+    assert len(runs) > before
+    assert any("1 added" in run.name for run in runs)
+
+
+def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
+    bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
+) -> None:
+    with watching(config, tmp_path, stack, "--index"):
+        bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
+        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        bucket.remove("docs/heron.md")
+        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+        wanted = {"flow_runs": {"name": {"like_": "watch handbook"}}}
+        until(lambda: any("1 deleted" in one["name"] for one in stack.api.call("POST", "/flow_runs/filter", wanted)))
+    assert queue.queue().backlog().waiting == 0
+
+
+def test_what_an_operator_sees_of_a_message_that_is_garbage(
+    bucket: "Bucket", queue: NotifiedQueue, config: Path, flows: FlowsInProcess, tmp_path: Path
+) -> None:
+    queue.send("ring ring")
+    bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
+    state = index_changes(home=tmp_path / "home", config=config, return_state=True)
+    run, artifacts = flows.run_of(state), flows.artifacts(state)
+    assert run["state_type"] == "FAILED"
+    assert run["name"].startswith("index changes · in part · 1 added")
+    assert "dead-letter queue" in run["state"]["message"]
+    assert "crane.md" in artifacts["sync-changes"]
