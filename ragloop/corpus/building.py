@@ -124,9 +124,9 @@ class Build:
             return 0
         withheld, quarantined, policy = 0, 0, self._work.policy
         for source in self.live.sources():
-            before = {key for key, row in self.live.ledger(source).items() if row.revision is not None}
+            before = self.live.ledger(source).retrievable()
             after = self.building.ledger(source)
-            gone = {key for key in before if key not in after or after[key].revision is None}
+            gone = before - after.retrievable()
             quarantined += len(gone & after.keys())
             if withholds(len(gone), len(before), policy.guard_documents, policy.guard_share):
                 withheld += len(gone)

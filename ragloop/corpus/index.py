@@ -17,6 +17,7 @@ from lancedb.table import Table
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.identity import document_id
+from ragloop.corpus.ledger import COLUMNS, Ledger
 from ragloop.corpus.maintenance import WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, LedgerRow
 from ragloop.corpus.vectors import to_numpy
@@ -29,8 +30,6 @@ FTS_TERMS = 64
 PROBES = 20
 """Partitions of the vectors' index that are searched; with them recall@10 against all is .99 and more."""
 
-_LEDGER = ["document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp"]
-_LEDGER_NUMBERS = ["changed_at", "committed_at", "lag_s", "chunks", "retry_at"]
 _PASSAGE = ["id", "document_id", "source", "uri", "revision", "title", "heading", "start", "end", "text", "text_hash"]
 
 
@@ -63,18 +62,12 @@ class Index:
     def _table(self) -> Table:
         return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
 
-    def ledger(self, source: str, keys: Sequence[str] | None = None) -> dict[str, LedgerRow]:
+    def ledger(self, source: str, keys: Sequence[str] | None = None) -> Ledger:
         """The documents of a source by key, all of them or those with these keys."""
         where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
         if keys is not None:
             where += f" AND document_id IN ({quoted([document_id(source, key) for key in keys] or [''])})"
-        rows = self.store.rows(self.generation.table, where, _LEDGER + _LEDGER_NUMBERS)
-        for name in ("changed_at", "committed_at", "retry_at"):
-            column = rows[name].cast(pa.int64())
-            rows = rows.set_column(rows.schema.get_field_index(name), name, column)
-        columns = [rows[name].to_pylist() for name in _LEDGER + _LEDGER_NUMBERS]
-        columns[5] = [tuple(labels or ()) for labels in columns[5]]
-        return {values[1]: LedgerRow(*values) for values in zip(*columns, strict=True)}
+        return Ledger(self.store.rows(self.generation.table, where, COLUMNS))
 
     def documents(self, source: str) -> int:
         """How many documents a source has."""
@@ -226,6 +219,10 @@ class Index:
             with self.store.writing():
                 table.create_index(column, config=wanted[column], replace=True)
 
+    def chunks(self) -> int:
+        """How many chunks can be retrieved."""
+        return int(self.store.table(self.generation.table).count_rows("kind = 'chunk' AND live"))
+
     def counts(self) -> dict[str, Any]:
         """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""
         where = "kind = 'document' AND live"
@@ -238,7 +235,7 @@ class Index:
         )
         return {
             "documents": pc.count(documents["revision"]).as_py(),
-            "chunks": self.store.table(self.generation.table).count_rows("kind = 'chunk' AND live"),
+            "chunks": self.chunks(),
             "quarantined": documents["status"].to_pylist().count(QUARANTINED),
             "lag_s": {"p50": None, "p95": None, "max": None, **lag},
         }
@@ -264,7 +261,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
         "kind": "document",
         "live": True,
         "source": source,
-        **{name: getattr(row, name) for name in _LEDGER + _LEDGER_NUMBERS},
+        **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),
     }
 

@@ -65,17 +65,24 @@ def plan(
     ledger: Mapping[str, LedgerRow],
     labels: tuple[str, ...],
     *,
+    settled: Mapping[str, tuple[str, str]] | None = None,
     retry_quarantined: bool = False,
     now_us: int = 0,
 ) -> SyncPlan:
-    """Compare by stamp. A quarantined document is read again when it changed, when its time has come, or on request."""
-    read, seen = [], set()
+    """Compare by stamp. A quarantined document is read again when it changed, when its time has come, or on request.
+
+    `settled`: stamp and place of documents that are current under these labels, whose row is looked at only where the
+    listing says otherwise.
+    """
+    read, seen, known = [], set(), settled or {}
     for listed in listing:
         seen.add(listed.key)
+        if listed.stamp and known.get(listed.key) == (listed.stamp, listed.uri):
+            continue
         row = ledger.get(listed.key)
         if row is None or _may_have_changed(listed, row, labels) or _is_due(row, retry_quarantined, now_us):
             read.append(listed)
-    missing = tuple(row for key, row in ledger.items() if key not in seen)
+    missing = tuple(ledger[key] for key in ledger if key not in seen)
     return SyncPlan(tuple(read), missing, len(seen) - len(read))
 
 

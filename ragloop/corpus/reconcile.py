@@ -75,7 +75,7 @@ def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepor
 
 
 def _finish(report: SyncReport, index: Index, started: float, sources: set[str]) -> None:
-    report.chunks_total = index.counts()["chunks"]
+    report.chunks_total = index.chunks()
     report.quarantined = sum(one["source"] in sources for one in index.quarantine())
     report.commits = index.commits
     report.seconds = round(time.perf_counter() - started, 3)

@@ -134,6 +134,7 @@ class SourceSync:
             self._source.list() if listing is None else listing,
             self._ledger,
             self._source.labels,
+            settled=self._ledger.settled(self._source.labels),
             retry_quarantined=self._policy.retry_quarantined,
             now_us=_us(datetime.now(UTC)),
         )

@@ -52,6 +52,14 @@ def test_a_quarantined_document_is_read_when_it_changed_or_on_request() -> None:
     assert _read([_listed("a")], [_row("a")], retry_quarantined=True) == set()
 
 
+def test_a_settled_document_is_read_when_its_stamp_or_place_is_another_or_there_is_no_stamp() -> None:
+    settled = {key: ("1", f"file:///{key}") for key in "abc"} | {"d": ("", "file:///d")}
+    listing = [_listed("a"), _listed("b", "2"), replace(_listed("c"), uri="file:///elsewhere/c"), _listed("d", "")]
+    ledger = {key: _row(key) for key in "abcd"}
+    planned = plan(listing, ledger, (), settled=settled)
+    assert ([one.key for one in planned.read], planned.unchanged) == (["b", "c", "d"], 1)
+
+
 def test_what_the_listing_no_longer_has_is_missing() -> None:
     ledger = {key: _row(key) for key in "abc"}
     assert [row.key for row in plan([_listed("b")], ledger, ()).missing] == ["a", "c"]
