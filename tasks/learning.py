@@ -5,11 +5,19 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
-from tasks.reporting import Progress, publish_dataset, publish_evaluation, publish_training, publish_verdict
+from tasks.reporting import (
+    Progress,
+    publish_dataset,
+    publish_evaluation,
+    publish_history,
+    publish_training,
+    publish_verdict,
+)
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.learning.gate import Verdict
+    from ragloop.models.registry import Adapter, Rollback
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
@@ -52,3 +60,21 @@ def promote_adapter(
 ) -> "tuple[Verdict, bool]":
     """Make the adapter the champion if the verdict says so; returns the verdict as it stands then, and if it did."""
     return open_app(home, config).retraining.conclude(adapter_id, verdict)
+
+
+@task(name="make champion", **TRANSIENT_ONLY)
+def make_champion(adapter_id: str, reason: str, home: Path | None, config: Path | None) -> "Adapter":
+    """Promote an adapter as an operator asks."""
+    registry = open_app(home, config).registry
+    adapter = registry.promote(adapter_id, reason)
+    publish_history(registry.history())
+    return adapter
+
+
+@task(name="restore champion", **TRANSIENT_ONLY)
+def restore_champion(reason: str, home: Path | None, config: Path | None) -> "Rollback":
+    """Roll back as an operator asks."""
+    registry = open_app(home, config).registry
+    done = registry.rollback(reason)
+    publish_history(registry.history())
+    return done

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ragloop.learning.gate import Verdict
     from ragloop.learning.retraining import DatasetSummary
     from ragloop.learning.windows import DriftMeasurement
+    from ragloop.models.registry import Adapter, Rollback
 
 _MOST_ROWS = 500
 """Rows of a table artifact: the UI draws all of them at once."""
@@ -210,6 +211,26 @@ def end_of_retraining(adapter_id: str, verdict: "Verdict", promoted: bool) -> St
     did = "promoted" if promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
     return _end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
+
+
+def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
+    """Every change of the champion, newest first."""
+    rows = [{**change, "adapter_id": change["adapter_id"] or "the base model"} for change in reversed(history)]
+    columns = ("at", "kind", "adapter_id", "reason")
+    table = [{name: str(row[name]) for name in columns} for row in rows[:_MOST_ROWS]]
+    create_table_artifact(table, key="champions", description="Who served since when, and why.")
+
+
+def end_of_promotion(adapter: "Adapter") -> State[Any]:
+    """Completed: the adapter serves."""
+    return _end(Completed(message=f"{adapter.adapter_id} is the champion"), "done")
+
+
+def end_of_rollback(done: "Rollback") -> State[Any]:
+    """Completed, with who serves now and what was passed over."""
+    serves = done.champion.adapter_id if done.champion else "the base model"
+    message = f"{serves} serves; {done.retired} is retired. {' '.join(done.skipped)}".strip()
+    return _end(Completed(message=message), f"to {serves}")
 
 
 # --- names, states, Markdown -----------------------------------------------------------------------------------------
