@@ -31,9 +31,10 @@ from clustered import CHUNKS, DIMENSION, Clustered
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
 from ragloop.corpus.planning import Listed
+from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.reconcile import sync
 from ragloop.corpus.source import Read
-from ragloop.corpus.sync import SourceSync, SyncPolicy, SyncReport
+from ragloop.corpus.sync import SourceSync, SyncReport
 from ragloop.corpus.vectors import table_of
 from ragloop.models import Vectors
 from ragloop.store import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ragloop.config import Settings
-from ragloop.errors import ConfigError, NotFoundError, is_damage
+from ragloop.errors import ConfigError, NotFoundError
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.embedders import Embedders
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from ragloop.corpus.doctor import Diagnosis
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
+    from ragloop.corpus.local import LocalFolder
     from ragloop.corpus.source import Source
     from ragloop.corpus.sources import KnownSources
-    from ragloop.corpus.sync import Progress, SyncPolicy, SyncReport
+    from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.windows import DriftMeasurement
@@ -164,22 +165,9 @@ class App:
 
     @cached_property
     def _sources(self) -> "KnownSources":
-        from ragloop.corpus.sources import KnownSources
+        from ragloop.corpus.sources import KnownSources, indexed_sources
 
-        return KnownSources(self.settings.sources, self.settings.home, self._indexed_sources)
-
-    def _indexed_sources(self) -> list[str]:
-        """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-        from ragloop.corpus.scans import scanned_sources
-
-        try:
-            indexed = self.index.sources() if self.generations.live() else []
-        except RuntimeError as error:
-            if not is_damage(error):
-                raise
-            # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
-            indexed = []
-        return sorted({*indexed, *scanned_sources(self.store)})
+        return KnownSources(self.settings.sources, self.settings.home, lambda: indexed_sources(self.store))
 
     def sync(
         self,
@@ -195,8 +183,9 @@ class App:
 
         `allowed_deletes` of a source are let through where the settings would withhold them.
         """
+        from ragloop.corpus.policy import SyncPolicy
         from ragloop.corpus.reconcile import sync
-        from ragloop.corpus.sources import must_exist
+        from ragloop.corpus.sources import indexed_sources, must_exist
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
@@ -206,10 +195,16 @@ class App:
         must_exist(None if gone else folder)
         sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
-        removed = [] if folder else [one for one in self._indexed_sources() if one not in names]
+        removed = [] if folder else [one for one in indexed_sources(self.store) if one not in names]
         removed += [gone] if gone else []
-        policy = self._policy(confirm_deletes, retry_quarantined, allowed_deletes)
         s = self.settings.sync
+        policy = SyncPolicy.of(
+            s,
+            self.settings.index,
+            confirm_deletes=confirm_deletes,
+            retry_quarantined=retry_quarantined,
+            allowed_deletes=allowed_deletes,
+        )
         with open_workers(s.task_runner, s.workers_address) as workers:
             return sync(
                 self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
@@ -217,42 +212,26 @@ class App:
                 rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
             )  # fmt: skip
 
-    def _policy(
-        self, confirm_deletes: bool = False, retry_quarantined: bool = False, allowed_deletes: int = 0
-    ) -> "SyncPolicy":
-        from ragloop.corpus.parsing.limits import ParseLimits
-        from ragloop.corpus.sync import SyncPolicy
-
-        s, kept = self.settings.sync, self.settings.index
-        return SyncPolicy(
-            batch_documents=s.batch_documents,
-            batch_seconds=s.batch_seconds,
-            guard_documents=max(s.guard_documents, allowed_deletes),
-            guard_share=s.guard_share,
-            max_document_bytes=int(s.max_document_mb * 2**20),
-            limits=ParseLimits.of(
-                s.max_parse_seconds, s.max_pages, s.max_parse_mb, s.max_unpacked_mb, s.max_document_mb
-            ),
-            confirm_deletes=confirm_deletes,
-            retry_quarantined=retry_quarantined,
-            cutover=kept.cutover,
-            refresh_s=kept.refresh_minutes * 60,
-            keep_days=kept.keep_days,
-            vector_retention_days=kept.vector_retention_days,
-        )
-
     @cached_property
     def changes(self) -> "Changes":
         """Applies what the queues of buckets say to the index that answers."""
         from ragloop.corpus.changes import Changes
+        from ragloop.corpus.policy import SyncPolicy
 
-        return Changes(self.store, self.embedder_of, self.generation, self._policy())
+        policy = SyncPolicy.of(self.settings.sync, self.settings.index)
+        return Changes(self.store, self.embedder_of, self.generation, policy)
 
     def watched(self) -> "list[Watched]":
         """The queues of the configuration, each with the sources whose buckets notify it."""
         from ragloop.corpus.changes import watched
 
         return watched(self.settings.sources)
+
+    def folders(self) -> "list[LocalFolder]":
+        """The known sources that are folders."""
+        from ragloop.corpus.local import LocalFolder
+
+        return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
 
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
@@ -359,14 +338,7 @@ class App:
             rrf_k=s.retrieval.rrf_k,
             seed=s.dataset.seed,
         )
-        return Retraining(
-            self.journal,
-            self.registry,
-            self.live,
-            lambda: self.base_model,
-            self._generator_with,
-            policy,
-        )
+        return Retraining(self.journal, self.registry, self.live, lambda: self.base_model, self._generator_with, policy)
 
     def _generator_with(self, adapter: "Adapter | None") -> Generator:
         if adapter is None:

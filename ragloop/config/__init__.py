@@ -5,9 +5,10 @@ out of range is a ConfigError that names the file or variable, the key, what was
 """
 
 from ragloop.config.reading import CONFIG_FILE, load_settings
-from ragloop.config.settings import RetrievalSettings, Section, Settings, SourceSettings
+from ragloop.config.settings import IndexSettings, RetrievalSettings, Section, Settings, SourceSettings, SyncSettings
 from ragloop.config.template import template
 
 __all__ = [
-    "CONFIG_FILE", "RetrievalSettings", "Section", "Settings", "SourceSettings", "load_settings", "template",
+    "CONFIG_FILE", "IndexSettings", "RetrievalSettings", "Section", "Settings", "SourceSettings", "SyncSettings",
+    "load_settings", "template",
 ]  # fmt: skip

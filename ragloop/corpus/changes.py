@@ -15,10 +15,11 @@ from ragloop.corpus.change_queue import ChangeQueue, Message
 from ragloop.corpus.generations import LIVE, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.notifications import MessageError, ObjectChange, changed_objects
+from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.s3 import S3Bucket
 from ragloop.corpus.scans import last_scan
 from ragloop.corpus.sources import open_source
-from ragloop.corpus.sync import SourceSync, SyncPolicy, SyncReport
+from ragloop.corpus.sync import SourceSync, SyncReport
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store

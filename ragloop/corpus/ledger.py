@@ -20,14 +20,13 @@ class Ledger(Mapping[str, LedgerRow]):
 
     def __init__(self, rows: pa.Table) -> None:
         """`rows` has COLUMNS."""
-        for name in _TIMES:
-            rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(pa.int64()))
-        self._rows = rows.select(COLUMNS).combine_chunks()
-        self._number = {key: number for number, key in enumerate(self._rows["key"].to_pylist())}
+        whole = {name: rows[name].combine_chunks() for name in COLUMNS}
+        self._columns = {**whole, **{name: whole[name].cast(pa.int64()) for name in _TIMES}}
+        self._number = {key: number for number, key in enumerate(whole["key"].to_pylist())}
 
     def __getitem__(self, key: str) -> LedgerRow:
         number = self._number[key]
-        values = {name: column[number].as_py() for name, column in zip(COLUMNS, self._rows.columns, strict=True)}
+        values = {name: column[number].as_py() for name, column in self._columns.items()}
         return LedgerRow(**{**values, "labels": tuple(values["labels"] or ())})
 
     def __iter__(self) -> Iterator[str]:
@@ -41,13 +40,14 @@ class Ledger(Mapping[str, LedgerRow]):
 
     def settled(self, labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         """Stamp and place of every document that is current under these labels, by key."""
-        same = pc.equal(pc.fill_null(pc.list_value_length(self._rows["labels"]), 0), len(labels))
+        given = self._columns["labels"]
+        same = pc.equal(pc.fill_null(pc.list_value_length(given), 0), len(labels))
         if labels:
-            same = pc.and_(same, pc.equal(pc.binary_join(self._rows["labels"], "\0"), "\0".join(labels)))
-        rows = self._rows.select(["key", "stamp", "uri"]).filter(pc.and_(same, pc.equal(self._rows["status"], CURRENT)))
-        keys, stamps, places = (column.to_pylist() for column in rows.columns)
+            same = pc.and_(same, pc.equal(pc.binary_join(given, "\0"), "\0".join(labels)))
+        same = pc.and_(same, pc.equal(self._columns["status"], CURRENT))
+        keys, stamps, places = (self._columns[name].filter(same).to_pylist() for name in ("key", "stamp", "uri"))
         return dict(zip(keys, zip(stamps, places, strict=True), strict=True))
 
     def retrievable(self) -> set[str]:
         """Keys of the documents of which some revision can be found."""
-        return set(self._rows["key"].filter(pc.is_valid(self._rows["revision"])).to_pylist())
+        return set(self._columns["key"].filter(self._columns["revision"].is_valid()).to_pylist())

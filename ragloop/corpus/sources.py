@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragloop.config import SourceSettings
+from ragloop.corpus.generations import Generations
+from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
+from ragloop.corpus.scans import scanned_sources
 from ragloop.corpus.source import Source
-from ragloop.errors import NotFoundError, UsageError
+from ragloop.errors import NotFoundError, UsageError, is_damage
+from ragloop.store import Store
 
 
 class KnownSources:
@@ -42,6 +46,19 @@ class KnownSources:
         """The source of a folder that was synced by path and is not there any more."""
         name = str(folder.expanduser().resolve()) if folder else ""
         return name if name in self._indexed() and not Path(name).exists() else None
+
+
+def indexed_sources(store: Store) -> list[str]:
+    """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
+    live = Generations(store).live()
+    try:
+        indexed = Index(store, live).sources() if live else []
+    except RuntimeError as error:
+        if not is_damage(error):
+            raise
+        # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
+        indexed = []
+    return sorted({*indexed, *scanned_sources(store)})
 
 
 def must_exist(folder: Path | None) -> None:

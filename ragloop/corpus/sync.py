@@ -16,7 +16,6 @@ from typing import Any
 from ragloop.corpus import identity
 from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.index import Index, document_row, tombstone
-from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.planning import (
     CURRENT,
     QUARANTINED,
@@ -28,6 +27,7 @@ from ragloop.corpus.planning import (
     retry_after_s,
     withholds,
 )
+from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.preparing import Preparation, Prepared
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import VectorStore
@@ -35,25 +35,6 @@ from ragloop.models import Embedder, Vectors
 
 FIRST_BATCH_TOKENS = 16_000
 """Tokens in the first commit of a run, before its rate is known: two to four seconds on two cores."""
-
-
-@dataclass(frozen=True)
-class SyncPolicy:
-    """How a sync reads, commits and guards; fields of config.SyncSettings and IndexSettings, and what was asked for."""
-
-    batch_documents: int = 500
-    batch_seconds: float = 4.0
-    guard_documents: int = 10
-    guard_share: float = 0.10
-    max_document_bytes: int = 64 * 2**20
-    limits: ParseLimits = field(default_factory=ParseLimits)
-    confirm_deletes: bool = False
-    retry_quarantined: bool = False
-    cutover: str = "auto"
-    refresh_s: float = 600.0
-    keep_days: float = 7.0
-    vector_retention_days: float = 30.0
-    prepare: Callable[[Preparation, Sequence[Listed]], Iterator[Prepared]] = Preparation.documents
 
 
 @dataclass

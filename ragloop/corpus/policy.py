@@ -1,0 +1,56 @@
+"""How a sync is done: what the settings say, and what was asked for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ragloop.config import IndexSettings, SyncSettings
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.planning import Listed
+from ragloop.corpus.preparing import Preparation, Prepared
+
+
+@dataclass(frozen=True)
+class SyncPolicy:
+    """How a sync reads, commits and guards; fields of config.SyncSettings and IndexSettings, and what was asked for."""
+
+    batch_documents: int = 500
+    batch_seconds: float = 4.0
+    guard_documents: int = 10
+    guard_share: float = 0.10
+    max_document_bytes: int = 64 * 2**20
+    limits: ParseLimits = field(default_factory=ParseLimits)
+    confirm_deletes: bool = False
+    retry_quarantined: bool = False
+    cutover: str = "auto"
+    refresh_s: float = 600.0
+    keep_days: float = 7.0
+    vector_retention_days: float = 30.0
+    prepare: Callable[[Preparation, Sequence[Listed]], Iterator[Prepared]] = Preparation.documents
+
+    @classmethod
+    def of(
+        cls,
+        sync: SyncSettings,
+        index: IndexSettings,
+        *,
+        confirm_deletes: bool = False,
+        retry_quarantined: bool = False,
+        allowed_deletes: int = 0,
+    ) -> "SyncPolicy":
+        """What the settings say; `allowed_deletes` of a source are let through where they would withhold them."""
+        return cls(
+            batch_documents=sync.batch_documents,
+            batch_seconds=sync.batch_seconds,
+            guard_documents=max(sync.guard_documents, allowed_deletes),
+            guard_share=sync.guard_share,
+            max_document_bytes=int(sync.max_document_mb * 2**20),
+            limits=ParseLimits.of(
+                sync.max_parse_seconds, sync.max_pages, sync.max_parse_mb, sync.max_unpacked_mb, sync.max_document_mb
+            ),
+            confirm_deletes=confirm_deletes,
+            retry_quarantined=retry_quarantined,
+            cutover=index.cutover,
+            refresh_s=index.refresh_minutes * 60,
+            keep_days=index.keep_days,
+            vector_retention_days=index.vector_retention_days,
+        )
