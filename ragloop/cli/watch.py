@@ -1,28 +1,33 @@
-"""The command that looks at the queues of buckets, and rings or applies what they say."""
+"""The command that looks at the queues of buckets and at folders, and rings for their changes or applies them."""
 
 import math
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from ragloop.cli.prefect_api import PrefectApi
-from ragloop.errors import NotFoundError, UnavailableError, UsageError
+from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.changes import Drained, Watched
+    from ragloop.corpus.changes import Watched
+    from ragloop.corpus.local import LocalFolder
+    from ragloop.corpus.sync import SyncReport
 
 CHANGED = "ragloop.source.changed"
 """The event that the trigger of index-changes in prefect.yaml waits for."""
 _LOCAL_API = "http://127.0.0.1:4200/api"
 _LONGEST_PAUSE_S = 60.0
+_DEBOUNCE_MS = 500
+"""Changes of files that follow each other this closely are one."""
 _AGAIN_S = 15.0
 """A queue that stays full is rung for again after this long: a run takes some seconds to start, and rings that come
 before would each be a run that is cancelled."""
@@ -37,37 +42,113 @@ def watch(
     index: Annotated[
         bool, typer.Option("--index", help="Apply changes in this process, with models loaded, instead of ringing.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks at the queues.")] = 3.0,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks.")] = 3.0,
 ) -> None:
-    """Look at the queues that buckets notify, and have their changes indexed; ctrl-C ends it.
+    """Look at the queues that buckets notify and at folders, and have their changes indexed; ctrl-C ends it.
 
-    Without --index it never receives a message: while a queue is not empty it rings a Prefect event, whose trigger
-    starts index-changes. PREFECT_API_URL says where, by default the server of `ragloop up`. With --index it applies the
-    changes itself within a second or two, and notes each batch as a flow run where PREFECT_API_URL is set.
+    Without --index it never receives a message: while a queue is not empty, or when files changed, it rings a Prefect
+    event, whose trigger starts index-changes. PREFECT_API_URL says where, by default the server of `ragloop up`. With
+    --index it applies the changes itself within a second or two, and notes each batch as a flow run where
+    PREFECT_API_URL is set.
     """
     from ragloop.cli.context import config_file, open_app
     from ragloop.cli.output import say
     from ragloop.cli.processes import interruptible
 
     app = open_app()
-    watched = app.watched()
-    if not watched:
-        raise UsageError("found no queue to watch; name one with sources.queue in ragloop.toml")
-    for one in watched:
-        say(f"watching {one.queue.url} for {', '.join(source.name for source in one.sources)}: {_told(one)}")
-    try:
-        with interruptible():
-            if index:
-                _apply(app, watched, every)
-            else:
-                _ring(watched, every, _address(app, config_file()))
-    except KeyboardInterrupt:
-        say("stopped watching")
+    queues, folders = app.watched(), app.folders()
+    if not queues and not folders:
+        raise UsageError("found nothing to watch; name a folder, or a bucket with its sources.queue, in ragloop.toml")
+    looks: list[_Queue | _Folder] = [_Queue(app, one) for one in queues]
+    with ExitStack() as stack:
+        looks += [stack.enter_context(_Folder(app, one)) for one in folders]
+        for one in looks:
+            say(f"watching {one.place}")
+        try:
+            with interruptible():
+                _apply(app, looks, every) if index else _ring(looks, every, _address(app, config_file()))
+        except KeyboardInterrupt:
+            say("stopped watching")
 
 
-def _told(watched: "Watched") -> str:
-    backlog = watched.queue.backlog()
-    return f"{backlog.waiting} messages wait, {backlog.held} are being worked on"
+class _Queue:
+    """A queue, and the sources whose buckets notify it."""
+
+    def __init__(self, app: "App", watched: "Watched") -> None:
+        self._app, self._watched = app, watched
+        self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
+        self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
+
+    def waits(self) -> dict[str, Any] | None:
+        """What an event tells, when there is something to do."""
+        waiting = self._watched.queue.backlog().waiting
+        return {"waiting": waiting, "folder": None} if waiting else None
+
+    def rang(self) -> None: ...
+
+    def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
+        """Apply a batch, which is waited for so long; the report, and the number of messages."""
+        from ragloop.corpus.changes import receive
+
+        batch = receive(self._watched.queue, self._app.settings.sync.batch_documents, wait_s)
+        if not batch.messages and not batch.unreadable:
+            return None
+        drained = self._app.changes.apply(self._watched, batch)
+        return drained.report, drained.messages
+
+
+class _Folder:
+    """A folder, watched by the means of the system inside the `with` block; it is looked at once when that begins."""
+
+    def __init__(self, app: "App", source: "LocalFolder") -> None:
+        self._app, self._source = app, source
+        self.sources = {source.name: f"file.{source.folder}"}
+        self.place = f"{source.folder} for {source.name}"
+        self._changed, self._over = threading.Event(), threading.Event()
+        self._changed.set()
+        self._watching = threading.Thread(target=self._watch, name=f"watch {source.name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watching.join()
+
+    def _watch(self) -> None:
+        import watchfiles
+
+        while not self._over.is_set():
+            try:
+                for _ in watchfiles.watch(
+                    self._source.folder,
+                    watch_filter=lambda _, path: self._source.may_hold(path),
+                    debounce=_DEBOUNCE_MS,
+                    stop_event=self._over,
+                    rust_timeout=_DEBOUNCE_MS,
+                    raise_interrupt=False,
+                ):
+                    self._changed.set()
+            except OSError:  # no folder there now; the next look of a sync says so
+                self._over.wait(_LONGEST_PAUSE_S / 10)
+                self._changed.set()
+
+    def waits(self) -> dict[str, Any] | None:
+        return {"waiting": None, "folder": str(self._source.folder)} if self._changed.is_set() else None
+
+    def rang(self) -> None:
+        self._changed.clear()
+
+    def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
+        if not self._changed.wait(wait_s):
+            return None
+        self._changed.clear()
+        try:
+            return self._app.sync(self._source.folder), 0
+        except RagloopError:
+            self._changed.set()
+            raise
 
 
 # --- ring ------------------------------------------------------------------------------------------------------------
@@ -78,32 +159,35 @@ def _address(app: "App", config: Path | None) -> dict[str, Any]:
     return {"home": str(app.settings.home.resolve()), "config": str(config.resolve()) if config else None}
 
 
-def _ring(watched: "Sequence[Watched]", every: float, payload: dict[str, Any]) -> None:
+def _ring(looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, Any]) -> None:
     from ragloop.cli.output import say
 
     api = PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_API))
     patience, rang_at = _Patience(every), dict[str, float]()
     while True:
         with patience.kept():
-            for one in watched:
-                waiting, url = one.queue.backlog().waiting, one.queue.url
-                if not waiting:
-                    rang_at.pop(url, None)
-                elif time.monotonic() - rang_at.get(url, -math.inf) >= _AGAIN_S:
-                    told = {**payload, "waiting": waiting}
-                    api.call("POST", "/events", [_event(source.name, source.uri, told) for source in one.sources])
-                    rang_at[url] = time.monotonic()
-                    say(f"rang for {waiting} messages of {url}")
+            for one in looks:
+                told = one.waits()
+                if told is None:
+                    # A folder keeps its pause: a ring that comes during the run for the one before would be lost.
+                    rang_at.pop(one.place if isinstance(one, _Queue) else "", None)
+                elif time.monotonic() - rang_at.get(one.place, -math.inf) >= _AGAIN_S:
+                    api.call(
+                        "POST", "/events", [_event(*source, {**address, **told}) for source in one.sources.items()]
+                    )
+                    rang_at[one.place] = time.monotonic()
+                    one.rang()
+                    say(f"rang for {one.place}")
         time.sleep(patience.pause_s)
 
 
-def _event(source: str, uri: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "occurred": datetime.now(UTC).isoformat(),
         "event": CHANGED,
         "resource": {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source},
-        "related": [{"prefect.resource.id": f"aws.s3.{uri.removeprefix('s3://')}", "prefect.resource.role": "bucket"}],
+        "related": [{"prefect.resource.id": place, "prefect.resource.role": "place"}],
         "payload": payload,
     }
 
@@ -111,38 +195,33 @@ def _event(source: str, uri: str, payload: dict[str, Any]) -> dict[str, Any]:
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def _apply(app: "App", watched: "Sequence[Watched]", every: float) -> None:
-    from ragloop.corpus.changes import receive
-
+def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float) -> None:
     app.embedder.embed(["The first call loads the model."])
-    changes, most = app.changes, app.settings.sync.batch_documents
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
-    wait_s = 20 if len(watched) == 1 else 1
+    wait_s = 20 if len(looks) == 1 and isinstance(looks[0], _Queue) else 1
     patience = _Patience(every)
     while True:
-        for one in watched:
+        for one in looks:
             with patience.kept():
-                batch = receive(one.queue, most, wait_s)
-                if batch.messages or batch.unreadable:
-                    _note(changes.apply(one, batch), [source.name for source in one.sources])
+                if done := one.apply(wait_s):
+                    _note(*done, list(one.sources))
         if patience.failed:
             time.sleep(patience.pause_s)
 
 
-def _note(drained: "Drained", sources: Sequence[str]) -> None:
+def _note(report: "SyncReport", messages: int, sources: Sequence[str]) -> None:
     """Say what was done, and keep it as a flow run where a Prefect server is named."""
     from ragloop.cli.output import say
 
-    report = drained.report
     counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
-    say(f"{', '.join(sources)}: {summary}; {drained.messages} messages in {report.seconds:.2f} s")
+    told = f"{summary}; {messages} messages in {report.seconds:.2f} s"
+    say(f"{', '.join(sources)}: {told}")
     for problem in report.problems:
         say(f"problem: {problem}")
-    if url := os.environ.get("PREFECT_API_URL"):
-        name = f"watch {', '.join(sources)} · {'' if drained.complete else 'in part · '}{summary}"
-        told = f"{summary}; {drained.messages} messages in {report.seconds:.2f} s"
-        _record(PrefectApi(url), name, "COMPLETED" if drained.complete else "FAILED", told)
+    if (url := os.environ.get("PREFECT_API_URL")) and (messages or any(counts.values()) or not report.complete):
+        name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
+        _record(PrefectApi(url), name, "COMPLETED" if report.complete else "FAILED", told)
 
 
 def _record(api: PrefectApi, name: str, end: str, message: str) -> None:

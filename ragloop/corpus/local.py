@@ -45,6 +45,17 @@ class LocalFolder:
         self._leave_out = _strictly_inside(leave_out, self._folder)
         self._patterns = Patterns(include, exclude)
 
+    @property
+    def folder(self) -> Path:
+        """Where it is, without links."""
+        return self._folder
+
+    def may_hold(self, path: str) -> bool:
+        """Whether a change at this path may be one of a document, or of a folder with documents."""
+        if not _is_inside(path, self._folder) or (self._leave_out is not None and _is_inside(path, self._leave_out)):
+            return False
+        return self._patterns.leaves(self._relative(path))
+
     def list(self) -> Iterator[Listed]:
         """Every file that the patterns take. Raises NotFoundError when the folder is not there."""
         if not self._folder.is_dir():

@@ -74,6 +74,11 @@ class Patterns:
             return self._include.match_file(key)
         return media_type(key) is not None
 
+    def leaves(self, key: str) -> bool:
+        """Whether neither a path nor a folder above it is excluded."""
+        folder, slash, _ = key.rpartition("/")
+        return (not slash or self._reaches(folder)) and self.enters(key) and not self._exclude.match_file(key)
+
     def reaches(self, key: str) -> bool:
         """Whether a file is taken, for a source that is listed without entering folders."""
         folder, slash, _ = key.rpartition("/")

@@ -108,6 +108,22 @@ def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     assert queue.queue().backlog().waiting == 0
 
 
+@pytest.mark.parametrize("options", [("--every", "0.5"), ("--index",)])
+def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
+    stack: LocalStack, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder, config = tmp_path / "handbook", tmp_path / "ragloop.toml"
+    folder.mkdir()
+    config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
+    (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
+    opened(config, tmp_path).sync()
+    with watching(config, tmp_path, stack, *options):
+        time.sleep(2)
+        (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
+        (folder / "heron.md").unlink()
+        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+
+
 def test_what_an_operator_sees_of_a_message_that_is_garbage(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, flows: FlowsInProcess, tmp_path: Path
 ) -> None:

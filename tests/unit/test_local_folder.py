@@ -98,3 +98,13 @@ def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
     assert urllib.parse.unquote(parts.path) == os.fspath(file)
     assert listed.uri.isascii()
     assert listed.key == name
+
+
+def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path) -> None:
+    source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=tmp_path / "home")
+    told = {
+        name: source.may_hold(str(tmp_path / name))
+        for name in ("a.md", "in/b.md", "in", ".git/x", "drafts/c.md", "home/i")
+    }
+    assert told == {"a.md": True, "in/b.md": True, "in": True, ".git/x": False, "drafts/c.md": False, "home/i": False}
+    assert not source.may_hold(str(tmp_path.parent / "other.md"))
