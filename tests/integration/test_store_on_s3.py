@@ -15,7 +15,8 @@ from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store
 from ragloop.store.bucket import BucketPlace
 from tests.constant_embedder import ConstantEmbedder
-from tests.s3_server import refusing
+from tests.indexed_folder import IndexedFolder, document
+from tests.s3_server import breaking_off, refusing
 
 if TYPE_CHECKING:
     from tests.s3_server import Bucket
@@ -124,6 +125,32 @@ def test_a_refused_write_is_an_error_of_one_line_and_loses_nothing(bucket: "Buck
     assert "\n" not in str(refused.value)
     bucket.server.before.clear()
     assert store.rows("reports")["subject"].to_pylist() == ["before"]
+
+
+@pytest.mark.parametrize(("broken", "repair"), [("vectors_", False), ("index_", True)])
+def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
+    bucket: "Bucket", tmp_path: Path, broken: str, repair: bool
+) -> None:
+    indexed = IndexedFolder(tmp_path / "home", tmp_path / "documents", settings={"store": bucket.uri("home")})
+    indexed.write_numbered(3)
+    indexed.sync()
+    tables = indexed.app().store.names("")
+
+    def of_the_database(server, environ):
+        asked = environ["PATH_INFO"] + environ["QUERY_STRING"]
+        by_lancedb = "Boto3" not in environ.get("HTTP_USER_AGENT", "")
+        return breaking_off(server) if by_lancedb and environ["REQUEST_METHOD"] == "GET" and broken in asked else None
+
+    indexed.write("00.md", document("edited"))
+    bucket.server.weather = of_the_database
+    with pytest.raises(UnavailableError):
+        indexed.app().diagnose(repair=True) if repair else indexed.sync()
+    bucket.server.weather = None
+    assert indexed.app().store.names("") == tables
+    indexed.write("01.md", document("2"))
+    again = indexed.sync()
+    assert (again.chunks_embedded, again.chunks_reused) == (2, 2)
+    assert indexed.app().diagnose().healthy
 
 
 def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucket: "Bucket", tmp_path: Path) -> None:
