@@ -231,6 +231,7 @@ class App:
         """The known sources that are folders."""
         from ragloop.corpus.local import LocalFolder
 
+        self.store = self._opened(create=True)
         return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
 
     def diagnose(

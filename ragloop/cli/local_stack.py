@@ -157,6 +157,12 @@ class LocalStack:
         self._create_automations()
         self.processes.wait(deploying, START_TIMEOUT_S)
 
+    def watch(self) -> None:
+        """Start the watcher of the sources, which rings for their changes."""
+        main = "from ragloop.cli import main; main()"
+        # Where `up` was started, so that it finds the same configuration.
+        self.processes.start("watch", [sys.executable, "-c", main, "watch"], self._environment, Path.cwd())
+
     def _claim_home(self) -> None:
         """Two servers on one database would each take the runs of the other for dead."""
         folder = self.home / "prefect"

@@ -16,19 +16,22 @@ def up(
         int, typer.Option(min=0, max=65535, help="Where the Prefect server listens; 0 takes a free port.")
     ] = 4200,
 ) -> None:
-    """Start a local Prefect server, deploy the flows, start a worker; ctrl-C ends all of it.
+    """Start a local Prefect server, deploy the flows, start a worker and the watcher; ctrl-C ends all of it.
 
     Runs, schedules and logs are kept under the home, so that the next start finds them.
     """
-    from ragloop.cli.context import config_file, settings
+    from ragloop.cli.context import config_file, open_app
     from ragloop.cli.local_stack import LocalStack
     from ragloop.cli.output import say
     from ragloop.cli.processes import interruptible
 
-    home = settings().home
+    app = open_app()
+    home, watches = app.settings.home, bool(app.watched() or app.folders())
     try:
         with interruptible(), LocalStack(home, config=config_file(), port=port, say=say) as stack:
             say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            if watches:
+                stack.watch()
             say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
             while True:
                 stack.processes.check()

@@ -197,6 +197,8 @@ def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float) -> None:
     app.embedder.embed(["The first call loads the model."])
+    if app.generations.live() is None:
+        _note(app.sync(), 0, ["every source"])
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], _Queue) else 1
     patience = _Patience(every)

@@ -23,7 +23,9 @@ from ragloop.errors import UsageError
 def up(home: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
     main = "from ragloop.cli import main; main()"
     command = [sys.executable, "-c", main, "--home", str(home), "up", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=home.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         try:
             yield process
         finally:
@@ -62,6 +64,8 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
 def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: LocalStack, tmp_path: Path) -> None:
     """The second life of a home: its database holds a run that was under way when the first one ended."""
     home = tmp_path / "home"
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "ragloop.toml").write_text('[[sources]]\nname = "handbook"\nuri = "handbook"\n')
     left_running = run_under_way(stack)
     copy_database(stack.home / "prefect", home / "prefect")
     stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
@@ -70,8 +74,9 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
-        # Server, worker and the flow run, which is in a session of its own: all of them end.
-        assert len(started_in(home)) >= 3
+        lines_until(process, "rang for")
+        # Server, worker, watcher and the flow run, which is in a session of its own: all of them end.
+        assert len(started_in(home)) >= 4
         interrupted(process)
         assert started_in(home) == []
 
