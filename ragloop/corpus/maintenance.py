@@ -24,6 +24,9 @@ SEGMENTS = 16
 it anew costs as much as three updates; after 30 a search takes 1.4 times as long."""
 TOMBSTONE_SHARE = 0.05
 """Remove tombstones when they exceed this share of the rows."""
+COMPACTED_FIRST = 100_000
+"""A table of up to so many rows is compacted before its first indexes are made: the first update then costs a third at
+10,000 chunks. In larger ones that would take as much CPU as it saves, and a third more memory."""
 MANY_VECTORS = 10_000
 """Rows from which on vectors are indexed; fewer are compared one by one."""
 
@@ -56,6 +59,9 @@ def maintain(table: Table, *, committed: bool) -> None:
         return
     if dead > TOMBSTONE_SHARE * rows:
         table.delete("NOT live")
+    if not present and rows <= COMPACTED_FIRST:
+        # Compacted at their first update, the indexes would have to be told where each row went.
+        table.optimize(cleanup_older_than=KEPT_VERSIONS)
     for column, config in wanted.items():
         if column not in present:
             table.create_index(column, config=config)
