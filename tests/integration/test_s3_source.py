@@ -309,7 +309,7 @@ def test_aws_settings_that_lead_nowhere_are_a_matter_of_configuration(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigError, match="cannot make an S3 client"):
+    with pytest.raises(ConfigError, match="cannot make a client of S3"):
         list(S3Bucket("handbook", bucket.uri()).list())
 
 
