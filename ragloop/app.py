@@ -385,8 +385,8 @@ class App:
         self.journal.fold()
         return {
             **(index.counts() if index else nothing),
-            "interactions": self.store.table("interactions").count_rows(),
-            "feedback": self.store.table("feedback").count_rows(),
+            "interactions": self.store.count("interactions"),
+            "feedback": self.store.count("feedback"),
             "champion": champion.adapter_id if champion else None,
             "generation": str(index.generation) if index else None,
             "generations": {one.table: one.state for one in self.generations.all()},

@@ -133,7 +133,7 @@ class Auditor:
     def run(self, progress: Callable[[int, int], None]) -> Audit:
         """The audit. `progress` is told rows done and rows to do. Raises RuntimeError where files are damaged."""
         store, name = self._index.store, self._index.generation.table
-        total, done = store.table(name).count_rows(), 0
+        total, done = store.count(name), 0
         for batch in batches(store, name):
             self._take(batch)
             done += batch.num_rows
@@ -241,9 +241,9 @@ class Auditor:
 
 def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Every row of a table with its `_rowid`, by no index. Raises RuntimeError where its files are damaged."""
-    query = store.table(name).search().with_row_id(True)
-    query = query.select([*columns, "_rowid"]) if columns else query
     with store.errors():
+        query = store.table(name).search().with_row_id(True)
+        query = query.select([*columns, "_rowid"]) if columns else query
         yield from query.to_batches(_BATCH)
 
 

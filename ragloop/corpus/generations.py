@@ -113,7 +113,7 @@ class Generations:
 
     def all(self) -> list[KnownGeneration]:
         """Every known generation, newest first."""
-        rows = self._store.table("generations").to_arrow().sort_by([("created_at", "descending")])
+        rows = self._store.rows("generations").sort_by([("created_at", "descending")])
         return [_known(row) for row in rows.to_pylist()]
 
     def live(self) -> Generation | None:

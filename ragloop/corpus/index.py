@@ -56,7 +56,8 @@ class Index:
         if self._pinned is not None:
             return self
         table = self.store.table(self.generation.table)
-        table.checkout(table.version)
+        with self.store.errors():
+            table.checkout(table.version)
         return Index(self.store, self.generation, table)
 
     def _table(self) -> Table:
@@ -71,8 +72,7 @@ class Index:
 
     def documents(self, source: str) -> int:
         """How many documents a source has."""
-        table = self.store.table(self.generation.table)
-        return int(table.count_rows(f"kind = 'document' AND live AND source IN ({quoted([source])})"))
+        return self.store.count(self.generation.table, f"kind = 'document' AND live AND source IN ({quoted([source])})")
 
     def sources(self) -> list[str]:
         """Names of the sources that have documents."""
@@ -131,7 +131,7 @@ class Index:
         if not rows:
             return
         if self._appends is None:
-            self._appends = self.store.table(self.generation.table).count_rows() == 0
+            self._appends = self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
         scalars = pa.Table.from_pylist([dict(row) for row in rows], schema=schema.remove(len(schema) - 1))
@@ -142,16 +142,16 @@ class Index:
 
     def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:
         """The chunks nearest by cosine, with `similarity`."""
-        query = self._table().search(vector, vector_column_name="vector", query_type="vector")
-        rows = (
-            cast(LanceVectorQueryBuilder, query)
-            .distance_type("cosine")
-            .nprobes(PROBES)
-            .maximum_nprobes(0)
-            .where("live AND kind = 'chunk'", prefilter=True)
-            .limit(limit)
-        )
         with self.store.errors():
+            query = self._table().search(vector, vector_column_name="vector", query_type="vector")
+            rows = (
+                cast(LanceVectorQueryBuilder, query)
+                .distance_type("cosine")
+                .nprobes(PROBES)
+                .maximum_nprobes(0)
+                .where("live AND kind = 'chunk'", prefilter=True)
+                .limit(limit)
+            )
             found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
         return [{**row, "similarity": 1 - row.pop("_distance")} for row in found]
 
@@ -164,9 +164,9 @@ class Index:
             return []
         # A plain string is parsed: one in quotes would ask for a phrase, which this index does not answer.
         matching = MultiMatchQuery(words, columns, boosts=None, operator=FullTextOperator.OR)
-        query = self._table().search(matching, query_type="fts")
-        found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
         with self.store.errors():
+            query = self._table().search(matching, query_type="fts")
+            found = query.where("live AND kind = 'chunk'", prefilter=True).limit(limit)
             best = found.select([*_PASSAGE, "vector", "_score"]).to_arrow()
         if best.num_rows == 0:
             return []
@@ -176,7 +176,8 @@ class Index:
 
     def _columns_of_words(self) -> list[str]:
         """The columns that can be searched by words now."""
-        indexed = {tuple(index.columns) for index in self._table().list_indices()}
+        with self.store.errors():
+            indexed = {tuple(index.columns) for index in self._table().list_indices()}
         return [column for column in WORDS if (column,) in indexed]
 
     def maintain(self) -> None:
@@ -190,8 +191,9 @@ class Index:
     def lacking_indexes(self) -> list[str]:
         """The columns whose index is missing, or has more rows outside it than maintenance leaves."""
         table = self.store.table(self.generation.table)
-        rows = table.count_rows()
-        outside = {index.columns[0]: index.num_unindexed_rows or 0 for index in table.list_indices()}
+        with self.store.errors():
+            rows = table.count_rows()
+            outside = {index.columns[0]: index.num_unindexed_rows or 0 for index in table.list_indices()}
         return [one for one in wanted_indexes(rows) if outside.get(one, rows) > most_unindexed(rows)]
 
     def failing_indexes(self, expected: Mapping[str, tuple[str, int]], word: str) -> list[str]:
@@ -209,19 +211,20 @@ class Index:
         tries: dict[str, Callable[[], bool]] = {name: partial(by_words, name) for name in self._columns_of_words()}
         for name, (where, count) in expected.items():
             tries[name] = lambda where=where, count=count: table.count_rows(where) == count  # type: ignore[misc]
-        return [name for name, work in tries.items() if not _works(work)]
+        with self.store.errors():
+            return [name for name, work in tries.items() if not _works(work)]
 
     def index_anew(self, columns: Sequence[str]) -> None:
         """Make the indexes of these columns from all rows. Needs the index lease."""
         table = self.store.table(self.generation.table)
-        wanted = wanted_indexes(table.count_rows())
+        wanted = wanted_indexes(self.store.count(self.generation.table))
         for column in columns:
             with self.store.writing():
                 table.create_index(column, config=wanted[column], replace=True)
 
     def chunks(self) -> int:
         """How many chunks can be retrieved."""
-        return int(self.store.table(self.generation.table).count_rows("kind = 'chunk' AND live"))
+        return int(self.store.count(self.generation.table, "kind = 'chunk' AND live"))
 
     def counts(self) -> dict[str, Any]:
         """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""

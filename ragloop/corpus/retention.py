@@ -61,7 +61,7 @@ def _let_go_of_vectors(store: Store, name: str, used: pa.Array, keep: timedelta,
     _note(store, name, rows.filter(pc.and_(in_use, noted)), None)
     _note(store, name, rows.filter(pc.invert(pc.or_(in_use, noted))), now)
     expired = f"unused_since <= timestamp '{(now - keep).isoformat()}'"
-    if store.table(name).count_rows(expired):
+    if store.count(name, expired):
         store.delete(name, expired)
         with store.writing():
             store.table(name).optimize(cleanup_older_than=GRACE)

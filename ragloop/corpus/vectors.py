@@ -46,7 +46,7 @@ class VectorStore:
     def _find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
         wanted = sorted(set(hashes))
-        if self._store.table(self._name).count_rows() < _SCANNED * len(wanted):
+        if self._store.count(self._name) < _SCANNED * len(wanted):
             stored = self._store.rows(self._name, None, ["text_hash"])["text_hash"]
             wanted = pc.filter(pa.array(wanted), pc.is_in(pa.array(wanted), stored)).to_pylist()
         for first in range(0, len(wanted), _LOOKUP):
@@ -96,11 +96,12 @@ def table_of(fingerprint: str) -> str:
 def tidy(store: Store, name: str) -> None:
     """Keep a table of vectors quick to search; see Store.tidy. Needs the index lease."""
     store.tidy(name)
-    table = store.table(name)
-    rows = table.count_rows()
+    rows = store.count(name)
     if rows < LARGE:
         return
-    behind = min((one.num_unindexed_rows or 0 for one in table.list_indices()), default=rows)
+    table = store.table(name)
+    with store.errors():
+        behind = min((one.num_unindexed_rows or 0 for one in table.list_indices()), default=rows)
     if behind > UNINDEXED_SHARE * rows:
         with store.writing():
             table.create_index("text_hash", config=BTree(), replace=True)

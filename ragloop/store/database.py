@@ -221,12 +221,17 @@ class Store:
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows that satisfy the SQL predicate `where`."""
-        query = self.table(name).search()
-        query = query.where(where) if where else query
-        query = query.select(list(columns)) if columns else query
         with self.errors():
+            query = self.table(name).search()
+            query = query.where(where) if where else query
+            query = query.select(list(columns)) if columns else query
             result: pa.Table = query.to_arrow()
         return result
+
+    def count(self, name: str, where: str | None = None) -> int:
+        """How many rows satisfy the SQL predicate `where`."""
+        with self.errors():
+            return int(self.table(name).count_rows(where))
 
     @contextmanager
     def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
