@@ -98,9 +98,9 @@ class StorageFullError(UnavailableError):
     """The disk under the store is full; nothing of the interrupted write is visible."""
 
 
-REQUEST_FAILED = ("Error performing ", "RetryError", "Generic S3 error")
-"""LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError. The last is all that is
-said of an answer that breaks off half-way; an object that is not there is said otherwise."""
+REQUEST_FAILED = ("Error performing ", "RetryError", "Generic S3 error", 'store: "S3"')
+"""LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError. The last two are all
+that is said of an answer that breaks off half-way; an object that is not there is said otherwise."""
 
 
 def is_damage(error: BaseException) -> bool:

@@ -224,7 +224,7 @@ class Index:
 
     def chunks(self) -> int:
         """How many chunks can be retrieved."""
-        return int(self.store.count(self.generation.table, "kind = 'chunk' AND live"))
+        return self.store.count(self.generation.table, "kind = 'chunk' AND live")
 
     def counts(self) -> dict[str, Any]:
         """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""

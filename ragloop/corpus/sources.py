@@ -39,8 +39,8 @@ class KnownSources:
         return [*configured, *by_path]
 
     def all(self) -> list[Source]:
-        """Every known source, of which there may be none."""
-        return self.of() if self._configured or self._indexed() else []
+        """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
+        return self.of() if self._configured or any("/" in name for name in self._indexed()) else []
 
     def gone(self, folder: Path | None) -> str | None:
         """The source of a folder that was synced by path and is not there any more."""

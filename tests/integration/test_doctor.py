@@ -249,6 +249,16 @@ def test_what_sources_have_and_the_index_has_not_is_found_unless_sources_are_lef
     quiet(whole)
 
 
+def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync({"sources": [{"name": "handbook", "uri": str(indexed.folder)}]})
+    (finding,) = indexed.app().diagnose().findings
+    assert (finding.check, finding.count) == ("sources", 2)
+    (left,) = indexed.app().diagnose(repair=True).findings
+    assert left.state == "remains"
+    assert indexed.app().index.counts()["documents"] == 2
+
+
 def test_a_repair_without_sources_leaves_documents_to_the_next_sync(whole: IndexedFolder, tmp_path: Path) -> None:
     remove_a_chunk(whole)
     left = diagnose(whole, repair=True, offline=True)
