@@ -10,7 +10,7 @@ import typer
 
 from ragloop.cli import corpus, demo, doctor, index, learning, questions, setup, up, watch
 from ragloop.cli.output import fail, open_streams
-from ragloop.errors import RagloopError, UnavailableError, missing_package
+from ragloop.errors import RagloopError, UnavailableError, is_damage, missing_package
 
 app = typer.Typer(
     name="ragloop",
@@ -47,6 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except RagloopError as error:
         fail(str(error), error.exit_code)
+    except RuntimeError as error:
+        if not is_damage(error):
+            raise
+        found = " ".join(str(error).split())[:200]
+        fail(f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it mends it", 2)
     except ImportError as error:
         missing = missing_package(error.name)
         if missing is None:

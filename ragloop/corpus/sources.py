@@ -62,9 +62,15 @@ def indexed_sources(store: Store) -> list[str]:
 
 
 def must_exist(folder: Path | None) -> None:
-    """Raises NotFoundError where there is no such folder."""
-    if folder is not None and not folder.expanduser().is_dir():
+    """Raises NotFoundError where there is no such folder, UsageError where its path cannot name a source."""
+    if folder is None:
+        return
+    if not folder.expanduser().is_dir():
         raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")
+    try:
+        str(folder.expanduser().resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"found the folder {str(folder)!r}, expected a path in UTF-8: rename it") from error
 
 
 def open_source(settings: SourceSettings, home: Path) -> Source:

@@ -249,6 +249,21 @@ def test_what_sources_have_and_the_index_has_not_is_found_unless_sources_are_lef
     quiet(whole)
 
 
+@pytest.mark.parametrize("command", ["status", "index list"])
+def test_a_store_that_cannot_be_read_is_said_in_one_line_by_other_commands(
+    whole: IndexedFolder, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = whole.app().index.generation.table if command == "status" else "generations"
+    for file in (whole.home / "store" / f"{table}.lance" / "data").iterdir():
+        file.write_bytes(b"damaged")
+    with pytest.raises(SystemExit) as ended:
+        main(["--home", str(whole.home), *command.split()])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("ragloop: the store cannot be read")
+    assert len(said.splitlines()) == 1
+
+
 def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "handbook", "uri": str(indexed.folder)}]})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.errors import NotFoundError
+from ragloop.errors import NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
 
 
@@ -281,6 +281,13 @@ def test_a_document_renamed_while_a_sync_runs_is_never_lost(indexed: IndexedFold
     assert report.failed == report.deleted == 0
     indexed.sync()
     assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
+
+
+def test_a_folder_whose_path_is_not_utf8_is_refused_in_one_line(indexed: IndexedFolder) -> None:
+    folder = Path(os.fsdecode(os.fsencode(indexed.folder) + b"/\xff"))
+    folder.mkdir()
+    with pytest.raises(UsageError, match="expected a path in UTF-8"):
+        indexed.app().sync(folder)
 
 
 def test_a_missing_folder_is_an_error_and_deletes_nothing(indexed: IndexedFolder) -> None:
