@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect import get_client, runtime
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
+from prefect.states import Running
 from pydantic import Field
 
 from tasks.running import open_app
@@ -38,10 +40,17 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
         answer = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
     except FlowPauseTimeout:
         get_run_logger().warning("nobody answered within %s seconds; nothing more is deleted", wait_s)
+        _go_on()
         return 0
     approves = answer is not None and answer.approve
     get_run_logger().info("deletes %s: %s", "approved" if approves else "refused", answer.reason if answer else "")
     return report.withheld_deletes if approves else 0
+
+
+def _go_on() -> None:
+    """Set the run to Running: Prefect would put a message of its own in place of the end of a run that stays paused."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(runtime.flow_run.id, Running(), force=True)
 
 
 def _question(report: "SyncReport") -> str:

@@ -334,7 +334,8 @@ def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
 # --- the embedder's files, and the command ----------------------------------------------------------------------------
 
 
-def test_a_damaged_export_of_the_embedder_is_found_and_removed(tmp_path: Path) -> None:
+def test_a_damaged_export_of_the_embedder_is_found_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAGLOOP_CACHE", raising=False)  # it would outweigh the setting
     chosen = {"embedder": "narrow", "embedder_backend": "onnx"}
     indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents", chosen=chosen)
     indexed.settings = {"cache": tmp_path / "cache"}
