@@ -61,7 +61,7 @@ up: setup
 	$(BIN)/ragloop up
 
 test: setup
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term
 
 check: .venv/project.stamp
 	$(BIN)/ruff check .

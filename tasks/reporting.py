@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from prefect import get_client, runtime
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -21,6 +22,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ class Progress:
         self._moved_at = now
         percent = 100 * done / max(total, 1)
         described = f"{done:,} of {total:,} {self._unit}, {note}"
+        try:
+            self._move(percent, described)
+        except httpx.HTTPError as error:
+            # A server that is away must not stop the work that it is told of.
+            get_run_logger().warning("the progress is not shown: %s", error)
+
+    def _move(self, percent: float, described: str) -> None:
         if self._artifact is None:
             made = create_progress_artifact(percent, key=self._key, description=described)
             self._artifact = cast("UUID", made)  # a coroutine only where an event loop runs

@@ -21,6 +21,13 @@ settings.register_profile("ragloop", deadline=None)
 settings.load_profile("ragloop")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one of several processes takes at a time: a file, and all that needs a Prefect server."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group("flows" if folder.name == "flows" else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of third-party data sets, which is not part of the repository."""

@@ -14,11 +14,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
 REPOSITORY = Path(__file__).parent.parent
 BOUNDARIES = (
+    "receive",
+    "look",
+    "acknowledge",
     "listing",
     "read",
     "encode",
@@ -69,6 +73,8 @@ class Syncs:
         """Begin a sync. `asked`: `settings`, `chosen` (of index), and the arguments of App.sync.
 
         Where the settings name sources, those are synced and not the folder; `lease_s` is that of a store in a bucket.
+        With `drain_s` the queues of the sources are drained instead, whose messages are hidden for so many seconds;
+        with `clock_s` the process has its clock set so far ahead.
         """
         self._count += 1
         log = self._log.with_name(f"log-{self._count}")
@@ -195,12 +201,18 @@ def _set_up(boundaries: _Boundaries) -> None:
     from lancedb.table import LanceTable
 
     from ragloop.corpus import passes, sync
+    from ragloop.corpus.change_queue import ChangeQueue
     from ragloop.corpus.local import LocalFolder
+    from ragloop.corpus.s3 import S3Bucket
     from ragloop.store import Store
     from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
     boundaries.put_on_listing(LocalFolder)
-    boundaries.put(LocalFolder, "read", lambda *_: "read")
+    for source in (LocalFolder, S3Bucket):
+        boundaries.put(source, "read", lambda *_: "read")
+    boundaries.put(S3Bucket, "look", lambda *_: "look")
+    boundaries.put(ChangeQueue, "receive", lambda *_: "receive")
+    boundaries.put(ChangeQueue, "delete", lambda *_: "acknowledge")
     for embedder in (ConstantEmbedder, WideEmbedder):
         work = embedder.embed
         embedder.embed = lambda self, texts, work=work: (  # type: ignore[method-assign, misc]
@@ -226,7 +238,24 @@ def _set_up(boundaries: _Boundaries) -> None:
     sync.delete = passes.delete = delete
 
 
+def _set_clock(ahead_s: float) -> None:
+    """Let every part of the package read a clock that is wrong by so much."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=ahead_s)
+
+    seconds, nanoseconds = time.time, time.time_ns
+    time.time = lambda: seconds() + ahead_s
+    time.time_ns = lambda: nanoseconds() + int(ahead_s * 1e9)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ragloop.") and getattr(module, "datetime", None) is datetime:
+            module.datetime = Wrong  # type: ignore[attr-defined]
+
+
 def _sync(order: Mapping[str, Any]) -> None:
+    from ragloop.corpus.change_queue import VISIBILITY_S, ChangeQueue
     from ragloop.errors import RagloopError
     from ragloop.store.bucket import LEASE_S, BucketPlace
     from tests.indexed_folder import EmbeddedByName
@@ -236,9 +265,17 @@ def _sync(order: Mapping[str, Any]) -> None:
     asked = dict(order["asked"])
     settings, chosen = asked.pop("settings", {}), asked.pop("chosen", {"embedder": "narrow"})
     BucketPlace.__init__.__kwdefaults__["lease_s"] = asked.pop("lease_s", LEASE_S)
+    drain_s, clock_s = asked.pop("drain_s", None), asked.pop("clock_s", 0)
+    ChangeQueue.__init__.__kwdefaults__["visibility_s"] = drain_s or VISIBILITY_S
     indexed = EmbeddedByName(Path(order["home"]), Path(order["folder"]), settings=settings, chosen=chosen)
+    if clock_s:
+        _set_clock(clock_s)
     try:
-        report = indexed.sync(settings if settings.get("sources") else None, **asked)
+        if drain_s:
+            app = indexed.app()
+            report: Any = app.changes.drain(app.watched(), wait_s=0)
+        else:
+            report = indexed.sync(settings if settings.get("sources") else None, **asked)
         boundaries.say(json.dumps({"report": asdict(report)}))
     except RagloopError as error:
         boundaries.say(json.dumps({"error": f"{type(error).__name__}: {error}"}))

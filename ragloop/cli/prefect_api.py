@@ -20,19 +20,20 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class PrefectApi:
-    """The API at `url`, such as http://127.0.0.1:4200/api."""
+    """The API at `url`, such as http://127.0.0.1:4200/api, which may be busy for `patience_s`."""
 
     url: str
+    patience_s: float = PATIENCE_S
 
     def call(self, method: str, path: str, body: Body | None = None) -> Any:
         """One request; asked again while the server is busy.
 
         Raises NotFoundError for status 404, UnavailableError where the server refuses or does not answer.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while True:
             try:
-                with _opener.open(self._request(method, path, body), timeout=PATIENCE_S) as answer:
+                with _opener.open(self._request(method, path, body), timeout=max(1.0, self.patience_s)) as answer:
                     return json.loads(answer.read() or b"null")
             except urllib.error.HTTPError as error:
                 with error:

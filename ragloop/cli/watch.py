@@ -26,6 +26,8 @@ CHANGED = "ragloop.source.changed"
 """The event that the trigger of index-changes in prefect.yaml waits for."""
 _LOCAL_API = "http://127.0.0.1:4200/api"
 _LONGEST_PAUSE_S = 60.0
+_NOTE_S = 2.0
+"""How long applying waits for a Prefect that is busy."""
 _DEBOUNCE_MS = 500
 """Changes of files that follow each other this closely are one."""
 _AGAIN_S = 15.0
@@ -163,22 +165,22 @@ def _ring(looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, 
     from ragloop.cli.output import say
 
     api = PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_API))
-    patience, rang_at = _Patience(every), dict[str, float]()
+    patience, rang_at = {one.place: _Patience(every) for one in looks}, dict[str, float]()
     while True:
-        with patience.kept():
-            for one in looks:
-                told = one.waits()
-                if told is None:
+        for one in looks:
+            with patience[one.place].kept() as due:
+                told = one.waits() if due else None
+                if due and told is None:
                     # A folder keeps its pause: a ring that comes during the run for the one before would be lost.
                     rang_at.pop(one.place if isinstance(one, _Queue) else "", None)
-                elif time.monotonic() - rang_at.get(one.place, -math.inf) >= _AGAIN_S:
+                elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= _AGAIN_S:
                     api.call(
                         "POST", "/events", [_event(*source, {**address, **told}) for source in one.sources.items()]
                     )
                     rang_at[one.place] = time.monotonic()
                     one.rang()
                     say(f"rang for {one.place}")
-        time.sleep(patience.pause_s)
+        time.sleep(every)
 
 
 def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -197,18 +199,28 @@ def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float) -> None:
     app.embedder.embed(["The first call loads the model."])
-    if app.generations.live() is None:
-        _note(app.sync(), 0, ["every source"])
+    _first_index(app, every)
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], _Queue) else 1
-    patience = _Patience(every)
+    patience = {one.place: _Patience(every) for one in looks}
     while True:
         for one in looks:
-            with patience.kept():
-                if done := one.apply(wait_s):
+            with patience[one.place].kept() as due:
+                if due and (done := one.apply(wait_s)):
                     _note(*done, list(one.sources))
-        if patience.failed:
-            time.sleep(patience.pause_s)
+        if all(one.failed for one in patience.values()):
+            time.sleep(min(every, _LONGEST_PAUSE_S))
+
+
+def _first_index(app: "App", every: float) -> None:
+    """Sync once where nothing answers yet; another process may be at it."""
+    patience = _Patience(every)
+    while app.generations.live() is None:
+        with patience.kept() as due:
+            if due:
+                return _note(app.sync(), 0, ["every source"])
+        time.sleep(every)
+    return None
 
 
 def _note(report: "SyncReport", messages: int, sources: Sequence[str]) -> None:
@@ -223,7 +235,10 @@ def _note(report: "SyncReport", messages: int, sources: Sequence[str]) -> None:
         say(f"problem: {problem}")
     if (url := os.environ.get("PREFECT_API_URL")) and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
-        _record(PrefectApi(url), name, "COMPLETED" if report.complete else "FAILED", told)
+        try:
+            _record(PrefectApi(url, patience_s=_NOTE_S), name, "COMPLETED" if report.complete else "FAILED", told)
+        except (UnavailableError, NotFoundError) as error:
+            say(f"not noted as a flow run: {error}")  # the index has the changes; nothing waits for Prefect
 
 
 def _record(api: PrefectApi, name: str, end: str, message: str) -> None:
@@ -239,20 +254,22 @@ class _Patience:
     """How a watcher bears a service that is away: it says so once, and looks ever less often."""
 
     def __init__(self, every: float) -> None:
-        self._every, self.pause_s, self.failed = every, every, False
+        self._every, self._pause_s, self._again_at, self.failed = every, every, -math.inf, False
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Iterator[bool]:
+        """Whether a look is due; a look that finds a service away ends quietly."""
         from ragloop.cli.output import say
 
+        due = time.monotonic() >= self._again_at
         try:
-            yield
+            yield due
         except (UnavailableError, NotFoundError) as error:
             if not self.failed:
                 say(f"{error}; watching goes on")
-            self.pause_s = min(2 * self.pause_s, max(_LONGEST_PAUSE_S, self._every))
-            self.failed = True
+            self._pause_s = min(2 * self._pause_s, max(_LONGEST_PAUSE_S, self._every))
+            self._again_at, self.failed = time.monotonic() + self._pause_s, True
         else:
-            if self.failed:
+            if due and self.failed:
                 say("it answers again")
-            self.pause_s, self.failed = self._every, False
+                self._pause_s, self.failed = self._every, False

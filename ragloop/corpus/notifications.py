@@ -31,7 +31,7 @@ def changed_objects(body: str) -> list[ObjectChange]:
     """
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageError(f"is no JSON: {error}") from error
     if isinstance(message, dict) and message.get("Type") == "Notification":
         return changed_objects(str(message.get("Message")))

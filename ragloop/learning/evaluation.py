@@ -5,7 +5,7 @@ The answers are kept beside the adapter as a Parquet file, so that a verdict can
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,42 +165,54 @@ def trained_questions(rows: Sequence[tuple[str, str]], most: int) -> list[Questi
     return [Question(TRAINED, closed_book_prompt(question), answer) for question, answer in rows[::step]]
 
 
-def evaluate(questions: Sequence[Question], champion: Generator, candidate: Generator, folder: Path) -> EvalReport:
+def evaluate(
+    questions: Sequence[Question],
+    champion: Generator,
+    candidate: Generator,
+    folder: Path,
+    rejects: Callable[[PairedScores], bool] = lambda target: False,
+) -> EvalReport:
     """Answer every question by both, in batches, and keep the answers in `folder`.
 
-    What the same generator answered to the same prompt in an evaluation beside this one is taken from there.
+    The target is asked first; where `rejects` says that its scores reject the candidate already, nothing else is asked:
+    questions with passages cost most of an evaluation. What the same generator answered to the same prompt in an
+    evaluation beside this one is taken from there.
     """
     who = {"champion": champion, "candidate": candidate}
-    answers = {name: _answers(questions, generator, folder.parent) for name, generator in who.items()}
-    rows = [
-        {
-            "part": one.part,
-            "prompt_hash": prompt_hash(one.prompt),
-            "question": one.prompt.question,
-            "reference": one.reference,
-            **{name: texts[n] for name, texts in answers.items()},
-            **{f"{name}_fingerprint": generator.fingerprint for name, generator in who.items()},
-            **{
-                f"{name}_score": float(_score(one.part)([texts[n]], [one.reference])[0])
-                for name, texts in answers.items()
-            },
-        }
-        for n, one in enumerate(questions)
-    ]
+    known = {name: _kept_answers(folder.parent, generator.fingerprint) for name, generator in who.items()}
+    rows: list[dict[str, Any]] = []
+    for asked in ([one for one in questions if one.part == TARGET], questions):
+        for name, generator in who.items():
+            _answer(asked, generator, known[name])
+        rows = [_row(one, known, who) for one in asked]
+        if rejects(_paired(rows, TARGET)):
+            break
     made = folder / (ANSWERS + ".part")
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), made)
     made.replace(folder / ANSWERS)
     return read_evaluation(folder)
 
 
-def _answers(questions: Sequence[Question], generator: Generator, evaluations: Path) -> list[str]:
-    """The generator's answers in order; it writes those that no evaluation under this folder keeps."""
-    known = _kept_answers(evaluations, generator.fingerprint)
-    hashes = [prompt_hash(one.prompt) for one in questions]
-    missing = {one: asked.prompt for one, asked in zip(hashes, questions, strict=True) if one not in known}
+def _answer(questions: Sequence[Question], generator: Generator, known: dict[str, str]) -> None:
+    """Have the generator write the answers that are not known by the hash of their prompt yet."""
+    missing = {h: one.prompt for one in questions if (h := prompt_hash(one.prompt)) not in known}
     drafts = generator.generate(list(missing.values()))
     known.update({one: draft.text.strip() for one, draft in zip(missing, drafts, strict=True)})
-    return [known[one] for one in hashes]
+
+
+def _row(one: Question, known: Mapping[str, Mapping[str, str]], who: Mapping[str, Generator]) -> dict[str, Any]:
+    hashed = prompt_hash(one.prompt)
+    answers = {name: known[name][hashed] for name in who}
+    score = _score(one.part)
+    return {
+        "part": one.part,
+        "prompt_hash": hashed,
+        "question": one.prompt.question,
+        "reference": one.reference,
+        **answers,
+        **{f"{name}_fingerprint": generator.fingerprint for name, generator in who.items()},
+        **{f"{name}_score": float(score([text], [one.reference])[0]) for name, text in answers.items()},
+    }
 
 
 def _kept_answers(evaluations: Path, fingerprint: str) -> dict[str, str]:
@@ -221,13 +233,13 @@ def read_evaluation(folder: Path) -> EvalReport:
     """The evaluation kept in an adapter's folder. Raises NotFoundError when there is none."""
     if not (folder / ANSWERS).is_file():
         raise NotFoundError(f"found no evaluation in {folder}; evaluate the adapter first")
-    table = pq.read_table(folder / ANSWERS)
-    return EvalReport(_paired(table, TARGET), _paired(table, ELSEWHERE), _paired(table, TRAINED))
+    rows = pq.read_table(folder / ANSWERS).to_pylist()
+    return EvalReport(_paired(rows, TARGET), _paired(rows, ELSEWHERE), _paired(rows, TRAINED))
 
 
-def _paired(table: pa.Table, part: str) -> PairedScores:
-    rows = [row for row in table.to_pylist() if row["part"] == part]
-    return PairedScores([row["champion_score"] for row in rows], [row["candidate_score"] for row in rows])
+def _paired(rows: Sequence[Mapping[str, Any]], part: str) -> PairedScores:
+    of_part = [row for row in rows if row["part"] == part]
+    return PairedScores([row["champion_score"] for row in of_part], [row["candidate_score"] for row in of_part])
 
 
 def _score(part: str) -> Callable[[Sequence[str], Sequence[str]], Any]:

@@ -139,7 +139,14 @@ def judge(target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | No
     verdict = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
     first = {"reject": "fail", "promote": "pass", "inconclusive": "undecided"}[verdict]
     deciding_first = sorted(criteria, key=lambda criterion: criterion.state != first)
-    return Verdict(verdict, tuple(_sentence(criterion, policy) for criterion in deciding_first), criteria)
+    # What rejects a candidate may be known before the rest is asked, which then says nothing about it.
+    told = [one for one in deciding_first if verdict != "reject" or one.n]
+    return Verdict(verdict, tuple(_sentence(criterion, policy) for criterion in told), criteria)
+
+
+def rejects(target: PairedScores, policy: GatePolicy) -> bool:
+    """Whether the scores on the target reject a candidate, whatever it answers elsewhere."""
+    return judge(target, PairedScores([], []), policy).verdict == "reject"
 
 
 def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: float, seed: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from ragloop.learning.evaluation import (
     target_questions,
     trained_questions,
 )
-from ragloop.learning.gate import GatePolicy, Verdict, judge
+from ragloop.learning.gate import GatePolicy, Verdict, judge, rejects
 from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
@@ -272,7 +272,8 @@ class Retraining:
         trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
         questions = [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))]
         champion, notes = self._champion()
-        report = evaluate(questions, self._generator(champion), self._generator(adapter), folder)
+        answering = self._generator(champion), self._generator(adapter)
+        report = evaluate(questions, *answering, folder, lambda target: rejects(target, self._policy.gate))
         golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
         notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
         compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *target.notes]}

@@ -18,7 +18,7 @@ import pytest
 from ragloop.corpus.index import Index
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
-from tests.faults.test_sync_is_killed import small_disk  # noqa: F401 - a fixture
+from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import EmbeddedByName
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -172,18 +172,16 @@ def test_a_build_killed_at_a_chosen_point_is_completed_by_the_next(
     _ends_equal(indexed, whole)
 
 
-def test_a_disk_that_runs_full_in_a_rebuild_loses_nothing(small_disk: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_disk_that_runs_full_in_a_rebuild_loses_nothing(small_disk: SmallDisk, tmp_path: Path) -> None:
     settings = {"sync": {"batch_documents": 2}}
-    indexed = EmbeddedByName(small_disk / "home", tmp_path / "documents", settings=settings)
+    indexed = EmbeddedByName(small_disk.place / "home", tmp_path / "documents", settings=settings)
     indexed.write_numbered(40)
     indexed.sync()
     before = indexed.contents()
-    free = 8 * 2**20 - sum(file.stat().st_blocks * 512 for file in small_disk.rglob("*") if file.is_file())
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (free - 256 * 1024))
+    small_disk.fill(leave=256 * 1024)
     with pytest.raises(StorageFullError, match=r"no space left .* nothing was lost: free some space"):
         indexed.sync(rebuild=True)
     assert indexed.contents() == before
     assert indexed.found("Paragraph 1 of 1"), "the index answers on a full disk"
-    ballast.unlink()
+    small_disk.make_room()
     _ends_equal(indexed, before)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from ragloop.errors import NotFoundError, StorageFullError, UsageError
 from ragloop.journal import Journal
 from ragloop.store import Store
+from tests.faults.conftest import SmallDisk
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -131,49 +131,25 @@ def test_what_was_logged_reads_back_as_it_was_written(journal: Journal) -> None:
 # --- a full disk -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of four megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True)
-    if made.returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def fill(place: Path) -> Path:
-    """Take all that is free on the disk but for less than a page."""
-    ballast = place / "ballast"
-    with ballast.open("ab", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return ballast
-
-
-def test_a_full_disk_refuses_an_answer_and_loses_none_that_was_returned(small_disk: Path) -> None:
-    journal = Journal(Store.open(small_disk / "home"))
+def test_a_full_disk_refuses_an_answer_and_loses_none_that_was_returned(small_disk: SmallDisk) -> None:
+    home = small_disk.place / "home"
+    journal = Journal(Store.open(home))
     journal.append("interactions", [entry("before")])
-    ballast = fill(small_disk)
+    small_disk.fill()
     returned = ["before"]
     with pytest.raises(StorageFullError, match="free some space"):  # noqa: PT012
         for number in range(100):
             journal.append("interactions", [entry(f"full-{number}")])
             returned.append(f"full-{number}")
-    size = (small_disk / "home" / "journal" / "current.jsonl").stat().st_size
+    size = (home / "journal" / "current.jsonl").stat().st_size
     with pytest.raises(StorageFullError):
         journal.append("interactions", [entry(f"all-{number}") for number in range(40)])
-    assert (small_disk / "home" / "journal" / "current.jsonl").stat().st_size == size, "all of a write or none of it"
+    assert (home / "journal" / "current.jsonl").stat().st_size == size, "all of a write or none of it"
     with pytest.raises(StorageFullError):
         journal.fold()
-    ballast.unlink()
+    small_disk.make_room()
     journal.append("interactions", [entry("after")])
-    assert _logged(small_disk / "home") == Counter(dict.fromkeys([*returned, "after"], 1))
+    assert _logged(home) == Counter(dict.fromkeys([*returned, "after"], 1))
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

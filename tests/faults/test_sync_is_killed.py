@@ -12,6 +12,7 @@ import pytest
 
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
+from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import IndexedFolder, document
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -148,32 +149,20 @@ def test_a_first_index_killed_at_any_moment_is_completed_by_the_next(
 # --- a full disk -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of eight megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True)
-    if made.returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def test_a_disk_that_runs_full_in_a_sync_loses_nothing_and_the_next_run_completes(
-    small_disk: Path, tmp_path: Path
+    small_disk: SmallDisk, tmp_path: Path
 ) -> None:
-    indexed = IndexedFolder(small_disk / "home", tmp_path / "documents", settings={"sync": {"batch_documents": 2}})
+    indexed = IndexedFolder(
+        small_disk.place / "home", tmp_path / "documents", settings={"sync": {"batch_documents": 2}}
+    )
     indexed.write_numbered(10)
     indexed.sync()
     before = indexed.contents()
-    free = 8 * 2**20 - sum(file.stat().st_blocks * 512 for file in small_disk.rglob("*") if file.is_file())
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (free - 256 * 1024))
+    small_disk.fill(leave=256 * 1024)
     indexed.write_numbered(60, prefix="new")
     with pytest.raises(StorageFullError, match=r"no space left .* nothing was lost: free some space"):
         indexed.sync()
     assert before.items() <= indexed.contents().items()
     assert indexed.found("Paragraph 1 of 1"), "the index answers on a full disk"
-    ballast.unlink()
+    small_disk.make_room()
     _finish_and_compare(indexed, tmp_path / "other")

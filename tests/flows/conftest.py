@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from tests.s3_server import S3Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> Iterator[LocalStack]:
-    """Started once: it takes most of a minute. Its worker finds the S3 and SQS of the session."""
+    """Started once, since it takes most of a minute, and ended with this folder, since it is never idle.
+
+    Its worker finds the S3 and SQS of the session.
+    """
     from tests.s3_server import ENVIRONMENT
 
     with pytest.MonkeyPatch.context() as patch:

@@ -19,6 +19,7 @@ from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
 from tests.flows.conftest import FlowsInProcess
 from tests.notified_queue import NotifiedQueue
+from tests.relay import Relay
 
 if TYPE_CHECKING:
     from tests.s3_server import Bucket
@@ -60,7 +61,8 @@ def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
 
 
 @contextmanager
-def watching(config: Path, place: Path, stack: LocalStack, *options: str) -> Iterator["subprocess.Popen[str]"]:
+def watching(config: Path, place: Path, api_url: str, *options: str) -> Iterator[Path]:
+    """A watcher; what it says is in the file."""
     command = [
         Path(sys.executable).with_name("ragloop"),
         "--home",
@@ -69,23 +71,37 @@ def watching(config: Path, place: Path, stack: LocalStack, *options: str) -> Ite
         str(config),
         "watch",
     ]
-    watcher = subprocess.Popen(
-        [*command, *options], env={**os.environ, "PREFECT_API_URL": stack.api_url}, stderr=subprocess.PIPE, text=True
-    )
+    said = place / "said"
+    with said.open("w") as out:
+        environment = {**os.environ, "PREFECT_API_URL": api_url}
+        watcher = subprocess.Popen([*command, *options], env=environment, stderr=out)
     try:
-        yield watcher
+        yield said
     finally:
         watcher.send_signal(signal.SIGINT)
-        said = watcher.communicate(timeout=30)[1]
-    assert said.endswith("stopped watching\n"), said
+        watcher.wait(timeout=60)
+    assert said.read_text().endswith("stopped watching\n"), said.read_text()
     assert watcher.returncode == 0
+
+
+@pytest.fixture
+def away(stack: LocalStack) -> Iterator[Relay]:
+    """A way to the server that is cut off."""
+    relay = Relay(int(stack.api_url.removesuffix("/api").rpartition(":")[2]))
+    relay.cut()
+    yield relay
+    relay.cut()
+
+
+def through(relay: Relay) -> str:
+    return f"http://127.0.0.1:{relay.port}/api"
 
 
 def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:
     before = len(stack.flow_runs("index-changes/index-changes"))
-    with watching(config, tmp_path, stack, "--every", "0.5"):
+    with watching(config, tmp_path, stack.api_url, "--every", "0.5"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
         until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
@@ -98,7 +114,7 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
 def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:
-    with watching(config, tmp_path, stack, "--index"):
+    with watching(config, tmp_path, stack.api_url, "--index"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
         until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
         bucket.remove("docs/heron.md")
@@ -117,7 +133,7 @@ def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
     config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
     opened(config, tmp_path).sync()
-    with watching(config, tmp_path, stack, *options):
+    with watching(config, tmp_path, stack.api_url, *options):
         time.sleep(2)
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         (folder / "heron.md").unlink()

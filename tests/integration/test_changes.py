@@ -102,6 +102,41 @@ def test_what_was_delivered_twice_changes_nothing_the_second_time(
     assert (drained.messages, drained.objects, drained.report.unchanged, drained.report.commits) == (2, 2, 1, 0)
 
 
+@pytest.mark.parametrize("event", ["ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"])
+def test_a_delete_marker_is_a_delete_and_its_removal_brings_the_document_back(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], event: str
+) -> None:
+    bucket.keep_versions()
+    bucket.write("docs/00.md", document("edited"))
+    marker = bucket.client.delete_object(Bucket=bucket.name, Key="docs/00.md")["VersionId"]
+    queue.send(notification(bucket.name, "docs/00.md", event=event))  # moto tells of no delete marker
+    assert drain(opened()).report.deleted == 1
+    bucket.client.delete_object(Bucket=bucket.name, Key="docs/00.md", VersionId=marker)
+    queue.send(notification(bucket.name, "docs/00.md", event="ObjectRemoved:Delete"))
+    assert drain(opened()).report.added == 1
+    assert is_from_scratch(opened)
+
+
+def test_an_upload_in_parts_is_one_document(bucket: "Bucket", opened: Callable[..., App]) -> None:
+    upload = {"Bucket": bucket.name, "Key": "docs/parts.md"}
+    upload["UploadId"] = bucket.client.create_multipart_upload(**upload)["UploadId"]
+    etag = bucket.client.upload_part(**upload, PartNumber=1, Body=document("parts").encode())["ETag"]
+    parts = [{"PartNumber": 1, "ETag": etag}]
+    bucket.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    drained = drain(opened())
+    assert (drained.messages, drained.objects, drained.report.added) == (2, 1, 1), "moto tells of it twice"
+    assert drain(opened()).report.commits == 0
+
+
+def test_an_object_that_vanishes_between_its_message_and_the_look_is_no_error(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    bucket.write("docs/brief.md", document("brief"))
+    bucket.remove("docs/brief.md")
+    drained = drain(opened())
+    assert (drained.complete, drained.report.added, drained.report.deleted, drained.report.failed) == (True, 0, 0, 0)
+
+
 def test_garbage_goes_to_the_dead_letter_queue_with_its_reason_and_stops_nothing(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
 ) -> None:

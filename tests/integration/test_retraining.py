@@ -389,3 +389,27 @@ def test_an_answer_that_an_evaluation_keeps_is_not_written_again(app: App, monke
     again = app.retraining.evaluate(second.adapter_id)
     assert set(by) == {second.adapter_id}
     assert again.elsewhere.champion.tolist() == first.elsewhere.champion.tolist()
+
+
+def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(place, "min_score = 0.0", "min_score = 0.5")
+    golden = place / "golden.jsonl"
+    golden.write_text(golden.read_text().replace(ANSWER, "Zed"))
+    app, asked = app_of(place, "trained"), 0
+    write = LocalGenerator.generate
+
+    def counted(self: LocalGenerator, prompts: Sequence[Prompt]) -> list[Draft]:
+        nonlocal asked
+        asked += len(prompts)
+        return write(self, prompts)
+
+    monkeypatch.setattr(LocalGenerator, "generate", counted)
+    adapter_id = other(app).adapter_id
+    report = app.retraining.evaluate(adapter_id)
+    assert (len(report.elsewhere), len(report.trained)) == (0, 0)
+    assert asked == len(report.target) > 0, "the champion's answers are kept"
+    verdict = app.retraining.judge(adapter_id)
+    assert verdict.verdict == "reject"
+    assert not [reason for reason in verdict.reasons if reason.startswith("non-inferiority")]

@@ -33,6 +33,7 @@ def test_the_event_that_tries_a_queue_names_none() -> None:
     [
         ("", "is no JSON"),
         ("ring", "is no JSON"),
+        ("[" * 200_000, "is no JSON"),
         ("[]", "is no notification"),
         ("{}", "is no notification"),
         ('{"Records": [{"s3": {}}]}', "is no notification"),
