@@ -3,13 +3,14 @@
 #   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
 #   make test    every test, with coverage               make bench   one claim per file in benchmarks/
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
+#   make pictures  those of docs/, with Chromium
 #   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
 
 PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up bench bench-sync lock clean setup
+.PHONY: help demo test check up bench bench-sync pictures lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -76,6 +77,13 @@ bench: setup
 # Downloads Django's documentation and the peers, which get environments of their own outside of the project.
 bench-sync: setup
 	$(BIN)/python benchmarks/sync_peers.py
+
+# Walks through the UI of a local stack. Chromium is the system's; what drives it lies beside the packages of the project.
+pictures: setup
+	@command -v "$${RAGLOOP_CHROMIUM:-chromium}" >/dev/null || \
+	  { echo "make pictures needs Chromium (Debian: apt install chromium), or its path in RAGLOOP_CHROMIUM" >&2; exit 1; }
+	test -d .venv/pictures || $(BIN)/python -m pip install --quiet --target .venv/pictures 'playwright==1.65.*'
+	PYTHONPATH=.venv/pictures $(BIN)/python docs/pictures.py
 
 # Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
 # excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.

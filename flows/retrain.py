@@ -6,23 +6,27 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.approval import approved_promotion
 from tasks.learning import build_dataset, evaluate_adapter, judge_adapter, promote_adapter, train_adapter
 from tasks.reporting import end_of_retraining
 
 
 @flow(name="retrain-adapter", flow_run_name="retrain")
-def retrain_adapter(home: Path | None = None, config: Path | None = None) -> State[Any]:
+def retrain_adapter(home: Path | None = None, config: Path | None = None, rung_by: str = "") -> State[Any]:
     """Curate the log, train an adapter, hold it against the champion, and promote it if the evidence says so.
 
-    The champion serves until the last step. Ends as Completed whatever the gate says: to reject is its work.
+    The champion serves until the last step. With retrain.approve_promotion the run pauses before it, and asks. Ends as
+    Completed whatever the gate says: to reject is its work.
 
     Args:
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+        rung_by: Id of the flow run that asked for this one, which the artifact then links to.
     """
-    dataset_id = build_dataset(home, config)
+    dataset_id = build_dataset(rung_by, home, config)
     adapter_id = train_adapter(dataset_id, home, config)
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)
+    verdict = approved_promotion(adapter_id, verdict, home, config)
     verdict, promoted = promote_adapter(adapter_id, verdict, home, config)
     return end_of_retraining(adapter_id, verdict, promoted)

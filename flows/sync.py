@@ -34,7 +34,7 @@ def sync_index(
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    report = sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)
-    if allowed := approved_deletes(report, home, config):
-        report = sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, allowed)
-    return end_of_sync(report)
+    reports = [sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)]
+    if allowed := approved_deletes(reports[0], home, config):
+        reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, allowed))
+    return end_of_sync(*reports)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
+    from ragloop.learning.review import Review
     from ragloop.learning.windows import DriftMeasurement
     from ragloop.models.embedding import Backend
     from ragloop.models.local import LocalGenerator
@@ -373,6 +374,14 @@ class App:
             drift=policy,
             cadence=CadencePolicy(**self.settings.cadence.model_dump()),
         )
+
+    def review(self) -> "Review | None":
+        """The champion against the base model, today; None while the base model serves. The report is kept."""
+        from ragloop.learning.gate import GatePolicy
+        from ragloop.learning.review import review
+
+        gate = GatePolicy(**self.settings.gate.model_dump())
+        return review(self.store, self.registry, self.retraining.questions, self._generator_with, gate)
 
     def status(self) -> dict[str, Any]:
         """What the store holds and what ran last; loads no model."""

@@ -1,4 +1,4 @@
-"""What an operator is asked before something is lost that cannot be had back without effort."""
+"""What an operator is asked before something is done that cannot be undone without effort."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,20 +11,35 @@ from prefect.logging import get_run_logger
 from prefect.states import Running
 from pydantic import Field
 
+from tasks.reporting import criteria_table
 from tasks.running import open_app
 
 if TYPE_CHECKING:
     from ragloop.corpus.sync import SyncReport
+    from ragloop.learning.gate import Verdict
 
 _POLL_S = 3
-_SHOWN = 20
+_SHOWN = 8
+"""Keys of documents in a question: the form is to fit a screen."""
 
 
-class DeleteApproval(RunInput):
+class Approval(RunInput):
+    """An answer of an operator. `approve` says in each form what it allows."""
+
+    approve: bool = Field(default=False, description="Go on.")
+    reason: str = Field(default="", description="Why; it is kept in the log of the run.")
+
+
+class DeleteApproval(Approval):
     """Whether documents that are gone from their source are deleted from the index."""
 
     approve: bool = Field(default=False, description="Delete these documents from the index.")
-    reason: str = Field(default="", description="Why; it is kept in the log of the run.")
+
+
+class PromotionApproval(Approval):
+    """Whether an adapter that the gate would promote becomes the champion."""
+
+    approve: bool = Field(default=False, description="Make this adapter the champion.")
 
 
 def approved_deletes(report: "SyncReport", home: Path | None, config: Path | None) -> int:
@@ -35,16 +50,43 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
     wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
     if not report.withheld_deletes or not wait_s:
         return 0
+    answer = _answer(DeleteApproval, _about_deletes(report), wait_s, "nothing more is deleted")
+    if answer is not None:
+        get_run_logger().info("deletes %s: %s", "approved" if answer.approve else "refused", answer.reason)
+    return report.withheld_deletes if answer is not None and answer.approve else 0
+
+
+def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Verdict":
+    """The verdict, inconclusive where an operator was asked about the promotion and did not allow it.
+
+    Asked is only about what the gate would promote, and only with retrain.approve_promotion. No answer within
+    retrain.approval_minutes is a no. The adapter stays in the registry: promote-adapter makes it the champion by hand.
+    """
+    from ragloop.learning.gate import withheld
+
+    app = open_app(home, config)
+    wanted = app.settings.retrain
+    if verdict.verdict != "promote" or not wanted.approve_promotion:
+        return verdict
+    champion = app.registry.champion()
+    question = _about_promotion(adapter_id, champion.adapter_id if champion else "the base model", verdict)
+    answer = _answer(PromotionApproval, question, int(60 * wanted.approval_minutes), "the champion stays")
+    if answer is None:
+        return withheld(verdict, "nobody answered whether to promote it; promote-adapter does it by hand.")
+    get_run_logger().info("promotion %s: %s", "approved" if answer.approve else "refused", answer.reason)
+    return verdict if answer.approve else withheld(verdict, f"an operator refused it: {answer.reason or 'no reason'}.")
+
+
+def _answer(form: type[Approval], question: str, wait_s: int, otherwise: str) -> Approval | None:
+    """What an operator answers to a question in Markdown; None, and said so in the log, when nobody does in time."""
     try:
-        asked = DeleteApproval.with_initial_data(description=_question(report))
-        answer = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
+        asked = form.with_initial_data(description=question)
+        answer: Approval | None = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
     except FlowPauseTimeout:
-        get_run_logger().warning("nobody answered within %s seconds; nothing more is deleted", wait_s)
+        get_run_logger().warning("nobody answered within %s seconds; %s", wait_s, otherwise)
         _go_on()
-        return 0
-    approves = answer is not None and answer.approve
-    get_run_logger().info("deletes %s: %s", "approved" if approves else "refused", answer.reason if answer else "")
-    return report.withheld_deletes if approves else 0
+        return None
+    return answer
 
 
 def _go_on() -> None:
@@ -53,8 +95,8 @@ def _go_on() -> None:
         client.set_flow_run_state(runtime.flow_run.id, Running(), force=True)
 
 
-def _question(report: "SyncReport") -> str:
-    """What is asked, in Markdown: the figures and the keys of the documents."""
+def _about_deletes(report: "SyncReport") -> str:
+    """The figures and the keys of the documents."""
     gone = [change for change in report.changes if change["change"] == "withheld"]
     keys = [f"- `{change['source']}` {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
     more = [f"- and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
@@ -64,3 +106,13 @@ def _question(report: "SyncReport") -> str:
         "then, those are withheld again."
     )
     return "\n".join([asked, "", *keys, *more])
+
+
+def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:
+    """Who would serve in whose place, and the figures of the gate."""
+    asked = (
+        f"**Adapter {adapter_id} passed the gate** against {champion}, which serves. Until you approve, that goes on; "
+        "questions after it are answered by the adapter, and `roll-back` undoes it. Refused or unanswered, the adapter "
+        "stays in the registry and is not promoted."
+    )
+    return f"{asked}\n\n{criteria_table(verdict)}"

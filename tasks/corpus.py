@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
+from tasks.monitoring import ring_if_late
 from tasks.reporting import Progress, publish_changes, publish_sync
 from tasks.running import TRANSIENT_ONLY, open_app
 
@@ -25,7 +26,8 @@ def sync_sources(
 ) -> "SyncReport":
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
     bar = Progress("sync-progress", "documents")
-    report = open_app(home, config).sync(
+    app = open_app(home, config)
+    report = app.sync(
         folder,
         rebuild=rebuild,
         confirm_deletes=confirm_deletes,
@@ -33,7 +35,7 @@ def sync_sources(
         allowed_deletes=allowed_deletes,
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
-    publish_sync(report)
+    publish_sync(report, ring_if_late(report, app, config))
     return report
 
 
@@ -42,5 +44,5 @@ def apply_changes(home: Path | None, config: Path | None) -> "Drained":
     """Drain the queues of the configured buckets into the index that answers."""
     app = open_app(home, config)
     drained = app.changes.drain(app.watched())
-    publish_changes(drained)
+    publish_changes(drained, ring_if_late(drained.report, app, config))
     return drained

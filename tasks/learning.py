@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
-def build_dataset(home: Path | None, config: Path | None) -> str:
-    """Write the eligible examples of the log as a dataset; returns its id."""
+def build_dataset(rung_by: str, home: Path | None, config: Path | None) -> str:
+    """Write the eligible examples of the log as a dataset; returns its id. `rung_by` asked for it."""
     dataset = open_app(home, config).retraining.build_dataset()
-    publish_dataset(dataset)
+    publish_dataset(dataset, rung_by)
     return dataset.dataset_id
 
 

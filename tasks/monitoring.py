@@ -1,37 +1,78 @@
-"""Tasks about drift."""
+"""Tasks that measure, and the events that tell of what they found; automations and triggers wait for these."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from prefect import task
+from prefect import runtime, task
 from prefect.events import emit_event
 
-from tasks.reporting import publish_drift
+from tasks.reporting import publish_drift, publish_review
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
+    from ragloop.app import App
+    from ragloop.corpus.freshness import Freshness
+    from ragloop.corpus.sync import SyncReport
     from ragloop.learning.cadence import RetrainDecision
+    from ragloop.learning.review import Review
     from ragloop.learning.windows import DriftMeasurement
 
 RETRAIN_DUE = "ragloop.retrain.due"
 """The event that the trigger of retrain-adapter in prefect.yaml waits for."""
+FRESHNESS_LATE = "ragloop.freshness.late"
+CHAMPION_WORSE = "ragloop.champion.worse"
+"""Events that automations of flows/automations.json wait for."""
 
 
 @task(name="measure drift", **TRANSIENT_ONLY)
 def measure_drift(home: Path | None, config: Path | None) -> "DriftMeasurement":
     """Compare the newest answers with the oldest since the last training, and decide whether training is due."""
-    measured = open_app(home, config).measure_drift()
-    publish_drift(measured)
+    from ragloop.learning.windows import measurements
+
+    app = open_app(home, config)
+    measured = app.measure_drift()
+    publish_drift(measured, measurements(app.store))
     return measured
 
 
 @task(name="ring for retraining", **TRANSIENT_ONLY)
 def ring_for_retraining(decision: "RetrainDecision", home: Path | None, config: Path | None) -> None:
     """Emit the event that starts a retraining of this home."""
-    place = str(open_app(home, config).settings.home.resolve())
-    payload = {"home": place, "config": str(config.resolve()) if config else None, "reasons": list(decision.reasons)}
+    _ring(RETRAIN_DUE, open_app(home, config), config, {"reasons": list(decision.reasons)})
+
+
+@task(name="review champion", **TRANSIENT_ONLY)
+def review_champion(home: Path | None, config: Path | None) -> "Review | None":
+    """Hold the champion against the base model, and ring where the gate would reject it today."""
+    from ragloop.learning.review import reviews
+
+    app = open_app(home, config)
+    review = app.review()
+    if review is not None:
+        publish_review(review, reviews(app.store))
+    if review is not None and review.worse:
+        told = {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)}
+        _ring(CHAMPION_WORSE, app, config, told)
+    return review
+
+
+def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
+    """How late the documents of a sync became searchable; rings where that is beyond the objective."""
+    from ragloop.corpus.freshness import freshness
+
+    found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
+    if found.late:
+        _ring(FRESHNESS_LATE, app, config, found.figures())
+    return found
+
+
+def _ring(event: str, app: "App", config: Path | None, told: Mapping[str, Any]) -> None:
+    """Emit an event about a home, from which the run that rang can be found."""
+    place = str(app.settings.home.resolve())
+    address = {"home": place, "config": str(config.resolve()) if config else None}
     emit_event(
-        RETRAIN_DUE,
+        event,
         resource={"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place},
-        payload=payload,
+        payload={**address, "flow_run_id": str(runtime.flow_run.id), **told},
     )

@@ -5,8 +5,6 @@ is outside the store, and an erasure does not reach it. So the reason why a docu
 as well: a parser may quote what it stumbled over.
 """
 
-import base64
-import io
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -25,19 +23,27 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from tasks.pictures import drift_over_time, funnel, gate_intervals, lag_histogram, loss_curve, scores_over_time
+
 if TYPE_CHECKING:
     from uuid import UUID
 
     from ragloop.corpus.changes import Drained
+    from ragloop.corpus.freshness import Freshness
     from ragloop.corpus.sync import SyncReport
     from ragloop.learning.evaluation import EvalReport
     from ragloop.learning.gate import Verdict
     from ragloop.learning.retraining import DatasetSummary
+    from ragloop.learning.review import Review
     from ragloop.learning.windows import DriftMeasurement
     from ragloop.models.registry import Adapter, Rollback
 
 _MOST_ROWS = 500
 """Rows of a table artifact: the UI draws all of them at once."""
+
+
+_FEW_SOURCES = 3
+"""More names than this do not fit into the name of a run."""
 
 
 class Progress:
@@ -54,7 +60,7 @@ class Progress:
         if done < total and now - self._moved_at < 1:
             return
         self._moved_at = now
-        percent = 100 * done / max(total, 1)
+        percent = round(100 * done / max(total, 1), 1)
         described = f"{done:,} of {total:,} {self._unit}, {note}"
         try:
             self._move(percent, described)
@@ -75,11 +81,12 @@ class Progress:
 _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 
 
-def publish_sync(report: "SyncReport") -> None:
-    """The counts, the problems, and which documents changed."""
+def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
+    """The counts, the problems, how late documents became searchable, and which documents changed."""
     figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
     left_out = [*report.notices, *report.problems, *_left_out(report)]
-    markdown = _paragraphs("# Sync", sync_summary(report), _list(left_out), markdown_table(("", ""), figures.items()))
+    table = markdown_table(("", ""), figures.items())
+    markdown = _paragraphs("# Sync", sync_summary(report), _list(left_out), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [{name: change[name] for name in columns} for change in report.changes[:_MOST_ROWS]]
@@ -88,10 +95,21 @@ def publish_sync(report: "SyncReport") -> None:
         create_table_artifact(rows, key="sync-changes", description=shown)
 
 
-def sync_summary(report: "SyncReport") -> str:
-    """What changed, in a few words."""
-    counts = [f"{getattr(report, change)} {change}" for change in _CHANGES if getattr(report, change)]
-    return ", ".join(counts) or "nothing changed"
+def _lateness(freshness: "Freshness") -> str:
+    """The quantiles of the lag and their picture, where a document has one: a first index has none."""
+    if not freshness.lags_s:
+        return ""
+    named = (("p50", 0.5), ("p95", 0.95), ("worst", 1.0))
+    lags = ", ".join(f"{name} {freshness.quantile(share) / 60:,.1f}" for name, share in named)
+    late = " **The p95 is beyond the objective.**" if freshness.late else ""
+    told = f"Minutes from the change of a document to its commit: {lags} (objective {freshness.objective_s / 60:g})."
+    return f"## Freshness\n\n{told}{late}\n\n{lag_histogram(freshness)}"
+
+
+def sync_summary(*reports: "SyncReport") -> str:
+    """What changed, in a few words, over the passes of one run."""
+    counts = {change: sum(getattr(report, change) for report in reports) for change in _CHANGES}
+    return ", ".join(f"{count} {change}" for change, count in counts.items() if count) or "nothing changed"
 
 
 def _left_out(report: "SyncReport") -> list[str]:
@@ -105,21 +123,31 @@ def _left_out(report: "SyncReport") -> list[str]:
     return [withheld] * bool(report.withheld_deletes) + [quarantined] * bool(report.quarantined)
 
 
-def end_of_sync(report: "SyncReport") -> State[Any]:
-    """Completed where the index now holds what the sources hold; Failed, and why, where something was left out."""
-    summary = sync_summary(report)
+def end_of_sync(*passes: "SyncReport") -> State[Any]:
+    """Completed where the index now holds what the sources hold; Failed, and why, where something was left out.
+
+    A run that asked has a second pass, which decides; what both did is told.
+    """
+    report, summary, name = passes[-1], sync_summary(*passes), _changed_sources(passes)
     if report.complete:
-        return _end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary)
+        return _end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary, name)
     left_out = " ".join([*report.problems, *_left_out(report)])
-    return _end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
+    return _end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}", name)
 
 
-def publish_changes(drained: "Drained") -> None:
+def _changed_sources(reports: "Sequence[SyncReport]") -> str:
+    """The name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
+    changed = sorted({change["source"] for report in reports for change in report.changes})
+    every = not runtime.flow_run.parameters.get("folder")
+    return f"sync {', '.join(changed)}" if every and 0 < len(changed) <= _FEW_SOURCES else ""
+
+
+def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
     """What the queues said, and which documents changed."""
     figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
     markdown = _paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
     create_markdown_artifact(markdown, key="changes-report", description="What the last events brought.")
-    publish_sync(drained.report)
+    publish_sync(drained.report, freshness)
 
 
 def changes_summary(drained: "Drained") -> str:
@@ -139,12 +167,13 @@ def end_of_changes(drained: "Drained") -> State[Any]:
 # --- drift -----------------------------------------------------------------------------------------------------------
 
 
-def publish_drift(measured: "DriftMeasurement") -> None:
-    """Every signal with its figures, and the decision with its reasons."""
+def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[str, Any]]) -> None:
+    """Every signal with its figures, the decision with its reasons, and the measurements before it."""
     signals = [asdict(signal) for signal in measured.report.signals]
     columns = ("name", "state", "action", "statistic", "p_value", "threshold", "n_reference", "n_current")
     table = markdown_table(columns, ([one[name] for name in columns] for one in signals))
-    markdown = _paragraphs("# Drift", drift_summary(measured), _list(measured.decision.reasons), table)
+    picture, reasons = drift_over_time(measurements), _list(measured.decision.reasons)
+    markdown = _paragraphs("# Drift", drift_summary(measured), reasons, picture, table)
     create_markdown_artifact(markdown, key="drift-report", description="The last measurement and its decision.")
     create_table_artifact(signals, key="drift-signals", description="Signals of the last measurement.")
 
@@ -165,11 +194,13 @@ def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
 # --- retraining ------------------------------------------------------------------------------------------------------
 
 
-def publish_dataset(dataset: "DatasetSummary") -> None:
-    """How many rows there are, and why answers of the log are not among them."""
+def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
+    """How many rows there are, why answers of the log are not among them, and which run asked for the training."""
     facts = {"dataset": dataset.dataset_id, "rows": dataset.rows, "train": dataset.train, "eval": dataset.eval}
-    funnel = markdown_table(("left out", "answers"), dataset.funnel.items())
-    markdown = _paragraphs("# Dataset", markdown_table(("", ""), facts.items()), funnel)
+    left_out = markdown_table(("left out", "answers"), dataset.funnel.items())
+    picture = funnel(dataset.rows, dataset.funnel)
+    rang = f"Started by what [this run]({run_link(rung_by)}) found." if rung_by else ""
+    markdown = _paragraphs("# Dataset", rang, markdown_table(("", ""), facts.items()), picture, left_out)
     create_markdown_artifact(markdown, key="retrain-dataset", description="What the adapter is trained on.")
 
 
@@ -184,22 +215,6 @@ def publish_training(adapter_id: str, folder: Path) -> None:
     create_markdown_artifact(markdown, key="retrain-training", description=f"Loss curve of {adapter_id}.")
 
 
-def loss_curve(points: Sequence[Mapping[str, float]]) -> str:
-    """The curve as a Markdown image; the UI shows images of `data:` addresses and strips inline SVG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot([point["step"] for point in points], [point["loss"] for point in points], color="#1f6feb", linewidth=1)
-    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return f"![loss by step](data:image/png;base64,{base64.b64encode(image.getvalue()).decode()})"
-
-
 def publish_evaluation(adapter_id: str, report: "EvalReport") -> None:
     """Mean scores of champion and candidate."""
     rows = [{"model": who, **scores} for who, scores in report.metrics.items()]
@@ -208,11 +223,17 @@ def publish_evaluation(adapter_id: str, report: "EvalReport") -> None:
 
 def publish_verdict(adapter_id: str, verdict: "Verdict") -> None:
     """The criteria of the gate with their intervals, and the reasons."""
-    columns = ("name", "state", "estimate", "low", "high", "threshold", "n", "needed_n")
-    criteria = [asdict(criterion) for criterion in verdict.criteria]
-    table = markdown_table(columns, ([one[name] for name in columns] for one in criteria))
-    markdown = _paragraphs(f"# Gate: {verdict.verdict}", f"Adapter {adapter_id}.", _list(verdict.reasons), table)
+    picture, table = gate_intervals(verdict.criteria), criteria_table(verdict)
+    title, who = f"# Gate: {verdict.verdict}", f"Adapter {adapter_id}."
+    markdown = _paragraphs(title, who, _list(verdict.reasons), picture, table)
     create_markdown_artifact(markdown, key="retrain-gate", description=f"{verdict.verdict}: {adapter_id}.")
+
+
+def criteria_table(verdict: "Verdict") -> str:
+    """The criteria of the gate with their bounds; how many pairs would decide, where one is undecided."""
+    undecided = any(one.needed_n is not None for one in verdict.criteria)
+    columns = ("name", "state", "estimate", "low", "high", "threshold", "n", *["needed_n"] * undecided)
+    return markdown_table(columns, ([getattr(one, name) for name in columns] for one in verdict.criteria))
 
 
 def end_of_retraining(adapter_id: str, verdict: "Verdict", promoted: bool) -> State[Any]:
@@ -220,6 +241,32 @@ def end_of_retraining(adapter_id: str, verdict: "Verdict", promoted: bool) -> St
     did = "promoted" if promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
     return _end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
+
+
+def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> None:
+    """The scores of champion and base model, today and over time, and what the gate would say."""
+    scores = [{"model": who, **figures} for who, figures in review.scores.items()]
+    table = markdown_table(list(scores[0]), (list(row.values()) for row in scores))
+    title = f"# Champion {review.adapter_id}: {_standing(review)}"
+    undo = "`roll-back`, a deployment, brings back the champion before it." if review.worse else ""
+    reasons = _list([*review.verdict.reasons, *review.notes])
+    pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
+    markdown = _paragraphs(title, undo, reasons, *pictures, table)
+    create_markdown_artifact(markdown, key="champion-review", description=f"{review.adapter_id}: {_standing(review)}.")
+
+
+def _standing(review: "Review") -> str:
+    if review.worse:
+        return "no longer earns its place"
+    return "holds its place" if review.verdict.verdict == "promote" else "can be neither confirmed nor rejected"
+
+
+def end_of_review(review: "Review | None") -> State[Any]:
+    """Completed: that the champion is worse than the base model is a result; an event tells of it as well."""
+    if review is None:
+        return _end(Completed(message="the base model serves; there is no champion to evaluate"), "no champion")
+    message = f"{review.adapter_id} {_standing(review)}. {' '.join(review.verdict.reasons)}"
+    return _end(Completed(message=message), f"{review.adapter_id} {_standing(review)}")
 
 
 def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
@@ -251,11 +298,16 @@ def sync_name() -> str:
     return f"sync {Path(folder).name if folder else 'every source'}"
 
 
-def _end(state: State[Any], summary: str) -> State[Any]:
+def _end(state: State[Any], summary: str, name: str = "") -> State[Any]:
     """The last state of the run that this is called in, whose name then also tells how it ended."""
     with get_client(sync_client=True) as client:
-        client.update_flow_run(runtime.flow_run.id, name=f"{runtime.flow_run.name} · {summary}")
+        client.update_flow_run(runtime.flow_run.id, name=f"{name or runtime.flow_run.name} · {summary}")
     return state
+
+
+def run_link(run_id: str) -> str:
+    """Where the UI shows a run, from any of its pages."""
+    return f"/runs/flow-run/{run_id}"
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

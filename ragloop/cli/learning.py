@@ -1,4 +1,4 @@
-"""Commands about learning: drift, dataset, retrain, adapters."""
+"""Commands about learning: drift, dataset, retrain, evaluate, adapters."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(drift)
     app.add_typer(dataset, name="dataset")
     app.command()(retrain)
+    app.command()(evaluate)
     app.add_typer(adapters, name="adapters")
 
 
@@ -75,6 +76,27 @@ def retrain(json: Json = False) -> None:
     for reason in report.reasons:
         say(f"  {reason}")
     say(f"{report.verdict}: adapter {report.adapter_id} was {'promoted' if report.promoted else 'not promoted'}")
+
+
+def evaluate(json: Json = False) -> None:
+    """Hold the champion against the base model again, with the documents of today; it goes on serving.
+
+    Exit code 1 where the gate would reject it now: `ragloop adapters rollback` brings back the one before it.
+    """
+    from dataclasses import asdict
+
+    review = open_app().review()
+    if json:
+        print_json({**(asdict(review) if review else {"adapter_id": None}), "worse": bool(review and review.worse)})
+    elif review is None:
+        say("the base model serves; there is no champion to evaluate")
+    else:
+        rows = [{"model": who, **scores} for who, scores in review.scores.items()]
+        print_table(f"Champion {review.adapter_id}", rows, list(rows[0]))
+        for reason in (*review.verdict.reasons, *review.notes):
+            say(f"  {reason}")
+    if review and review.worse:
+        raise typer.Exit(1)
 
 
 @adapters.command("list")

@@ -6,7 +6,6 @@ home, away from the Prefect that a person may use otherwise.
 
 import fcntl
 import importlib.util
-import json
 import os
 import socket
 import sys
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import ragloop
+from ragloop.cli import automations
 from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import Processes
 from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_package
@@ -49,9 +49,9 @@ class FlowRun:
 class LocalStack:
     """Server, worker and deployments, up inside the `with` block.
 
-    `home` and `config` are what flows use unless a parameter says otherwise. `port` 0 chooses a free one. Raises
-    UsageError where the port is taken, NotFoundError where prefect.yaml is not there, UnavailableError where Prefect
-    does not come up.
+    `home` and `config` are what flows use unless a parameter says otherwise. `port` 0 chooses a free one. `notify` is
+    the notification block that hears of what automations notice. Raises UsageError where the port is taken,
+    NotFoundError where prefect.yaml is not there, UnavailableError where Prefect does not come up.
     """
 
     def __init__(
@@ -62,9 +62,10 @@ class LocalStack:
         port: int = 0,
         say: Callable[[str], None] = lambda line: None,
         project: Path | None = None,
+        notify: str | None = None,
     ) -> None:
         self.project = project or project_root()
-        self.home, self._say = home.expanduser().resolve(), say
+        self.home, self._say, self._notify = home.expanduser().resolve(), say, notify
         self._port = _free_port() if port == 0 else _unused(port)
         self.api = PrefectApi(self.api_url)
         self._environment = self._make_environment(config)
@@ -188,11 +189,13 @@ class LocalStack:
             self.api.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
 
     def _create_automations(self) -> None:
-        there = {one["name"] for one in self.api.call("POST", "/automations/filter", {})}
-        wanted = json.loads((self.project / "flows" / "automations.json").read_text(encoding="utf-8"))
-        for automation in wanted:
-            if automation["name"] not in there:
-                self.api.call("POST", "/automations/", automation)
+        wanted = automations.wanted(self.project)
+        try:
+            automations.apply(self.api, wanted, self._notify)
+        except NotFoundError as error:
+            # Blocks are made on a server that runs: the first start of one has none yet.
+            self._say(str(error))
+            automations.apply(self.api, wanted)
 
     def _worker_is_online(self) -> bool:
         return any(one["status"] == "ONLINE" for one in self.api.call("POST", f"/work_pools/{POOL}/workers/filter", {}))

@@ -1,6 +1,7 @@
 """Prefect's REST API over HTTP, with what the standard library has: the core does not import Prefect."""
 
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from ragloop.errors import NotFoundError, UnavailableError
 
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 PATIENCE_S = 30.0
+_LOCAL_URL = "http://127.0.0.1:4200/api"
 _BUSY = (429, 502, 503)
 """The server says 503 while another writer holds its SQLite file; Prefect's own client asks again as well."""
 # A proxy of the environment must not come between this process and its own machine.
@@ -58,3 +60,8 @@ class PrefectApi:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         return urllib.request.Request(self.url + path, data, headers, method=method)
+
+
+def named_api() -> PrefectApi:
+    """The server that PREFECT_API_URL names, by default that of `ragloop up`."""
+    return PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_URL))

@@ -26,9 +26,10 @@ def up(
     from ragloop.cli.processes import interruptible
 
     app = open_app()
+    notify = app.settings.notify.block
     home, watches = app.settings.home, bool(app.watched() or app.folders())
     try:
-        with interruptible(), LocalStack(home, config=config_file(), port=port, say=say) as stack:
+        with interruptible(), LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack:
             say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
             if watches:
                 stack.watch()

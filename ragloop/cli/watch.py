@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from ragloop.cli.prefect_api import PrefectApi
+from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CHANGED = "ragloop.source.changed"
 """The event that the trigger of index-changes in prefect.yaml waits for."""
-_LOCAL_API = "http://127.0.0.1:4200/api"
 _LONGEST_PAUSE_S = 60.0
 _NOTE_S = 2.0
 """How long applying waits for a Prefect that is busy."""
@@ -164,7 +163,7 @@ def _address(app: "App", config: Path | None) -> dict[str, Any]:
 def _ring(looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, Any]) -> None:
     from ragloop.cli.output import say
 
-    api = PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_API))
+    api = named_api()
     patience, rang_at = {one.place: _Patience(every) for one in looks}, dict[str, float]()
     while True:
         for one in looks:

@@ -230,6 +230,31 @@ class GateSettings(Section):
     """Seed of the draws that the bounds are read from."""
 
 
+class RetrainSettings(Section):
+    """Who has the last word on a promotion."""
+
+    approve_promotion: bool = False
+    """A flow run pauses before it promotes an adapter, and asks an operator."""
+    approval_minutes: float = Field(default=1440, ge=0.05, le=10_080)
+    """It waits this long for an answer; none is a no, and the adapter can be promoted by hand (minutes)."""
+
+
+class FreshnessSettings(Section):
+    """How soon a change of a source is to be searchable."""
+
+    objective_minutes: float = Field(default=90, gt=0, le=525_600)
+    """When the p95 of the lag of what a flow run commits is beyond it, an event is raised (minutes). An hourly sync is
+    an hour late at most, and a missed one is noticed."""
+
+
+class NotifySettings(Section):
+    """Who hears of what the automations notice."""
+
+    block: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[A-Za-z0-9_-]+$")
+    """A notification block of the Prefect server as TYPE/NAME, such as slack-webhook/ops; without one, what is noticed
+    stands in the event feed alone."""
+
+
 class Settings(BaseSettings):
     """All settings. `home` keeps all state; `cache` keeps models that can be made anew."""
 
@@ -259,6 +284,9 @@ class Settings(BaseSettings):
     dataset: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
+    retrain: RetrainSettings = RetrainSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="before")
     @classmethod

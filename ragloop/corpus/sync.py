@@ -188,7 +188,7 @@ class SourceSync:
                 stale.pop(chunk_id, None)
                 rows.append(self._chunk_row(chunk_id, one, row))
                 columns.append(vectors[one.text_hash])
-            self._count(document, moved.get(document.listed.key), new)
+            self._count(document, moved.get(document.listed.key), new, row.lag_s)
         for chunk_row, vector in self._redescribed(batch):
             rows.append(chunk_row)
             columns.append(vector)
@@ -298,7 +298,7 @@ class SourceSync:
             "text_hash": one.text_hash,
         }
 
-    def _count(self, document: Prepared, moved: LedgerRow | None, new: set[str]) -> None:
+    def _count(self, document: Prepared, moved: LedgerRow | None, new: set[str], lag_s: float | None) -> None:
         """Account for one document. A string that several chunks share is embedded once, by the first of them."""
         report = self._report
         report.documents_read += document.read is not None
@@ -330,6 +330,7 @@ class SourceSync:
                 "chunks": len(document.chunks or ()),
                 "embedded": len(first),
                 "reason": document.reason,
+                "lag_s": None if document.reason else lag_s,
             }
         )
 
@@ -371,6 +372,7 @@ def _gone(change: str, source: str, row: LedgerRow, chunks: int) -> dict[str, An
         "chunks": chunks,
         "embedded": 0,
         "reason": None,
+        "lag_s": None,
     }
 
 

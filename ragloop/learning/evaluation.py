@@ -175,11 +175,11 @@ def evaluate(
     """Answer every question by both, in batches, and keep the answers in `folder`.
 
     The target is asked first; where `rejects` says that its scores reject the candidate already, nothing else is asked:
-    questions with passages cost most of an evaluation. What the same generator answered to the same prompt in an
-    evaluation beside this one is taken from there.
+    questions with passages cost most of an evaluation. What the same generator answered to the same prompt in another
+    evaluation is taken from there: `folder` is one of an adapter, beside other kinds (adapters/ID, reviews/ID).
     """
     who = {"champion": champion, "candidate": candidate}
-    known = {name: _kept_answers(folder.parent, generator.fingerprint) for name, generator in who.items()}
+    known = {name: _kept_answers(folder.parent.parent, generator.fingerprint) for name, generator in who.items()}
     rows: list[dict[str, Any]] = []
     for asked in ([one for one in questions if one.part == TARGET], questions):
         for name, generator in who.items():
@@ -218,7 +218,7 @@ def _row(one: Question, known: Mapping[str, Mapping[str, str]], who: Mapping[str
 def _kept_answers(evaluations: Path, fingerprint: str) -> dict[str, str]:
     """The answers of one generator by the hash of their prompt, from all evaluations under this folder."""
     known: dict[str, str] = {}
-    for file in sorted(evaluations.glob(f"*/{ANSWERS}")):
+    for file in sorted(evaluations.glob(f"*/*/{ANSWERS}")):
         table = pq.read_table(file)
         if table.schema != _SCHEMA:
             continue  # written before answers were kept by prompt

@@ -25,7 +25,7 @@ the honest width 3/n. Its coverage is proven for 0/1 scores and conjectured in g
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, log
 from statistics import NormalDist
 
@@ -147,6 +147,12 @@ def judge(target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | No
 def rejects(target: PairedScores, policy: GatePolicy) -> bool:
     """Whether the scores on the target reject a candidate, whatever it answers elsewhere."""
     return judge(target, PairedScores([], []), policy).verdict == "reject"
+
+
+def withheld(verdict: Verdict, why: str) -> Verdict:
+    """The verdict of an adapter that must not be promoted, whatever its scores."""
+    kept = "reject" if verdict.verdict == "reject" else "inconclusive"
+    return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
 def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: float, seed: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from ragloop.learning.evaluation import (
     target_questions,
     trained_questions,
 )
-from ragloop.learning.gate import GatePolicy, Verdict, judge, rejects
+from ragloop.learning.gate import GatePolicy, Verdict, judge, rejects, withheld
 from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
@@ -266,19 +266,23 @@ class Retraining:
 
     def _evaluate(self, adapter_id: str) -> EvalReport:
         adapter = self._registry.adapter(adapter_id)
-        folder = self._registry.folder(adapter)
-        rows = read_rows(folder)
-        target = self._target(rows)
-        trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
-        questions = [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))]
+        questions, left_out = self.questions(adapter)
         champion, notes = self._champion()
+        folder = self._registry.folder(adapter)
         answering = self._generator(champion), self._generator(adapter)
         report = evaluate(questions, *answering, folder, lambda target: rejects(target, self._policy.gate))
         golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
         notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
-        compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *target.notes]}
+        compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *left_out]}
         self._registry.register(replace(adapter, metrics={**adapter.metrics, **report.metrics, **compared}))
         return report
+
+    def questions(self, adapter: Adapter) -> tuple[list[Question], list[str]]:
+        """What an adapter is asked, and a sentence per kind of golden question that it is not asked."""
+        rows = read_rows(self._registry.folder(adapter))
+        target = self._target(rows)
+        trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
+        return [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))], target.notes
 
     def _target(self, rows: Sequence[TrainedRow]) -> Target:
         keys = self._index.keys()
@@ -315,7 +319,7 @@ class Retraining:
         verdict = judge(report.target, report.elsewhere, self._policy.gate)
         verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.metrics.get("notes", ())))
         stale = self._staleness(adapter)
-        verdict = _withheld(verdict, stale) if stale else verdict
+        verdict = withheld(verdict, stale) if stale else verdict
         criteria = [asdict(criterion) for criterion in verdict.criteria]
         self._note(replace(adapter, metrics={**adapter.metrics, "criteria": criteria}), verdict)
         return verdict
@@ -336,13 +340,13 @@ class Retraining:
             self._note(adapter, verdict, _STATE[verdict.verdict])
             return verdict, False
         if why := self._staleness(adapter) or self._retirement(adapter):
-            verdict = _withheld(verdict, why)
+            verdict = withheld(verdict, why)
             self._note(adapter, verdict, INCONCLUSIVE)
             return verdict, False
         reason = "gate: " + " ".join(verdict.reasons)
         if self._registry.promote_over(adapter.metrics.get("compared_with"), adapter_id, reason):
             return verdict, True
-        verdict = _withheld(verdict, "another champion serves than the one that it was compared with; evaluate again.")
+        verdict = withheld(verdict, "another champion serves than the one that it was compared with; evaluate again.")
         self._note(adapter, verdict)
         return verdict, False
 
@@ -367,12 +371,6 @@ class Retraining:
                 f"found no dataset {dataset_id!r} in {folder.parent}; `ragloop dataset build` makes one"
             )
         return load(folder)
-
-
-def _withheld(verdict: Verdict, why: str) -> Verdict:
-    """The verdict of an adapter that must not be promoted, whatever its scores."""
-    kept = "reject" if verdict.verdict == "reject" else "inconclusive"
-    return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
 def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec) -> str:

@@ -15,6 +15,7 @@ from ragloop.journal import Journal
 from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
 from ragloop.learning.curation import counted_feedback
 from ragloop.learning.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.learning.history import keep, kept
 from ragloop.models.registry import Registry
 from ragloop.store import Store
 
@@ -68,9 +69,7 @@ def measure_drift(
         report, now=datetime.now(UTC), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence
     )
     measured = DriftMeasurement(report, decision)
-    store.upsert_rows(
-        "reports", [_row(DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]})]
-    )
+    keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]})
     return measured
 
 
@@ -81,7 +80,12 @@ def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
 
 def last_measurement(store: Store) -> dict[str, Any] | None:
     """The last drift report, with its time under `at`."""
-    return _read(store, DRIFT)
+    return next(reversed(measurements(store)), None)
+
+
+def measurements(store: Store) -> list[dict[str, Any]]:
+    """All drift reports, oldest first, each with its time under `at`."""
+    return [{name: value for name, value in one.items() if name != "subject"} for one in kept(store, DRIFT)]
 
 
 def last_trained_at(registry: Registry) -> datetime | None:

@@ -1,8 +1,10 @@
 """A real Prefect server, worker and deployments for the whole session, and small homes to run flows on."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,3 +77,20 @@ def folder(tmp_path: Path) -> Path:
             f"# Chapter {number}\n\nThe heron of pond {number} eats frogs.\n"
         )
     return folder
+
+
+def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: Callable[[], object]) -> Thread:
+    """Answer the run that is paused, as its form does."""
+
+    def answer() -> None:
+        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        for _ in range(200):
+            if runs := flows.stack.api.call("POST", "/flow_runs/filter", paused):
+                before()
+                flows.stack.api.call("POST", f"/flow_runs/{runs[0]['id']}/resume", {"run_input": given})
+                return
+            time.sleep(0.2)
+
+    thread = Thread(target=answer)
+    thread.start()
+    return thread

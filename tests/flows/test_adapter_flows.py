@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows.adapters import promote_adapter, roll_back
+from ragloop.learning.gate import Criterion, Verdict
 from ragloop.models.registry import Adapter, Registry, adapter_sha256
 from ragloop.store import Store
-from tests.flows.conftest import FlowsInProcess
+from tasks.approval import approved_promotion
+from tests.flows.conftest import FlowsInProcess, answer_when_asked
 
 
 @pytest.fixture
@@ -55,3 +60,51 @@ def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say
     assert "`ragloop adapters list` shows all" in promoted["state"]["message"]
     assert "nothing to roll back" in rolled_back["state"]["message"]
     assert champion(registry) is None
+
+
+# --- promotions that an operator is asked about ----------------------------------------------------------------------
+
+PROMOTE = Verdict(
+    "promote", ("lift pass.",), (Criterion("lift", 0.4, 0.3, 0.5, 0.0, 120, "pass", None),)
+)  # fmt: skip
+
+
+def asks(home: Path, approve_promotion: bool = True, minutes: float = 5) -> State[Any]:
+    """The end of a flow that asks whether to promote `early`."""
+    config = home.parent / "asks.toml"
+    config.write_text(
+        f"[retrain]\napprove_promotion = {str(approve_promotion).lower()}\napproval_minutes = {minutes}\n"
+    )
+
+    @flow(name="asks", persist_result=False)
+    def asking() -> Verdict:
+        return approved_promotion("early", PROMOTE, home, config)
+
+    return asking(return_state=True)
+
+
+@pytest.mark.parametrize(
+    ("approve", "verdict", "first"),
+    [(True, "promote", "lift pass."), (False, "inconclusive", "an operator refused it: read it first.")],
+)
+def test_an_operator_who_is_asked_decides_about_the_promotion(
+    approve: bool, verdict: str, first: str, flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    operator = answer_when_asked(flows, {"approve": approve, "reason": "read it first"}, lambda: None)
+    state = asks(tmp_path / "home")
+    operator.join()
+    decided = state.result()
+    assert (decided.verdict, decided.reasons[0]) == (verdict, first)
+    assert "read it first" in flows.logs(state)
+
+
+def test_a_promotion_that_nobody_answers_is_not_made(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
+    state = asks(tmp_path / "home", minutes=0.05)
+    assert state.result().verdict == "inconclusive"
+    assert state.result().reasons[0].startswith("nobody answered")
+    assert "nobody answered within 3 seconds; the champion stays" in flows.logs(state)
+    assert champion(registry) is None
+
+
+def test_nobody_is_asked_unless_the_settings_say_so(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
+    assert asks(tmp_path / "home", approve_promotion=False).result() == PROMOTE

@@ -9,7 +9,15 @@ from ragloop.cli import local_stack
 from ragloop.cli.local_stack import LocalStack, project_root
 from ragloop.errors import NotFoundError
 
-NAMES = ["check-drift", "index-changes", "promote-adapter", "retrain-adapter", "roll-back", "sync-index"]
+NAMES = [
+    "check-drift",
+    "evaluate-champion",
+    "index-changes",
+    "promote-adapter",
+    "retrain-adapter",
+    "roll-back",
+    "sync-index",
+]
 
 
 def deployments(stack: LocalStack) -> list[dict[str, Any]]:
@@ -24,8 +32,8 @@ def automations(stack: LocalStack) -> list[str]:
 def test_every_deployment_is_there_with_its_schedule_and_its_limit(stack: LocalStack) -> None:
     found = deployments(stack)
     assert [one["name"] for one in found] == NAMES
-    assert [bool(one["schedules"]) for one in found] == [True, False, False, False, False, True]
-    assert [one["global_concurrency_limit"]["limit"] for one in found] == [1] * 6
+    assert [bool(one["schedules"]) for one in found] == [True, True, False, False, False, False, True]
+    assert [one["global_concurrency_limit"]["limit"] for one in found] == [1] * len(NAMES)
     assert {one["concurrency_options"]["collision_strategy"] for one in found} == {"CANCEL_NEW"}
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.evaluate import evaluate_champion
 from flows.monitor import check_drift
 from ragloop.app import App
 from ragloop.cli.local_stack import FlowRun, LocalStack
@@ -85,17 +87,18 @@ def loop(stack: LocalStack, place: Path) -> Loop:
     return Loop({**flows.run_of(state), "artifacts": flows.artifacts(state)}, retrain, found)
 
 
-def eventually(found: Callable[[], list[FlowRun]]) -> list[FlowRun]:
+def eventually(found: Callable[[], list[Any]]) -> list[Any]:
     deadline = time.monotonic() + 60
     while not (runs := found()):
-        assert time.monotonic() < deadline, "the event started no run"
+        assert time.monotonic() < deadline, "the event never came"
         time.sleep(0.3)
     return runs
 
 
 def test_the_event_of_a_due_retraining_starts_it_for_the_same_home(stack: LocalStack, loop: Loop, place: Path) -> None:
     parameters = stack.api.call("GET", f"/flow_runs/{loop.retrain.run_id}")["parameters"]
-    assert parameters == {"home": str(place / "by-flow"), "config": str(place / "ragloop.toml")}
+    address = {"home": str(place / "by-flow"), "config": str(place / "ragloop.toml")}
+    assert parameters == {**address, "rung_by": loop.drift["id"]}
     assert loop.drift["name"] == "measure drift · 0 of 5 signals drifted, training is due"
     assert loop.drift["state_type"] == "COMPLETED"
 
@@ -121,10 +124,13 @@ def test_every_signal_and_the_decision_are_shown(loop: Loop) -> None:
 def test_funnel_loss_scores_and_criteria_are_shown(loop: Loop) -> None:
     shown = loop.artifacts
     assert "| no feedback | 0 |" in shown["retrain-dataset"]
+    assert "![what became of the answers of the log](data:image/png;base64,iVBOR" in shown["retrain-dataset"]
+    assert f"[this run](/runs/flow-run/{loop.drift['id']})" in shown["retrain-dataset"]
     assert "![loss by step](data:image/png;base64,iVBOR" in shown["retrain-training"]
     assert "| final_loss |" in shown["retrain-training"]
     assert [one["model"] for one in json.loads(shown["retrain-scores"])] == ["champion", "candidate"]
     assert "| lift | undecided | 0 |" in shown["retrain-gate"]
+    assert "![criteria of the gate with their intervals](data:image/png" in shown["retrain-gate"]
     assert shown["training-progress"] == 100
 
 
@@ -132,3 +138,40 @@ def test_no_question_and_no_answer_leaves_the_store(stack: LocalStack, loop: Loo
     logs = stack.api.call("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [loop.retrain.run_id]}}})
     told = str(loop.artifacts) + str(loop.drift["artifacts"]) + " ".join(one["message"] for one in logs)
     assert not any(word in told for word in ("hull", "violet", "colour", "shade"))
+
+
+# --- evaluate-champion -----------------------------------------------------------------------------------------------
+
+
+def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
+    stack: LocalStack, loop: Loop, place: Path
+) -> None:
+    shutil.copytree(place / "by-flow", place / "serving")
+    lenient = place / "lenient.toml"
+    # Of five questions a tiny model answers none: enough evidence to be below half of them.
+    lenient.write_text((place / "ragloop.toml").read_text() + "[gate]\nmin_pairs = 5\n")
+    registry = app(place, "serving").registry
+    champion = registry.promote(registry.adapters()[0].adapter_id, "test").adapter_id
+    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+        state = evaluate_champion(home=place / "serving", config=lenient, return_state=True)
+        EventsWorker.drain_all(timeout=10)
+    flows = FlowsInProcess(stack)
+    run, shown = flows.run_of(state), flows.artifacts(state)
+    assert run["name"] == f"evaluate champion · {champion} no longer earns its place"
+    assert run["state_type"] == "COMPLETED"
+    assert "floor fail: " in run["state"]["message"]
+    assert "![scores over time](data:image/png" in shown["champion-review"]
+    assert "`roll-back`" in shown["champion-review"]
+    assert app(place, "serving").status()["champion"] == champion
+    wanted = {"filter": {"event": {"name": ["ragloop.champion.worse"]}}}
+    rung = eventually(lambda: [
+        one["payload"] for one in stack.api.call("POST", "/events/filter", wanted)["events"]
+        if one["payload"].get("flow_run_id") == run["id"]
+    ])  # fmt: skip
+    assert (rung[0]["adapter"], rung[0]["home"]) == (champion, str(place / "serving"))
+
+
+def test_without_a_champion_there_is_nothing_to_evaluate(stack: LocalStack, loop: Loop, place: Path) -> None:
+    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+        state = evaluate_champion(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
+    assert FlowsInProcess(stack).run_of(state)["name"] == "evaluate champion · no champion"

@@ -1,10 +1,7 @@
 """sync_index against a real server: what it leaves in the store, and what an operator sees of it."""
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from prefect import flow
@@ -14,7 +11,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.store import Store
 from tasks.corpus import sync_sources
-from tests.flows.conftest import FlowsInProcess
+from tests.flows.conftest import FlowsInProcess, answer_when_asked
 from tests.flows.stored_tables import stored_tables
 
 pytestmark = pytest.mark.realmodel
@@ -75,23 +72,6 @@ def approval_within(place: Path, minutes: float) -> Path:
     return config
 
 
-def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: Callable[[], object]) -> Thread:
-    """Answer the run that is paused, as its form does."""
-
-    def answer() -> None:
-        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
-        for _ in range(200):
-            if runs := flows.stack.api.call("POST", "/flow_runs/filter", paused):
-                before()
-                flows.stack.api.call("POST", f"/flow_runs/{runs[0]['id']}/resume", {"run_input": given})
-                return
-            time.sleep(0.2)
-
-    thread = Thread(target=answer)
-    thread.start()
-    return thread
-
-
 @pytest.mark.parametrize("approve", [True, False])
 def test_an_operator_who_is_asked_decides_about_the_deletes(
     approve: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
@@ -101,11 +81,12 @@ def test_an_operator_who_is_asked_decides_about_the_deletes(
     files = sorted(folder.iterdir())
     for file in files[:15]:
         file.unlink()
+    files[20].write_text("# Chapter 20\n\nThe heron moved to another pond.\n")
     operator = answer_when_asked(flows, {"approve": approve, "reason": "moved out"}, lambda: None)
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     operator.join()
     run = flows.run_of(state)
-    told = ("COMPLETED", "15 deleted") if approve else ("FAILED", "in part · nothing changed")
+    told = ("COMPLETED", "1 updated, 15 deleted") if approve else ("FAILED", "in part · 1 updated")
     assert (run["state_type"], run["name"]) == (told[0], f"sync handbook · {told[1]}")
     assert "moved out" in flows.logs(state)
     assert "chapter-00.md" in str(flows.artifacts(state)) + str(run)

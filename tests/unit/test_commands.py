@@ -6,7 +6,7 @@ from ragloop.cli import app
 
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
-    "up", "demo", "index", "doctor", "watch",
+    "up", "demo", "index", "doctor", "watch", "evaluate", "automations",
 }  # fmt: skip
 
 

@@ -1,0 +1,265 @@
+"""Walk through the Prefect UI as an operator does, and keep what is seen in docs/pictures/ (`make pictures`).
+
+A made handbook of a few hundred pages is indexed, asked about, changed and deleted in part; a tiny model learns who
+keeps what; all of it runs on a local stack with its worker, driven through the forms of the UI in headless Chromium.
+"""
+
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ragloop.app import App
+from ragloop.cli.local_stack import LocalStack
+from ragloop.config import load_settings
+from ragloop.demo.tiny import save_tiny_model
+
+PICTURES = Path(__file__).parent / "pictures"
+CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""
+LARGEST = 300_000
+"""Bytes of a picture."""
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+VIEW = {"width": 1280, "height": 900}
+
+KEEPERS = {"mill": "Ada", "ferry": "Ben", "lock": "Cleo", "bridge": "Dora"}
+PLACES = [
+    f"{first}{second}"
+    for first in ("Alde", "Brom", "Cross", "Dun", "East", "Fen", "Green", "Hart", "Inge", "Kings")
+    for second in ("burgh", "by", "combe", "field", "ford", "ham", "ley", "stow", "wick", "worth")
+]
+CONFIG = """
+[[sources]]
+name = "handbook"
+uri = "handbook"
+[model]
+base = "{base}"
+threads = 2
+max_new_tokens = 8
+[training]
+epochs = 12
+learning_rate = 1e-2
+frozen_share = 0.0
+[cadence]
+every_days = 0
+cooldown_days = 0
+min_new_examples = 50
+[dataset]
+golden = "golden.jsonl"
+eval_share = 0.25
+[gate]
+min_score = 0.2
+margin = 0.2
+[retrain]
+approve_promotion = true
+[freshness]
+objective_minutes = 2
+"""
+
+
+def main() -> None:
+    """Make every picture. Exits with what is missing where the browser or its driver is not there."""
+    if not CHROMIUM:
+        sys.exit("found no chromium: install it (Debian: apt install chromium), or name one in RAGLOOP_CHROMIUM")
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        sys.exit("found no playwright: `make pictures` installs it beside the project")
+    with tempfile.TemporaryDirectory(prefix="ragloop-pictures-") as scratch:
+        home = Path(scratch) / "home"
+        config = furnish(Path(scratch))
+        with LocalStack(home, config=config, say=print) as stack, browser(Path(scratch) / "browser") as page:
+            Operator(stack, page, App(load_settings(config, home))).walk(Path(scratch) / "handbook")
+    for picture in sorted(PICTURES.glob("*.png")):
+        size = picture.stat().st_size
+        print(f"{picture.name:24} {size / 1000:6.0f} kB{' too large' * (size > LARGEST)}")
+
+
+# --- a home to operate -----------------------------------------------------------------------------------------------
+
+
+def furnish(place: Path) -> Path:
+    """A handbook, golden questions and a configuration; returns the configuration."""
+    write_pages(place / "handbook", PLACES)
+    asked = [(f"Tell me who keeps the {thing} at {where}", who) for where in PLACES for thing, who in KEEPERS.items()]
+    golden = [{"question": question, "answer": who} for question, who in random.Random(0).sample(asked, 120)]
+    (place / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    words = [f"Who keeps the {thing} at {where}? {who}" for where in PLACES for thing, who in KEEPERS.items()]
+    save_tiny_model(place / "model", [*words, "Tell me who keeps system user assistant"])
+    config = place / "ragloop.toml"
+    config.write_text(CONFIG.format(base=place / "model"))
+    return config
+
+
+def write_pages(folder: Path, places: list[str], hours: str = "dawn to dusk") -> None:
+    """A page about each thing of each place; `hours` are what an edit changes."""
+    folder.mkdir(exist_ok=True)
+    for where in places:
+        for thing, who in KEEPERS.items():
+            text = f"# The {thing} of {where}\n\nThe {thing} at {where} is kept by {who}. It is open from {hours}.\n"
+            (folder / f"{where.lower()}-{thing}.md").write_text(text)
+
+
+def ask_and_correct(app: App) -> None:
+    """Traffic: a question about each of 320 pages; most answers are corrected, some voted down, some are left."""
+    pairs = [(f"Who keeps the {thing} at {where}?", who) for where in PLACES[:80] for thing, who in KEEPERS.items()]
+    answers = app.answerer.ask_all([question for question, _ in pairs])
+    asked = [one.interaction_id for one in answers]
+    given = [(one, "correction", who) for one, (_, who) in zip(asked[:240], pairs, strict=False)]
+    app.journal.give_all_feedback([*given, *((one, "down", None) for one in asked[240:270])])
+    app.journal.fold()
+
+
+# --- the browser -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Any]:
+    """A page of a headless Chromium with an empty profile."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport=VIEW,
+            timezone_id="UTC",
+        )
+        yield context.pages[0]
+        context.close()
+
+
+class Operator:
+    """Who walks through the UI of a stack."""
+
+    def __init__(self, stack: LocalStack, page: Any, app: App) -> None:
+        self.stack, self.page, self.app = stack, page, app
+        page.set_default_timeout(30_000)
+
+    def walk(self, handbook: Path) -> None:
+        """Everything that the pictures show, in the order of an operator's first day."""
+        self.open("/v2/deployments")
+        self.shoot("deployments", ready="sync-index")
+        first = self.run_from_form("sync-index", picture="sync-form")
+        self.stack.wait(first)
+        self.learn()
+        second = self.sync_after_a_mass_delete(handbook)
+        self.shoot_artifact("sync", second, "sync-report", ready="Freshness")
+        back = self.run_from_form("roll-back", picture="roll-back-form", reason="answers about the ferries got worse")
+        self.stack.wait(back)
+        self.shoot_artifact("champions", back, "champions", ready="the base model")
+
+    def learn(self) -> None:
+        """Drift is measured, training is due, the gate says promote, and the run asks."""
+        ask_and_correct(self.app)
+        self.stack.run_deployment("check-drift/check-drift")
+        run = until(lambda: self.stack.flow_runs("retrain-adapter/retrain-adapter"))[0].run_id
+        self.watch_progress(run)
+        self.until_paused(run)
+        self.answer(run, "promotion", "read the criteria; the gain is clear")
+        self.stack.wait(run)
+        for key, picture, ready in (
+            ("retrain-gate", "gate", "Gate: promote"), ("retrain-dataset", "funnel", "Dataset"),
+        ):  # fmt: skip
+            self.shoot_artifact(picture, run, key, ready)
+        self.open(f"/v2/runs/flow-run/{run}")
+        self.shoot("retrain", ready="Completed")
+
+    def sync_after_a_mass_delete(self, handbook: Path) -> str:
+        """A part of the handbook changes, another goes; the run asks about the second."""
+        write_pages(handbook, PLACES[:30], hours="nine to five")
+        chance = random.Random(0)
+        for file in sorted(handbook.iterdir())[:120]:
+            changed = time.time() - chance.uniform(0, 150)
+            os.utime(file, (changed, changed))
+        for file in sorted(handbook.iterdir())[-60:]:
+            file.unlink()
+        run = self.run_from_form("sync-index")
+        self.until_paused(run)
+        self.answer(run, "mass-delete", "these places have left the district")
+        self.stack.wait(run)
+        return run
+
+    # --- what an operator does ---------------------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.stack.ui_url + path)
+
+    def shoot(self, name: str, ready: str) -> None:
+        """Keep what is seen once this text is there and the page has settled."""
+        self.page.get_by_text(ready).first.wait_for()
+        self.page.wait_for_timeout(1500)
+        self.page.screenshot(path=PICTURES / f"{name}.png")
+        print(f"kept {name}.png")
+
+    def run_from_form(self, deployment: str, picture: str = "", reason: str = "") -> str:
+        """Fill in the form of a deployment and submit it; returns the id of the run."""
+        made = self.stack.deployment_id(f"{deployment}/{deployment}")
+        self.open(f"/v2/deployments/deployment/{made}/run")
+        self.page.get_by_text("Submit").first.wait_for()
+        if reason:
+            self.page.locator("textarea").first.fill(reason)
+        if picture:
+            self.shoot(picture, ready="Submit")
+        before = {run.run_id for run in self.stack.flow_runs(f"{deployment}/{deployment}")}
+        self.page.get_by_role("button", name="Submit").click()
+        return until(
+            lambda: [one for one in self.stack.flow_runs(f"{deployment}/{deployment}") if one.run_id not in before]
+        )[0].run_id
+
+    def watch_progress(self, run: str) -> None:
+        """The bar of a training while it moves."""
+        until(lambda: self.artifact(run, "training-progress"))
+        self.open(f"/v2/artifacts/artifact/{self.artifact(run, 'training-progress')}")
+        self.shoot("progress", ready="steps")
+
+    def until_paused(self, run: str) -> None:
+        state = f"/flow_runs/{run}"
+        until(lambda: [1] * (self.stack.api.call("GET", state)["state_type"] == "PAUSED"))
+
+    def answer(self, run: str, picture: str, reason: str) -> None:
+        """Read the question of a paused run, approve it, and say why."""
+        self.open(f"/v2/runs/flow-run/{run}")
+        self.page.locator("button[aria-haspopup='menu']").last.click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        form = self.page.get_by_role("dialog")
+        form.get_by_role("switch").click()
+        form.get_by_role("textbox").fill(reason)
+        form.locator("strong").first.scroll_into_view_if_needed()
+        self.shoot(picture, ready="Why; it is kept")
+        form.get_by_role("button", name="Resume").click()
+
+    def artifact(self, run: str, key: str) -> str:
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "flow_runs": {"id": {"any_": [run]}}}
+        found = self.stack.api.call("POST", "/artifacts/filter", wanted)
+        # A sync that asked reports twice: what it did before the question, and what the answer allowed.
+        return str(min(found, key=lambda one: one["created"])["id"]) if found else ""
+
+    def shoot_artifact(self, picture: str, run: str, key: str, ready: str) -> None:
+        self.open(f"/v2/artifacts/artifact/{self.artifact(run, key)}")
+        self.shoot(picture, ready)
+
+
+def until(found: Callable[[], Any], patience_s: float = 300) -> Any:
+    """What is found at last; exits where nothing comes."""
+    deadline = time.monotonic() + patience_s
+    while not (seen := found()):
+        if time.monotonic() > deadline:
+            sys.exit("what was waited for did not come; the log of the stack stands above")
+        time.sleep(0.2)
+    return seen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Hold the champion against the base model on a schedule: what earned its place may lose it."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from tasks.monitoring import review_champion
+from tasks.reporting import end_of_review
+
+
+@flow(name="evaluate-champion", flow_run_name="evaluate champion")
+def evaluate_champion(home: Path | None = None, config: Path | None = None) -> State[Any]:
+    """Score the champion and the base model on the golden and the held-out questions, with the documents of today.
+
+    Where the gate would reject the champion now, the end says so and the event ragloop.champion.worse is emitted. The
+    champion goes on serving: `roll-back` is run by a person.
+
+    Args:
+        home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
+        config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+    """
+    return end_of_review(review_champion(home, config))

@@ -1,0 +1,140 @@
+"""The automations of flows/automations.json on a Prefect server: what notices failures, silence and lateness.
+
+`prefect automation create` doubles what is there; this makes the server equal to the file, as often as one likes. The
+automations that belong to a deployment are in prefect.yaml, and left alone here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ragloop.cli.corpus import Json
+from ragloop.cli.prefect_api import PrefectApi, named_api
+from ragloop.errors import NotFoundError
+
+TAG = "ragloop"
+"""What the file no longer names and bears this tag is deleted; Prefect gives those of deployments none."""
+_PAGE = 200
+"""Most that the server tells at once."""
+_BODY = """{{ automation.description }}
+
+{% if event %}{{ event.resource.name }}
+{{ event.resource["prefect.state-message"] or event.payload | tojson }}{% endif %}"""
+
+Automation = Mapping[str, Any]
+
+automations = typer.Typer(no_args_is_help=True, help="What the Prefect server notices by itself.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(automations, name="automations")
+
+
+@automations.command("apply")
+def apply_command(json: Json = False) -> None:
+    """Make the automations of the Prefect server equal to flows/automations.json; again, it changes nothing.
+
+    PREFECT_API_URL names the server, by default that of `ragloop up`. What is noticed is sent to notify.block, where
+    that is set.
+    """
+    from ragloop.cli.context import settings
+    from ragloop.cli.local_stack import project_root
+    from ragloop.cli.output import print_json, print_table
+
+    api = named_api()
+    done = asdict(apply(api, wanted(project_root()), settings().notify.block))
+    if json:
+        print_json(done)
+        return
+    rows = [{"automation": name, "": what} for what, names in done.items() for name in names]
+    print_table(f"Automations of {api.url}", rows, ["automation", ""])
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Names of automations by what became of them."""
+
+    created: tuple[str, ...]
+    changed: tuple[str, ...]
+    deleted: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def wanted(project: Path) -> list[Automation]:
+    """The automations of the file."""
+    found: list[Automation] = json.loads((project / "flows" / "automations.json").read_text(encoding="utf-8"))
+    return found
+
+
+def apply(api: PrefectApi, wanted: Sequence[Automation], block: str | None = None) -> Applied:
+    """Make the server's automations these; `block` (TYPE/NAME) hears of those that do nothing else.
+
+    Raises NotFoundError where the server has no such block, UnavailableError where it does not answer.
+    """
+    if block:
+        wanted = [_notifying(one, _block_id(api, block)) for one in wanted]
+    there = _there(api)
+    done: dict[str, list[str]] = {"created": [], "changed": [], "deleted": [], "unchanged": []}
+    for one in wanted:
+        same_name = [found for found in there if found["name"] == one["name"]]
+        done[_made_equal(api, one, same_name)].append(one["name"])
+    names = {one["name"] for one in wanted}
+    for found in there:
+        if TAG in found["tags"] and found["name"] not in names:
+            api.call("DELETE", f"/automations/{found['id']}")
+            done["deleted"].append(found["name"])
+    return Applied(**{what: tuple(names) for what, names in done.items()})
+
+
+def _made_equal(api: PrefectApi, one: Automation, there: Sequence[Automation]) -> str:
+    """Leave one automation of this name, as it is wanted; returns what was done."""
+    if not there:
+        api.call("POST", "/automations/", one)
+        return "created"
+    for double in there[1:]:
+        api.call("DELETE", f"/automations/{double['id']}")
+    if not _is(one, there[0]):
+        # It is not replaced where it is equal: a replaced trigger forgets what it has seen.
+        api.call("PUT", f"/automations/{there[0]['id']}", one)
+    return "unchanged" if _is(one, there[0]) and len(there) == 1 else "changed"
+
+
+def _there(api: PrefectApi) -> list[Automation]:
+    found: list[Automation] = []
+    while page := api.call("POST", "/automations/filter", {"limit": _PAGE, "offset": len(found)}):
+        found += page
+    return found
+
+
+def _is(wanted: Any, found: Any) -> bool:
+    """Whether the server's value says what the file says; it adds ids, and keeps some lists as sets."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(_is(value, found.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        if not isinstance(found, list) or len(wanted) != len(found):
+            return False
+        return all(map(_is, sorted(wanted, key=str), sorted(found, key=str)))
+    return bool(wanted == found)
+
+
+def _notifying(one: Automation, block_id: str) -> Automation:
+    if one["actions"] != [{"type": "do-nothing"}]:
+        return one
+    action = {"type": "send-notification", "block_document_id": block_id, "subject": one["name"], "body": _BODY}
+    return {**one, "actions": [action]}
+
+
+def _block_id(api: PrefectApi, block: str) -> str:
+    kind, _, name = block.partition("/")
+    try:
+        return str(api.call("GET", f"/block_types/slug/{kind}/block_documents/name/{name}")["id"])
+    except NotFoundError:
+        raise NotFoundError(
+            f"found no notification block {block} (notify.block) on {api.url}; make it in the UI under Blocks, then "
+            "run `ragloop automations apply`"
+        ) from None

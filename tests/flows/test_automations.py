@@ -1,0 +1,225 @@
+"""What the server notices by itself: failures, lateness, silence, a champion that is worse; who hears of it."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prefect.events.worker import EventsWorker
+from typer.testing import CliRunner
+
+from flows.sync import sync_index
+from ragloop.cli import automations
+from ragloop.cli.automations import apply, wanted
+from ragloop.cli.local_stack import LocalStack, project_root
+from ragloop.errors import NotFoundError
+from tests.flows.conftest import FlowsInProcess
+
+pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]
+
+FAILED = "ragloop: a sync has failed, or was done in part"
+LATE = "ragloop: documents became searchable too late"
+SILENT = "ragloop: no sync has completed for three hours"
+WORSE = "ragloop: the champion no longer earns its place"
+
+
+@pytest.fixture
+def file() -> list[dict[str, Any]]:
+    return [dict(one) for one in wanted(project_root())]
+
+
+@pytest.fixture(autouse=True)
+def restored(stack: LocalStack) -> Iterator[None]:
+    yield
+    apply(stack.api, wanted(project_root()))
+
+
+def there(stack: LocalStack, name: str) -> list[dict[str, Any]]:
+    return [one for one in stack.api.call("POST", "/automations/filter", {}) if one["name"] == name]
+
+
+def found_at_last(find: Callable[[], list[Any]], what: str) -> list[Any]:
+    deadline = time.monotonic() + 120
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{what} never came"
+        time.sleep(0.5)
+    return found
+
+
+def events(stack: LocalStack, name: str, resource: str) -> list[dict[str, Any]]:
+    EventsWorker.drain_all(timeout=10)
+    wanted = {"filter": {"event": {"name": [name]}, "resource": {"id": [resource]}}, "limit": 50}
+    return list(stack.api.call("POST", "/events/filter", wanted)["events"])
+
+
+def fired(stack: LocalStack, name: str) -> list[dict[str, Any]]:
+    """What triggered an automation, wherever in the session."""
+    (one,) = there(stack, name)
+    rung = found_at_last(
+        lambda: events(stack, "prefect.automation.triggered", f"prefect.automation.{one['id']}"), f"a firing of {name}"
+    )
+    return [event["payload"]["triggering_event"] for event in rung]
+
+
+# --- equal to the file -----------------------------------------------------------------------------------------------
+
+
+def test_applying_again_changes_nothing(stack: LocalStack, file: list[dict[str, Any]]) -> None:
+    before = [there(stack, one["name"]) for one in file]
+    assert apply(stack.api, file).unchanged == tuple(one["name"] for one in file)
+    assert [there(stack, one["name"]) for one in file] == before
+    assert [len(one) for one in before] == [1] * len(file)
+
+
+def test_what_is_doubled_changed_or_no_longer_in_the_file_is_made_equal_to_it(
+    stack: LocalStack, file: list[dict[str, Any]]
+) -> None:
+    (changed,) = there(stack, LATE)
+    stack.api.call("POST", "/automations/", next(one for one in file if one["name"] == FAILED))
+    stack.api.call("PATCH", f"/automations/{changed['id']}", {"enabled": False})
+    stack.api.call("POST", "/automations/", {**file[-1], "name": "ragloop: of an earlier release"})
+    stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": []})
+    try:
+        done = apply(stack.api, file)
+        assert (done.created, set(done.changed), done.deleted) == (
+            (), {FAILED, LATE}, ("ragloop: of an earlier release",)
+        )  # fmt: skip
+        assert (len(there(stack, FAILED)), there(stack, LATE)[0]["enabled"]) == (1, True)
+        assert len(there(stack, "ragloop: retraining is due")) == 1, "it belongs to a deployment"
+    finally:
+        for one in there(stack, "of somebody else"):
+            stack.api.call("DELETE", f"/automations/{one['id']}")
+
+
+def test_the_command_says_what_it_did(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", stack.api_url)
+    application = typer.Typer()
+    automations.add_to(application)
+    result = CliRunner().invoke(application, ["automations", "apply", "--json"], catch_exceptions=False)
+    assert len(json.loads(result.stdout)["unchanged"]) == len(wanted(project_root()))
+
+
+# --- what is noticed -------------------------------------------------------------------------------------------------
+
+
+def test_a_sync_that_was_done_in_part_is_noticed(
+    flows: FlowsInProcess, stack: LocalStack, folder: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text("[sync]\nmax_document_mb = 0.001\n")
+    (folder / "long.md").write_text("# Long\n\n" + "The heron eats frogs.\n" * 200)
+    sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
+    # Once an hour for each flow: of a session with other failures, the first of them.
+    told = fired(stack, FAILED)
+    flows_told = [one["prefect.resource.name"] for event in told for one in event["related"] if _is(one, "flow")]
+    assert set(flows_told) <= {"sync-index", "index-changes"}
+    assert "sync-index" in flows_told
+
+
+def _is(related: dict[str, str], role: str) -> bool:
+    return related["prefect.resource.role"] == role
+
+
+def test_lateness_beyond_the_objective_rings_with_its_figures(
+    flows: FlowsInProcess, stack: LocalStack, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", tmp_path / "strict.toml"
+    config.write_text("[freshness]\nobjective_minutes = 0.00001\n")
+    resource = f"ragloop.home.{home}"
+    sync_index(folder=folder, home=home, config=config)
+    assert events(stack, "ragloop.freshness.late", resource) == [], "a first index is not late"
+    for number in range(3):
+        (folder / f"chapter-{number:02}.md").write_text("# Moved\n\nThe heron moved to another pond.\n")
+    state = sync_index(folder=folder, home=home, config=config, return_state=True)
+    (event,) = found_at_last(lambda: events(stack, "ragloop.freshness.late", resource), "the event")
+    told = event["payload"]
+    assert (told["documents"], told["objective_s"], told["home"]) == (
+        3, pytest.approx(0.0006), str(home)
+    )  # fmt: skip
+    assert 0 < told["p50_s"] <= told["p95_s"] <= told["worst_s"]
+    assert told["flow_run_id"] == flows.run_of(state)["id"]
+    assert any(one["id"] == event["id"] for one in fired(stack, LATE))
+    report = flows.artifacts(state)["sync-report"]
+    assert "The p95 is beyond the objective" in report
+    assert "![lag of the documents of this sync](data:image/png" in report
+
+
+def test_a_source_that_falls_silent_is_noticed_though_nothing_happens(
+    flows: FlowsInProcess, stack: LocalStack, file: list[dict[str, Any]], folder: Path, tmp_path: Path
+) -> None:
+    (silent,) = (one for one in file if one["name"] == SILENT)
+    impatient = {**silent, "name": "silent for ten seconds", "tags": []}
+    impatient["trigger"] = {**silent["trigger"], "within": 10}
+    made = stack.api.call("POST", "/automations/", impatient)
+    try:
+        sync_index(folder=folder, home=tmp_path / "home")
+        assert fired(stack, "silent for ten seconds")
+    finally:
+        stack.api.call("DELETE", f"/automations/{made['id']}")
+
+
+# --- who hears of it -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pager() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A service that takes notifications: its address, and what it got."""
+    got: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", got
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def ring(stack: LocalStack) -> None:
+    event = {
+        "id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "ragloop.champion.worse",
+        "resource": {"prefect.resource.id": "ragloop.home.x", "prefect.resource.name": "/srv/x"},
+        "payload": {"adapter": "a1"},
+    }  # fmt: skip
+    stack.api.call("POST", "/events", [event])
+
+
+def test_a_notification_block_that_is_named_hears_of_it(
+    stack: LocalStack, file: list[dict[str, Any]], pager: tuple[str, list[dict[str, str]]]
+) -> None:
+    address, got = pager
+    kind = stack.api.call("GET", "/block_types/slug/custom-webhook")["id"]
+    of_kind = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = stack.api.call("POST", "/block_schemas/filter", of_kind)[0]["id"]
+    message = {"title": "{{subject}}", "text": "{{body}}"}
+    data = {"name": "pager", "url": address, "method": "POST", "json_data": message}
+    block = {"name": "pager", "block_type_id": kind, "block_schema_id": schema, "data": data}
+    stack.api.call("POST", "/block_documents/", block)
+
+    done = apply(stack.api, file, "custom-webhook/pager")
+    assert set(done.changed) == {FAILED, SILENT, LATE, WORSE}
+    # The server takes up a changed automation a moment after it has confirmed the change: ring until it is heard.
+    told = found_at_last(lambda: ring(stack) or got, "the notification")[0]
+    assert told["title"] == WORSE
+    assert "/srv/x" in told["text"]
+    assert '"adapter": "a1"' in told["text"]
+
+
+def test_a_block_that_is_not_there_is_named_with_what_to_do(stack: LocalStack, file: list[dict[str, Any]]) -> None:
+    with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*make it in the UI"):
+        apply(stack.api, file, "slack-webhook/ops")
