@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ragloop.learning.gate import Verdict
 
 _POLL_S = 3
-_SHOWN = 8
+_SHOWN = 6
 """Keys of documents in a question: the form is to fit a screen."""
 
 

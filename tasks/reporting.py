@@ -271,9 +271,15 @@ def end_of_review(review: "Review | None") -> State[Any]:
 
 def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
     """Every change of the champion, newest first."""
-    rows = [{**change, "adapter_id": change["adapter_id"] or "the base model"} for change in reversed(history)]
-    columns = ("at", "kind", "adapter_id", "reason")
-    table = [{name: str(row[name]) for name in columns} for row in rows[:_MOST_ROWS]]
+    table = [
+        {
+            "at": f"{change['at']:%Y-%m-%d %H:%M}",
+            "kind": change["kind"],
+            "adapter": change["adapter_id"] or "the base model",
+            "reason": change["reason"],
+        }
+        for change in list(reversed(history))[:_MOST_ROWS]
+    ]
     create_table_artifact(table, key="champions", description="Who served since when, and why.")
 
 
