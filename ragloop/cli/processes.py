@@ -144,17 +144,23 @@ class Processes:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it."""
+def interruptible() -> Iterator[threading.Event]:
+    """Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it.
+
+    The event tells of it too: Python drops an exception that is raised while it runs a finalizer or a callback, so a
+    loop that goes on for ever has to look.
+    """
+    interrupted = threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
         for one in INTERRUPTS:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     before = {one: signal.signal(one, interrupt) for one in INTERRUPTS}
     try:
-        yield
+        yield interrupted
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -29,13 +29,17 @@ def up(
     notify = app.settings.notify.block
     home, watches = app.settings.home, bool(app.watched() or app.folders())
     try:
-        with interruptible(), LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack:
+        with (
+            interruptible() as interrupted,
+            LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack,
+        ):
             say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
             if watches:
                 stack.watch()
             say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
-            while True:
+            while not interrupted.is_set():
                 stack.processes.check()
                 time.sleep(0.5)
     except KeyboardInterrupt:
-        say("all processes have ended")
+        pass
+    say("all processes have ended")

@@ -66,10 +66,14 @@ def watch(
         for one in looks:
             say(f"watching {one.place}")
         try:
-            with interruptible():
-                _apply(app, looks, every) if index else _ring(looks, every, _address(app, config_file()))
+            with interruptible() as interrupted:
+                if index:
+                    _apply(app, looks, every, interrupted)
+                else:
+                    _ring(looks, every, _address(app, config_file()), interrupted)
         except KeyboardInterrupt:
-            say("stopped watching")
+            pass
+        say("stopped watching")
 
 
 class _Queue:
@@ -160,12 +164,14 @@ def _address(app: "App", config: Path | None) -> dict[str, Any]:
     return {"home": str(app.settings.home.resolve()), "config": str(config.resolve()) if config else None}
 
 
-def _ring(looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, Any]) -> None:
+def _ring(
+    looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, Any], interrupted: threading.Event
+) -> None:
     from ragloop.cli.output import say
 
     api = named_api()
     patience, rang_at = {one.place: _Patience(every) for one in looks}, dict[str, float]()
-    while True:
+    while not interrupted.is_set():
         for one in looks:
             with patience[one.place].kept() as due:
                 told = one.waits() if due else None
@@ -196,13 +202,13 @@ def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float) -> None:
+def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float, interrupted: threading.Event) -> None:
     app.embedder.embed(["The first call loads the model."])
-    _first_index(app, every)
+    _first_index(app, every, interrupted)
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], _Queue) else 1
     patience = {one.place: _Patience(every) for one in looks}
-    while True:
+    while not interrupted.is_set():
         for one in looks:
             with patience[one.place].kept() as due:
                 if due and (done := one.apply(wait_s)):
@@ -211,10 +217,10 @@ def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float) -> Non
             time.sleep(min(every, _LONGEST_PAUSE_S))
 
 
-def _first_index(app: "App", every: float) -> None:
+def _first_index(app: "App", every: float, interrupted: threading.Event) -> None:
     """Sync once where nothing answers yet; another process may be at it."""
     patience = _Patience(every)
-    while app.generations.live() is None:
+    while app.generations.live() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
                 return _note(app.sync(), 0, ["every source"])

@@ -151,3 +151,28 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert run["name"].startswith("index changes · in part · 1 added")
     assert "dead-letter queue" in run["state"]["message"]
     assert "crane.md" in artifacts["sync-changes"]
+
+
+def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
+    bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path
+) -> None:
+    bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
+    with watching(config, tmp_path, through(away), "--every", "0.5") as said:
+        until(lambda: "watching goes on" in said.read_text())
+        assert queue.queue().backlog().waiting > 0
+        away.mend()
+        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
+    assert said.read_text().count("watching goes on") == 1
+    assert "it answers again\n" in said.read_text()
+
+
+def test_a_warm_watcher_indexes_while_the_server_is_away(
+    bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path
+) -> None:
+    with watching(config, tmp_path, through(away), "--index") as said:
+        for name in ("crane", "stork"):
+            bucket.write(f"docs/{name}.md", f"# {name}\n\nThe {name} dances at dawn.\n")
+            until(lambda name=name: f"{name}.md" in opened(config, tmp_path).index.keys().values())
+    assert "not noted as a flow run" in said.read_text()
+    assert queue.queue().backlog().waiting == queue.queue().backlog().held == 0
