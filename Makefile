@@ -10,7 +10,7 @@ PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up bench bench-sync pictures lock clean setup
+.PHONY: help demo test check check-terraform up bench bench-sync pictures lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -69,6 +69,17 @@ check: .venv/project.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory check-terraform
+
+# Its provider comes from a local mirror where there is one, else from the network.
+TERRAFORM_MIRROR ?= /opt/tf-plugins
+TERRAFORM := TF_CLI_CONFIG_FILE= TF_DATA_DIR=$(CURDIR)/.venv/terraform CHECKPOINT_DISABLE=1 terraform -chdir=infra/terraform
+check-terraform:
+	@if ! command -v terraform > /dev/null; then echo "terraform is not on PATH: infra/terraform is not checked"; exit; fi; \
+	terraform fmt -check -diff -recursive infra/terraform; \
+	if $(TERRAFORM) init -backend=false -input=false $(addprefix -plugin-dir=,$(wildcard $(TERRAFORM_MIRROR))) > /dev/null; \
+	  then $(TERRAFORM) validate; \
+	  else echo "the provider of AWS is neither in a mirror (TERRAFORM_MIRROR) nor on the network: infra/terraform is not validated"; fi
 
 bench: setup
 	for claim in $(filter-out benchmarks/sync_peers.py,$(wildcard benchmarks/*.py)); do \

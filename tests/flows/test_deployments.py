@@ -1,5 +1,8 @@
 """prefect.yaml on a real server: what is deployed, how often, and what the form of a run says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ NAMES = [
 ]
 
 
+CHANGING = ("updated", "schedules", "last_polled", "status", "version_id", "version_info")
+
+
 def deployments(stack: LocalStack) -> list[dict[str, Any]]:
     return sorted(stack.api.call("POST", "/deployments/filter", {}), key=lambda one: one["name"])
 
@@ -37,18 +43,35 @@ def test_every_deployment_is_there_with_its_schedule_and_its_limit(stack: LocalS
     assert {one["concurrency_options"]["collision_strategy"] for one in found} == {"CANCEL_NEW"}
 
 
+def test_training_has_a_queue_of_its_own_and_the_local_worker_serves_it(stack: LocalStack) -> None:
+    queues = {one["name"]: one["work_queue_name"] for one in deployments(stack)}
+    assert queues.pop("retrain-adapter") == "training"
+    assert set(queues.values()) == {"default"}
+    assert {one["work_pool_name"] for one in deployments(stack)} == {"local"}
+    # Ends at once: there is no index to train on.
+    run = stack.run_deployment("retrain-adapter/retrain-adapter", {"home": str(stack.home / "nowhere")}, timeout_s=150)
+    assert run.state_type == "FAILED"
+    assert "found no" in run.message
+
+
 def test_runs_start_in_the_folder_of_the_clone(stack: LocalStack) -> None:
     steps = {str(one["pull_steps"]) for one in deployments(stack)}
     assert steps == {str([{"prefect.deployments.steps.set_working_directory": {"directory": str(project_root())}}])}
 
 
 def test_deploying_again_changes_nothing(stack: LocalStack) -> None:
-    def identities() -> list[tuple[str, str]]:
-        return [(one["id"], str(one["pull_steps"])) for one in deployments(stack)]
+    def all_of_them() -> list[dict[str, Any]]:
+        """Prefect makes schedules anew each time, under another id."""
+        return [
+            {name: value for name, value in one.items() if name not in CHANGING}
+            | {"schedules": [schedule["schedule"] for schedule in one["schedules"]]}
+            for one in deployments(stack)
+        ]
 
-    before = identities(), automations(stack)
+    before = all_of_them(), automations(stack)
+    assert {"id", "pull_steps", "work_queue_name", "parameters", "concurrency_options"} <= set(before[0][0])
     stack.deploy()
-    assert (identities(), automations(stack)) == before
+    assert (all_of_them(), automations(stack)) == before
 
 
 def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalStack) -> None:
@@ -58,6 +81,30 @@ def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalSta
         undescribed = [name for name, about in schema["properties"].items() if not about.get("description")]
         assert undescribed == [], one["name"]
         assert one["description"].strip(), one["name"]
+
+
+def test_training_moves_to_a_pool_of_kubernetes_and_back(stack: LocalStack) -> None:
+    """By the two commands of docs/operations.md; Prefect needs no package of Kubernetes for them."""
+    template = project_root() / "infra" / "kubernetes" / "base-job-template.json"
+    prefect(stack, "work-pool", "create", "gpu", "--type", "kubernetes", "--base-job-template", str(template))
+    asked = stack.api.call("GET", "/work_pools/gpu")["base_job_template"]["variables"]["properties"]
+    assert asked["gpus"]["default"] == 1
+    before = automations(stack)
+    wanted = 'node_selector={"pool": "gpu"}'
+    prefect(stack, "deploy", "--name", "retrain-adapter", "--pool", "gpu", "--job-variable", wanted)
+    (moved,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
+    assert (moved["work_pool_name"], moved["work_queue_name"]) == ("gpu", "training")
+    assert moved["job_variables"] == {"node_selector": {"pool": "gpu"}}
+    assert automations(stack) == before
+    stack.deploy()
+    (back,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
+    assert (back["work_pool_name"], back["job_variables"], back["id"]) == ("local", {}, moved["id"])
+
+
+def prefect(stack: LocalStack, *arguments: str) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": stack.api_url, "PREFECT_HOME": str(stack.home / "prefect")}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    subprocess.run(command, cwd=project_root(), env=environment, check=True, timeout=120)
 
 
 def test_a_run_without_heartbeat_will_be_found(stack: LocalStack) -> None:

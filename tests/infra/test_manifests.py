@@ -1,0 +1,241 @@
+"""What no test here can run, read: the image, compose.yaml, the values of Prefect's charts and the job template.
+
+Files are held against the schemas that packages carry, and against the code: commands, settings, versions, paths.
+"""
+
+import json
+import re
+import shlex
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ragloop.config import load_settings
+
+REPOSITORY = Path(__file__).parents[2]
+INFRA = REPOSITORY / "infra"
+DOCKERFILE = (INFRA / "docker" / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+TEMPLATE = json.loads((INFRA / "kubernetes" / "base-job-template.json").read_text(encoding="utf-8"))
+VALUES = {
+    name: yaml.safe_load((INFRA / "kubernetes" / f"prefect-{name}-values.yaml").read_text(encoding="utf-8"))
+    for name in ("server", "worker")
+}
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = f"ragloop:{PROJECT['version']}"
+PREFECT_REDIS = {f"PREFECT_REDIS_MESSAGING_{name}" for name in ("HOST", "PORT", "DB", "USERNAME", "PASSWORD")}
+"""Settings of the package prefect-redis, which is in Prefect's image and not installed here."""
+
+
+def texts() -> dict[str, str]:
+    files = [path for path in INFRA.rglob("*") if path.is_file() and "terraform" not in path.parts]
+    return {str(path.relative_to(INFRA)): path.read_text(encoding="utf-8") for path in files}
+
+
+# ---- commands and settings are real -------------------------------------------------------------------------------
+
+
+def commands() -> list[list[str]]:
+    """Every call of prefect or ragloop in the image and in compose.yaml."""
+    listed = [json.loads(found) for found in re.findall(r"^(?:  )?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)]
+    listed += [one["command"] for one in SERVICES.values() if "command" in one]
+    scripts = [command[-1] for command in listed if command[0] == "sh"]
+    scripts += re.findall(r"^RUN (ragloop .*)$", DOCKERFILE, re.MULTILINE)
+    parts = [part for script in scripts for part in re.split(r"\|\||&&|\n|>\s*\S+", script)]
+    return [words for words in [*listed, *map(shlex.split, parts)] if words and words[0] in ("prefect", "ragloop")]
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words[0] == "prefect"], ids=" ".join)
+def test_every_call_of_prefect_is_one_that_it_takes(words: list[str]) -> None:
+    from prefect.cli import app
+
+    wanted = [word for word in words[1:] if word != "--no-prompt"]
+    app.parse_args(wanted, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words[0] == "ragloop"], ids=" ".join)
+def test_every_call_of_ragloop_is_one_that_it_takes(words: list[str]) -> None:
+    import click
+    from typer.main import get_command
+
+    from ragloop.cli import app
+
+    command, rest = get_command(app), words[1:]
+    while isinstance(command, click.Group):
+        context = click.Context(command)
+        _, found, rest = command.resolve_command(context, rest)
+        assert found is not None
+        command = found
+    command.make_context(words[-1], rest)
+
+
+def test_the_calls_are_found() -> None:
+    assert len(commands()) >= 8
+
+
+def test_every_setting_of_prefect_that_is_named_exists() -> None:
+    from prefect.settings import Settings
+    from prefect.settings.legacy import _get_valid_setting_names
+
+    known = {name.upper() for name in _get_valid_setting_names(Settings)} | PREFECT_REDIS
+    ours = {"PREFECT_PUBLIC_URL"}  # of compose.yaml itself
+    named = {name for text in texts().values() for name in re.findall(r"\bPREFECT_[A-Z0-9_]+\b", text)}
+    assert named - known - ours == set()
+
+
+def test_what_containers_are_configured_with_is_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in re.findall(r"\b(RAGLOOP_[A-Z_]+)=(\S+)", DOCKERFILE):
+        monkeypatch.setenv(name, value)
+    settings = load_settings(INFRA / "docker" / "ragloop.toml")
+    assert settings.home == Path("/srv/ragloop")
+    mounted = [volume.split(":")[-2] for volume in SERVICES["worker"]["volumes"] if volume.endswith(":ro")]
+    assert settings.sources[0].uri in mounted
+    assert "/etc/ragloop/ragloop.toml" in mounted
+
+
+# ---- the image ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_image_is_made_of_is_there() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    for name in " ".join(copied).split():
+        assert (REPOSITORY / name).exists(), name
+    let_in = re.findall(r"^!(\S+)$", (INFRA / "docker" / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+    assert [name for name in let_in if not (REPOSITORY / name).exists()] == []
+    assert {"ragloop", "flows", "tasks", "prefect.yaml", *copied[0].split()} <= set(let_in)
+    extras = re.findall(r"--extra (\S+)", DOCKERFILE)
+    assert extras
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+    locked = (REPOSITORY / "requirements.lock").read_text()
+    for name in re.findall(r"grep '\^([a-z]+)=='", DOCKERFILE):
+        assert re.search(rf"^{name}==\S+$", locked, re.MULTILINE), name
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    _, last = DOCKERFILE.rsplit("\nFROM ", 1)
+    assert re.findall(r"^USER (.+)$", last, re.MULTILINE) == ["1001:1001"]
+    assert "HEALTHCHECK" in last
+
+
+# ---- compose.yaml ---------------------------------------------------------------------------------------------------
+
+
+def test_every_image_is_pinned_and_prefect_is_the_one_that_is_tested() -> None:
+    images = {one["image"] for one in SERVICES.values()}
+    images |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE))
+    images.add(TEMPLATE["variables"]["properties"]["image"]["default"])
+    for values in (VALUES["server"]["global"]["prefect"]["image"], VALUES["worker"]["worker"]["image"]):
+        images.add(f"{values['repository']}:{values['prefectTag']}")
+    for image in images:
+        assert re.search(r":\D*\d+\.\d+\.\d+|:RELEASE\.\d{4}|:\d+\.\d+-", image), image
+        if image.startswith("prefecthq/prefect:"):
+            assert image.startswith(f"prefecthq/prefect:{version('prefect')}-")
+        if image.startswith("ragloop:"):
+            assert image == OURS
+
+
+def test_only_what_needs_it_runs_as_root() -> None:
+    """The images of PostgreSQL and Redis start as root and drop it themselves."""
+    root = {
+        name
+        for name, one in SERVICES.items()
+        if one.get("user", "1001" if one["image"] == OURS else "0").startswith("0")
+    }
+    assert root == {"own-volume", "postgres", "redis"}
+    assert SERVICES["own-volume"]["network_mode"] == "none"
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
+    secret = re.compile(r"^\s+(\w*(?:PASSWORD|SECRET|ACCESS_KEY|ROOT_USER)\w*): (.*)$", re.MULTILINE)
+    assert [name for name, value in secret.findall(text) if not value.startswith("${")] == []
+    asked = set(re.findall(r"\$\{(\w+)", text))
+    example = (INFRA / ".env.example").read_text(encoding="utf-8")
+    assert asked == set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+
+
+def test_what_is_waited_for_can_come() -> None:
+    for name, one in SERVICES.items():
+        for other, wanted in one.get("depends_on", {}).items():
+            awaited = SERVICES[other]
+            if wanted["condition"] == "service_healthy":
+                assert "test" in awaited["healthcheck"], f"{name} waits for the health of {other}"
+            else:
+                assert wanted["condition"] == "service_completed_successfully"
+                assert awaited["restart"] != "unless-stopped", f"{name} waits for the end of {other}"
+
+
+def test_only_the_ui_is_open_and_only_on_this_machine() -> None:
+    assert {name: one["ports"] for name, one in SERVICES.items() if "ports" in one} == {
+        "prefect-server": ["127.0.0.1:4200:4200"]
+    }
+
+
+# ---- Kubernetes -----------------------------------------------------------------------------------------------------
+
+
+def rendered(**given: Any) -> dict[str, Any]:
+    """The job of a flow run, templated as Prefect's worker does it."""
+    from prefect.utilities.templating import apply_values
+
+    variables = TEMPLATE["variables"]["properties"]
+    values = {name: one["default"] for name, one in variables.items() if "default" in one}
+    values |= {"name": "retrain", "command": "prefect flow-run execute", "env": {"A": "b"}, "labels": {}}
+    job: dict[str, Any] = apply_values(TEMPLATE["job_configuration"], values | given, remove_notset=True)
+    return job
+
+
+def test_a_variable_is_used_described_and_typed_and_none_is_missing() -> None:
+    used = set(re.findall(r"\{\{ (\w+) \}\}", json.dumps(TEMPLATE["job_configuration"])))
+    variables = TEMPLATE["variables"]["properties"]
+    assert used == set(variables)
+    for name, one in variables.items():
+        assert {"title", "description", "type"} <= set(one), name
+
+
+def test_a_training_gets_the_gpu_and_the_nodes_that_are_asked_for() -> None:
+    pod = rendered(gpus=2, node_selector={"pool": "gpu"})["job_manifest"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"pool": "gpu"}
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 2
+    assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
+    plain = rendered()["job_manifest"]["spec"]["template"]["spec"]
+    assert plain["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_the_template_holds_what_prefects_own_one_holds() -> None:
+    """Its worker refuses a job without them; `parallelism` in the pod is one."""
+    import prefect.server.api.collections_data.views as views
+
+    known = json.loads((Path(views.__path__[0]) / "aggregate-worker-metadata.json").read_text(encoding="utf-8"))
+    theirs = known["prefect-kubernetes"]["kubernetes"]["default_base_job_configuration"]
+    missing = set(theirs["job_configuration"]) - set(TEMPLATE["job_configuration"])
+    assert missing == {"cluster_config"}, "jobs run in the cluster of the worker"
+    pods = [one["job_configuration"]["job_manifest"]["spec"]["template"]["spec"] for one in (theirs, TEMPLATE)]
+    assert set(pods[0]) <= set(pods[1])
+    assert set(pods[0]["containers"][0]) <= set(pods[1]["containers"][0])
+
+
+def test_pods_and_the_image_agree() -> None:
+    pod = rendered()["job_manifest"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsUser"] == 1001
+    assert pod["securityContext"]["runAsNonRoot"]
+    places = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    environment = dict(re.findall(r"\b(RAGLOOP_[A-Z_]+)=(\S+)", DOCKERFILE))
+    assert environment["RAGLOOP_HOME"] in places
+    assert str(Path(environment["RAGLOOP_CONFIG"]).parent) in places
+    assert {volume["name"] for volume in pod["volumes"]} == {
+        mount["name"] for mount in pod["containers"][0]["volumeMounts"]
+    }
+
+
+def test_the_values_meet_each_other() -> None:
+    assert VALUES["server"]["secret"] == {"create": False, "name": "prefect-database"}
+    assert VALUES["worker"]["worker"]["config"]["type"] == "kubernetes"
+    assert VALUES["worker"]["worker"]["selfHostedServerApiConfig"]["apiUrl"].startswith("http://prefect-server.prefect.")
+    assert not VALUES["server"]["postgresql"]["enabled"]
+    assert VALUES["server"]["backgroundServices"]["messaging"]["broker"] == "prefect_redis.messaging"
