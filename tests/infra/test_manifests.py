@@ -1,4 +1,4 @@
-"""What no test here can run, read: the image, compose.yaml, the values of Prefect's charts and the job template.
+"""What no test here can run, read: the image, compose.yaml and what is for Kubernetes.
 
 Files are held against the schemas that packages carry, and against the code: commands, settings, versions, paths.
 """
@@ -26,6 +26,7 @@ VALUES = {
     name: yaml.safe_load((INFRA / "kubernetes" / f"prefect-{name}-values.yaml").read_text(encoding="utf-8"))
     for name in ("server", "worker")
 }
+OBJECTS = list(yaml.safe_load_all((INFRA / "kubernetes" / "ragloop.yaml").read_text(encoding="utf-8")))
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = f"ragloop:{PROJECT['version']}"
 PREFECT_REDIS = {f"PREFECT_REDIS_MESSAGING_{name}" for name in ("HOST", "PORT", "DB", "USERNAME", "PASSWORD")}
@@ -40,10 +41,15 @@ def texts() -> dict[str, str]:
 # ---- commands and settings are real -------------------------------------------------------------------------------
 
 
+def pods() -> list[dict[str, Any]]:
+    return [one["spec"]["template"]["spec"] for one in OBJECTS if one["kind"] == "Deployment"]
+
+
 def commands() -> list[list[str]]:
     """Every call of prefect or ragloop in the image and in compose.yaml."""
     listed = [json.loads(found) for found in re.findall(r"^(?:  )?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)]
     listed += [one["command"] for one in SERVICES.values() if "command" in one]
+    listed += [one["args"] for pod in pods() for one in pod["containers"]]
     scripts = [command[-1] for command in listed if command[0] == "sh"]
     scripts += re.findall(r"^RUN (ragloop .*)$", DOCKERFILE, re.MULTILINE)
     parts = [part for script in scripts for part in re.split(r"\|\||&&|\n|>\s*\S+", script)]
@@ -128,6 +134,7 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
 def test_every_image_is_pinned_and_prefect_is_the_one_that_is_tested() -> None:
     images = {one["image"] for one in SERVICES.values()}
     images |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE))
+    images |= {one["image"] for pod in pods() for one in pod["containers"]}
     images.add(TEMPLATE["variables"]["properties"]["image"]["default"])
     for values in (VALUES["server"]["global"]["prefect"]["image"], VALUES["worker"]["worker"]["image"]):
         images.add(f"{values['repository']}:{values['prefectTag']}")
@@ -220,8 +227,10 @@ def test_the_template_holds_what_prefects_own_one_holds() -> None:
     assert set(pods[0]["containers"][0]) <= set(pods[1]["containers"][0])
 
 
-def test_pods_and_the_image_agree() -> None:
-    pod = rendered()["job_manifest"]["spec"]["template"]["spec"]
+@pytest.mark.parametrize("which", ["job", "worker", "watcher"])
+def test_pods_and_the_image_agree(which: str) -> None:
+    pod = dict(zip(["worker", "watcher"], pods(), strict=True)).get(which)
+    pod = pod or rendered()["job_manifest"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == 1001
     assert pod["securityContext"]["runAsNonRoot"]
     places = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
@@ -231,6 +240,16 @@ def test_pods_and_the_image_agree() -> None:
     assert {volume["name"] for volume in pod["volumes"]} == {
         mount["name"] for mount in pod["containers"][0]["volumeMounts"]
     }
+
+
+def test_jobs_and_the_worker_share_a_home_and_a_configuration() -> None:
+    claims = {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "PersistentVolumeClaim"}
+    accounts = {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "ServiceAccount"}
+    default = {name: one.get("default") for name, one in TEMPLATE["variables"]["properties"].items()}
+    assert {default["home_claim"]} == claims
+    assert {default["service_account_name"]} == accounts == {pod["serviceAccountName"] for pod in pods()}
+    configs = {volume["configMap"]["name"] for pod in pods() for volume in pod["volumes"] if "configMap" in volume}
+    assert configs == {default["config_map"]}
 
 
 def test_the_values_meet_each_other() -> None:
