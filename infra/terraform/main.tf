@@ -189,15 +189,6 @@ resource "aws_sqs_queue" "changes" {
   })
 }
 
-resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
-  queue_url = aws_sqs_queue.dead_letters.id
-
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.changes.arn]
-  })
-}
-
 data "aws_iam_policy_document" "notify" {
   statement {
     actions   = ["sqs:SendMessage"]

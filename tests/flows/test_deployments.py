@@ -1,5 +1,6 @@
 """prefect.yaml on a real server: what is deployed, how often, and what the form of a run says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_training_moves_to_a_pool_of_kubernetes_and_back(stack: LocalStack) -> N
     asked = stack.api.call("GET", "/work_pools/gpu")["base_job_template"]["variables"]["properties"]
     assert asked["gpus"]["default"] == 1
     before = automations(stack)
-    wanted = 'node_selector={"pool": "gpu"}'
+    wanted = json.dumps({"node_selector": {"pool": "gpu"}})
     prefect(stack, "deploy", "--name", "retrain-adapter", "--pool", "gpu", "--job-variable", wanted)
     (moved,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
     assert (moved["work_pool_name"], moved["work_queue_name"]) == ("gpu", "training")

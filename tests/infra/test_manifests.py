@@ -6,6 +6,8 @@ Files are held against the schemas that packages carry, and against the code: co
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -51,14 +53,14 @@ def commands() -> list[list[str]]:
     listed += [one["command"] for one in SERVICES.values() if "command" in one]
     listed += [one["args"] for pod in pods() for one in pod["containers"]]
     scripts = [command[-1] for command in listed if command[0] == "sh"]
-    scripts += re.findall(r"^RUN (ragloop .*)$", DOCKERFILE, re.MULTILINE)
+    scripts += re.findall(r"&& (ragloop .*)$", DOCKERFILE, re.MULTILINE)
     parts = [part for script in scripts for part in re.split(r"\|\||&&|\n|>\s*\S+", script)]
     return [words for words in [*listed, *map(shlex.split, parts)] if words and words[0] in ("prefect", "ragloop")]
 
 
 @pytest.mark.parametrize("words", [words for words in commands() if words[0] == "prefect"], ids=" ".join)
 def test_every_call_of_prefect_is_one_that_it_takes(words: list[str]) -> None:
-    from prefect.cli import app
+    from prefect.cli._app import _app as app
 
     wanted = [word for word in words[1:] if word != "--no-prompt"]
     app.parse_args(wanted, exit_on_error=False, print_error=False)
@@ -107,6 +109,12 @@ def test_what_containers_are_configured_with_is_a_configuration(monkeypatch: pyt
 # ---- the image ------------------------------------------------------------------------------------------------------
 
 
+def test_hadolint_finds_nothing() -> None:
+    tool = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run([tool, INFRA / "docker" / "Dockerfile"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
 def test_what_the_image_is_made_of_is_there() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     for name in " ".join(copied).split():
@@ -129,6 +137,13 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
 
 
 # ---- compose.yaml ---------------------------------------------------------------------------------------------------
+
+
+def test_compose_is_of_the_schema_of_its_specification() -> None:
+    tool = Path(sys.executable).with_name("check-jsonschema")
+    asked = [tool, "--builtin-schema", "vendor.compose-spec", INFRA / "compose.yaml"]
+    found = subprocess.run(asked, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_every_image_is_pinned_and_prefect_is_the_one_that_is_tested() -> None:
@@ -255,6 +270,8 @@ def test_jobs_and_the_worker_share_a_home_and_a_configuration() -> None:
 def test_the_values_meet_each_other() -> None:
     assert VALUES["server"]["secret"] == {"create": False, "name": "prefect-database"}
     assert VALUES["worker"]["worker"]["config"]["type"] == "kubernetes"
-    assert VALUES["worker"]["worker"]["selfHostedServerApiConfig"]["apiUrl"].startswith("http://prefect-server.prefect.")
+    assert VALUES["worker"]["worker"]["selfHostedServerApiConfig"]["apiUrl"].startswith(
+        "http://prefect-server.prefect."
+    )
     assert not VALUES["server"]["postgresql"]["enabled"]
     assert VALUES["server"]["backgroundServices"]["messaging"]["broker"] == "prefect_redis.messaging"
