@@ -76,7 +76,7 @@ TERRAFORM_MIRROR ?= /opt/tf-plugins
 TERRAFORM := TF_CLI_CONFIG_FILE= TF_DATA_DIR=$(CURDIR)/.venv/terraform CHECKPOINT_DISABLE=1 terraform -chdir=infra/terraform
 check-terraform:
 	@if ! command -v terraform > /dev/null; then echo "terraform is not on PATH: infra/terraform is not checked"; exit; fi; \
-	terraform fmt -check -diff -recursive infra/terraform; \
+	$(TERRAFORM) fmt -check -diff -recursive; \
 	if $(TERRAFORM) init -backend=false -input=false $(addprefix -plugin-dir=,$(wildcard $(TERRAFORM_MIRROR))) > /dev/null; \
 	  then $(TERRAFORM) validate; \
 	  else echo "the provider of AWS is neither in a mirror (TERRAFORM_MIRROR) nor on the network: infra/terraform is not validated"; fi
