@@ -197,20 +197,22 @@ def test_the_docs_tell_of_no_action_that_a_worker_may_not() -> None:
     assert told == documented()["worker"]
 
 
+SPELLED = {
+    "worker": ["s3:HeadBucket", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"],
+    "watcher": ["s3:HeadBucket"],
+    "service": ["s3:HeadBucket"],
+}
+"""Requests that this server takes for actions of their own; at Amazon's, ListBucket and the single one allow them."""
+
+
 @contextmanager
 def acting_as(role: str, applied: Terraform, aws: Callable[[str], Any], patch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process has the policy of the role and no other, and the server refuses what it does not allow."""
-    iam = aws("iam")
+    iam, policy = aws("iam"), applied.outputs["policies"][role]
     iam.create_user(UserName=role)
-    iam.attach_user_policy(UserName=role, PolicyArn=applied.outputs["policies"][role])
-    # The server names batches as actions of their own; AWS has them allowed by the single one.
-    batches = ["sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"] if role == "worker" else ["sqs:Nothing"]
-    statement = {"Effect": "Allow", "Action": batches, "Resource": "*"}
-    iam.put_user_policy(
-        UserName=role,
-        PolicyName="batches",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
+    iam.attach_user_policy(UserName=role, PolicyArn=policy)
+    spelled = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": SPELLED[role], "Resource": "*"}]}
+    iam.put_user_policy(UserName=role, PolicyName="spelled", PolicyDocument=json.dumps(spelled))
     key = iam.create_access_key(UserName=role)["AccessKey"]
     with patch.context() as inside:
         inside.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
@@ -218,6 +220,7 @@ def acting_as(role: str, applied: Terraform, aws: Callable[[str], Any], patch: p
         inside.setattr(moto.settings, "INITIAL_NO_AUTH_ACTION_COUNT", 0.0)
         inside.setattr(ActionAuthenticatorMixin, "request_count", 0)
         yield
+    iam.detach_user_policy(UserName=role, PolicyArn=policy)
 
 
 def test_a_worker_may_do_its_work_and_not_write_the_documents(
