@@ -23,7 +23,6 @@ NAMES = [
     "sync-index",
 ]
 
-
 CHANGING = ("updated", "schedules", "last_polled", "status", "version_id", "version_info")
 
 
