@@ -23,6 +23,10 @@ def storage() -> str:
         "    home/journal/    answers and feedback that are not yet folded into the tables",
         "    home/leases/     who writes what, now",
         "",
+        "    backup.uri/backups/ID.json         a backup: its tables and every file, with SHA-256; written last",
+        "    backup.uri/files/store/            files of the database, shared by backups",
+        "    backup.uri/files/by-content/       versions of tables, journal, datasets, adapters, by their SHA-256",
+        "",
         f"Schema number: {len(MIGRATIONS)}.",
     ]
     tables = {"index_<generation>": index_schema(DIMENSION), "vectors_<embedder>": vectors_schema(DIMENSION), **TABLES}

@@ -5,6 +5,7 @@ Every part is made when it is first asked for, so that a question loads no torch
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,10 +17,12 @@ from ragloop.models import Embedder, Generator
 from ragloop.models.embedders import Embedders
 from ragloop.models.registry import Registry
 from ragloop.store import Store
+from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
+    from ragloop.backup import BackupReport, Backups, RestoreReport
     from ragloop.corpus.changes import Changes, Watched
     from ragloop.corpus.doctor import Diagnosis
     from ragloop.corpus.generations import Generation, Generations
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.source import Source
     from ragloop.corpus.sources import KnownSources
     from ragloop.corpus.sync import Progress, SyncReport
+    from ragloop.corpus.upkeep import Upkeep
     from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.review import Review
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from ragloop.models.embedding import Backend
     from ragloop.models.local import LocalGenerator
     from ragloop.models.registry import Adapter
+    from ragloop.store import Place
 
 
 class App:
@@ -69,12 +74,15 @@ class App:
         return self._opened(create=False)
 
     def _opened(self, *, create: bool) -> Store:
+        return Store.open(self.settings.home, create=create, place=self._place())
+
+    def _place(self) -> "Place":
         if self.settings.store is None:
-            return Store.open(self.settings.home, create=create)
+            return FolderPlace(self.settings.home)
         from ragloop.store.bucket import BucketPlace
 
         self.settings.home.mkdir(parents=True, exist_ok=True)
-        return Store.open(self.settings.home, create=create, place=BucketPlace(self.settings.store))
+        return BucketPlace(self.settings.store)
 
     @cached_property
     def journal(self) -> Journal:
@@ -283,8 +291,7 @@ class App:
         """Answers questions and logs every answer."""
         from ragloop.answering.answer import Answerer, AnswerPolicy
 
-        r = self.settings.retrieval
-        policy = AnswerPolicy(r.top_k, r.candidates, r.rrf_k, r.min_similarity, self.settings.answers.lane)
+        policy = AnswerPolicy.of(self.settings.retrieval, self.settings.answers)
         return Answerer(self.live, self.journal, self.generator_for, policy)
 
     def generator_for(self, lane: str) -> Generator:
@@ -357,21 +364,13 @@ class App:
         from ragloop.learning.drift import DriftPolicy
         from ragloop.learning.windows import measure_drift
 
-        d = self.settings.drift
-        policy = DriftPolicy(
-            alpha=d.alpha,
-            corpus_share=d.corpus_share,
-            min_questions=d.min_questions,
-            max_questions=d.window,
-            seed=d.seed,
-        )
         return measure_drift(
             self.journal,
             self.registry,
             self.live(),
-            window=d.window,
+            window=self.settings.drift.window,
             new_eligible=self.retraining.new_eligible(),
-            drift=policy,
+            drift=DriftPolicy.of(self.settings.drift),
             cadence=CadencePolicy(**self.settings.cadence.model_dump()),
         )
 
@@ -410,3 +409,42 @@ class App:
         from ragloop.learning.export import export_log
 
         return export_log(self.journal, file)
+
+    def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":
+        """Maintain every table of the store; see ragloop.corpus.upkeep."""
+        from ragloop.corpus.upkeep import keep_up
+
+        generations, vectors = self.settings.index.keep_days, self.settings.index.vector_retention_days
+        told = progress or (lambda done, total, name: None)
+        return keep_up(self.store, timedelta(days=generations), timedelta(days=vectors), told)
+
+    def backups(self, uri: str | None = None) -> "Backups":
+        """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError."""
+        from ragloop.backup import Backups
+        from ragloop.backup.place import backup_files
+
+        return Backups(backup_files(uri or self.settings.backup.uri, self.settings.home, self.settings.store))
+
+    def back_up(
+        self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None
+    ) -> "BackupReport":
+        """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
+        keep = self.settings.backup.keep
+        return self.backups(uri).make(self.store, keep, progress or (lambda done, total, copied: None))
+
+    def restore(
+        self,
+        uri: str | None,
+        backup_id: str = "latest",
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        progress: "Callable[[int, int, int], None] | None" = None,
+    ) -> "RestoreReport":
+        """Bring a backup back to where the store of the settings is; see ragloop.backup.restoring."""
+        from ragloop.backup import restore
+
+        home, place = self.settings.home, self._place()
+        told = progress or (lambda done, total, written: None)
+        backups = self.backups(uri)
+        return restore(backups, backup_id, home, place, replace=replace, dry_run=dry_run, progress=told)

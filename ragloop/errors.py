@@ -10,6 +10,7 @@
     ├── TrainingError           exit 1   a training process failed; the champion keeps serving
     └── UnavailableError        exit 3   something that is needed cannot be reached now (transient)
         ├── StoreBusyError               another process holds the writer's lease
+        ├── StoreChangedError            what a backup copies was changed or removed meanwhile
         └── StorageFullError             the disk under the store is full
 
 A message says what was found, what was expected and what to do. Only transient errors are worth a retry.
@@ -92,6 +93,10 @@ class UnavailableError(RagloopError):
 
 class StoreBusyError(UnavailableError):
     """Another process holds the writer's lease."""
+
+
+class StoreChangedError(UnavailableError):
+    """What a backup copies was changed or removed meanwhile."""
 
 
 class StorageFullError(UnavailableError):

@@ -28,9 +28,11 @@ from tasks.pictures import drift_over_time, funnel, gate_intervals, lag_histogra
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from ragloop.backup import BackupReport
     from ragloop.corpus.changes import Drained
     from ragloop.corpus.freshness import Freshness
     from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.upkeep import Upkeep
     from ragloop.learning.evaluation import EvalReport
     from ragloop.learning.gate import Verdict
     from ragloop.learning.retraining import DatasetSummary
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from ragloop.learning.windows import DriftMeasurement
     from ragloop.models.registry import Adapter, Rollback
 
+_MIB = 2**20
 _MOST_ROWS = 500
 """Rows of a table artifact: the UI draws all of them at once."""
 
@@ -293,6 +296,77 @@ def end_of_rollback(done: "Rollback") -> State[Any]:
     serves = done.champion.adapter_id if done.champion else "the base model"
     message = f"{serves} serves; {done.retired} is retired. {' '.join(done.skipped)}".strip()
     return _end(Completed(message=message), f"to {serves}")
+
+
+# --- maintenance -----------------------------------------------------------------------------------------------------
+
+
+def publish_upkeep(done: "Upkeep") -> None:
+    """Every table before and after."""
+    columns = ("table", "rows", "files before", "files", "MiB before", "MiB", "versions removed")
+    rows = [
+        (
+            one.name,
+            one.rows,
+            one.files_before,
+            one.files,
+            one.bytes_before / _MIB,
+            one.bytes / _MIB,
+            one.versions_removed,
+        )
+        for one in done.tables
+    ]
+    dropped = [f"The generation in {one} was let go." for one in done.dropped]
+    markdown = _paragraphs(
+        "# Maintenance", upkeep_summary(done), _list([*done.problems, *dropped]), markdown_table(columns, rows)
+    )
+    create_markdown_artifact(markdown, key="maintenance-report", description="What the last maintenance did.")
+
+
+def upkeep_summary(done: "Upkeep") -> str:
+    """What went, in a few words."""
+    return f"{done.versions_removed} old versions removed, {done.bytes_freed / _MIB:.1f} MiB freed"
+
+
+def publish_backup(done: "BackupReport") -> None:
+    """What the backup holds, and what of it was copied."""
+    facts = {
+        "backup": done.backup_id,
+        "place": done.place,
+        "files": done.files,
+        "MiB": done.bytes / _MIB,
+        "files copied": done.files_copied,
+        "MiB copied": done.bytes_copied / _MIB,
+        "backups let go": len(done.expired),
+        "files removed": done.files_removed,
+        "tries": done.tries,
+        "seconds": done.seconds,
+    }
+    tables = [(one.name, one.version, one.rows, one.files, one.bytes / _MIB) for one in done.tables]
+    markdown = _paragraphs(
+        "# Backup",
+        backup_summary(done),
+        _list(done.problems),
+        markdown_table(("", ""), facts.items()),
+        markdown_table(("table", "version", "rows", "files", "MiB"), tables),
+    )
+    create_markdown_artifact(markdown, key="backup-report", description="The last backup.")
+
+
+def backup_summary(done: "BackupReport | None") -> str:
+    """What was backed up, in a few words."""
+    if done is None:
+        return "no backup is configured"
+    return f"backup {done.backup_id}, {done.files_copied} of {done.files} files new"
+
+
+def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int) -> State[Any]:
+    """Completed where all of it was done; Failed, and why, where a table or an older backup is damaged."""
+    summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {runs} runs removed"
+    problems = [*done.problems, *(backup.problems if backup else ())]
+    if not problems:
+        return _end(Completed(message=summary), summary)
+    return _end(Failed(message=f"done in part: {summary}. {' '.join(problems)}"), f"in part · {summary}")
 
 
 # --- names, states, Markdown -----------------------------------------------------------------------------------------

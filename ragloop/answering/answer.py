@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ragloop.answering.prompts import NOTHING_FOUND, cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt
@@ -14,6 +14,9 @@ from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.models import Generator
 from ragloop.records import LANES, Answer, Citation, Draft, Passage, Prompt
+
+if TYPE_CHECKING:
+    from ragloop.config.settings import AnswerSettings, RetrievalSettings
 
 LONGEST_QUESTION = 4_000
 """Characters; a longer text is no question that one passage answers."""
@@ -28,6 +31,12 @@ class AnswerPolicy:
     rrf_k: int = 60
     min_similarity: float = 0.35
     lane: str = "base+rag"
+
+    @classmethod
+    def of(cls, retrieval: "RetrievalSettings", answers: "AnswerSettings") -> "AnswerPolicy":
+        """What the settings say."""
+        r = retrieval
+        return cls(r.top_k, r.candidates, r.rrf_k, r.min_similarity, answers.lane)
 
 
 @dataclass

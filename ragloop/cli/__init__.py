@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from ragloop.cli import automations, corpus, demo, doctor, index, learning, questions, setup, up, watch
+from ragloop.cli import automations, corpus, demo, doctor, index, learning, questions, setup, up, upkeep, watch
 from ragloop.cli.output import fail, open_streams
 from ragloop.errors import RagloopError, UnavailableError, is_damage, missing_package
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     help=(__import__("ragloop").__doc__ or "").splitlines()[0],
     epilog="--home DIR and --config FILE may stand before or after the command.",
 )
-for room in (corpus, index, doctor, watch, questions, learning, setup, up, automations, demo):
+for room in (corpus, index, doctor, upkeep, watch, questions, learning, setup, up, automations, demo):
     room.add_to(app)
 
 

@@ -37,12 +37,13 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
     except SettingsError as error:
         raise ConfigError("\n".join(_not_json()) or str(error)) from None
     here = Path()
-    golden = settings.dataset.golden
+    golden, backup = settings.dataset.golden, settings.backup
     update: dict[str, Any] = {
         "home": _path(home or settings.home, here),
         "cache": settings.cache and _path(settings.cache, here),
         "sources": tuple(s.model_copy(update={"uri": _folder(s.uri, here)}) for s in settings.sources),
         "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
+        "backup": backup.model_copy(update={"uri": backup.uri and _folder(backup.uri, here)}),
     }
     return settings.model_copy(update=update)
 
@@ -62,6 +63,8 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
     values = placed(values, _path, "home", "cache")
     if "dataset" in values:
         values["dataset"] = placed(values["dataset"], _path, "golden")
+    if "backup" in values:
+        values["backup"] = placed(values["backup"], _folder, "uri")
     if isinstance(sources := values.get("sources"), list):
         values["sources"] = [placed(source, _folder, "uri") for source in sources]
     return values

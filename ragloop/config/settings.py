@@ -255,6 +255,22 @@ class NotifySettings(Section):
     stands in the event feed alone."""
 
 
+class MaintenanceSettings(Section):
+    """What the nightly maintain-store lets go, beside old versions, generations and vectors (index)."""
+
+    run_retention_days: float = Field(default=30, ge=0, le=3650)
+    """Runs of ragloop's deployments that ended longer ago are removed from Prefect; 0 keeps all (days)."""
+
+
+class BackupSettings(Section):
+    """Where backups go."""
+
+    uri: str | None = None
+    """A folder or s3://bucket/prefix, for this store alone; without one no backup is made."""
+    keep: int = Field(default=7, ge=1, le=10_000)
+    """Newest backups that are kept."""
+
+
 class Settings(BaseSettings):
     """All settings. `home` keeps all state; `cache` keeps models that can be made anew."""
 
@@ -287,6 +303,8 @@ class Settings(BaseSettings):
     retrain: RetrainSettings = RetrainSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     notify: NotifySettings = NotifySettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+    backup: BackupSettings = BackupSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -21,9 +21,13 @@ no p-value. `benchmarks/drift_power.py` repeats the calibration.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ragloop.config.settings import DriftSettings
 
 KINDS = ("corpus", "query", "retrieval", "quality")
 STATES = ("ok", "drift", "not enough data")
@@ -45,6 +49,17 @@ class DriftPolicy:
     max_questions: int = 1000
     """Per window: the kernel matrix grows with the square. More questions are sampled, without replacement."""
     seed: int = 0
+
+    @classmethod
+    def of(cls, drift: "DriftSettings") -> "DriftPolicy":
+        """What the settings say; no more questions are compared than a window has."""
+        return cls(
+            alpha=drift.alpha,
+            corpus_share=drift.corpus_share,
+            min_questions=drift.min_questions,
+            max_questions=drift.window,
+            seed=drift.seed,
+        )
 
     def __post_init__(self) -> None:
         _require(0 < self.alpha < 1, f"alpha must lie between 0 and 1, found {self.alpha}")

@@ -1,7 +1,7 @@
 """The LanceDB database under `home`: its tables, their schemas, numbered migrations, and the writers' leases."""
 
 from ragloop.store.database import Place, Store, quoted
-from ragloop.store.folder import sync_to_disk
+from ragloop.store.files import sync_to_disk
 from ragloop.store.migrations import MIGRATIONS
 from ragloop.store.schemas import TABLES, TIME, index_schema, vectors_schema
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import lancedb
 
 from ragloop.errors import REQUEST_FAILED, ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
+from ragloop.store.files import RESTORING, BucketFiles
 from ragloop.store.holder import holder, name_of
 from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
 
@@ -58,9 +59,8 @@ class BucketPlace:
         return self._given_client or new_client(f"store {self}", read_timeout_s=ANSWER_S)
 
     def connect(self) -> lancedb.DBConnection:
-        """The database. Raises NotFoundError when there is no such bucket, UnavailableError when S3 does not answer."""
+        """The database."""
         with self.errors():
-            self._client.head_bucket(Bucket=self._bucket)
             return lancedb.connect(
                 f"s3://{self._bucket}/{self._prefix}store",
                 storage_options=self._options(),
@@ -81,6 +81,20 @@ class BucketPlace:
 
     def exists(self) -> bool:
         return self.has("migrations")
+
+    @cached_property
+    def database(self) -> BucketFiles:
+        """The files of the database."""
+        return BucketFiles(f"{self}store", self._client)
+
+    def restoring(self) -> str:
+        """What a restore that has not ended has noted, or an empty string. Raises NotFoundError without a bucket."""
+        with self.errors():
+            key = f"{self._prefix}store/{RESTORING}"
+            if not self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("KeyCount"):
+                return ""
+            noted: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return noted.decode()
 
     @contextmanager
     def errors(self) -> Iterator[None]:

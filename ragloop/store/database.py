@@ -9,8 +9,7 @@ Database and leases may be in a bucket instead (bucket.py); the rest stays in `h
 newer schema refuses to open it.
 """
 
-import re
-import uuid
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,14 +20,15 @@ import lancedb
 import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError
+from ragloop.store.files import Files
 from ragloop.store.folder import FolderPlace
 from ragloop.store.migrations import MIGRATIONS
 from ragloop.store.schemas import TABLES, TIME, keyed
+from ragloop.store.versions import mark, version_of
 
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
@@ -38,6 +38,13 @@ class Place(Protocol):
     def connect(self) -> lancedb.DBConnection: ...
 
     def exists(self) -> bool: ...
+
+    @property
+    def database(self) -> Files:
+        """The files of the database."""
+
+    def restoring(self) -> str:
+        """What a restore that has not ended has noted, or an empty string."""
 
     def errors(self) -> AbstractContextManager[None]:
         """Says what an error of the database means here."""
@@ -81,9 +88,12 @@ class Store:
         """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
         Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
-        MismatchError when its schema is newer, UnavailableError when the place does not answer.
+        MismatchError when its schema is newer or a restore of it has not ended, UnavailableError when the place does
+        not answer.
         """
         place = place or FolderPlace(home)
+        if noted := place.restoring():
+            raise MismatchError(f"the store in {place} is being restored, or a restore was interrupted: {noted}")
         if not create and not place.exists():
             raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")
         with place.errors():
@@ -112,6 +122,25 @@ class Store:
             return 0
         numbers: list[int] = self._db.open_table("migrations").to_arrow()["number"].to_pylist()
         return max(numbers, default=0)
+
+    def __str__(self) -> str:
+        return str(self._place)
+
+    @property
+    def files(self) -> Files:
+        """The files of the database, named TABLE.lance/…"""
+        return self._place.database
+
+    @property
+    def schema(self) -> int:
+        """The number of its schema."""
+        return self._applied()
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that stay the same for the life of a store, also where it is restored."""
+        first = min(self.rows("migrations").to_pylist(), key=lambda row: row["at"])
+        return hashlib.sha256(first["at"].isoformat().encode()).hexdigest()[:16]
 
     def errors(self) -> AbstractContextManager[None]:
         """Turns what LanceDB raises where a disk is full or a bucket does not answer into errors that say so."""
@@ -195,10 +224,10 @@ class Store:
         files = self._place.files(name)
         parts: dict[str, tuple[bytes, float]] = {}
         for file, age in files.items():
-            if found := _mark(file):
-                part, mark = found
-                parts[part] = (mark, min(age, parts.get(part, (mark, age))[1]))
-        for version in sorted(one for one in files if one.startswith("_versions/") and one.endswith(".manifest")):
+            if found := mark(file):
+                part, marked = found
+                parts[part] = (marked, min(age, parts.get(part, (marked, age))[1]))
+        for version in sorted(one for one in files if version_of(one)):
             if not parts:
                 break
             manifest = self._place.read(name, version)
@@ -245,17 +274,6 @@ class Store:
                 yield
             finally:
                 self._held.remove(check)
-
-
-def _mark(file: str) -> tuple[str, bytes] | None:
-    """What a file of a table belongs to, and the bytes by which a manifest names that."""
-    folder, _, rest = file.partition("/")
-    if folder == "data":
-        return file, rest.encode()
-    index = rest.partition("/")[0]
-    if folder == "_indices" and _UUID.fullmatch(index):
-        return f"{folder}/{index}", uuid.UUID(index).bytes
-    return None
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 import lancedb
 
 from ragloop.errors import StoreBusyError, UsageError, full_disk_is_an_error
+from ragloop.store.files import RESTORING, FolderFiles, sync_to_disk
 from ragloop.store.holder import holder, name_of
 
 
@@ -37,6 +39,18 @@ class FolderPlace:
 
     def exists(self) -> bool:
         return self._folder.is_dir()
+
+    @cached_property
+    def database(self) -> FolderFiles:
+        """The files of the database."""
+        return FolderFiles(self._folder)
+
+    def restoring(self) -> str:
+        """What a restore that has not ended has noted, or an empty string."""
+        try:
+            return (self._folder / RESTORING).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     def errors(self) -> AbstractContextManager[None]:
         """Says what an error of the database means here."""
@@ -112,15 +126,6 @@ class FolderPlace:
 
     def _table(self, name: str) -> Path:
         return self._folder / f"{name}.lance"
-
-
-def sync_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lock(descriptor: int, wait_s: float) -> bool:

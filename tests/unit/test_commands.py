@@ -7,6 +7,7 @@ from ragloop.cli import app
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
     "up", "demo", "index", "doctor", "watch", "evaluate", "automations",
+    "maintain", "backup", "restore",
 }  # fmt: skip
 
 

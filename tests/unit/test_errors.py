@@ -69,6 +69,7 @@ def test_exit_codes_and_transience_follow_the_tree() -> None:
     assert {name for name, code in codes.items() if code == 3} == {
         "UnavailableError",
         "StoreBusyError",
+        "StoreChangedError",
         "StorageFullError",
     }
     assert {name for name, one in tree.items() if one.transient} == {name for name, code in codes.items() if code == 3}

@@ -1,0 +1,28 @@
+"""Keep the store quick and safe, every night."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from tasks.maintenance import back_up, maintain_tables, remove_old_runs
+from tasks.reporting import end_of_maintenance
+
+
+@flow(name="maintain-store", flow_run_name="maintain")
+def maintain_store(home: Path | None = None, config: Path | None = None) -> State[Any]:
+    """Compact the tables and remove their old versions, take a backup, and remove old runs from Prefect.
+
+    Without a place for backups in the configuration (`uri` under `[backup]`) the rest is done, and the run says so.
+    Ends as Failed, with the reason, when a table or an older backup cannot be read.
+
+    Args:
+        home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
+        config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
+    """
+    # A sync of hours keeps maintenance from the tables, but nobody from a backup: so what failed is told at the end.
+    tables = maintain_tables(home, config, return_state=True)
+    backup = back_up(home, config, return_state=True)
+    runs = remove_old_runs(home, config, return_state=True)
+    return end_of_maintenance(tables.result(), backup.result(), runs.result())

@@ -1,0 +1,255 @@
+"""Backups of one store in one place, a folder or a prefix of a bucket.
+
+    backups/ID.json           a manifest, written last: what has none is no backup. ID is the time in UTC
+    files/store/TABLE.lance/  files of the database under their own names, of which none ever bears other bytes: so
+                              backups share files by name and size, and copy what is new
+    files/by-content/SHA256   every other file (versions of tables, journal, datasets, adapters)
+
+Expiry removes manifests first, then the objects that no manifest names any more.
+
+An erasure finds its way by the same manifests. It rewrites, in the store, every file that rests on what is erased,
+under new names; so a backup that is taken after it names none of the old ones. Those before it do: `Manifest.entries`
+tells which backups name a file that the erasure replaced, `Backups.forget` removes them and every object that no other
+backup names. What remains rests on nothing that was erased.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ragloop.backup.manifest import Entry, Manifest, TableState, decoded
+from ragloop.backup.snapshot import Snapshot, Source, take
+from ragloop.errors import MismatchError, NotFoundError, StoreChangedError, UsageError
+from ragloop.store import Store
+from ragloop.store.files import Files, Found
+
+TRIES = 5
+"""A sync that compacts meanwhile removes files that are still to be copied; each try copies only what is new since. The
+last one keeps writers of the index waiting."""
+GRACE_S = 24 * 3600.0
+"""An object that no manifest names stays for so long: it may be of a backup under way."""
+_LEASE_WAIT_S = 600
+_ID = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(r"backups/(\d{8}T\d{6}Z)\.json")
+Progress = Callable[[int, int, int], None]
+"""Called with files done, files to do, and bytes copied so far."""
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """What a backup did. `files` and `bytes` are what it holds, `*_copied` what was not there yet. `expired`: backups
+    that were removed, with `files_removed`. `problems`: what stands in the way of removing."""
+
+    backup_id: str
+    place: str
+    tables: tuple[TableState, ...]
+    files: int
+    bytes: int
+    files_copied: int
+    bytes_copied: int
+    expired: tuple[str, ...]
+    files_removed: int
+    bytes_removed: int
+    tries: int
+    seconds: float
+    problems: tuple[str, ...] = ()
+
+
+class Backups:
+    """The backups in `files`."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
+    def all(self) -> list[Manifest]:
+        """Every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
+        return [one for one in self._read_all() if isinstance(one, Manifest)]
+
+    def damaged(self) -> list[str]:
+        """What is wrong with manifests that cannot be read."""
+        return [str(one) for one in self._read_all() if isinstance(one, MismatchError)]
+
+    def _read_all(self) -> Iterator[Manifest | MismatchError]:
+        for backup_id in self._ids():
+            try:
+                yield self._decoded(backup_id)
+            except MismatchError as error:
+                yield error
+
+    def _ids(self) -> list[str]:
+        """Of every backup whose manifest is there, damaged or not, newest first."""
+        names = [_NAME.fullmatch(name) for name in self.files.list("backups/")]
+        return sorted((found[1] for found in names if found), reverse=True)
+
+    def _decoded(self, backup_id: str) -> Manifest:
+        name = f"backups/{backup_id}.json"
+        return decoded(b"".join(self.files.read(name)), f"{self.files}/{name}")
+
+    def backup(self, backup_id: str) -> Manifest:
+        """One backup, by its id, an unambiguous beginning of it, or `latest`. Raises NotFoundError, MismatchError."""
+        ids = self._ids()
+        found = ids[:1] if backup_id == "latest" else [one for one in ids if backup_id and one.startswith(backup_id)]
+        if len(found) != 1:
+            raise NotFoundError(
+                f"found {len(found)} backups named {backup_id!r} in {self.files}, expected one; "
+                "`ragloop backup list` shows all"
+            )
+        return self._decoded(found[0])
+
+    def make(self, store: Store, keep: int, progress: Progress = lambda done, total, copied: None) -> BackupReport:
+        """Take a backup, then let go of all but the newest `keep`.
+
+        Raises StoreBusyError while another backup of this store is under way, StoreChangedError, StorageFullError, and
+        UsageError where the place holds backups of another store.
+        """
+        if keep < 1:
+            raise UsageError(f"found keep = {keep}; expected to keep one backup at least")
+        started = time.perf_counter()
+        with store.lease("backup"):
+            known, problems = self.all(), self.damaged()
+            self._must_be_of(store, known)
+            backup_id, now = _new_id(self._ids())
+            copy = _Copy(self.files, known, progress)
+            for tries in range(1, TRIES + 1):
+                with store.lease("index", wait_s=_LEASE_WAIT_S) if tries == TRIES else nullcontext():
+                    try:
+                        snapshot = take(store)
+                        entries = copy.all(snapshot, backup_id)
+                        break
+                    except StoreChangedError:
+                        if tries == TRIES:
+                            raise
+            made = Manifest(backup_id, now, store.identity, str(store), store.schema, snapshot.tables, entries)
+            self.files.write(f"backups/{backup_id}.json", [made.encoded()])
+            expired = [] if problems else [made, *known][keep:]
+            removed = [] if problems else self._let_go([one.backup_id for one in expired])
+        return BackupReport(
+            backup_id, str(self.files), snapshot.tables, len(entries), made.size, copy.files_copied, copy.bytes_copied,
+            tuple(one.backup_id for one in expired), len(removed), sum(one.bytes for one in removed), tries,
+            round(time.perf_counter() - started, 3), tuple(problems),
+        )  # fmt: skip
+
+    def _must_be_of(self, store: Store, known: Sequence[Manifest]) -> None:
+        others = {one.place for one in known if one.store != store.identity}
+        if others:
+            raise UsageError(
+                f"{self.files} holds backups of another store, {others.pop()}; name another place for those of {store}"
+            )
+
+    def forget(self, store: Store, backup_ids: Iterable[str]) -> int:
+        """Remove backups, and every object that no other one names; returns the number of objects."""
+        with store.lease("backup"):
+            return len(self._let_go(list(backup_ids)))
+
+    def _let_go(self, backup_ids: Sequence[str]) -> list[Found]:
+        every = self.all()
+        going = [one for one in every if one.backup_id in backup_ids]
+        self.files.remove([f"backups/{one.backup_id}.json" for one in going])
+        kept = {name for one in every if one not in going for name in one.names}
+        once = {name for one in going for name in one.names}
+        due = {
+            name: found
+            for name, found in self.files.list("files/").items()
+            if name not in kept and (name in once or found.age_s > GRACE_S)
+        }
+        self.files.remove(due)
+        return list(due.values())
+
+
+class _Copy:
+    """What is copied to one backup, over all its tries."""
+
+    def __init__(self, files: Files, known: Sequence[Manifest], progress: Progress) -> None:
+        self._files, self._progress = files, progress
+        self._there = {name: found.bytes for name, found in files.list("files/").items()}
+        self._known = {one.name: one for manifest in known for one in manifest.entries}
+        self.files_copied = self.bytes_copied = 0
+
+    def all(self, snapshot: Snapshot, backup_id: str) -> tuple[Entry, ...]:
+        """Every file of a snapshot; copied where it is not there. Raises StoreChangedError."""
+        total, entries = len(snapshot.sources) + 1, []
+        for done, source in enumerate(snapshot.sources, 1):
+            entries.append(self._fixed(source) if source.fixed else self._by_content(source))
+            self._progress(done, total, self.bytes_copied)
+        if snapshot.journal:
+            entries.append(self._journal(snapshot.journal, f"journal/sealed-{backup_id}.jsonl"))
+        self._progress(total, total, self.bytes_copied)
+        return tuple(entries)
+
+    def _fixed(self, source: Source) -> Entry:
+        name = f"files/{source.path}"
+        if self._there.get(name) != source.bytes:
+            return self._copied(source, name)
+        known = self._known.get(name)
+        # One that a killed backup left is whole, but its hash was not noted.
+        sha256 = known.sha256 if known else hashed(_parts(source))[0]
+        return Entry(source.path, source.bytes, sha256, name)
+
+    def _by_content(self, source: Source) -> Entry:
+        sha256, size = hashed(_parts(source))
+        name = f"files/by-content/{sha256}"
+        if self._there.get(name) == size:
+            return Entry(source.path, size, sha256, name)
+        copied = self._copied(source, name)
+        if copied.sha256 != sha256:
+            self._files.remove([name])
+            raise StoreChangedError(f"{source.path} changed while it was copied; try again")
+        return copied
+
+    def _journal(self, lines: bytes, path: str) -> Entry:
+        sha256 = hashlib.sha256(lines).hexdigest()
+        name = f"files/by-content/{sha256}"
+        if self._there.get(name) != len(lines):
+            self._files.write(name, [lines])
+            self._note(name, sha256, len(lines))
+        return Entry(path, len(lines), sha256, name)
+
+    def _copied(self, source: Source, name: str) -> Entry:
+        digest, size = hashlib.sha256(), 0
+
+        def passing() -> Iterator[bytes]:
+            nonlocal size
+            for part in _parts(source):
+                digest.update(part)
+                size += len(part)
+                yield part
+            if size != source.bytes:
+                raise StoreChangedError(f"{source.path} changed while it was copied; try again")
+
+        self._files.write(name, passing())
+        self._note(name, digest.hexdigest(), size)
+        return Entry(source.path, size, digest.hexdigest(), name)
+
+    def _note(self, name: str, sha256: str, size: int) -> None:
+        self.files_copied += 1
+        self.bytes_copied += size
+        self._there[name] = size
+        self._known[name] = Entry(f"store/{name}", size, sha256, name)
+
+
+def hashed(parts: Iterable[bytes]) -> tuple[str, int]:
+    """SHA-256 and size of what is read."""
+    digest, size = hashlib.sha256(), 0
+    for part in parts:
+        digest.update(part)
+        size += len(part)
+    return digest.hexdigest(), size
+
+
+def _parts(source: Source) -> Iterator[bytes]:
+    try:
+        yield from source.files.read(source.name)
+    except NotFoundError as error:
+        raise StoreChangedError(f"{source.path} is gone: {error}; try again") from error
+
+
+def _new_id(ids: Sequence[str]) -> tuple[str, datetime]:
+    """The time, or the first second after the newest backup where a clock was set back. `ids` also of damaged ones."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    if ids and (newest := datetime.strptime(max(ids), _ID).replace(tzinfo=UTC)) >= now:
+        now = newest + timedelta(seconds=1)
+    return now.strftime(_ID), now

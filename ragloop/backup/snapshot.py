@@ -1,0 +1,143 @@
+"""What a backup holds: one state of all tables, the journal, and the files of datasets and adapters.
+
+The newest version of every table is read twice. Where both readings agree, all tables were at these versions at the
+moment between them: a state that a process which was killed then would have left, from which every flow goes on. So a
+backup waits for no writer and keeps none waiting. The journal is read first, under its own lease: what it held is in
+the tables by then or in the journal, and an entry in both is one entry.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ragloop.backup.manifest import TableState
+from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError
+from ragloop.store import Store
+from ragloop.store.files import Files, FolderFiles, Found
+from ragloop.store.versions import missing, named, version_of
+
+_READINGS = 10
+_PAUSE_S = 0.2
+_NOT_KEPT = ("checkpoints", "lock")
+"""Of an adapter's folder: what only an unfinished training needs."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to be backed up as `path`: `name` among `files`. `fixed`: no other bytes ever bear this name."""
+
+    path: str
+    bytes: int
+    files: Files
+    name: str
+    fixed: bool
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One state. `journal` holds the lines that were not in the tables."""
+
+    tables: tuple[TableState, ...]
+    sources: tuple[Source, ...]
+    journal: bytes = field(repr=False)
+
+
+def take(store: Store) -> Snapshot:
+    """The present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
+    with store.lease("journal", wait_s=60):
+        journal = _journal(store.home / "journal")
+        versions, listed = _settled(store.files)
+    tables, sources = [], []
+    for table, version in sorted(versions.items()):
+        state, files = _table(store, table, version, listed)
+        tables.append(state)
+        sources += files
+    return Snapshot(tuple(tables), (*sources, *_artifacts(store)), journal)
+
+
+def _journal(folder: Path) -> bytes:
+    """The whole lines of the journal; of a line that is being written, the answer was not returned."""
+    parts = [file.read_bytes() for file in sorted(folder.glob("*.jsonl"))]
+    return b"".join(part[: part.rfind(b"\n") + 1] for part in parts)
+
+
+def _settled(files: Files) -> tuple[dict[str, str], dict[str, Found]]:
+    """Path of the newest version by table, as they were all at one moment, and every file."""
+    before = _newest(files.list())
+    for _ in range(_READINGS):
+        listed = files.list()
+        newest = _newest(listed)
+        if newest == before:
+            return newest, listed
+        before = newest
+        time.sleep(_PAUSE_S)
+    raise StoreChangedError(f"the tables in {files} change faster than they can be listed; try again")
+
+
+def _newest(listed: Mapping[str, Found]) -> dict[str, str]:
+    newest: dict[str, tuple[int, str]] = {}
+    for path in listed:
+        table, _, file = path.partition(".lance/")
+        if number := version_of(file):
+            newest[table] = max(newest.get(table, (0, "")), (number, path))
+    return {table: path for table, (_, path) in newest.items()}
+
+
+def _table(store: Store, name: str, version: str, listed: Mapping[str, Found]) -> tuple[TableState, list[Source]]:
+    """A table at the version whose manifest has this path."""
+    top = f"{name}.lance/"
+    manifest = _read(store.files, version)
+    there = [path.removeprefix(top) for path in listed if path.startswith(top)]
+    if lost := missing(manifest, there):
+        raise _changed_or_damaged(store, name, version, f"its file {lost[0]} is gone")
+    number = version_of(version.removeprefix(top))
+    assert number is not None
+    wanted = [*named(manifest, there), version.removeprefix(top)]
+    sources = [
+        Source(f"store/{top}{file}", listed[top + file].bytes, store.files, top + file, not version_of(file))
+        for file in wanted
+    ]
+    rows = _rows(store, name, version, number)
+    return TableState(name, number, rows, len(sources), sum(one.bytes for one in sources)), sources
+
+
+def _read(files: Files, name: str) -> bytes:
+    try:
+        return b"".join(files.read(name))
+    except NotFoundError as error:
+        raise StoreChangedError(str(error)) from error
+
+
+def _rows(store: Store, name: str, version: str, number: int) -> int:
+    try:
+        with store.errors():
+            table = store.table(name)
+            table.checkout(number)
+            return int(table.count_rows())
+    except (RuntimeError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise _changed_or_damaged(store, name, version, said) from error
+
+
+def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> RagloopError:
+    """The files of a version that is not the newest any more may be removed; those of the newest never are."""
+    if _newest(store.files.list(f"{name}.lance/_versions/")).get(name) != version:
+        return StoreChangedError(f"the table {name} was changed while it was copied; try again")
+    return MismatchError(
+        f"the table {name} is damaged, {said}; no backup was taken: `ragloop doctor` says what is wrong"
+    )
+
+
+def _artifacts(store: Store) -> Iterator[Source]:
+    """Files of the home: those of registered datasets and adapters, whose rows are written after them, and lines of the
+    journal that are no entries."""
+    home = FolderFiles(store.home)
+    for name, found in home.list("journal/unreadable.lines").items():
+        yield Source(name, found.bytes, home, name, fixed=False)
+    for table in ("datasets", "adapters"):
+        for path in sorted(store.rows(table, columns=["path"])["path"].to_pylist()):
+            top = f"artifacts/{path}/"
+            for name, found in sorted(home.list(top).items()):
+                if name.removeprefix(top).split("/")[0] not in _NOT_KEPT:
+                    yield Source(name, found.bytes, home, name, fixed=False)

@@ -1,0 +1,251 @@
+"""Files by name in a folder or in a bucket: those of a database, and those of its backups.
+
+A name is a path with slashes. A file appears whole or not at all, and is durable when `write` returns.
+"""
+
+import io
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError, full_disk_is_an_error
+from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+RESTORING = "restoring.json"
+"""Stands among the files of a database while a restore writes them: which backup, and from where."""
+PART_BYTES = 2**20
+"""A file is read in parts of this size."""
+UPLOAD_BYTES = 64 * 2**20
+"""A larger object is uploaded in parts of this size, each of which is in memory while it is sent."""
+_KEYS = 1000
+"""Most keys of one DeleteObjects request."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file as it was listed: its size, and seconds since it was written by the clock of the place."""
+
+    bytes: int
+    age_s: float
+
+
+class Files(Protocol):
+    """Files of one place; `str` gives its address."""
+
+    def list(self, prefix: str = "") -> dict[str, Found]:
+        """Every file whose name begins so."""
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """Write a file, in place of one of this name. Where the parts raise, nothing is written."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files; one that is gone is none to be removed."""
+
+
+def open_files(uri: str) -> Files:
+    """The files under a folder or s3://bucket/prefix, which need not be there yet. Raises UsageError."""
+    if uri.startswith("s3://"):
+        return BucketFiles(uri)
+    if "://" in uri.removeprefix("file://"):
+        raise UsageError(f"found {uri}; expected a folder or s3://bucket/prefix")
+    return FolderFiles(Path(uri.removeprefix("file://")).expanduser())
+
+
+class FolderFiles:
+    """Files under `folder`, which is made by the first write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def list(self, prefix: str = "") -> dict[str, Found]:
+        """Every file whose name begins so; one that goes meanwhile is left out."""
+        now, found = time.time(), {}
+        top = self.folder / prefix.rpartition("/")[0]
+        for folder, _, files in os.walk(top):
+            for file in files:
+                path = Path(folder, file)
+                name = path.relative_to(self.folder).as_posix()
+                try:
+                    stat = path.stat()
+                except FileNotFoundError:
+                    continue
+                if name.startswith(prefix):
+                    found[name] = Found(stat.st_size, now - stat.st_mtime)
+        return found
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
+        try:
+            with (self.folder / name).open("rb") as file:
+                while part := file.read(PART_BYTES):
+                    yield part
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(f"found no file {name} in {self}") from None
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """Write a file under another name, force it on disk and rename it. Raises StorageFullError, UsageError."""
+        target = self.folder / name
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        with full_disk_is_an_error(self.folder):
+            self._make(target.parent)
+            try:
+                with part.open("xb") as file:
+                    file.writelines(parts)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(target)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+            sync_to_disk(target.parent)
+
+    def _make(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UsageError(f"cannot write to {folder}: {error.strerror}; name another folder") from None
+        for one in (folder, *folder.parents):
+            sync_to_disk(one.parent)
+            if one == self.folder or one.parent == one:
+                break
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, and the folders that are then empty."""
+        for name in names:
+            path = self.folder / name
+            path.unlink(missing_ok=True)
+            while (path := path.parent) != self.folder:
+                try:
+                    path.rmdir()
+                except OSError:  # not empty, or gone
+                    break
+
+
+class BucketFiles:
+    """Objects under the prefix of `uri`, s3://bucket/prefix. `client`: a boto3 client, else one by the AWS settings."""
+
+    def __init__(self, uri: str, client: Any = None) -> None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        if not uri.startswith("s3://") or not bucket:
+            raise UsageError(f"found {uri}; expected s3://bucket or s3://bucket/prefix")
+        self._bucket, self._prefix = bucket, prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._given_client = client
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._given_client or new_client(f"files in {self}")
+
+    def list(self, prefix: str = "") -> dict[str, Found]:
+        """Every object whose name begins so."""
+        found = {}
+        pages = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
+        with self._errors():
+            for page in self._client.get_paginator("list_objects_v2").paginate(**pages):
+                now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+                for one in page.get("Contents", ()):
+                    age = (now - one["LastModified"]).total_seconds()
+                    found[one["Key"].removeprefix(self._prefix)] = Found(one["Size"], age)
+        return found
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The bytes of an object, in parts. Raises NotFoundError when it is gone."""
+        with self._errors():
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            yield from answer["Body"].iter_chunks(PART_BYTES)
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """Upload an object, in several parts where it is large; it appears when the last of them is there."""
+        body = io.BufferedReader(_Stream(iter(parts)), PART_BYTES)
+        begins = body.read(UPLOAD_BYTES)
+        with self._errors():
+            if len(begins) < UPLOAD_BYTES:
+                self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=begins)
+            else:
+                self._upload(name, io.BufferedReader(_Stream(chain([begins], iter(body.read1, b""))), PART_BYTES))
+
+    def _upload(self, name: str, body: io.BufferedReader) -> None:
+        from boto3.s3.transfer import TransferConfig
+
+        config = TransferConfig(multipart_threshold=UPLOAD_BYTES, multipart_chunksize=UPLOAD_BYTES, use_threads=False)
+        self._client.upload_fileobj(body, self._bucket, self._prefix + name, Config=config)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove objects."""
+        keys = [{"Key": self._prefix + name} for name in names]
+        with self._errors():
+            for first in range(0, len(keys), _KEYS):
+                part = {"Objects": keys[first : first + _KEYS], "Quiet": True}
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete=part)
+                for refused in answer.get("Errors", ()):
+                    raise NotFoundError(f"cannot remove {refused['Key']} in {self}: {refused.get('Message')}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            raise self._refused(error) from error
+        except BotoCoreError as error:
+            raise UnavailableError(f"no answer from S3 for {self}: {one_line(error)}; try again") from error
+
+    def _refused(self, error: "ClientError") -> RagloopError:
+        if is_transient(error):
+            return UnavailableError(f"S3 cannot serve {self} now: {said(error)}; try again")
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return NotFoundError(f"found no such object in {self}: {said(error)}")
+        if status(error) == 404:
+            return NotFoundError(f"found no bucket {self._bucket} for {self}; make it, or correct the address")
+        return NotFoundError(f"cannot use {self}: {said(error)}; expected credentials that may read and write there")
+
+
+class _Stream(io.RawIOBase):
+    """Parts as a file that can be read once."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts, self._left = parts, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._left = memoryview(part)
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+
+def sync_to_disk(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

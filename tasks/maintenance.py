@@ -1,0 +1,41 @@
+"""Tasks of the nightly maintenance."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import task
+
+from tasks.reporting import Progress, publish_backup, publish_upkeep
+from tasks.run_retention import remove_runs
+from tasks.running import TRANSIENT_ONLY, open_app
+
+if TYPE_CHECKING:
+    from ragloop.backup import BackupReport
+    from ragloop.corpus.upkeep import Upkeep
+
+
+@task(name="maintain tables", **TRANSIENT_ONLY)
+def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
+    """Compact every table, remove old versions, let go of what its retention ends."""
+    done = open_app(home, config).maintain()
+    publish_upkeep(done)
+    return done
+
+
+@task(name="back up", **TRANSIENT_ONLY)
+def back_up(home: Path | None, config: Path | None) -> "BackupReport | None":
+    """Take a backup where the settings name a place for it; else None."""
+    app = open_app(home, config)
+    if not app.settings.backup.uri:
+        return None
+    bar = Progress("backup-progress", "files")
+    done = app.back_up(progress=lambda files, total, copied: bar.show(files, total, f"{copied / 2**20:,.1f} MiB"))
+    publish_backup(done)
+    return done
+
+
+@task(name="remove old runs", **TRANSIENT_ONLY)
+def remove_old_runs(home: Path | None, config: Path | None) -> int:
+    """Remove runs of ragloop's deployments that ended before maintenance.run_retention_days; returns how many."""
+    days = open_app(home, config).settings.maintenance.run_retention_days
+    return remove_runs(days) if days else 0

@@ -1,0 +1,50 @@
+"""Old runs of ragloop's deployments leave Prefect, with their artifacts and logs.
+
+Prefect 3.8 keeps every flow run for ever unless its server's own vacuum is told to remove them
+(PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs), which then concerns the runs of all flows of that server,
+whoever they belong to. So the runs of ragloop's deployments alone are removed here, through the API. The server removes
+the logs of a run that is deleted, and task runs with it; of artifacts it leaves the rows, which are removed first.
+Events go by the server's own retention (PREFECT_EVENTS_RETENTION_PERIOD, seven days by default).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+
+TAG = "ragloop"
+"""Every deployment of prefect.yaml bears it."""
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+AT_ONCE = 50
+"""The most that Prefect deletes in one request."""
+
+
+def remove_runs(days: float) -> int:
+    """Remove the runs that ended longer ago than `days`; returns how many."""
+    before = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    old = {"end_time": {"before_": before}, "state": {"type": {"any_": list(ENDED)}}}
+    wanted = {"flow_runs": old, "deployments": {"tags": {"all_": [TAG]}}, "limit": AT_ONCE}
+    removed = 0
+    with get_client(sync_client=True) as client:
+        while ids := [run["id"] for run in _ask(client, "/flow_runs/filter", wanted)]:
+            _remove_artifacts(client, ids)
+            gone = _ask(client, "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}})["deleted"]
+            removed += len(gone)
+            if not gone:  # another process removes the same ones
+                break
+    return removed
+
+
+def _remove_artifacts(client: SyncPrefectClient, run_ids: list[str]) -> None:
+    wanted = {"artifacts": {"flow_run_id": {"any_": run_ids}}, "limit": AT_ONCE}
+    while found := _ask(client, "/artifacts/filter", wanted):
+        for one in found:
+            client.delete_artifact(one["id"])
+
+
+def _ask(client: SyncPrefectClient, path: str, body: Mapping[str, Any]) -> Any:
+    answer = client.request("POST", path, json=dict(body))  # type: ignore[arg-type]
+    answer.raise_for_status()
+    return answer.json()

@@ -1,0 +1,81 @@
+"""A home with everything that a backup holds, in a folder or a bucket, and what a restore must bring back."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ragloop.app import App
+from ragloop.models.registry import Adapter, adapter_sha256
+from ragloop.store import TABLES, Store
+from ragloop.store.files import Files, open_files
+from tests.indexed_folder import IndexedFolder
+
+
+@dataclass
+class BackedUp:
+    """`uri` is where backups go."""
+
+    indexed: IndexedFolder
+    uri: str
+
+    @property
+    def app(self) -> App:
+        """A new one each time, as another process has."""
+        return self.indexed.app(retrieval={"min_similarity": -1})
+
+    def fill(self, documents: int = 6) -> None:
+        """Index documents, promote an adapter, log answers with feedback; the last answer is in the journal only."""
+        self.indexed.write_numbered(documents)
+        self.indexed.sync()
+        app = self.app
+        _add_adapter(app)
+        answers = [app.answerer.ask(f"What speaks of {number}?") for number in range(3)]
+        app.journal.give_feedback(answers[0].interaction_id, "up")
+        app.answerer.ask("And what of the last one?")
+        # So that it also lists some files of versions before the newest.
+        app.store.upsert_rows("reports", [{"report_id": "x", "at": None, "kind": "x", "subject": "", "body": "{}"}])
+
+    def lose(self) -> None:
+        """The disk of the home is gone, and the bucket's objects with it."""
+        database = self.database()
+        database.remove(database.list())
+        shutil.rmtree(self.indexed.home)
+
+    def database(self) -> Files:
+        """Also of a store that opens for nobody."""
+        return open_files(f"{self.indexed.settings.get('store', self.indexed.home)}/store")
+
+    def state(self) -> dict[str, Any]:
+        """All that is to be as before: every row, what a question finds, the champion and its files."""
+        app = self.app
+        app.journal.fold()
+        champion = app.registry.champion()
+        return {
+            "tables": rows_of(app.store),
+            "found": self.indexed.found("Paragraph 1 of 2", 5),
+            "champion": champion and (champion.adapter_id, app.registry.is_whole(champion)),
+            "index": self.indexed.contents(),
+        }
+
+    def healthy(self) -> bool:
+        found = self.app.diagnose()
+        return found.healthy and not found.notes
+
+
+def rows_of(store: Store) -> dict[str, list[str]]:
+    """Every row of every table as JSON, sorted."""
+    names = [*TABLES, *store.names("index_"), *store.names("vectors_")]
+    return {name: sorted(json.dumps(row, default=str) for row in store.rows(name).to_pylist()) for name in names}
+
+
+def _add_adapter(app: App) -> None:
+    folder = app.registry.artifacts / "adapters" / "early"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights" * 100)
+    (folder / "adapter_config.json").write_text('{"r": 8}')
+    (folder / "checkpoints" / "half").write_text("of no use once the adapter is there")
+    at, sha256 = datetime(2026, 1, 1, tzinfo=UTC), adapter_sha256(folder)
+    app.registry.register(Adapter("early", at, "base", "d", "adapters/early", sha256, "rejected", "reject", (), {}))
+    app.registry.promote("early", "for the test")

@@ -1,0 +1,348 @@
+"""A store that is lost comes back from its backup: in a folder and in a bucket, with counts of what is copied."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ragloop.backup import Entry, manifest
+from ragloop.backup.backups import TRIES
+from ragloop.cli import main
+from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
+from ragloop.store.files import RESTORING
+from tests.backed_up import BackedUp
+from tests.indexed_folder import IndexedFolder, document
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
+
+
+@pytest.fixture
+def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
+    return BackedUp(indexed, str(tmp_path / "backups"))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
+    if request.param == "folder":
+        return BackedUp(indexed, str(tmp_path / "backups"))
+    bucket: Bucket = request.getfixturevalue("bucket")
+    indexed.settings = {"store": bucket.uri("home")}
+    return BackedUp(indexed, bucket.uri("backups"))
+
+
+def test_a_store_that_is_lost_is_restored_as_it_was(made: BackedUp) -> None:
+    made.fill()
+    done = made.app.back_up(made.uri)
+    assert (done.files_copied, done.bytes_copied) == (done.files, done.bytes)
+    again = made.app.back_up(made.uri)
+    assert (again.files, again.files_copied, again.bytes_copied) == (done.files, 0, 0)
+    contents = made.indexed.contents()
+    assert {one.name for one in made.app.maintain().tables} == set(made.app.store.names(""))
+    assert made.indexed.contents() == contents
+    made.app.back_up(made.uri)
+    before = made.state()
+    made.lose()
+    restored = made.app.restore(made.uri)
+    assert (restored.files_written, restored.bytes_written) == (restored.files, restored.bytes)
+    assert restored.files_removed == 0
+    assert made.state() == before
+    assert made.healthy()
+    synced = made.indexed.sync()
+    assert (synced.chunks_embedded, synced.documents_read, synced.commits) == (0, 0, 0)
+    made.indexed.write("new.md", document("new"))
+    assert made.indexed.sync().added == 1
+    assert made.app.back_up(made.uri).tries == 1, "the store that was restored is still the one that was backed up"
+
+
+def test_a_backup_copies_only_what_is_new(folder: BackedUp) -> None:
+    folder.fill()
+    first = folder.app.back_up(folder.uri)
+    assert (first.files_copied, first.bytes_copied) == (first.files, first.bytes)
+    again = folder.app.back_up(folder.uri)
+    assert (again.files_copied, again.bytes_copied) == (0, 0)
+    assert (again.files, again.bytes) == (first.files, first.bytes)
+    folder.app.journal.fold()
+    folder.indexed.write("new.md", document("new"))
+    folder.indexed.sync()
+    third = folder.app.back_up(folder.uri)
+    backups = folder.app.backups(folder.uri).all()
+    new = {one.name for one in backups[0].entries} - {one.name for one in backups[1].entries}
+    assert third.files_copied == len(new)
+    assert third.files_copied < third.files / 2
+    nothing_new = folder.app.back_up(folder.uri)
+    assert (nothing_new.files_copied, nothing_new.bytes_copied) == (0, 0)
+
+
+def test_of_a_table_one_version_is_copied_with_its_own_files_alone(folder: BackedUp) -> None:
+    folder.fill()
+    for number in range(5):
+        folder.indexed.write("00.md", document(f"edit{number}"))
+        folder.indexed.sync()
+    done = folder.app.back_up(folder.uri)
+    listed = folder.database().list()
+    manifests = [one for one in folder.app.backups(folder.uri).all()[0].entries if "/_versions/" in one.path]
+    assert len(manifests) == len(done.tables)
+    assert sum("/_versions/" in name for name in listed) > 2 * len(manifests)
+    index = next(one for one in done.tables if one.name.startswith("index_"))
+    assert index.rows == folder.app.store.count(index.name)
+    assert index.files < sum(name.startswith(f"{index.name}.lance/") for name in listed)
+
+
+def test_old_backups_go_and_those_that_stay_are_whole(folder: BackedUp) -> None:
+    folder.fill(2)
+    states = []
+    for number in range(4):
+        folder.indexed.write("00.md", document(f"edit{number}"))
+        folder.indexed.sync()
+        folder.app.maintain()
+        done = folder.app.backups(folder.uri).make(folder.app.store, keep=2)
+        states.append((done.backup_id, folder.state()))
+    backups = folder.app.backups(folder.uri)
+    assert [one.backup_id for one in backups.all()] == [states[3][0], states[2][0]]
+    assert len(done.expired) == 1
+    assert done.files_removed > 0
+    named = {name for one in backups.all() for name in one.names}
+    assert backups.files.list("files/").keys() == named
+    for backup_id, state in states[2:]:
+        folder.app.restore(folder.uri, backup_id, replace=True)
+        assert folder.state() == state
+
+
+def test_a_backup_that_is_let_go_leaves_none_of_its_own_files(folder: BackedUp) -> None:
+    folder.fill(2)
+    first = folder.app.back_up(folder.uri)
+    folder.indexed.write("00.md", document("edit"))
+    folder.indexed.sync()
+    second = folder.app.back_up(folder.uri)
+    backups = folder.app.backups(folder.uri)
+    only_in_first = backups.backup(first.backup_id).names - backups.backup(second.backup_id).names
+    assert backups.forget(folder.app.store, [first.backup_id]) == len(only_in_first) > 0
+    assert [one.backup_id for one in backups.all()] == [second.backup_id]
+    folder.app.restore(folder.uri, replace=True, dry_run=True)
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_backup_of_which_a_file_was_changed_is_refused_and_the_store_untouched(folder: BackedUp) -> None:
+    folder.fill(3)
+    folder.app.back_up(folder.uri)
+    backups = folder.app.backups(folder.uri)
+    before, files = folder.state(), folder.database().list().keys()
+    entry = next(one for one in backups.all()[0].entries if "/data/" in one.path)
+    whole = b"".join(backups.files.read(entry.name))
+    for damage in ([whole[:-1] + bytes([whole[-1] ^ 1])], [whole[:-1]], None):
+        backups.files.write(entry.name, damage) if damage else backups.files.remove([entry.name])
+        with pytest.raises(MismatchError, match=rf"{entry.name} (was changed|is gone); nothing was restored"):
+            folder.app.restore(folder.uri, replace=True)
+        assert folder.database().list().keys() == files
+    assert folder.state() == before
+
+
+def test_a_damaged_manifest_is_said_and_keeps_files_from_being_removed(folder: BackedUp) -> None:
+    folder.fill(2)
+    first = folder.app.back_up(folder.uri)
+    file = Path(folder.uri) / "backups" / f"{first.backup_id}.json"
+    file.write_text(file.read_text().replace('"rows": 1', '"rows": 7', 1))
+    folder.indexed.write("00.md", document("edit"))
+    folder.indexed.sync()
+    second = folder.app.backups(folder.uri).make(folder.app.store, keep=1)
+    assert (second.expired, second.files_removed) == ((), 0)
+    assert f"{first.backup_id}.json is damaged (its SHA-256 is another)" in second.problems[0]
+    with pytest.raises(MismatchError, match="is damaged"):
+        folder.app.restore(folder.uri, first.backup_id, replace=True)
+
+
+def test_a_store_that_is_there_is_replaced_only_when_asked(folder: BackedUp) -> None:
+    folder.fill(2)
+    folder.app.back_up(folder.uri)
+    before = folder.state()
+    folder.indexed.write("new.md", document("new"))
+    folder.indexed.sync()
+    changed = folder.state()
+    with pytest.raises(UsageError, match=r"found a store in .*; expected none: name another --home, or say --replace"):
+        folder.app.restore(folder.uri)
+    dry = folder.app.restore(folder.uri, dry_run=True)
+    assert (dry.dry_run, dry.files_written, dry.files_removed) == (True, 0, 0)
+    assert folder.state() == changed
+    replaced = folder.app.restore(folder.uri, replace=True)
+    assert 0 < replaced.files_written < replaced.files, "what is there already is not written again"
+    assert folder.state() == before
+    assert folder.app.diagnose(offline=True).healthy
+
+
+def test_answers_that_are_logged_after_the_backup_outlive_a_restore_in_the_journal(folder: BackedUp) -> None:
+    folder.fill(2)
+    folder.app.back_up(folder.uri)
+    answer = folder.app.answerer.ask("What came after the backup?")
+    folder.app.restore(folder.uri, replace=True)
+    assert answer.interaction_id in folder.app.journal.interactions()["interaction_id"].to_pylist()
+
+
+def test_a_place_is_for_one_store_and_lies_outside_of_it(folder: BackedUp, tmp_path: Path) -> None:
+    folder.fill(1)
+    folder.app.back_up(folder.uri)
+    other = IndexedFolder(tmp_path / "other", folder.indexed.folder)
+    other.sync()
+    with pytest.raises(UsageError, match="holds backups of another store"):
+        other.app().back_up(folder.uri)
+    with pytest.raises(UsageError, match="would be lost with it"):
+        folder.app.back_up(str(folder.indexed.home / "backups"))
+    with pytest.raises(UsageError, match="would be lost with it"):
+        folder.indexed.app(store="s3://b/home").backups("s3://b/home/backups")
+    with pytest.raises(ConfigError, match="found no place for backups"):
+        folder.app.backups()
+
+
+def test_what_there_is_not_is_not_found(folder: BackedUp) -> None:
+    folder.fill(1)
+    with pytest.raises(NotFoundError, match=r"found 0 backups named 'latest'"):
+        folder.app.restore(folder.uri)
+    folder.app.back_up(folder.uri)
+    with pytest.raises(NotFoundError, match=r"found 0 backups named '1999'"):
+        folder.app.restore(folder.uri, "1999")
+
+
+def test_a_manifest_names_no_file_outside_of_a_home() -> None:
+    for path in ("store/../../etc/passwd", "/etc/passwd", "leases/index", "store/"):
+        with pytest.raises(ValueError, match="found the path"):
+            Entry(path, 1, "", "")
+
+
+def test_a_clock_that_was_set_back_makes_no_backup_older_than_the_one_before(
+    folder: BackedUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.fill(1)
+    ids = [folder.app.back_up(folder.uri).backup_id for _ in range(3)]
+    assert ids == sorted(set(ids)), "three in a second"
+    assert folder.app.backups(folder.uri).backup("latest").backup_id == ids[-1]
+
+
+# --- beside other writers ---------------------------------------------------------------------------------------------
+
+
+def test_a_backup_while_a_sync_writes_holds_one_state(folder: BackedUp) -> None:
+    folder.indexed.settings = {**folder.indexed.settings, "sync": {"batch_documents": 1}}
+    folder.fill(2)
+    for number in range(12):
+        folder.indexed.write(f"more{number}.md", document(f"more{number}"))
+    syncing = threading.Thread(target=folder.indexed.app().sync, args=[folder.indexed.folder])
+    syncing.start()
+    ids = []
+    while syncing.is_alive():
+        try:
+            ids.append(folder.app.backups(folder.uri).make(folder.app.store, keep=100).backup_id)
+        except StoreChangedError:  # as a command that is run again
+            time.sleep(0.1)
+    syncing.join()
+    assert folder.indexed.sync().added == 0
+    whole = folder.indexed.contents()
+    for backup_id in {ids[0], ids[len(ids) // 2]}:
+        folder.app.restore(folder.uri, backup_id, replace=True)
+        assert folder.indexed.contents().items() <= whole.items(), "whole documents, each as it was committed"
+        assert [one for one in folder.app.diagnose(offline=True).findings if one.check != "indexes"] == []
+        report = folder.indexed.sync()
+        assert report.complete
+        assert folder.indexed.contents() == whole
+
+
+def test_a_backup_whose_files_are_compacted_away_begins_again_and_at_last_holds_the_lease(folder: BackedUp) -> None:
+    folder.fill(3)
+    edits: list[str] = []
+
+    def edit_and_compact(done: int, total: int, copied: int) -> None:
+        """After the first file of a try, as often as the lease is to be had."""
+        if done != 1:
+            return
+        folder.indexed.write("00.md", document(f"edit{len(edits)}"))
+        try:
+            folder.indexed.sync()
+        except StoreBusyError:
+            edits.append("refused")
+            return
+        edits.append("made")
+        table = folder.app.index.generation.table
+        folder.app.store.table(table).optimize(cleanup_older_than=timedelta(milliseconds=1))
+
+    done = folder.app.back_up(folder.uri, edit_and_compact)
+    assert edits == ["made"] * (TRIES - 1) + ["refused"]
+    assert done.tries == TRIES
+    state = folder.state()
+    folder.lose()
+    folder.app.restore(folder.uri)
+    assert folder.state() == state
+    assert folder.app.diagnose(offline=True).healthy
+
+
+def test_one_backup_of_a_store_is_taken_at_a_time(folder: BackedUp) -> None:
+    folder.fill(1)
+    with folder.app.store.lease("backup"), pytest.raises(StoreBusyError, match="backup is being written by"):
+        folder.app.back_up(folder.uri)
+
+
+def test_a_restore_waits_for_no_writer_and_changes_nothing(folder: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragloop.backup.restoring._LEASE_WAIT_S", 0)
+    folder.fill(1)
+    folder.app.back_up(folder.uri)
+    before = folder.state()
+    with folder.app.store.lease("index"), pytest.raises(StoreBusyError, match="index is being written by"):
+        folder.app.restore(folder.uri, replace=True)
+    assert folder.state() == before
+    assert RESTORING not in folder.database().list()
+
+
+def test_a_backup_of_a_newer_schema_or_format_is_refused(folder: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.fill(1)
+    backups = folder.app.backups(folder.uri)
+    made = backups.backup(folder.app.back_up(folder.uri).backup_id)
+    backups.files.write(
+        "backups/30000101T000000Z.json", [replace(made, backup_id="30000101T000000Z", schema=99).encoded()]
+    )
+    with pytest.raises(MismatchError, match="has schema 99, this ragloop knows schemas up to"):
+        folder.app.restore(folder.uri, "3000", replace=True)
+    monkeypatch.setattr(manifest, "FORMAT", 2)
+    newer = made.encoded()
+    monkeypatch.undo()
+    backups.files.write("backups/40000101T000000Z.json", [newer])
+    with pytest.raises(MismatchError, match="has format 2, this ragloop reads formats up to 1"):
+        folder.app.restore(folder.uri, replace=True)
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def test_the_commands_report_as_json_and_refuse_in_one_line(
+    folder: BackedUp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(*arguments: str) -> tuple[int, Any, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["--home", str(folder.indexed.home), *arguments])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(said.out) if said.out.startswith("{") else said.out, said.err
+
+    monkeypatch.chdir(tmp_path)
+    folder.fill(2)
+    assert run("backup", "--json")[2].startswith("ragloop: found no place for backups; set `uri` under [backup]")
+    code, done, _ = run("backup", "--to", folder.uri, "--json")
+    assert (code, done["files_copied"], done["problems"]) == (0, done["files"], [])
+    code, listed, _ = run("backup", "list", "--from", folder.uri, "--json")
+    assert (code, [one["backup_id"] for one in listed["backups"]]) == (0, [done["backup_id"]])
+    code, _, said = run("restore", "--from", folder.uri)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "say --replace" in said
+    code, dry, _ = run("restore", "latest", "--from", folder.uri, "--dry-run", "--json")
+    assert (code, dry["dry_run"], dry["files_written"]) == (0, True, 0)
+    folder.lose()
+    code, restored, _ = run("restore", "--from", folder.uri, "--json")
+    assert (code, restored["files_written"]) == (0, done["files"])
+    code, maintained, _ = run("maintain", "--json")
+    assert (code, maintained["problems"]) == (0, [])
+    for arguments in (["maintain"], ["backup", "--to", folder.uri], ["backup", "list", "--from", folder.uri]):
+        assert run(*arguments)[0] == 0
+    assert run("restore", "--from", folder.uri, "--dry-run")[0] == 0

@@ -1,0 +1,87 @@
+"""Maintenance of the whole store: what it compacts and removes, and that it leaves alone what is tidy."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ragloop.errors import StoreBusyError
+from tests.backed_up import BackedUp, rows_of
+from tests.indexed_folder import IndexedFolder, document
+
+
+@pytest.fixture
+def worn(indexed: IndexedFolder) -> BackedUp:
+    """A store of many small commits, whose versions are two hours old, and with tombstones."""
+    made = BackedUp(indexed, "")
+    made.fill(4)
+    for number in range(6):
+        indexed.write("00.md", document(f"edit{number}"))
+        (indexed.folder / "01.md").unlink(missing_ok=True)
+        indexed.sync()
+        made.app.answerer.ask("What is this?")
+        made.app.journal.fold()
+    _age(indexed.home)
+    return made
+
+
+def _age(home: Path) -> None:
+    """LanceDB tells the age of a version by its manifest's own time; the files' times are ours."""
+    then = time.time() - timedelta(hours=2).total_seconds()
+    for file in (home / "store").rglob("*"):
+        os.utime(file, (then, then))
+
+
+def _files(home: Path) -> dict[str, int]:
+    return {
+        one.relative_to(home).as_posix(): one.stat().st_size for one in (home / "store").rglob("*") if one.is_file()
+    }
+
+
+def test_every_table_is_compacted_and_holds_what_it_held(worn: BackedUp) -> None:
+    before = worn.state()
+    done = worn.app.maintain()
+    after = worn.state()
+    assert after["index"] == before["index"]
+    assert after["found"] == before["found"]
+    for name, rows in rows_of(worn.app.store).items():
+        if not name.startswith("index_") and name != "reports":
+            assert rows == before["tables"][name], name
+    assert {one.name for one in done.tables} == set(worn.app.store.names(""))
+    store = worn.app.store
+    assert all(store.table(name).stats()["fragment_stats"]["num_fragments"] <= 1 for name in store.names(""))
+    assert store.count(worn.app.index.generation.table, "NOT live") == 0
+    assert worn.healthy()
+
+
+def test_maintenance_of_a_tidy_store_changes_no_file(worn: BackedUp) -> None:
+    worn.app.maintain()
+    before = _files(worn.indexed.home)
+    again = worn.app.maintain()
+    assert _files(worn.indexed.home) == before
+    assert (again.versions_removed, again.bytes_freed, again.folded) == (0, 0, 0)
+
+
+def test_old_versions_are_removed(worn: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragloop.corpus.upkeep.KEPT_VERSIONS", timedelta(milliseconds=1))
+    done = worn.app.maintain()
+    left = [name for name in _files(worn.indexed.home) if name.endswith(".manifest")]
+    assert len(left) == len(done.tables)
+    assert done.versions_removed > 20
+    assert done.bytes_freed > 0
+
+
+def test_a_table_that_cannot_be_read_is_said_and_stops_no_other(worn: BackedUp) -> None:
+    broken = worn.indexed.home / "store" / "feedback.lance" / "_versions"
+    for file in broken.iterdir():
+        file.write_bytes(file.read_bytes()[:20])
+    done = worn.app.maintain()
+    assert done.problems == ("the table feedback cannot be read; `ragloop doctor` says what is damaged",)
+    assert len(done.tables) == len(worn.app.store.names("")) - 1
+
+
+def test_maintenance_waits_for_no_sync(worn: BackedUp) -> None:
+    with worn.app.store.lease("index"), pytest.raises(StoreBusyError):
+        worn.app.maintain()
