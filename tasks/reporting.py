@@ -123,7 +123,10 @@ def _left_out(report: "SyncReport") -> list[str]:
     quarantined = (
         f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
     )
-    return [withheld] * bool(report.withheld_deletes) + [quarantined] * bool(report.quarantined)
+    failed = f"{report.failed} documents cannot be read and keep their last good revision; `ragloop status` shows why."
+    # A batch of changes counts what it failed to read, and not all that is in quarantine.
+    unread = [quarantined] * bool(report.quarantined) or [failed] * bool(report.failed)
+    return [withheld] * bool(report.withheld_deletes) + unread
 
 
 def end_of_sync(*passes: "SyncReport") -> State[Any]:

@@ -1,5 +1,6 @@
 """Prefect's REST API over HTTP, with what the standard library has: the core does not import Prefect."""
 
+import http.client
 import json
 import os
 import time
@@ -44,7 +45,7 @@ class PrefectApi:
                     raise NotFoundError(f"Prefect found nothing at {method} {path}") from None
                 if error.code not in _BUSY or time.monotonic() > deadline:
                     raise UnavailableError(f"Prefect refused {method} {path} with {error.code}: {said}") from None
-            except OSError as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # of no address, or of no API
                 raise UnavailableError(f"Prefect at {self.url} does not answer: {error}") from None
             time.sleep(0.5)
 

@@ -27,6 +27,8 @@ CHANGED = "ragloop.source.changed"
 _LONGEST_PAUSE_S = 60.0
 _NOTE_S = 2.0
 """How long applying waits for a Prefect that is busy."""
+_LOST_PAUSE_S = 6.0
+"""A folder that is not there is looked for this often."""
 _DEBOUNCE_MS = 500
 """Changes of files that follow each other this closely are one."""
 _AGAIN_S = 15.0
@@ -80,7 +82,7 @@ class _Queue:
     """A queue, and the sources whose buckets notify it."""
 
     def __init__(self, app: "App", watched: "Watched") -> None:
-        self._app, self._watched = app, watched
+        self._app, self._watched, self._failed = app, watched, False
         self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
         self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
 
@@ -95,11 +97,13 @@ class _Queue:
         """Apply a batch, which is waited for so long; the report, and the number of messages."""
         from ragloop.corpus.changes import receive
 
+        if self._failed:
+            self._app.changes.ready()
+        self._failed = True
         batch = receive(self._watched.queue, self._app.settings.sync.batch_documents, wait_s)
-        if not batch.messages and not batch.unreadable:
-            return None
-        drained = self._app.changes.apply(self._watched, batch)
-        return drained.report, drained.messages
+        drained = self._app.changes.apply(self._watched, batch) if batch.held else None
+        self._failed = False
+        return (drained.report, drained.messages) if drained else None
 
 
 class _Folder:
@@ -122,22 +126,47 @@ class _Folder:
         self._watching.join()
 
     def _watch(self) -> None:
-        import watchfiles
+        from ragloop.cli.output import say
 
+        lost = False
         while not self._over.is_set():
             try:
-                for _ in watchfiles.watch(
-                    self._source.folder,
-                    watch_filter=lambda _, path: self._source.may_hold(path),
-                    debounce=_DEBOUNCE_MS,
-                    stop_event=self._over,
-                    rust_timeout=_DEBOUNCE_MS,
-                    raise_interrupt=False,
-                ):
-                    self._changed.set()
-            except OSError:  # no folder there now; the next look of a sync says so
-                self._over.wait(_LONGEST_PAUSE_S / 10)
+                for changed in self._looks():
+                    if changed or lost:
+                        self._changed.set()
+                    lost = False
                 self._changed.set()
+            except (OSError, RuntimeError) as error:  # the latter is what watchfiles' own errors are
+                if not lost:
+                    say(f"cannot watch {self._source.folder} now: {error}; watching goes on")
+                    self._changed.set()
+                lost = True
+                self._over.wait(_LOST_PAUSE_S)
+
+    def _looks(self) -> Iterator[bool]:
+        """Whether something changed, every half second, as long as the same folder stands in this place.
+
+        The system watches a folder, not its path: of another one that took its place it would tell nothing.
+        """
+        import watchfiles
+
+        began = self._identity()
+        for changes in watchfiles.watch(
+            self._source.folder,
+            watch_filter=lambda _, path: self._source.may_hold(path),
+            debounce=_DEBOUNCE_MS,
+            stop_event=self._over,
+            rust_timeout=_DEBOUNCE_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        ):
+            yield bool(changes)
+            if self._identity() != began:
+                return
+
+    def _identity(self) -> tuple[int, int]:
+        found = self._source.folder.stat()
+        return found.st_dev, found.st_ino
 
     def waits(self) -> dict[str, Any] | None:
         return {"waiting": None, "folder": str(self._source.folder)} if self._changed.is_set() else None

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,8 +13,8 @@ from ragloop.store.s3_client import is_transient, new_client, one_line, said, st
 
 VISIBILITY_S = 60
 """A message that was received is hidden from other readers this long, unless it is asked for longer."""
-HIDDEN_S = 12 * 60 * 60
-"""The longest that SQS hides a message."""
+HIDDEN_S = 11 * 60 * 60
+"""SQS hides a message for twelve hours at most, counted from its receipt, and refuses what would go beyond."""
 _AT_ONCE = 10
 """Messages in one request, the most that SQS takes."""
 
@@ -37,12 +37,15 @@ class Backlog:
 
 
 class ChangeQueue:
-    """One queue. Every method raises NotFoundError for a queue that is not there, UnavailableError without answer."""
+    """One queue; messages that were received are hidden for `visibility_s`.
+
+    Every method raises NotFoundError for a queue that is not there, UnavailableError without answer.
+    """
 
     def __init__(self, url: str, *, client: Any = None, visibility_s: int = VISIBILITY_S) -> None:
         """`client` is a boto3 client of SQS, by default one by the AWS settings."""
         self.url = url
-        self._given_client, self._visibility_s = client, visibility_s
+        self._given_client, self.visibility_s = client, visibility_s
 
     @cached_property
     def _client(self) -> Any:
@@ -66,7 +69,7 @@ class ChangeQueue:
                 QueueUrl=self.url,
                 MaxNumberOfMessages=_AT_ONCE,
                 WaitTimeSeconds=wait_s,
-                VisibilityTimeout=self._visibility_s,
+                VisibilityTimeout=self.visibility_s,
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
         return [_message(one) for one in answer.get("Messages", ())]
@@ -85,11 +88,10 @@ class ChangeQueue:
         done = threading.Event()
 
         def renew() -> None:
-            while not done.wait(self._visibility_s / 3):
-                try:
-                    self.hide(messages, self._visibility_s)
-                except (NotFoundError, UnavailableError):
-                    return  # they come again to another reader, who finds them done
+            while not done.wait(self.visibility_s / 3):
+                # Those of which it fails come again to another reader, who finds them done.
+                with suppress(NotFoundError, UnavailableError):
+                    self.hide(messages, self.visibility_s)
 
         renewing = threading.Thread(target=renew, name="hold messages", daemon=True)
         renewing.start()

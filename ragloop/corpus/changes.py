@@ -6,7 +6,8 @@ events lose, the next sync of the whole source finds.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,8 +75,12 @@ class Batch:
     objects: dict[ObjectChange, None] = field(default_factory=dict)
 
     @property
+    def held(self) -> list[Message]:
+        return [*self.messages, *(message for message, _ in self.unreadable)]
+
+    @property
     def full(self) -> bool:
-        return len(self.objects) >= self.most or len(self.messages) >= 4 * self.most
+        return len(self.objects) >= self.most or len(self.held) >= 4 * self.most
 
     def take(self, message: Message) -> None:
         try:
@@ -87,9 +92,12 @@ class Batch:
 
 
 def receive(queue: ChangeQueue, most: int, wait_s: int) -> Batch:
-    """What is in the queue now, up to about `most` objects; waits so long for the first message."""
-    batch = Batch(most)
-    while not batch.full and (messages := queue.receive(wait_s)):
+    """What is in the queue now, up to about `most` objects; waits so long for the first message.
+
+    A queue that answers slowly gives less: what was received first must not come again before it is held.
+    """
+    batch, until = Batch(most), time.monotonic() + wait_s + queue.visibility_s / 3
+    while not batch.full and time.monotonic() < until and (messages := queue.receive(wait_s)):
         for message in messages:
             batch.take(message)
         wait_s = 0
@@ -106,41 +114,72 @@ class Changes:
     policy: SyncPolicy
 
     def drain(self, watched: Sequence[Watched], wait_s: int = 1) -> Drained:
-        """Apply all that the queues hold. Raises StoreBusyError when another process writes the index."""
+        """Apply all that the queues hold. Raises StoreBusyError when another process writes the index.
+
+        A queue or a bucket that is not there is a problem in the report; of the only queue, NotFoundError.
+        """
         drained = self._begun()
         for one in watched:
-            while (batch := receive(one.queue, self.policy.batch_documents, wait_s)).messages or batch.unreadable:
-                self.apply(one, batch, drained)
+            try:
+                while self._apply_next(one, wait_s, drained):
+                    pass
+            except NotFoundError as error:
+                if len(watched) == 1:
+                    raise
+                drained.report.problems.append(str(error))
         return drained
+
+    def _apply_next(self, watched: Watched, wait_s: int, drained: Drained) -> bool:
+        """Receive and apply a batch; nothing is received that could not be applied, see `ready`."""
+        with self._writing() as index:
+            batch = receive(watched.queue, self.policy.batch_documents, wait_s)
+            if batch.held:
+                with watched.queue.held(batch.held):
+                    self._apply_into(index, watched, batch, drained)
+        return bool(batch.held)
+
+    def ready(self) -> None:
+        """Raises what keeps a batch from being applied now: StoreBusyError, NotFoundError.
+
+        A message that is received in vain gets closer to the dead-letter queue.
+        """
+        with self._writing():
+            pass
+
+    @contextmanager
+    def _writing(self) -> Iterator[Index]:
+        """The index that answers, under the writer's lease."""
+        with self.store.lease("index", wait_s=LEASE_WAIT_S):
+            live = Generations(self.store).live()
+            if live is None or not live.is_made_as(self.wanted):
+                raise NotFoundError(
+                    "found no index that this ragloop can bring up to date; `ragloop sync` makes one: the messages stay"
+                )
+            yield Index(self.store, live)
 
     def _begun(self) -> Drained:
         live = Generations(self.store).live()
         return Drained(SyncReport(generation=live.fingerprint if live else "", state=LIVE))
 
-    def apply(self, watched: Watched, batch: Batch, drained: Drained | None = None) -> Drained:
+    def apply(self, watched: Watched, batch: Batch) -> Drained:
         """Look at the objects of a batch and commit what changed, in one commit a batch; then delete the messages."""
-        drained = drained or self._begun()
+        drained = self._begun()
+        with watched.queue.held(batch.held), self._writing() as index:
+            self._apply_into(index, watched, batch, drained)
+        return drained
+
+    def _apply_into(self, index: Index, watched: Watched, batch: Batch, drained: Drained) -> None:
         started = time.perf_counter()
-        held = [*batch.messages, *(message for message, _ in batch.unreadable)]
-        with watched.queue.held(held):
-            with self.store.lease("index", wait_s=LEASE_WAIT_S):
-                self._commit(watched.sources, batch, drained)
-            watched.queue.delete(batch.messages)
-            for message, reason in batch.unreadable:
-                self._refuse(watched.queue, message, reason, drained)
-        drained.messages += len(held)
+        self._commit(index, watched.sources, batch, drained)
+        watched.queue.delete(batch.messages)
+        for message, reason in batch.unreadable:
+            self._refuse(watched.queue, message, reason, drained)
+        drained.messages += len(batch.held)
         drained.objects += len(batch.objects)
         drained.received_again += sum(message.received > 1 for message in batch.messages)
         drained.report.seconds += time.perf_counter() - started
-        return drained
 
-    def _commit(self, sources: Sequence[S3Bucket], batch: Batch, drained: Drained) -> None:
-        live = Generations(self.store).live()
-        if live is None or not live.is_made_as(self.wanted):
-            raise NotFoundError(
-                "found no index that this ragloop can bring up to date; `ragloop sync` makes one: the messages stay"
-            )
-        index = Index(self.store, live)
+    def _commit(self, index: Index, sources: Sequence[S3Bucket], batch: Batch, drained: Drained) -> None:
         taken = set()
         for source in sources:
             keys = {key: one for one in batch.objects if (key := source.key_of(one.bucket, one.key)) is not None}
@@ -162,5 +201,5 @@ class Changes:
         drained.refused += 1
         where = "it is in the dead-letter queue now"
         if not queue.refuse(message, reason):
-            where = "it is hidden for twelve hours, since the queue has no dead-letter queue: give it a redrive policy"
+            where = "it is hidden for eleven hours, since the queue has no dead-letter queue: give it a redrive policy"
         drained.report.problems.append(f"a message of {queue.url} {reason}; {where}")

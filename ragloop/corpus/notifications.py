@@ -57,4 +57,8 @@ def _objects(message: Mapping[str, Any]) -> Iterator[ObjectChange]:
 def _change(bucket: str, key: str) -> ObjectChange:
     if not (isinstance(bucket, str) and isinstance(key, str) and bucket and key):
         raise MessageError("names no object")
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise MessageError(f"names an object by a key that is no UTF-8: {error.reason}") from error
     return ObjectChange(bucket, key)

@@ -72,7 +72,7 @@ class SyncReport:
     @property
     def complete(self) -> bool:
         """Whether the index now holds all that the sources hold, and nothing else."""
-        return not (self.problems or self.withheld_deletes or self.quarantined)
+        return not (self.problems or self.withheld_deletes or self.quarantined or self.failed)
 
 
 Progress = Callable[[int, int, int], None]

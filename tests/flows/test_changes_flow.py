@@ -144,12 +144,14 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, flows: FlowsInProcess, tmp_path: Path
 ) -> None:
     queue.send("ring ring")
+    bucket.write("docs/broken.pdf", "no PDF")
     bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
     state = index_changes(home=tmp_path / "home", config=config, return_state=True)
     run, artifacts = flows.run_of(state), flows.artifacts(state)
     assert run["state_type"] == "FAILED"
     assert run["name"].startswith("index changes · in part · 1 added")
     assert "dead-letter queue" in run["state"]["message"]
+    assert "1 documents cannot be read" in run["state"]["message"]
     assert "crane.md" in artifacts["sync-changes"]
 
 

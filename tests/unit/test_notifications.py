@@ -40,6 +40,7 @@ def test_the_event_that_tries_a_queue_names_none() -> None:
         ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}}]}', "names no object"),
         ('{"Records": [{"s3": {"bucket": {"name": 3}, "object": {"key": "a.md"}}}]}', "names no object"),
         ('{"Type": "Notification"}', "is no"),
+        ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "\\ud800.md"}}}]}', "no UTF-8"),
         ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "%ff.md"}}}]}', "is no"),
     ],
 )

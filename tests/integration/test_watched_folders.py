@@ -1,0 +1,43 @@
+"""A folder that is watched, while it is changed, moved away and put back."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ragloop.app import App
+from ragloop.cli.watch import _Folder
+from ragloop.config import Settings
+from tests.constant_embedder import ConstantEmbedder
+
+
+def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ragloop.cli.watch._LOST_PAUSE_S", 0.2)
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
+    app = App(
+        Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
+        embedder=ConstantEmbedder(),
+    )
+    app.sync()
+    (source,) = app.folders()
+    with _Folder(app, source) as look:
+        look.apply(0)
+        time.sleep(1)
+        (tmp_path / "next").mkdir()
+        (tmp_path / "next" / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
+        folder.rename(tmp_path / "before")
+        (tmp_path / "next").rename(folder)
+        assert _applied_in_time(look)
+        while look.apply(2):
+            pass  # until nothing more is told of the exchange
+        (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
+        assert _applied_in_time(look)
+    assert set(app.index.keys().values()) == {"heron.md", "crane.md"}
+
+
+def _applied_in_time(look: _Folder) -> bool:
+    return look.apply(60) is not None
