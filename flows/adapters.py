@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.learning import make_champion, restore_champion
-from tasks.reporting import end_of_promotion, end_of_rollback
+from tasks.learning_reports import end_of_promotion, end_of_rollback
 
 
 @flow(name="promote-adapter", flow_run_name="promote {adapter_id}")

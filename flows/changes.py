@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.corpus import apply_changes, sync_sources
-from tasks.reporting import end_of_changes, end_of_sync
+from tasks.corpus_reports import end_of_changes, end_of_sync
 
 
 @flow(name="index-changes", flow_run_name="index changes")

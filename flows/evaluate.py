@@ -6,8 +6,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.learning_reports import end_of_review
 from tasks.monitoring import review_champion
-from tasks.reporting import end_of_review
 
 
 @flow(name="evaluate-champion", flow_run_name="evaluate champion")

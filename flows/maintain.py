@@ -6,8 +6,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.corpus_reports import end_of_maintenance
 from tasks.maintenance import back_up, maintain_tables, remove_old_runs
-from tasks.reporting import end_of_maintenance
 
 
 @flow(name="maintain-store", flow_run_name="maintain")

@@ -6,8 +6,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.learning_reports import end_of_drift
 from tasks.monitoring import measure_drift, ring_for_retraining
-from tasks.reporting import end_of_drift
 
 
 @flow(name="check-drift", flow_run_name="measure drift")

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.approval import approved_promotion
 from tasks.learning import build_dataset, evaluate_adapter, judge_adapter, promote_adapter, train_adapter
-from tasks.reporting import end_of_retraining
+from tasks.learning_reports import end_of_retraining
 
 
 @flow(name="retrain-adapter", flow_run_name="retrain")

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.approval import approved_deletes
 from tasks.corpus import sync_sources
-from tasks.reporting import end_of_sync, sync_name
+from tasks.corpus_reports import end_of_sync, sync_name
 
 
 @flow(name="sync-index", flow_run_name=sync_name)

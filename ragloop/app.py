@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings
 from ragloop.errors import ConfigError, NotFoundError
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
-from ragloop.models.embedders import Embedders
+from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
 from ragloop.store import Store
 from ragloop.store.folder import FolderPlace
@@ -32,12 +32,9 @@ if TYPE_CHECKING:
     from ragloop.corpus.sources import KnownSources
     from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.corpus.upkeep import Upkeep
-    from ragloop.learning.curation import Curated
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.review import Review
     from ragloop.learning.windows import DriftMeasurement
-    from ragloop.models.embedding import Backend
-    from ragloop.models.local import LocalGenerator
     from ragloop.models.registry import Adapter
     from ragloop.store import Place
 
@@ -57,16 +54,7 @@ class App:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.settings = settings
-        self._given_embedder = embedder
-        self._open_embedder = open_embedder or self._model
-        self._say = say
-
-    @cached_property
-    def cache(self) -> Path:
-        """Folder of prepared models."""
-        from ragloop.models.cache import default_cache
-
-        return self.settings.cache or default_cache()
+        self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
 
     @cached_property
     def store(self) -> Store:
@@ -92,30 +80,16 @@ class App:
     def registry(self) -> Registry:
         return Registry(self.store)
 
-    @cached_property
-    def _embedders(self) -> Embedders:
-        wanted = self.settings.index
-        return Embedders(self._open_embedder, wanted.embedder, wanted.embedder_backend, self._given_embedder)
-
-    def _model(self, name: str, backend: str) -> Embedder:
-        from ragloop.models.embedding import open_embedder
-
-        return open_embedder(
-            name,
-            self.cache,
-            backend=None if backend == "auto" else cast("Backend", backend),
-            threads=self.settings.sync.threads,
-            on_export=self._say,
-        )
-
     @property
     def embedder(self) -> Embedder:
         """The embedder of the settings; prepared first where that was not done at set-up, which is said."""
-        return self._embedders.default()
+        return self.models.embedders.default()
 
     def embedder_of(self, generation: "Generation") -> Embedder:
         """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
-        return self._embedders.matching(generation.embedder, generation.embedder_name, generation.embedder_backend)
+        return self.models.embedders.matching(
+            generation.embedder, generation.embedder_name, generation.embedder_backend
+        )
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
         """Opens in another process what `embedder_of` opens here."""
@@ -124,8 +98,8 @@ class App:
         wanted = self.settings.index
         name = generation.embedder_name or wanted.embedder
         backend = (generation.embedder_backend or "auto") if generation.embedder_name else wanted.embedder_backend
-        if self._open_embedder != self._model:
-            return partial(self._open_embedder, name, backend)
+        if self.models.other_opener:
+            return partial(self.models.other_opener, name, backend)
         return model_opener(name, backend, self.settings.cache, self.settings.sync.threads)
 
     @cached_property
@@ -207,13 +181,8 @@ class App:
         removed = [] if folder else [one for one in indexed_sources(self.store) if one not in names]
         removed += [gone] if gone else []
         s = self.settings.sync
-        policy = SyncPolicy.of(
-            s,
-            self.settings.index,
-            confirm_deletes=confirm_deletes,
-            retry_quarantined=retry_quarantined,
-            allowed_deletes=allowed_deletes,
-        )
+        asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
+        policy = SyncPolicy.of(s, self.settings.index, **asked, allowed_deletes=allowed_deletes)
         with open_workers(s.task_runner, s.workers_address) as workers:
             return sync(
                 self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
@@ -261,14 +230,10 @@ class App:
 
     def _export(self) -> Path | None:
         """Folder of the export that the live embedder, or else that of the settings, runs from."""
-        from ragloop.models.embedding import export_folder
-
-        if self._given_embedder is not None:
-            return None
         live, wanted = self.generations.live(), self.settings.index
-        named = (live.embedder_name, live.embedder_backend) if live and live.embedder_name else None
-        name, backend = named or (wanted.embedder, wanted.embedder_backend)
-        return export_folder(str(name), self.cache, None if backend == "auto" else cast("Backend", backend))
+        if live and live.embedder_name:
+            return self.models.export(live.embedder_name, live.embedder_backend or "auto")
+        return self.models.export(wanted.embedder, wanted.embedder_backend)
 
     def search(self, question: str, top_k: int | None = None) -> "Retrieved":
         """Passages for a question, without an answer and without a trace in the log."""
@@ -301,30 +266,13 @@ class App:
 
             if self.settings.answers.generator == "extractive":
                 return ExtractiveGenerator(self.live().embedder)
-            return self.local_generator
+            return self.models.local_generator
         champion = self.registry.champion()
         if champion is None:
             raise NotFoundError(
                 f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use base+rag"
             )
-        return self.local_generator.wearing(champion.adapter_id, self.registry.folder(champion))
-
-    @cached_property
-    def base_model(self) -> Path | str:
-        """The local model's folder or hub name, prepared first where that was not done at set-up."""
-        from ragloop.models.smollm2 import resolve_base
-
-        return resolve_base(self.settings.model.base, self.cache, self._say)
-
-    @cached_property
-    def local_generator(self) -> "LocalGenerator":
-        """The base model on this machine."""
-        from ragloop.models.local import LocalGenerator
-
-        m = self.settings.model
-        return LocalGenerator(
-            self.base_model, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
-        )
+        return self.models.local_generator.wearing(champion.adapter_id, self.registry.folder(champion))
 
     @cached_property
     def retraining(self) -> "Retraining":
@@ -347,16 +295,14 @@ class App:
             rrf_k=s.retrieval.rrf_k,
             seed=s.dataset.seed,
         )
-        return Retraining(self.journal, self.registry, self.live, lambda: self.base_model, self._generator_with, policy)
+        return Retraining(
+            self.journal, self.registry, self.live, lambda: self.models.base, self._generator_with, policy
+        )
 
     def _generator_with(self, adapter: "Adapter | None") -> Generator:
         if adapter is None:
-            return self.local_generator
-        return self.local_generator.wearing(adapter.adapter_id, self.registry.folder(adapter))
-
-    def curated(self) -> "Curated":
-        """The eligible examples of the log and the funnel of the rest."""
-        return self.retraining.curated()
+            return self.models.local_generator
+        return self.models.local_generator.wearing(adapter.adapter_id, self.registry.folder(adapter))
 
     def measure_drift(self) -> "DriftMeasurement":
         """Measure drift and decide whether training is due; the report is kept."""
@@ -429,8 +375,8 @@ class App:
         self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None
     ) -> "BackupReport":
         """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
-        keep = self.settings.backup.keep
-        return self.backups(uri).make(self.store, keep, progress or (lambda done, total, copied: None))
+        told = progress or (lambda done, total, copied: None)
+        return self.backups(uri).make(self.store, self.settings.backup.keep, told)
 
     def restore(
         self,

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Running
 from pydantic import Field
 
-from tasks.reporting import criteria_table
+from tasks.learning_reports import criteria_table
 from tasks.running import open_app
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
+from tasks.corpus_reports import publish_changes, publish_sync
 from tasks.monitoring import ring_if_late
-from tasks.reporting import Progress, publish_changes, publish_sync
+from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:

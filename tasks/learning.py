@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
-from tasks.reporting import (
-    Progress,
+from tasks.learning_reports import (
     publish_dataset,
     publish_evaluation,
     publish_history,
     publish_training,
     publish_verdict,
 )
+from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import runtime, task
 from prefect.events import emit_event
 
-from tasks.reporting import publish_drift, publish_review
+from tasks.learning_reports import publish_drift, publish_review
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ data "aws_iam_policy_document" "write_store" {
 
 data "aws_iam_policy_document" "write_all" {
   statement {
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     resources = [for folder in local.worker_folders : "${aws_s3_bucket.store.arn}/${folder}/*"]
   }
 }

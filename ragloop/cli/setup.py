@@ -42,5 +42,7 @@ def init(
 def prepare(json: Json = False) -> None:
     """Export the embedder and convert the local model, where that was not done before."""
     app = open_app()
-    report = {"embedder": app.embedder.fingerprint, "model": str(app.base_model), "cache": str(app.cache)}
-    print_json(report) if json else say(f"ready: {report['embedder']} and {app.settings.model.base} in {app.cache}")
+    report = {"embedder": app.embedder.fingerprint, "model": str(app.models.base), "cache": str(app.models.cache)}
+    print_json(report) if json else say(
+        f"ready: {report['embedder']} and {app.settings.model.base} in {app.models.cache}"
+    )

@@ -121,7 +121,7 @@ def change(stage: Stage) -> None:
     """Edit three documents, rename one, delete one, sync; show what was embedded and what the log lost by it."""
     with stage.step("Change five documents and sync again") as figures:
         before = _chunks(stage)
-        eligible = stage.app.curated()
+        eligible = stage.app.retraining.curated()
         owners = stage.app.index.keys()
         changing = to_change(stage.traffic, stage.packages)
         asked = question(Fact(changing[0].name, "version", changing[0].version), UNSEEN_WORDING)
@@ -130,7 +130,7 @@ def change(stage: Stage) -> None:
         stage.say(f"   edited {', '.join(edits.edited)}; renamed {' to '.join(edits.renamed)}; deleted {edits.deleted}")
         _sync_again(stage)
         figures |= _show_chunks(stage, before, _chunks(stage), edits)
-        figures |= _show_rows(stage, eligible, stage.app.curated(), owners, edits)
+        figures |= _show_rows(stage, eligible, stage.app.retraining.curated(), owners, edits)
         answer = stage.app.answerer.ask(asked)
         figures["new_version"], figures["answer_after"] = edits.new_version, answer.answer
         stage.say(f"   before, {asked!r} was answered with {figures['answer_before']!r}; now:")

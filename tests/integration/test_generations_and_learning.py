@@ -26,19 +26,19 @@ def ask_and_correct(app: App) -> None:
 
 
 def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: EmbeddedByName) -> None:
-    before = indexed.app().curated()
+    before = indexed.app().retraining.curated()
     assert len(before.examples) == 12
     dataset = indexed.app().retraining.build_dataset()
     indexed.chosen = {"embedder": "wide", "chunk_tokens": 50}
     assert indexed.sync().state == "live"
-    assert indexed.app().curated() == before
+    assert indexed.app().retraining.curated() == before
     assert indexed.app().retraining.build_dataset().dataset_id == dataset.dataset_id
 
     rested_on = before.examples[0].documents[0].document_id
     key = indexed.app().index.keys()[rested_on]
     indexed.write(key, document("edited"))
     indexed.sync()
-    after = indexed.app().curated()
+    after = indexed.app().retraining.curated()
     assert after.funnel["document changed or gone"] == sum(
         rested_on in {one.document_id for one in example.documents} for example in before.examples
     )

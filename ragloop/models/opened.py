@@ -1,0 +1,78 @@
+"""The models that the settings name: each is opened when it is first asked for, and once."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ragloop.config import Settings
+from ragloop.models import Embedder
+from ragloop.models.embedders import Embedders
+
+if TYPE_CHECKING:
+    from ragloop.models.embedding import Backend
+    from ragloop.models.local import LocalGenerator
+
+
+class OpenedModels:
+    """`given` replaces the embedder that the settings name; `say` hears of long preparations.
+
+    `open_embedder` opens what a name and a backend mean, for those that the settings name and kept generations know.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        given: Embedder | None,
+        open_embedder: Callable[[str, str], Embedder] | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings, self._given, self._say = settings, given, say
+        self.other_opener = open_embedder
+
+    @cached_property
+    def cache(self) -> Path:
+        """Folder of prepared models."""
+        from ragloop.models.cache import default_cache
+
+        return self._settings.cache or default_cache()
+
+    @cached_property
+    def embedders(self) -> Embedders:
+        wanted = self._settings.index
+        return Embedders(self.other_opener or self._open, wanted.embedder, wanted.embedder_backend, self._given)
+
+    def _open(self, name: str, backend: str) -> Embedder:
+        from ragloop.models.embedding import open_embedder
+
+        return open_embedder(
+            name, self.cache, backend=_known(backend), threads=self._settings.sync.threads, on_export=self._say
+        )
+
+    def export(self, name: str, backend: str) -> Path | None:
+        """Folder of the export that an embedder runs from; None where it needs none, or another one was given."""
+        from ragloop.models.embedding import export_folder
+
+        return None if self._given is not None else export_folder(name, self.cache, _known(backend))
+
+    @cached_property
+    def base(self) -> Path | str:
+        """The local model's folder or hub name, prepared first where that was not done at set-up."""
+        from ragloop.models.smollm2 import resolve_base
+
+        return resolve_base(self._settings.model.base, self.cache, self._say)
+
+    @cached_property
+    def local_generator(self) -> "LocalGenerator":
+        """The base model on this machine."""
+        from ragloop.models.local import LocalGenerator
+
+        m = self._settings.model
+        return LocalGenerator(
+            self.base, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
+        )
+
+
+def _known(backend: str) -> "Backend | None":
+    return None if backend == "auto" else cast("Backend", backend)

@@ -1,0 +1,192 @@
+"""What an operator sees of documents and of the store; see tasks/reporting.py for what is never shown."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import runtime
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from tasks.pictures import lag_histogram
+from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs
+
+if TYPE_CHECKING:
+    from ragloop.backup import BackupReport
+    from ragloop.corpus.changes import Drained
+    from ragloop.corpus.freshness import Freshness
+    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.upkeep import Upkeep
+
+_MIB = 2**20
+_FEW_SOURCES = 3
+"""More names than this do not fit into the name of a run."""
+
+# --- sync ------------------------------------------------------------------------------------------------------------
+
+_CHANGES = ("added", "updated", "renamed", "deleted", "failed")
+
+
+def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
+    """The counts, the problems, how late documents became searchable, and which documents changed."""
+    figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
+    left_out = [*report.notices, *report.problems, *_left_out(report)]
+    table = markdown_table(("", ""), figures.items())
+    markdown = paragraphs("# Sync", sync_summary(report), bullets(left_out), _lateness(freshness), table)
+    create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
+    columns = ("change", "source", "key", "was", "chunks", "embedded")
+    rows = [{name: change[name] for name in columns} for change in report.changes[:MOST_ROWS]]
+    shown = f"The first {len(rows):,} of {len(report.changes):,} changed documents."
+    if rows:
+        create_table_artifact(rows, key="sync-changes", description=shown)
+
+
+def _lateness(freshness: "Freshness") -> str:
+    """The quantiles of the lag and their picture, where a document has one: a first index has none."""
+    if not freshness.lags_s:
+        return ""
+    named = (("p50", 0.5), ("p95", 0.95), ("worst", 1.0))
+    lags = ", ".join(f"{name} {freshness.quantile(share) / 60:,.1f}" for name, share in named)
+    late = " **The p95 is beyond the objective.**" if freshness.late else ""
+    told = f"Minutes from the change of a document to its commit: {lags} (objective {freshness.objective_s / 60:g})."
+    return f"## Freshness\n\n{told}{late}\n\n{lag_histogram(freshness)}"
+
+
+def sync_summary(*reports: "SyncReport") -> str:
+    """What changed, in a few words, over the passes of one run."""
+    counts = {change: sum(getattr(report, change) for report in reports) for change in _CHANGES}
+    return ", ".join(f"{count} {change}" for change, count in counts.items() if count) or "nothing changed"
+
+
+def _left_out(report: "SyncReport") -> list[str]:
+    withheld = (
+        f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
+        "Check the source; a run with confirm_deletes lets them through."
+    )
+    quarantined = (
+        f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
+    )
+    failed = f"{report.failed} documents cannot be read and keep their last good revision; `ragloop status` shows why."
+    # A batch of changes counts what it failed to read, and not all that is in quarantine.
+    unread = [quarantined] * bool(report.quarantined) or [failed] * bool(report.failed)
+    return [withheld] * bool(report.withheld_deletes) + unread
+
+
+def end_of_sync(*passes: "SyncReport") -> State[Any]:
+    """Completed where the index now holds what the sources hold; Failed, and why, where something was left out.
+
+    A run that asked has a second pass, which decides; what both did is told.
+    """
+    report, summary, name = passes[-1], sync_summary(*passes), _changed_sources(passes)
+    if report.complete:
+        return end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary, name)
+    left_out = " ".join([*report.problems, *_left_out(report)])
+    return end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}", name)
+
+
+def _changed_sources(reports: "Sequence[SyncReport]") -> str:
+    """The name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
+    changed = sorted({change["source"] for report in reports for change in report.changes})
+    every = not runtime.flow_run.parameters.get("folder")
+    return f"sync {', '.join(changed)}" if every and 0 < len(changed) <= _FEW_SOURCES else ""
+
+
+def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
+    """What the queues said, and which documents changed."""
+    figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
+    markdown = paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
+    create_markdown_artifact(markdown, key="changes-report", description="What the last events brought.")
+    publish_sync(drained.report, freshness)
+
+
+def changes_summary(drained: "Drained") -> str:
+    """What changed and how many messages told of it, in a few words."""
+    return f"{sync_summary(drained.report)}, {drained.messages} messages"
+
+
+def end_of_changes(drained: "Drained") -> State[Any]:
+    """Completed where everything that the queues said is applied; Failed, and why, where something was left out."""
+    summary = changes_summary(drained)
+    if drained.complete:
+        return end(Completed(message=summary), summary)
+    left_out = " ".join([*drained.report.problems, *_left_out(drained.report)])
+    return end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
+
+
+def sync_name() -> str:
+    """The name of a sync run while it runs: the folder, or every source."""
+    folder = runtime.flow_run.parameters.get("folder")
+    return f"sync {Path(folder).name if folder else 'every source'}"
+
+
+# --- maintenance -----------------------------------------------------------------------------------------------------
+
+
+def publish_upkeep(done: "Upkeep") -> None:
+    """Every table before and after."""
+    columns = ("table", "rows", "files before", "files", "MiB before", "MiB", "versions removed")
+    rows = [
+        (
+            one.name,
+            one.rows,
+            one.files_before,
+            one.files,
+            one.bytes_before / _MIB,
+            one.bytes / _MIB,
+            one.versions_removed,
+        )
+        for one in done.tables
+    ]
+    dropped = [f"The generation in {one} was let go." for one in done.dropped]
+    markdown = paragraphs(
+        "# Maintenance", upkeep_summary(done), bullets([*done.problems, *dropped]), markdown_table(columns, rows)
+    )
+    create_markdown_artifact(markdown, key="maintenance-report", description="What the last maintenance did.")
+
+
+def upkeep_summary(done: "Upkeep") -> str:
+    """What went, in a few words."""
+    return f"{done.versions_removed} old versions removed, {done.bytes_freed / _MIB:.1f} MiB freed"
+
+
+def publish_backup(done: "BackupReport") -> None:
+    """What the backup holds, and what of it was copied."""
+    facts = {
+        "backup": done.backup_id,
+        "place": done.place,
+        "files": done.files,
+        "MiB": done.bytes / _MIB,
+        "files copied": done.files_copied,
+        "MiB copied": done.bytes_copied / _MIB,
+        "backups let go": len(done.expired),
+        "files removed": done.files_removed,
+        "tries": done.tries,
+        "seconds": done.seconds,
+    }
+    tables = [(one.name, one.version, one.rows, one.files, one.bytes / _MIB) for one in done.tables]
+    markdown = paragraphs(
+        "# Backup",
+        backup_summary(done),
+        bullets(done.problems),
+        markdown_table(("", ""), facts.items()),
+        markdown_table(("table", "version", "rows", "files", "MiB"), tables),
+    )
+    create_markdown_artifact(markdown, key="backup-report", description="The last backup.")
+
+
+def backup_summary(done: "BackupReport | None") -> str:
+    """What was backed up, in a few words."""
+    if done is None:
+        return "no backup is configured"
+    return f"backup {done.backup_id}, {done.files_copied} of {done.files} files new"
+
+
+def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int) -> State[Any]:
+    """Completed where all of it was done; Failed, and why, where a table or an older backup is damaged."""
+    summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {runs} runs removed"
+    problems = [*done.problems, *(backup.problems if backup else ())]
+    if not problems:
+        return end(Completed(message=summary), summary)
+    return end(Failed(message=f"done in part: {summary}. {' '.join(problems)}"), f"in part · {summary}")
