@@ -21,6 +21,7 @@ settings.register_profile("ragloop", deadline=None)
 settings.load_profile("ragloop")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What one of several processes takes at a time: a file, and all that needs a Prefect server."""
     for item in items:
