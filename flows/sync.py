@@ -35,6 +35,6 @@ def sync_index(
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
     reports = [sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)]
-    if allowed := approved_deletes(reports[0], home, config):
-        reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, allowed))
+    if approved := approved_deletes(reports[0], home, config):
+        reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, approved))
     return end_of_sync(*reports)

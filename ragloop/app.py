@@ -159,12 +159,12 @@ class App:
         rebuild: bool = False,
         confirm_deletes: bool = False,
         retry_quarantined: bool = False,
-        allowed_deletes: int = 0,
+        approved: frozenset[tuple[str, str]] = frozenset(),
         progress: "Progress | None" = None,
     ) -> "SyncReport":
         """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync.
 
-        `allowed_deletes` of a source are let through where the settings would withhold them.
+        `approved` are source and key of documents that may be deleted where the settings would withhold them.
         """
         from ragloop.corpus.policy import SyncPolicy
         from ragloop.corpus.reconcile import sync
@@ -182,7 +182,7 @@ class App:
         removed += [gone] if gone else []
         s = self.settings.sync
         asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
-        policy = SyncPolicy.of(s, self.settings.index, **asked, allowed_deletes=allowed_deletes)
+        policy = SyncPolicy.of(s, self.settings.index, **asked, approved=approved)
         with open_workers(s.task_runner, s.workers_address) as workers:
             return sync(
                 self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,

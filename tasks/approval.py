@@ -42,18 +42,19 @@ class PromotionApproval(Approval):
     approve: bool = Field(default=False, description="Make this adapter the champion.")
 
 
-def approved_deletes(report: "SyncReport", home: Path | None, config: Path | None) -> int:
-    """The number of withheld deletes that an operator lets through; pauses the run to ask, where any is withheld.
+def approved_deletes(report: "SyncReport", home: Path | None, config: Path | None) -> frozenset[tuple[str, str]]:
+    """Source and key of the documents that an operator lets go; pauses the run to ask, where any is withheld.
 
     No answer within sync.approval_minutes is a no, and so is a cancelled run.
     """
     wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
-    if not report.withheld_deletes or not wait_s:
-        return 0
+    gone = frozenset((one["source"], one["key"]) for one in report.changes if one["change"] == "withheld")
+    if not gone or not wait_s:
+        return frozenset()
     answer = _answer(DeleteApproval, _about_deletes(report), wait_s, "nothing more is deleted")
     if answer is not None:
         get_run_logger().info("deletes %s: %s", "approved" if answer.approve else "refused", answer.reason)
-    return report.withheld_deletes if answer is not None and answer.approve else 0
+    return gone if answer is not None and answer.approve else frozenset()
 
 
 def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Verdict":

@@ -23,7 +23,7 @@ def sync_sources(
     rebuild: bool,
     home: Path | None,
     config: Path | None,
-    allowed_deletes: int = 0,
+    approved: frozenset[tuple[str, str]] = frozenset(),
 ) -> "SyncReport":
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
     bar = Progress("sync-progress", "documents")
@@ -33,7 +33,7 @@ def sync_sources(
         rebuild=rebuild,
         confirm_deletes=confirm_deletes,
         retry_quarantined=retry_quarantined,
-        allowed_deletes=allowed_deletes,
+        approved=approved,
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
     publish_sync(report, ring_if_late(report, app, config))

@@ -1,5 +1,6 @@
 """Prefect's REST API over HTTP, with what the standard library has: the core does not import Prefect."""
 
+import base64
 import http.client
 import json
 import os
@@ -7,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ragloop.errors import NotFoundError, UnavailableError
@@ -27,6 +28,8 @@ class PrefectApi:
 
     url: str
     patience_s: float = PATIENCE_S
+    authorization: str = field(default="", repr=False)
+    """Header of that name, where the server asks for one."""
 
     def call(self, method: str, path: str, body: Body | None = None) -> Any:
         """One request; asked again while the server is busy.
@@ -60,9 +63,13 @@ class PrefectApi:
     def _request(self, method: str, path: str, body: Body | None) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
+        if self.authorization:
+            headers["Authorization"] = self.authorization
         return urllib.request.Request(self.url + path, data, headers, method=method)
 
 
-def named_api() -> PrefectApi:
-    """The server that PREFECT_API_URL names, by default that of `ragloop up`."""
-    return PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_URL))
+def named_api(patience_s: float = PATIENCE_S) -> PrefectApi:
+    """The server that PREFECT_API_URL names, by default that of `ragloop up`, with the key that Prefect would use."""
+    key, pair = os.environ.get("PREFECT_API_KEY"), os.environ.get("PREFECT_API_AUTH_STRING")
+    authorization = f"Bearer {key}" if key else f"Basic {base64.b64encode(pair.encode()).decode()}" if pair else ""
+    return PrefectApi(os.environ.get("PREFECT_API_URL", _LOCAL_URL), patience_s, authorization)

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ _DEBOUNCE_MS = 500
 _AGAIN_S = 15.0
 """A queue that stays full is rung for again after this long: a run takes some seconds to start, and rings that come
 before would each be a run that is cancelled."""
+_LONGEST_AGAIN_S = 900.0
+"""A folder whose scans do not complete is rung for ever less often, down to this."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -83,6 +85,7 @@ class _Queue:
 
     def __init__(self, app: "App", watched: "Watched") -> None:
         self._app, self._watched, self._failed = app, watched, False
+        self.again_s = _AGAIN_S
         self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
         self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
 
@@ -115,6 +118,9 @@ class _Folder:
         self.place = f"{source.folder} for {source.name}"
         self._changed, self._over = threading.Event(), threading.Event()
         self._changed.set()
+        self.again_s = _AGAIN_S
+        self._changed_at: datetime | None = None
+        self._rang_for: datetime | None = None
         self._watching = threading.Thread(target=self._watch, name=f"watch {source.name}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -169,10 +175,23 @@ class _Folder:
         return found.st_dev, found.st_ino
 
     def waits(self) -> dict[str, Any] | None:
-        return {"waiting": None, "folder": str(self._source.folder)} if self._changed.is_set() else None
+        """A change waits until a scan that began after it is complete: the run that a ring starts may be cancelled,
+        since another one is under way, or fail."""
+        from ragloop.corpus.scans import last_scan
+
+        if self._changed.is_set():
+            self._changed.clear()
+            self._changed_at = datetime.now(UTC)
+        scanned = last_scan(self._app.store, self._source.name) if self._changed_at else None
+        if scanned and self._rang_for and scanned >= self._rang_for:
+            self._rang_for, self.again_s = None, _AGAIN_S
+        if scanned and self._changed_at and scanned >= self._changed_at:
+            self._changed_at = None
+        return {"waiting": None, "folder": str(self._source.folder)} if self._changed_at else None
 
     def rang(self) -> None:
-        self._changed.clear()
+        self.again_s = min(2 * self.again_s, _LONGEST_AGAIN_S) if self._rang_for else self.again_s
+        self._rang_for = self._changed_at
 
     def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
         if not self._changed.wait(wait_s):
@@ -207,23 +226,25 @@ def _ring(
                 if due and told is None:
                     # A folder keeps its pause: a ring that comes during the run for the one before would be lost.
                     rang_at.pop(one.place if isinstance(one, _Queue) else "", None)
-                elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= _AGAIN_S:
-                    api.call(
-                        "POST", "/events", [_event(*source, {**address, **told}) for source in one.sources.items()]
-                    )
+                elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= one.again_s:
+                    api.call("POST", "/events", [_event(one.sources, {**address, **told})])
                     rang_at[one.place] = time.monotonic()
                     one.rang()
                     say(f"rang for {one.place}")
         time.sleep(every)
 
 
-def _event(source: str, place: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _event(sources: Mapping[str, str], payload: dict[str, Any]) -> dict[str, Any]:
+    """One event, however many sources a queue tells of: each would start a run."""
+    source, *others = sources
+    related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
+    related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
     return {
         "id": str(uuid.uuid4()),
         "occurred": datetime.now(UTC).isoformat(),
         "event": CHANGED,
         "resource": {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source},
-        "related": [{"prefect.resource.id": place, "prefect.resource.role": "place"}],
+        "related": related,
         "payload": payload,
     }
 
@@ -267,10 +288,10 @@ def _note(report: "SyncReport", messages: int, sources: Sequence[str]) -> None:
     say(f"{', '.join(sources)}: {told}")
     for problem in report.problems:
         say(f"problem: {problem}")
-    if (url := os.environ.get("PREFECT_API_URL")) and (messages or any(counts.values()) or not report.complete):
+    if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         try:
-            _record(PrefectApi(url, patience_s=_NOTE_S), name, "COMPLETED" if report.complete else "FAILED", told)
+            _record(named_api(_NOTE_S), name, "COMPLETED" if report.complete else "FAILED", told)
         except (UnavailableError, NotFoundError) as error:
             say(f"not noted as a flow run: {error}")  # the index has the changes; nothing waits for Prefect
 

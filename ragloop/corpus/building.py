@@ -11,9 +11,8 @@ from datetime import datetime
 from ragloop.corpus.generations import BUILDING, LIVE, READY, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.passes import Work, into_building, into_live
-from ragloop.corpus.planning import withholds
 from ragloop.corpus.scans import record_scan
-from ragloop.corpus.sync import SyncReport
+from ragloop.corpus.sync import SyncReport, guarded
 from ragloop.errors import RagloopError, is_damage
 from ragloop.models import Embedder
 
@@ -86,6 +85,7 @@ class Build:
         counts = asdict(self._beside)
         self.report.live = {name: counts[name] for name in _COUNTS}
         self.report.withheld_deletes = max(self.report.withheld_deletes, self._beside.withheld_deletes)
+        self.report.changes += [change for change in self._beside.changes if change["change"] == "withheld"]
         self.report.embed_seconds += self._beside.embed_seconds
 
     # --- the cut-over --------------------------------------------------------------------------------------------
@@ -124,15 +124,16 @@ class Build:
             return 0
         withheld, quarantined, policy = 0, 0, self._work.policy
         for source in self.live.sources():
-            before = self.live.ledger(source).retrievable()
+            ledger = self.live.ledger(source)
+            before = ledger.retrievable()
             after = self.building.ledger(source)
             gone = before - after.retrievable()
             quarantined += len(gone & after.keys())
-            if withholds(len(gone), len(before), policy.guard_documents, policy.guard_share):
-                withheld += len(gone)
+            lost = [row for row in ledger.values() if row.key in gone] if gone else []
+            withheld += len(lost) - len(guarded(source, lost, len(before), policy, self.report))
         if quarantined:
             self.report.notices.append(
                 f"{quarantined} documents that can be found in {self.live.generation.fingerprint} are quarantined in "
                 f"{self.building.generation.fingerprint}, which has no earlier revision of them"
             )
-        return 0 if policy.confirm_deletes else withheld
+        return withheld

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
-from ragloop.corpus.planning import withholds
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import Progress, SourceSync, SyncReport, delete, withhold
+from ragloop.corpus.sync import Progress, SourceSync, SyncReport, delete, guarded
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -57,12 +56,11 @@ def into_live(
 
 def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:
     """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
-    gone, policy = list(index.ledger(source).values()), work.policy
-    if withholds(len(gone), len(gone), policy.guard_documents, policy.guard_share) and not policy.confirm_deletes:
-        withhold(source, gone, report)
-        return
-    delete(index, source, gone, report)
-    forget_source(work.store, source)
+    gone = list(index.ledger(source).values())
+    may_go = guarded(source, gone, len(gone), work.policy, report)
+    delete(index, source, may_go, report)
+    if len(may_go) == len(gone):
+        forget_source(work.store, source)
 
 
 def into_building(

@@ -20,6 +20,8 @@ class SyncPolicy:
     max_document_bytes: int = 64 * 2**20
     limits: ParseLimits = field(default_factory=ParseLimits)
     confirm_deletes: bool = False
+    approved: frozenset[tuple[str, str]] = frozenset()
+    """Source and key of documents that somebody said may go, however many are gone."""
     retry_quarantined: bool = False
     cutover: str = "auto"
     refresh_s: float = 600.0
@@ -35,19 +37,20 @@ class SyncPolicy:
         *,
         confirm_deletes: bool = False,
         retry_quarantined: bool = False,
-        allowed_deletes: int = 0,
+        approved: frozenset[tuple[str, str]] = frozenset(),
     ) -> "SyncPolicy":
-        """What the settings say; `allowed_deletes` of a source are let through where they would withhold them."""
+        """What the settings say, and what was asked for."""
         return cls(
             batch_documents=sync.batch_documents,
             batch_seconds=sync.batch_seconds,
-            guard_documents=max(sync.guard_documents, allowed_deletes),
+            guard_documents=sync.guard_documents,
             guard_share=sync.guard_share,
             max_document_bytes=int(sync.max_document_mb * 2**20),
             limits=ParseLimits.of(
                 sync.max_parse_seconds, sync.max_pages, sync.max_parse_mb, sync.max_unpacked_mb, sync.max_document_mb
             ),
             confirm_deletes=confirm_deletes,
+            approved=approved,
             retry_quarantined=retry_quarantined,
             cutover=index.cutover,
             refresh_s=index.refresh_minutes * 60,

@@ -338,12 +338,21 @@ class SourceSync:
 
     def _apply_deletes(self, planned: SyncPlan) -> None:
         gone = [row for row in planned.missing if row.key not in self._moved]
-        policy = self._policy
-        withheld = withholds(len(gone), self._documents, policy.guard_documents, policy.guard_share)
-        if withheld and not policy.confirm_deletes:
-            withhold(self._source.name, gone, self._report)
-            return
-        delete(self._index, self._source.name, gone, self._report)
+        may_go = guarded(self._source.name, gone, self._documents, self._policy, self._report)
+        delete(self._index, self._source.name, may_go, self._report)
+
+
+def guarded(
+    source: str, gone: Sequence[LedgerRow], documents: int, policy: SyncPolicy, report: SyncReport
+) -> list[LedgerRow]:
+    """Those of the documents that are gone that may be deleted; the others are reported as withheld.
+
+    Where more are gone than is plausible, only those may be deleted that were approved by name.
+    """
+    if policy.confirm_deletes or not withholds(len(gone), documents, policy.guard_documents, policy.guard_share):
+        return list(gone)
+    withhold(source, [row for row in gone if (source, row.key) not in policy.approved], report)
+    return [row for row in gone if (source, row.key) in policy.approved]
 
 
 def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:

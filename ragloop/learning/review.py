@@ -45,7 +45,8 @@ def review(
 ) -> Review | None:
     """Hold the champion against the base model and keep the report; None while the base model serves.
 
-    It changes no alias: to roll back is a person's decision. Raises MismatchError when the champion's files changed.
+    It changes no alias: to roll back is a person's decision. Raises MismatchError when the champion's files changed, StoreBusyError
+    while another review of this store runs.
     """
     champion = registry.champion()
     if champion is None:
@@ -54,7 +55,8 @@ def review(
     asked, notes = questions(champion)
     folder = registry.artifacts / "reviews" / champion.adapter_id
     folder.mkdir(parents=True, exist_ok=True)
-    report = evaluate(asked, generator(None), generator(champion), folder)
+    with store.lease("review"):  # its answers are kept under one name
+        report = evaluate(asked, generator(None), generator(champion), folder)
     scores = {"base": report.metrics["champion"], "champion": report.metrics["candidate"]}
     made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]

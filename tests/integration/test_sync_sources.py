@@ -323,3 +323,24 @@ def test_an_empty_folder_is_an_index_without_documents(indexed: IndexedFolder) -
     report = indexed.sync()
     assert (report.added, report.chunks_total, report.complete) == (1, 0, True)
     assert indexed.found("anything") == []
+
+
+def test_deletes_are_let_through_by_name_and_not_by_number(indexed: IndexedFolder) -> None:
+    for source in ("one", "two"):
+        indexed.write_numbered(40, prefix=f"{source}/")
+    settings = {"sources": [{"name": name, "uri": str(indexed.folder / name)} for name in ("one", "two")]}
+    indexed.sync(settings)
+    for number in range(30):
+        (indexed.folder / "one" / f"{number:02}.md").unlink()
+    for number in range(15):
+        (indexed.folder / "two" / f"{number:02}.md").unlink()
+    asked = indexed.sync(settings)
+    assert (asked.withheld_deletes, asked.deleted) == (45, 0)
+    approved = frozenset((one["source"], one["key"]) for one in asked.changes if one["change"] == "withheld")
+    for source in ("one", "two"):
+        (indexed.folder / source / "39.md").unlink()
+    (indexed.folder / "one" / "00.md").write_text("it is back")
+    report = indexed.sync(settings, approved=approved)
+    assert (report.deleted, report.withheld_deletes, report.updated) == (44, 2, 1)
+    assert len(indexed.contents()) > 0
+    assert {row["key"] for row in indexed.contents().values() if row["source"] == "two"} >= {"39.md"}

@@ -41,3 +41,24 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
 
 def _applied_in_time(look: _Folder) -> bool:
     return look.apply(60) is not None
+
+
+def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_complete(tmp_path: Path) -> None:
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    app = App(
+        Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
+        embedder=ConstantEmbedder(),
+    )
+    app.sync()
+    (source,) = app.folders()
+    look = _Folder(app, source)
+    first = look.again_s
+    for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
+        assert look.waits() == {"waiting": None, "folder": str(folder)}
+        look.rang()
+    assert look.waits()
+    assert look.again_s == 2 * first
+    app.sync()
+    assert look.waits() is None
+    assert look.again_s == first

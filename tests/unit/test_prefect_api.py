@@ -1,12 +1,13 @@
 """What is said where Prefect's address is wrong."""
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from ragloop.cli.prefect_api import PrefectApi
+from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import UnavailableError
 
 
@@ -14,7 +15,8 @@ class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"<html>some other site</html>")
+        asked = self.headers.get("Authorization")
+        self.wfile.write(json.dumps(asked).encode() if asked else b"<html>some other site</html>")
 
     def log_message(self, format: str, *args: object) -> None: ...
 
@@ -38,3 +40,16 @@ def test_an_address_that_is_none_is_one_line() -> None:
 def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         PrefectApi(page, 1).call("GET", "/health")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sent"),
+    [("PREFECT_API_KEY", "pnu_1", "Bearer pnu_1"), ("PREFECT_API_AUTH_STRING", "me:secret", "Basic bWU6c2VjcmV0")],
+)
+def test_a_protected_server_is_asked_as_prefect_would(
+    page: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sent: str
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", page)
+    monkeypatch.setenv(name, value)
+    assert named_api(1).call("GET", "/health") == sent
+    assert value not in repr(named_api(1))
