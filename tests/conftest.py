@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests.constant_embedder import ConstantEmbedder
 
@@ -21,12 +22,22 @@ settings.register_profile("ragloop", deadline=None)
 settings.load_profile("ragloop")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
+class ByFileAndServer(LoadFileScheduling):  # type: ignore[misc]
+    """What one of several processes takes at a time: a file, and all files that need the one Prefect server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/flows" if file.startswith("tests/flows/") else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one of several processes takes at a time: a file, and all that needs a Prefect server."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group("flows" if folder.name == "flows" else str(item.path)))
+    """What takes longest begins first: the tests of one Prefect server, and those that wait for Terraform."""
+    first = {"flows": 0, "infra": 1}
+    items.sort(key=lambda item: first.get(item.path.parent.name, 2))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndServer:
+    return ByFileAndServer(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,8 @@ def review(
 ) -> Review | None:
     """Hold the champion against the base model and keep the report; None while the base model serves.
 
-    It changes no alias: to roll back is a person's decision. Raises MismatchError when the champion's files changed, StoreBusyError
-    while another review of this store runs.
+    It changes no alias: to roll back is a person's decision. Raises MismatchError when the champion's files changed,
+    StoreBusyError while another review of this store runs.
     """
     champion = registry.champion()
     if champion is None:
