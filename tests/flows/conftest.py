@@ -80,14 +80,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: Callable[[], object]) -> Thread:
-    """Answer the run that is paused, as its form does."""
+    """Answer the next run that pauses, as its form does. Others of the server may be paused for other reasons."""
+
+    def paused() -> set[str]:
+        wanted = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        return {run["id"] for run in flows.stack.api.call("POST", "/flow_runs/filter", wanted)}
+
+    earlier = paused()
 
     def answer() -> None:
-        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
-        for _ in range(200):
-            if runs := flows.stack.api.call("POST", "/flow_runs/filter", paused):
+        for _ in range(600):
+            if asking := paused() - earlier:
                 before()
-                flows.stack.api.call("POST", f"/flow_runs/{runs[0]['id']}/resume", {"run_input": given})
+                flows.stack.api.call("POST", f"/flow_runs/{asking.pop()}/resume", {"run_input": given})
                 return
             time.sleep(0.2)
 
