@@ -31,7 +31,7 @@ FULL = Scale(
     batch=42,
     base="SmolLM2-135M-Instruct",
     epochs=10,
-    planted_epochs=2,
+    planted_epochs=1,
     min_pairs=100,
     min_new_examples=100,
 )
