@@ -4,13 +4,19 @@ import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from ragloop.app import App
 from ragloop.models.registry import Adapter, adapter_sha256
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket
 
 
 @dataclass
@@ -62,6 +68,15 @@ class BackedUp:
     def healthy(self) -> bool:
         found = self.app.diagnose()
         return found.healthy and not found.notes
+
+
+def backed_up_in(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
+    """What a fixture with the parameters folder and bucket returns: a store, and its backups, in one of them."""
+    if request.param == "folder":
+        return BackedUp(indexed, str(tmp_path / "backups"))
+    bucket: Bucket = request.getfixturevalue("bucket")
+    indexed.settings = {"store": bucket.uri("home")}
+    return BackedUp(indexed, bucket.uri("backups"))
 
 
 def rows_of(store: Store) -> dict[str, list[str]]:

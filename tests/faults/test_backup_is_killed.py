@@ -11,12 +11,12 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, StorageFullError
 from ragloop.store.files import BucketFiles, FolderFiles
-from tests.backed_up import BackedUp
+from tests.backed_up import BackedUp, backed_up_in
 from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import IndexedFolder, document
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    pass
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -55,11 +55,7 @@ class Deadly:
 
 @pytest.fixture(params=["folder", "bucket"])
 def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
-    if request.param == "folder":
-        return BackedUp(indexed, str(tmp_path / "backups"))
-    bucket: Bucket = request.getfixturevalue("bucket")
-    indexed.settings = {"store": bucket.uri("home")}
-    return BackedUp(indexed, bucket.uri("backups"))
+    return backed_up_in(request, indexed, tmp_path)
 
 
 def test_a_backup_killed_at_any_file_is_no_backup_and_the_next_copies_the_rest(

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,11 +15,8 @@ from ragloop.backup.backups import TRIES
 from ragloop.cli import main
 from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
 from ragloop.store.files import RESTORING
-from tests.backed_up import BackedUp
+from tests.backed_up import BackedUp, backed_up_in
 from tests.indexed_folder import IndexedFolder, document
-
-if TYPE_CHECKING:
-    from tests.s3_server import Bucket
 
 
 @pytest.fixture
@@ -29,11 +26,7 @@ def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
 
 @pytest.fixture(params=["folder", "bucket"])
 def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
-    if request.param == "folder":
-        return BackedUp(indexed, str(tmp_path / "backups"))
-    bucket: Bucket = request.getfixturevalue("bucket")
-    indexed.settings = {"store": bucket.uri("home")}
-    return BackedUp(indexed, bucket.uri("backups"))
+    return backed_up_in(request, indexed, tmp_path)
 
 
 def test_a_store_that_is_lost_is_restored_as_it_was(made: BackedUp) -> None:

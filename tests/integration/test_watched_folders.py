@@ -1,12 +1,14 @@
 """A folder that is watched, while it is changed, moved away and put back."""
 
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.watch import _Folder
+from ragloop.cli.processes import interruptible
+from ragloop.cli.watch import _Folder, _ring
 from ragloop.config import Settings
 from tests.constant_embedder import ConstantEmbedder
 
@@ -62,3 +64,18 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
     app.sync()
     assert look.waits() is None
     assert look.again_s == first
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # that is what is made here
+@pytest.mark.timeout(30)
+def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> None:
+    class Interrupting:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with interruptible() as interrupted:
+        held: Interrupting | None = Interrupting()
+        held = None  # Python prints what a finalizer raises, and goes on
+        _ring([], 0.01, {}, interrupted)
+    assert held is None
+    assert interrupted.is_set()
