@@ -9,12 +9,16 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import IO, Final
 
 import lancedb
 
 from ragloop.errors import StoreBusyError, UsageError, full_disk_is_an_error
 from ragloop.store.files import RESTORING, FolderFiles, sync_to_disk
 from ragloop.store.holder import holder, name_of
+
+NAMING_S: Final = 1.0
+"""How long a holder that has not written who it is is waited for."""
 
 
 class FolderPlace:
@@ -115,9 +119,8 @@ class FolderPlace:
             handle = file.open("a+", encoding="utf-8")
         with handle:
             if not _lock(handle.fileno(), wait_s):
-                handle.seek(0)
                 raise StoreBusyError(
-                    f"{what} is being written by {name_of(handle.read())}; try again when it has ended"
+                    f"{what} is being written by {name_of(_written(handle))}; try again when it has ended"
                 )
             with self.errors():
                 os.ftruncate(handle.fileno(), 0)
@@ -126,6 +129,16 @@ class FolderPlace:
 
     def _table(self, name: str) -> Path:
         return self._folder / f"{name}.lance"
+
+
+def _written(handle: IO[str]) -> str:
+    """What the holder of a lease has written into it, which it does right after it took it: a moment is left to it."""
+    end = time.monotonic() + NAMING_S
+    while True:
+        handle.seek(0)
+        if (written := handle.read()) or time.monotonic() >= end:
+            return written
+        time.sleep(0.005)
 
 
 def _lock(descriptor: int, wait_s: float) -> bool:
