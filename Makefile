@@ -62,7 +62,7 @@ up: setup
 	$(BIN)/ragloop up
 
 test: setup
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 check: .venv/project.stamp
 	$(BIN)/ruff check .

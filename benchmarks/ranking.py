@@ -29,6 +29,7 @@ DEPTH = 50
 """Passages that are ranked per query: several are of one document, and ten documents are scored."""
 K1, B = 0.9, 0.4
 """Parameters of BM25 as Anserini sets them, the customary lexical floor."""
+WAYS = ("BM25", "full text", "vector", "hybrid")
 
 Ranking = Sequence[str]
 Gains = Mapping[str, int]
@@ -88,7 +89,7 @@ def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
     return app
 
 
-def rankings(app: App, judged: JudgedSet) -> dict[str, dict[str, Ranking]]:
+def rankings(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[str, dict[str, Ranking]]:
     """Per way of searching and per query, documents by descending score."""
     ids, texts = list(judged.queries), list(judged.queries.values())
     vectors = dict(zip(ids, app.embedder.embed(texts), strict=True))
@@ -113,14 +114,14 @@ def rankings(app: App, judged: JudgedSet) -> dict[str, dict[str, Ranking]]:
         "vector": lambda query: ranked(query, False),
         "hybrid": lambda query: ranked(query, True),
     }
-    return {way: {query: rank(query) for query in ids} for way, rank in ways.items()}
+    return {way: {query: ways[way](query) for query in ids} for way in chosen}
 
 
-def scores(app: App, judged: JudgedSet) -> dict[str, dict[str, float]]:
+def scores(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[str, dict[str, float]]:
     """Per way of searching the mean of every measure over all judged queries."""
     return {
         way: {name: mean(measure, ranked, judged) for name, measure in MEASURES.items()}
-        for way, ranked in rankings(app, judged).items()
+        for way, ranked in rankings(app, judged, chosen).items()
     }
 
 

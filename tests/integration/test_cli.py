@@ -378,16 +378,13 @@ def test_a_reader_that_goes_away_is_no_error(command: list[str], tmp_path: Path,
     assert (ran.stdout.strip(), ran.stderr) == ("0", "")
 
 
-@pytest.mark.parametrize("arguments", ["status --json", "status"])
-def test_a_closed_stdout_and_one_that_knows_few_characters_are_no_error(
-    command: list[str], tmp_path: Path, arguments: str
-) -> None:
+def test_a_closed_stdout_and_one_that_knows_few_characters_are_no_error(command: list[str], tmp_path: Path) -> None:
     Store.open(tmp_path / ".ragloop")
-    closed = _in_bash(f'"$@" {arguments} >&-', command, tmp_path)
+    closed = _in_bash('"$@" status >&-', command, tmp_path)
     assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
-    both = _in_bash(f'"$@" {arguments} >&- 2>&-', command, tmp_path)
+    both = _in_bash('"$@" status --json >&- 2>&-', command, tmp_path)
     assert both.returncode == 0
-    ascii_only = _in_bash(f'"$@" {arguments}', command, tmp_path, PYTHONIOENCODING="ascii")
+    ascii_only = _in_bash('"$@" status', command, tmp_path, PYTHONIOENCODING="ascii")
     assert (ascii_only.returncode, ascii_only.stderr) == (0, "")
 
 
