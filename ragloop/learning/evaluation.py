@@ -25,6 +25,8 @@ ANSWERS = "evaluation.parquet"
 TARGET = "target"
 ELSEWHERE = "elsewhere"
 TRAINED = "trained"
+_ENDED_EARLY = b"ragloop.ended_early"
+"""Stands in the metadata of a file that holds answers to the target alone."""
 _SCHEMA = pa.schema(
     [
         ("part", pa.string()),
@@ -63,12 +65,14 @@ class Question:
 class EvalReport:
     """Paired scores: exact match on the target (golden questions), token F1 elsewhere (held-out questions).
 
-    `trained` is exact match on a sample of the trained rows themselves; the gate does not look at it.
+    `trained` is exact match on a sample of the trained rows themselves; the gate does not look at it. `ended_early`:
+    the target rejected the candidate, and nothing else was asked.
     """
 
     target: PairedScores
     elsewhere: PairedScores
     trained: PairedScores
+    ended_early: bool = False
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
@@ -181,14 +185,16 @@ def evaluate(
     who = {"champion": champion, "candidate": candidate}
     known = {name: _kept_answers(folder.parent.parent, generator.fingerprint) for name, generator in who.items()}
     rows: list[dict[str, Any]] = []
+    asked: Sequence[Question] = ()
     for asked in ([one for one in questions if one.part == TARGET], questions):
         for name, generator in who.items():
             _answer(asked, generator, known[name])
         rows = [_row(one, known, who) for one in asked]
         if rejects(_paired(rows, TARGET)):
             break
+    early = {_ENDED_EARLY: b"1"} if len(asked) < len(questions) else {}
     made = folder / (ANSWERS + ".part")
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), made)
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(early)), made)
     made.replace(folder / ANSWERS)
     return read_evaluation(folder)
 
@@ -233,8 +239,9 @@ def read_evaluation(folder: Path) -> EvalReport:
     """The evaluation kept in an adapter's folder. Raises NotFoundError when there is none."""
     if not (folder / ANSWERS).is_file():
         raise NotFoundError(f"found no evaluation in {folder}; evaluate the adapter first")
-    rows = pq.read_table(folder / ANSWERS).to_pylist()
-    return EvalReport(_paired(rows, TARGET), _paired(rows, ELSEWHERE), _paired(rows, TRAINED))
+    table = pq.read_table(folder / ANSWERS)
+    rows, ended_early = table.to_pylist(), _ENDED_EARLY in (table.schema.metadata or {})
+    return EvalReport(_paired(rows, TARGET), _paired(rows, ELSEWHERE), _paired(rows, TRAINED), ended_early)
 
 
 def _paired(rows: Sequence[Mapping[str, Any]], part: str) -> PairedScores:

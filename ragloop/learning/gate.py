@@ -123,11 +123,14 @@ class Verdict:
             raise ValueError(f"verdict must be one of {VERDICTS}, found {self.verdict!r}")
 
 
-def judge(target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | None = None) -> Verdict:
+def judge(
+    target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | None = None, *, ended_early: bool = False
+) -> Verdict:
     """Promote, reject or inconclusive.
 
     `target`: exact match on unseen wordings of trained facts. `elsewhere`: token F1 on held-out questions that are
-    answered from passages; without any, nothing is promoted.
+    answered from passages; without any, nothing is promoted. `ended_early`: they were not asked, though there may be
+    some, since the target rejected the candidate by the policy of then.
     """
     policy = policy or GatePolicy()
     criteria = (
@@ -141,7 +144,7 @@ def judge(target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | No
     deciding_first = sorted(criteria, key=lambda criterion: criterion.state != first)
     # What rejects a candidate may be known before the rest is asked, which then says nothing about it.
     told = [one for one in deciding_first if verdict != "reject" or one.n]
-    return Verdict(verdict, tuple(_sentence(criterion, policy) for criterion in told), criteria)
+    return Verdict(verdict, tuple(_sentence(criterion, policy, ended_early) for criterion in told), criteria)
 
 
 def rejects(target: PairedScores, policy: GatePolicy) -> bool:
@@ -230,8 +233,13 @@ _WHAT = {
 }
 
 
-def _sentence(criterion: Criterion, policy: GatePolicy) -> str:
+def _sentence(criterion: Criterion, policy: GatePolicy, ended_early: bool) -> str:
     if criterion.estimate is None:
+        if ended_early:
+            return (
+                f"{criterion.name} undecided: the held-out questions were not asked, since the golden ones had "
+                "rejected the candidate when it was evaluated; evaluate it again."
+            )
         if criterion.name != "non-inferiority":
             return (
                 f"{criterion.name} undecided: no golden questions; name at least {policy.min_pairs} in dataset.golden."

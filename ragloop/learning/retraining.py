@@ -316,7 +316,7 @@ class Retraining:
         """
         adapter = self._registry.adapter(adapter_id)
         report = read_evaluation(self._registry.folder(adapter))
-        verdict = judge(report.target, report.elsewhere, self._policy.gate)
+        verdict = judge(report.target, report.elsewhere, self._policy.gate, ended_early=report.ended_early)
         verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.metrics.get("notes", ())))
         stale = self._staleness(adapter)
         verdict = withheld(verdict, stale) if stale else verdict

@@ -413,3 +413,7 @@ def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
     verdict = app.retraining.judge(adapter_id)
     assert verdict.verdict == "reject"
     assert not [reason for reason in verdict.reasons if reason.startswith("non-inferiority")]
+    configure(place, "min_score = 0.5", "min_score = 0.0")  # judged later, by a gate that it does not reject
+    later = app_of(place, "trained").retraining.judge(adapter_id)
+    assert later.verdict == "inconclusive"
+    assert any("the held-out questions were not asked" in reason for reason in later.reasons), later.reasons

@@ -69,6 +69,12 @@ def test_without_held_out_questions_nothing_is_promoted() -> None:
     assert verdict.reasons[0] == "non-inferiority undecided: no held-out questions; at least 60 are needed."
 
 
+def test_held_out_questions_that_were_not_asked_are_not_said_to_be_missing() -> None:
+    verdict = judge(known(100), paired([], []), ended_early=True)
+    assert verdict.verdict == "inconclusive"
+    assert verdict.reasons[0].startswith("non-inferiority undecided: the held-out questions were not asked, since")
+
+
 @pytest.mark.parametrize(("n", "verdict"), [(50, "inconclusive"), (70, "promote")])
 def test_elsewhere_the_bounds_alone_decide(n: int, verdict: str) -> None:
     assert judge(known(80), paired(np.ones(n), np.ones(n))).verdict == verdict
