@@ -329,7 +329,8 @@ class App:
         return review(self.store, self.registry, self.retraining.questions, self._generator_with, gate)
 
     def status(self) -> dict[str, Any]:
-        """What the store holds and what ran last; loads no model."""
+        """What the store holds and what ran last, `last_backup` None where no place is configured; loads no model."""
+        from ragloop.backup import last_backup
         from ragloop.corpus.scans import last_run
         from ragloop.learning.windows import last_measurement
 
@@ -347,6 +348,7 @@ class App:
             "unreadable_log_lines": self.journal.unreadable(),
             "last_sync": last_run(self.store),
             "last_drift": last_measurement(self.store),
+            "last_backup": last_backup(uri, self.backups) if (uri := self.settings.backup.uri) else None,
             "quarantine": index.quarantine() if index else [],
         }
 

@@ -15,6 +15,7 @@ backup names. What remains rests on nothing that was erased.
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -23,9 +24,9 @@ from datetime import UTC, datetime, timedelta
 
 from ragloop.backup.manifest import Entry, Manifest, TableState, decoded
 from ragloop.backup.snapshot import Snapshot, Source, take
-from ragloop.errors import MismatchError, NotFoundError, StoreChangedError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UsageError
 from ragloop.store import Store
-from ragloop.store.files import Files, Found
+from ragloop.store.files import Files, Found, each
 
 TRIES = 5
 """A sync that compacts meanwhile removes files that are still to be copied; each try copies only what is new since. The
@@ -100,6 +101,11 @@ class Backups:
             )
         return self._decoded(found[0])
 
+    def newest(self) -> Manifest | None:
+        """The newest backup, if there is any. Raises MismatchError where its manifest is damaged."""
+        ids = self._ids()
+        return self._decoded(ids[0]) if ids else None
+
     def make(self, store: Store, keep: int, progress: Progress = lambda done, total, copied: None) -> BackupReport:
         """Take a backup, then let go of all but the newest `keep`.
 
@@ -160,25 +166,56 @@ class Backups:
         return list(due.values())
 
 
+@dataclass(frozen=True)
+class LastBackup:
+    """What a status tells of the backups at `place`: the newest, None where there is none, or the `problem`."""
+
+    place: str
+    backup_id: str | None = None
+    at: datetime | None = None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"unknown: {self.problem}"
+        taken = f"{self.at:%Y-%m-%d %H:%M:%S%z}, {self.backup_id}" if self.at else "none"
+        return f"{taken} in {self.place}"
+
+
+def last_backup(place: str, opened: Callable[[], Backups]) -> LastBackup:
+    """Of the place that a configuration names; where it cannot be asked, that is told and nothing raised."""
+    try:
+        found = opened().newest()
+    except RagloopError as error:
+        return LastBackup(place, problem=str(error))
+    return LastBackup(place, found.backup_id, found.created_at) if found else LastBackup(place)
+
+
 class _Copy:
-    """What is copied to one backup, over all its tries."""
+    """What is copied to one backup, over all its tries; several files at once where a bucket is asked."""
 
     def __init__(self, files: Files, known: Sequence[Manifest], progress: Progress) -> None:
         self._files, self._progress = files, progress
         self._there = {name: found.bytes for name, found in files.list("files/").items()}
         self._known = {one.name: one for manifest in known for one in manifest.entries}
         self.files_copied = self.bytes_copied = 0
+        self._lock = threading.Lock()
+        self._names: dict[str, threading.Lock] = {}
 
     def all(self, snapshot: Snapshot, backup_id: str) -> tuple[Entry, ...]:
         """Every file of a snapshot; copied where it is not there. Raises StoreChangedError."""
         total, entries = len(snapshot.sources) + 1, []
-        for done, source in enumerate(snapshot.sources, 1):
-            entries.append(self._fixed(source) if source.fixed else self._by_content(source))
-            self._progress(done, total, self.bytes_copied)
+        at_once = max(self._files.at_once, *(one.files.at_once for one in snapshot.sources))
+        for entry in each(self._entry, snapshot.sources, at_once):
+            entries.append(entry)
+            self._progress(len(entries), total, self.bytes_copied)
         if snapshot.journal:
             entries.append(self._journal(snapshot.journal, f"journal/sealed-{backup_id}.jsonl"))
         self._progress(total, total, self.bytes_copied)
         return tuple(entries)
+
+    def _entry(self, source: Source) -> Entry:
+        return self._fixed(source) if source.fixed else self._by_content(source)
 
     def _fixed(self, source: Source) -> Entry:
         name = f"files/{source.path}"
@@ -192,12 +229,14 @@ class _Copy:
     def _by_content(self, source: Source) -> Entry:
         sha256, size = hashed(_parts(source))
         name = f"files/by-content/{sha256}"
-        if self._there.get(name) == size:
-            return Entry(source.path, size, sha256, name)
-        copied = self._copied(source, name)
-        if copied.sha256 != sha256:
-            self._files.remove([name])
-            raise StoreChangedError(f"{source.path} changed while it was copied; try again")
+        with self._names.setdefault(name, threading.Lock()):  # two files with the same bytes are copied once
+            if self._there.get(name) == size:
+                return Entry(source.path, size, sha256, name)
+            copied = self._copied(source, name)
+            if copied.sha256 != sha256:
+                del self._there[name]
+                self._files.remove([name])
+                raise StoreChangedError(f"{source.path} changed while it was copied; try again")
         return copied
 
     def _journal(self, lines: bytes, path: str) -> Entry:
@@ -225,8 +264,9 @@ class _Copy:
         return Entry(source.path, size, digest.hexdigest(), name)
 
     def _note(self, name: str, sha256: str, size: int) -> None:
-        self.files_copied += 1
-        self.bytes_copied += size
+        with self._lock:
+            self.files_copied += 1
+            self.bytes_copied += size
         self._there[name] = size
         self._known[name] = Entry(f"store/{name}", size, sha256, name)
 

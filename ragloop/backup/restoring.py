@@ -8,7 +8,7 @@ one. Of a table the versions are removed first and written last, so that no tabl
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,13 +18,15 @@ from ragloop.backup.backups import Backups, hashed
 from ragloop.backup.manifest import Entry, Manifest, TableState
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
-from ragloop.store.files import RESTORING, Files, FolderFiles, Found
+from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
 
 LEASES = ("backup", "index", "generations", "registry", "journal", "schema")
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""
 _SHOWN = 3
+_STORE = "store/"
+"""The path of a file of the database begins so, under its name there."""
 Progress = Callable[[int, int, int], None]
 """Called with files done, files to do, and bytes written so far."""
 
@@ -92,13 +94,17 @@ def restore(
 
 def verify(files: Files, manifest: Manifest, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Read every object of a backup. Raises MismatchError, which names those that are gone or have other bytes."""
-    bad = []
-    for done, entry in enumerate(manifest.entries, 1):
+
+    def fault(entry: Entry) -> str:
         try:
-            if hashed(files.read(entry.name)) != (entry.sha256, entry.bytes):
-                bad.append(f"{entry.name} was changed")
+            whole = hashed(files.read(entry.name)) == (entry.sha256, entry.bytes)
         except NotFoundError:
-            bad.append(f"{entry.name} is gone")
+            return f"{entry.name} is gone"
+        return "" if whole else f"{entry.name} was changed"
+
+    bad = []
+    for done, found in enumerate(each(fault, manifest.entries, files.at_once), 1):
+        bad += [found] * bool(found)
         progress(done, len(manifest.entries))
     if bad:
         more = f", and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
@@ -118,31 +124,23 @@ class _Restore:
 
     def run(self, check: Callable[[], None]) -> None:
         """Everything; `check` raises StoreBusyError where a lease was lost."""
-        tables, others = self._parted()
+        in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
+        others = [one for one in self._manifest.entries if not one.path.startswith(_STORE)]
         self._note()
-        there = self._remove(tables)
-        for entry in others:
-            self._bring(entry, self._home, entry.path, self._home.list(entry.path))
-        # The table of migrations makes the store exist, so it comes last.
-        for _, entries in sorted(tables.items(), key=lambda one: one[0] == "migrations"):
-            for entry in sorted(entries, key=_is_version):
-                self._bring(entry, self._database, entry.path.removeprefix("store/"), there)
+        there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
+        kept = {name: found for one in others for name, found in self._home.list(one.path).items()}
+        self._bring(others, self._home, kept)
+        for _, stage in groupby(in_tables, _stage):
+            self._bring(list(stage), self._database, there)
         check()
         self._database.remove([RESTORING])
-
-    def _parted(self) -> tuple[dict[str, list[Entry]], list[Entry]]:
-        """The entries of each table, and the rest."""
-        in_tables = [one for one in self._manifest.entries if one.path.startswith("store/")]
-        tables = {name: list(entries) for name, entries in groupby(sorted(in_tables, key=_table_of), _table_of)}
-        return tables, [one for one in self._manifest.entries if not one.path.startswith("store/")]
 
     def _note(self) -> None:
         again = f"`ragloop restore {self._manifest.backup_id} --from {self._backup}` completes it"
         self._database.write(RESTORING, [json.dumps({"backup": self._manifest.backup_id, "then": again}).encode()])
 
-    def _remove(self, tables: Mapping[str, Sequence[Entry]]) -> dict[str, Found]:
+    def _remove(self, wanted: Set[str]) -> dict[str, Found]:
         """Remove the versions of every table, then what the backup does not name; returns what is left."""
-        wanted = {one.path.removeprefix("store/") for entries in tables.values() for one in entries}
         there = self._database.list()
         there.pop(RESTORING, None)
         versions = [name for name in there if "/_versions/" in name]
@@ -152,16 +150,23 @@ class _Restore:
         self.files_removed = len(versions) + len(unwanted)
         return left
 
-    def _bring(self, entry: Entry, target: Files, name: str, there: Mapping[str, Found]) -> None:
-        """Write a file where there is none with these bytes."""
-        found = there.get(name)
-        if found is None or found.bytes != entry.bytes or hashed(target.read(name))[0] != entry.sha256:
+    def _bring(self, entries: Sequence[Entry], target: Files, there: Mapping[str, Found]) -> None:
+        """Write each file where there is none with these bytes."""
+
+        def written(entry: Entry) -> bool:
+            name = entry.path.removeprefix(_STORE)
+            found = there.get(name)
+            if found and found.bytes == entry.bytes and hashed(target.read(name))[0] == entry.sha256:
+                return False
             target.write(name, self._verified(entry))
-            self.files_written += 1
-            self.bytes_written += entry.bytes
-        self._done += 1
+            return True
+
         total = len(self._manifest.entries)
-        self._progress(total + self._done, 2 * total, self.bytes_written)
+        for entry, was in zip(entries, each(written, entries, max(self._backup.at_once, target.at_once)), strict=True):
+            self.files_written += was
+            self.bytes_written += entry.bytes * was
+            self._done += 1
+            self._progress(total + self._done, 2 * total, self.bytes_written)
 
     def _verified(self, entry: Entry) -> Iterator[bytes]:
         digest = hashlib.sha256()
@@ -193,9 +198,8 @@ def _must_hold(store: Store, manifest: Manifest) -> None:
             )
 
 
-def _table_of(entry: Entry) -> str:
-    return entry.path.removeprefix("store/").partition(".lance/")[0]
-
-
-def _is_version(entry: Entry) -> bool:
-    return bool(version_of(entry.path.partition(".lance/")[2]))
+def _stage(entry: Entry) -> tuple[bool, bool]:
+    """What is written at once, in this order: a table's versions after its files, and last the table of migrations,
+    which makes the store exist."""
+    table, _, file = entry.path.removeprefix(_STORE).partition(".lance/")
+    return table == "migrations", bool(version_of(file))

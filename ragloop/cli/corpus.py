@@ -113,7 +113,7 @@ def _passage(passage: "Passage") -> dict[str, Any]:
 
 
 def status(json: Json = False) -> None:
-    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, and what ran last."""
+    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, what ran last, last backup."""
     app = open_app()
     report = app.status()
     if json:

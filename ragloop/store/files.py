@@ -7,17 +7,18 @@ import io
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError, full_disk_is_an_error
-from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
+from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -26,8 +27,8 @@ RESTORING = "restoring.json"
 """Stands among the files of a database while a restore writes them: which backup, and from where."""
 PART_BYTES = 2**20
 """A file is read in parts of this size."""
-UPLOAD_BYTES = 64 * 2**20
-"""A larger object is uploaded in parts of this size, each of which is in memory while it is sent."""
+UPLOAD_BYTES = 16 * 2**20
+"""A larger object is uploaded in parts of this size, of which two are in memory while one is sent. S3 takes 10,000."""
 _KEYS = 1000
 """Most keys of one DeleteObjects request."""
 
@@ -42,6 +43,10 @@ class Found:
 
 class Files(Protocol):
     """Files of one place; `str` gives its address."""
+
+    @property
+    def at_once(self) -> int:
+        """How many are worth reading or writing at once: one on a disk, several where each answer is waited for."""
 
     def list(self, prefix: str = "") -> dict[str, Found]:
         """Every file whose name begins so."""
@@ -67,6 +72,8 @@ def open_files(uri: str) -> Files:
 
 class FolderFiles:
     """Files under `folder`, which is made by the first write."""
+
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -142,6 +149,8 @@ class FolderFiles:
 
 class BucketFiles:
     """Objects under the prefix of `uri`, s3://bucket/prefix. `client`: a boto3 client, else one by the AWS settings."""
+
+    at_once = CONNECTIONS
 
     def __init__(self, uri: str, client: Any = None) -> None:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -240,6 +249,28 @@ class _Stream(io.RawIOBase):
         count = min(len(buffer), len(self._left))
         buffer[:count], self._left = self._left[:count], self._left[count:]
         return count
+
+
+_Item = TypeVar("_Item")
+_Done = TypeVar("_Done")
+
+
+def each(work: Callable[[_Item], _Done], items: Sequence[_Item], at_once: int) -> Iterator[_Done]:
+    """What `work` returns for each item, in their order; the first error, once those under way have ended.
+
+    Of one at a time the next begins when the one before was taken.
+    """
+    if at_once == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(at_once, "files") as pool:
+        begun = [pool.submit(work, one) for one in items]
+        try:
+            for one in begun:
+                yield one.result()
+        finally:
+            for one in begun:
+                one.cancel()
 
 
 def sync_to_disk(path: Path) -> None:

@@ -3,10 +3,11 @@
 import json
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +15,13 @@ from ragloop.backup import Entry, manifest
 from ragloop.backup.backups import TRIES
 from ragloop.cli import main
 from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
-from ragloop.store.files import RESTORING
+from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
+from ragloop.store.s3_client import CONNECTIONS
 from tests.backed_up import BackedUp, backed_up_in
 from tests.indexed_folder import IndexedFolder, document
+
+if TYPE_CHECKING:
+    from tests.s3_server import Bucket, S3Server
 
 
 @pytest.fixture
@@ -120,6 +125,80 @@ def test_a_backup_that_is_let_go_leaves_none_of_its_own_files(folder: BackedUp) 
     folder.app.restore(folder.uri, replace=True, dry_run=True)
 
 
+class Requests:
+    """The requests for objects of backups, by method, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    def __call__(self, server: "S3Server", environ: dict[str, Any]) -> None:
+        self.seen.append((environ["REQUEST_METHOD"], environ["PATH_INFO"].partition("/backups/")[2]))
+
+    def of(self, method: str) -> list[str]:
+        return [name for one, name in self.seen if one == method and name]
+
+
+def test_an_object_is_written_once_and_read_twice_though_several_are_copied_at_once(
+    bucket: "Bucket", indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = BackedUp(indexed, bucket.uri("backups"))
+    made.fill(2)
+    for name in ("one", "two"):  # of equal bytes: copied once
+        (made.app.registry.artifacts / "adapters" / "early" / name).write_bytes(b"the same")
+    bucket.server.weather = requests = Requests()
+    done = made.app.back_up(made.uri)
+    *copied, last = requests.of("PUT")
+    entries = made.app.backups(made.uri).all()[0].entries
+    by_name = {one.name: one for one in entries}
+    assert (sorted(copied), last) == (sorted(by_name), f"backups/{done.backup_id}.json"), "each once, the manifest last"
+    assert (done.files_copied, done.bytes_copied) == (len(by_name), sum(one.bytes for one in by_name.values()))
+    tables = [one.path.partition(".lance/")[0] for one in entries if one.path.startswith("store/")]
+    assert tables == sorted(tables), "in the order of the snapshot"
+    made.lose()
+    requests.seen.clear()
+    brought, write = list[str](), FolderFiles.write
+
+    def noted(self: FolderFiles, name: str, parts: Any) -> None:
+        brought.append(name)
+        write(self, name, parts)
+
+    monkeypatch.setattr(FolderFiles, "write", noted)
+    made.app.restore(made.uri)
+    assert Counter(name for name in requests.of("GET") if name.startswith("files/")) == {
+        name: 2 * count for name, count in Counter(one.name for one in entries).items()
+    }, "once to verify, once to write"
+    brought = [name for name in brought if ".lance/" in name]
+    stages = [("migrations." in name, "/_versions/" in name) for name in brought]
+    assert stages == sorted(stages), "a table's versions after its files, and the table of migrations last"
+    assert len(brought) == len(tables)
+
+
+def test_objects_of_a_bucket_are_copied_side_by_side(
+    bucket: "Bucket", indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = BackedUp(indexed, bucket.uri("backups"))
+    made.fill(1)
+    write, lock, another = BucketFiles.write, threading.Lock(), threading.Event()
+    begun = under_way = most = 0
+
+    def beside_another(self: BucketFiles, name: str, parts: Any) -> None:
+        nonlocal begun, under_way, most
+        with lock:
+            begun, under_way = begun + 1, under_way + 1
+            most = max(most, under_way)
+        if begun > 1:
+            another.set()
+        assert another.wait(60), "nothing else begins while the first object is written"
+        write(self, name, parts)
+        with lock:
+            under_way -= 1
+
+    monkeypatch.setattr(BucketFiles, "write", beside_another)
+    made.app.back_up(made.uri)
+    assert 1 < most <= CONNECTIONS
+    made.app.restore(made.uri, dry_run=True)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -220,29 +299,30 @@ def test_a_clock_that_was_set_back_makes_no_backup_older_than_the_one_before(
 # --- beside other writers ---------------------------------------------------------------------------------------------
 
 
-def test_a_backup_while_a_sync_writes_holds_one_state(folder: BackedUp) -> None:
-    folder.indexed.settings = {**folder.indexed.settings, "sync": {"batch_documents": 1}}
-    folder.fill(2)
-    for number in range(12):
-        folder.indexed.write(f"more{number}.md", document(f"more{number}"))
-    syncing = threading.Thread(target=folder.indexed.app().sync, args=[folder.indexed.folder])
+def test_a_backup_while_a_sync_writes_holds_one_state(made: BackedUp) -> None:
+    made.indexed.settings = {**made.indexed.settings, "sync": {"batch_documents": 1}}
+    made.fill(2)
+    on_disk = made.uri.startswith("/")
+    for number in range(12 if on_disk else 4):
+        made.indexed.write(f"more{number}.md", document(f"more{number}"))
+    syncing = threading.Thread(target=made.indexed.app().sync, args=[made.indexed.folder])
     syncing.start()
     ids = []
     while syncing.is_alive():
         try:
-            ids.append(folder.app.backups(folder.uri).make(folder.app.store, keep=100).backup_id)
+            ids.append(made.app.backups(made.uri).make(made.app.store, keep=100).backup_id)
         except StoreChangedError:  # as a command that is run again
             time.sleep(0.1)
     syncing.join()
-    assert folder.indexed.sync().added == 0
-    whole = folder.indexed.contents()
-    for backup_id in {ids[0], ids[len(ids) // 2]}:
-        folder.app.restore(folder.uri, backup_id, replace=True)
-        assert folder.indexed.contents().items() <= whole.items(), "whole documents, each as it was committed"
-        assert [one for one in folder.app.diagnose(offline=True).findings if one.check != "indexes"] == []
-        report = folder.indexed.sync()
+    assert made.indexed.sync().added == 0
+    whole = made.indexed.contents()
+    for backup_id in {ids[0], ids[len(ids) // 2]} if on_disk else {ids[len(ids) // 2]}:
+        made.app.restore(made.uri, backup_id, replace=True)
+        assert made.indexed.contents().items() <= whole.items(), "whole documents, each as it was committed"
+        assert [one for one in made.app.diagnose(offline=True).findings if one.check != "indexes"] == []
+        report = made.indexed.sync()
         assert report.complete
-        assert folder.indexed.contents() == whole
+        assert made.indexed.contents() == whole
 
 
 def test_a_backup_whose_files_are_compacted_away_begins_again_and_at_last_holds_the_lease(folder: BackedUp) -> None:
@@ -305,6 +385,24 @@ def test_a_backup_of_a_newer_schema_or_format_is_refused(folder: BackedUp, monke
     backups.files.write("backups/40000101T000000Z.json", [newer])
     with pytest.raises(MismatchError, match="has format 2, this ragloop reads formats up to 1"):
         folder.app.restore(folder.uri, replace=True)
+
+
+# --- the status -------------------------------------------------------------------------------------------------------
+
+
+def test_a_status_tells_the_last_backup_or_that_there_is_none_or_why_it_cannot_tell(folder: BackedUp) -> None:
+    folder.fill(1)
+    assert folder.app.status()["last_backup"] is None
+    app = folder.indexed.app(backup={"uri": folder.uri})
+    assert str(app.status()["last_backup"]) == f"none in {folder.uri}"
+    done = [app.back_up() for _ in range(2)][-1]
+    last = app.status()["last_backup"]
+    assert (last.place, last.backup_id, last.problem) == (folder.uri, done.backup_id, None)
+    assert str(last) == f"{last.at:%Y-%m-%d %H:%M:%S}+0000, {done.backup_id} in {folder.uri}"
+    (Path(folder.uri) / "backups" / f"{done.backup_id}.json").write_text("{}")
+    assert "is damaged" in str(app.status()["last_backup"].problem)
+    inside = folder.indexed.app(backup={"uri": str(folder.indexed.home / "backups")})
+    assert str(inside.status()["last_backup"]).startswith("unknown: ")
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_i
 ASK_KEYS = (
     "interaction_id answer abstained citations passages lane model adapter latency_ms prompt_tokens completion_tokens"
 )
-STATUS_KEYS = "documents chunks quarantined lag_s interactions feedback champion last_sync last_drift"
+STATUS_KEYS = "documents chunks quarantined lag_s interactions feedback champion last_sync last_drift last_backup"
 
 
 @dataclass(frozen=True)
