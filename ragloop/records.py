@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 Message = Mapping[str, str]
 """One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
@@ -78,3 +80,29 @@ class Answer:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class HomeEvent:
+    """Something that automations and triggers are told of a home, whoever tells it. `told` holds its figures."""
+
+    name: str
+    home: Path
+    config: Path | None
+    told: Mapping[str, Any]
+
+    @property
+    def resource(self) -> dict[str, str]:
+        """What it is about."""
+        place = str(self.home.resolve())
+        return {"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place}
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The figures, beside what a flow needs to find this home again."""
+        return {**address(self.home, self.config), **self.told}
+
+
+def address(home: Path, config: Path | None) -> dict[str, str | None]:
+    """A home and its configuration file as parameters of a flow."""
+    return {"home": str(home.resolve()), "config": str(config.resolve()) if config else None}

@@ -107,11 +107,16 @@ def changes_summary(drained: "Drained") -> str:
 
 
 def end_of_changes(drained: "Drained") -> State[Any]:
-    """Completed where everything that the queues said is applied; Failed, and why, where something was left out."""
+    """Completed where everything that the queues said is applied; Failed, and why, where something was left out.
+
+    What another writer kept from being received is not left out: nothing failed, and an alarm would call nobody to it.
+    """
     summary = changes_summary(drained)
+    waiting = f"{drained.busy}. The messages stay in the queue: `ragloop watch` rings for them." if drained.busy else ""
     if drained.complete:
-        return end(Completed(message=summary), summary)
-    left_out = " ".join([*drained.report.problems, *_left_out(drained.report)])
+        told = f"{summary}, another process writes" if waiting else summary
+        return end(Completed(message=f"{told}: {waiting}" if waiting else told), told)
+    left_out = " ".join([*drained.report.problems, *_left_out(drained.report), *[waiting] * bool(waiting)])
     return end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
 
 

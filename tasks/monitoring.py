@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import runtime, task
 from prefect.events import emit_event
 
+from ragloop.records import HomeEvent
 from tasks.learning_reports import publish_drift, publish_review
 from tasks.running import TRANSIENT_ONLY, open_app
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
 RETRAIN_DUE = "ragloop.retrain.due"
 """The event that the trigger of retrain-adapter in prefect.yaml waits for."""
-FRESHNESS_LATE = "ragloop.freshness.late"
 CHAMPION_WORSE = "ragloop.champion.worse"
-"""Events that automations of flows/automations.json wait for."""
+"""The event that an automation of flows/automations.json waits for."""
 
 
 @task(name="measure drift", **TRANSIENT_ONLY)
@@ -59,20 +59,19 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
 
 def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
     """How late the documents of a sync became searchable; rings where that is beyond the objective."""
-    from ragloop.corpus.freshness import freshness
+    from ragloop.corpus.freshness import freshness, lateness
 
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
-    if found.late:
-        _ring(FRESHNESS_LATE, app, config, found.figures())
+    if event := lateness(found, app.settings.home, config):
+        _emit(event)
     return found
 
 
 def _ring(event: str, app: "App", config: Path | None, told: Mapping[str, Any]) -> None:
-    """Emit an event about a home, from which the run that rang can be found."""
-    place = str(app.settings.home.resolve())
-    address = {"home": place, "config": str(config.resolve()) if config else None}
-    emit_event(
-        event,
-        resource={"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place},
-        payload={**address, "flow_run_id": str(runtime.flow_run.id), **told},
-    )
+    """Emit an event about a home."""
+    _emit(HomeEvent(event, app.settings.home, config, told))
+
+
+def _emit(event: HomeEvent) -> None:
+    """Emit an event, from which the run that rang can be found."""
+    emit_event(event.name, event.resource, payload={**event.payload, "flow_run_id": str(runtime.flow_run.id)})

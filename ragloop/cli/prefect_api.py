@@ -7,8 +7,10 @@ import os
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ragloop.errors import NotFoundError, UnavailableError
@@ -51,6 +53,13 @@ class PrefectApi:
             except (OSError, http.client.HTTPException, ValueError) as error:  # of no address, or of no API
                 raise UnavailableError(f"Prefect at {self.url} does not answer: {error}") from None
             time.sleep(0.5)
+
+    def emit(
+        self, event: str, resource: Mapping[str, str], payload: Body, related: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        """Emit one event, now. Raises as `call` does."""
+        told = {"event": event, "resource": resource, "related": related, "payload": payload}
+        self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **told}])
 
     def answers(self, path: str) -> bool:
         """Whether there is anything at `path` now."""

@@ -1,20 +1,19 @@
 """The command that looks at the queues of buckets and at folders, and rings for their changes or applies them."""
 
 import math
-import os
 import threading
 import time
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError
+from ragloop.records import address
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from ragloop.corpus.local import LocalFolder
     from ragloop.corpus.sync import SyncReport
 
+    Told = Callable[["SyncReport", int, Sequence[str]], None]
+    """Called with a report, the number of messages, and the names of the sources."""
 CHANGED = "ragloop.source.changed"
 """The event that the trigger of index-changes in prefect.yaml waits for."""
 _LONGEST_PAUSE_S = 60.0
-_NOTE_S = 2.0
-"""How long applying waits for a Prefect that is busy."""
 _LOST_PAUSE_S = 6.0
 """A folder that is not there is looked for this often."""
 _DEBOUNCE_MS = 500
@@ -57,6 +56,7 @@ def watch(
     PREFECT_API_URL is set.
     """
     from ragloop.cli.context import config_file, open_app
+    from ragloop.cli.noting import note
     from ragloop.cli.output import say
     from ragloop.cli.processes import interruptible
 
@@ -72,9 +72,9 @@ def watch(
         try:
             with interruptible() as interrupted:
                 if index:
-                    _apply(app, looks, every, interrupted)
+                    _apply(app, looks, every, partial(note, app, config_file()), interrupted)
                 else:
-                    _ring(looks, every, _address(app, config_file()), interrupted)
+                    _ring(looks, every, address(app.settings.home, config_file()), interrupted)
         except KeyboardInterrupt:
             pass
         say("stopped watching")
@@ -207,13 +207,8 @@ class _Folder:
 # --- ring ------------------------------------------------------------------------------------------------------------
 
 
-def _address(app: "App", config: Path | None) -> dict[str, Any]:
-    """What a run of index-changes needs to find this home again."""
-    return {"home": str(app.settings.home.resolve()), "config": str(config.resolve()) if config else None}
-
-
 def _ring(
-    looks: "Sequence[_Queue | _Folder]", every: float, address: dict[str, Any], interrupted: threading.Event
+    looks: "Sequence[_Queue | _Folder]", every: float, place: Mapping[str, Any], interrupted: threading.Event
 ) -> None:
     from ragloop.cli.output import say
 
@@ -227,34 +222,30 @@ def _ring(
                     # A folder keeps its pause: a ring that comes during the run for the one before would be lost.
                     rang_at.pop(one.place if isinstance(one, _Queue) else "", None)
                 elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= one.again_s:
-                    api.call("POST", "/events", [_event(one.sources, {**address, **told})])
+                    _emit(api, one.sources, {**place, **told})
                     rang_at[one.place] = time.monotonic()
                     one.rang()
                     say(f"rang for {one.place}")
         time.sleep(every)
 
 
-def _event(sources: Mapping[str, str], payload: dict[str, Any]) -> dict[str, Any]:
+def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
     """One event, however many sources a queue tells of: each would start a run."""
     source, *others = sources
     related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
-    return {
-        "id": str(uuid.uuid4()),
-        "occurred": datetime.now(UTC).isoformat(),
-        "event": CHANGED,
-        "resource": {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source},
-        "related": related,
-        "payload": payload,
-    }
+    resource = {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source}
+    api.emit(CHANGED, resource, payload, related)
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float, interrupted: threading.Event) -> None:
+def _apply(
+    app: "App", looks: "Sequence[_Queue | _Folder]", every: float, told: "Told", interrupted: threading.Event
+) -> None:
     app.embedder.embed(["The first call loads the model."])
-    _first_index(app, every, interrupted)
+    _first_index(app, every, told, interrupted)
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], _Queue) else 1
     patience = {one.place: _Patience(every) for one in looks}
@@ -262,47 +253,20 @@ def _apply(app: "App", looks: "Sequence[_Queue | _Folder]", every: float, interr
         for one in looks:
             with patience[one.place].kept() as due:
                 if due and (done := one.apply(wait_s)):
-                    _note(*done, list(one.sources))
+                    told(*done, list(one.sources))
         if all(one.failed for one in patience.values()):
             time.sleep(min(every, _LONGEST_PAUSE_S))
 
 
-def _first_index(app: "App", every: float, interrupted: threading.Event) -> None:
+def _first_index(app: "App", every: float, told: "Told", interrupted: threading.Event) -> None:
     """Sync once where nothing answers yet; another process may be at it."""
     patience = _Patience(every)
     while app.generations.live() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
-                return _note(app.sync(), 0, ["every source"])
+                return told(app.sync(), 0, ["every source"])
         time.sleep(every)
     return None
-
-
-def _note(report: "SyncReport", messages: int, sources: Sequence[str]) -> None:
-    """Say what was done, and keep it as a flow run where a Prefect server is named."""
-    from ragloop.cli.output import say
-
-    counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
-    told = f"{summary}; {messages} messages in {report.seconds:.2f} s"
-    say(f"{', '.join(sources)}: {told}")
-    for problem in report.problems:
-        say(f"problem: {problem}")
-    if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
-        name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
-        try:
-            _record(named_api(_NOTE_S), name, "COMPLETED" if report.complete else "FAILED", told)
-        except (UnavailableError, NotFoundError) as error:
-            say(f"not noted as a flow run: {error}")  # the index has the changes; nothing waits for Prefect
-
-
-def _record(api: PrefectApi, name: str, end: str, message: str) -> None:
-    """A flow run that has ended."""
-    flow = api.call("POST", "/flows/", {"name": "index-changes"})["id"]
-    running = {"type": "RUNNING", "name": "Running"}
-    run = api.call("POST", "/flow_runs/", {"flow_id": flow, "name": name, "tags": ["ragloop"], "state": running})
-    ended = {"type": end, "name": end.capitalize(), "message": message}
-    api.call("POST", f"/flow_runs/{run['id']}/set_state", {"state": ended, "force": True})
 
 
 class _Patience:

@@ -15,6 +15,7 @@ VISIBILITY_S = 60
 """A message that was received is hidden from other readers this long, unless it is asked for longer."""
 HIDDEN_S = 11 * 60 * 60
 """SQS hides a message for twelve hours at most, counted from its receipt, and refuses what would go beyond."""
+_HIDDEN = "is hidden for eleven hours"
 _AT_ONCE = 10
 """Messages in one request, the most that SQS takes."""
 
@@ -74,13 +75,19 @@ class ChangeQueue:
             )
         return [_message(one) for one in answer.get("Messages", ())]
 
-    def delete(self, messages: Sequence[Message]) -> None:
-        """Messages whose changes are committed. One that cannot be deleted comes again, which does no harm."""
-        self._batched("delete_message_batch", messages, {})
+    def delete(self, messages: Sequence[Message]) -> int:
+        """Delete messages whose changes are committed; returns how many SQS did not delete, though asked twice.
 
-    def hide(self, messages: Sequence[Message], seconds: int) -> None:
-        """Hide messages from other readers for so long from now."""
-        self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds})
+        Such a one comes again, and nothing has to be done for it then.
+        """
+        return len(self._batched("delete_message_batch", messages, {}))
+
+    def hide(self, messages: Sequence[Message], seconds: int) -> int:
+        """Hide messages from other readers for so long from now; returns how many SQS did not hide, though asked twice.
+
+        Such a one comes again when the time that it was hidden for before is over.
+        """
+        return len(self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds}))
 
     @contextmanager
     def held(self, messages: Sequence[Message]) -> Iterator[None]:
@@ -101,17 +108,17 @@ class ChangeQueue:
             done.set()
             renewing.join()
 
-    def refuse(self, message: Message, reason: str) -> bool:
-        """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Whether it moved."""
+    def refuse(self, message: Message, reason: str) -> str:
+        """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Says where it is."""
         dead_letters = self._dead_letters
         if dead_letters is None:
-            self.hide([message], HIDDEN_S)
-            return False
+            hidden = "comes again soon, for SQS did not hide it" if self.hide([message], HIDDEN_S) else _HIDDEN
+            return f"it {hidden}, and the queue has no dead-letter queue: give it a redrive policy"
         told = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
         with self._errors():
             self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=told)
-        self.delete([message])
-        return True
+        comes_again = ", and comes again, for SQS did not delete it" if self.delete([message]) else ""
+        return f"it is in the dead-letter queue now{comes_again}"
 
     @cached_property
     def _dead_letters(self) -> str | None:
@@ -124,12 +131,22 @@ class ChangeQueue:
             url: str = self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
         return url
 
-    def _batched(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> None:
+    def _batched(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
+        """Ask for every message, and once more for those that SQS did not do it for; returns those left then."""
+        left = self._done_for(request, messages, asked)
+        # Botocore asks again where a whole request is refused, not for entries of one that was answered.
+        return self._done_for(request, left, asked)
+
+    def _done_for(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
+        """The messages that the answers, which are of success as a whole, name as failed."""
+        left = []
         for start in range(0, len(messages), _AT_ONCE):
             part = messages[start : start + _AT_ONCE]
             entries = [{"Id": str(n), "ReceiptHandle": one.receipt, **asked} for n, one in enumerate(part)]
             with self._errors():
-                getattr(self._client, request)(QueueUrl=self.url, Entries=entries)
+                answer = getattr(self._client, request)(QueueUrl=self.url, Entries=entries)
+            left += [part[int(one["Id"])] for one in answer.get("Failed", ())]
+        return left
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

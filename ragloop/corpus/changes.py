@@ -6,7 +6,7 @@ events lose, the next sync of the whole source finds.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,15 @@ from ragloop.corpus.s3 import S3Bucket
 from ragloop.corpus.scans import last_scan
 from ragloop.corpus.sources import open_source
 from ragloop.corpus.sync import SourceSync, SyncReport
-from ragloop.errors import NotFoundError, UsageError
+from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store
 
 LEASE_WAIT_S = 20.0
 """How long a batch waits for another writer; its messages stay hidden meanwhile."""
+DRAIN_WAIT_S = 600.0
+"""How long a drain waits for another writer. It holds no message yet, and applies what waits as soon as the other one
+has ended: a run that gave up earlier would be rung for again and again, each time at the cost of a process."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,21 @@ def watched(configured: Sequence[SourceSettings]) -> list[Watched]:
 
 @dataclass
 class Drained:
-    """What was done with messages: `foreign` name objects of no source, `refused` are none of S3's."""
+    """What was done with messages: `foreign` counts objects of no source, `refused` messages that are none of S3's.
+
+    `kept` messages stay in the queue, since a source that they tell of fails; `undeleted` ones since SQS did not delete
+    them. `busy` says who kept the rest from being received, by writing the index all the time.
+    """
 
     report: SyncReport
     messages: int = 0
     objects: int = 0
     foreign: int = 0
     refused: int = 0
+    kept: int = 0
+    undeleted: int = 0
     received_again: int = 0
+    busy: str = ""
 
     @property
     def complete(self) -> bool:
@@ -90,6 +100,11 @@ class Batch:
         else:
             self.messages.append(message)
 
+    def of(self, objects: Set[ObjectChange]) -> frozenset[Message]:
+        """The messages that name one of these objects."""
+        named = ((one, changed_objects(one.body)) for one in self.messages if objects)
+        return frozenset(one for one, found in named if not objects.isdisjoint(found))
+
 
 def receive(queue: ChangeQueue, most: int, wait_s: int) -> Batch:
     """What is in the queue now, up to about `most` objects; waits so long for the first message.
@@ -114,9 +129,9 @@ class Changes:
     policy: SyncPolicy
 
     def drain(self, watched: Sequence[Watched], wait_s: int = 1) -> Drained:
-        """Apply all that the queues hold. Raises StoreBusyError when another process writes the index.
+        """Apply all that the queues hold, or what can be applied until another process writes the index for long.
 
-        A queue or a bucket that is not there is a problem in the report; of the only queue, NotFoundError.
+        A queue or a bucket that is not there is a problem in the report; of the only one, NotFoundError.
         """
         drained = self._begun()
         for one in watched:
@@ -127,11 +142,15 @@ class Changes:
                 if len(watched) == 1:
                     raise
                 drained.report.problems.append(str(error))
+            except StoreBusyError as error:
+                # Nothing failed: the messages stay, and the other writer, or the next ring, applies them.
+                drained.busy = str(error)
+                break
         return drained
 
     def _apply_next(self, watched: Watched, wait_s: int, drained: Drained) -> bool:
         """Receive and apply a batch; nothing is received that could not be applied, see `ready`."""
-        with self._writing() as index:
+        with self._writing(DRAIN_WAIT_S) as index:
             batch = receive(watched.queue, self.policy.batch_documents, wait_s)
             if batch.held:
                 with watched.queue.held(batch.held):
@@ -143,13 +162,13 @@ class Changes:
 
         A message that is received in vain gets closer to the dead-letter queue.
         """
-        with self._writing():
+        with self._writing(LEASE_WAIT_S):
             pass
 
     @contextmanager
-    def _writing(self) -> Iterator[Index]:
+    def _writing(self, wait_s: float) -> Iterator[Index]:
         """The index that answers, under the writer's lease."""
-        with self.store.lease("index", wait_s=LEASE_WAIT_S):
+        with self.store.lease("index", wait_s=wait_s):
             live = Generations(self.store).live()
             if live is None or not live.is_made_as(self.wanted):
                 raise NotFoundError(
@@ -164,31 +183,45 @@ class Changes:
     def apply(self, watched: Watched, batch: Batch) -> Drained:
         """Look at the objects of a batch and commit what changed, in one commit a batch; then delete the messages."""
         drained = self._begun()
-        with watched.queue.held(batch.held), self._writing() as index:
+        with watched.queue.held(batch.held), self._writing(LEASE_WAIT_S) as index:
             self._apply_into(index, watched, batch, drained)
         return drained
 
     def _apply_into(self, index: Index, watched: Watched, batch: Batch, drained: Drained) -> None:
         started = time.perf_counter()
-        self._commit(index, watched.sources, batch, drained)
-        watched.queue.delete(batch.messages)
+        failed = self._commit(index, watched.sources, batch, drained)
+        kept = batch.of(failed)
+        drained.undeleted += watched.queue.delete([one for one in batch.messages if one not in kept])
         for message, reason in batch.unreadable:
             self._refuse(watched.queue, message, reason, drained)
-        drained.messages += len(batch.held)
-        drained.objects += len(batch.objects)
+        drained.messages += len(batch.held) - len(kept)
+        drained.kept += len(kept)
+        drained.objects += len(batch.objects) - len(failed)
         drained.received_again += sum(message.received > 1 for message in batch.messages)
         drained.report.seconds += time.perf_counter() - started
 
-    def _commit(self, index: Index, sources: Sequence[S3Bucket], batch: Batch, drained: Drained) -> None:
-        taken = set()
+    def _commit(
+        self, index: Index, sources: Sequence[S3Bucket], batch: Batch, drained: Drained
+    ) -> frozenset[ObjectChange]:
+        """Apply the objects of every source; returns those of sources that failed, beside which the others go on."""
+        taken, failed = set[ObjectChange](), set[ObjectChange]()
         for source in sources:
             keys = {key: one for one in batch.objects if (key := source.key_of(one.bucket, one.key)) is not None}
             taken |= set(keys.values())
-            if keys:
-                self._apply(source, list(keys), index, drained.report)
+            try:
+                if keys:
+                    self._apply(source, list(keys), index, drained.report)
+            except (StoreBusyError, StorageFullError):
+                raise
+            except (NotFoundError, UnavailableError) as error:
+                if len(sources) == 1:
+                    raise
+                failed |= set(keys.values())
+                drained.report.problems.append(f"{error}; its messages stay in the queue")
         drained.foreign += len(batch.objects.keys() - taken)
         drained.report.commits += index.commits
         index.maintain()
+        return frozenset(failed)
 
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index, report: SyncReport) -> None:
         embedder = self.open_embedder(index.generation)
@@ -199,7 +232,4 @@ class Changes:
     @staticmethod
     def _refuse(queue: ChangeQueue, message: Message, reason: str, drained: Drained) -> None:
         drained.refused += 1
-        where = "it is in the dead-letter queue now"
-        if not queue.refuse(message, reason):
-            where = "it is hidden for eleven hours, since the queue has no dead-letter queue: give it a redrive policy"
-        drained.report.problems.append(f"a message of {queue.url} {reason}; {where}")
+        drained.report.problems.append(f"a message of {queue.url} {reason}; {queue.refuse(message, reason)}")

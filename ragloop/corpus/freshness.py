@@ -1,10 +1,16 @@
-"""How late the documents of one sync became searchable, beside the objective."""
+"""How late the documents of one sync became searchable, beside the objective, and the event that tells of lateness."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ragloop.records import HomeEvent
+
+LATE = "ragloop.freshness.late"
+"""The event that an automation of flows/automations.json waits for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,11 @@ class Freshness:
         quantiles = {"p50_s": self.quantile(0.5), "p95_s": self.quantile(0.95), "worst_s": self.quantile(1)}
         return {"documents": len(self.lags_s), **{name: round(lag, 1) for name, lag in quantiles.items()},
                 "objective_s": self.objective_s}  # fmt: skip
+
+
+def lateness(found: Freshness, home: Path, config: Path | None) -> HomeEvent | None:
+    """What is told of a sync of this home; nothing where it was in time."""
+    return HomeEvent(LATE, home, config, found.figures()) if found.late else None
 
 
 def freshness(changes: Sequence[Mapping[str, Any]], objective_s: float) -> Freshness:

@@ -97,11 +97,11 @@ class S3Bucket:
     def look(self, keys: Sequence[str]) -> Sequence[Listed]:
         """Those of the documents that are there, one request each; what S3 does not let look at has no stamp.
 
-        Raises NotFoundError when the bucket is not there, so that nothing is taken for gone then.
+        Raises NotFoundError when the bucket is not there or refuses everything, so that nothing is taken for gone then.
         """
         with ThreadPoolExecutor(THREADS, "look") as pool:
             found = [listed for listed in pool.map(self._look, keys) if listed is not None]
-        if len(found) < len(keys):
+        if len(found) < len(keys) or not any(one.stamp for one in found):
             with self._listing_errors():
                 self._client.head_bucket(Bucket=self._bucket)
         return found

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -114,14 +114,51 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
 def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:
+    wanted = {"flow_runs": {"name": {"like_": "watch handbook"}}}
+
+    def noted(change: str) -> list[dict[str, Any]]:
+        return [one for one in stack.api.call("POST", "/flow_runs/filter", wanted) if change in one["name"]]
+
+    config.write_text(config.read_text() + "[freshness]\nobjective_minutes = 0.00001\n")
     with watching(config, tmp_path, stack.api_url, "--index"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
         until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
         bucket.remove("docs/heron.md")
         until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
-        wanted = {"flow_runs": {"name": {"like_": "watch handbook"}}}
-        until(lambda: any("1 deleted" in one["name"] for one in stack.api.call("POST", "/flow_runs/filter", wanted)))
+        until(lambda: bool(noted("1 deleted")))
     assert queue.queue().backlog().waiting == 0
+    (run,) = noted("1 added")
+    assert (run["state_type"], bool(run["start_time"] and run["end_time"])) == ("COMPLETED", True)
+    assert len(stack.api.call("GET", f"/flow_run_states/?flow_run_id={run['id']}")) == 1, "it never was anything else"
+    (told,) = events_about(stack, f"prefect.flow-run.{run['id']}")
+    assert told["event"] == "prefect.flow-run.Completed"
+    (late,) = events_about(stack, f"ragloop.home.{tmp_path / 'home'}")
+    assert (late["event"], late["payload"]["flow_run_id"]) == ("ragloop.freshness.late", run["id"])
+    assert late["payload"].items() >= {"documents": 1, "home": str(tmp_path / "home"), "config": str(config)}.items()
+
+
+def events_about(stack: LocalStack, resource: str) -> list[dict[str, Any]]:
+    wanted = {"filter": {"resource": {"id": [resource]}}, "limit": 50}
+    until(lambda: bool(stack.api.call("POST", "/events/filter", wanted)["events"]))
+    return list(stack.api.call("POST", "/events/filter", wanted)["events"])
+
+
+def test_changes_that_cannot_be_applied_while_another_process_writes_are_no_failure(
+    bucket: "Bucket",
+    queue: NotifiedQueue,
+    config: Path,
+    flows: FlowsInProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
+    with opened(config, tmp_path).store.lease("index"):
+        state = index_changes(home=tmp_path / "home", config=config, return_state=True)
+    run = flows.run_of(state)
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1)
+    assert run["name"].endswith("another process writes")
+    assert "The messages stay in the queue" in run["state"]["message"]
+    assert queue.queue().backlog().waiting > 0
 
 
 @pytest.mark.parametrize("options", [("--every", "0.5"), ("--index",)])

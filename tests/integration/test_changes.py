@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from ragloop.cli.watch import _Queue
 from ragloop.config import Settings
 from ragloop.corpus.change_queue import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
 from ragloop.corpus.changes import Watched, receive
+from ragloop.corpus.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import contents, document
 from tests.notified_queue import NotifiedQueue, notification
+from tests.s3_server import refusing
 
 if TYPE_CHECKING:
     from tests.s3_server import Bucket
@@ -195,11 +198,13 @@ def test_a_document_that_cannot_be_read_leaves_the_changes_in_part(
 def test_messages_stay_when_the_commit_cannot_be_made(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.LEASE_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
     bucket.write("docs/new.md", document("new"))
     app = opened()
-    with Store.open(app.settings.home).lease("index"), pytest.raises(StoreBusyError):
-        drain(app)
+    with Store.open(app.settings.home).lease("index"):
+        drained = drain(app)
+    assert (drained.messages, drained.complete) == (0, True), "nothing failed"
+    assert drained.busy.startswith("index is being written by")
     backlog = queue.queue().backlog()
     assert (backlog.waiting, backlog.held) == (1, 0), "a message received in vain gets closer to the dead-letter queue"
 
@@ -256,6 +261,90 @@ def test_a_bucket_that_is_gone_deletes_nothing(
 def test_a_queue_that_is_not_there_is_one_line(opened: Callable[..., App], queue: NotifiedQueue) -> None:
     with pytest.raises((NotFoundError, UnavailableError), match="cannot use the queue"):
         drain(opened(queue=queue.url + "-gone"))
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_bucket_that_fails_keeps_its_messages_and_stops_no_other_source_of_the_queue(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], refused: bool
+) -> None:
+    lost, app = f"{bucket.name}-lost", opened()
+    changes = queue.queue(visibility_s=1)
+    watched = Watched(changes, [S3Bucket("lost", f"s3://{lost}/x"), *app.watched()[0].sources])
+    for keys in (["x/a.md"], ["x/b.md", "x/a.md"]):
+        queue.send(notification(lost, *keys))
+    bucket.write("docs/new.md", document("new"))
+    if refused:  # both objects, and the bucket
+        bucket.server.before["HEAD"] = deque([refusing("403 Forbidden", "AccessDenied")] * 3)
+    drained = app.changes.drain([watched], wait_s=0)
+    assert (drained.report.added, drained.messages, drained.objects, drained.kept) == (1, 1, 1, 2)
+    (problem,) = drained.report.problems
+    assert ("s3:ListBucket" if refused else "found no bucket") in problem
+    assert problem.endswith("its messages stay in the queue")
+    backlog = changes.backlog()
+    assert backlog.waiting + backlog.held == 2
+    bucket.client.create_bucket(Bucket=lost)
+    bucket.client.put_object(Bucket=lost, Key="x/a.md", Body=document("found").encode())
+    time.sleep(1.1)
+    assert app.changes.drain([watched], wait_s=0).report.added == 1
+    backlog = changes.backlog()
+    assert backlog.waiting + backlog.held == 0
+
+
+def failing(queue: NotifiedQueue, request: str, times: int) -> list[int]:
+    """Let SQS answer so many of these requests with a failure of the first entry; counts entries of all requests."""
+    asked: list[int] = []
+
+    def with_a_wrong_receipt(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        asked.append(len(params["Entries"]))
+        first, *rest = params["Entries"]
+        return {**params, "Entries": [{**first, "ReceiptHandle": "wrong"}, *rest]} if len(asked) <= times else params
+
+    queue.client.meta.events.register(f"provide-client-params.sqs.{request}", with_a_wrong_receipt)
+    return asked
+
+
+def twelve(queue: NotifiedQueue, changes: ChangeQueue) -> list[Message]:
+    for number in range(12):
+        queue.send(f"{number}")
+    return [message for _ in range(2) for message in changes.receive()]
+
+
+@pytest.mark.parametrize(("times", "left", "asked"), [(0, 0, [10, 2]), (1, 0, [10, 2, 1]), (3, 1, [10, 2, 2])])
+def test_what_sqs_did_not_delete_is_asked_for_once_more(
+    bucket: "Bucket", times: int, left: int, asked: list[int]
+) -> None:
+    queue = NotifiedQueue(bucket, notify=False)
+    changes = queue.queue()
+    messages = twelve(queue, changes)
+    counted = failing(queue, "DeleteMessageBatch", times)
+    assert (changes.delete(messages), counted) == (left, asked)
+    assert changes.backlog().held == left
+
+
+def test_what_sqs_did_not_hide_is_asked_for_once_more_and_counted(bucket: "Bucket") -> None:
+    queue = NotifiedQueue(bucket, notify=False)
+    changes = queue.queue(visibility_s=1)
+    messages = twelve(queue, changes)
+    counted = failing(queue, "ChangeMessageVisibilityBatch", 3)
+    assert (changes.hide(messages, 60), counted) == (1, [10, 2, 2])
+    time.sleep(1.1)
+    assert changes.backlog().waiting == 1
+
+
+def test_a_drain_tells_of_messages_that_were_not_deleted_and_of_garbage_that_was_not_hidden(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.write("docs/new.md", document("new"))
+    failing(queue, "DeleteMessageBatch", 2)
+    app = opened()
+    watched = Watched(queue.queue(), app.watched()[0].sources)
+    drained = app.changes.drain([watched], wait_s=0)
+    assert (drained.report.added, drained.messages, drained.undeleted, drained.complete) == (1, 1, 1, True)
+    monkeypatch.setattr(ChangeQueue, "_dead_letters", None)
+    failing(queue, "ChangeMessageVisibilityBatch", 2)
+    queue.send("ring ring")
+    (problem,) = app.changes.drain([watched], wait_s=0).report.problems
+    assert "it comes again soon, for SQS did not hide it" in problem
 
 
 def test_a_message_is_kept_hidden_while_its_change_is_applied(bucket: "Bucket", queue: NotifiedQueue) -> None:
