@@ -15,6 +15,7 @@ on the same strings in the same batches, in turns. Goal: at most 1.05 times its 
 
 import argparse
 import cProfile
+import gc
 import os
 import pstats
 import shutil
@@ -33,6 +34,7 @@ from peers.corpus import RELEASES, chosen, default_cache, delete, edit, release,
 from tokenizers import Tokenizer
 
 from ragloop.app import App
+from ragloop.cli import GARBAGE_EVERY
 from ragloop.config import load_settings
 from ragloop.corpus import preparing
 from ragloop.corpus.document import ParsedDocument
@@ -202,6 +204,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
 
 
 def main() -> None:
+    gc.set_threshold(GARBAGE_EVERY)  # as the command does
     preparing.DocumentParser = TimedParser
     Index.maintain = Maintaining.timed
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])

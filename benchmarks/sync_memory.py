@@ -13,6 +13,7 @@ another section. Told are means per sync; the median, too, since maintenance is 
 """
 
 import argparse
+import gc
 import json
 import resource
 import subprocess
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
+from ragloop.cli import GARBAGE_EVERY
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
 from ragloop.corpus.planning import Listed
@@ -172,6 +174,7 @@ def main() -> None:
     parser.add_argument("--child", choices=["first", "later"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
+        gc.set_threshold(GARBAGE_EVERY)  # as the command does
         documents = given.chunks[0] // CHUNKS
         said = first(given.keep, documents) if given.child == "first" else later(given.keep, documents, given.syncs)
         print(json.dumps(said))
