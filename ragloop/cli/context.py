@@ -8,12 +8,19 @@ if TYPE_CHECKING:
     from ragloop.config import Settings
 
 _given: dict[str, Path | None] = {"home": None, "config": None}
+_invoked = {"command": ""}
 
 
-def remember(home: str | None, config: str | None) -> None:
-    """Keep the values of the global options."""
+def remember(home: str | None, config: str | None, command: str | None = None) -> None:
+    """Keep the values of the global options, and the name of the command."""
     _given["home"] = Path(home) if home else None
     _given["config"] = Path(config) if config else None
+    _invoked["command"] = command or ""
+
+
+def invoked() -> str:
+    """The name of the command that runs, such as ask; empty before it does."""
+    return _invoked["command"]
 
 
 def given_home() -> Path | None:

@@ -346,7 +346,7 @@ def test_global_options_are_found_wherever_they_stand() -> None:
 
 @pytest.fixture
 def command() -> list[str]:
-    return [sys.executable, "-c", "from ragloop.cli import main; main()"]
+    return [sys.executable, "-c", "from ragloop.cli import run; run()"]
 
 
 def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
     # Without bytecode every start compiles the package again, and the figure would be the compiler's. The coverage
     # hook, where there is one, would be counted too.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("COV_")}
-    command = [sys.executable, "-c", "from ragloop.cli import main; main()", "--help"]
+    command = [sys.executable, "-c", "from ragloop.cli import run; run()", "--help"]
     seconds = []
     for _ in range(3):
         before = children_cpu_seconds()
