@@ -134,7 +134,7 @@ class Index:
             self._appends = self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
-        scalars = pa.Table.from_pylist([dict(row) for row in rows], schema=schema.remove(len(schema) - 1))
+        scalars = pa.Table.from_pylist(list(rows), schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,9 +57,8 @@ def forget_source(store: Store, source: str) -> None:
 
 def record_run(store: Store, report: SyncReport) -> None:
     """Keep the report, without the documents that changed."""
-    _upsert_report(
-        store, "sync", datetime.now(UTC), "sync", "", {k: v for k, v in asdict(report).items() if k != "changes"}
-    )
+    body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
+    _upsert_report(store, "sync", datetime.now(UTC), "sync", "", body)
 
 
 def _upsert_report(
