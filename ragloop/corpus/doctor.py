@@ -198,6 +198,8 @@ class _Look:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
         gone = [one.table for one in known if one.state == "live" and not self._generations.is_held(one)]
         self._say("generation", gone, "the table of the live generation is gone", "built anew by a sync")
+        lost = self.generation is None and not gone and (known or self._store.names("index_"))
+        self._say("generation", int(bool(lost)), "no generation answers", "built anew by a sync")
         beside = [one for one in known if one.state != "live" and self._generations.is_held(one)]
         damaged = [one.table for one in beside if not self._is_readable(one.table)]
         self._say("kept-generations", damaged, "kept generations that cannot be read", "dropped")
@@ -206,7 +208,7 @@ class _Look:
         if live and (live.parser != f"parser {PARSER}" or not live.chunker.startswith(f"chunker {CHUNKER}/")):
             detail = f"made by {live.parser} and {live.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
             self._say("generation", 1, detail, "a sync builds a new one beside it")
-        self.treatment.sync |= bool(gone) or any(one.check == "generation" for one in self.findings)
+        self.treatment.sync |= any(one.check == "generation" for one in self.findings)
 
     def _model(self) -> None:
         model = self._patient.model

@@ -130,6 +130,8 @@ class LocalFolder:
         try:
             with open(listed.locator, "rb", opener=_open_at_once) as file:
                 found = os.fstat(file.fileno())
+                # Asked before the bytes are read: a change after this has another stamp, however slow the reading is.
+                racy = time.time_ns() - found.st_ctime_ns < RACY_NS
                 if not stat.S_ISREG(found.st_mode) or not self._holds(_real_path(file.fileno(), listed.locator)):
                     raise DocumentError("is no file of its folder any more, expected one; sync again or leave it out")
                 data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
@@ -137,7 +139,6 @@ class LocalFolder:
                     raise DocumentError(
                         f"found {size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
                     )
-                racy = time.time_ns() - found.st_ctime_ns < RACY_NS
                 return Read(data, "" if racy else stamp_of(found), changed_at(found))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{_printable(listed.locator)} is gone since it was listed") from error

@@ -253,6 +253,9 @@ def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
     try:
         unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, max_bytes + 1)
     except zlib.error as error:
-        raise DocumentError(f"says that it is gzip and is not: {error}; correct its Content-Encoding") from error
+        raise DocumentError(
+            f"says that it is gzip and is not: {error}; correct its Content-Encoding and run "
+            "`ragloop sync --retry-quarantined`"
+        ) from error
     _must_fit(len(unpacked), max_bytes)
     return unpacked

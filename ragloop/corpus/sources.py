@@ -18,8 +18,9 @@ class KnownSources:
 
     def __init__(self, configured: Sequence[SourceSettings], home: Path, indexed: Callable[[], list[str]]) -> None:
         self._home = home.resolve()
-        # A folder that is configured is known by its name there, however it is asked for.
-        self._configured = {place_of(one): one for one in configured}
+        self._configured = tuple(configured)
+        # A folder that is configured is known by its name there, or its names, however it is asked for.
+        self._places = frozenset(place_of(one) for one in configured)
         self._indexed = indexed
 
     def of(self, folder: Path | None = None, *, known: bool = True) -> list[Source]:
@@ -28,11 +29,10 @@ class KnownSources:
         Raises NotFoundError for a folder that is not there, UsageError when there is nothing to sync.
         """
         named = str(folder.expanduser().resolve()) if folder else None
-        chosen = [one for place, one in self._configured.items() if known or place == named]
+        chosen = [one for one in self._configured if known or place_of(one) == named]
         configured = [open_source(one, self._home) for one in chosen]
-        given = [named] if named and named not in self._configured else []
-        # A source that was named by its path holds a slash, which a configured name cannot.
-        indexed = [name for name in (self._indexed() if known else []) if "/" in name]
+        given = [named] if named and named not in self._places else []
+        indexed = self._by_path() if known else []
         by_path = [LocalFolder(name, Path(name), leave_out=self._home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
             raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
@@ -40,7 +40,14 @@ class KnownSources:
 
     def all(self) -> list[Source]:
         """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
-        return self.of() if self._configured or any("/" in name for name in self._indexed()) else []
+        return self.of() if self._configured or self._by_path() else []
+
+    def _by_path(self) -> list[str]:
+        """Sources that were named by their path, which holds a slash as a configured name cannot.
+
+        One that was configured since is none of them: its documents would be found twice.
+        """
+        return [name for name in self._indexed() if "/" in name and name not in self._places]
 
     def gone(self, folder: Path | None) -> str | None:
         """The source of a folder that was synced by path and is not there any more."""

@@ -164,7 +164,8 @@ class Store:
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
         if not self.has(name):
-            raise NotFoundError(f"found no table {name} in {self._place}; `ragloop sync` makes it anew")
+            how = "`ragloop restore` brings back a backup of it" if name in TABLES else "`ragloop sync` makes it anew"
+            raise NotFoundError(f"found no table {name} in {self._place}; {how}")
         with self.errors():
             return self._db.open_table(name)
 

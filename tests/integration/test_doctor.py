@@ -173,6 +173,14 @@ def remove_the_table(indexed: IndexedFolder) -> None:
     shutil.rmtree(folder(indexed))
 
 
+def forget_generations(indexed: IndexedFolder) -> None:
+    indexed.app().store.table("generations").delete("true")
+
+
+def retire_the_generation(indexed: IndexedFolder) -> None:
+    indexed.app().store.table("generations").update(where="true", values={"state": "retired"})
+
+
 DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "a chunk removed": (remove_a_chunk, {"rows"}),
     "a document removed": (remove_a_document, {"sources"}),
@@ -194,6 +202,8 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "files left": (leave_files, {"orphan-files"}),
     "data damaged": (damage_data, {"index"}),
     "the table removed": (remove_the_table, {"generation"}),
+    "generations forgotten": (forget_generations, {"generation", "orphan-tables"}),
+    "no generation live": (retire_the_generation, {"generation"}),
 }
 
 

@@ -41,6 +41,38 @@ def test_a_configured_folder_that_is_named_by_its_path_stays_one_source(indexed:
     assert indexed.app().status()["documents"] == 1
 
 
+def test_two_sources_may_share_one_folder_and_part_it_by_patterns(indexed: IndexedFolder):
+    indexed.write("open/a.md", "# A\n\nalpha")
+    indexed.write("inner/b.md", "# B\n\nbeta")
+    of_folder = {"uri": str(indexed.folder)}
+    settings = {
+        "sources": [
+            {"name": "open", "include": ["open/**"], **of_folder},
+            {"name": "inner", "include": ["inner/**"], "labels": ["inner"], **of_folder},
+        ]
+    }
+    assert indexed.sync(settings).added == 2
+    rows = indexed.contents().values()
+    assert {(row["source"], row["key"]) for row in rows} == {("open", "open/a.md"), ("inner", "inner/b.md")}
+    report = indexed.app(**settings).sync(indexed.folder)
+    assert (report.scanned, report.added) == (2, 0)
+
+
+def test_a_folder_that_is_configured_after_it_was_synced_by_path_is_not_found_twice(
+    indexed: IndexedFolder, tmp_path: Path
+):
+    indexed.write_numbered(12)
+    indexed.sync()
+    settings = {"sources": [{"name": "docs", "uri": str(indexed.folder)}]}
+    report = indexed.sync(settings)
+    assert (report.added, report.withheld_deletes, report.chunks_embedded) == (12, 12, 0)
+    assert indexed.sync(settings, confirm_deletes=True).deleted == 12
+    other = IndexedFolder(tmp_path / "other", indexed.folder)
+    other.sync(settings)
+    assert indexed.contents() == other.contents()
+    assert indexed.sync(settings).complete
+
+
 def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):
     indexed.home = indexed.folder / "state"
     indexed.write("a.md", "# A\n\nalpha")

@@ -4,10 +4,12 @@ import os
 import stat
 import urllib.parse
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ragloop.corpus.local import LocalFolder, changed_at
+from ragloop.corpus import local
+from ragloop.corpus.local import RACY_NS, LocalFolder, changed_at
 from ragloop.errors import DocumentError
 
 
@@ -87,6 +89,25 @@ def test_what_became_something_else_since_it_was_listed_is_not_read(tmp_path: Pa
         file.parent.symlink_to(tmp_path / "outside")
     with pytest.raises(DocumentError, match="no file of its folder"):
         source.read(listed, 100)
+
+
+def test_what_may_change_within_one_tick_of_the_clock_while_it_is_read_slowly_has_no_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _written(tmp_path / "a.md")
+    (listed,) = LocalFolder("docs", tmp_path).list()
+    clock = SimpleNamespace(now=file.stat().st_ctime_ns)
+    clock.time_ns = lambda: clock.now
+    at_once = local._real_path
+
+    def slowly(descriptor: int, path: str) -> str:
+        clock.now += 10 * RACY_NS
+        return at_once(descriptor, path)
+
+    monkeypatch.setattr(local, "time", clock)
+    monkeypatch.setattr(local, "_real_path", slowly)
+    assert LocalFolder("docs", tmp_path).read(listed, 100).stamp == ""
+    assert LocalFolder("docs", tmp_path).read(listed, 100).stamp == listed.stamp
 
 
 def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:

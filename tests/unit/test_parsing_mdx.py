@@ -4,6 +4,7 @@ import pytest
 
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.mdx import without_jsx
+from tests.cpu import cpu_seconds_below
 
 PAGE = """---
 title: Install
@@ -78,3 +79,18 @@ def test_prose_that_looks_like_code_is_prose(text: str) -> None:
 )
 def test_code_is_no_prose(text: str) -> None:
     assert without_jsx(text).strip() == ""
+
+
+@pytest.mark.parametrize("text", ["{/*", "`", "<a {/*", "``a"])
+def test_what_is_never_closed_costs_no_more_than_its_length(text: str) -> None:
+    prose = "x" + text * (60_000 // len(text))
+    with cpu_seconds_below(5):  # .03 s while the cost is linear
+        assert without_jsx(prose) == prose
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("a {/* b */} c", "a  c"), ("{/*/} a */} b", " b"), ("{/* a */}{/* b", "{/* b"), ("`{/*` a */}", "`{/*` a */}")],
+)
+def test_a_comment_ends_where_it_is_closed_first(text: str, kept: str) -> None:
+    assert without_jsx(text) == kept

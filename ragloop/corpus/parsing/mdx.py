@@ -10,9 +10,10 @@ from ragloop.corpus.parsing.markdown import parse_markdown
 
 _BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # three deep
 _FENCED = r"^[ \t]*(?P<fence>`{3,}|~{3,}).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
-_CODE = rf"(?P<code>{_FENCED}|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"
+_CODE = rf"(?P<code>{_FENCED}|(?<!`)(?P<ticks>`++).+?(?<!`)(?P=ticks)(?!`))"
 _TAG = rf"</?(?:[A-Za-z][\w.-]*(?::[\w-]+)?(?=[\s/>])(?:[^<>{{}}\"']|\"[^\"]*\"|'[^']*'|{_BRACES})*)?>"
-_COMMENT = r"\{/\*.*?\*/\}"
+_COMMENT = r"(?P<comment>\{/\*)"  # where it ends is looked for once: a pattern would read on from each that never does
+_COMMENT_END = "*/}"
 _NOT_TEXT = re.compile(rf"{_CODE}|{_COMMENT}|{_TAG}", re.DOTALL | re.MULTILINE)
 _MODULE = re.compile(
     r"import\s+(?:[\w*][^\n]*\bfrom\b|['\"])|(?:import|export)\s*[{*]"
@@ -28,7 +29,14 @@ def parse_mdx(text: str, name: str) -> ParsedDocument:
 
 def without_jsx(text: str) -> str:
     """The text without modules' statements, tags and comments; code keeps all that it holds."""
-    return _NOT_TEXT.sub(lambda found: found[0] if found["code"] else "", _without_modules(text))
+    rest = _without_modules(text)
+    kept, at, last = [], 0, rest.rfind(_COMMENT_END)
+    while found := _NOT_TEXT.search(rest, at):
+        end = found.end()
+        stays = found["code"] or (found["comment"] and last < end)
+        kept.append(rest[at : end if stays else found.start()])
+        at = rest.index(_COMMENT_END, end) + len(_COMMENT_END) if found["comment"] and not stays else end
+    return "".join([*kept, rest[at:]])
 
 
 def _without_modules(text: str) -> str:
