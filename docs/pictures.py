@@ -166,8 +166,7 @@ class Operator:
         self.stack.run_deployment("check-drift/check-drift")
         run = until(lambda: self.stack.flow_runs("retrain-adapter/retrain-adapter"))[0].run_id
         self.watch_progress(run)
-        self.until_paused(run)
-        self.answer(run, "promotion", "read the criteria; the gain is clear")
+        self.answer(self.question_of(run), "promotion", "read the criteria; the gain is clear")
         self.stack.wait(run)
         for key, picture, ready in (
             ("retrain-gate", "gate", "Gate: promote"), ("retrain-dataset", "funnel", "Dataset"),
@@ -186,8 +185,7 @@ class Operator:
         for file in sorted(handbook.iterdir())[-60:]:
             file.unlink()
         run = self.run_from_form("sync-index")
-        self.until_paused(run)
-        self.answer(run, "mass-delete", "these places have left the district")
+        self.answer(self.question_of(run), "mass-delete", "these places have left the district")
         self.stack.wait(run)
         return run
 
@@ -224,9 +222,10 @@ class Operator:
         self.open(f"/v2/artifacts/artifact/{self.artifact(run, 'training-progress')}")
         self.shoot("progress", ready="steps")
 
-    def until_paused(self, run: str) -> None:
-        state = f"/flow_runs/{run}"
-        until(lambda: [1] * (self.stack.api.call("GET", state)["state_type"] == "PAUSED"))
+    def question_of(self, run: str) -> str:
+        """The paused run inside this one."""
+        inside = {"parent_flow_run_id": {"any_": [run]}, "state": {"type": {"any_": ["PAUSED"]}}}
+        return str(until(lambda: self.stack.api.call("POST", "/flow_runs/filter", {"flow_runs": inside}))[0]["id"])
 
     def answer(self, run: str, picture: str, reason: str) -> None:
         """Read the question of a paused run, approve it, and say why."""

@@ -15,8 +15,8 @@ from tasks.learning_reports import end_of_retraining
 def retrain_adapter(home: Path | None = None, config: Path | None = None, rung_by: str = "") -> State[Any]:
     """Curate the log, train an adapter, hold it against the champion, and promote it if the evidence says so.
 
-    The champion serves until the last step. With retrain.approve_promotion the run pauses before it, and asks. Ends as
-    Completed whatever the gate says: to reject is its work.
+    The champion serves until the last step. With retrain.approve_promotion it asks before it: a run of ask-operator
+    inside this one pauses. Ends as Completed whatever the gate says: to reject is its work.
 
     Args:
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.

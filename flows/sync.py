@@ -22,9 +22,9 @@ def sync_index(
 ) -> State[Any]:
     """Bring the index to the state of its sources: only what changed is read, embedded and committed.
 
-    Where more documents are gone than is plausible, the run pauses and asks whether to delete them. It ends as Failed,
-    with the reason, when something was left out: deletes withheld, documents quarantined, a source that is not there.
-    What could be applied is applied.
+    Where more documents are gone than is plausible, it asks whether to delete them: a run of ask-operator inside this
+    one pauses. It ends as Failed, with the reason, when something was left out: deletes withheld, documents
+    quarantined, a source that is not there. What could be applied is applied.
 
     Args:
         folder: A folder to index by itself. Empty syncs every source of the configuration and every folder known.

@@ -1,14 +1,20 @@
-"""What an operator is asked before something is done that cannot be undone without effort."""
+"""What an operator is asked before something is done that cannot be undone without effort.
+
+A question is a run of its own inside the run that asks, and pauses; the one that asks goes on running. Were that one
+to pause, Prefect would take from it the slot of its deployment, and end it as crashed some minutes later, when it
+fails to renew it (PrefectHQ/prefect#20251 and #22885 tell the same of retries).
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from prefect import get_client, runtime
+from prefect import flow, get_client, runtime
+from prefect.client.schemas.objects import State
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
-from prefect.states import Running
+from prefect.states import Completed, Running
 from pydantic import Field
 
 from tasks.learning_reports import criteria_table
@@ -43,15 +49,16 @@ class PromotionApproval(Approval):
 
 
 def approved_deletes(report: "SyncReport", home: Path | None, config: Path | None) -> frozenset[tuple[str, str]]:
-    """Source and key of the documents that an operator lets go; pauses the run to ask, where any is withheld.
+    """Source and key of the documents that an operator lets go, who is asked where any is withheld.
 
-    No answer within sync.approval_minutes is a no, and so is a cancelled run.
+    No answer within sync.approval_minutes is a no, and so is a cancelled question.
     """
     wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
     gone = frozenset((one["source"], one["key"]) for one in report.changes if one["change"] == "withheld")
     if not gone or not wait_s:
         return frozenset()
-    answer = _answer(DeleteApproval, _about_deletes(report), wait_s, "nothing more is deleted")
+    title = f"delete {report.withheld_deletes} documents?"
+    answer = _answer(DeleteApproval, title, _about_deletes(report), wait_s, "nothing more is deleted")
     if answer is not None:
         get_run_logger().info("deletes %s: %s", "approved" if answer.approve else "refused", answer.reason)
     return gone if answer is not None and answer.approve else frozenset()
@@ -71,22 +78,33 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
         return verdict
     champion = app.registry.champion()
     question = _about_promotion(adapter_id, champion.adapter_id if champion else "the base model", verdict)
-    answer = _answer(PromotionApproval, question, int(60 * wanted.approval_minutes), "the champion stays")
+    title = f"promote adapter {adapter_id}?"
+    wait_s = int(60 * wanted.approval_minutes)
+    answer = _answer(PromotionApproval, title, question, wait_s, "the champion stays")
     if answer is None:
         return withheld(verdict, "nobody answered whether to promote it; promote-adapter does it by hand.")
     get_run_logger().info("promotion %s: %s", "approved" if answer.approve else "refused", answer.reason)
     return verdict if answer.approve else withheld(verdict, f"an operator refused it: {answer.reason or 'no reason'}.")
 
 
-def _answer(form: type[Approval], question: str, wait_s: int, otherwise: str) -> Approval | None:
+def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherwise: str) -> Approval | None:
     """What an operator answers to a question in Markdown; None, and said so in the log, when nobody does in time."""
-    try:
+
+    @flow(name="ask-operator", flow_run_name=title)
+    def ask_operator() -> State[Any]:
+        """Wait for an answer: `Resume` in the menu of this run opens the form."""
         asked = form.with_initial_data(description=question)
-        answer: Approval | None = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
-    except FlowPauseTimeout:
-        get_run_logger().warning("nobody answered within %s seconds; %s", wait_s, otherwise)
-        _go_on()
-        return None
+        try:
+            given = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
+        except FlowPauseTimeout:
+            _go_on()
+            return Completed(message=f"nobody answered within {wait_s} seconds; {otherwise}", data=None)
+        return Completed(message=f"{'approved' if given.approve else 'refused'}: {given.reason}", data=given)
+
+    end: State[Any] = ask_operator(return_state=True)
+    answer: Approval | None = end.result()
+    if answer is None:
+        get_run_logger().warning(end.message)
     return answer
 
 

@@ -234,7 +234,7 @@ class RetrainSettings(Section):
     """Who has the last word on a promotion."""
 
     approve_promotion: bool = False
-    """A flow run pauses before it promotes an adapter, and asks an operator."""
+    """A flow run asks an operator before it promotes an adapter."""
     approval_minutes: float = Field(default=1440, ge=0.05, le=10_080)
     """It waits this long for an answer; none is a no, and the adapter can be promoted by hand (minutes)."""
 

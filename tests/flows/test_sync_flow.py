@@ -72,6 +72,12 @@ def approval_within(place: Path, minutes: float) -> Path:
     return config
 
 
+def under_way(flows: FlowsInProcess) -> list[dict[str, str]]:
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PAUSED"]}}}}
+    found: list[dict[str, str]] = flows.stack.api.call("POST", "/flow_runs/filter", wanted)
+    return found
+
+
 @pytest.mark.parametrize("approve", [True, False])
 def test_an_operator_who_is_asked_decides_about_the_deletes(
     approve: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
@@ -82,10 +88,16 @@ def test_an_operator_who_is_asked_decides_about_the_deletes(
     for file in files[:15]:
         file.unlink()
     files[20].write_text("# Chapter 20\n\nThe heron moved to another pond.\n")
-    operator = answer_when_asked(flows, {"approve": approve, "reason": "moved out"}, lambda: None)
+    asking: list[dict[str, str]] = []
+    operator = answer_when_asked(
+        flows, {"approve": approve, "reason": "moved out"}, lambda: asking.extend(under_way(flows))
+    )
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     operator.join()
     run = flows.run_of(state)
+    # The run that asks does not pause: Prefect would take the slot of its deployment from it, and end it for that.
+    assert [one["state_type"] for one in asking if one["id"] == run["id"]] == ["RUNNING"]
+    assert "delete 15 documents?" in [one["name"] for one in asking if one["state_type"] == "PAUSED"]
     told = ("COMPLETED", "1 updated, 15 deleted") if approve else ("FAILED", "in part · 1 updated")
     assert (run["state_type"], run["name"]) == (told[0], f"sync handbook · {told[1]}")
     assert "moved out" in flows.logs(state)
