@@ -127,11 +127,12 @@ class Index:
 
         `new`: no document of the rows is in the index. Where that holds for all that was ever committed to it, rows are
         appended: no id can be there, not even as a tombstone, and looking for it takes longer the larger the table is.
+        Where a lease can be lost between its check and the commit, another writer may have put them there meanwhile.
         """
         if not rows:
             return
         if self._appends is None:
-            self._appends = self.store.count(self.generation.table) == 0
+            self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
         scalars = pa.Table.from_pylist(list(rows), schema=schema.remove(len(schema) - 1))

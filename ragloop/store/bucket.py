@@ -38,6 +38,8 @@ _OWN_CREDENTIALS = ("env", "shared-credentials-file", "config-file")
 class BucketPlace:
     """The database under a prefix and the leases beside it. The bucket must honour conditional writes, as S3 does."""
 
+    leases_expire = True
+
     def __init__(self, uri: str, *, client: Any = None, lease_s: float = LEASE_S) -> None:
         """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings."""
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")

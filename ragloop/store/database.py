@@ -35,6 +35,9 @@ _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), (
 class Place(Protocol):
     """Where a database and its leases are; `str` gives its address."""
 
+    leases_expire: bool
+    """Whether a holder that stood still can lose its lease between the check of it and a commit."""
+
     def connect(self) -> lancedb.DBConnection: ...
 
     def exists(self) -> bool: ...
@@ -125,6 +128,11 @@ class Store:
 
     def __str__(self) -> str:
         return str(self._place)
+
+    @property
+    def leases_expire(self) -> bool:
+        """Whether a commit can follow that of another writer who took over meanwhile."""
+        return self._place.leases_expire
 
     @property
     def files(self) -> Files:

@@ -24,6 +24,8 @@ NAMING_S: Final = 1.0
 class FolderPlace:
     """The database in `home`/store and the leases in `home`/leases."""
 
+    leases_expire = False
+
     def __init__(self, home: Path) -> None:
         self._home = home
         self._folder = home / "store"

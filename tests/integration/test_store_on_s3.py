@@ -11,9 +11,12 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.generations import Generation
+from ragloop.corpus.index import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store
 from ragloop.store.bucket import BucketPlace
+from ragloop.store.schemas import index_schema
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, document
 from tests.s3_server import breaking_off, refusing
@@ -59,6 +62,19 @@ def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", t
     assert sorted(opened(bucket, tmp_path).rows("reports")["subject"].to_pylist()) == ["after", "before"]
     with opened(bucket, tmp_path).lease("index"):
         pass  # what the silent one let go of was not its own any more, and the other let go of it
+
+
+def test_a_commit_that_comes_after_that_of_the_next_writer_doubles_no_row(bucket: "Bucket", tmp_path: Path) -> None:
+    """Of a process that stood still after it had checked its lease: nothing can stop that commit."""
+    generation = Generation("parser/1", "chunker/1/200", "made-2", 2)
+    rows = [tombstone(f"{number:032}", "chunk", "document") for number in range(4)]
+    store = opened(bucket, tmp_path)
+    store.create(generation.table, index_schema(2))
+    late, next_one = (Index(opened(bucket, tmp_path), generation) for _ in range(2))
+    late.commit(rows[:2], [None] * 2, new=True)
+    next_one.commit(rows, [None] * 4, new=True)
+    late.commit(rows[2:], [None] * 2, new=True)
+    assert sorted(store.rows(generation.table)["id"].to_pylist()) == [one["id"] for one in rows]
 
 
 def test_fencing_numbers_grow_from_holder_to_holder(bucket: "Bucket", tmp_path: Path) -> None:
