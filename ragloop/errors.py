@@ -6,7 +6,8 @@
     │   ├── NotFoundError                an id, a folder or a model that does not exist
     │   └── MismatchError                what is stored was made by another fingerprint or a newer schema
     ├── DocumentError           exit 1   one document cannot be read; it is quarantined, the rest goes on
-    │   └── ParserStoppedError           its parser was killed at a limit, or crashed; it is tried again, ever later
+    │   └── PassingDocumentError         for a reason that is not in it; it is tried again, ever later
+    │       └── ParserStoppedError       its parser was killed at a limit, or crashed
     ├── TrainingError           exit 1   a training process failed; the champion keeps serving
     └── UnavailableError        exit 3   something that is needed cannot be reached now (transient)
         ├── StoreBusyError               another process holds the writer's lease
@@ -74,7 +75,11 @@ class DocumentError(RagloopError):
     exit_code = 1
 
 
-class ParserStoppedError(DocumentError):
+class PassingDocumentError(DocumentError):
+    """What keeps a document from being read is not in it and may pass: another try may end otherwise."""
+
+
+class ParserStoppedError(PassingDocumentError):
     """The parser of a document was killed at a limit on time or memory, or crashed: another try may end otherwise."""
 
 

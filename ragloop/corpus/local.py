@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragloop.corpus.planning import Listed
 from ragloop.corpus.source import Patterns, Read
-from ragloop.errors import DocumentError, NotFoundError
+from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 
 RACY_NS = 20_000_000
 """A file changed less than this before it is read may change again within one tick of the file system's clock, keeping
@@ -142,8 +142,10 @@ class LocalFolder:
                 return Read(data, "" if racy else stamp_of(found), changed_at(found))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{_printable(listed.locator)} is gone since it was listed") from error
-        except OSError as error:
+        except PermissionError as error:  # to allow it changes the stamp
             raise DocumentError(f"cannot be read: {error.strerror}; make it readable and sync again") from error
+        except OSError as error:
+            raise PassingDocumentError(f"cannot be read: {error.strerror}; it is tried again later") from error
 
 
 def _open_at_once(path: str, flags: int) -> int:

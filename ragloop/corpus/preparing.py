@@ -15,7 +15,7 @@ from ragloop.corpus.parsing.isolation import DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.planning import LedgerRow, Listed, is_described
 from ragloop.corpus.source import Read, Source
-from ragloop.errors import DocumentError, NotFoundError, ParserStoppedError, RagloopError
+from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError, RagloopError
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
@@ -25,8 +25,8 @@ READ_AHEAD = 8
 class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
-    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, so that
-    another try may end otherwise.
+    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, or the
+    disk failed, so that another try may end otherwise.
     """
 
     listed: Listed
@@ -114,7 +114,7 @@ class Preparation:
         except NotFoundError:
             return None
         except DocumentError as error:
-            return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, ParserStoppedError))
+            return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         revision = hashlib.sha256(read.data).hexdigest()
         prepared = Prepared(listed, replace(read, data=b""), revision, bytes_read=len(read.data))
         if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
@@ -122,7 +122,7 @@ class Preparation:
         try:
             title, chunks = self._described(read.data, listed.key)
         except DocumentError as error:
-            return replace(prepared, reason=str(error), stopped=isinstance(error, ParserStoppedError))
+            return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         return replace(prepared, title=title, chunks=chunks)
 
     def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:

@@ -64,6 +64,7 @@ def test_exit_codes_and_transience_follow_the_tree() -> None:
     assert {name for name, code in codes.items() if code == 1} == {
         "DocumentError",
         "ParserStoppedError",
+        "PassingDocumentError",
         "TrainingError",
     }
     assert {name for name, code in codes.items() if code == 3} == {

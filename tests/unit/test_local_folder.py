@@ -1,5 +1,6 @@
 """A folder as a source: what is listed, and what reading refuses."""
 
+import errno
 import os
 import stat
 import urllib.parse
@@ -10,7 +11,7 @@ import pytest
 
 from ragloop.corpus import local
 from ragloop.corpus.local import RACY_NS, LocalFolder, changed_at
-from ragloop.errors import DocumentError
+from ragloop.errors import DocumentError, PassingDocumentError
 
 
 def _written(file: Path, text: str = "text\n") -> Path:
@@ -129,3 +130,19 @@ def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path
     }
     assert told == {"a.md": True, "in/b.md": True, "in": True, ".git/x": False, "drafts/c.md": False, "home/i": False}
     assert not source.may_hold(str(tmp_path.parent / "other.md"))
+
+
+@pytest.mark.parametrize(("number", "passes"), [(errno.EIO, True), (errno.EMFILE, True), (errno.EACCES, False)])
+def test_a_disk_that_fails_is_tried_again_and_a_forbidden_file_when_its_stamp_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, passes: bool
+) -> None:
+    def failing(path: str, flags: int) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    _written(tmp_path / "a.md")
+    source = LocalFolder("docs", tmp_path)
+    (listed,) = source.list()
+    monkeypatch.setattr(local, "_open_at_once", failing)
+    with pytest.raises(DocumentError, match="cannot be read") as raised:
+        source.read(listed, 100)
+    assert isinstance(raised.value, PassingDocumentError) is passes
