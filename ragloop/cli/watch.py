@@ -31,8 +31,8 @@ _LOST_PAUSE_S = 6.0
 _DEBOUNCE_MS = 500
 """Changes of files that follow each other this closely are one."""
 _AGAIN_S = 15.0
-"""A queue that stays full is rung for again after this long: a run takes some seconds to start, and rings that come
-before would each be a run that is cancelled."""
+"""What waits on is rung for again after this long, then after twice as long each, up to a minute for a queue: a run
+takes some seconds to start, and rings that come before its end are each a run that is cancelled."""
 _LONGEST_AGAIN_S = 900.0
 """A folder whose scans do not complete is rung for ever less often, down to this."""
 
@@ -85,16 +85,22 @@ class _Queue:
 
     def __init__(self, app: "App", watched: "Watched") -> None:
         self._app, self._watched, self._failed = app, watched, False
-        self.again_s = _AGAIN_S
+        self.again_s, self.settled, self._rang = _AGAIN_S, True, False
         self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
         self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
 
     def waits(self) -> dict[str, Any] | None:
         """What an event tells, when there is something to do."""
-        waiting = self._watched.queue.backlog().waiting
-        return {"waiting": waiting, "folder": None} if waiting else None
+        backlog = self._watched.queue.backlog()
+        # While messages are held, a run is at them: those that come meanwhile are its own.
+        self.settled = not backlog.waiting and not backlog.held
+        if self.settled:
+            self.again_s, self._rang = _AGAIN_S, False
+        return {"waiting": backlog.waiting, "folder": None} if backlog.waiting else None
 
-    def rang(self) -> None: ...
+    def rang(self) -> None:
+        self.again_s = min(2 * self.again_s, _LONGEST_PAUSE_S) if self._rang else self.again_s
+        self._rang = True
 
     def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
         """Apply a batch, which is waited for so long; the report, and the number of messages."""
@@ -118,7 +124,7 @@ class _Folder:
         self.place = f"{source.folder} for {source.name}"
         self._changed, self._over = threading.Event(), threading.Event()
         self._changed.set()
-        self.again_s = _AGAIN_S
+        self.again_s, self.settled = _AGAIN_S, False
         self._changed_at: datetime | None = None
         self._rang_for: datetime | None = None
         self._watching = threading.Thread(target=self._watch, name=f"watch {source.name}", daemon=True)
@@ -218,9 +224,8 @@ def _ring(
         for one in looks:
             with patience[one.place].kept() as due:
                 told = one.waits() if due else None
-                if due and told is None:
-                    # A folder keeps its pause: a ring that comes during the run for the one before would be lost.
-                    rang_at.pop(one.place if isinstance(one, _Queue) else "", None)
+                if due and one.settled:
+                    rang_at.pop(one.place, None)
                 elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= one.again_s:
                     _emit(api, one.sources, {**place, **told})
                     rang_at[one.place] = time.monotonic()
