@@ -5,19 +5,20 @@ to pause, Prefect would take from it the slot of its deployment, and end it as c
 fails to renew it (PrefectHQ/prefect#20251 and #22885 tell the same of retries).
 """
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, get_client, runtime
+import httpx
+from prefect import flow, get_client, runtime, tags
 from prefect.client.schemas.objects import State
-from prefect.exceptions import FlowPauseTimeout
-from prefect.flow_runs import pause_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_paused_state
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Running
+from prefect.states import Cancelled, Completed, Paused, Running
 from pydantic import Field
 
 from tasks.learning_reports import criteria_table
+from tasks.run_retention import TAG
 from tasks.running import open_app
 
 if TYPE_CHECKING:
@@ -93,19 +94,42 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
     @flow(name="ask-operator", flow_run_name=title)
     def ask_operator() -> State[Any]:
         """Wait for an answer: `Resume` in the menu of this run opens the form."""
-        asked = form.with_initial_data(description=question)
-        try:
-            given = pause_flow_run(asked, timeout=wait_s, poll_interval=min(_POLL_S, max(1, wait_s // 4)))
-        except FlowPauseTimeout:
+        given, state = _paused(form.with_initial_data(description=question), wait_s)
+        if given is not None:
+            return Completed(message=f"{'approved' if given.approve else 'refused'}: {given.reason}", data=given)
+        if state.is_paused():
             _go_on()
             return Completed(message=f"nobody answered within {wait_s} seconds; {otherwise}", data=None)
-        return Completed(message=f"{'approved' if given.approve else 'refused'}: {given.reason}", data=given)
+        return Cancelled(message=f"the question was cancelled; {otherwise}")
 
-    end: State[Any] = ask_operator(return_state=True)
-    answer: Approval | None = end.result()
+    with tags(TAG):
+        end: State[Any] = ask_operator(return_state=True)
+    answer: Approval | None = end.result() if end.is_completed() else None
     if answer is None:
         get_run_logger().warning(end.message)
     return answer
+
+
+def _paused(form: type[Approval], wait_s: int) -> tuple[Approval | None, State[Any]]:
+    """The answer to the form of this run, which pauses for it, and the state that ended the wait.
+
+    Prefect's own pause_flow_run would wait on where the run was cancelled, and end where the server is away.
+    """
+    state: State[Any] = Paused(timeout_seconds=wait_s, pause_key="question")
+    keyset = keyset_from_paused_state(state)
+    state.state_details.run_input_keyset = {str(name): key for name, key in keyset.items()}
+    end = time.monotonic() + wait_s
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(runtime.flow_run.id, state)
+        form.save(keyset)
+        while state.is_paused() and time.monotonic() < end:
+            time.sleep(min(_POLL_S, wait_s / 4))
+            try:
+                state = client.read_flow_run(runtime.flow_run.id).state or state
+            except httpx.HTTPError:
+                continue  # it may answer again before the time is over
+        answer: Any = form.load(keyset) if state.is_running() else None
+    return answer, state
 
 
 def _go_on() -> None:

@@ -15,7 +15,7 @@ from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 
 TAG = "ragloop"
-"""Every deployment of prefect.yaml bears it."""
+"""Every deployment of prefect.yaml bears it, and so do runs without one: questions to operators, noted batches."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 AT_ONCE = 50
 """The most that Prefect deletes in one request."""
@@ -25,15 +25,20 @@ def remove_runs(days: float) -> int:
     """Remove the runs that ended longer ago than `days`; returns how many."""
     before = (datetime.now(UTC) - timedelta(days=days)).isoformat()
     old = {"end_time": {"before_": before}, "state": {"type": {"any_": list(ENDED)}}}
-    wanted = {"flow_runs": old, "deployments": {"tags": {"all_": [TAG]}}, "limit": AT_ONCE}
-    removed = 0
+    tagged = {"tags": {"all_": [TAG]}}
     with get_client(sync_client=True) as client:
-        while ids := [run["id"] for run in _ask(client, "/flow_runs/filter", wanted)]:
-            _remove_artifacts(client, ids)
-            gone = _ask(client, "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}})["deleted"]
-            removed += len(gone)
-            if not gone:  # another process removes the same ones
-                break
+        of_deployments = _remove(client, {"flow_runs": old, "deployments": tagged})
+        return of_deployments + _remove(client, {"flow_runs": {**old, **tagged}})
+
+
+def _remove(client: SyncPrefectClient, wanted: Mapping[str, Any]) -> int:
+    removed = 0
+    while ids := [run["id"] for run in _ask(client, "/flow_runs/filter", {**wanted, "limit": AT_ONCE})]:
+        _remove_artifacts(client, ids)
+        gone = _ask(client, "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}})["deleted"]
+        removed += len(gone)
+        if not gone:  # another process removes the same ones
+            break
     return removed
 
 

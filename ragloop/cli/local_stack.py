@@ -145,7 +145,7 @@ class LocalStack:
 
     def _bury(self) -> None:
         """Runs that were under way when this home's last server ended are gone: they would hold their slot for ever."""
-        under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}}
+        under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}}}
         message = "The process of this run ended together with the Prefect server that it reported to."
         crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
         for run in self.api.call("POST", "/flow_runs/filter", under_way):

@@ -32,11 +32,21 @@ def note(app: "App", config: Path | None, report: "SyncReport", messages: int, s
     if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         api = named_api(_PATIENCE_S)
+        end = "COMPLETED" if report.complete else "FAILED"
         try:
-            run = record(api, name, "COMPLETED" if report.complete else "FAILED", told)
+            run = record(api, name, end, told if report.complete else f"done in part: {told}; {_left_out(report)}")
             ring_if_late(api, app, config, report, run)
         except (UnavailableError, NotFoundError) as error:
             say(f"not noted as a flow run: {error}")
+
+
+def _left_out(report: "SyncReport") -> str:
+    counts = {
+        f"{report.withheld_deletes} deletes are withheld": report.withheld_deletes,
+        f"{report.failed} documents failed": report.failed,
+        f"{report.quarantined} are quarantined": report.quarantined,
+    }
+    return "; ".join([told for told, count in counts.items() if count] + report.problems)
 
 
 def record(api: PrefectApi, name: str, end: str, message: str) -> str:

@@ -31,8 +31,8 @@ _LOST_PAUSE_S = 6.0
 _DEBOUNCE_MS = 500
 """Changes of files that follow each other this closely are one."""
 _AGAIN_S = 15.0
-"""What waits on is rung for again after this long, then after twice as long each, up to a minute for a queue: a run
-takes some seconds to start, and rings that come before its end are each a run that is cancelled."""
+"""What waits on is rung for again after this long, then after twice as long each, for a queue while a run is at it, up
+to a minute: a run takes some seconds to start, and rings that come before its end are each a run that is cancelled."""
 _LONGEST_AGAIN_S = 900.0
 """A folder whose scans do not complete is rung for ever less often, down to this."""
 
@@ -94,7 +94,7 @@ class _Queue:
         backlog = self._watched.queue.backlog()
         # While messages are held, a run is at them: those that come meanwhile are its own.
         self.settled = not backlog.waiting and not backlog.held
-        if self.settled:
+        if not backlog.held:
             self.again_s, self._rang = _AGAIN_S, False
         return {"waiting": backlog.waiting, "folder": None} if backlog.waiting else None
 

@@ -205,6 +205,7 @@ class Changes:
     ) -> frozenset[ObjectChange]:
         """Apply the objects of every source; returns those of sources that failed, beside which the others go on."""
         taken, failed = set[ObjectChange](), set[ObjectChange]()
+        away: list[UnavailableError] = []
         for source in sources:
             keys = {key: one for one in batch.objects if (key := source.key_of(one.bucket, one.key)) is not None}
             taken |= set(keys.values())
@@ -217,7 +218,10 @@ class Changes:
                 if len(sources) == 1:
                     raise
                 failed |= set(keys.values())
+                away += [error] if isinstance(error, UnavailableError) else []
                 drained.report.problems.append(f"{error}; its messages stay in the queue")
+        if away and failed == taken:
+            raise away[-1]  # a service is away: a later try is for all of them
         drained.foreign += len(batch.objects.keys() - taken)
         drained.report.commits += index.commits
         index.maintain()

@@ -80,7 +80,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: Callable[[], object]) -> Thread:
-    """Answer the next run that pauses, as its form does. Others of the server may be paused for other reasons."""
+    """Answer the next run that pauses, as its form does."""
+
+    def answer(question: str) -> None:
+        before()
+        flows.stack.api.call("POST", f"/flow_runs/{question}/resume", {"run_input": given})
+
+    return when_asked(flows, answer)
+
+
+def when_asked(flows: FlowsInProcess, act: Callable[[str], None]) -> Thread:
+    """Do something with the next run that pauses. Others of the server may be paused for other reasons."""
 
     def paused() -> set[str]:
         wanted = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
@@ -88,14 +98,13 @@ def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: C
 
     earlier = paused()
 
-    def answer() -> None:
+    def wait() -> None:
         for _ in range(600):
             if asking := paused() - earlier:
-                before()
-                flows.stack.api.call("POST", f"/flow_runs/{asking.pop()}/resume", {"run_input": given})
+                act(asking.pop())
                 return
             time.sleep(0.2)
 
-    thread = Thread(target=answer)
+    thread = Thread(target=wait)
     thread.start()
     return thread

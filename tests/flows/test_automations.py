@@ -24,6 +24,7 @@ from tests.flows.conftest import FlowsInProcess
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]
 
+ASKED = "ragloop: an operator is asked"
 FAILED = "ragloop: a sync has failed, or was done in part"
 LATE = "ragloop: documents became searchable too late"
 SILENT = "ragloop: no sync has completed for three hours"
@@ -124,6 +125,18 @@ def test_a_sync_that_was_done_in_part_is_noticed(
 
     found_at_last(lambda: [name for name in told() if name == "sync-index"], "a firing for sync-index")
     assert set(told()) <= {"sync-index", "index-changes"}
+
+
+def test_a_question_to_an_operator_is_noticed(
+    flows: FlowsInProcess, stack: LocalStack, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", tmp_path / "asking.toml"
+    config.write_text("[sync]\napproval_minutes = 0.05\n")
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    sync_index(folder=folder, home=home, config=config, return_state=True)
+    assert "delete 15 documents?" in {event["resource"]["prefect.resource.name"] for event in fired(stack, ASKED)}
 
 
 def _is(related: dict[str, str], role: str) -> bool:

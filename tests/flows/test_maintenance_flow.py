@@ -9,6 +9,7 @@ import pytest
 
 from flows.maintain import maintain_store
 from ragloop.app import App
+from ragloop.cli.noting import record
 from ragloop.config import load_settings
 from ragloop.store import Store
 from tasks.run_retention import AT_ONCE
@@ -118,6 +119,7 @@ def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
             len(call("POST", "/logs/filter", {"logs": by_run})),
         )
 
+    noted = record(flows.stack.api, "watch handbook · 1 added", "COMPLETED", "1 added")
     by_hand = flows.run_of(maintain_store(home=made.indexed.home, return_state=True))["id"]
     old, waiting = (
         [run_of_deployment(flows, ended=True) for _ in range(AT_ONCE + 1)],
@@ -135,5 +137,6 @@ def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
     while any(left(one) != (0, 0, 0) for one in old) and time.monotonic() < end:
         time.sleep(0.5)  # the server removes logs by itself, after the runs
     assert {left(one) for one in old} == {(0, 0, 0)}
+    assert left(noted)[0] == 0
     assert left(waiting) == (1, 1, 1)
     assert left(by_hand)[0] == 1

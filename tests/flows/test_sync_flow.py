@@ -11,7 +11,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.store import Store
 from tasks.corpus import sync_sources
-from tests.flows.conftest import FlowsInProcess, answer_when_asked
+from tests.flows.conftest import FlowsInProcess, answer_when_asked, when_asked
 from tests.flows.stored_tables import stored_tables
 
 pytestmark = pytest.mark.realmodel
@@ -118,6 +118,22 @@ def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
     assert run["state_type"] == "FAILED"
     assert "15 deleted" in run["name"]
     assert "1 deletes are withheld" in run["state"]["message"]
+
+
+def test_a_question_that_is_cancelled_is_a_no_at_once(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 60)
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    operator = when_asked(flows, lambda question: cancel(flows, question))
+    state = sync_index(folder=folder, home=home, config=config, return_state=True)
+    operator.join()
+    assert "15 deletes are withheld" in flows.run_of(state)["state"]["message"]
+    assert "the question was cancelled; nothing more is deleted" in flows.logs(state)
+
+
+def cancel(flows: FlowsInProcess, run: str) -> None:
+    flows.stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
 
 
 def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:

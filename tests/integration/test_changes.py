@@ -290,6 +290,21 @@ def test_a_bucket_that_fails_keeps_its_messages_and_stops_no_other_source_of_the
     assert backlog.waiting + backlog.held == 0
 
 
+def test_where_every_source_of_a_queue_is_away_the_drain_ends_to_be_tried_again(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    app = opened()
+    beside = S3Bucket("beside", f"s3://{bucket.name}/beside")
+    for key in ("docs/new.md", "beside/new.md"):
+        bucket.write(key, document("new"))
+    bucket.server.before["HEAD"] = deque([refusing("503 Service Unavailable", "SlowDown")] * 100)
+    with pytest.raises(UnavailableError):
+        app.changes.drain([Watched(queue.queue(), [*app.watched()[0].sources, beside])], wait_s=0)
+    bucket.server.before["HEAD"].clear()
+    backlog = queue.queue().backlog()
+    assert backlog.waiting + backlog.held == 2
+
+
 def failing(queue: NotifiedQueue, request: str, times: int) -> list[int]:
     """Let SQS answer so many of these requests with a failure of the first entry; counts entries of all requests."""
     asked: list[int] = []

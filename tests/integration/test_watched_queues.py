@@ -12,22 +12,29 @@ if TYPE_CHECKING:
     from tests.s3_server import Bucket
 
 
-def test_a_queue_is_rung_for_ever_less_often_until_it_has_come_to_rest(bucket: "Bucket") -> None:
+def test_a_queue_is_rung_for_ever_less_often_while_a_run_is_at_it(bucket: "Bucket") -> None:
     notified = NotifiedQueue(bucket, notify=False)
     look = _Queue(App(Settings()), Watched(notified.queue(), []))
     assert look.waits() is None
-    assert look.settled
     first = look.again_s
     notified.send(notification(bucket.name, "a.md"))
-    pauses = []
-    for _ in range(4):
+    assert pauses(look, 2) == [first, first]
+    held = notified.queue().receive()
+    notified.send(notification(bucket.name, "b.md"))
+    assert pauses(look, 4) == [2 * first, 4 * first, 4 * first, 4 * first]
+    assert not look.settled
+    notified.queue().delete(held)
+    assert pauses(look, 1) == [first]
+    notified.queue().delete(notified.queue().receive())
+    assert look.waits() is None
+    assert look.settled
+
+
+def pauses(look: _Queue, rings: int) -> list[float]:
+    """How long each of so many rings lets the next one wait; one message waits."""
+    found = []
+    for _ in range(rings):
         assert look.waits() == {"waiting": 1, "folder": None}
         look.rang()
-        pauses.append(look.again_s)
-    assert pauses == [first, 2 * first, 4 * first, 4 * first]
-    held = notified.queue().receive()
-    assert look.waits() is None
-    assert not look.settled, "a run is at it: what comes meanwhile is its own"
-    notified.queue().delete(held)
-    assert look.waits() is None
-    assert (look.settled, look.again_s) == (True, first)
+        found.append(look.again_s)
+    return found
