@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -239,6 +239,10 @@ def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any
     source, *others = sources
     related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
+    with suppress(NotFoundError):  # rung all the same: another deployment may have the trigger
+        deployment = api.call("GET", "/deployments/name/index-changes/index-changes")["id"]
+        role = {"prefect.resource.role": "deployment"}
+        related.append({"prefect.resource.id": f"prefect.deployment.{deployment}", **role})
     resource = {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source}
     api.emit(CHANGED, resource, payload, related)
 

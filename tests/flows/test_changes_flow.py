@@ -109,6 +109,8 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     runs = stack.flow_runs("index-changes/index-changes")
     assert len(runs) > before
     assert any("1 added" in run.name for run in runs)
+    rung, *_ = events_about(stack, "ragloop.source.handbook")
+    assert [one["prefect.resource.role"] for one in rung["related"]] == ["place", "deployment"]
 
 
 def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
