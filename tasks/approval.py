@@ -97,10 +97,10 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
         given, state = _paused(form.with_initial_data(description=question), wait_s)
         if given is not None:
             return Completed(message=f"{'approved' if given.approve else 'refused'}: {given.reason}", data=given)
-        if state.is_paused():
-            _go_on()
-            return Completed(message=f"nobody answered within {wait_s} seconds; {otherwise}", data=None)
-        return Cancelled(message=f"the question was cancelled; {otherwise}")
+        if state.is_cancelling() or state.is_cancelled():
+            return Cancelled(message=f"the question was cancelled; {otherwise}")
+        _go_on()
+        return Completed(message=f"nobody answered within {wait_s} seconds; {otherwise}", data=None)
 
     with tags(TAG):
         end: State[Any] = ask_operator(return_state=True)
@@ -133,7 +133,8 @@ def _paused(form: type[Approval], wait_s: int) -> tuple[Approval | None, State[A
 
 
 def _go_on() -> None:
-    """Set the run to Running: Prefect would put a message of its own in place of the end of a run that stays paused."""
+    """Set the run to Running: Prefect would put a message of its own in place of the end of a run that stays paused, and
+    it fails one whose time is over."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(runtime.flow_run.id, Running(), force=True)
 
