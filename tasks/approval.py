@@ -133,8 +133,8 @@ def _paused(form: type[Approval], wait_s: int) -> tuple[Approval | None, State[A
 
 
 def _go_on() -> None:
-    """Set the run to Running: Prefect would put a message of its own in place of the end of a run that stays paused, and
-    it fails one whose time is over."""
+    """Set the run to Running: Prefect would put a message of its own in place of the end of a run that stays paused, or
+    that it has failed since its time is over."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(runtime.flow_run.id, Running(), force=True)
 
