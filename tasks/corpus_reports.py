@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from ragloop.corpus.left_out import left_out
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs
 
@@ -32,9 +33,9 @@ _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
     """The counts, the problems, how late documents became searchable, and which documents changed."""
     figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
-    left_out = [*report.notices, *report.problems, *_left_out(report)]
+    told = [*report.notices, *left_out(report)]
     table = markdown_table(("", ""), figures.items())
-    markdown = paragraphs("# Sync", sync_summary(report), bullets(left_out), _lateness(freshness), table)
+    markdown = paragraphs("# Sync", sync_summary(report), bullets(told), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [{name: change[name] for name in columns} for change in report.changes[:MOST_ROWS]]
@@ -60,20 +61,6 @@ def sync_summary(*reports: "SyncReport") -> str:
     return ", ".join(f"{count} {change}" for change, count in counts.items() if count) or "nothing changed"
 
 
-def _left_out(report: "SyncReport") -> list[str]:
-    withheld = (
-        f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
-        "Check the source; a run with confirm_deletes lets them through."
-    )
-    quarantined = (
-        f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
-    )
-    failed = f"{report.failed} documents cannot be read and keep their last good revision; `ragloop status` shows why."
-    # A batch of changes counts what it failed to read, and not all that is in quarantine.
-    unread = [quarantined] * bool(report.quarantined) or [failed] * bool(report.failed)
-    return [withheld] * bool(report.withheld_deletes) + unread
-
-
 def end_of_sync(*passes: "SyncReport") -> State[Any]:
     """Completed where the index now holds what the sources hold; Failed, and why, where something was left out.
 
@@ -82,8 +69,7 @@ def end_of_sync(*passes: "SyncReport") -> State[Any]:
     report, summary, name = passes[-1], sync_summary(*passes), _changed_sources(passes)
     if report.complete:
         return end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary, name)
-    left_out = " ".join([*report.problems, *_left_out(report)])
-    return end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}", name)
+    return end(Failed(message=f"done in part: {summary}. {' '.join(left_out(report))}"), f"in part · {summary}", name)
 
 
 def _changed_sources(reports: "Sequence[SyncReport]") -> str:
@@ -116,8 +102,8 @@ def end_of_changes(drained: "Drained") -> State[Any]:
     if drained.complete:
         told = f"{summary}, another process writes" if waiting else summary
         return end(Completed(message=f"{told}: {waiting}" if waiting else told), told)
-    left_out = " ".join([*drained.report.problems, *_left_out(drained.report), *[waiting] * bool(waiting)])
-    return end(Failed(message=f"done in part: {summary}. {left_out}"), f"in part · {summary}")
+    told = " ".join([*left_out(drained.report), *[waiting] * bool(waiting)])
+    return end(Failed(message=f"done in part: {summary}. {told}"), f"in part · {summary}")
 
 
 def sync_name() -> str:

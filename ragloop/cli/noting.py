@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ragloop.cli.output import say
 from ragloop.cli.prefect_api import PrefectApi, named_api
+from ragloop.corpus.left_out import left_out
 from ragloop.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -33,20 +34,12 @@ def note(app: "App", config: Path | None, report: "SyncReport", messages: int, s
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         api = named_api(_PATIENCE_S)
         end = "COMPLETED" if report.complete else "FAILED"
+        message = told if report.complete else f"done in part: {told}. {' '.join(left_out(report))}"
         try:
-            run = record(api, name, end, told if report.complete else f"done in part: {told}; {_left_out(report)}")
+            run = record(api, name, end, message)
             ring_if_late(api, app, config, report, run)
         except (UnavailableError, NotFoundError) as error:
             say(f"not noted as a flow run: {error}")
-
-
-def _left_out(report: "SyncReport") -> str:
-    counts = {
-        f"{report.withheld_deletes} deletes are withheld": report.withheld_deletes,
-        f"{report.failed} documents failed": report.failed,
-        f"{report.quarantined} are quarantined": report.quarantined,
-    }
-    return "; ".join([told for told, count in counts.items() if count] + report.problems)
 
 
 def record(api: PrefectApi, name: str, end: str, message: str) -> str:
