@@ -100,7 +100,8 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
         if state.is_cancelling() or state.is_cancelled():
             return Cancelled(message=f"the question was cancelled; {otherwise}")
         _go_on()
-        return Completed(message=f"nobody answered within {wait_s} seconds; {otherwise}", data=None)
+        ended = f"was ended ({state.message})" if state.is_crashed() else f"had no answer within {wait_s} seconds"
+        return Completed(message=f"the question {ended}; {otherwise}", data=None)
 
     with tags(TAG):
         end: State[Any] = ask_operator(return_state=True)
@@ -120,8 +121,8 @@ def _paused(form: type[Approval], wait_s: int) -> tuple[Approval | None, State[A
     state.state_details.run_input_keyset = {str(name): key for name, key in keyset.items()}
     end = time.monotonic() + wait_s
     with get_client(sync_client=True) as client:
+        form.save(keyset)  # before the run pauses: an answer that comes before its form is rejected
         client.set_flow_run_state(runtime.flow_run.id, state)
-        form.save(keyset)
         while state.is_paused() and time.monotonic() < end:
             time.sleep(min(_POLL_S, wait_s / 4))
             try:

@@ -97,8 +97,6 @@ class LocalStack:
             "DO_NOT_TRACK": "1",
             "PREFECT_CLI_PROMPT": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "2",
-            # The shortest that Prefect takes: the automation that finds dead runs waits for three of them.
-            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PYTHONUNBUFFERED": "1",
         }
         named = {"RAGLOOP_CONFIG": str(config.expanduser().resolve())} if config else {}

@@ -11,7 +11,7 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
 from ragloop.cli.local_stack import LocalStack
 
@@ -63,7 +63,9 @@ class FlowsInProcess:
 
 @pytest.fixture
 def flows(stack: LocalStack, tmp_path: Path) -> Iterator[FlowsInProcess]:
-    with temporary_settings({PREFECT_API_URL: stack.api_url, PREFECT_HOME: tmp_path / "prefect"}):
+    of_session = {PREFECT_API_URL: stack.api_url, PREFECT_HOME: tmp_path / "prefect"}
+    # As deployments have it: the session's server takes a run that is silent for 90 seconds for dead.
+    with temporary_settings({**of_session, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
         yield FlowsInProcess(stack)
 
 
@@ -84,7 +86,8 @@ def answer_when_asked(flows: FlowsInProcess, given: dict[str, object], before: C
 
     def answer(question: str) -> None:
         before()
-        flows.stack.api.call("POST", f"/flow_runs/{question}/resume", {"run_input": given})
+        taken = flows.stack.api.call("POST", f"/flow_runs/{question}/resume", {"run_input": given})
+        assert taken["status"] == "ACCEPT", taken
 
     return when_asked(flows, answer)
 

@@ -102,7 +102,7 @@ def test_a_promotion_that_nobody_answers_is_not_made(flows: FlowsInProcess, regi
     state = asks(tmp_path / "home", minutes=0.05)
     assert state.result().verdict == "inconclusive"
     assert state.result().reasons[0].startswith("nobody answered")
-    assert "nobody answered within 3 seconds; the champion stays" in flows.logs(state)
+    assert "the question had no answer within 3 seconds; the champion stays" in flows.logs(state)
     assert champion(registry) is None
 
 

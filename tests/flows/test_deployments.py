@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ragloop.cli import local_stack
+from ragloop.cli.automations import wanted
 from ragloop.cli.local_stack import LocalStack, project_root
 from ragloop.errors import NotFoundError
 
@@ -23,6 +24,7 @@ NAMES = [
     "roll-back",
     "sync-index",
 ]
+ENVIRONMENT = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
 SCHEDULED = {"check-drift", "evaluate-champion", "maintain-store", "sync-index"}
 
 CHANGING = ("updated", "schedules", "last_polled", "status", "version_id", "version_info")
@@ -93,11 +95,12 @@ def test_training_moves_to_a_pool_of_kubernetes_and_back(stack: LocalStack) -> N
     prefect(stack, "deploy", "--name", "retrain-adapter", "--pool", "gpu", "--job-variable", wanted)
     (moved,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
     assert (moved["work_pool_name"], moved["work_queue_name"]) == ("gpu", "training")
+    # Prefect drops those of prefect.yaml here: the image sets the environment of its own.
     assert moved["job_variables"] == {"node_selector": {"pool": "gpu"}}
     assert automations(stack) == before
     stack.deploy()
     (back,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
-    assert (back["work_pool_name"], back["job_variables"], back["id"]) == ("local", {}, moved["id"])
+    assert (back["work_pool_name"], back["job_variables"], back["id"]) == ("local", ENVIRONMENT, moved["id"])
 
 
 def prefect(stack: LocalStack, *arguments: str) -> None:
@@ -106,8 +109,12 @@ def prefect(stack: LocalStack, *arguments: str) -> None:
     subprocess.run(command, cwd=project_root(), env=environment, check=True, timeout=120)
 
 
-def test_a_run_without_heartbeat_will_be_found(stack: LocalStack) -> None:
+def test_a_run_without_heartbeat_is_found_and_no_other(stack: LocalStack) -> None:
+    """Prefect's own default is one every three minutes: runs of longer than 90 seconds would be taken for dead."""
     assert "ragloop: a run without heartbeat has crashed" in automations(stack)
+    (dead,) = [one for one in wanted(project_root()) if one["name"] == "ragloop: a run without heartbeat has crashed"]
+    assert dead["trigger"]["within"] == 3 * int(ENVIRONMENT["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert [one["name"] for one in deployments(stack) if one["job_variables"] != ENVIRONMENT] == []
 
 
 def test_the_state_of_prefect_lies_under_the_home(stack: LocalStack) -> None:

@@ -120,20 +120,27 @@ def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
     assert "1 deletes are withheld" in run["state"]["message"]
 
 
-def test_a_question_that_is_cancelled_is_a_no_at_once(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("state_type", "told"),
+    [("CANCELLING", "the question was cancelled"), ("CRASHED", "the question was ended (by hand)")],
+)
+def test_a_question_that_is_ended_is_a_no_at_once(
+    state_type: str, told: str, flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
     home, config = tmp_path / "home", approval_within(tmp_path, 60)
     sync_index(folder=folder, home=home, config=config)
     for file in sorted(folder.iterdir())[:15]:
         file.unlink()
-    operator = when_asked(flows, lambda question: cancel(flows, question))
+    operator = when_asked(flows, lambda question: end_as(state_type, flows, question))
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     operator.join()
     assert "15 deletes are withheld" in flows.run_of(state)["state"]["message"]
-    assert "the question was cancelled; nothing more is deleted" in flows.logs(state)
+    assert f"{told}; nothing more is deleted" in flows.logs(state)
 
 
-def cancel(flows: FlowsInProcess, run: str) -> None:
-    flows.stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+def end_as(state_type: str, flows: FlowsInProcess, run: str) -> None:
+    state = {"type": state_type, "name": state_type.capitalize(), "message": "by hand"}
+    flows.stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
 
 
 def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
@@ -144,7 +151,7 @@ def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, f
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     assert flows.run_of(state)["state_type"] == "FAILED"
     assert "15 deletes are withheld" in flows.run_of(state)["state"]["message"]
-    assert "nobody answered within 3 seconds" in flows.logs(state)
+    assert "the question had no answer within 3 seconds" in flows.logs(state)
 
 
 def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
