@@ -185,7 +185,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
     """Print, per round, the CPU of a whole first sync and that of its embedder alone on the same batches."""
     folder = scratch / "documents"
     write_parts(corpus, folder, documents)
-    embedder = open_embedder(DEFAULT_EMBEDDER, App(load_settings(home=scratch)).cache, threads=1)
+    embedder = open_embedder(DEFAULT_EMBEDDER, default_cache(), threads=1)
     embedder.embed(["warm"])
     print("| round | chunks | whole sync, CPU s | of it encoding | embedder alone | ratio | whole / encoding in it |")
     print("|---|---:|---:|---:|---:|---:|---:|")
