@@ -6,7 +6,7 @@ words of 30,000, the n-th of which comes up in proportion to 1 / n. Ten chunks m
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -107,7 +107,7 @@ class Clustered:
         }
 
 
-def _table(columns: dict[str, list[object]], count: int, vectors: pa.Array | None) -> pa.Table:
+def _table(columns: Mapping[str, object], count: int, vectors: pa.Array | None) -> pa.Table:
     schema = index_schema(DIMENSION)
     arrays = [
         vectors

@@ -205,8 +205,8 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
 
 def main() -> None:
     gc.set_threshold(GARBAGE_EVERY)  # as the command does
-    preparing.DocumentParser = TimedParser
-    Index.maintain = Maintaining.timed
+    preparing.DocumentParser = TimedParser  # type: ignore[attr-defined]
+    Index.maintain = Maintaining.timed  # type: ignore[method-assign, assignment]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=1000, help="documents in the folder")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the least is told")

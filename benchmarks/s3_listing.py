@@ -97,7 +97,7 @@ def synced(home: Path, *, first: bool = False) -> int:
     from no_op_sync import ConstantEmbedder
 
     from ragloop.app import App
-    from ragloop.config import Settings
+    from ragloop.config import Settings, SourceSettings
 
     class FirstSync(App):
         """Reads from this process what the bucket lists."""
@@ -105,7 +105,7 @@ def synced(home: Path, *, first: bool = False) -> int:
         def sources(self, *given: Any, **asked: Any) -> Any:
             return [_FromMemory(source) for source in super().sources(*given, **asked)]
 
-    settings = Settings(home=home, sources=[{"name": "handbook", "uri": f"s3://{BUCKET}"}])  # type: ignore[list-item]
+    settings = Settings(home=home, sources=(SourceSettings(name="handbook", uri=f"s3://{BUCKET}"),))
     return (FirstSync if first else App)(settings, embedder=ConstantEmbedder()).sync().scanned
 
 

@@ -177,9 +177,11 @@ def edited(home: Path, made: Clustered, documents: int, syncs: int, questions: S
 
 def _commit(index: Index, rows: pa.Table) -> None:
     """What a sync commits for documents that all changed: their rows, and tombstones of the chunks they had."""
-    columns = rows.drop_columns(["vector"]).to_pylist()
+    columns: list[dict[str, Any]] = rows.drop_columns(["vector"]).to_pylist()
     live = index.chunk_ids([row["id"] for row in columns if row["kind"] == "document"])
-    gone = [{"id": one, "kind": "chunk", "document_id": of, "live": False} for one, of in live.items()]
+    gone: list[dict[str, Any]] = [
+        {"id": one, "kind": "chunk", "document_id": of, "live": False} for one, of in live.items()
+    ]
     # An edit of one paragraph leaves most chunks: three quarters of the old ones keep their ids.
     kept = [row for row in gone if int(row["id"], 16) % 4]
     ids = iter([row["id"] for row in kept])

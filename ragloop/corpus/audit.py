@@ -37,9 +37,10 @@ _DESCRIPTION = ("revision", "source", "key", "uri", "title", "labels")
 class Audit:
     """What was found. Documents are named by id, stored vectors by text hash.
 
-    `kinds` and `rows_of` (a document) count rows, tombstones among them. `sample`: some chunk ids with their documents.
-    `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`: chunk ids whose
-    document is not in the ledger, and ids of ledger rows that no key has, with their document ids and kinds.
+    `kinds`, `rows_of` (a document), `sources` and `states` count rows, tombstones among them. `sample`: some chunk ids
+    with their documents. `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`:
+    chunk ids whose document is not in the ledger, and ids of ledger rows that no key has, with their document ids and
+    kinds.
     `disagreeing`: hashes whose vectors differ between index and store, with the embedded string where it can be told;
     `doubted`: the documents that have them. `broken`: hashes whose stored vectors are not of unit length.
     """
@@ -48,6 +49,8 @@ class Audit:
     chunks: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     rows_of: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
     sample: dict[str, str] = field(default_factory=dict)
     word: str = ""
     ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -146,6 +149,8 @@ class Auditor:
         self._seen.append(batch.select(["id", "_rowid", "live", "document_id"]))
         self.found.kinds.update(batch["kind"].to_pylist())
         self.found.rows_of.update(batch["document_id"].to_pylist())
+        self.found.sources.update(batch["source"].drop_null().to_pylist())
+        self.found.states.update(batch["status"].drop_null().to_pylist())
         live = batch.filter(batch["live"])
         is_document = pc.equal(live["kind"], "document")
         for row in live.filter(is_document).drop_columns(["vector"]).to_pylist():

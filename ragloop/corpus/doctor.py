@@ -15,6 +15,7 @@ from ragloop.corpus.audit import Audit, Auditor, batches
 from ragloop.corpus.chunking import CountTokens
 from ragloop.corpus.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index import Index
+from ragloop.corpus.planning import CURRENT
 from ragloop.corpus.repair import Treatment, treat
 from ragloop.corpus.source import Source
 from ragloop.corpus.sync import SyncReport
@@ -274,6 +275,8 @@ class _Look:
         expected = {
             "live": ("live", audit.documents + audit.chunks),
             "kind": ("kind = 'chunk'", audit.kinds["chunk"]),
+            "source": (f"source IN ({quoted(['', *audit.sources])})", audit.sources.total()),
+            "status": (f"status = '{CURRENT}'", audit.states[CURRENT]),
             "id": (f"id IN ({quoted(list(audit.sample))})", len(audit.sample)),
             "document_id": (f"document_id IN ({quoted(owners)})", sum(audit.rows_of[one] for one in owners)),
         }

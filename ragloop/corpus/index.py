@@ -17,9 +17,9 @@ from lancedb.table import Table
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.identity import document_id
-from ragloop.corpus.ledger import COLUMNS, Ledger
+from ragloop.corpus.ledger import COLUMNS, COMPARED, Ledger, known
 from ragloop.corpus.maintenance import WORDS, maintain, most_unindexed, wanted_indexes
-from ragloop.corpus.planning import QUARANTINED, LedgerRow
+from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow
 from ragloop.corpus.vectors import to_numpy
 from ragloop.errors import is_damage
 from ragloop.models import Embedder, Vectors
@@ -63,16 +63,17 @@ class Index:
     def _table(self) -> Table:
         return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
 
+    def known(self, source: str, labels: tuple[str, ...], keys: Sequence[str] | None = None) -> Known:
+        """What a listing of a source with these labels is compared with, for all documents or those with these keys."""
+        return known(self.store.rows(self.generation.table, _of_source(source, keys), COMPARED), labels)
+
     def ledger(self, source: str, keys: Sequence[str] | None = None) -> Ledger:
         """The documents of a source by key, all of them or those with these keys."""
-        where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
-        if keys is not None:
-            where += f" AND document_id IN ({quoted([document_id(source, key) for key in keys] or [''])})"
-        return Ledger(self.store.rows(self.generation.table, where, COLUMNS))
+        return Ledger(self.store.rows(self.generation.table, _of_source(source, keys), COLUMNS))
 
     def documents(self, source: str) -> int:
         """How many documents a source has."""
-        return self.store.count(self.generation.table, f"kind = 'document' AND live AND source IN ({quoted([source])})")
+        return self.store.count(self.generation.table, _of_source(source))
 
     def sources(self) -> list[str]:
         """Names of the sources that have documents."""
@@ -251,6 +252,14 @@ class Index:
             self.generation.table, where, ["source", "key", "uri", "reason", "attempts", "revision"]
         ).to_pylist()
         return rows
+
+
+def _of_source(source: str, keys: Sequence[str] | None = None) -> str:
+    """Where the documents of a source are, all of them or those with these keys."""
+    where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
+    if keys is None:
+        return where
+    return f"{where} AND document_id IN ({quoted([document_id(source, key) for key in keys] or [''])})"
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:

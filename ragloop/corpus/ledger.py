@@ -5,18 +5,20 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ragloop.corpus.planning import CURRENT, LedgerRow
+from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow
 
 COLUMNS = (
     "document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp",
     "changed_at", "committed_at", "lag_s", "chunks", "retry_at",
 )  # fmt: skip
 """Columns of a ledger row, in the order of its fields."""
+COMPARED = ("key", "stamp", "uri", "labels", "status", "retry_at")
+"""What a listing is compared with."""
 _TIMES = ("changed_at", "committed_at", "retry_at")
 
 
 class Ledger(Mapping[str, LedgerRow]):
-    """Rows by key. A sync needs few of them: most documents are as they were (`settled`)."""
+    """Rows by key."""
 
     def __init__(self, rows: pa.Table) -> None:
         """`rows` has COLUMNS."""
@@ -38,16 +40,21 @@ class Ledger(Mapping[str, LedgerRow]):
     def __contains__(self, key: object) -> bool:
         return key in self._number
 
-    def settled(self, labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-        """Stamp and place of every document that is current under these labels, by key."""
-        given = self._columns["labels"]
-        same = pc.equal(pc.fill_null(pc.list_value_length(given), 0), len(labels))
-        if labels:
-            same = pc.and_(same, pc.equal(pc.binary_join(given, "\0"), "\0".join(labels)))
-        same = pc.and_(same, pc.equal(self._columns["status"], CURRENT))
-        keys, stamps, places = (self._columns[name].filter(same).to_pylist() for name in ("key", "stamp", "uri"))
-        return dict(zip(keys, zip(stamps, places, strict=True), strict=True))
-
     def retrievable(self) -> set[str]:
         """Keys of the documents of which some revision can be found."""
         return set(self._columns["key"].filter(self._columns["revision"].is_valid()).to_pylist())
+
+
+def known(rows: pa.Table, labels: tuple[str, ...]) -> Known:
+    """What COMPARED says of the documents of a source that has these labels now."""
+    same = pc.equal(pc.fill_null(pc.list_value_length(rows["labels"]), 0), len(labels))
+    if labels:
+        same = pc.and_(same, pc.equal(pc.binary_join(rows["labels"], "\0"), "\0".join(labels)))
+    keys, stamps, uris = (rows[name].filter(same).to_pylist() for name in ("key", "stamp", "uri"))
+    quarantined = rows.filter(pc.equal(rows["status"], QUARANTINED))
+    retry_at = quarantined["retry_at"].cast(pa.int64()).to_pylist()
+    return Known(
+        dict(zip(keys, zip(stamps, uris, strict=True), strict=True)),
+        frozenset(rows["key"].filter(pc.invert(same)).to_pylist()),
+        dict(zip(quarantined["key"].to_pylist(), retry_at, strict=True)),
+    )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import time
 import urllib.parse
@@ -19,6 +20,7 @@ its stamp; such a stamp is not trusted (git calls the same case racily clean).""
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 """A day off the ends of what a datetime holds, so that any time zone can show them."""
+_PLAIN = re.compile("[A-Za-z0-9._~-]*")
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing there, or a link that leads nowhere."""
 
@@ -63,30 +65,35 @@ class LocalFolder:
                 f"found no folder at {self._folder} (source {self.name}); nothing was deleted: "
                 "mount it again or correct its uri"
             )
-        for entry in self._walk(os.fspath(self._folder)):
-            relative = self._relative(entry.path)
-            if self._patterns.takes(relative) and (listed := self._listed(entry, _printable(relative))) is not None:
+        for entry, relative, uri in self._walk():
+            if self._patterns.takes(relative) and (listed := self._listed(entry, _printable(relative), uri)):
                 yield listed
 
     def _relative(self, path: str) -> str:
         return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
 
-    def _walk(self, folder: str) -> "Iterator[os.DirEntry[str]]":
-        """Every entry that is no folder. Iterative: folders may be nested deeper than Python's stack."""
-        open_folders = [iter(self._entries(folder))]
-        while open_folders:
-            entry = next(open_folders[-1], None)
-            if entry is None:
-                open_folders.pop()
-            elif not entry.is_dir(follow_symlinks=False):
-                yield entry
-            elif self._enters(entry.path):
-                open_folders.append(iter(self._entries(entry.path)))
+    def _walk(self) -> "Iterator[tuple[os.DirEntry[str], str, str]]":
+        """Every entry that is no folder, with its path inside the source and its URI, made from those of its folder.
 
-    def _enters(self, folder: str) -> bool:
+        Iterative: folders may be nested deeper than Python's stack.
+        """
+        top = os.fspath(self._folder)
+        open_folders = [("", _uri(top).rstrip("/"), iter(self._entries(top)))]
+        while open_folders:
+            inside, place, entries = open_folders[-1]
+            if (entry := next(entries, None)) is None:
+                open_folders.pop()
+                continue
+            relative, uri = inside + entry.name, f"{place}/{_quoted(entry.name)}"
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry, relative, uri
+            elif self._enters(entry.path, relative):
+                open_folders.append((relative + "/", uri, iter(self._entries(entry.path))))
+
+    def _enters(self, folder: str, relative: str) -> bool:
         if self._leave_out is not None and folder == os.fspath(self._leave_out):
             return False
-        return self._patterns.enters(self._relative(folder))
+        return self._patterns.enters(relative)
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
@@ -101,7 +108,7 @@ class LocalFolder:
                 "nothing was deleted: make it readable, or leave it out with sources.exclude"
             ) from error
 
-    def _listed(self, entry: "os.DirEntry[str]", key: str) -> Listed | None:
+    def _listed(self, entry: "os.DirEntry[str]", key: str, uri: str) -> Listed | None:
         """A regular file inside the folder; None for anything else, and for what vanished meanwhile.
 
         A file whose status cannot be had is listed without a stamp: reading it says why.
@@ -114,8 +121,8 @@ class LocalFolder:
         except OSError as error:
             if error.errno in _NO_FILE:
                 return None
-            return Listed(key, _uri(path), "", 0, datetime.now(UTC), path)
-        return Listed(key, _uri(path), stamp_of(found), found.st_size, changed_at(found), path)
+            return Listed(key, uri, "", 0, datetime.now(UTC), path)
+        return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
 
     def _holds(self, real: str) -> bool:
         """Whether a path without links leads to what this source may read."""
@@ -183,9 +190,16 @@ def _strictly_inside(inner: Path | None, outer: Path) -> Path | None:
 
 def _printable(relative: str) -> str:
     """The key of a file: its path, with bytes that are not UTF-8 written as \\xNN, and so a backslash as two."""
+    if relative.isascii() and "\\" not in relative:
+        return relative
     return relative.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _uri(path: str) -> str:
-    """A file URI (RFC 8089): bytes other than ASCII letters, digits and "-._~/" percent-encoded."""
-    return "file://" + urllib.parse.quote(os.fsencode(path))
+    """A file URI (RFC 8089)."""
+    return "file://" + "/".join(map(_quoted, path.split("/")))
+
+
+def _quoted(name: str) -> str:
+    """Bytes other than ASCII letters, digits and "-._~" percent-encoded."""
+    return name if _PLAIN.fullmatch(name) else urllib.parse.quote(os.fsencode(name))

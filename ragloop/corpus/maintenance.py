@@ -29,6 +29,8 @@ COMPACTED_FIRST = 100_000
 10,000 chunks. In larger ones that would take as much CPU as it saves, and a third more memory."""
 MANY_VECTORS = 10_000
 """Rows from which on vectors are indexed; fewer are compared one by one."""
+MANY_ROWS = 20_000
+"""Rows from which on it saves time to look up sources and states."""
 
 # ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
 _FULL_TEXT = FTS(base_tokenizer="icu")
@@ -39,6 +41,7 @@ _ALWAYS: Mapping[str, BTree | Bitmap | FTS] = {
     "kind": Bitmap(),
     **dict.fromkeys(WORDS, _FULL_TEXT),
 }
+_MANY = {"source": Bitmap(), "status": Bitmap()}
 # It keeps whole vectors, so that the distances of what it finds are exact and a vector that is stored is found.
 # A quarter of the usual sample and fewer passes over it make partitions that find as much, for less time and memory.
 _VECTORS = IvfFlat(distance_type="cosine", sample_rate=64, max_iterations=15)
@@ -79,4 +82,5 @@ def most_unindexed(rows: int) -> float:
 
 def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat]:
     """The index of each column that a table of so many rows should have."""
-    return {**_ALWAYS, "vector": _VECTORS} if rows >= MANY_VECTORS else _ALWAYS
+    vectors = {"vector": _VECTORS} if rows >= MANY_VECTORS else {}
+    return {**_ALWAYS, **vectors, **(_MANY if rows >= MANY_ROWS else {})}

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from typing import NamedTuple
 
 CURRENT = "current"
 QUARANTINED = "quarantined"
@@ -11,9 +13,8 @@ LAST_RETRY_S = 24 * 60 * 60
 """Bounds of the wait before a document whose parser was stopped is tried again; it doubles with each attempt."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What a listing says of one document, without reading it.
+class Listed(NamedTuple):
+    """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
 
     `stamp` changes whenever the bytes may have changed; an empty stamp is never trusted. `locator` is what the source
     needs to read it.
@@ -52,53 +53,49 @@ class LedgerRow:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the index knows of the documents of a source, as far as a listing can say otherwise.
+
+    `places`: stamp and URI by key of the documents under the labels that their source has now. `relabelled`: keys of
+    the others. `retry_at`: of those that are quarantined, when another try is worth it (microseconds since 1970).
+    """
+
+    places: Mapping[str, tuple[str, str]]
+    relabelled: frozenset[str]
+    retry_at: Mapping[str, int | None]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.places or key in self.relabelled
+
+    def __len__(self) -> int:
+        return len(self.places) + len(self.relabelled)
+
+
+@dataclass(frozen=True)
 class SyncPlan:
-    """`read`: documents whose bytes must be looked at; `missing`: ledger rows that the listing no longer has."""
+    """`read`: documents whose bytes must be looked at; `missing`: keys that the listing no longer has."""
 
     read: tuple[Listed, ...]
-    missing: tuple[LedgerRow, ...]
+    missing: tuple[str, ...]
     unchanged: int
 
 
-def plan(
-    listing: Iterable[Listed],
-    ledger: Mapping[str, LedgerRow],
-    labels: tuple[str, ...],
-    *,
-    settled: Mapping[str, tuple[str, str]] | None = None,
-    retry_quarantined: bool = False,
-    now_us: int = 0,
-) -> SyncPlan:
-    """Compare by stamp. A quarantined document is read again when it changed, when its time has come, or on request.
-
-    `settled`: stamp and place of documents that are current under these labels, whose row is looked at only where the
-    listing says otherwise.
-    """
-    read, seen, known = [], set(), settled or {}
+def plan(listing: Iterable[Listed], known: Known, *, retry_quarantined: bool = False, now_us: int = 0) -> SyncPlan:
+    """Compare by stamp. A quarantined document is read again when it changed, when its time has come, or on request."""
+    due = {key for key, at in known.retry_at.items() if retry_quarantined or (at is not None and at <= now_us)}
+    read, seen, place_of = [], set(), known.places.get
     for listed in listing:
-        seen.add(listed.key)
-        if listed.stamp and known.get(listed.key) == (listed.stamp, listed.uri):
-            continue
-        row = ledger.get(listed.key)
-        if row is None or _may_have_changed(listed, row, labels) or _is_due(row, retry_quarantined, now_us):
+        key, uri, stamp, *_ = listed
+        seen.add(key)
+        if not stamp or place_of(key) != (stamp, uri) or key in due:
             read.append(listed)
-    missing = tuple(ledger[key] for key in ledger if key not in seen)
+    missing = tuple(key for key in chain(known.places, known.relabelled) if key not in seen)
     return SyncPlan(tuple(read), missing, len(seen) - len(read))
 
 
 def retry_after_s(attempts: int) -> float:
     """Seconds from the last of so many attempts to the next: 15 minutes, then twice as long each, at most a day."""
     return min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 30), LAST_RETRY_S)
-
-
-def _is_due(row: LedgerRow, retry_quarantined: bool, now_us: int) -> bool:
-    if row.status != QUARANTINED:
-        return False
-    return retry_quarantined or (row.retry_at is not None and row.retry_at <= now_us)
-
-
-def _may_have_changed(listed: Listed, row: LedgerRow, labels: tuple[str, ...]) -> bool:
-    return not listed.stamp or listed.stamp != row.stamp or not is_described(row, listed, labels)
 
 
 def is_described(row: LedgerRow, listed: Listed, labels: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ listing and committing happen under one lease, so that an older listing never fo
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +35,9 @@ from ragloop.models import Embedder, Vectors
 
 FIRST_BATCH_TOKENS = 16_000
 """Tokens in the first commit of a run, before its rate is known: two to four seconds on two cores."""
+
+NAMED = 1_000
+"""Most documents whose ledger rows are asked for by name; of more, all rows are read."""
 
 
 @dataclass
@@ -99,8 +102,9 @@ class SourceSync:
         self._policy, self._report, self._last_scan = policy, report, last_scan
         self._vectors = VectorStore(index.store, embedder)
         self._progress = progress or (lambda done, total, embedded: None)
-        self._ledger = index.ledger(source.name, keys)
-        self._documents = len(self._ledger) if keys is None else index.documents(source.name)
+        self._keys = keys
+        self._documents = 0
+        self._ledger: Mapping[str, LedgerRow] = {}
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
         self._reused_batches = 0
@@ -111,16 +115,20 @@ class SourceSync:
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
         """
+        name = self._source.name
+        known = self._index.known(name, self._source.labels, self._keys)
         planned = plan(
             self._source.list() if listing is None else listing,
-            self._ledger,
-            self._source.labels,
-            settled=self._ledger.settled(self._source.labels),
+            known,
             retry_quarantined=self._policy.retry_quarantined,
             now_us=_us(datetime.now(UTC)),
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
+        self._documents = len(known) if self._keys is None else self._index.documents(name)
+        concerned = [*(one.key for one in planned.read if one.key in known), *planned.missing]
+        if concerned:
+            self._ledger = self._index.ledger(name, concerned if len(concerned) <= NAMED else None)
         if not self._apply_changes(planned, until):
             return False
         self._apply_deletes(planned)
@@ -128,7 +136,7 @@ class SourceSync:
 
     def _apply_changes(self, planned: SyncPlan, until: float) -> bool:
         by_revision: dict[str, list[LedgerRow]] = {}
-        for row in planned.missing:
+        for row in map(self._ledger.__getitem__, planned.missing):
             by_revision.setdefault(row.revision or "", []).append(row)
         preparation = Preparation(
             self._source,
@@ -337,7 +345,7 @@ class SourceSync:
     # --- delete --------------------------------------------------------------------------------------------------
 
     def _apply_deletes(self, planned: SyncPlan) -> None:
-        gone = [row for row in planned.missing if row.key not in self._moved]
+        gone = [self._ledger[key] for key in planned.missing if key not in self._moved]
         may_go = guarded(self._source.name, gone, self._documents, self._policy, self._report)
         delete(self._index, self._source.name, may_go, self._report)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ragloop.cli import main
+from ragloop.corpus import maintenance
 from ragloop.corpus.doctor import Diagnosis
 from ragloop.corpus.vectors import table_of
 from ragloop.errors import StoreBusyError
@@ -26,8 +27,9 @@ VECTORS = table_of(ConstantEmbedder.fingerprint)
 
 
 @pytest.fixture
-def whole(indexed: IndexedFolder) -> IndexedFolder:
-    """Twelve documents, synced twice so that every stamp is trusted."""
+def whole(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> IndexedFolder:
+    """Twelve documents, with the indexes that many rows get."""
+    monkeypatch.setattr(maintenance, "MANY_ROWS", 1)
     indexed.write_numbered(12)
     indexed.sync()
     indexed.embedder.embedded.clear()

@@ -67,6 +67,20 @@ def test_vectors_are_indexed_when_there_are_many(index: Index) -> None:
     assert (few, parts(index)) == (0, 1)
 
 
+def test_sources_and_states_are_looked_up_when_there_are_many_rows(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def indexed() -> set[str]:
+        return {one.columns[0] for one in index.store.table(index.generation.table).list_indices()}
+
+    monkeypatch.setattr(maintenance, "MANY_ROWS", 300)
+    commit(index, 0, clustered(200, 1))
+    few = indexed()
+    commit(index, 200, clustered(200, 2))
+
+    assert indexed() - few == {"source", "status"}
+
+
 def test_the_index_finds_what_comparing_all_vectors_finds(index: Index) -> None:
     vectors = clustered(3000, 1)
     commit(index, 0, vectors)

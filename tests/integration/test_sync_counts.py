@@ -4,14 +4,19 @@ import os
 import random
 import shutil
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from ragloop.corpus.chunking import chunk
+from ragloop.corpus.ledger import COLUMNS, COMPARED
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.cpu import cpu_seconds_below
 from tests.indexed_folder import IndexedFolder
@@ -121,6 +126,28 @@ def test_no_change_reads_no_byte(indexed: IndexedFolder) -> None:
     report = indexed.sync()
     assert report.unchanged == report.scanned >= DOCUMENTS
     assert (report.documents_read, report.bytes_read, report.chunks_embedded, report.commits) == (0, 0, 0, 0)
+
+
+def test_of_the_ledger_what_changes_is_read_whole_and_of_the_rest_what_a_listing_is_compared_with(
+    indexed: IndexedFolder, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.sync()
+    values: Counter[str] = Counter()
+    read = Store.rows
+
+    def counting(store: Store, name: str, where: str = "", columns: Sequence[str] = ()) -> pa.Table:
+        rows = read(store, name, where, columns)
+        values["document" if "kind = 'document'" in where else "other"] += rows.num_rows * rows.num_columns
+        return rows
+
+    monkeypatch.setattr(Store, "rows", counting)
+    unchanged = indexed.sync().unchanged
+    assert values["document"] == unchanged * len(COMPARED)
+    values.clear()
+    for file in files[600 : 600 + ONE_PERCENT]:
+        edited(file, "middle")
+    assert indexed.sync().updated == ONE_PERCENT
+    assert values["document"] == unchanged * len(COMPARED) + ONE_PERCENT * len(COLUMNS)
 
 
 def test_edits_that_keep_size_and_mtime_are_found(indexed: IndexedFolder, files: list[Path]) -> None:

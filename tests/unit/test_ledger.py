@@ -5,7 +5,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from ragloop.corpus.index import document_row
-from ragloop.corpus.ledger import Ledger
+from ragloop.corpus.ledger import Ledger, known
 from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow
 from ragloop.store.schemas import index_schema
 
@@ -14,8 +14,12 @@ def _row(key: str, labels: tuple[str, ...] = (), status: str = CURRENT) -> Ledge
     return LedgerRow(f"id-{key}", key, f"file:///{key}", "r", "t", labels, status, None, 0, "1", 5, 6, 0.5, 1, 7)
 
 
+def _table(*rows: LedgerRow) -> pa.Table:
+    return pa.Table.from_pylist([document_row(row, "docs") for row in rows], schema=index_schema(2))
+
+
 def _ledger(*rows: LedgerRow) -> Ledger:
-    return Ledger(pa.Table.from_pylist([document_row(row, "docs") for row in rows], schema=index_schema(2)))
+    return Ledger(_table(*rows))
 
 
 def test_rows_come_back_as_they_were_committed() -> None:
@@ -24,12 +28,16 @@ def test_rows_come_back_as_they_were_committed() -> None:
     assert ("a" in _ledger(rows["a"]), "b" in _ledger(rows["a"]), len(_ledger())) == (True, False, 0)
 
 
-def test_settled_is_what_is_current_under_the_same_labels() -> None:
+def test_known_are_places_under_the_same_labels_and_the_quarantined() -> None:
     plain, labelled, other = _row("a"), _row("b", ("x", "y")), _row("c", ("y", "x"))
-    ledger = _ledger(plain, labelled, other, _row("d", ("x",)), _row("e", ("x", "y"), QUARANTINED))
-    assert ledger.settled(()) == {"a": ("1", "file:///a")}
-    assert ledger.settled(("x", "y")) == {"b": ("1", "file:///b")}
-    assert ledger.settled(("z",)) == {}
+    poison, hopeless = _row("e", ("x", "y"), QUARANTINED), replace(_row("f", (), QUARANTINED), retry_at=None)
+    rows = _table(plain, labelled, other, _row("d", ("x",)), poison, hopeless)
+    assert known(rows, ()).places == {"a": ("1", "file:///a"), "f": ("1", "file:///f")}
+    assert known(rows, ()).relabelled == set("bcde")
+    assert known(rows, ("x", "y")).places == {"b": ("1", "file:///b"), "e": ("1", "file:///e")}
+    assert known(rows, ("z",)).places == {}
+    assert known(rows, ()).retry_at == {"e": 7, "f": None}
+    assert len(known(_table(), ("x",))) == 0
 
 
 def test_a_document_without_a_revision_cannot_be_retrieved() -> None:
