@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
 from ragloop.learning.gate import Criterion, Verdict
@@ -96,6 +99,24 @@ def test_an_operator_who_is_asked_decides_about_the_promotion(
     decided = state.result()
     assert (decided.verdict, decided.reasons[0]) == (verdict, first)
     assert "read it first" in flows.logs(state)
+
+
+def test_a_question_outlasts_a_server_that_is_away_for_a_moment(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, away = SyncPrefectClient.read_flow_run, [0]
+
+    def read_flow_run(client: SyncPrefectClient, flow_run_id: UUID) -> FlowRun:
+        if away[0]:
+            away[0] -= 1
+            raise httpx.ConnectError("away")
+        return read(client, flow_run_id)
+
+    monkeypatch.setattr(SyncPrefectClient, "read_flow_run", read_flow_run)
+    operator = answer_when_asked(flows, {"approve": True}, lambda: away.__setitem__(0, 1))
+    state = asks(tmp_path / "home")
+    operator.join()
+    assert (state.result().verdict, away) == ("promote", [0])
 
 
 def test_a_promotion_that_nobody_answers_is_not_made(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
