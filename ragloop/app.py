@@ -174,12 +174,11 @@ class App:
         self.store = self._opened(create=True)
         wanted = self.generation
         beside = self.generations.builds(wanted, rebuild=rebuild)
-        gone = self._sources.gone(folder) if confirm_deletes else None
+        gone = self._sources.gone(folder) if confirm_deletes else []
         must_exist(None if gone else folder)
         sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
-        removed = [] if folder else [one for one in indexed_sources(self.store) if one not in names]
-        removed += [gone] if gone else []
+        removed = gone or [one for one in indexed_sources(self.store) if not folder and one not in names]
         s = self.settings.sync
         asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
         policy = SyncPolicy.of(s, self.settings.index, **asked, approved=approved)

@@ -7,6 +7,7 @@ import typer
 
 from ragloop.cli.context import open_app
 from ragloop.cli.output import print_facts, print_json, print_table, progress, say
+from ragloop.errors import UsageError
 
 if TYPE_CHECKING:
     from ragloop.corpus.sync import SyncReport
@@ -27,9 +28,17 @@ def add_to(app: typer.Typer) -> None:
     app.command()(status)
 
 
+def _folder(given: str) -> Path:
+    """A path; as one, that of an unset variable would be the current folder."""
+    if not given:
+        raise UsageError("found an empty path, expected a folder; without an argument, every known source is synced")
+    return Path(given)
+
+
 def sync(
     folder: Annotated[
-        Path | None, typer.Argument(help="A folder to index; without it, every known source.", metavar="[DIR]")
+        Path | None,
+        typer.Argument(help="A folder to index; without it, every known source.", metavar="[DIR]", parser=_folder),
     ] = None,
     confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Let withheld deletes through.")] = False,
     retry_quarantined: Annotated[
@@ -93,8 +102,6 @@ def search(
     json: Json = False,
 ) -> None:
     """Show the passages for a query, best first."""
-    from ragloop.errors import UsageError
-
     query = encodable(query)
     if not query.strip():
         raise UsageError("found an empty query; expected words to search for")

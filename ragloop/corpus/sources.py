@@ -35,7 +35,11 @@ class KnownSources:
         indexed = self._by_path() if known else []
         by_path = [LocalFolder(name, Path(name), leave_out=self._home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
-            raise UsageError("found no source; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml")
+            left = f", though the index holds documents of {', '.join(self._indexed())}" if self._indexed() else ""
+            let_go = ", or let those documents go with `ragloop sync --confirm-deletes`" if left else ""
+            raise UsageError(
+                f"found no source{left}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}"
+            )
         return [*configured, *by_path]
 
     def all(self) -> list[Source]:
@@ -49,10 +53,13 @@ class KnownSources:
         """
         return [name for name in self._indexed() if "/" in name and name not in self._places]
 
-    def gone(self, folder: Path | None) -> str | None:
-        """The source of a folder that was synced by path and is not there any more."""
-        name = str(folder.expanduser().resolve()) if folder else ""
-        return name if name in self._indexed() and not Path(name).exists() else None
+    def gone(self, folder: Path | None) -> list[str]:
+        """The source of a folder that was synced by path and is not there any more; without a folder, all that are
+        indexed where none is known any more."""
+        if folder is None:
+            return [] if self._configured or self._by_path() else self._indexed()
+        name = str(folder.expanduser().resolve())
+        return [name] if name in self._indexed() and not Path(name).exists() else []
 
 
 def indexed_sources(store: Store) -> list[str]:

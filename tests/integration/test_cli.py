@@ -199,6 +199,7 @@ def test_other_settings_build_another_index_that_can_be_rolled_back_from(shell: 
     ("arguments", "told"),
     [
         (["sync", "nowhere"], "found no folder at nowhere"),
+        (["sync", ""], "found an empty path, expected a folder"),
         (["sync"], "found no source"),
         (["status"], "found no index in .ragloop"),
         (["ask", "why?"], "found no index in .ragloop"),
@@ -287,10 +288,10 @@ def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let imports find everything but one package."""
     found = builtins.__import__
 
-    def imported(name: str, *more: Any) -> Any:
+    def imported(name: str, *more: Any, **named: Any) -> Any:
         if name.split(".")[0] == package:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return found(name, *more)
+        return found(name, *more, **named)
 
     monkeypatch.setattr(builtins, "__import__", imported)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.sync import SourceSync
-from ragloop.errors import ConfigError, NotFoundError
+from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder
 
 
@@ -71,6 +71,22 @@ def test_a_folder_that_is_configured_after_it_was_synced_by_path_is_not_found_tw
     other.sync(settings)
     assert indexed.contents() == other.contents()
     assert indexed.sync(settings).complete
+
+
+def test_when_the_last_source_is_configured_no_more_its_documents_stay_until_a_person_confirms(
+    indexed: IndexedFolder,
+):
+    indexed.write_numbered(2)
+    indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
+    with pytest.raises(UsageError, match="found no source, though the index holds documents of docs"):
+        indexed.app().sync()
+    with pytest.raises(UsageError, match="found no source"):
+        indexed.app().sync(rebuild=True)
+    assert indexed.app().status()["documents"] == 2
+
+    assert indexed.app().sync(confirm_deletes=True).deleted == 2
+    with pytest.raises(UsageError, match="found no source; name a folder"):
+        indexed.app().sync(confirm_deletes=True)
 
 
 def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):
