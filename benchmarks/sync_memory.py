@@ -35,8 +35,9 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.planning import Listed
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.reconcile import sync
+from ragloop.corpus.report import SyncReport
 from ragloop.corpus.source import Read
-from ragloop.corpus.sync import SourceSync, SyncReport
+from ragloop.corpus.sync import SourceSync
 from ragloop.corpus.vectors import table_of
 from ragloop.models import Vectors
 from ragloop.store import Store

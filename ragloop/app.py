@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ragloop.corpus.generations import Generation, Generations
     from ragloop.corpus.index import Index, Live
     from ragloop.corpus.local import LocalFolder
+    from ragloop.corpus.report import Progress, SyncReport
     from ragloop.corpus.source import Source
     from ragloop.corpus.sources import KnownSources
-    from ragloop.corpus.sync import Progress, SyncReport
     from ragloop.corpus.upkeep import Upkeep
     from ragloop.learning.retraining import Retraining
     from ragloop.learning.review import Review

@@ -22,7 +22,7 @@ from tasks.run_retention import TAG
 from tasks.running import open_app
 
 if TYPE_CHECKING:
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
     from ragloop.learning.gate import Verdict
 
 _POLL_S = 3

@@ -12,7 +12,7 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes import Drained
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
 
 
 @task(name="sync sources", **TRANSIENT_ONLY)

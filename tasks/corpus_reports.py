@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ragloop.backup import BackupReport
     from ragloop.corpus.changes import Drained
     from ragloop.corpus.freshness import Freshness
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
     from ragloop.corpus.upkeep import Upkeep
 
 _MIB = 2**20

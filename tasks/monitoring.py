@@ -14,7 +14,7 @@ from tasks.running import TRANSIENT_ONLY, open_app
 if TYPE_CHECKING:
     from ragloop.app import App
     from ragloop.corpus.freshness import Freshness
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
     from ragloop.learning.cadence import RetrainDecision
     from ragloop.learning.review import Review
     from ragloop.learning.windows import DriftMeasurement

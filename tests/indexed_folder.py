@@ -9,7 +9,7 @@ from typing import Any
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.local import RACY_NS
-from ragloop.corpus.sync import SyncReport
+from ragloop.corpus.report import SyncReport
 from ragloop.errors import NotFoundError
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 

@@ -10,7 +10,7 @@ from ragloop.cli.output import print_facts, print_json, print_table, progress, s
 from ragloop.errors import UsageError
 
 if TYPE_CHECKING:
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
     from ragloop.records import Passage
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -16,7 +16,7 @@ from ragloop.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
 
 _PATIENCE_S = 2.0
 """How long applying waits for a Prefect that is busy."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ragloop.app import App
     from ragloop.corpus.changes import Watched
     from ragloop.corpus.local import LocalFolder
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
 
     Told = Callable[["SyncReport", int, Sequence[str]], None]
     """Called with a report, the number of messages, and the names of the sources."""

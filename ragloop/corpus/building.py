@@ -11,8 +11,9 @@ from datetime import datetime
 from ragloop.corpus.generations import BUILDING, LIVE, READY, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.passes import Work, into_building, into_live
+from ragloop.corpus.report import SyncReport
 from ragloop.corpus.scans import record_scan
-from ragloop.corpus.sync import SyncReport, guarded
+from ragloop.corpus.sync import guarded
 from ragloop.errors import RagloopError, is_damage
 from ragloop.models import Embedder
 

@@ -17,10 +17,11 @@ from ragloop.corpus.generations import LIVE, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.policy import SyncPolicy
+from ragloop.corpus.report import SyncReport
 from ragloop.corpus.s3 import S3Bucket
 from ragloop.corpus.scans import last_scan
 from ragloop.corpus.sources import open_source
-from ragloop.corpus.sync import SourceSync, SyncReport
+from ragloop.corpus.sync import SourceSync
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store

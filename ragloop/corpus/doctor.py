@@ -17,8 +17,8 @@ from ragloop.corpus.generations import GRACE, Generation, Generations, KnownGene
 from ragloop.corpus.index import Index
 from ragloop.corpus.planning import CURRENT
 from ragloop.corpus.repair import Treatment, treat
+from ragloop.corpus.report import SyncReport
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import SyncReport
 from ragloop.corpus.vectors import table_of
 from ragloop.corpus.versions import CHUNKER, PARSER
 from ragloop.errors import NotFoundError, RagloopError, StoreBusyError, is_damage

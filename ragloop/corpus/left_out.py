@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ragloop.corpus.sync import SyncReport
+    from ragloop.corpus.report import SyncReport
 
 
 def left_out(report: "SyncReport") -> list[str]:

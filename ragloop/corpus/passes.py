@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
 from ragloop.corpus.policy import SyncPolicy
+from ragloop.corpus.report import Progress, SyncReport
 from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import Progress, SourceSync, SyncReport, delete, guarded
+from ragloop.corpus.sync import SourceSync, delete, guarded
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store

@@ -9,10 +9,10 @@ from ragloop.corpus.generations import LIVE, Aim, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.passes import Work, into_live
 from ragloop.corpus.policy import SyncPolicy
+from ragloop.corpus.report import Progress, SyncReport
 from ragloop.corpus.retention import let_go
 from ragloop.corpus.scans import forget_scans, record_run
 from ragloop.corpus.source import Source
-from ragloop.corpus.sync import Progress, SyncReport
 from ragloop.models import Embedder
 from ragloop.store import Store
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from ragloop.corpus.sync import SyncReport
+from ragloop.corpus.report import SyncReport
 from ragloop.store import Store, quoted
 
 

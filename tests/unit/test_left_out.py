@@ -3,7 +3,7 @@
 import pytest
 
 from ragloop.corpus.left_out import left_out
-from ragloop.corpus.sync import SyncReport
+from ragloop.corpus.report import SyncReport
 
 
 def test_nothing_is_said_of_a_sync_that_is_complete() -> None:
