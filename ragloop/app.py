@@ -172,13 +172,15 @@ class App:
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
-        wanted = self.generation
-        beside = self.generations.builds(wanted, rebuild=rebuild)
         gone = self._sources.gone(folder) if confirm_deletes else []
+        # To let go needs no parser: what answers is not built anew for it.
+        wanted = (self.generations.live() if gone else None) or self.generation
+        rebuild = rebuild and not gone
+        beside = self.generations.builds(wanted, rebuild=rebuild)
         must_exist(None if gone else folder)
         sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
-        removed = gone or [one for one in indexed_sources(self.store) if not folder and one not in names]
+        removed = gone or ([] if folder else [one for one in indexed_sources(self.store) if one not in names])
         s = self.settings.sync
         asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
         policy = SyncPolicy.of(s, self.settings.index, **asked, approved=approved)
@@ -186,7 +188,7 @@ class App:
             return sync(
                 self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
                 replace(policy, prepare=workers.documents),
-                rebuild=rebuild, everything=beside and not gone, removed=removed, progress=progress,
+                rebuild=rebuild, everything=beside, removed=removed, progress=progress,
             )  # fmt: skip
 
     @cached_property

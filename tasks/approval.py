@@ -100,7 +100,11 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
         if state.is_cancelling() or state.is_cancelled():
             return Cancelled(message=f"the question was cancelled; {otherwise}")
         _go_on()
-        ended = f"was ended ({state.message})" if state.is_crashed() else f"had no answer within {wait_s} seconds"
+        ended = (
+            f"was ended ({state.message or state.name})"
+            if state.is_crashed()
+            else f"had no answer within {wait_s} seconds"
+        )
         return Completed(message=f"the question {ended}; {otherwise}", data=None)
 
     with tags(TAG):

@@ -18,7 +18,7 @@ from lancedb.table import Table
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.identity import document_id
 from ragloop.corpus.ledger import COLUMNS, COMPARED, Ledger, known
-from ragloop.corpus.maintenance import WORDS, maintain, most_unindexed, wanted_indexes
+from ragloop.corpus.maintenance import INDEXES, WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow
 from ragloop.corpus.vectors import to_numpy
 from ragloop.errors import is_damage
@@ -219,10 +219,9 @@ class Index:
     def index_anew(self, columns: Sequence[str]) -> None:
         """Make the indexes of these columns from all rows. Needs the index lease."""
         table = self.store.table(self.generation.table)
-        wanted = wanted_indexes(self.store.count(self.generation.table))
         for column in columns:
             with self.store.writing():
-                table.create_index(column, config=wanted[column], replace=True)
+                table.create_index(column, config=INDEXES[column], replace=True)
 
     def chunks(self) -> int:
         """How many chunks can be retrieved."""
@@ -259,7 +258,7 @@ def _of_source(source: str, keys: Sequence[str] | None = None) -> str:
     where = f"kind = 'document' AND live AND source IN ({quoted([source])})"
     if keys is None:
         return where
-    return f"{where} AND document_id IN ({quoted([document_id(source, key) for key in keys] or [''])})"
+    return f"{where} AND document_id IN ({quoted([document_id(source, key or '') for key in keys] or [''])})"
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:

@@ -50,11 +50,15 @@ def known(rows: pa.Table, labels: tuple[str, ...]) -> Known:
     same = pc.equal(pc.fill_null(pc.list_value_length(rows["labels"]), 0), len(labels))
     if labels:
         same = pc.and_(same, pc.equal(pc.binary_join(rows["labels"], "\0"), "\0".join(labels)))
+    same = pc.fill_null(same, False)  # labels that are null, or one of them
     keys, stamps, uris = (rows[name].filter(same).to_pylist() for name in ("key", "stamp", "uri"))
+    places = dict(zip(keys, zip(stamps, uris, strict=True), strict=True))
+    # A dict is a set in the order of the ledger, which the plan is to depend on. A damaged ledger may have a key twice.
+    others = {key: None for key in rows["key"].filter(pc.invert(same)).to_pylist() if key not in places}
     quarantined = rows.filter(pc.equal(rows["status"], QUARANTINED))
     retry_at = quarantined["retry_at"].cast(pa.int64()).to_pylist()
     return Known(
-        dict(zip(keys, zip(stamps, uris, strict=True), strict=True)),
-        frozenset(rows["key"].filter(pc.invert(same)).to_pylist()),
+        places,
+        others,
         dict(zip(quarantined["key"].to_pylist(), retry_at, strict=True)),
     )

@@ -78,7 +78,7 @@ class LocalFolder:
         Iterative: folders may be nested deeper than Python's stack.
         """
         top = os.fspath(self._folder)
-        open_folders = [("", _uri(top).rstrip("/"), iter(self._entries(top)))]
+        open_folders = [("", _uri(top.rstrip("/")), iter(self._entries(top)))]
         while open_folders:
             inside, place, entries = open_folders[-1]
             if (entry := next(entries, None)) is None:

@@ -34,17 +34,19 @@ MANY_ROWS = 20_000
 
 # ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
 _FULL_TEXT = FTS(base_tokenizer="icu")
-_ALWAYS: Mapping[str, BTree | Bitmap | FTS] = {
+INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
     "id": BTree(),
     "document_id": BTree(),
     "live": Bitmap(),
     "kind": Bitmap(),
     **dict.fromkeys(WORDS, _FULL_TEXT),
+    # It keeps whole vectors, so that the distances of what it finds are exact and a vector that is stored is found. A
+    # quarter of the usual sample and fewer passes over it make partitions that find as much, for less time and memory.
+    "vector": IvfFlat(distance_type="cosine", sample_rate=64, max_iterations=15),
+    "source": Bitmap(),
+    "status": Bitmap(),
 }
-_MANY = {"source": Bitmap(), "status": Bitmap()}
-# It keeps whole vectors, so that the distances of what it finds are exact and a vector that is stored is found.
-# A quarter of the usual sample and fewer passes over it make partitions that find as much, for less time and memory.
-_VECTORS = IvfFlat(distance_type="cosine", sample_rate=64, max_iterations=15)
+"""The index of each column that may have one."""
 
 
 def maintain(table: Table, *, committed: bool) -> None:
@@ -69,7 +71,7 @@ def maintain(table: Table, *, committed: bool) -> None:
         if column not in present:
             table.create_index(column, config=config)
     if present.get("vector") and (present["vector"].num_segments or 0) > SEGMENTS:
-        table.create_index("vector", config=_VECTORS, replace=True)
+        table.create_index("vector", config=INDEXES["vector"], replace=True)
     if max((index.num_unindexed_rows or 0 for index in present.values()), default=0) > most_unindexed(rows):
         # Each update writes the words' index anew: kept for days, as by default, old ones would fill the disk.
         table.optimize(cleanup_older_than=KEPT_VERSIONS)
@@ -82,5 +84,5 @@ def most_unindexed(rows: int) -> float:
 
 def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat]:
     """The index of each column that a table of so many rows should have."""
-    vectors = {"vector": _VECTORS} if rows >= MANY_VECTORS else {}
-    return {**_ALWAYS, **vectors, **(_MANY if rows >= MANY_ROWS else {})}
+    least = {"vector": MANY_VECTORS, "source": MANY_ROWS, "status": MANY_ROWS}
+    return {column: config for column, config in INDEXES.items() if rows >= least.get(column, 0)}

@@ -1,6 +1,6 @@
 """Decide what a sync has to do: a listing and the ledger in, a plan out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -61,7 +61,7 @@ class Known:
     """
 
     places: Mapping[str, tuple[str, str]]
-    relabelled: frozenset[str]
+    relabelled: Collection[str]
     retry_at: Mapping[str, int | None]
 
     def __contains__(self, key: object) -> bool:

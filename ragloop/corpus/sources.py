@@ -35,11 +35,10 @@ class KnownSources:
         indexed = self._by_path() if known else []
         by_path = [LocalFolder(name, Path(name), leave_out=self._home) for name in dict.fromkeys(given + indexed)]
         if not configured and not by_path:
-            left = f", though the index holds documents of {', '.join(self._indexed())}" if self._indexed() else ""
-            let_go = ", or let those documents go with `ragloop sync --confirm-deletes`" if left else ""
-            raise UsageError(
-                f"found no source{left}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}"
-            )
+            left = ", ".join(self._indexed() if known else [])
+            found = f"found no source, though the index knows {left}" if left else "found no source"
+            let_go = ", or let go of what was theirs with `ragloop sync --confirm-deletes`" if left else ""
+            raise UsageError(f"{found}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}")
         return [*configured, *by_path]
 
     def all(self) -> list[Source]:

@@ -85,17 +85,26 @@ class SourceSync:
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
         self._documents = len(known) if self._keys is None else self._index.documents(name)
-        concerned = [*(one.key for one in planned.read if one.key in known), *planned.missing]
-        if concerned:
-            self._ledger = self._index.ledger(name, concerned if len(concerned) <= NAMED else None)
+        self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
         if not self._apply_changes(planned, until):
             return False
         self._apply_deletes(planned)
         return True
 
+    def _rows(self, keys: Sequence[str]) -> Mapping[str, LedgerRow]:
+        """The ledger of these documents, and perhaps of others; without those that another writer let go meanwhile."""
+        if not keys:
+            return {}
+        named = self._index.ledger(self._source.name, keys) if len(keys) <= NAMED else {}
+        # A row that came in behind a sync's back may have another id than its key makes.
+        return named if all(key in named for key in keys) else self._index.ledger(self._source.name)
+
+    def _missing(self, planned: SyncPlan) -> list[LedgerRow]:
+        return [row for key in planned.missing if (row := self._ledger.get(key)) is not None]
+
     def _apply_changes(self, planned: SyncPlan, until: float) -> bool:
         by_revision: dict[str, list[LedgerRow]] = {}
-        for row in map(self._ledger.__getitem__, planned.missing):
+        for row in self._missing(planned):
             by_revision.setdefault(row.revision or "", []).append(row)
         preparation = Preparation(
             self._source,
@@ -304,7 +313,7 @@ class SourceSync:
     # --- delete --------------------------------------------------------------------------------------------------
 
     def _apply_deletes(self, planned: SyncPlan) -> None:
-        gone = [self._ledger[key] for key in planned.missing if key not in self._moved]
+        gone = [row for row in self._missing(planned) if row.key not in self._moved]
         may_go = guarded(self._source.name, gone, self._documents, self._policy, self._report)
         delete(self._index, self._source.name, may_go, self._report)
 

@@ -135,6 +135,14 @@ def remove_index_files(indexed: IndexedFolder) -> None:
     shutil.rmtree(folder(indexed) / "_indices")
 
 
+def remove_the_files_of(column: str) -> Callable[[IndexedFolder], None]:
+    def remove(indexed: IndexedFolder) -> None:
+        (uuid,) = {one.index_uuid for one in table(indexed).list_indices() if one.columns == [column]}
+        shutil.rmtree(folder(indexed) / "_indices" / uuid)
+
+    return remove
+
+
 def folder(indexed: IndexedFolder, name: str = "") -> Path:
     return indexed.home / "store" / f"{name or indexed.app().index.generation.table}.lance"
 
@@ -197,6 +205,8 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "a vector too long": (lengthen_a_vector, {"vectors"}),
     "indexes dropped": (drop_an_index, {"indexes"}),
     "index files removed": (remove_index_files, {"indexes"}),
+    "files of the sources' index removed": (remove_the_files_of("source"), {"indexes"}),
+    "files of the states' index removed": (remove_the_files_of("status"), {"indexes"}),
     "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
     "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
     "a stored vector broken": (break_a_stored_vector, {"stored-vectors", "unstored-vectors"}),
@@ -228,6 +238,15 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
+
+
+def test_an_index_that_was_made_when_there_were_more_rows_is_repaired(
+    whole: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "MANY_ROWS", 1_000)
+    remove_the_files_of("source")(whole)
+    assert diagnose(whole, repair=True).healthy
+    assert whole.sync().complete
 
 
 def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_path: Path) -> None:

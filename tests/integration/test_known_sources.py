@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus import versions
 from ragloop.corpus.sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder
@@ -78,7 +79,7 @@ def test_when_the_last_source_is_configured_no_more_its_documents_stay_until_a_p
 ):
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
-    with pytest.raises(UsageError, match="found no source, though the index holds documents of docs"):
+    with pytest.raises(UsageError, match="found no source, though the index knows docs"):
         indexed.app().sync()
     with pytest.raises(UsageError, match="found no source"):
         indexed.app().sync(rebuild=True)
@@ -87,6 +88,16 @@ def test_when_the_last_source_is_configured_no_more_its_documents_stay_until_a_p
     assert indexed.app().sync(confirm_deletes=True).deleted == 2
     with pytest.raises(UsageError, match="found no source; name a folder"):
         indexed.app().sync(confirm_deletes=True)
+
+
+def test_documents_of_a_source_that_is_gone_can_go_whatever_parser_made_them(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+):
+    indexed.write_numbered(2)
+    indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
+    monkeypatch.setattr(versions, "PARSER", 99)
+    assert indexed.app().sync(confirm_deletes=True).deleted == 2
+    assert [one.state for one in indexed.app().generations.all()] == ["live"]
 
 
 def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):

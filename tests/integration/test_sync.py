@@ -116,6 +116,17 @@ def test_a_deleted_document_is_found_no_more(indexed: IndexedFolder, tmp_path: P
     assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
 
 
+def test_a_ledger_row_whose_id_its_key_does_not_make_goes_like_any_other(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    table = indexed.app().store.table(indexed.app().index.generation.table)
+    row = table.search().where("kind = 'document' AND key = '00.md'").to_arrow().to_pylist()[0]
+    ghost = {**row, "id": "ghost", "document_id": "ghost"}
+    table.add([{**ghost, "key": "ghost.md"}, {**ghost, "id": "nameless", "document_id": "nameless", "key": None}])
+    assert indexed.sync().deleted == 2
+    assert indexed.sync().unchanged == 2
+
+
 def test_a_document_that_comes_back_is_found_again_and_embeds_nothing(indexed: IndexedFolder) -> None:
     indexed.write_numbered(3)
     indexed.sync()

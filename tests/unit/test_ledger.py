@@ -33,11 +33,18 @@ def test_known_are_places_under_the_same_labels_and_the_quarantined() -> None:
     poison, hopeless = _row("e", ("x", "y"), QUARANTINED), replace(_row("f", (), QUARANTINED), retry_at=None)
     rows = _table(plain, labelled, other, _row("d", ("x",)), poison, hopeless)
     assert known(rows, ()).places == {"a": ("1", "file:///a"), "f": ("1", "file:///f")}
-    assert known(rows, ()).relabelled == set("bcde")
+    assert list(known(rows, ()).relabelled) == list("bcde")
     assert known(rows, ("x", "y")).places == {"b": ("1", "file:///b"), "e": ("1", "file:///e")}
     assert known(rows, ("z",)).places == {}
     assert known(rows, ()).retry_at == {"e": 7, "f": None}
     assert len(known(_table(), ("x",))) == 0
+
+
+def test_labels_that_are_null_are_other_labels_than_some_and_a_key_twice_is_one_document() -> None:
+    schema = index_schema(2)
+    rows = pa.Table.from_pylist([{"key": "b"}, {"key": "a", "labels": ["x", None]}, {"key": "a"}], schema=schema)
+    assert list(known(rows, ("x",)).relabelled) == ["b", "a"]
+    assert (list(known(rows, ()).places), list(known(rows, ()).relabelled)) == (["b", "a"], [])
 
 
 def test_a_document_without_a_revision_cannot_be_retrieved() -> None:

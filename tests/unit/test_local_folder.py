@@ -111,6 +111,19 @@ def test_what_may_change_within_one_tick_of_the_clock_while_it_is_read_slowly_ha
     assert LocalFolder("docs", tmp_path).read(listed, 100).stamp == listed.stamp
 
 
+def test_a_uri_is_the_same_whether_its_source_is_the_root_or_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a b.md").write_text("a")
+    (here,) = LocalFolder("docs", tmp_path).list()
+    above = ["", *tmp_path.parts[1:]]
+    # Of each folder on the way nothing but the next one, so that the machine is not searched.
+    inside = ["/".join(above[: depth + 1]) for depth in range(len(above))]
+    only = [
+        line for one, following in zip(inside, [*inside[1:], ""], strict=True) for line in (f"{one}/*", f"!{following}")
+    ]
+    (from_root,) = LocalFolder("root", Path("/"), exclude=only[:-2]).list()
+    assert from_root.uri == here.uri == f"file://{tmp_path.as_posix()}/a%20b.md"
+
+
 def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
     name = "100% #1? é\n.md"
     file = _written(tmp_path / name)

@@ -16,7 +16,7 @@ def _listed(key: str, stamp: str = "1") -> Listed:
 def _known(*keys: str, stamp: str = "1", relabelled: str = "", **retry_at: int | None) -> Known:
     """Documents of that stamp; those named by keyword are quarantined."""
     places = {key: (stamp, f"file:///{key}") for key in (*keys, *retry_at)}
-    return Known(places, frozenset(relabelled), retry_at)
+    return Known(places, relabelled, retry_at)
 
 
 def _read(listing: list[Listed], known: Known, **asked: bool) -> list[str]:
