@@ -1,6 +1,5 @@
 """What an operator does with adapters by hand: promote one, or roll back to the champion before."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -8,11 +7,12 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning import make_champion, restore_champion
 from tasks.learning_reports import end_of_promotion, end_of_rollback
+from tasks.running import GivenPath
 
 
 @flow(name="promote-adapter", flow_run_name="promote {adapter_id}")
 def promote_adapter(
-    adapter_id: str = "", reason: str = "by hand", home: Path | None = None, config: Path | None = None
+    adapter_id: str = "", reason: str = "by hand", home: GivenPath = None, config: GivenPath = None
 ) -> State[Any]:
     """Make an adapter the champion, whatever the gate said and also when it is retired.
 
@@ -28,7 +28,7 @@ def promote_adapter(
 
 
 @flow(name="roll-back", flow_run_name="roll back")
-def roll_back(reason: str = "by hand", home: Path | None = None, config: Path | None = None) -> State[Any]:
+def roll_back(reason: str = "by hand", home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Bring back the champion before the present one, or the base model where there was none, and retire this one.
 
     A retired adapter is promoted by no retraining; `promote-adapter` undoes it.

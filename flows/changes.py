@@ -1,6 +1,5 @@
 """Apply what changed in a bucket or a folder, when `ragloop watch` has seen that something did."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -8,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.corpus import apply_changes, sync_sources
 from tasks.corpus_reports import end_of_changes, end_of_sync
+from tasks.running import GivenPath
 
 
 @flow(name="index-changes", flow_run_name="index changes")
-def index_changes(folder: Path | None = None, home: Path | None = None, config: Path | None = None) -> State[Any]:
+def index_changes(folder: GivenPath = None, home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Apply changes that were rung for: sync a folder, or drain the queues that buckets notify.
 
     Of a queue, each object is looked at once, what changed is committed, and the messages are deleted.

@@ -1,6 +1,5 @@
 """Hold the champion against the base model on a schedule: what earned its place may lose it."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -8,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning_reports import end_of_review
 from tasks.monitoring import review_champion
+from tasks.running import GivenPath
 
 
 @flow(name="evaluate-champion", flow_run_name="evaluate champion")
-def evaluate_champion(home: Path | None = None, config: Path | None = None) -> State[Any]:
+def evaluate_champion(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Score the champion and the base model on the golden and the held-out questions, with the documents of today.
 
     Where the gate would reject the champion now, the end says so and the event ragloop.champion.worse is emitted. The

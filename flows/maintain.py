@@ -1,6 +1,5 @@
 """Keep the store quick and safe, every night."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -8,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.corpus_reports import end_of_maintenance
 from tasks.maintenance import back_up, maintain_tables, remove_old_runs
+from tasks.running import GivenPath
 
 
 @flow(name="maintain-store", flow_run_name="maintain")
-def maintain_store(home: Path | None = None, config: Path | None = None) -> State[Any]:
+def maintain_store(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Compact the tables and remove their old versions, take a backup, and remove old runs from Prefect.
 
     Without a place for backups in the configuration (`uri` under `[backup]`) the rest is done, and the run says so.

@@ -1,6 +1,5 @@
 """Measure drift on a schedule, decide, and ring for retraining."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -8,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning_reports import end_of_drift
 from tasks.monitoring import measure_drift, ring_for_retraining
+from tasks.running import GivenPath
 
 
 @flow(name="check-drift", flow_run_name="measure drift")
-def check_drift(home: Path | None = None, config: Path | None = None) -> State[Any]:
+def check_drift(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Measure drift of documents, questions, retrieval and quality, and ring for retraining when that is due.
 
     Ringing emits the event ragloop.retrain.due, which starts the deployment retrain-adapter.

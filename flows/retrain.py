@@ -1,6 +1,5 @@
 """Turn the log into an adapter, and promote it if the evidence says so."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -9,10 +8,11 @@ from prefect.client.schemas.objects import State
 from tasks.approval import approved_promotion
 from tasks.learning import build_dataset, evaluate_adapter, judge_adapter, promote_adapter, train_adapter
 from tasks.learning_reports import end_of_retraining
+from tasks.running import GivenPath
 
 
 @flow(name="retrain-adapter", flow_run_name="retrain")
-def retrain_adapter(home: Path | None = None, config: Path | None = None, rung_by: str = "") -> State[Any]:
+def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: str = "") -> State[Any]:
     """Curate the log, train an adapter, hold it against the champion, and promote it if the evidence says so.
 
     The champion serves until the last step. With retrain.approve_promotion it asks before it: a run of ask-operator

@@ -1,6 +1,5 @@
 """Bring the index to the state of its sources, on a schedule or on demand."""
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -9,16 +8,17 @@ from prefect.client.schemas.objects import State
 from tasks.approval import approved_deletes
 from tasks.corpus import sync_sources
 from tasks.corpus_reports import end_of_sync, sync_name
+from tasks.running import GivenPath
 
 
 @flow(name="sync-index", flow_run_name=sync_name)
 def sync_index(
-    folder: Path | None = None,
+    folder: GivenPath = None,
     confirm_deletes: bool = False,
     retry_quarantined: bool = False,
     rebuild: bool = False,
-    home: Path | None = None,
-    config: Path | None = None,
+    home: GivenPath = None,
+    config: GivenPath = None,
 ) -> State[Any]:
     """Bring the index to the state of its sources: only what changed is read, embedded and committed.
 

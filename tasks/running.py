@@ -2,17 +2,21 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import RetryConditionCallable, Task
+from pydantic import BeforeValidator
 
 from ragloop.errors import RagloopError
 
 if TYPE_CHECKING:
     from ragloop.app import App
+
+GivenPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+"""A path of a form, which may be empty: as a path, an empty string would be the folder that the worker runs in."""
 
 
 def open_app(home: Path | None, config: Path | None) -> "App":

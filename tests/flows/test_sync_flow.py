@@ -53,6 +53,16 @@ def test_the_name_and_the_last_state_tell_what_happened(flows: FlowsInProcess, f
     assert run["state"]["message"] == "1 updated, 1 renamed, 1 deleted; 24 chunks"
 
 
+def test_a_folder_that_is_left_empty_in_the_form_means_every_source(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "handbook.toml"
+    config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
+    parameters = {"folder": "", "home": str(tmp_path / "home"), "config": str(config)}
+    run = flows.run_of(sync_index(**parameters, return_state=True))
+    assert (run["name"], run["state"]["message"]) == ("sync handbook · 25 added", "25 added; 25 chunks")
+
+
 def test_withheld_deletes_are_not_green(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     sync_index(folder=folder, home=home)
