@@ -1,6 +1,7 @@
 """DOCX, PPTX, XLSX and EPUB: what each yields, and what is refused."""
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -197,6 +198,15 @@ def test_what_is_no_such_document_is_refused_with_the_reason(suffix: str, data: 
 )
 def test_an_empty_document_has_no_blocks(suffix: str, data: bytes) -> None:
     assert read(data, suffix).blocks == ()
+
+
+def test_a_member_of_unknown_compression_is_damaged_and_not_encrypted() -> None:
+    data = bytearray(docx(paragraph("alpha")))
+    for header, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        for found in re.finditer(re.escape(header), bytes(data)):
+            data[found.start() + at : found.start() + at + 2] = (97).to_bytes(2, "little")
+    with pytest.raises(DocumentError, match=r"^found a damaged .* inside \(That compression method is not supported\)"):
+        read(bytes(data), "docx")
 
 
 def test_an_encrypted_member_is_refused() -> None:

@@ -47,12 +47,14 @@ class Archive:
         try:
             with self._zip.open(member) as file:
                 data = b"" if told > self._left else file.read(self._left + 1)
-        except RuntimeError as error:  # zipfile has no class of its own for this
-            raise DocumentError(f"is encrypted ({error}), expected a document without a password; remove it") from None
+        # zipfile raises NotImplementedError for a compression that it does not know, and for an encrypted member its
+        # parent RuntimeError, having no class of its own for that.
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
             raise DocumentError(
                 f"found a damaged {name} inside ({error}), expected {self._what}; save it again"
             ) from None
+        except RuntimeError as error:
+            raise DocumentError(f"is encrypted ({error}), expected a document without a password; remove it") from None
         self._left -= max(told, len(data))
         if self._left < 0:
             raise DocumentError(
