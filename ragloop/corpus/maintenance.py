@@ -30,7 +30,8 @@ COMPACTED_FIRST = 100_000
 MANY_VECTORS = 10_000
 """Rows from which on vectors are indexed; fewer are compared one by one."""
 MANY_ROWS = 20_000
-"""Rows from which on it saves time to look up sources and states."""
+"""Rows from which on sources and states are looked up. The two indexes cost .02 s of CPU to make there and save each
+sync .008, at 10,000 rows .0015; at 200,000 they cost .25 and save .23."""
 
 # ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
 _FULL_TEXT = FTS(base_tokenizer="icu")
