@@ -70,11 +70,7 @@ class Clustered:
         chunks = {name: [described[number][name] for number in of] for name in described[documents[0]]} | {
             "id": [digest(f"{number} {i % CHUNKS} {round_}") for i, number in enumerate(of)],
             "kind": ["chunk"] * count,
-            "ordinal": [i % CHUNKS for i in range(count)],
             "heading": ["Heading"] * count,
-            "start": [100] * count,
-            "end": [700] * count,
-            "tokens": [120] * count,
             "text": texts,
             "text_hash": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
         }
@@ -85,6 +81,10 @@ class Clustered:
             "stamp": [digest(f"{number} {round_}") for number in documents],
             "attempts": [0] * len(documents),
             "chunks": [CHUNKS] * len(documents),
+            "spans": [
+                [(chunks["id"][at * CHUNKS + n], 600 * n, 600 * n + 600) for n in range(CHUNKS)]
+                for at in range(len(documents))
+            ],
             "changed_at": [now] * len(documents),
             "committed_at": [now] * len(documents),
         }

@@ -8,9 +8,9 @@ every thread), p50 and CPU per query of the hybrid search that answers use (30 c
 vector search alone, by the index and without it, and recall@10 of the vector search against all vectors compared with
 numpy.
 
-With `--syncs N`: N times, ten documents get other chunks in one commit and maintenance runs, as syncs one minute apart
-do. After each, a few hybrid searches here and in a compacted copy take turns; told are p50 of each, the ratio, and CPU
-seconds per sync of the commit and of maintenance.
+With `--syncs N`: N times, one of the ten chunks of each of ten documents (`--replaced`) becomes another in one commit,
+and maintenance runs, as syncs one minute apart do. After each, a few hybrid searches here and in a compacted copy take
+turns; told are p50 of each, the ratio, and CPU seconds per sync of the commit and of maintenance.
 """
 
 import argparse
@@ -30,10 +30,11 @@ from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.answering.retrieval import retrieve
 from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import Index, tombstone
+from ragloop.corpus.ledger import Ledger
 from ragloop.corpus.vectors import to_numpy
 from ragloop.models import Vectors
-from ragloop.store import Store
+from ragloop.store import Store, quoted
 
 GENERATION = Generation("clustered/1", "clustered/1/256", "clustered-384", DIMENSION)
 PART = 2_000
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, nargs="+", default=[10_000, 100_000], help="sizes of the index")
     parser.add_argument("--queries", type=int, default=200, help="queries per figure")
     parser.add_argument("--syncs", type=int, default=0, help="syncs of ten documents after the last size")
+    parser.add_argument("--replaced", type=int, default=1, help="of a document's ten chunks, how many a sync changes")
     parser.add_argument("--clusters", type=int, default=500, help="clusters of the vectors")
     parser.add_argument("--spread", type=float, default=1.0, help="norm of a vector's noise; its centre's is 1")
     parser.add_argument("--seed", type=int, default=7, help="seed of everything")
@@ -72,7 +74,7 @@ def main() -> None:
             table(index, questions, chunks, build_s, _exact(index, questions))
         if given.syncs:
             print()
-            edited(home, made, given.chunks[-1] // CHUNKS, given.syncs, questions)
+            edited(home, made, given.chunks[-1] // CHUNKS, given.syncs, given.replaced, questions)
 
 
 def _questions(made: Clustered, count: int) -> list[Question]:
@@ -152,7 +154,9 @@ def table(index: Index, questions: Sequence[Question], chunks: int, build_s: flo
         print(f"| {chunks:,} | {way} | {whole} | {alone:.1f} | {alone_cpu:.1f} | {recall:.4f} |", flush=True)
 
 
-def edited(home: Path, made: Clustered, documents: int, syncs: int, questions: Sequence[Question]) -> None:
+def edited(
+    home: Path, made: Clustered, documents: int, syncs: int, replaced: int, questions: Sequence[Question]
+) -> None:
     """Syncs of ten documents back to back, and the searches between them."""
     shutil.copytree(home, home.with_name("compacted"))
     random = np.random.default_rng(made.seed)
@@ -163,7 +167,7 @@ def edited(home: Path, made: Clustered, documents: int, syncs: int, questions: S
         for number in range(1, syncs + 1):
             chosen = sorted(random.choice(documents, EDITED, replace=False).tolist())
             rows = made.rows(chosen, 10**6 + number, number)
-            commit_s.append(_cpu(partial(_commit, index, rows)))
+            commit_s.append(_cpu(partial(_commit, index, rows, replaced)))
             maintain_s.append(_cpu(index.maintain))
             asked = [questions[(number * SEARCHES + i) % len(questions)] for i in range(SEARCHES)]
             for question in asked:
@@ -175,22 +179,23 @@ def edited(home: Path, made: Clustered, documents: int, syncs: int, questions: S
         print(f"\nrecall@10 at the end: {np.mean([len(truth & set(ids)) / 10 for truth, ids in pairs]):.4f}")
 
 
-def _commit(index: Index, rows: pa.Table) -> None:
-    """What a sync commits for documents that all changed: their rows, and tombstones of the chunks they had."""
+def _commit(index: Index, rows: pa.Table, replaced: int) -> None:
+    """What a sync commits for documents of which so many chunks changed: these, tombstones of the old, the ledger."""
     columns: list[dict[str, Any]] = rows.drop_columns(["vector"]).to_pylist()
-    live = index.chunk_ids([row["id"] for row in columns if row["kind"] == "document"])
-    gone: list[dict[str, Any]] = [
-        {"id": one, "kind": "chunk", "document_id": of, "live": False} for one, of in live.items()
-    ]
-    # An edit of one paragraph leaves most chunks: three quarters of the old ones keep their ids.
-    kept = [row for row in gone if int(row["id"], 16) % 4]
-    ids = iter([row["id"] for row in kept])
-    for row in columns:
-        if row["kind"] == "chunk" and (one := next(ids, None)):
-            row["id"] = one
-    gone = [row for row in gone if not int(row["id"], 16) % 4]
-    vectors = list(to_numpy(rows.slice(0, EDITED * CHUNKS)["vector"], DIMENSION))
-    index.commit(columns + gone, [*vectors, *[None] * (EDITED + len(gone))])
+    vectors = to_numpy(rows.slice(0, len(columns) * CHUNKS // (CHUNKS + 1))["vector"], DIMENSION)
+    chunks = {row["id"]: (row, vector) for row, vector in zip(columns, vectors, strict=False)}
+    written: list[tuple[dict[str, Any], Vectors | None]] = []
+    documents = [row for row in columns if row["kind"] == "document"]
+    before = Ledger(index.store.rows(index.generation.table, f"id IN ({quoted([row['id'] for row in documents])})"))
+    for row in documents:
+        old, new = before[row["key"]].spans, row["spans"]
+        first = int(row["id"], 16) % (CHUNKS - replaced + 1)
+        changed = range(first, first + replaced)
+        written += [chunks[new[at]["chunk_id"]] for at in changed]
+        written += [(tombstone(old[at].chunk_id, "chunk", row["id"]), None) for at in changed]
+        spans = [new[at] if at in changed else old[at]._asdict() for at in range(CHUNKS)]
+        written.append(({**row, "spans": spans}, None))
+    index.commit([row for row, _ in written], [vector for _, vector in written])
 
 
 def _cpu(work: Callable[[], object]) -> float:

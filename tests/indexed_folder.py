@@ -13,18 +13,13 @@ from ragloop.corpus.report import SyncReport
 from ragloop.errors import NotFoundError
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
-DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks")
+DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks", "spans")
 CHUNK = (
     "key",
     "uri",
-    "revision",
     "title",
     "labels",
-    "ordinal",
     "heading",
-    "start",
-    "end",
-    "tokens",
     "text",
     "text_hash",
 )

@@ -34,7 +34,8 @@ def retrieve(
     rows = {row["id"]: row for ranking in rankings for row in ranking}
     scores = fuse([[row["id"] for row in ranking] for ranking in rankings], rrf_k)
     best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[:top_k]
-    passages = tuple(as_passage(rows[one], rank, scores[one]) for rank, one in enumerate(best, 1))
+    found = index.located([rows[one] for one in best])
+    passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
     top_similarity = max((row["similarity"] for row in rows.values()), default=None)
     return Retrieved(passages, top_similarity, index.generation.fingerprint)
 

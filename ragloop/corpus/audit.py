@@ -5,8 +5,9 @@ The pass uses no scalar index, since one that is damaged or stale would hide wha
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from ragloop.corpus.chunking import CountTokens, embedded_strings
 from ragloop.corpus.identity import chunk_id, document_id
 from ragloop.corpus.index import Index
-from ragloop.corpus.planning import CURRENT
+from ragloop.corpus.planning import CURRENT, WAITING
 from ragloop.corpus.vectors import table_of, to_numpy
 from ragloop.models import Vectors
 from ragloop.store import Store, quoted
@@ -25,11 +26,9 @@ AGREEMENT = 0.9999
 """Least cosine between vectors of one string and one fingerprint, as ragloop.models.embedding promises."""
 UNIT = 1e-3
 """How far the length of a vector may be from 1: float32 of 384 numbers is exact to 1e-6, eight-bit weights to 1e-3."""
-WAITING = ""
-"""Revision of a document that the next sync has to make anew, as a repair leaves it; equal to no hash."""
 _BATCH = 4096
 _SAMPLE = 50
-_DESCRIPTION = ("revision", "source", "key", "uri", "title", "labels")
+_DESCRIPTION = ("source", "key", "uri", "title", "labels")
 """What every chunk repeats of its document."""
 
 
@@ -76,8 +75,8 @@ class Audit:
 @dataclass(frozen=True)
 class _Chunk:
     id: str
-    ordinal: int
     text_hash: bytes
+    characters: int
     described: int
 
 
@@ -153,8 +152,10 @@ class Auditor:
         self.found.states.update(batch["status"].drop_null().to_pylist())
         live = batch.filter(batch["live"])
         is_document = pc.equal(live["kind"], "document")
-        for row in live.filter(is_document).drop_columns(["vector"]).to_pylist():
-            self._take_document(row)
+        documents = live.filter(is_document)
+        for row, spans in zip(documents.drop_columns(["vector", "spans"]).to_pylist(), documents["spans"], strict=True):
+            # As Arrow has them: as Python's, the spans of a million chunks would be half a gigabyte.
+            self._take_document({**row, "spans": spans})
         self._take_chunks(live.filter(pc.invert(is_document)))
 
     def _take_document(self, row: dict[str, Any]) -> None:
@@ -177,8 +178,10 @@ class Auditor:
             found.word = next(iter((columns["text"][0] or "").split()), "")
         found.chunks += chunks.num_rows
         described = [_described(values) for values in zip(*(columns[name] for name in _DESCRIPTION), strict=True)]
-        for document, *values in zip(documents, columns["id"], columns["ordinal"], hashes, described, strict=True):
-            self._chunks[document or ""].append(_Chunk(values[0], values[1], _bytes(values[2]), values[3]))
+        for document, chunk, text_hash, text, one in zip(
+            documents, columns["id"], hashes, columns["text"], described, strict=True
+        ):
+            self._chunks[document or ""].append(_Chunk(chunk, _bytes(text_hash), len(text or ""), one))
         made = _vectors(chunks, self._index.generation.dimension)
         whole = _are_unit(made)
         for document, heading, text, text_hash, is_whole in zip(
@@ -220,7 +223,7 @@ class Auditor:
                 # One that can be read no more, so that no sync can make its chunks anew, stays wrong.
                 (found.waiting if row["status"] == CURRENT else found.rows).add(document)
                 continue
-            if len(chunks) != row["chunks"] or not _are_in_place(document, chunks):
+            if len(chunks) != row["chunks"] or not _are_in_place(document, row["spans"].as_py() or (), chunks):
                 found.rows.add(document)
             if any(one.described != described for one in chunks):
                 found.descriptions.add(document)
@@ -252,13 +255,14 @@ def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> It
         yield from query.to_batches(_BATCH)
 
 
-def _are_in_place(document: str, chunks: Sequence[_Chunk]) -> bool:
-    """Whether the ordinals count from 0, and the ids are those of the texts."""
-    if sorted(one.ordinal for one in chunks) != list(range(len(chunks))):
-        return False
+def _are_in_place(document: str, spans: Sequence[Mapping[str, Any]], chunks: Sequence[_Chunk]) -> bool:
+    """Whether the document names its chunks by the ids of their texts, each after the last and as long as its text."""
+    characters = {one.id: one.characters for one in chunks}
+    as_long = all(characters.get(one["chunk_id"]) == one["end"] - one["start"] for one in spans)
+    after_the_last = all(one["end"] <= other["start"] for one, other in pairwise(spans))
     texts = Counter(one.text_hash for one in chunks)
     expected = {chunk_id(document, text.hex(), n) for text, count in texts.items() for n in range(count)}
-    return {one.id for one in chunks} == expected
+    return as_long and after_the_last and characters.keys() == expected == {one["chunk_id"] for one in spans}
 
 
 def _vectors(batch: pa.RecordBatch, dimension: int | None = None) -> Vectors:

@@ -7,7 +7,7 @@ wanted become tombstones in that same commit (`live` false, no text, no vector),
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,15 @@ FTS_TERMS = 64
 PROBES = 20
 """Partitions of the vectors' index that are searched; with them recall@10 against all is .99 and more."""
 
-_PASSAGE = ["id", "document_id", "source", "uri", "revision", "title", "heading", "start", "end", "text", "text_hash"]
+_PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash"]
+
+
+class Held(NamedTuple):
+    """What a chunk that is in the index says beside its description; its id says the rest."""
+
+    document_id: str
+    heading: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -82,20 +90,24 @@ class Index:
 
     def chunk_ids(self, document_ids: Sequence[str]) -> dict[str, str]:
         """The live chunks of these documents: chunk id to document id."""
-        if not document_ids:
-            return {}
-        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids)})"
-        rows = self.store.rows(self.generation.table, where, ["id", "document_id"])
+        rows = self._chunks(document_ids, ["id", "document_id"])
         return dict(zip(rows["id"].to_pylist(), rows["document_id"].to_pylist(), strict=True))
+
+    def held(self, document_ids: Sequence[str]) -> dict[str, Held]:
+        """The live chunks of these documents by id."""
+        rows = self._chunks(document_ids, ["id", *Held._fields])
+        columns = (rows[name].to_pylist() for name in Held._fields)
+        return dict(zip(rows["id"].to_pylist(), map(Held, *columns), strict=True))
 
     def chunk_rows(self, document_ids: Sequence[str]) -> list[tuple[dict[str, Any], Vectors]]:
         """The live chunks of these documents as they were committed, each with its vector."""
-        if not document_ids:
-            return []
-        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids)})"
-        rows = self.store.rows(self.generation.table, where)
+        rows = self._chunks(document_ids)
         vectors = to_numpy(rows["vector"], self.generation.dimension)
         return list(zip(rows.drop_columns(["vector"]).to_pylist(), vectors, strict=True))
+
+    def _chunks(self, document_ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids or [''])})"
+        return self.store.rows(self.generation.table, where, columns)
 
     def revisions(self) -> dict[str, str]:
         """The revision of every document that can be retrieved, by document id."""
@@ -119,7 +131,20 @@ class Index:
             return {}
         where = f"live AND id IN ({quoted(sorted(set(chunk_ids)))})"
         rows = self.store.rows(self.generation.table, where, _PASSAGE).to_pylist()
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in self.located(rows)}
+
+    def located(self, chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """These rows of chunks with their documents' `revision`, and `start` and `end` in it.
+
+        One that its document does not name, as no sync leaves any, is left out: it can be cited nowhere.
+        """
+        if not chunks:
+            return []
+        where = f"id IN ({quoted(sorted({row['document_id'] for row in chunks}))})"
+        with self.store.errors():
+            documents = self._table().search().where(where).select(["revision", "spans"]).to_arrow()
+        places = _places(documents, [row["id"] for row in chunks])
+        return [{**row, **places[row["id"]]} for row in chunks if row["id"] in places]
 
     def commit(
         self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False
@@ -259,6 +284,16 @@ def _of_source(source: str, keys: Sequence[str] | None = None) -> str:
     if keys is None:
         return where
     return f"{where} AND document_id IN ({quoted([document_id(source, key or '') for key in keys] or [''])})"
+
+
+def _places(documents: pa.Table, chunk_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`revision`, `start` and `end` of these chunks by id; a long document has thousands of others."""
+    spans = documents["spans"].combine_chunks()
+    revisions = documents["revision"].combine_chunks().take(pc.list_parent_indices(spans))
+    columns = [*spans.flatten().flatten(), revisions]
+    found = pa.table(columns, ["id", "start", "end", "revision"])
+    found = found.filter(pc.is_in(found["id"], value_set=pa.array(chunk_ids, pa.string())))
+    return {row.pop("id"): row for row in found.to_pylist()}
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow
+from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow, Span
 
 COLUMNS = (
     "document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp",
-    "changed_at", "committed_at", "lag_s", "chunks", "retry_at",
+    "changed_at", "committed_at", "lag_s", "chunks", "retry_at", "spans",
 )  # fmt: skip
 """Columns of a ledger row, in the order of its fields."""
 COMPARED = ("key", "stamp", "uri", "labels", "status", "retry_at")
@@ -29,7 +29,8 @@ class Ledger(Mapping[str, LedgerRow]):
     def __getitem__(self, key: str) -> LedgerRow:
         number = self._number[key]
         values = {name: column[number].as_py() for name, column in self._columns.items()}
-        return LedgerRow(**{**values, "labels": tuple(values["labels"] or ())})
+        spans = tuple(Span(**one) for one in values["spans"] or ())
+        return LedgerRow(**{**values, "labels": tuple(values["labels"] or ()), "spans": spans})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._number)

@@ -8,9 +8,19 @@ from typing import NamedTuple
 
 CURRENT = "current"
 QUARANTINED = "quarantined"
+WAITING = ""
+"""Revision of a document all of whose rows the next sync has to write anew, as a repair leaves it; equal to no hash."""
 FIRST_RETRY_S = 15 * 60
 LAST_RETRY_S = 24 * 60 * 60
 """Bounds of the wait before a document whose parser was stopped is tried again; it doubles with each attempt."""
+
+
+class Span(NamedTuple):
+    """Where a chunk stands in its document, in characters of the text that was parsed."""
+
+    chunk_id: str
+    start: int
+    end: int
 
 
 class Listed(NamedTuple):
@@ -32,7 +42,8 @@ class Listed(NamedTuple):
 class LedgerRow:
     """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds.
 
-    `retry_at` is of a quarantined document that is worth another try though its bytes are the same.
+    `retry_at` is of a quarantined document that is worth another try though its bytes are the same. `spans`: its
+    chunks, in the order of its text.
     """
 
     document_id: str
@@ -50,6 +61,7 @@ class LedgerRow:
     lag_s: float | None
     chunks: int
     retry_at: int | None = None
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ragloop.corpus import vectors
-from ragloop.corpus.audit import WAITING, Audit
+from ragloop.corpus.audit import Audit
 from ragloop.corpus.generations import GRACE, Generation, Generations
 from ragloop.corpus.index import Index, tombstone
+from ragloop.corpus.planning import WAITING
 from ragloop.corpus.vectors import table_of, to_numpy
 from ragloop.models import Embedder
 from ragloop.store import Store, quoted

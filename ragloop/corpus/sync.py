@@ -15,12 +15,14 @@ from typing import Any
 
 from ragloop.corpus import identity
 from ragloop.corpus.chunking import Chunk
-from ragloop.corpus.index import Index, document_row, tombstone
+from ragloop.corpus.index import Held, Index, document_row, tombstone
 from ragloop.corpus.planning import (
     CURRENT,
     QUARANTINED,
+    WAITING,
     LedgerRow,
     Listed,
+    Span,
     SyncPlan,
     is_described,
     plan,
@@ -147,32 +149,40 @@ class SourceSync:
 
     def _apply(self, batch: Sequence[Prepared], missing: dict[str, list[LedgerRow]]) -> None:
         moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, missing)) is not None}
-        vectors, new = self._embed(batch)
         rewritten = [
             self._ledger[d.listed.key].document_id
             for d in batch
             if d.chunks is not None and d.listed.key in self._ledger
         ]
-        stale = self._index.chunk_ids(rewritten + [row.document_id for row in moved.values()])
-        rows: list[dict[str, Any]] = []
-        columns: list[Vectors | None] = []
-        for document in batch:
-            row = self._ledger_row(document)
-            rows.append(document_row(row, self._source.name))
-            columns.append(None)
-            for chunk_id, one in _with_ids(row.document_id, document.chunks or ()):
-                stale.pop(chunk_id, None)
-                rows.append(self._chunk_row(chunk_id, one, row))
-                columns.append(vectors[one.text_hash])
+        held = self._index.held(rewritten + [row.document_id for row in moved.values()])
+        rows = [self._ledger_row(document) for document in batch]
+        changed = [
+            (chunk_id, one, row)
+            for document, row in zip(batch, rows, strict=True)
+            for chunk_id, one in _with_ids(row.document_id, document.chunks or ())
+            if not self._is_in_place(row, one, held.pop(chunk_id, None))
+        ]
+        vectors, new = self._embed([one for _, one, _ in changed])
+        for document, row in zip(batch, rows, strict=True):
             self._count(document, moved.get(document.listed.key), new, row.lag_s)
-        for chunk_row, vector in self._redescribed(batch):
-            rows.append(chunk_row)
-            columns.append(vector)
-        gone = [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in stale.items()]
-        gone += [tombstone(row.document_id, "document", row.document_id) for row in moved.values()]
+        written: list[tuple[dict[str, Any], Vectors | None]] = [
+            *((document_row(row, self._source.name), None) for row in rows),
+            *((self._chunk_row(chunk_id, one, row), vectors[one.text_hash]) for chunk_id, one, row in changed),
+            *self._redescribed(batch),
+            *((tombstone(chunk_id, "chunk", one.document_id), None) for chunk_id, one in held.items()),
+            *((tombstone(row.document_id, "document", row.document_id), None) for row in moved.values()),
+        ]
         new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
-        self._index.commit(rows + gone, columns + [None] * len(gone), new=new_to_index)
+        self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
+
+    def _is_in_place(self, row: LedgerRow, one: Chunk, held: Held | None) -> bool:
+        """Whether the index has a chunk just as it is to be, so that nothing has to be written or embedded."""
+        old = self._ledger.get(row.key)
+        if old is None or held is None or old.revision == WAITING:
+            return False
+        same = (old.uri, old.title, old.labels) == (row.uri, row.title, row.labels)
+        return same and held == (row.document_id, one.heading, one.text)
 
     def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:
         """The kept chunks of documents that fail now, where their labels or place are no longer those of the source."""
@@ -187,9 +197,9 @@ class SourceSync:
             listed = failing[chunk_row["document_id"]]
             yield {**chunk_row, "labels": list(self._source.labels), "uri": listed.uri}, vector
 
-    def _embed(self, batch: Sequence[Prepared]) -> tuple[dict[str, Vectors], set[str]]:
-        """Vectors of every chunk of the batch by hash, and the hashes that had to be embedded for it."""
-        chunks = {one.text_hash: one for document in batch for one in document.chunks or ()}
+    def _embed(self, changed: Sequence[Chunk]) -> tuple[dict[str, Vectors], set[str]]:
+        """Vectors of these chunks by hash, and the hashes that had to be embedded."""
+        chunks = {one.text_hash: one for one in changed}
         vectors = self._vectors.find(list(chunks))
         new = [one for text_hash, one in chunks.items() if text_hash not in vectors]
         self._reused_batches = 0 if new else self._reused_batches + 1
@@ -242,9 +252,11 @@ class SourceSync:
         base = replace(base, status=CURRENT, reason=None, attempts=0, retry_at=None)
         if document.chunks is None:
             return base
+        chunks = _with_ids(base.document_id, document.chunks)
+        spans = tuple(Span(chunk_id, one.start, one.end) for chunk_id, one in chunks)
         return replace(
             base, revision=document.revision, title=document.title, changed_at=_us(changed), committed_at=_us(now),
-            lag_s=self._lag(changed, now), chunks=len(document.chunks),
+            lag_s=self._lag(changed, now), chunks=len(spans), spans=spans,
         )  # fmt: skip
 
     def _lag(self, changed: datetime, now: datetime) -> float | None:
@@ -262,14 +274,9 @@ class SourceSync:
             "source": self._source.name,
             "key": row.key,
             "uri": row.uri,
-            "revision": row.revision,
             "title": row.title,
             "labels": list(row.labels),
-            "ordinal": one.ordinal,
             "heading": one.heading,
-            "start": one.start,
-            "end": one.end,
-            "tokens": one.tokens,
             "text": one.text,
             "text_hash": one.text_hash,
         }

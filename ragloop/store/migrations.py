@@ -74,5 +74,48 @@ def _retry_documents(store: "Store") -> None:
                 raise
 
 
-MIGRATIONS: Sequence[Callable[["Store"], None]] = (_create_tables, _keep_several_generations, _retry_documents)
+_SPANS = pa.list_(pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))
+_PART = 500
+
+
+def _place_chunks_by_document(store: "Store") -> None:
+    """Where chunks stand moves from their rows to those of their documents."""
+    for name in filter(store.has, store.names("index_")):
+        try:
+            table = store.table(name)
+            if "spans" not in table.schema.names:
+                table.add_columns(pa.field("spans", _SPANS))
+            if "ordinal" in table.schema.names:
+                _fill_spans(store, name)
+                table = store.table(name)
+                table.drop_columns(["ordinal", "start", "end", "tokens"])
+        except RuntimeError as error:
+            if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
+                raise
+
+
+def _fill_spans(store: "Store", name: str) -> None:
+    """One part of the documents after the other, each in a commit of its own; those that have theirs are left out."""
+    where = "kind = 'document' AND live AND spans IS NULL"
+    waiting = store.rows(name, where, ["id"])["id"].to_pylist()
+    for first in range(0, len(waiting), _PART):
+        # One that is not of our making may be anything; a doctor finds it.
+        ids = ", ".join(f"'{one}'" for one in waiting[first : first + _PART] if one.isalnum()) or "''"
+        documents = store.rows(name, f"id IN ({ids})")
+        columns = ["document_id", "ordinal", "id", "start", "end"]
+        chunks = store.rows(name, f"kind = 'chunk' AND live AND document_id IN ({ids})", columns)
+        spans: dict[str, list[tuple[str, int, int]]] = {one: [] for one in documents["id"].to_pylist()}
+        for row in chunks.sort_by("ordinal").to_pylist():
+            spans[row["document_id"]].append((row["id"], row["start"], row["end"]))
+        at = documents.schema.get_field_index("spans")
+        filled = pa.array([spans[one] for one in documents["id"].to_pylist()], _SPANS)
+        store.upsert(name, documents.set_column(at, "spans", filled))
+
+
+MIGRATIONS: Sequence[Callable[["Store"], None]] = (
+    _create_tables,
+    _keep_several_generations,
+    _retry_documents,
+    _place_chunks_by_document,
+)
 """Numbered from 1."""

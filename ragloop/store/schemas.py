@@ -6,6 +6,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable, Table
 
 TIME = pa.timestamp("us", tz="UTC")
+_SPAN = pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
 _PASSAGE = pa.struct(
     [
         ("chunk_id", pa.string()),
@@ -38,7 +39,11 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
 
 
 def index_schema(dimension: int) -> pa.Schema:
-    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones."""
+    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones.
+
+    Where a document's chunks stand in it, and its revision, are in its own row alone: an edit changes the rows of the
+    chunks that it changes, and no others.
+    """
     return _schema(
         "id",
         kind=pa.string(),
@@ -59,11 +64,8 @@ def index_schema(dimension: int) -> pa.Schema:
         lag_s=pa.float64(),
         chunks=pa.int32(),
         retry_at=TIME,
-        ordinal=pa.int32(),
+        spans=pa.list_(_SPAN),
         heading=pa.string(),
-        start=pa.int64(),
-        end=pa.int64(),
-        tokens=pa.int32(),
         text=pa.string(),
         text_hash=pa.string(),
         vector=pa.list_(pa.float32(), dimension),

@@ -55,7 +55,8 @@ def row(indexed: IndexedFolder, where: str) -> pa.Table:
 
 
 def chunk_of(indexed: IndexedFolder, key: str) -> pa.Table:
-    return row(indexed, f"kind = 'chunk' AND live AND ordinal = 0 AND key = '{key}'")
+    spans = row(indexed, f"kind = 'document' AND live AND key = '{key}'")["spans"][0].as_py()
+    return row(indexed, f"id = '{spans[0]['chunk_id']}'")
 
 
 def changed(rows: pa.Table, **values: Any) -> pa.Table:
@@ -111,8 +112,20 @@ def change_labels(indexed: IndexedFolder) -> None:
     table(indexed).update(where="key = '01.md' AND kind = 'chunk'", values={"labels": ["secret"]})
 
 
-def change_a_revision(indexed: IndexedFolder) -> None:
-    table(indexed).update(where="key = '01.md' AND kind = 'chunk'", values={"revision": "0" * 64})
+def move_the_spans(indexed: IndexedFolder) -> None:
+    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    spans = [{**span, "end": span["end"] + 1} for span in ledger["spans"][0].as_py()]
+    put_back(indexed, changed(ledger, spans=spans))
+
+
+def forget_a_span(indexed: IndexedFolder) -> None:
+    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    put_back(indexed, changed(ledger, spans=ledger["spans"][0].as_py()[1:]))
+
+
+def put_back(indexed: IndexedFolder, rows: pa.Table) -> None:
+    merge = table(indexed).merge_insert("id").when_matched_update_all()
+    merge.execute(rows, on_bad_vectors="null")
 
 
 def empty_a_vector(indexed: IndexedFolder) -> None:
@@ -198,9 +211,10 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "a chunk added": (add_a_chunk, {"rows", "texts"}),
     "a document added": (add_a_document, {"ownerless-rows"}),
     "rows doubled": (double_rows, {"doubled-rows", "rows"}),
-    "a text changed": (change_a_text, {"texts"}),
+    "a text changed": (change_a_text, {"rows", "texts"}),
     "labels changed": (change_labels, {"descriptions"}),
-    "a revision changed": (change_a_revision, {"descriptions"}),
+    "spans moved": (move_the_spans, {"rows"}),
+    "a span forgotten": (forget_a_span, {"rows"}),
     "a vector emptied": (empty_a_vector, {"vectors"}),
     "a vector too long": (lengthen_a_vector, {"vectors"}),
     "indexes dropped": (drop_an_index, {"indexes"}),

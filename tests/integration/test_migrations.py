@@ -28,14 +28,36 @@ def _of_schema_1(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> Sto
     rows = [{name: row[name] for name in schema.names} for row in generations]
     old.upsert("generations", pa.Table.from_pylist(rows, schema=schema))
     for name, table in others.items():
-        kept = table.drop_columns(["unused_since" if name.startswith("vectors_") else "retry_at"])
+        kept = table.drop_columns(["unused_since"]) if name.startswith("vectors_") else _of_index_1(table)
         old.create(name, kept.schema)
         old.insert(name, kept)
     return old
 
 
+def _of_index_1(table: pa.Table) -> pa.Table:
+    """An index as schemas 1 to 3 had it: a chunk's row says where it stands, and in which revision."""
+    rows = table.to_pylist()
+    documents = {row["id"]: row for row in rows if row["kind"] == "document" and row["live"]}
+    places = {
+        span["chunk_id"]: {
+            "ordinal": at,
+            "start": span["start"],
+            "end": span["end"],
+            "tokens": 7,
+            "revision": one["revision"],
+        }
+        for one in documents.values()
+        for at, span in enumerate(one["spans"])
+    }
+    numbers = [("ordinal", pa.int32()), ("start", pa.int64()), ("end", pa.int64()), ("tokens", pa.int32())]
+    fields = [field for field in table.schema if field.name not in ("spans", "retry_at", "vector")]
+    schema = pa.schema([*fields, *numbers, table.schema.field("vector")])
+    return pa.Table.from_pylist([{**row, **places.get(row["id"], {})} for row in rows], schema=schema)
+
+
 def _is_migrated(indexed: IndexedFolder) -> None:
-    assert indexed.app().store.rows("migrations")["number"].to_pylist() == [1, 2, 3]
+    assert indexed.app().store.rows("migrations")["number"].to_pylist() == [1, 2, 3, 4]
+    assert indexed.contents() == indexed.from_scratch(indexed.home.with_name("anew"))
     assert indexed.found("Paragraph 1 of 1")
     report = indexed.sync()
     assert (report.scanned, report.documents_read, report.chunks_embedded) == (3, 0, 0)
@@ -56,7 +78,7 @@ def test_a_store_of_schema_1_is_migrated_and_goes_on_without_reading_or_embeddin
     _is_migrated(indexed)
 
 
-@pytest.mark.parametrize(("step", "table"), [("replace", "generations"), ("has", "vectors_")])
+@pytest.mark.parametrize(("step", "table"), [("replace", "generations"), ("has", "vectors_"), ("upsert", "index_")])
 def test_a_migration_that_was_killed_is_completed_by_the_next_process(
     indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch, step: str, table: str
 ) -> None:

@@ -29,8 +29,11 @@ def _by_search(app: App) -> tuple[set[str], frozenset[str]]:
 
 def _by_rows(app: App) -> tuple[set[str], frozenset[str]]:
     """The revisions and texts of the document's rows, ledger included, in one read."""
-    rows = app.store.rows(app.index.generation.table, "live", ["kind", "revision", "text"]).to_pylist()
-    return {row["revision"] for row in rows}, frozenset(row["text"] for row in rows if row["kind"] == "chunk")
+    rows = app.store.rows(app.index.generation.table, "live", ["id", "kind", "revision", "spans", "text"]).to_pylist()
+    chunks = {row["id"]: row["text"] for row in rows if row["kind"] == "chunk"}
+    documents = [row for row in rows if row["kind"] == "document"]
+    assert {span["chunk_id"] for row in documents for span in row["spans"]} == chunks.keys()
+    return {row["revision"] for row in documents}, frozenset(chunks.values())
 
 
 @contextmanager

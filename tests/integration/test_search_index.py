@@ -38,7 +38,7 @@ def commit(index: Index, first: int, vectors: Vectors) -> None:
     rows = [
         {
             "id": f"{first + i:08}", "kind": "chunk", "live": True, "document_id": f"d{(first + i) // 10}",
-            "source": "s", "uri": "u", "revision": "r", "title": "t", "heading": "h", "start": 0, "end": 1,
+            "source": "s", "uri": "u", "title": "t", "heading": "h",
             "text": f"word{first + i}", "text_hash": f"{first + i:064}",
         }
         for i in range(len(vectors))

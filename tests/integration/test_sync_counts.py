@@ -173,13 +173,15 @@ def test_touching_everything_embeds_nothing(indexed: IndexedFolder, files: list[
 def test_chunks_keep_their_offsets_and_heading_paths(indexed: IndexedFolder) -> None:
     rows = indexed.contents().values()
     texts = {row["key"]: (indexed.folder / row["key"]).read_text() for row in rows if row["kind"] == "document"}
-    chunks = [row for row in rows if row["kind"] == "chunk"]
-    assert len(chunks) > 10_000
-    for row in chunks:
-        assert texts[row["key"]][row["start"] : row["end"]] == row["text"]
+    chunks = {name: row for name, row in indexed.contents().items() if row["kind"] == "chunk"}
+    spans = [(row["key"], span) for row in rows if row["kind"] == "document" for span in row["spans"]]
+    assert len(spans) == len(chunks) > 10_000
+    for key, span in spans:
+        row = chunks[span["chunk_id"]]
+        assert texts[key][span["start"] : span["end"]] == row["text"]
         title, _, section = row["heading"].partition(" > ")
-        assert texts[row["key"]].startswith(f"# {title}\n")
-        assert f"\n## {section}\n" in texts[row["key"]][: row["start"]]
+        assert texts[key].startswith(f"# {title}\n")
+        assert f"\n## {section}\n" in texts[key][: span["start"]]
 
 
 def test_deleting_everything_takes_two_commits_and_a_second_for_ten_thousand_chunks(indexed: IndexedFolder) -> None:
