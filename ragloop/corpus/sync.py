@@ -155,19 +155,21 @@ class SourceSync:
             if d.chunks is not None and d.listed.key in self._ledger
         ]
         held = self._index.held(rewritten + [row.document_id for row in moved.values()])
-        rows = [self._ledger_row(document) for document in batch]
+        spans = {document.listed.key: self._spans(document) for document in batch}
         changed = [
-            (chunk_id, one, row)
-            for document, row in zip(batch, rows, strict=True)
-            for chunk_id, one in _with_ids(row.document_id, document.chunks or ())
-            if not self._is_in_place(row, one, held.pop(chunk_id, None))
+            (document.listed.key, span.chunk_id, one)
+            for document in batch
+            for span, one in zip(spans[document.listed.key], document.chunks or (), strict=True)
+            if not self._is_in_place(document, one, held.pop(span.chunk_id, None))
         ]
-        vectors, new = self._embed([one for _, one, _ in changed])
-        for document, row in zip(batch, rows, strict=True):
-            self._count(document, moved.get(document.listed.key), new, row.lag_s)
+        vectors, new = self._embed([one for *_, one in changed])
+        rows = {document.listed.key: self._ledger_row(document, spans[document.listed.key]) for document in batch}
+        for document in batch:
+            key = document.listed.key
+            self._count(document, moved.get(key), new, rows[key].lag_s)
         written: list[tuple[dict[str, Any], Vectors | None]] = [
-            *((document_row(row, self._source.name), None) for row in rows),
-            *((self._chunk_row(chunk_id, one, row), vectors[one.text_hash]) for chunk_id, one, row in changed),
+            *((document_row(row, self._source.name), None) for row in rows.values()),
+            *((self._chunk_row(chunk_id, one, rows[key]), vectors[one.text_hash]) for key, chunk_id, one in changed),
             *self._redescribed(batch),
             *((tombstone(chunk_id, "chunk", one.document_id), None) for chunk_id, one in held.items()),
             *((tombstone(row.document_id, "document", row.document_id), None) for row in moved.values()),
@@ -176,13 +178,24 @@ class SourceSync:
         self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
 
-    def _is_in_place(self, row: LedgerRow, one: Chunk, held: Held | None) -> bool:
-        """Whether the index has a chunk just as it is to be, so that nothing has to be written or embedded."""
-        old = self._ledger.get(row.key)
+    def _spans(self, document: Prepared) -> tuple[Span, ...]:
+        """Where the chunks of a document stand, by the ids that they have or get; without any where it has none."""
+        old, seen = self._ledger.get(document.listed.key), Counter[str]()
+        document_id = old.document_id if old else identity.document_id(self._source.name, document.listed.key)
+        spans = []
+        for one in document.chunks or ():
+            chunk_id = identity.chunk_id(document_id, one.text_hash, seen[one.text_hash])
+            spans.append(Span(chunk_id, one.start, one.end))
+            seen[one.text_hash] += 1
+        return tuple(spans)
+
+    def _is_in_place(self, document: Prepared, one: Chunk, held: Held | None) -> bool:
+        """Whether the index has a chunk just as it is to be, so that it is neither embedded nor written."""
+        old = self._ledger.get(document.listed.key)
         if old is None or held is None or old.revision == WAITING:
             return False
-        same = (old.uri, old.title, old.labels) == (row.uri, row.title, row.labels)
-        return same and held == (row.document_id, one.heading, one.text)
+        same = old.title == document.title and is_described(old, document.listed, self._source.labels)
+        return same and (held.heading, held.text) == (one.heading, one.text)
 
     def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:
         """The kept chunks of documents that fail now, where their labels or place are no longer those of the source."""
@@ -234,7 +247,7 @@ class SourceSync:
         same = missing.get(document.revision or "")
         return same.pop() if same else None
 
-    def _ledger_row(self, document: Prepared) -> LedgerRow:
+    def _ledger_row(self, document: Prepared, spans: tuple[Span, ...]) -> LedgerRow:
         listed, read = document.listed, document.read
         old = self._ledger.get(listed.key)
         changed = read.changed_at if read else listed.changed_at
@@ -252,8 +265,6 @@ class SourceSync:
         base = replace(base, status=CURRENT, reason=None, attempts=0, retry_at=None)
         if document.chunks is None:
             return base
-        chunks = _with_ids(base.document_id, document.chunks)
-        spans = tuple(Span(chunk_id, one.start, one.end) for chunk_id, one in chunks)
         return replace(
             base, revision=document.revision, title=document.title, changed_at=_us(changed), committed_at=_us(now),
             lag_s=self._lag(changed, now), chunks=len(spans), spans=spans,
@@ -366,13 +377,6 @@ def _gone(change: str, source: str, row: LedgerRow, chunks: int) -> dict[str, An
         "reason": None,
         "lag_s": None,
     }
-
-
-def _with_ids(document: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, Chunk]]:
-    seen: Counter[str] = Counter()
-    for one in chunks:
-        yield identity.chunk_id(document, one.text_hash, seen[one.text_hash]), one
-        seen[one.text_hash] += 1
 
 
 def _us(moment: datetime) -> int:

@@ -151,6 +151,25 @@ def test_equal_paragraphs_of_one_document_keep_ids_of_their_own(indexed: Indexed
     assert len(indexed.embedder.embedded) == len({row["text_hash"] for row in chunks})
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# Title\n\none line\ntwo lines\n", "# Title\r\n\r\none line\r\ntwo lines\r\n"),
+        ("# Title\n\nalpha\n\n## Part\n\nbeta\n", "# Other\n\nalpha\n\n## Part\n\nbeta\n"),
+        ("# Title\n\nalpha\n\n## Part\n\nbeta\n", "# Title\n\n\n\nalpha\n\n\n## Part\n\nbeta\n"),
+    ],
+    ids=["line ends", "title", "blank lines"],
+)
+def test_an_edit_that_leaves_texts_changes_all_that_is_told_of_them(
+    indexed: IndexedFolder, tmp_path: Path, before: str, after: str
+) -> None:
+    indexed.write("a.md", before)
+    indexed.sync()
+    indexed.write("a.md", after)
+    assert indexed.sync().updated == 1
+    assert indexed.contents() == indexed.from_scratch(tmp_path / "anew")
+
+
 def test_commits_follow_the_batch_of_documents(indexed: IndexedFolder) -> None:
     indexed.settings = {"sync": {"batch_documents": 2}}
     indexed.write_numbered(5)

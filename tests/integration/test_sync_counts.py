@@ -93,12 +93,36 @@ def test_edited_paragraphs_embed_exactly_the_strings_that_are_new(
     assert p95 <= 4
 
 
-def test_one_percent_edited_is_one_commit(indexed: IndexedFolder, files: list[Path]) -> None:
-    for file in files[200 : 200 + ONE_PERCENT]:
+def test_one_percent_edited_is_one_commit_of_the_rows_that_change_and_leaves_the_indexes(
+    indexed: IndexedFolder, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = indexed.app()
+    table = app.store.table(app.index.generation.table)
+    table.optimize()
+    indexes = {one.index_uuid for one in table.list_indices()}
+    before = {file: embedded_strings(file) for file in files[200 : 200 + ONE_PERCENT]}
+    for file in before:
         edited(file, "middle")
+    written: list[pa.Table] = []
+    upsert = Store.upsert
+
+    def noting(store: Store, name: str, rows: pa.Table) -> None:
+        written.extend([rows] if name == table.name else [])
+        upsert(store, name, rows)
+
+    monkeypatch.setattr(Store, "upsert", noting)
     report = indexed.sync()
     assert (report.updated, report.commits) == (ONE_PERCENT, 1)
-    assert report.chunks_embedded <= 4 * ONE_PERCENT
+    (rows,) = written
+    new = sum(len(embedded_strings(file) - strings) for file, strings in before.items())
+    old = sum(len(strings - embedded_strings(file)) for file, strings in before.items())
+    assert Counter(zip(rows["kind"].to_pylist(), rows["live"].to_pylist(), strict=True)) == {
+        ("document", True): ONE_PERCENT,
+        ("chunk", True): new,
+        ("chunk", False): old,
+    }
+    assert report.chunks_embedded == new <= 4 * ONE_PERCENT
+    assert {one.index_uuid for one in app.store.table(table.name).list_indices()} == indexes
 
 
 @pytest.mark.parametrize("copy", [False, True], ids=["rename", "copy"])
