@@ -129,9 +129,9 @@ class Index:
         """The live chunks with these ids, by id; ids of chunks that are gone are left out."""
         if not chunk_ids:
             return {}
-        where = f"live AND id IN ({quoted(sorted(set(chunk_ids)))})"
-        rows = self.store.rows(self.generation.table, where, _PASSAGE).to_pylist()
-        return {row["id"]: row for row in self.located(rows)}
+        index = self.snapshot()
+        rows = index._read(f"live AND id IN ({quoted(sorted(set(chunk_ids)))})", _PASSAGE).to_pylist()
+        return {row["id"]: row for row in index.located(rows)}
 
     def located(self, chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """These rows of chunks with their documents' `revision`, and `start` and `end` in it.
@@ -140,11 +140,14 @@ class Index:
         """
         if not chunks:
             return []
-        where = f"id IN ({quoted(sorted({row['document_id'] for row in chunks}))})"
-        with self.store.errors():
-            documents = self._table().search().where(where).select(["revision", "spans"]).to_arrow()
-        places = _places(documents, [row["id"] for row in chunks])
+        documents = f"id IN ({quoted(sorted({row['document_id'] for row in chunks}))})"
+        places = _places(self._read(documents, ["revision", "spans"]), [row["id"] for row in chunks])
         return [{**row, **places[row["id"]]} for row in chunks if row["id"] in places]
+
+    def _read(self, where: str, columns: Sequence[str]) -> pa.Table:
+        """Rows of the version that a snapshot holds."""
+        with self.store.errors():
+            return self._table().search().where(where).select(list(columns)).to_arrow()
 
     def commit(
         self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False

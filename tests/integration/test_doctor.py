@@ -447,3 +447,8 @@ def test_a_store_that_is_not_there_is_an_error_of_usage(
     code, out, err = Command(indexed, capsys, monkeypatch)()
     assert (code, out) == (2, "")
     assert "found no index" in err
+
+
+def test_a_chunk_that_its_document_does_not_name_is_not_found(whole: IndexedFolder) -> None:
+    add_a_chunk(whole)
+    assert "planted" not in whole.found("planted")
