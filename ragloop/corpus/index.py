@@ -106,7 +106,9 @@ class Index:
         return list(zip(rows.drop_columns(["vector"]).to_pylist(), vectors, strict=True))
 
     def _chunks(self, document_ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
-        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids or [''])})"
+        if not document_ids:
+            return index_schema(self.generation.dimension).empty_table()
+        where = f"kind = 'chunk' AND live AND document_id IN ({quoted(document_ids)})"
         return self.store.rows(self.generation.table, where, columns)
 
     def revisions(self) -> dict[str, str]:
