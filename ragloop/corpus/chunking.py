@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.splitting import RULES, spans
@@ -38,7 +39,6 @@ class Chunk:
     SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units that the chunk joins.
     """
 
-    ordinal: int
     heading: str
     start: int
     end: int
@@ -48,8 +48,7 @@ class Chunk:
     tokens: int
 
 
-@dataclass(frozen=True)
-class _Unit:
+class _Unit(NamedTuple):
     block: int
     start: int
     end: int
@@ -102,7 +101,7 @@ def chunk(
         prefix = prefixes[blocks[run[0].block].heading]
         begins = join([unit.size for unit in run], _keys(document, run), prefix.room)
         for begin, end in zip(begins, [*begins[1:], len(run)], strict=True):
-            chunks.append(_chunk(document, run[begin:end], prefix, len(chunks)))
+            chunks.append(_chunk(document, run[begin:end], prefix))
     return chunks
 
 
@@ -252,12 +251,11 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(" ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _chunk(document: ParsedDocument, units: Sequence[_Unit], prefix: _Prefix, ordinal: int) -> Chunk:
+def _chunk(document: ParsedDocument, units: Sequence[_Unit], prefix: _Prefix) -> Chunk:
     start, end = units[0].start, units[-1].end
     text, first = document.text[start:end], document.blocks[units[0].block]
     embedded = (prefix.text + text).replace("\r\n", "\n")  # a change of line ends embeds nothing
     return Chunk(
-        ordinal=ordinal,
         heading=_SEPARATOR.join((*first.heading, first.place) if first.place else first.heading),
         start=start,
         end=end,

@@ -37,7 +37,6 @@ def test_a_chunk_is_a_slice_of_the_text_under_its_heading_path() -> None:
     source = "# Guide\n\n## Setup\n\nInstall it.\n\nThen run it.\n"
     (only,) = cut(source)
     assert only == Chunk(
-        ordinal=0,
         heading="Guide > Setup",
         start=source.index("Install"),
         end=len(source) - 1,
