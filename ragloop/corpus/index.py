@@ -1,7 +1,7 @@
 """The index table of one generation: its ledger, its commits, its searches, its maintenance.
 
-A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that are no longer
-wanted become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
+A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that others take the
+place of become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,11 +88,6 @@ class Index:
         rows = self.store.rows(self.generation.table, "kind = 'document' AND live", ["source"])
         return sorted(set(rows["source"].to_pylist()))
 
-    def chunk_ids(self, document_ids: Sequence[str]) -> dict[str, str]:
-        """The live chunks of these documents: chunk id to document id."""
-        rows = self._chunks(document_ids, ["id", "document_id"])
-        return dict(zip(rows["id"].to_pylist(), rows["document_id"].to_pylist(), strict=True))
-
     def held(self, document_ids: Sequence[str]) -> dict[str, Held]:
         """The live chunks of these documents by id."""
         rows = self._chunks(document_ids, ["id", *Held._fields])
@@ -171,6 +166,15 @@ class Index:
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))
         self.commits += 1
+
+    def remove(self, document_ids: Sequence[str]) -> None:
+        """Remove documents with all their chunks, in one commit. Needs the index lease.
+
+        A tombstone would be a row outside the search indexes, which have to be brought up to date for many of them.
+        """
+        if document_ids:
+            self.store.delete(self.generation.table, f"document_id IN ({quoted(document_ids)})")
+            self.commits += 1
 
     def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:
         """The chunks nearest by cosine, with `similarity`."""

@@ -351,28 +351,24 @@ def guarded(
 
 def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
     """Remove documents, with all their chunks, in one commit."""
-    chunks = index.chunk_ids([row.document_id for row in gone])
-    rows = [tombstone(row.document_id, "document", row.document_id) for row in gone]
-    rows += [tombstone(chunk_id, "chunk", document_id) for chunk_id, document_id in chunks.items()]
-    index.commit(rows, [None] * len(rows))
-    held = Counter(chunks.values())
+    index.remove([row.document_id for row in gone])
     report.deleted += len(gone)
-    report.changes += [_gone("deleted", source, row, held[row.document_id]) for row in gone]
+    report.changes += [_gone("deleted", source, row) for row in gone]
 
 
 def withhold(source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
     """Report deletes that are not made."""
     report.withheld_deletes += len(gone)
-    report.changes += [_gone("withheld", source, row, row.chunks) for row in gone]
+    report.changes += [_gone("withheld", source, row) for row in gone]
 
 
-def _gone(change: str, source: str, row: LedgerRow, chunks: int) -> dict[str, Any]:
+def _gone(change: str, source: str, row: LedgerRow) -> dict[str, Any]:
     return {
         "change": change,
         "source": source,
         "key": row.key,
         "was": None,
-        "chunks": chunks,
+        "chunks": row.chunks,
         "embedded": 0,
         "reason": None,
         "lag_s": None,

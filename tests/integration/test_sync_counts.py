@@ -208,6 +208,24 @@ def test_chunks_keep_their_offsets_and_heading_paths(indexed: IndexedFolder) -> 
         assert f"\n## {section}\n" in texts[key][: span["start"]]
 
 
+def test_one_percent_deleted_is_one_commit_that_writes_no_row_and_leaves_the_indexes(
+    indexed: IndexedFolder, files: list[Path]
+) -> None:
+    app = indexed.app()
+    table = app.store.table(app.index.generation.table)
+    table.optimize()
+    indexes = {one.index_uuid for one in table.list_indices()}
+    rows = table.count_rows()
+    for file in files[700 : 700 + ONE_PERCENT]:
+        file.unlink()
+    report = indexed.sync()
+    assert (report.deleted, report.commits, indexed.embedder.embedded) == (ONE_PERCENT, 1, [])
+    table = app.store.table(table.name)
+    assert table.count_rows() == rows - ONE_PERCENT - sum(one["chunks"] for one in report.changes)
+    assert {one.index_uuid for one in table.list_indices()} == indexes
+    assert not any(one.num_unindexed_rows for one in table.list_indices())
+
+
 def test_deleting_everything_takes_two_commits_and_a_second_for_ten_thousand_chunks(indexed: IndexedFolder) -> None:
     chunks = indexed.sync().chunks_total
     for path in indexed.folder.iterdir():
