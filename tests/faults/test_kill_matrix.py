@@ -22,14 +22,14 @@ from tests.forked_syncs import Ended, Stop, Syncs
 from tests.indexed_folder import EmbeddedByName, document, wait_until_stamps_are_trusted
 
 SETTINGS = {"sync": {"batch_documents": 3}}
-ALWAYS = ["listing", "commit", "report"]
+ALWAYS = ["listing", "report"]
 CHANGES = {
-    "first index": [*ALWAYS, "read", "encode", "store-vectors", "index", "generation"],
-    "edit": [*ALWAYS, "read", "encode", "store-vectors", "optimize"],
+    "first index": [*ALWAYS, "read", "encode", "store-vectors", "commit", "index", "generation"],
+    "edit": [*ALWAYS, "read", "encode", "store-vectors", "commit", "optimize"],
     "delete": [*ALWAYS, "delete", "optimize"],
-    "rename": [*ALWAYS, "read", "optimize"],
+    "rename": [*ALWAYS, "read", "commit", "optimize"],
 }
-"""The boundaries that a sync of each change comes to."""
+"""The boundaries that a sync of each change comes to; what deletes commits by that."""
 CUT_OVERS = [("edit", "generation"), ("delete", "generation"), ("rename", "generation"), ("edit", "index")]
 CASES = [(change, boundary, "narrow") for change, boundaries in CHANGES.items() for boundary in boundaries]
 CASES += [(change, boundary, "wide") for change, boundary in CUT_OVERS]
