@@ -6,6 +6,8 @@ import pyarrow as pa
 from lancedb.table import LanceTable, Table
 
 TIME = pa.timestamp("us", tz="UTC")
+_PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
+"""Where LanceDB notes a primary key, which may be set once."""
 _SPAN = pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
 _PASSAGE = pa.struct(
     [
@@ -33,8 +35,8 @@ _CITATION = pa.struct(
 
 
 def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
-    """A schema whose key column, the first, may not be null."""
-    fields = [pa.field(key, pa.string(), nullable=False)]
+    """A schema whose first column is the primary key, so that a table need not be told so in a commit of its own."""
+    fields = [pa.field(key, pa.string(), nullable=False, metadata={_PRIMARY_KEY: b"1"})]
     return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
 
 
@@ -137,10 +139,6 @@ TABLES: Mapping[str, pa.Schema] = {
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }
 """Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
-
-
-_PRIMARY_KEY = b"lance-schema:unenforced-primary-key:position"
-"""Where LanceDB notes a primary key, which may be set once."""
 
 
 def keyed(table: Table) -> Table:
