@@ -9,7 +9,7 @@ import pytest
 from lancedb.index import BTree
 
 from ragloop.errors import NotFoundError, StoreBusyError
-from ragloop.store import Place, Store
+from ragloop.store import Place, Store, index_schema
 from ragloop.store.bucket import BucketPlace
 from ragloop.store.folder import FolderPlace
 
@@ -62,6 +62,13 @@ def test_tables_are_known_by_name_and_can_be_removed(opened: Opens) -> None:
     store.drop("index_a")
     assert (store.has("index_a"), store.has("index_b")) == (False, True)
     assert store.names("index_") == ["index_b"]
+
+
+def test_a_table_is_created_with_its_key_in_one_commit(opened: Opens) -> None:
+    schema = index_schema(8)
+    table = opened().create("index_x", schema)
+    assert table.version == 1
+    assert table.schema.field(0).metadata == schema.field(0).metadata
 
 
 def test_a_table_that_is_not_there_is_not_found(opened: Opens) -> None:
