@@ -21,14 +21,15 @@ from ragloop.corpus.report import SyncReport
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import table_of
 from ragloop.corpus.versions import CHUNKER, PARSER
-from ragloop.errors import NotFoundError, RagloopError, StoreBusyError, is_damage
+from ragloop.errors import DAMAGE, NotFoundError, RagloopError, StoreBusyError, damage, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
-from ragloop.store import TABLES, Store, quoted
+from ragloop.store import TABLES, Store, index_schema, quoted, vectors_schema
 
 FOUND, REPAIRED, REMAINS = "found", "repaired", "remains"
 _SHOWN = 3
+_SCHEMAS = {"index_": index_schema, "vectors_": vectors_schema}
 _BY_SYNC = "read again and written anew by a sync"
 
 
@@ -185,15 +186,24 @@ class _Look:
 
     def _is_readable(self, name: str) -> bool:
         try:
+            self._must_have_columns(name)
             for _ in batches(self._store, name):
                 pass
         except NotFoundError:
             return False
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             return False
         return True
+
+    def _must_have_columns(self, name: str) -> None:
+        """Raises an error that is_damage where a column is missing, as all are where a manifest is zeros."""
+        schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
+        found = set(self._store.table(name).schema.names)
+        missing = sorted(set(schema.names if schema else ["number"]) - found)
+        if missing:
+            raise damage(f"the table {name} lacks the columns {', '.join(missing)}")
 
     def _known(self, known: Sequence[KnownGeneration]) -> None:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
@@ -228,8 +238,9 @@ class _Look:
             self.treatment.drop.add(vectors)
         without = {vectors} & self.treatment.drop
         try:
+            self._must_have_columns(generation.table)
             audit = Auditor(index, self._counter, use_stored=not without).run(patient.progress)
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             self._say("index", [generation.table], "the index cannot be read", "built anew from stored vectors")

@@ -9,7 +9,7 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.scans import scanned_sources
 from ragloop.corpus.source import Source
-from ragloop.errors import NotFoundError, UsageError, is_damage
+from ragloop.errors import DAMAGE, NotFoundError, UsageError, is_damage
 from ragloop.store import Store
 
 
@@ -66,7 +66,7 @@ def indexed_sources(store: Store) -> list[str]:
     live = Generations(store).live()
     try:
         indexed = Index(store, live).sources() if live else []
-    except RuntimeError as error:
+    except DAMAGE as error:
         if not is_damage(error):
             raise
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.

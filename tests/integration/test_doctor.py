@@ -16,7 +16,7 @@ from ragloop.cli import main
 from ragloop.corpus import maintenance
 from ragloop.corpus.doctor import Diagnosis
 from ragloop.corpus.vectors import table_of
-from ragloop.errors import StoreBusyError
+from ragloop.errors import DAMAGE, MismatchError, StoreBusyError, is_damage
 from ragloop.models.cache import MANIFEST, sha256_of
 from ragloop.models.embedding import export_folder
 from ragloop.store import Store
@@ -30,6 +30,7 @@ VECTORS = table_of(ConstantEmbedder.fingerprint)
 def whole(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> IndexedFolder:
     """Twelve documents, with the indexes that many rows get."""
     monkeypatch.setattr(maintenance, "MANY_ROWS", 1)
+    monkeypatch.setattr(maintenance, "MANY_VECTORS", 1)
     indexed.write_numbered(12)
     indexed.sync()
     indexed.embedder.embedded.clear()
@@ -143,6 +144,23 @@ def remove_the_files_of(column: str) -> Callable[[IndexedFolder], None]:
     return remove
 
 
+def overwrite_the_files_of(column: str) -> Callable[[IndexedFolder], None]:
+    def overwrite(indexed: IndexedFolder) -> None:
+        (uuid,) = {one.index_uuid for one in table(indexed).list_indices() if one.columns == [column]}
+        overwrite_with_zeros(folder(indexed) / "_indices" / uuid)
+
+    return overwrite
+
+
+def overwrite_in(part: str, name: str = "") -> Callable[[IndexedFolder], None]:
+    return lambda indexed: overwrite_with_zeros(folder(indexed, name) / part)
+
+
+def overwrite_with_zeros(place: Path) -> None:
+    for file in place.iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+
+
 def folder(indexed: IndexedFolder, name: str = "") -> Path:
     return indexed.home / "store" / f"{name or indexed.app().index.generation.table}.lance"
 
@@ -207,12 +225,21 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "index files removed": (remove_index_files, {"indexes"}),
     "files of the sources' index removed": (remove_the_files_of("source"), {"indexes"}),
     "files of the states' index removed": (remove_the_files_of("status"), {"indexes"}),
+    "files of the vectors' index removed": (remove_the_files_of("vector"), {"indexes"}),
     "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
     "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
+    "stored vectors overwritten": (overwrite_in("data", VECTORS), {"tables", "unstored-vectors"}),
+    "the manifests of stored vectors overwritten": (
+        overwrite_in("_versions", VECTORS),
+        {"tables", "unstored-vectors"},
+    ),
     "a stored vector broken": (break_a_stored_vector, {"stored-vectors", "unstored-vectors"}),
     "tables left": (leave_tables, {"orphan-tables"}),
     "files left": (leave_files, {"orphan-files"}),
     "data damaged": (damage_data, {"index"}),
+    "data overwritten": (overwrite_in("data"), {"index"}),
+    "manifests overwritten": (overwrite_in("_versions"), {"index"}),
+    "a column dropped": (lambda indexed: table(indexed).drop_columns(["stamp"]), {"index"}),
     "the table removed": (remove_the_table, {"generation"}),
     "generations forgotten": (forget_generations, {"generation", "orphan-tables"}),
     "no generation live": (retire_the_generation, {"generation"}),
@@ -236,6 +263,15 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     assert whole.embedder.embedded == []
     assert repaired.embedded == 0
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    assert whole.found("Paragraph 1 of 1")
+    quiet(whole)
+
+
+def test_of_every_index_files_that_were_overwritten_are_found_and_made_anew(whole: IndexedFolder) -> None:
+    for column in maintenance.INDEXES:
+        overwrite_the_files_of(column)(whole)
+        (found,) = whole.app().diagnose(repair=True, offline=True).findings
+        assert (found.check, found.detail.rpartition(": ")[2], found.state) == ("indexes", column, "repaired")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
 
@@ -280,19 +316,57 @@ def test_what_sources_have_and_the_index_has_not_is_found_unless_sources_are_lef
     quiet(whole)
 
 
+@pytest.mark.parametrize("part", ["data", "_versions"])
+@pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("command", ["status", "index list"])
 def test_a_store_that_cannot_be_read_is_said_in_one_line_by_other_commands(
-    whole: IndexedFolder, command: str, capsys: pytest.CaptureFixture[str]
+    whole: IndexedFolder, command: str, zeros: bool, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = whole.app().index.generation.table if command == "status" else "generations"
-    for file in (whole.home / "store" / f"{table}.lance" / "data").iterdir():
-        file.write_bytes(b"damaged")
+    for file in (whole.home / "store" / f"{table}.lance" / part).iterdir():
+        file.write_bytes(bytes(file.stat().st_size) if zeros else b"damaged")
     with pytest.raises(SystemExit) as ended:
         main(["--home", str(whole.home), *command.split()])
     said = capsys.readouterr().err
     assert ended.value.code == 2
     assert said.startswith("ragloop: the store cannot be read")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("column", ["kind", "live", "source", "status"])
+def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
+    whole: IndexedFolder, column: str
+) -> None:
+    overwrite_the_files_of(column)(whole)
+    with pytest.raises(DAMAGE) as ended:
+        whole.sync()
+    assert is_damage(ended.value)
+
+
+@pytest.mark.parametrize("column", ["kind", "live", "text", "heading", "vector"])
+def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
+    whole: IndexedFolder, column: str
+) -> None:
+    overwrite_the_files_of(column)(whole)
+    with pytest.raises(DAMAGE) as ended:
+        whole.found("Paragraph 1 of 1")
+    assert is_damage(ended.value)
+
+
+def test_a_table_that_is_read_as_empty_since_its_manifest_was_overwritten_is_damaged(whole: IndexedFolder) -> None:
+    store = whole.app().store
+    overwrite_in("_versions", "interactions")(whole)
+    for read in (lambda: store.count("interactions"), lambda: store.rows("interactions"), whole.app().status):
+        with pytest.raises(DAMAGE) as ended:
+            read()
+        assert is_damage(ended.value)
+    assert checks(diagnose(whole, offline=True)) == {"tables": 1}
+
+
+def test_a_store_that_cannot_say_its_schema_names_restore(whole: IndexedFolder) -> None:
+    overwrite_in("_versions", "migrations")(whole)
+    with pytest.raises(MismatchError, match="restore --replace"):
+        whole.app().diagnose()
 
 
 def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
