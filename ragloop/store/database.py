@@ -182,8 +182,7 @@ class Store:
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
         if not self.has(name):
-            how = "`ragloop restore` brings back a backup of it" if name in TABLES else "`ragloop sync` makes it anew"
-            raise NotFoundError(f"found no table {name} in {self._place}; {how}")
+            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
         with self.errors():
             return self._db.open_table(name)
 
@@ -298,6 +297,15 @@ class Store:
                 yield
             finally:
                 self._held.remove(check)
+
+
+def _how_to_get(name: str) -> str:
+    """What brings back a table that is not there."""
+    if name in ("generations", "reports"):
+        return "`ragloop doctor` says what it was, with --repair it makes it anew where that can be told"
+    if name in TABLES:
+        return "nothing makes it anew; `ragloop restore --replace` brings back a backup of the whole store"
+    return "`ragloop sync` makes it anew"
 
 
 def _must_have_columns(name: str, schema: pa.Schema) -> None:

@@ -16,10 +16,10 @@ from ragloop.cli import main
 from ragloop.corpus import maintenance
 from ragloop.corpus.doctor import Diagnosis
 from ragloop.corpus.vectors import table_of
-from ragloop.errors import DAMAGE, MismatchError, StoreBusyError, is_damage
+from ragloop.errors import DAMAGE, MismatchError, NotFoundError, StoreBusyError, is_damage
 from ragloop.models.cache import MANIFEST, sha256_of
 from ragloop.models.embedding import export_folder
-from ragloop.store import Store
+from ragloop.store import TABLES, Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
 
@@ -159,6 +159,11 @@ def overwrite_in(part: str, name: str = "") -> Callable[[IndexedFolder], None]:
 def overwrite_with_zeros(place: Path) -> None:
     for file in place.iterdir():
         file.write_bytes(bytes(file.stat().st_size))
+
+
+def drop(indexed: IndexedFolder, *names: str) -> None:
+    for name in names:
+        shutil.rmtree(folder(indexed, name))
 
 
 def folder(indexed: IndexedFolder, name: str = "") -> Path:
@@ -434,6 +439,108 @@ def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
     for file in (folder(whole, "reports") / "data").iterdir():
         file.write_bytes(file.read_bytes()[:20])
     assert checks(diagnose(whole, offline=True)) == {"tables": 1}
+
+
+# --- tables that are gone ---------------------------------------------------------------------------------------------
+
+
+def test_generations_that_are_gone_are_told_from_the_only_index_that_the_settings_build(
+    whole: IndexedFolder, tmp_path: Path
+) -> None:
+    whole.sync(rebuild=True)
+    app = whole.app()
+    was = app.generations.live()
+    assert was is not None
+    assert was.number == 2
+    (other,) = {one.table for one in app.generations.all()} - {was.table}
+    drop(whole, "generations", other)
+    with pytest.raises(NotFoundError, match="ragloop doctor"):
+        whole.app().status()
+    assert checks(diagnose(whole)) == {"generations": 1}
+    repaired = diagnose(whole, repair=True)
+    assert (repaired.healthy, repaired.embedded, repaired.documents) == (True, 0, 12)
+    assert whole.app().generations.live() == was
+    assert whole.found("Paragraph 1 of 1")
+    assert whole.sync().unchanged == 12
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+def test_what_else_is_wrong_is_found_and_repaired_with_generations_and_reports_that_are_gone(
+    whole: IndexedFolder, tmp_path: Path
+) -> None:
+    remove_a_chunk(whole)
+    drop(whole, "generations", "reports")
+    expected = {"generations", "missing-tables", "rows"}
+    assert set(checks(diagnose(whole))) == expected
+    repaired = diagnose(whole, repair=True)
+    assert {one.check: one.state for one in repaired.findings} == dict.fromkeys(expected, "repaired"), repaired
+    assert repaired.embedded == 0
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+@pytest.mark.parametrize("why", ["several indexes", "other settings", "no embedder"])
+def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
+    indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents")
+    indexed.write_numbered(3)
+    indexed.sync()
+    if why == "several indexes":
+        indexed.sync(rebuild=True)
+    drop(indexed, "generations")
+    indexed.chosen = {"embedder": {"other settings": "wide", "no embedder": "unknown"}.get(why, "narrow")}
+    before = {path for path in (indexed.home / "store").rglob("*") if path.is_file()}
+    (left,) = diagnose(indexed, repair=True).findings
+    assert (left.check, left.state) == ("generations", "remains")
+    assert "ragloop restore --replace" in left.repair
+    assert "ragloop sync --rebuild" in left.repair
+    assert {path for path in (indexed.home / "store").rglob("*") if path.is_file()} == before
+    indexed.chosen = {"embedder": "narrow"}
+    indexed.embedder.embedded.clear()
+    assert indexed.sync(rebuild=True).complete
+    assert indexed.embedder.embedded == []
+    assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
+    quiet(indexed)
+
+
+def test_generations_that_are_gone_where_nothing_was_indexed_are_made_anew(whole: IndexedFolder) -> None:
+    drop(whole, "generations", whole.app().index.generation.table)
+    assert diagnose(whole, repair=True).healthy
+    assert whole.sync().added == 12
+
+
+def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: IndexedFolder) -> None:
+    drop(whole, "reports")
+    with pytest.raises(NotFoundError, match="ragloop doctor"):
+        whole.sync()
+    assert checks(diagnose(whole)) == {"missing-tables": 1}
+    assert diagnose(whole, repair=True).healthy
+    whole.write("new.md", document("new"))
+    assert whole.app().sync().added == 1
+    quiet(whole)
+
+
+def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
+    names = TABLES.keys() - {"generations", "reports"}
+    drop(whole, *names)
+    (left,) = diagnose(whole, repair=True).findings
+    assert (left.check, left.count, left.state) == ("lost-tables", len(names), "remains")
+    assert "ragloop restore --replace" in left.repair
+    assert not [name for name in names if folder(whole, name).exists()]
+    with pytest.raises(NotFoundError, match="ragloop restore --replace"):
+        whole.app().journal.interactions()
+
+
+@pytest.mark.parametrize("name", ["generations", "reports"])
+def test_a_table_that_cannot_be_read_is_made_anew_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
+    overwrite_in("_versions", name)(whole)
+    (found,) = diagnose(whole).findings
+    assert (found.check, found.count) == ("tables", 1)
+    assert "once their folder is removed" in found.repair
+    assert not diagnose(whole, repair=True).healthy
+    drop(whole, name)
+    assert diagnose(whole, repair=True).healthy
+    quiet(whole)
 
 
 # --- the embedder's files, and the command ----------------------------------------------------------------------------
