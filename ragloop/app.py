@@ -172,6 +172,8 @@ class App:
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
+        if rebuild:
+            self.generations.make_anew()
         gone = self._sources.gone(folder) if confirm_deletes else []
         # To let go needs no parser: what answers is not built anew for it.
         wanted = (self.generations.live() if gone else None) or self.generation
@@ -217,21 +219,19 @@ class App:
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
     ) -> "Diagnosis":
         """What is wrong with the store, and its repair; see ragloop.corpus.doctor. `offline` asks no source."""
-        from ragloop.corpus import doctor
+        from ragloop.corpus import doctor, sources
 
+        home, told = self.settings.home, progress or (lambda done, total: None)
+        left = None if offline else partial(sources.sources_left, self.settings.sources, home, self.store)
         patient = doctor.Patient(
-            self.store,
-            self.embedder_of,
-            lambda rebuild: self.sync(rebuild=rebuild),
-            None if offline else self._sources.all(),
-            self._export(),
-            progress or (lambda done, total: None),
-        )
+            self.store, self.embedder_of, lambda: self.generation, lambda rebuild: self.sync(rebuild=rebuild),
+            left, self._export, told,
+        )  # fmt: skip
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 
-    def _export(self) -> Path | None:
+    def _export(self, live: "Generation | None") -> Path | None:
         """Folder of the export that the live embedder, or else that of the settings, runs from."""
-        live, wanted = self.generations.live(), self.settings.index
+        wanted = self.settings.index
         if live and live.embedder_name:
             return self.models.export(live.embedder_name, live.embedder_backend or "auto")
         return self.models.export(wanted.embedder, wanted.embedder_backend)

@@ -21,6 +21,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 
 class RagloopError(Exception):
@@ -113,11 +114,31 @@ REQUEST_FAILED = ("Error performing ", "RetryError", "Generic S3 error", 'store:
 that is said of an answer that breaks off half-way; an object that is not there is said otherwise."""
 
 
+DAMAGE: Final = (RuntimeError, ValueError)
+"""What LanceDB raises where it cannot read its own files, and elsewhere too: `is_damage` tells which it is."""
+_DAMAGED = (
+    "does not appear to be a Lance file",
+    "Version 0 no longer exists",
+    "No field named",
+    "does not exist in table schema",
+    "not found in target schema",
+)
+"""Of a ValueError. A file of zeros is none of Lance; a manifest of zeros is version 0 of a table without columns."""
+
+
 def is_damage(error: BaseException) -> bool:
-    """Whether LanceDB says that it cannot read its own files; it raises RuntimeError, with a text of this form."""
+    """Whether LanceDB says that it cannot read its own files: by a RuntimeError with its prefix, or by a ValueError."""
     told = str(error)
-    reached = not any(mark in told for mark in REQUEST_FAILED)
-    return isinstance(error, RuntimeError) and told.startswith("lance error") and reached
+    if any(mark in told for mark in REQUEST_FAILED):
+        return False
+    if isinstance(error, RuntimeError):
+        return told.startswith("lance error")
+    return isinstance(error, ValueError) and any(mark in told for mark in _DAMAGED)
+
+
+def damage(found: str) -> RuntimeError:
+    """An error that `is_damage`, for what LanceDB takes for no damage."""
+    return RuntimeError(f"lance error: {found}")
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _switched(live: "Generation", was: "Generation", json: bool) -> None:
 def _described(app: "App") -> list[dict[str, Any]]:
     """Every generation; without counts where its table is dropped or cannot be read."""
     from ragloop.corpus.index import Index
-    from ragloop.errors import is_damage
+    from ragloop.errors import DAMAGE, is_damage
 
     generations = app.generations
     rows = []
@@ -70,7 +70,7 @@ def _described(app: "App") -> list[dict[str, Any]]:
         made, counts = known.generation, {"documents": None, "chunks": None}
         try:
             counts = Index(app.store, made).counts() if generations.is_held(known) else counts
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
         rows.append(

@@ -14,7 +14,7 @@ from ragloop.corpus.passes import Work, into_building, into_live
 from ragloop.corpus.report import SyncReport
 from ragloop.corpus.scans import record_scan
 from ragloop.corpus.sync import guarded
-from ragloop.errors import RagloopError, is_damage
+from ragloop.errors import DAMAGE, RagloopError, is_damage
 from ragloop.models import Embedder
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
@@ -69,7 +69,7 @@ class Build:
             return
         try:
             into_live(self._work, self.live, self._live_embedder, self._beside)
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             self._live_is_readable = False

@@ -15,20 +15,26 @@ from ragloop.corpus.audit import Audit, Auditor, batches
 from ragloop.corpus.chunking import CountTokens
 from ragloop.corpus.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index import Index
+from ragloop.corpus.missing import ANEW, GENERATIONS, missing_tables, told_generations
 from ragloop.corpus.planning import CURRENT
 from ragloop.corpus.repair import Treatment, treat
 from ragloop.corpus.report import SyncReport
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import table_of
 from ragloop.corpus.versions import CHUNKER, PARSER
-from ragloop.errors import NotFoundError, RagloopError, StoreBusyError, is_damage
+from ragloop.errors import DAMAGE, NotFoundError, RagloopError, StoreBusyError, damage, is_damage
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
-from ragloop.store import TABLES, Store, quoted
+from ragloop.store import TABLES, Store, index_schema, quoted, vectors_schema
 
 FOUND, REPAIRED, REMAINS = "found", "repaired", "remains"
 _SHOWN = 3
+_SCHEMAS = {"index_": index_schema, "vectors_": vectors_schema}
+_RESTORE = "`ragloop restore --replace` brings back a backup of the whole store"
+_EVIDENCE = f"nothing makes them anew; {_RESTORE}"
+_ONLY_THESE = "but reports and generations, once their folder is removed, by a repair"
+_OTHERWISE = f"{_RESTORE}, `ragloop sync --rebuild` builds the index anew"
 _BY_SYNC = "read again and written anew by a sync"
 
 
@@ -69,16 +75,18 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Patient:
-    """What is looked at. `sources`: None where they are not to be asked. `model`: the folder of the exported embedder.
+    """What is looked at. `wanted`: what the settings build an index with.
 
-    `sync` takes whether to rebuild; `progress` is told rows done and rows to do.
+    `sources`, which is None where they are not to be asked, and `model`, the folder of the exported embedder, are told
+    the generation that answers. `sync` takes whether to rebuild; `progress` is told rows done and rows to do.
     """
 
     store: Store
     open_embedder: Callable[[Generation], Embedder]
+    wanted: Callable[[], Generation]
     sync: Callable[[bool], SyncReport]
-    sources: Sequence[Source] | None = None
-    model: Path | None = None
+    sources: Callable[[Generation | None], Sequence[Source]] | None = None
+    model: Callable[[Generation | None], Path | None] = lambda live: None
     progress: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -100,13 +108,14 @@ def repair(patient: Patient) -> Diagnosis:
         if not look.findings:
             return _diagnosis(look, (), started)
         settled = treat(patient.store, look.generation, look.treatment, look.audit, patient.open_embedder)
-        if look.has_damaged_model and patient.model is not None:
-            shutil.rmtree(patient.model)
+        if look.damaged_model is not None:
+            shutil.rmtree(look.damaged_model)
     embedded, notes = _sync(patient, look.treatment)
     again = _Look(patient)
     again.all()
-    left = {one.check: one for one in again.findings}
-    findings = [left.pop(one.check, replace(one, state=REPAIRED)) for one in look.findings] + list(left.values())
+    left = {(one.check, one.repair): one for one in again.findings}
+    before = [left.pop((one.check, one.repair), replace(one, state=REPAIRED)) for one in look.findings]
+    findings = [*before, *left.values()]
     ended = [one if one.state == REPAIRED else replace(one, state=REMAINS) for one in findings]
     return replace(_diagnosis(again, ended, started, notes), embedded=settled + embedded)
 
@@ -147,14 +156,14 @@ class _Look:
         self.treatment = Treatment()
         self.generation: Generation | None = None
         self.audit: Audit | None = None
-        self.has_damaged_model = False
+        self.damaged_model: Path | None = None
 
     def all(self) -> None:
         """Every check, in the order in which they rely on each other."""
-        if not self._tables():
+        known = self._tables()
+        if known is None:
             return
-        known = self._generations.all()
-        self.generation = self._generations.live()
+        self.generation = self._generations.live_of(known)
         self._model()
         self._known(known)
         if self.generation is not None:
@@ -175,25 +184,56 @@ class _Look:
 
     # --- tables and generations ----------------------------------------------------------------------------------
 
-    def _tables(self) -> bool:
-        """Whether the table of generations can be read, on which all else rests."""
-        damaged = [name for name in (*TABLES, "migrations") if not self._is_readable(name)]
+    def _tables(self) -> Sequence[KnownGeneration] | None:
+        """The known generations, on which all else rests; None where they cannot be told."""
+        missing = missing_tables(self._store)
+        damaged = {name for name in (*TABLES, "migrations") if name not in missing and not self._is_readable(name)}
+        only = "" if damaged.isdisjoint({*ANEW, GENERATIONS}) else f"; {_ONLY_THESE}"
+        self._say("tables", list(damaged), "tables that cannot be read", f"none: {_EVIDENCE}{only}")
+        self._say("lost-tables", list(missing - ANEW - {GENERATIONS}), "tables that are gone", f"none: {_EVIDENCE}")
+        self.treatment.anew = missing & ANEW
+        detail = "tables that are gone, with what they said of scans, syncs and measurements"
+        self._say("missing-tables", list(self.treatment.anew), detail, "made anew, empty")
+        if GENERATIONS in missing:
+            return self._told_generations()
+        return None if GENERATIONS in damaged else self._generations.all()
+
+    def _told_generations(self) -> Sequence[KnownGeneration] | None:
+        told = told_generations(self._store, self._patient.wanted)
+        if told.known is None:
+            self._say("generations", 1, f"the table of generations is gone; {told.why}", f"none: {_OTHERWISE}")
+            return None
+        named = ", ".join(one.table for one in told.known) or "no index"
+        detail = f"the table of generations is gone; found {named}"
         self._say(
-            "tables", damaged, "tables that cannot be read", "restore them from a backup; nothing makes them anew"
+            "generations",
+            1,
+            detail,
+            "made anew: what the settings build is what answers" if told.known else "made anew",
         )
-        return "generations" not in damaged
+        self.treatment.generations = told.known
+        return told.known
 
     def _is_readable(self, name: str) -> bool:
         try:
+            self._must_have_columns(name)
             for _ in batches(self._store, name):
                 pass
         except NotFoundError:
             return False
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             return False
         return True
+
+    def _must_have_columns(self, name: str) -> None:
+        """Raises an error that is_damage where a column is missing, as all are where a manifest is zeros."""
+        schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
+        found = set(self._store.table(name).schema.names)
+        missing = sorted(set(schema.names if schema else ["number"]) - found)
+        if missing:
+            raise damage(f"the table {name} lacks the columns {', '.join(missing)}")
 
     def _known(self, known: Sequence[KnownGeneration]) -> None:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
@@ -212,9 +252,9 @@ class _Look:
         self.treatment.sync |= any(one.check == "generation" for one in self.findings)
 
     def _model(self) -> None:
-        model = self._patient.model
+        model = self._patient.model(self.generation)
         files = damaged_files(model) if model is not None else []
-        self.has_damaged_model = bool(files)
+        self.damaged_model = model if files else None
         detail = f"files in {model} that are not as they were made"
         self._say("model", files, detail, "the folder is removed, and made anew by its next use")
 
@@ -228,8 +268,9 @@ class _Look:
             self.treatment.drop.add(vectors)
         without = {vectors} & self.treatment.drop
         try:
+            self._must_have_columns(generation.table)
             audit = Auditor(index, self._counter, use_stored=not without).run(patient.progress)
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             self._say("index", [generation.table], "the index cannot be read", "built anew from stored vectors")
@@ -312,10 +353,11 @@ class _Look:
         if self._patient.sources is None or self.audit is None:
             return
         differing: list[str] = []
-        by_source: dict[str, dict[str, dict[str, Any]]] = {one.name: {} for one in self._patient.sources}
+        sources = self._patient.sources(self.generation)
+        by_source: dict[str, dict[str, dict[str, Any]]] = {one.name: {} for one in sources}
         for row in self.audit.ledger.values():
             by_source.setdefault(row["source"], {})[row["key"]] = row
-        for source in self._patient.sources:
+        for source in sources:
             try:
                 differing += _differing(source, by_source.pop(source.name))
             except RagloopError as error:

@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.store import Store, index_schema
+from ragloop.store import TABLES, Store, index_schema
 
 BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
 
@@ -118,7 +120,11 @@ class Generations:
 
     def live(self) -> Generation | None:
         """The one that answers; None when nothing was indexed yet."""
-        live = self._live(self.all())
+        return self.live_of(self.all())
+
+    def live_of(self, known: Iterable[KnownGeneration]) -> Generation | None:
+        """The one of these that answers."""
+        live = self._live(known)
         return live.generation if live else None
 
     def is_held(self, known: KnownGeneration) -> bool:
@@ -230,6 +236,13 @@ class Generations:
         """Drop these generations, which do not answer, whether they can be read or not. Needs the index lease."""
         with self._lease():
             self._forget(one for one in self.all() if one.table in tables and one.state != LIVE)
+
+    def make_anew(self, known: Sequence[KnownGeneration] = ()) -> None:
+        """Make the table, where it is gone, with these rows, in one commit."""
+        with self._lease():
+            if not self._store.has("generations"):
+                rows = [_row(one) for one in known]
+                self._store.replace("generations", pa.Table.from_pylist(rows, schema=TABLES["generations"]))
 
     # --- the parts of a change; the caller holds the lease --------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ragloop.corpus.ledger import COLUMNS, COMPARED, Ledger, known
 from ragloop.corpus.maintenance import INDEXES, WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow
 from ragloop.corpus.vectors import to_numpy
-from ragloop.errors import is_damage
+from ragloop.errors import DAMAGE, is_damage
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
@@ -29,6 +29,11 @@ FTS_TERMS = 64
 """Longest full-text query in words; what a person asks is shorter."""
 PROBES = 20
 """Partitions of the vectors' index that are searched; with them recall@10 against all is .99 and more."""
+
+_LOOKED_FOR = 16
+"""How many vectors tell whether the index of them finds what is there."""
+_SAME = 1e-3
+"""Largest cosine distance of a vector from itself, as far as 32 bits tell."""
 
 _PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash"]
 
@@ -245,6 +250,9 @@ class Index:
             return True
 
         tries: dict[str, Callable[[], bool]] = {name: partial(by_words, name) for name in self._columns_of_words()}
+        with self.store.errors():
+            if any(one.columns == ["vector"] for one in table.list_indices()):
+                tries["vector"] = partial(_finds_vectors, table, self.generation.dimension)
         for name, (where, count) in expected.items():
             tries[name] = lambda where=where, count=count: table.count_rows(where) == count  # type: ignore[misc]
         with self.store.errors():
@@ -325,10 +333,27 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
 def _works(work: Callable[[], bool]) -> bool:
     try:
         return work()
-    except RuntimeError as error:
+    except DAMAGE as error:
         if not is_damage(error):
             raise
         return False
+
+
+def _finds_vectors(table: Table, dimension: int) -> bool:
+    """Whether the index of the vectors can be read as a whole, and finds some that the table holds, taken evenly."""
+    rows = table.count_rows()
+    offsets = sorted({int(one) for one in np.linspace(0, rows - 1, _LOOKED_FOR)}) if rows else []
+    column = table.take_offsets(offsets).select(["vector"]).to_arrow()["vector"]
+    held = to_numpy(pc.drop_null(column), dimension)
+    whole = held[np.linalg.norm(held, axis=1) > 0]
+
+    def distance(vector: Vectors, probes: int) -> float:
+        query = table.search(vector, vector_column_name="vector", query_type="vector")
+        near = cast(LanceVectorQueryBuilder, query).distance_type("cosine").nprobes(probes).limit(1)
+        return float(near.select(["_distance"]).to_arrow()["_distance"][0].as_py())
+
+    every = [distance(one, rows) for one in whole[:1]]
+    return all(one <= _SAME for one in [*every, *(distance(one, PROBES) for one in whole)])
 
 
 def _vector_column(vectors: Sequence[Vectors | None], dimension: int) -> pa.FixedSizeListArray:

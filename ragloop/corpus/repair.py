@@ -11,23 +11,27 @@ import numpy as np
 
 from ragloop.corpus import vectors
 from ragloop.corpus.audit import Audit
-from ragloop.corpus.generations import GRACE, Generation, Generations
+from ragloop.corpus.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index import Index, tombstone
 from ragloop.corpus.planning import WAITING
 from ragloop.corpus.vectors import table_of, to_numpy
 from ragloop.models import Embedder
-from ragloop.store import Store, quoted
+from ragloop.store import TABLES, Store, quoted
 
 _PART = 1000
 
 
 @dataclass
 class Treatment:
-    """What is to be done. `drop`: tables; `forget`: generations by their table; `reindex`: columns of the live index.
+    """What is to be done. `anew`: tables to make, empty; `generations`: the rows of theirs, where it is to be made.
+
+    `drop`: tables; `forget`: generations by their table; `reindex`: columns of the live index.
 
     `clean`: tables with files that no version names; `rebuild`: the live index cannot be read.
     """
 
+    anew: set[str] = field(default_factory=set)
+    generations: tuple[KnownGeneration, ...] | None = None
     drop: set[str] = field(default_factory=set)
     forget: set[str] = field(default_factory=set)
     reindex: list[str] = field(default_factory=list)
@@ -48,9 +52,14 @@ def treat(
     Needs the index lease. Raises as `open_embedder` does where vectors disagree.
     """
     embedded = 0
+    for name in treatment.anew:
+        store.create(name, TABLES[name])
+    if treatment.generations is not None:
+        Generations(store).make_anew(treatment.generations)
     for name in treatment.drop:
         store.drop(name)
-    Generations(store).forget(treatment.forget)
+    if treatment.forget:
+        Generations(store).forget(treatment.forget)
     if generation is not None and audit is not None:
         index = Index(store, generation)
         index.index_anew(treatment.reindex)

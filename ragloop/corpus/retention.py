@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ragloop.corpus.generations import GRACE, Generations, KnownGeneration
 from ragloop.corpus.vectors import table_of, tidy
-from ragloop.errors import is_damage
+from ragloop.errors import DAMAGE, is_damage
 from ragloop.store import Store, quoted
 
 LOOKS = 30
@@ -32,7 +32,7 @@ def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) ->
             if look:
                 _let_go_of_vectors(store, name, _used(store, name, held), keep_vectors, now)
             tidy(store, name)
-        except RuntimeError as error:
+        except DAMAGE as error:
             # A table that cannot be read is dropped by whoever needs a vector of it.
             if not is_damage(error):
                 raise

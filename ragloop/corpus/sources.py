@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragloop.config import SourceSettings
-from ragloop.corpus.generations import Generations
+from ragloop.corpus.generations import Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.scans import scanned_sources
 from ragloop.corpus.source import Source
-from ragloop.errors import NotFoundError, UsageError, is_damage
+from ragloop.errors import DAMAGE, NotFoundError, UsageError, is_damage
 from ragloop.store import Store
 
 
@@ -63,15 +63,35 @@ class KnownSources:
 
 def indexed_sources(store: Store) -> list[str]:
     """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-    live = Generations(store).live()
+    return sorted({*_sources_in(store, Generations(store).live()), *scanned_sources(store)})
+
+
+def sources_left(
+    configured: Sequence[SourceSettings], home: Path, store: Store, live: Generation | None
+) -> list[Source]:
+    """Every known source, as far as the tables that are left tell; `live` is the generation that answers."""
+    return KnownSources(configured, home, lambda: sorted({*_sources_in(store, live), *_scanned_left(store)})).all()
+
+
+def _scanned_left(store: Store) -> list[str]:
     try:
-        indexed = Index(store, live).sources() if live else []
-    except RuntimeError as error:
+        return scanned_sources(store)
+    except NotFoundError:
+        return []
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        return []
+
+
+def _sources_in(store: Store, live: Generation | None) -> list[str]:
+    try:
+        return Index(store, live).sources() if live else []
+    except DAMAGE as error:
         if not is_damage(error):
             raise
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
-        indexed = []
-    return sorted({*indexed, *scanned_sources(store)})
+        return []
 
 
 def must_exist(folder: Path | None) -> None:

@@ -16,7 +16,7 @@ from lancedb.table import Table
 
 from ragloop.corpus.maintenance import maintain
 from ragloop.corpus.retention import let_go
-from ragloop.errors import is_damage
+from ragloop.errors import DAMAGE, is_damage
 from ragloop.journal import Journal
 from ragloop.store import Store
 from ragloop.store.database import KEPT_VERSIONS
@@ -89,7 +89,7 @@ def keep_up(
             try:
                 with _lease(store, name):
                     tables.append(_table(store, name))
-            except RuntimeError as error:
+            except DAMAGE as error:
                 if not is_damage(error):
                     raise
                 problems.append(f"the table {name} cannot be read; `ragloop doctor` says what is damaged")
@@ -102,7 +102,7 @@ def _folded(store: Store) -> int:
     """Entries of the journal that are now in the tables; none where a table cannot be read, which is said of that."""
     try:
         return Journal(store).fold()
-    except RuntimeError as error:
+    except DAMAGE as error:
         if not is_damage(error):
             raise
         return 0

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.index import BTree
 
-from ragloop.errors import is_damage
+from ragloop.errors import DAMAGE, is_damage
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -37,7 +37,7 @@ class VectorStore:
             return {}
         try:
             return self._find(hashes)
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):
                 raise
             self._store.drop(self._name)

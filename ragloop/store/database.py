@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import lancedb
 import pyarrow as pa
 
-from ragloop.errors import MismatchError, NotFoundError
+from ragloop.errors import DAMAGE, MismatchError, NotFoundError, damage, is_damage
 from ragloop.store.files import Files
 from ragloop.store.folder import FolderPlace
 from ragloop.store.migrations import MIGRATIONS
@@ -125,8 +125,16 @@ class Store:
     def _applied(self) -> int:
         if not self.has("migrations"):
             return 0
-        numbers: list[int] = self._db.open_table("migrations").to_arrow()["number"].to_pylist()
-        return max(numbers, default=0)
+        try:
+            rows = self._db.open_table("migrations").search().select(["number"]).to_arrow()
+        except DAMAGE as error:
+            if not is_damage(error):
+                raise
+            raise MismatchError(
+                f"the table migrations of the store in {self._place}, which says of which schema it is, cannot be "
+                "read; `ragloop restore --replace` brings back a backup of the store"
+            ) from error
+        return max(rows["number"].to_pylist(), default=0)
 
     def __str__(self) -> str:
         return str(self._place)
@@ -174,8 +182,7 @@ class Store:
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
         if not self.has(name):
-            how = "`ragloop restore` brings back a backup of it" if name in TABLES else "`ragloop sync` makes it anew"
-            raise NotFoundError(f"found no table {name} in {self._place}; {how}")
+            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
         with self.errors():
             return self._db.open_table(name)
 
@@ -266,12 +273,17 @@ class Store:
             query = query.where(where) if where else query
             query = query.select(list(columns)) if columns else query
             result: pa.Table = query.to_batches(_BATCH).read_all()
+        _must_have_columns(name, result.schema)
         return result
 
     def count(self, name: str, where: str | None = None) -> int:
         """How many rows satisfy the SQL predicate `where`."""
         with self.errors():
-            return int(self.table(name).count_rows(where))
+            table = self.table(name)
+            found = int(table.count_rows(where))
+            if not found:
+                _must_have_columns(name, table.schema)
+            return found
 
     @contextmanager
     def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
@@ -285,6 +297,21 @@ class Store:
                 yield
             finally:
                 self._held.remove(check)
+
+
+def _how_to_get(name: str) -> str:
+    """What brings back a table that is not there."""
+    if name in ("generations", "reports"):
+        return "`ragloop doctor` says what it was, with --repair it makes it anew where that can be told"
+    if name in TABLES:
+        return "nothing makes it anew; `ragloop restore --replace` brings back a backup of the whole store"
+    return "`ragloop sync` makes it anew"
+
+
+def _must_have_columns(name: str, schema: pa.Schema) -> None:
+    """LanceDB reads a manifest of zeros as one of an empty table: without this, what is damaged would look empty."""
+    if not schema.names:
+        raise damage(f"the newest manifest of the table {name} names no columns")
 
 
 def quoted(values: Sequence[str]) -> str:

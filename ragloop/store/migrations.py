@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ragloop.errors import is_damage
+from ragloop.errors import DAMAGE, is_damage
 from ragloop.store.schemas import TABLES, TIME, keyed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _note_unused_vectors(store: "Store", name: str) -> None:
         table = store.table(name)
         if "unused_since" not in table.schema.names:
             table.add_columns(pa.field("unused_since", TIME))
-    except RuntimeError as error:
+    except DAMAGE as error:
         if not is_damage(error):
             raise
         # Vectors can be made again; a table that cannot be read must not keep the store from being opened.
@@ -69,7 +69,7 @@ def _retry_documents(store: "Store") -> None:
             table = store.table(name)
             if "retry_at" not in table.schema.names:
                 table.add_columns(pa.field("retry_at", TIME))
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
                 raise
 
@@ -89,7 +89,7 @@ def _place_chunks_by_document(store: "Store") -> None:
                 _fill_spans(store, name)
                 table = store.table(name)
                 table.drop_columns(["ordinal", "start", "end", "tokens"])
-        except RuntimeError as error:
+        except DAMAGE as error:
             if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
                 raise
 

@@ -12,7 +12,7 @@ from ragloop.app import App
 from ragloop.cli.noting import record
 from ragloop.config import load_settings
 from ragloop.store import Store
-from tasks.run_retention import AT_ONCE
+from tasks import run_retention
 from tests.backed_up import BackedUp, rows_of
 from tests.constant_embedder import ConstantEmbedder
 from tests.flows.conftest import FlowsInProcess
@@ -108,8 +108,10 @@ def run_of_deployment(flows: FlowsInProcess, ended: bool) -> str:
 
 
 def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
-    flows: FlowsInProcess, made: BackedUp, tmp_path: Path
+    flows: FlowsInProcess, made: BackedUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run_retention, "AT_ONCE", 5)
+
     def left(run_id: str) -> tuple[int, int, int]:
         by_run = {"flow_run_id": {"any_": [run_id]}}
         call = flows.stack.api.call
@@ -122,7 +124,7 @@ def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
     noted = record(flows.stack.api, "watch handbook · 1 added", "COMPLETED", "1 added")
     by_hand = flows.run_of(maintain_store(home=made.indexed.home, return_state=True))["id"]
     old, waiting = (
-        [run_of_deployment(flows, ended=True) for _ in range(AT_ONCE + 1)],
+        [run_of_deployment(flows, ended=True) for _ in range(run_retention.AT_ONCE + 1)],
         run_of_deployment(flows, ended=False),
     )
     assert left(old[0]) == (1, 1, 1)

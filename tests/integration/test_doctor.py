@@ -16,10 +16,10 @@ from ragloop.cli import main
 from ragloop.corpus import maintenance
 from ragloop.corpus.doctor import Diagnosis
 from ragloop.corpus.vectors import table_of
-from ragloop.errors import StoreBusyError
+from ragloop.errors import DAMAGE, MismatchError, NotFoundError, StoreBusyError, is_damage
 from ragloop.models.cache import MANIFEST, sha256_of
 from ragloop.models.embedding import export_folder
-from ragloop.store import Store
+from ragloop.store import TABLES, Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
 
@@ -30,6 +30,7 @@ VECTORS = table_of(ConstantEmbedder.fingerprint)
 def whole(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> IndexedFolder:
     """Twelve documents, with the indexes that many rows get."""
     monkeypatch.setattr(maintenance, "MANY_ROWS", 1)
+    monkeypatch.setattr(maintenance, "MANY_VECTORS", 1)
     indexed.write_numbered(12)
     indexed.sync()
     indexed.embedder.embedded.clear()
@@ -156,6 +157,28 @@ def remove_the_files_of(column: str) -> Callable[[IndexedFolder], None]:
     return remove
 
 
+def overwrite_the_files_of(column: str) -> Callable[[IndexedFolder], None]:
+    def overwrite(indexed: IndexedFolder) -> None:
+        (uuid,) = {one.index_uuid for one in table(indexed).list_indices() if one.columns == [column]}
+        overwrite_with_zeros(folder(indexed) / "_indices" / uuid)
+
+    return overwrite
+
+
+def overwrite_in(part: str, name: str = "") -> Callable[[IndexedFolder], None]:
+    return lambda indexed: overwrite_with_zeros(folder(indexed, name) / part)
+
+
+def overwrite_with_zeros(place: Path) -> None:
+    for file in place.iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+
+
+def drop(indexed: IndexedFolder, *names: str) -> None:
+    for name in names:
+        shutil.rmtree(folder(indexed, name))
+
+
 def folder(indexed: IndexedFolder, name: str = "") -> Path:
     return indexed.home / "store" / f"{name or indexed.app().index.generation.table}.lance"
 
@@ -221,12 +244,21 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "index files removed": (remove_index_files, {"indexes"}),
     "files of the sources' index removed": (remove_the_files_of("source"), {"indexes"}),
     "files of the states' index removed": (remove_the_files_of("status"), {"indexes"}),
+    "files of the vectors' index removed": (remove_the_files_of("vector"), {"indexes"}),
     "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
     "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
+    "stored vectors overwritten": (overwrite_in("data", VECTORS), {"tables", "unstored-vectors"}),
+    "the manifests of stored vectors overwritten": (
+        overwrite_in("_versions", VECTORS),
+        {"tables", "unstored-vectors"},
+    ),
     "a stored vector broken": (break_a_stored_vector, {"stored-vectors", "unstored-vectors"}),
     "tables left": (leave_tables, {"orphan-tables"}),
     "files left": (leave_files, {"orphan-files"}),
     "data damaged": (damage_data, {"index"}),
+    "data overwritten": (overwrite_in("data"), {"index"}),
+    "manifests overwritten": (overwrite_in("_versions"), {"index"}),
+    "a column dropped": (lambda indexed: table(indexed).drop_columns(["stamp"]), {"index"}),
     "the table removed": (remove_the_table, {"generation"}),
     "generations forgotten": (forget_generations, {"generation", "orphan-tables"}),
     "no generation live": (retire_the_generation, {"generation"}),
@@ -250,6 +282,15 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     assert whole.embedder.embedded == []
     assert repaired.embedded == 0
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    assert whole.found("Paragraph 1 of 1")
+    quiet(whole)
+
+
+def test_of_every_index_files_that_were_overwritten_are_found_and_made_anew(whole: IndexedFolder) -> None:
+    for column in maintenance.INDEXES:
+        overwrite_the_files_of(column)(whole)
+        (found,) = whole.app().diagnose(repair=True, offline=True).findings
+        assert (found.check, found.detail.rpartition(": ")[2], found.state) == ("indexes", column, "repaired")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
 
@@ -294,19 +335,57 @@ def test_what_sources_have_and_the_index_has_not_is_found_unless_sources_are_lef
     quiet(whole)
 
 
+@pytest.mark.parametrize("part", ["data", "_versions"])
+@pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("command", ["status", "index list"])
 def test_a_store_that_cannot_be_read_is_said_in_one_line_by_other_commands(
-    whole: IndexedFolder, command: str, capsys: pytest.CaptureFixture[str]
+    whole: IndexedFolder, command: str, zeros: bool, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = whole.app().index.generation.table if command == "status" else "generations"
-    for file in (whole.home / "store" / f"{table}.lance" / "data").iterdir():
-        file.write_bytes(b"damaged")
+    for file in (whole.home / "store" / f"{table}.lance" / part).iterdir():
+        file.write_bytes(bytes(file.stat().st_size) if zeros else b"damaged")
     with pytest.raises(SystemExit) as ended:
         main(["--home", str(whole.home), *command.split()])
     said = capsys.readouterr().err
     assert ended.value.code == 2
     assert said.startswith("ragloop: the store cannot be read")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("column", ["kind", "live", "source", "status"])
+def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
+    whole: IndexedFolder, column: str
+) -> None:
+    overwrite_the_files_of(column)(whole)
+    with pytest.raises(DAMAGE) as ended:
+        whole.sync()
+    assert is_damage(ended.value)
+
+
+@pytest.mark.parametrize("column", ["kind", "live", "text", "heading", "vector"])
+def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
+    whole: IndexedFolder, column: str
+) -> None:
+    overwrite_the_files_of(column)(whole)
+    with pytest.raises(DAMAGE) as ended:
+        whole.found("Paragraph 1 of 1")
+    assert is_damage(ended.value)
+
+
+def test_a_table_that_is_read_as_empty_since_its_manifest_was_overwritten_is_damaged(whole: IndexedFolder) -> None:
+    store = whole.app().store
+    overwrite_in("_versions", "interactions")(whole)
+    for read in (lambda: store.count("interactions"), lambda: store.rows("interactions"), whole.app().status):
+        with pytest.raises(DAMAGE) as ended:
+            read()
+        assert is_damage(ended.value)
+    assert checks(diagnose(whole, offline=True)) == {"tables": 1}
+
+
+def test_a_store_that_cannot_say_its_schema_names_restore(whole: IndexedFolder) -> None:
+    overwrite_in("_versions", "migrations")(whole)
+    with pytest.raises(MismatchError, match="restore --replace"):
+        whole.app().diagnose()
 
 
 def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
@@ -374,6 +453,108 @@ def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
     for file in (folder(whole, "reports") / "data").iterdir():
         file.write_bytes(file.read_bytes()[:20])
     assert checks(diagnose(whole, offline=True)) == {"tables": 1}
+
+
+# --- tables that are gone ---------------------------------------------------------------------------------------------
+
+
+def test_generations_that_are_gone_are_told_from_the_only_index_that_the_settings_build(
+    whole: IndexedFolder, tmp_path: Path
+) -> None:
+    whole.sync(rebuild=True)
+    app = whole.app()
+    was = app.generations.live()
+    assert was is not None
+    assert was.number == 2
+    (other,) = {one.table for one in app.generations.all()} - {was.table}
+    drop(whole, "generations", other)
+    with pytest.raises(NotFoundError, match="ragloop doctor"):
+        whole.app().status()
+    assert checks(diagnose(whole)) == {"generations": 1}
+    repaired = diagnose(whole, repair=True)
+    assert (repaired.healthy, repaired.embedded, repaired.documents) == (True, 0, 12)
+    assert whole.app().generations.live() == was
+    assert whole.found("Paragraph 1 of 1")
+    assert whole.sync().unchanged == 12
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+def test_what_else_is_wrong_is_found_and_repaired_with_generations_and_reports_that_are_gone(
+    whole: IndexedFolder, tmp_path: Path
+) -> None:
+    remove_a_chunk(whole)
+    drop(whole, "generations", "reports")
+    expected = {"generations", "missing-tables", "rows"}
+    assert set(checks(diagnose(whole))) == expected
+    repaired = diagnose(whole, repair=True)
+    assert {one.check: one.state for one in repaired.findings} == dict.fromkeys(expected, "repaired"), repaired
+    assert repaired.embedded == 0
+    assert whole.contents() == whole.from_scratch(tmp_path / "other")
+    quiet(whole)
+
+
+@pytest.mark.parametrize("why", ["several indexes", "other settings", "no embedder"])
+def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
+    indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents")
+    indexed.write_numbered(3)
+    indexed.sync()
+    if why == "several indexes":
+        indexed.sync(rebuild=True)
+    drop(indexed, "generations")
+    indexed.chosen = {"embedder": {"other settings": "wide", "no embedder": "unknown"}.get(why, "narrow")}
+    before = {path for path in (indexed.home / "store").rglob("*") if path.is_file()}
+    (left,) = diagnose(indexed, repair=True).findings
+    assert (left.check, left.state) == ("generations", "remains")
+    assert "ragloop restore --replace" in left.repair
+    assert "ragloop sync --rebuild" in left.repair
+    assert {path for path in (indexed.home / "store").rglob("*") if path.is_file()} == before
+    indexed.chosen = {"embedder": "narrow"}
+    indexed.embedder.embedded.clear()
+    assert indexed.sync(rebuild=True).complete
+    assert indexed.embedder.embedded == []
+    assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
+    quiet(indexed)
+
+
+def test_generations_that_are_gone_where_nothing_was_indexed_are_made_anew(whole: IndexedFolder) -> None:
+    drop(whole, "generations", whole.app().index.generation.table)
+    assert diagnose(whole, repair=True).healthy
+    assert whole.sync().added == 12
+
+
+def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: IndexedFolder) -> None:
+    drop(whole, "reports")
+    with pytest.raises(NotFoundError, match="ragloop doctor"):
+        whole.sync()
+    assert checks(diagnose(whole)) == {"missing-tables": 1}
+    assert diagnose(whole, repair=True).healthy
+    whole.write("new.md", document("new"))
+    assert whole.app().sync().added == 1
+    quiet(whole)
+
+
+def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
+    names = TABLES.keys() - {"generations", "reports"}
+    drop(whole, *names)
+    (left,) = diagnose(whole, repair=True).findings
+    assert (left.check, left.count, left.state) == ("lost-tables", len(names), "remains")
+    assert "ragloop restore --replace" in left.repair
+    assert not [name for name in names if folder(whole, name).exists()]
+    with pytest.raises(NotFoundError, match="ragloop restore --replace"):
+        whole.app().journal.interactions()
+
+
+@pytest.mark.parametrize("name", ["generations", "reports"])
+def test_a_table_that_cannot_be_read_is_made_anew_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
+    overwrite_in("_versions", name)(whole)
+    (found,) = diagnose(whole).findings
+    assert (found.check, found.count) == ("tables", 1)
+    assert "once their folder is removed" in found.repair
+    assert not diagnose(whole, repair=True).healthy
+    drop(whole, name)
+    assert diagnose(whole, repair=True).healthy
+    quiet(whole)
 
 
 # --- the embedder's files, and the command ----------------------------------------------------------------------------
