@@ -116,7 +116,7 @@ def _write_graph(model: Any, folder: Path, precision: Precision) -> None:
 
 
 def _attend_to_all(transformer: Any) -> None:
-    """Leave the mask out of attention, which costs a fifteenth: eight-bit exports run on one text at a time."""
+    """Leave the mask out of attention, which costs a twentieth: eight-bit exports run on one text at a time."""
     import torch
     from transformers import AttentionInterface, AttentionMaskInterface
 

@@ -19,7 +19,7 @@ APART = 4
 """Channels that stay in fp32 in products that narrow. With 2 or 16 the vectors are as near."""
 
 BALANCE = 0.75
-"""Share of a channel's width that goes into its weights in other products: .6 to .9 do the same."""
+"""Share of a channel's width that goes into its weights in other products; .6 loses .00074 of cosine, .9 .00088."""
 
 PAIR = 127
 """Most that two neighbouring weights of one sign may add up to. CPUs without VNNI add two products of an activation
