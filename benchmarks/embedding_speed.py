@@ -2,10 +2,10 @@
 
     python benchmarks/embedding_speed.py [--chunks 80] [--rounds 4]
 
-Goal: three times `SentenceTransformer.encode(texts)` as it stands (batches of 32, a thread per core, torch in fp32) at a
-quality within 1 %, which ranking.py measures. The ways take turns in one process; told are the least of the rounds: wall
-seconds and CPU seconds with a thread per core, CPU seconds with one thread, tokens a second of wall, and the least and
-mean cosine to sentence-transformers. Chunks are parts of Django's documentation; see peers/corpus.py.
+Goal: three times `SentenceTransformer.encode(texts)` as it stands (batches of 32, a thread per core, torch in fp32) at
+a quality within 1 %, which ranking.py measures. The ways take turns in one process; told are the least of the rounds:
+wall seconds and CPU seconds with a thread per core, CPU seconds with one thread, tokens a second of wall, and the least
+and mean cosine to sentence-transformers. Chunks are parts of Django's documentation; see peers/corpus.py.
 """
 
 import argparse
@@ -69,7 +69,9 @@ def main() -> None:
 def _ways(cache: Path, threads: int) -> dict[str, Embed]:
     torch.set_num_threads(threads)
     model = SentenceTransformer(str(packaged_model(DEFAULT_EMBEDDER)), device="cpu")
-    exported = {name: open_embedder(DEFAULT_EMBEDDER, cache, backend=name, threads=threads).embed for name in EXPORTED}
+    exported: dict[str, Embed] = {
+        name: open_embedder(DEFAULT_EMBEDDER, cache, backend=name, threads=threads).embed for name in EXPORTED
+    }
     return {
         "sentence-transformers": lambda texts: np.asarray(model.encode(list(texts), show_progress_bar=False)),
         **exported,

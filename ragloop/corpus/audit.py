@@ -155,7 +155,7 @@ class Auditor:
         documents = live.filter(is_document)
         for row, spans in zip(documents.drop_columns(["vector", "spans"]).to_pylist(), documents["spans"], strict=True):
             # As Arrow has them: as Python's, the spans of a million chunks would be half a gigabyte.
-            self._take_document({**row, "spans": spans})
+            self._take_document({**row, "spans": spans if spans.is_valid else None})
         self._take_chunks(live.filter(pc.invert(is_document)))
 
     def _take_document(self, row: dict[str, Any]) -> None:
@@ -223,7 +223,8 @@ class Auditor:
                 # One that can be read no more, so that no sync can make its chunks anew, stays wrong.
                 (found.waiting if row["status"] == CURRENT else found.rows).add(document)
                 continue
-            if len(chunks) != row["chunks"] or not _are_in_place(document, row["spans"].as_py() or (), chunks):
+            spans = row["spans"].as_py() if row["spans"] is not None else ()
+            if len(chunks) != row["chunks"] or not _are_in_place(document, spans, chunks):
                 found.rows.add(document)
             if any(one.described != described for one in chunks):
                 found.descriptions.add(document)

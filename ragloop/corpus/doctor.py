@@ -295,7 +295,7 @@ class _Look:
         self._say("doubled-rows", len(audit.doubled), "rows whose id stands twice", "all but one removed")
         self._say("ownerless-rows", list(audit.ownerless), "rows that no document of the ledger has", "removed")
         self._say("rows", keys(audit.rows), "documents whose chunks are not those that the ledger counts", _BY_SYNC)
-        detail = "documents with chunks of another revision, place, title or labels"
+        detail = "documents with chunks of another place, title or labels"
         self._say("descriptions", keys(audit.descriptions), detail, _BY_SYNC)
         self._say("texts", keys(audit.texts), "documents with chunks that were not embedded as they read", _BY_SYNC)
         self._say("vectors", keys(audit.vectors), "documents with chunks without a vector of unit length", _BY_SYNC)

@@ -156,12 +156,7 @@ class SourceSync:
         ]
         held = self._index.held(rewritten + [row.document_id for row in moved.values()])
         spans = {document.listed.key: self._spans(document) for document in batch}
-        changed = [
-            (document.listed.key, span.chunk_id, one)
-            for document in batch
-            for span, one in zip(spans[document.listed.key], document.chunks or (), strict=True)
-            if not self._is_in_place(document, one, held.pop(span.chunk_id, None))
-        ]
+        changed = [one for document in batch for one in self._changed(document, spans[document.listed.key], held)]
         vectors, new = self._embed([one for *_, one in changed])
         rows = {document.listed.key: self._ledger_row(document, spans[document.listed.key]) for document in batch}
         for document in batch:
@@ -189,13 +184,20 @@ class SourceSync:
             seen[one.text_hash] += 1
         return tuple(spans)
 
-    def _is_in_place(self, document: Prepared, one: Chunk, held: Held | None) -> bool:
-        """Whether the index has a chunk just as it is to be, so that it is neither embedded nor written."""
+    def _changed(
+        self, document: Prepared, spans: Sequence[Span], held: dict[str, Held]
+    ) -> Iterator[tuple[str, str, Chunk]]:
+        """Key, id and chunk of those that the index has not just as they are to be, which are embedded and written.
+
+        All that the document has leave `held`.
+        """
         old = self._ledger.get(document.listed.key)
-        if old is None or held is None or old.revision == WAITING:
-            return False
-        same = old.title == document.title and is_described(old, document.listed, self._source.labels)
-        return same and (held.heading, held.text) == (one.heading, one.text)
+        same = old is not None and old.revision != WAITING and old.title == document.title
+        same = same and old is not None and is_described(old, document.listed, self._source.labels)
+        for span, one in zip(spans, document.chunks or (), strict=True):
+            was = held.pop(span.chunk_id, None)
+            if not same or was is None or (was.heading, was.text) != (one.heading, one.text):
+                yield document.listed.key, span.chunk_id, one
 
     def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:
         """The kept chunks of documents that fail now, where their labels or place are no longer those of the source."""

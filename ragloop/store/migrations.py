@@ -4,6 +4,7 @@ One that was killed is run again from its start, so each finds what it has done 
 older schemas stands here, and is never changed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -76,28 +77,38 @@ def _retry_documents(store: "Store") -> None:
 
 _SPANS = pa.list_(pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))
 _PART = 500
+_WAIT_S = 30.0
 
 
 def _place_chunks_by_document(store: "Store") -> None:
     """Where chunks stand moves from their rows to those of their documents."""
-    for name in filter(store.has, store.names("index_")):
-        try:
-            table = store.table(name)
-            if "spans" not in table.schema.names:
-                table.add_columns(pa.field("spans", _SPANS))
-            if "ordinal" in table.schema.names:
-                _fill_spans(store, name)
-                table = store.table(name)
-                table.drop_columns(["ordinal", "start", "end", "tokens"])
-        except DAMAGE as error:
-            if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
-                raise
+    names = list(filter(store.has, store.names("index_")))
+    if not names:
+        return
+    # What a sync of an older ragloop commits meanwhile would have no spans.
+    with store.lease("index", wait_s=_WAIT_S):
+        for name in names:
+            try:
+                _place_chunks(store, name)
+            except DAMAGE as error:
+                if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
+                    raise
+
+
+def _place_chunks(store: "Store", name: str) -> None:
+    table = store.table(name)
+    if "spans" not in table.schema.names:
+        table.add_columns(pa.field("spans", _SPANS))
+    if "ordinal" in table.schema.names:
+        _fill_spans(store, name)
+        store.table(name).drop_columns(["ordinal", "start", "end", "tokens"])
 
 
 def _fill_spans(store: "Store", name: str) -> None:
     """One part of the documents after the other, each in a commit of its own; those that have theirs are left out."""
     where = "kind = 'document' AND live AND spans IS NULL"
-    waiting = store.rows(name, where, ["id"])["id"].to_pylist()
+    found = Counter(store.rows(name, where, ["id"])["id"].to_pylist())
+    waiting = [one for one, count in found.items() if count == 1]  # of those that stand twice a doctor leaves one
     for first in range(0, len(waiting), _PART):
         # One that is not of our making may be anything; a doctor finds it.
         ids = ", ".join(f"'{one}'" for one in waiting[first : first + _PART] if one.isalnum()) or "''"

@@ -50,7 +50,7 @@ class InterruptingEmbedder(ConstantEmbedder):
 def interrupted_store(write: int, after: bool) -> Iterator[None]:
     """Within the block the store dies at the n-th write from now on: before it, or when it has been committed."""
     left = write
-    real = {name: getattr(Store, name) for name in ("upsert", "insert", "create")}
+    real = {name: getattr(Store, name) for name in ("upsert", "insert", "create", "delete", "replace")}
 
     def dying(work: Callable[..., Any]) -> Callable[..., Any]:
         def write_or_die(store: Store, *args: Any) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from ragloop.cli import main
 from ragloop.corpus import maintenance
 from ragloop.corpus.doctor import Diagnosis
+from ragloop.corpus.planning import WAITING
 from ragloop.corpus.vectors import table_of
 from ragloop.errors import DAMAGE, MismatchError, NotFoundError, StoreBusyError, is_damage
 from ragloop.models.cache import MANIFEST, sha256_of
@@ -633,3 +634,11 @@ def test_a_store_that_is_not_there_is_an_error_of_usage(
 def test_a_chunk_that_its_document_does_not_name_is_not_found(whole: IndexedFolder) -> None:
     add_a_chunk(whole)
     assert "planted" not in whole.found("planted")
+
+
+def test_what_waits_for_a_sync_counts_as_changed(whole: IndexedFolder) -> None:
+    change_a_text(whole)
+    diagnose(whole, repair=True, offline=True)
+    document = row(whole, "kind = 'document' AND key = '01.md'")
+    assert document["revision"].to_pylist() == [WAITING]
+    assert document["id"][0].as_py() not in whole.app().index.revisions()

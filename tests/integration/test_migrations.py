@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ragloop.store import MIGRATIONS, TIME, Store, database
+from ragloop.errors import StoreBusyError
+from ragloop.store import MIGRATIONS, TIME, Store, database, migrations
 from tests.indexed_folder import IndexedFolder
 
 
@@ -107,3 +108,24 @@ def test_vectors_that_cannot_be_read_do_not_stop_a_migration(
         file.write_bytes(file.read_bytes()[:20])
     assert indexed.sync().complete
     assert indexed.found("Paragraph 1 of 1")
+
+
+def test_a_document_that_stands_twice_does_not_keep_a_store_from_being_opened(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _of_schema_1(indexed, monkeypatch)
+    (name,) = old.names("index_")
+    old.insert(name, old.rows(name, "kind = 'document' AND key = '01.md'"))
+    assert not indexed.app().diagnose().healthy
+    assert indexed.app().diagnose(repair=True).findings == ()
+    assert indexed.contents() == indexed.from_scratch(indexed.home.with_name("anew"))
+
+
+def test_an_index_that_is_being_written_is_not_migrated(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _of_schema_1(indexed, monkeypatch)
+    monkeypatch.setattr(migrations, "_WAIT_S", 0.0)
+    with old.lease("index"), pytest.raises(StoreBusyError):
+        Store.open(indexed.home)
+    _is_migrated(indexed)

@@ -1,15 +1,18 @@
 """The indexes that searches use: made by size, brought up to date, and as exact as comparing all vectors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lancedb.query import FullTextOperator, MultiMatchQuery
 
+from ragloop.corpus import index as index_module
 from ragloop.corpus import maintenance
 from ragloop.corpus.generations import Generation, Generations
 from ragloop.corpus.index import Index, tombstone
+from ragloop.corpus.maintenance import WORDS
 from ragloop.models import Vectors
 from ragloop.store import Store
 
@@ -120,3 +123,50 @@ def test_versions_that_nobody_reads_any_more_leave_the_disk(index: Index, monkey
     commit(index, 200, clustered(100, 2))
 
     assert len(index.store.table(index.generation.table).list_versions()) < before
+
+
+def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a history of commits, deletes and updates, some of which were killed half-way, both ways find the same."""
+    random = np.random.default_rng(4)
+    name, words = index.generation.table, [f"common{n}" for n in range(12)]
+
+    def write(documents: Sequence[int]) -> None:
+        rows = [
+            {
+                "id": f"{document}-{n}",
+                "kind": "chunk",
+                "live": bool(random.random() < 0.9),
+                "document_id": f"d{document}",
+                "heading": " ".join(random.choice(words, 2)),
+                "text": " ".join(random.choice(words, 9)),
+            }
+            for document in documents
+            for n in range(3)
+        ]
+        index.commit(rows, list(clustered(len(rows), int(documents[0]))))
+
+    write(range(200))
+    index.maintain()
+    apart = 0
+    for turn in range(14):
+        if turn % 3 == 0:
+            index.remove([f"d{one}" for one in random.choice(230, 9, replace=False)])
+        if turn % 7 == 5:
+            index.index_anew(["heading"])
+        if turn % 6 == 4:
+            index.store.table(name).optimize()
+        if turn % 6 != 5:
+            write(sorted(random.choice(230, 8, replace=False).tolist()))
+        apart += max(index._outside_words().values()) > 0
+        for question in (*words[:4], " ".join(words)):
+            found = []
+            for together in (0, 10**9):
+                monkeypatch.setattr(index_module, "RANKED_TOGETHER", together)
+                matching = MultiMatchQuery(question, list(WORDS), operator=FullTextOperator.OR)
+                best = index._best_by_words(matching, 1000, max(index._outside_words().values()))
+                found.append(dict(zip(best["id"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True)))
+                assert len(found[-1]) == best.num_rows
+            assert found[0] == found[1]
+    assert apart > 5

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ragloop.corpus.ledger import Ledger
 from ragloop.corpus.local import LocalFolder
+from ragloop.corpus.planning import LedgerRow
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
 
@@ -168,6 +171,27 @@ def test_an_edit_that_leaves_texts_changes_all_that_is_told_of_them(
     indexed.write("a.md", after)
     assert indexed.sync().updated == 1
     assert indexed.contents() == indexed.from_scratch(tmp_path / "anew")
+
+
+def test_the_ledger_is_asked_for_a_document_as_often_however_long_it_is(
+    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    row_of = Ledger.__getitem__
+
+    def counting(ledger: Ledger, key: str) -> LedgerRow:
+        asked[key] += 1
+        return row_of(ledger, key)
+
+    monkeypatch.setattr(Ledger, "__getitem__", counting)
+    for name, sections in (("short.md", 2), ("long.md", 40)):
+        indexed.write(name, "\n\n".join(f"# Section {n}\n\nalpha {n}" for n in range(sections)))
+    indexed.sync()
+    for name in ("short.md", "long.md"):
+        file = indexed.folder / name
+        file.write_text(file.read_text() + " beta")
+    assert indexed.sync().updated == 2
+    assert asked["long.md"] == asked["short.md"] <= 6
 
 
 def test_commits_follow_the_batch_of_documents(indexed: IndexedFolder) -> None:
