@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from lancedb.query import FullTextOperator, MultiMatchQuery
+from lancedb.table import Table
 
 from ragloop.corpus import index as index_module
 from ragloop.corpus import maintenance
@@ -147,6 +150,14 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
         ]
         index.commit(rows, list(clustered(len(rows), int(documents[0]))))
 
+    asked: list[bool] = []
+    by_words = index_module._by_words
+
+    def noting(table: Table, *of: Any, indexed: bool = False) -> pa.Table:
+        asked.append(indexed)
+        return by_words(table, *of, indexed=indexed)
+
+    monkeypatch.setattr(index_module, "_by_words", noting)
     write(range(200))
     index.maintain()
     apart = 0
@@ -170,3 +181,4 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
                 assert len(found[-1]) == best.num_rows
             assert found[0] == found[1]
     assert apart > 5
+    assert asked.count(True) == 5 * apart, "in large tables the indexes are asked for their best alone"
