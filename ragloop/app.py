@@ -146,6 +146,11 @@ class App:
         """What a sync lists; see KnownSources.of."""
         return self._sources.of(folder, known=known)
 
+    def knows(self, folder: Path) -> bool:
+        """Return whether a folder is a source of this home: one that is configured, or was synced by its path."""
+        self.store = self._opened(create=True)
+        return self._sources.knows(folder)
+
     @cached_property
     def _sources(self) -> "KnownSources":
         from ragloop.corpus.sources import KnownSources, indexed_sources

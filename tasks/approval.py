@@ -18,6 +18,7 @@ from prefect.states import Cancelled, Completed, Paused, Running
 from pydantic import Field
 
 from tasks.learning_reports import criteria_table
+from tasks.reporting import bullets
 from tasks.run_retention import TAG
 from tasks.running import open_app
 
@@ -147,14 +148,14 @@ def _go_on() -> None:
 def _about_deletes(report: "SyncReport") -> str:
     """The figures and the keys of the documents."""
     gone = [change for change in report.changes if change["change"] == "withheld"]
-    keys = [f"- `{change['source']}` {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
-    more = [f"- and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
+    keys = [f"{change['source']}: {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
+    more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
     asked = (
         f"**{report.withheld_deletes} documents are gone from their source**, more than a sync deletes unasked. An "
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
-    return "\n".join([asked, "", *keys, *more])
+    return f"{asked}\n\n{bullets([*keys, *more])}"
 
 
 def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
+from tasks.allowed import accept_folder
 from tasks.corpus_reports import publish_changes, publish_sync
 from tasks.monitoring import ring_if_late
 from tasks.reporting import Progress
@@ -28,6 +29,7 @@ def sync_sources(
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
     bar = Progress("sync-progress", "documents")
     app = open_app(home, config)
+    accept_folder(app, folder)
     report = app.sync(
         folder,
         rebuild=rebuild,

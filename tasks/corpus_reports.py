@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 
 from ragloop.corpus.left_out import left_out
 from tasks.pictures import lag_histogram
-from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs
+from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, plain
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
@@ -38,7 +38,7 @@ def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
     markdown = paragraphs("# Sync", sync_summary(report), bullets(told), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
-    rows = [{name: change[name] for name in columns} for change in report.changes[:MOST_ROWS]]
+    rows = [plain({name: change[name] for name in columns}) for change in report.changes[:MOST_ROWS]]
     shown = f"The first {len(rows):,} of {len(report.changes):,} changed documents."
     if rows:
         create_table_artifact(rows, key="sync-changes", description=shown)

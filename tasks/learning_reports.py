@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from ragloop.printable import printable
 from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, scores_over_time
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, run_link
 
@@ -55,7 +56,7 @@ def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
     facts = {"dataset": dataset.dataset_id, "rows": dataset.rows, "train": dataset.train, "eval": dataset.eval}
     left_out = markdown_table(("left out", "answers"), dataset.funnel.items())
     picture = funnel(dataset.rows, dataset.funnel)
-    rang = f"Started by what [this run]({run_link(rung_by)}) found." if rung_by else ""
+    rang = f"Started by what {run_link(rung_by, 'this run')} found." if rung_by else ""
     markdown = paragraphs("# Dataset", rang, markdown_table(("", ""), facts.items()), picture, left_out)
     create_markdown_artifact(markdown, key="retrain-dataset", description="What the adapter is trained on.")
 
@@ -132,7 +133,7 @@ def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
             "at": f"{change['at']:%Y-%m-%d %H:%M}",
             "kind": change["kind"],
             "adapter": change["adapter_id"] or "the base model",
-            "reason": change["reason"],
+            "reason": printable(change["reason"]),
         }
         for change in list(reversed(history))[:MOST_ROWS]
     ]

@@ -6,8 +6,9 @@ as well: a parser may quote what it stumbled over.
 """
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+from uuid import UUID
 
 import httpx
 from prefect import get_client, runtime
@@ -15,8 +16,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-if TYPE_CHECKING:
-    from uuid import UUID
+from ragloop.printable import literal, printable
 
 MOST_ROWS = 500
 """Rows of a table artifact: the UI draws all of them at once."""
@@ -47,7 +47,7 @@ class Progress:
     def _move(self, percent: float, described: str) -> None:
         if self._artifact is None:
             made = create_progress_artifact(percent, key=self._key, description=described)
-            self._artifact = cast("UUID", made)  # a coroutine only where an event loop runs
+            self._artifact = cast(UUID, made)  # a coroutine only where an event loop runs
         else:
             update_progress_artifact(self._artifact, percent, description=described)
 
@@ -59,13 +59,16 @@ def end(state: State[Any], summary: str, name: str = "") -> State[Any]:
     return state
 
 
-def run_link(run_id: str) -> str:
-    """Where the UI shows a run, from any of its pages."""
-    return f"/runs/flow-run/{run_id}"
+def run_link(run_id: str, text: str) -> str:
+    """Return a link to a run that holds on any page of the UI; the text alone where the id is not one of Prefect's."""
+    try:
+        return f"[{text}](/runs/flow-run/{UUID(run_id)})"
+    except ValueError:  # an event told it, and may tell anything
+        return text
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table in Markdown; numbers keep four digits."""
+    """Return a table in Markdown; numbers keep four digits, and text is shown as it stands."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
 
@@ -75,12 +78,17 @@ def _cell(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return literal(str(value))
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table artifact whose text an operator's screen neither reorders nor acts on."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A list in Markdown."""
-    return "\n".join(f"- {line}" for line in lines)
+    """Return a list in Markdown; the lines may name documents, and are shown as they stand."""
+    return "\n".join(f"- {literal(line)}" for line in lines)
 
 
 def paragraphs(*parts: str) -> str:

@@ -11,6 +11,8 @@ from prefect.tasks import RetryConditionCallable, Task
 from pydantic import BeforeValidator
 
 from ragloop.errors import RagloopError
+from ragloop.printable import is_printable, printable
+from tasks.allowed import accepted
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -20,12 +22,16 @@ GivenPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
 
 
 def open_app(home: Path | None, config: Path | None) -> "App":
-    """The application of one home; what takes long to prepare is said in the log of the run. Raises ConfigError."""
+    """The application of one home; what takes long to prepare is said in the log of the run.
+
+    Raises ConfigError, and UsageError where the run may not name this home or configuration.
+    """
     # Imported when a task runs: it loads the store, which `prefect deploy` does not need to read a flow.
     from ragloop.app import App
     from ragloop.config import load_settings
 
-    return App(load_settings(config, home), say=get_run_logger().info)
+    place = accepted(home, config)
+    return App(load_settings(place.config, place.home), say=get_run_logger().info)
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -53,18 +59,23 @@ TRANSIENT_ONLY: Retries = {
 }
 
 
-class OneLinePerError(logging.Filter):
-    """Errors of ragloop's own tree are logged as their message: where in the code they arose helps no operator."""
+class ForOperators(logging.Filter):
+    """Log errors of ragloop's own tree as their message, since where in the code they arose helps no operator.
+
+    Names of documents in a message reach the terminal of a worker: what that would act on is replaced.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, RagloopError):
             record.msg, record.args = "%s: %s", (type(error).__name__, error)
             record.exc_info, record.exc_text = None, None
+        if not is_printable(message := record.getMessage()):
+            record.msg, record.args = printable(message), ()
         return True
 
 
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     _logger = logging.getLogger(_name)
-    if not any(isinstance(one, OneLinePerError) for one in _logger.filters):
-        _logger.addFilter(OneLinePerError())
+    if not any(isinstance(one, ForOperators) for one in _logger.filters):
+        _logger.addFilter(ForOperators())

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ragloop.printable import json_escaped, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""C0 and C1 control characters and DEL, but tab and line feed: a terminal acts on them."""
 
 
 class _Listened(io.FileIO):
@@ -52,11 +49,6 @@ def open_streams() -> None:
             setattr(sys, name, text)
 
 
-def printable(text: str) -> str:
-    """Text without what a terminal would act on: escape sequences in a document or a question move no cursor."""
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
-
-
 def say(line: str) -> None:
     """A line for the person at the terminal."""
     sys.stderr.write(printable(line) + "\n")
@@ -76,9 +68,9 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def print_json(report: object) -> None:
-    """One JSON object on stdout, exact: an encoding that knows few characters gets the escapes of JSON."""
+    """Print one JSON object on stdout, exact: what a terminal acts on, and what its encoding lacks, as escapes of JSON."""
     few = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    sys.stdout.write(json.dumps(report, default=_encode, ensure_ascii=few) + "\n")
+    sys.stdout.write(json_escaped(json.dumps(report, default=_encode, ensure_ascii=few)) + "\n")
     sys.stdout.flush()
 
 

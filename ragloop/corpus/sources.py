@@ -45,6 +45,11 @@ class KnownSources:
         """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
         return self.of() if self._configured or self._by_path() else []
 
+    def knows(self, folder: Path) -> bool:
+        """Return whether a folder is configured, or was synced by its path."""
+        named = str(folder.expanduser().resolve())
+        return named in self._places or named in self._by_path()
+
     def _by_path(self) -> list[str]:
         """Sources that were named by their path, which holds a slash as a configured name cannot.
 

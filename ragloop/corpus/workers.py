@@ -8,6 +8,7 @@ planning and committing stay with the process that holds the lease.
 
 import os
 import pickle
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -286,19 +287,27 @@ class _Dask:
 @contextmanager
 def _dask(address: str | None, processes: int) -> Iterator[Executor]:
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     with ExitStack() as stack:
         cluster = address or dask.config.get("scheduler-address", None)
         if cluster is None:
-            cluster = stack.enter_context(
-                LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-            )
+            cluster = stack.enter_context(_secured_dask(processes))
         try:
             client = stack.enter_context(Client(cluster))
         except OSError as error:
             raise _lost("Dask", error) from error
         yield _Dask(client)
+
+
+def _secured_dask(processes: int) -> Any:
+    """Start a cluster of this machine that nobody else can use: a scheduler runs any code that it is handed.
+
+    Each end shows a certificate that is made for this cluster and kept in memory (distributed, "TLS/SSL").
+    """
+    from distributed import LocalCluster
+
+    return LocalCluster(n_workers=processes, threads_per_worker=1, security=True, dashboard_address=None)
 
 
 class _Ray:
@@ -339,6 +348,8 @@ def _ray(address: str | None, processes: int) -> Iterator[Executor]:
     started = not ray.is_initialized()
     if started:
         named = address or os.environ.get("RAY_ADDRESS")
+        if not named:
+            _have_ray_token()
         ours: dict[str, Any] = {} if named else {"num_cpus": processes, "include_dashboard": False}
         try:
             ray.init(address=named or "local", log_to_driver=False, **ours)
@@ -349,6 +360,16 @@ def _ray(address: str | None, processes: int) -> Iterator[Executor]:
     finally:
         if started:
             ray.shutdown()
+
+
+def _have_ray_token() -> None:
+    """Give the clusters that this process starts a token of their own, which only its children get.
+
+    Ray asks for one since 2.60 (ray.io, "Token authentication"), and else keeps it in ~/.ray, readable as the umask has it.
+    It is set once: Ray reads the token of a process a single time.
+    """
+    if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _lost(cluster: str, error: BaseException) -> UnavailableError:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -59,6 +60,19 @@ class FlowsInProcess:
         APILogWorker.drain_all(timeout=10)  # the lines of a run follow it in a thread
         wanted = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
         return "\n".join(one["message"] for one in self.stack.api.call("POST", "/logs/filter", wanted))
+
+
+@contextmanager
+def serving(stack: LocalStack, deployment: str, home: Path, config: Path | None) -> Iterator[None]:
+    """The worker of the session serves another home by this deployment, as `parameters` in prefect.yaml would have it."""
+    place = f"/deployments/{stack.deployment_id(deployment)}"
+    before = stack.api.call("GET", place)["parameters"]
+    own = {"home": str(home), "config": str(config) if config else None}
+    stack.api.call("PATCH", place, {"parameters": {**before, **own}})
+    try:
+        yield
+    finally:
+        stack.api.call("PATCH", place, {"parameters": before})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from flows.changes import index_changes
 from ragloop.app import App
 from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
-from tests.flows.conftest import FlowsInProcess
+from tests.flows.conftest import FlowsInProcess, serving
 from tests.notified_queue import NotifiedQueue
 from tests.relay import Relay
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.s3_server import Bucket
 
 pytestmark = pytest.mark.realmodel
+CHANGES = "index-changes/index-changes"
 
 
 @pytest.fixture
@@ -58,6 +59,12 @@ def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+@pytest.fixture
+def served(stack: LocalStack, config: Path, tmp_path: Path) -> Iterator[None]:
+    with serving(stack, CHANGES, tmp_path / "home", config):
+        yield
 
 
 @contextmanager
@@ -97,16 +104,17 @@ def through(relay: Relay) -> str:
     return f"http://127.0.0.1:{relay.port}/api"
 
 
+@pytest.mark.usefixtures("served")
 def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:
-    before = len(stack.flow_runs("index-changes/index-changes"))
+    before = len(stack.flow_runs(CHANGES))
     with watching(config, tmp_path, stack.api_url, "--every", "0.5"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
         until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
-        until(lambda: any(run.state_type == "COMPLETED" for run in stack.flow_runs("index-changes/index-changes")))
-    runs = stack.flow_runs("index-changes/index-changes")
+        until(lambda: any(run.state_type == "COMPLETED" for run in stack.flow_runs(CHANGES)))
+    runs = stack.flow_runs(CHANGES)
     assert len(runs) > before
     assert any("1 added" in run.name for run in runs)
     rung, *_ = events_about(stack, "ragloop.source.handbook")
@@ -172,7 +180,7 @@ def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
     config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
     opened(config, tmp_path).sync()
-    with watching(config, tmp_path, stack.api_url, *options):
+    with serving(stack, CHANGES, tmp_path / "home", config), watching(config, tmp_path, stack.api_url, *options):
         time.sleep(2)
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         (folder / "heron.md").unlink()
@@ -194,6 +202,7 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert "crane.md" in artifacts["sync-changes"]
 
 
+@pytest.mark.usefixtures("served")
 def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ import importlib.util
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -20,7 +22,7 @@ from ragloop.config import Settings
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.preparing import Preparation
 from ragloop.corpus.s3 import S3Bucket
-from ragloop.corpus.workers import GROUP_DOCUMENTS, Workers, open_workers
+from ragloop.corpus.workers import GROUP_DOCUMENTS, TaskRunner, Workers, open_workers
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
@@ -157,6 +159,39 @@ def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None
         texts = [f"text {number}" for number in range(50)]
         vectors = workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(texts)
     assert (vectors == ConstantEmbedder().embed(texts)).all()
+
+
+STRANGERS = {
+    "dask": "from distributed import Client; Client({address!r}, timeout=10).submit(open, {place!r}, 'w').result(10)",
+    "ray": "import ray; ray.init({address!r}, log_to_driver=False)\n"
+    "ray.get(ray.remote(open).remote({place!r}, 'w'), timeout=10)",
+}
+
+
+def _address_of(runner: str) -> str:
+    if runner == "dask":
+        from distributed import default_client
+
+        return str(default_client().scheduler.address).replace("tls://", "tcp://")
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
+@pytest.mark.parametrize("runner", STRANGERS)
+def test_another_program_runs_nothing_on_a_cluster_that_was_started_here(runner: TaskRunner, tmp_path: Path) -> None:
+    if importlib.util.find_spec(runner) is None:
+        pytest.skip(MISSING.format(runner))
+    place = tmp_path / "run by a stranger"
+    with open_workers(runner, processes=1) as workers:
+        assert len(workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(["a text"])) == 1
+        script = STRANGERS[runner].format(address=_address_of(runner), place=str(place))
+        theirs = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        stranger = subprocess.run(
+            [sys.executable, "-c", script], env={**theirs, "HOME": str(tmp_path)}, capture_output=True, timeout=120
+        )
+    assert stranger.returncode != 0
+    assert not place.exists()
 
 
 def test_a_cluster_that_is_not_there_is_an_error_of_one_line() -> None:
