@@ -9,8 +9,9 @@ import re
 _CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 """C0 and C1 control characters and DEL, but tab and line feed: a terminal acts on them."""
 _REORDERING = "\u202a-\u202e\u2066-\u2069"
-"""Embeddings, overrides and isolates of the bidirectional algorithm (UAX 9): `annexe<RLO>txt.exe` reads as `annexeexe.txt`.
-The marks U+200E, U+200F and U+061C stay: ordinary Arabic and Hebrew text holds them, and they override nothing."""
+"""Embeddings, overrides and isolates of the bidirectional algorithm (UAX 9): a file `annexe<RLO>txt.exe` reads as
+`annexeexe.txt`. The marks U+200E, U+200F and U+061C stay: Arabic and Hebrew text holds
+them, and they override nothing."""
 _LINES = "\u2028\u2029"
 """Separators that some programs take for the end of a line."""
 _UNSAFE = re.compile(f"[{_CONTROL}{_REORDERING}{_LINES}]")

@@ -68,7 +68,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def print_json(report: object) -> None:
-    """Print one JSON object on stdout, exact: what a terminal acts on, and what its encoding lacks, as escapes of JSON."""
+    """Print one JSON object on stdout, exact; what a terminal acts on, or cannot show, is escaped."""
     few = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     sys.stdout.write(json_escaped(json.dumps(report, default=_encode, ensure_ascii=few)) + "\n")
     sys.stdout.flush()

@@ -365,7 +365,8 @@ def _ray(address: str | None, processes: int) -> Iterator[Executor]:
 def _have_ray_token() -> None:
     """Give the clusters that this process starts a token of their own, which only its children get.
 
-    Ray asks for one since 2.60 (ray.io, "Token authentication"), and else keeps it in ~/.ray, readable as the umask has it.
+    Ray asks for one since 2.60 (ray.io, "Token authentication"), and else keeps it in ~/.ray, with the rights that the
+    umask leaves.
     It is set once: Ray reads the token of a process a single time.
     """
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():

@@ -64,7 +64,7 @@ class FlowsInProcess:
 
 @contextmanager
 def serving(stack: LocalStack, deployment: str, home: Path, config: Path | None) -> Iterator[None]:
-    """The worker of the session serves another home by this deployment, as `parameters` in prefect.yaml would have it."""
+    """Have the worker of the session serve another home by this deployment, as `parameters` in prefect.yaml would."""
     place = f"/deployments/{stack.deployment_id(deployment)}"
     before = stack.api.call("GET", place)["parameters"]
     own = {"home": str(home), "config": str(config) if config else None}

@@ -42,7 +42,7 @@ class Served:
             self.stack.processes.check()
         raise AssertionError("no run came")
 
-    def keys(self) -> list[str]:
+    def indexed(self) -> list[str]:
         return sorted(App(load_settings(self.config, self.home)).index.keys().values())
 
 
@@ -63,14 +63,14 @@ def test_a_run_works_on_its_own_home_and_on_a_folder_that_is_configured(served: 
     (served.handbook / "crane.md").write_text("# Crane\n\nThe crane dances.\n")
     run = served.rung({"home": str(served.home), "config": str(served.config), "folder": str(served.handbook)})
     assert run.state_type == "COMPLETED", run
-    assert "crane.md" in served.keys()
+    assert "crane.md" in served.indexed()
 
 
 def test_an_event_cannot_have_a_folder_indexed_that_is_no_source(served: Served) -> None:
     run = served.rung({"home": str(served.home), "config": str(served.config), "folder": str(served.private)})
     assert run.state_type == "FAILED"
     assert "expected a source of this home" in run.message
-    assert "private.md" not in served.keys()
+    assert "private.md" not in served.indexed()
 
 
 def test_an_event_cannot_choose_the_home(served: Served, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_form_cannot_have_a_folder_indexed_that_is_no_source(served: Served) -
     run = served.run(SYNC, folder=str(served.private))
     assert (run.state_type, "expected a source of this home" in run.message) == ("FAILED", True)
     assert served.run(SYNC, folder=str(served.handbook)).state_type == "COMPLETED"
-    assert "private.md" not in served.keys()
+    assert "private.md" not in served.indexed()
 
 
 def test_an_event_that_tells_of_another_run_places_no_link() -> None:
