@@ -20,7 +20,7 @@ def index_changes(folder: GivenPath = None, home: GivenPath = None, config: Give
     be read, more deletes than are plausible. The next scheduled sync-index finds whatever events have lost.
 
     Args:
-        folder: The folder whose files changed. Empty drains the queues of the configuration.
+        folder: The known folder whose files changed. Empty drains the queues of the configuration.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """

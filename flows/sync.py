@@ -27,7 +27,7 @@ def sync_index(
     quarantined, a source that is not there. What could be applied is applied.
 
     Args:
-        folder: A folder to index by itself. Empty syncs every source of the configuration and every folder known.
+        folder: A known folder to sync by itself: configured, or synced by its path before. Empty syncs every source.
         confirm_deletes: Let deletes through that were withheld because more documents are gone than is plausible.
         retry_quarantined: Read quarantined documents again, though they have not changed.
         rebuild: Build the index afresh, beside the one that answers, which is kept for a rollback.

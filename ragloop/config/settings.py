@@ -40,7 +40,7 @@ class SourceSettings(Section):
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
-    """Labels that every document of this source carries."""
+    """Labels that every document of this source carries. Refused while no search filters by them."""
     queue: str | None = None
     """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""
 

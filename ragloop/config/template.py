@@ -14,7 +14,7 @@ def template() -> str:
     """A configuration file with every setting at its default, commented out, above it what it means."""
     lines = ["# ragloop configuration. Every line that starts with '# ' before a key shows the default.", ""]
     lines += _template_lines(Settings, skip=("sources",))
-    lines += ["", "# [[sources]]", '# name = "handbook"', '# uri = "docs"', '# include = ["**/*.md"]', "# labels = []"]
+    lines += ["", "# [[sources]]", '# name = "handbook"', '# uri = "docs"', '# include = ["**/*.md"]']
     for name, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             lines += ["", f"# {(info.annotation.__doc__ or '').strip()}", f"[{name}]"]

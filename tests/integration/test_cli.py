@@ -265,16 +265,19 @@ def test_arguments_that_are_no_text_are_taken_with_question_marks(shell: Shell) 
 
 @pytest.mark.realmodel
 def test_what_a_document_or_a_question_holds_moves_no_cursor_and_is_no_markup(shell: Shell) -> None:
-    attack = "\x1b]0;owned\x07\x1b[2J\x9b31m"
+    attack = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt"
     text = "Otters eat fish, crabs and frogs, mostly at night, in clean rivers. " * 3
-    (shell.folder / "documents" / "otter.md").write_text(f"# Otter [/red] \x1b[2J\n\nOtters eat \x07 fish. {text}\n")
+    document = f"# Otter [/red] \x1b[2J\n\nOtters eat \x07 \x9b1m \u202efish. {text}\n"
+    (shell.folder / "documents" / "otter.md").write_text(document)
     assert shell("sync", "documents").code == 0
     question = f"What do otters [/red] eat? {attack}"
+    raw = {"\x1b", "\x07", "\x9b", "\u202e"}
     for arguments in (["search", question], ["ask", question], ["log", "tail"]):
         ran = shell(*arguments)
         assert ran.code == 0
-        assert not {"\x1b", "\x07", "\x9b"} & set(ran.out + ran.err)
+        assert not raw & set(ran.out + ran.err)
         assert "\N{REPLACEMENT CHARACTER}" in ran.out
+        assert not raw & set(shell(*arguments, "--json").out)
     assert "[/red]" in shell("search", question).out
     assert shell("log", "tail", "--json").json["interactions"][0]["question"] == question
 

@@ -236,3 +236,13 @@ def test_settings_cannot_be_changed() -> None:
         settings.home = Path("other")  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
         settings.index.chunk_tokens = 1  # type: ignore[misc]
+
+
+def test_labels_are_refused_since_no_search_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "ragloop.toml"
+    source = f'[[sources]]\nname = "payroll"\nuri = "{tmp_path}"\n'
+    file.write_text(source + 'labels = ["hr"]\n')
+    with pytest.raises(ConfigError, match="labels of the source payroll, expected none: no search filters by labels"):
+        load_settings(file)
+    file.write_text(source + "labels = []\n")
+    assert load_settings(file).sources[0].labels == ()
