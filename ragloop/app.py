@@ -379,7 +379,8 @@ class App:
     ) -> "BackupReport":
         """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
         told = progress or (lambda done, total, copied: None)
-        return self.backups(uri).make(self.store, self.settings.backup.keep, told)
+        wanted = self.settings.backup
+        return self.backups(uri).make(self.store, wanted.keep, told, verified_within=timedelta(days=wanted.verify_days))
 
     def restore(
         self,

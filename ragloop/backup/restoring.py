@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from ragloop.backup.backups import Backups, hashed
+from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import Entry, Manifest, TableState
-from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.backup.verifying import fault, hashed
+from ragloop.errors import MismatchError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
@@ -80,7 +81,7 @@ def restore(
             f"found a store in {place}, which a restore would replace; expected none: name another --home, or say "
             "--replace"
         )
-    verify(backups.files, manifest, lambda done, total: progress(done, 2 * total, 0))
+    verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
     work = _Restore(backups.files, manifest, home, place.database, progress)
     if not dry_run:
         with _leases(place) as check:
@@ -92,26 +93,29 @@ def restore(
     )  # fmt: skip
 
 
-def verify(files: Files, manifest: Manifest, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def verify(
+    backups: Backups, manifest: Manifest, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Read every object of a backup. Raises MismatchError, which names those that are gone or have other bytes."""
-
-    def fault(entry: Entry) -> str:
-        try:
-            whole = hashed(files.read(entry.name)) == (entry.sha256, entry.bytes)
-        except NotFoundError:
-            return f"{entry.name} is gone"
-        return "" if whole else f"{entry.name} was changed"
-
-    bad = []
-    for done, found in enumerate(each(fault, manifest.entries, files.at_once), 1):
-        bad += [found] * bool(found)
+    files, bad = backups.files, dict[str, str]()
+    faults = each(lambda entry: fault(files, entry), manifest.entries, files.at_once)
+    for done, (entry, why) in enumerate(zip(manifest.entries, faults, strict=True), 1):
+        if why:
+            bad[entry.name] = f"{entry.name} {why}"
         progress(done, len(manifest.entries))
     if bad:
         more = f", and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise MismatchError(
-            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join(bad[:_SHOWN])}{more}; nothing was "
-            "restored: take another one, `ragloop backup list` shows all"
+            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join([*bad.values()][:_SHOWN])}{more}; "
+            f"nothing was restored: {_another(backups, bad.keys())}, `ragloop backup list` shows all"
         )
+
+
+def _another(backups: Backups, bad: Set[str]) -> str:
+    """What to take instead of a backup of which these objects are damaged."""
+    known = {one.name for one in backups.marked()} | bad
+    whole = next((one.backup_id for one in backups.all() if not one.names & known), None)
+    return f"take another one, {whole} does not need what is damaged" if whole else "every other one needs it too"
 
 
 class _Restore:

@@ -21,6 +21,7 @@ from uuid import uuid4
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.models.cache import sha256_of
 from ragloop.store import Store, quoted
+from ragloop.store.names import inside
 
 CHAMPION = "champion"
 PROMOTE, ROLLBACK = "promote", "rollback"
@@ -86,7 +87,7 @@ class Registry:
 
     def folder(self, adapter: Adapter) -> Path:
         """Where the adapter's files are. Raises MismatchError when weights or configuration are gone or changed."""
-        folder = self.artifacts / adapter.path
+        folder = inside(self.artifacts, adapter.path)
         if not folder.is_dir():
             raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
         if adapter_sha256(folder) != adapter.sha256:
