@@ -396,5 +396,15 @@ class App:
 
         home, place = self.settings.home, self._place()
         told = progress or (lambda done, total, written: None)
-        backups = self.backups(uri)
-        return restore(backups, backup_id, home, place, replace=replace, dry_run=dry_run, progress=told)
+        from ragloop.models.registry import files_are_whole
+
+        return restore(
+            self.backups(uri),
+            backup_id,
+            home,
+            place,
+            replace=replace,
+            dry_run=dry_run,
+            whole=partial(files_are_whole, home / "artifacts"),
+            progress=told,
+        )

@@ -80,10 +80,10 @@ class BackupReport:
 
 
 class Backups:
-    """The backups in `files`."""
+    """The backups in `files`. `now` tells the time."""
 
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self, files: Files, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.files, self._now = files, now
 
     def all(self) -> list[Manifest]:
         """Every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
@@ -157,7 +157,7 @@ class Backups:
         with store.lease("backup"):
             known, problems = self.all(), self._damaged_manifests()
             self._must_be_of(store, known)
-            backup_id, now = _new_id(self._ids())
+            backup_id, now = _new_id(self._ids(), self._now())
             there = self.files.list(OBJECTS)
             verified = verify_share(self.files, store, known, there, now, verified_within)
             copy = _Copy(self.files, known, there, verified, progress)
@@ -371,9 +371,9 @@ def _parts(source: Source) -> Iterator[bytes]:
         raise StoreChangedError(f"{source.path} is gone: {error}; try again") from error
 
 
-def _new_id(ids: Sequence[str]) -> tuple[str, datetime]:
+def _new_id(ids: Sequence[str], now: datetime) -> tuple[str, datetime]:
     """The time, or the first second after the newest backup where a clock was set back. `ids` also of damaged ones."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = now.replace(microsecond=0)
     if ids and (newest := datetime.strptime(max(ids), _ID).replace(tzinfo=UTC)) >= now:
         now = newest + timedelta(seconds=1)
     return now.strftime(_ID), now

@@ -127,6 +127,7 @@ def restore(
 ) -> None:
     """Bring a backup back. Every file of it is verified before anything is changed.
 
+    Answers, feedback, adapters and promotions that are newer than the backup are kept; --dry-run says what goes.
     End what reads and writes the store before. A restore that is killed is completed by the same command.
     """
     app = open_app()
@@ -142,6 +143,12 @@ def restore(
         print_json(asdict(done))
         return
     print_table(f"Backup {done.backup_id}", [asdict(one) for one in done.tables], _TABLE)
-    facts = {name: value for name, value in asdict(done).items() if name not in ("tables", "backup_id", "place")}
+    apart = ("tables", "backup_id", "place", "kept", "gone", "unreadable")
+    facts = {name: value for name, value in asdict(done).items() if name not in apart}
     print_facts(f"{'Verified' if dry_run else 'Restored'}, {done.place}", facts)
+    for what, rows in (("kept", done.kept), ("gone", done.gone)):
+        if rows:
+            say(f"newer than the backup and {what}: " + ", ".join(f"{n:,} of {table}" for table, n in rows.items()))
+    for table, why in done.unreadable.items():
+        say(f"nothing newer is kept of {table}, which cannot be read: {why}")
     say("nothing was changed" if dry_run else "`ragloop sync` brings the index up to its sources")

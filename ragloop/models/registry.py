@@ -193,6 +193,14 @@ class Registry:
         self._store.append("aliases", [row])
 
 
+def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
+    """Whether the adapter at this path has the files of this `adapter_sha256`."""
+    try:
+        return adapter_sha256(inside(artifacts, path)) == sha256
+    except MismatchError:
+        return False
+
+
 def adapter_sha256(folder: Path) -> str:
     """SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not there.
 

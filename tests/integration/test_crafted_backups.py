@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ragloop.backup import Entry
+from ragloop.backup import Entry, Manifest
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles, open_files
@@ -28,10 +28,9 @@ def made(indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
     return made
 
 
-def craft(made: BackedUp, **changes: Any) -> None:
-    """Give the newest backup one more entry, which no constructor has looked at, under a SHA-256 that is right."""
+def craft(made: BackedUp, whole: Manifest, **changes: Any) -> None:
+    """Give a backup one more entry, which no constructor has looked at, under a SHA-256 that is right."""
     backups = made.app.backups(made.uri)
-    whole = backups.all()[0]
     added = object.__new__(Entry)
     data = b"crafted"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -52,7 +51,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_a_restore_writes_nothing_outside_of_its_home(made: BackedUp, tmp_path: Path, path: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    craft(made, path=path.format(outside=outside))
+    craft(made, made.app.backups(made.uri).all()[0], path=path.format(outside=outside))
     before = tree(tmp_path)
     with pytest.raises(MismatchError, match="is damaged"):
         made.app.restore(made.uri, replace=True)
@@ -61,8 +60,9 @@ def test_a_restore_writes_nothing_outside_of_its_home(made: BackedUp, tmp_path: 
 
 def test_a_restore_reads_nothing_outside_of_its_place(made: BackedUp, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(SECRET)
+    whole = made.app.backups(made.uri).all()[0]
     for name in ("../secret", "files/../../secret", str(tmp_path / "secret"), "files//secret"):
-        craft(made, bytes=len(SECRET), sha256=hashlib.sha256(SECRET).hexdigest(), name=name)
+        craft(made, whole, bytes=len(SECRET), sha256=hashlib.sha256(SECRET).hexdigest(), name=name)
         with pytest.raises(MismatchError, match="is damaged"):
             made.app.restore(made.uri, replace=True)
         assert SECRET not in tree(made.indexed.home).values()
