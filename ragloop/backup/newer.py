@@ -241,4 +241,5 @@ def _fitting(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def forget(files: Files) -> None:
     """Remove what was put aside."""
-    files.remove(files.list(PREFIX))
+    if aside := files.list(PREFIX):
+        files.remove(aside)

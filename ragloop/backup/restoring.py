@@ -40,9 +40,9 @@ Progress = Callable[[int, int, int], None]
 class RestoreReport:
     """What a restore did, or with `dry_run` would do: `files` of the backup, of which so many had to be written.
 
-    `files_removed` of the store before it, of which `tables_before` are the tables. What that store held and the backup
-    does not: rows that are `kept`, by table (`journal`: lines that are not in a table yet), rows that are `gone`, and
-    tables that are `unreadable`, of which nothing can be kept.
+    `files_removed` of the store before it, of which `tables_before` are the tables. What that store held and the tables
+    of the backup do not: rows that are `kept`, by table (`journal`: lines that are in no table yet), rows that are
+    `gone`, and tables that are `unreadable`, of which nothing can be kept.
     """
 
     backup_id: str
@@ -100,6 +100,7 @@ def restore(
     def find() -> Newer:
         return find_newer(home, place, backups.files, manifest, whole) if before else Newer()
 
+    unfolded = _unfolded(home)
     newer = (
         (taken_up(place.database) if place.restoring() else find())
         if dry_run
@@ -108,7 +109,7 @@ def restore(
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
         work.files_written, work.bytes_written, work.files_removed, before, round(time.perf_counter() - started, 3),
-        newer.kept | _unfolded(home), newer.gone, newer.unreadable,
+        newer.kept | unfolded, newer.gone, newer.unreadable,
     )  # fmt: skip
 
 

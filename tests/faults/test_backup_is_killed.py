@@ -77,15 +77,16 @@ def test_a_backup_killed_at_any_file_is_no_backup_and_the_next_copies_the_rest(
 
 def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_it(made: BackedUp) -> None:
     made.fill(2)
+    made.app.journal.fold()
     made.app.back_up(made.uri)
     before = made.state()
     made.lose()
     with Deadly(10_000) as all_writes:
         made.app.restore(made.uri)
     last = all_writes.made - 1
-    points = [last // 2] if made.uri.startswith("s3://") else [1, 2, *range(3, last, last // 8), last]
+    points = [last // 2] if made.uri.startswith("s3://") else [2, 3, *range(4, last, last // 8), last]
     for writes in points:
-        if writes < 3:  # from here on the store that was there is gone
+        if writes < 4:  # what goes is noted; from the second write on the store that was there is gone
             made.indexed.write("00.md", document(f"edit{writes}"))
             made.indexed.sync()
         else:
@@ -111,11 +112,29 @@ def test_a_restore_killed_before_its_first_write_leaves_the_store(indexed: Index
     assert made.state() == before
 
 
+def test_a_restore_killed_at_any_file_loses_no_answer_vote_or_promotion_since_the_backup(made: BackedUp) -> None:
+    made.fill(2)
+    made.app.back_up(made.uri)
+    log = made.goes_on()
+    with Deadly(10_000) as all_writes:
+        made.app.restore(made.uri, replace=True)
+    assert made.log() == log
+    last = all_writes.made - 1
+    points = [6, last // 2] if made.uri.startswith("s3://") else [*range(8), *range(8, last, last // 6), last - 1, last]
+    for writes in points:
+        with Deadly(writes), pytest.raises(Killed):
+            made.app.restore(made.uri, replace=True)
+        made.app.restore(made.uri, replace=True)
+        assert made.log() == log, f"killed after {writes} writes"
+    assert [name for name in made.database().list() if name.startswith("restoring")] == []
+
+
 # --- SIGKILL and a full disk ------------------------------------------------------------------------------------------
 
 WORK = """
 import sys
 from pathlib import Path
+from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder
 
@@ -128,6 +147,14 @@ def slowly(self, name, parts):
             yield part
     work(self, name, said())
 FolderFiles.write = slowly
+put = Store.upsert
+def slowly_put(self, name, rows):
+    print("put " + name, flush=True)
+    sys.stdin.readline()
+    put(self, name, rows)
+    print("has put " + name, flush=True)
+    sys.stdin.readline()
+Store.upsert = slowly_put
 app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2])).app()
 app.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.restore(sys.argv[4], replace=True)
 """
@@ -169,6 +196,22 @@ def test_a_backup_and_a_restore_that_get_sigkill_are_completed_by_the_next(
             made.state()
     made.app.restore(made.uri)
     assert made.state() == before
+
+
+def test_a_restore_that_gets_sigkill_while_it_puts_back_the_log_is_completed_with_it(
+    indexed: IndexedFolder, tmp_path: Path
+) -> None:
+    made = BackedUp(indexed, str(tmp_path / "backups"))
+    made.fill(2)
+    made.app.back_up(made.uri)
+    log = made.goes_on()
+    for moment in ("restoring-plan", "restoring.json", "put feedback", "has put feedback", "put aliases"):
+        killed_while(made, "restore", moment)
+        if "put" in moment:
+            with pytest.raises(MismatchError, match="a restore was interrupted"):
+                made.log()
+    made.app.restore(made.uri, replace=True)
+    assert made.log() == log
 
 
 def test_a_disk_that_runs_full_in_a_backup_leaves_the_backup_before(

@@ -3,19 +3,17 @@
 import json
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragloop.app import App
 from ragloop.cli import main
 from ragloop.errors import MismatchError, UsageError
 from ragloop.models.registry import Adapter, adapter_sha256
 from ragloop.store.files import RESTORING
 from tests.backed_up import BackedUp, backed_up_in
-from tests.indexed_folder import IndexedFolder, document
+from tests.indexed_folder import IndexedFolder
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -28,74 +26,29 @@ def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
     return BackedUp(indexed, str(tmp_path / "backups"))
 
 
-def add_adapter(app: App, name: str) -> None:
-    place = app.registry.artifacts / "adapters" / name
-    place.mkdir(parents=True)
-    (place / "adapter_model.safetensors").write_bytes(name.encode() * 100)
-    (place / "adapter_config.json").write_text('{"r": 8}')
-    sha256 = adapter_sha256(place)
-    at = datetime.now(UTC)
-    app.registry.register(Adapter(name, at, "base", "d", f"adapters/{name}", sha256, "registered", "", (), {}))
-
-
-def goes_on(made: BackedUp) -> dict[str, Any]:
-    """Answers, votes and promotions after the backup, folded and not; and what there is of each then."""
-    app = made.app
-    known = app.journal.interactions()["interaction_id"].to_pylist()
-    answers = [app.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
-    app.journal.give_feedback(answers[0].interaction_id, "correction", "the right answer")
-    app.journal.give_feedback(known[0], "down")
-    add_adapter(app, "late")
-    app.registry.promote("late", "after the backup")
-    app.registry.rollback("it was worse")
-    app.registry.promote("late", "it was not")
-    app.journal.fold()
-    app.answerer.ask("And what is in the journal only?")
-    made.indexed.write("new.md", document("new"))
-    made.indexed.sync()
-    return log_of(made)
-
-
-def log_of(made: BackedUp) -> dict[str, Any]:
-    app = made.app
-    app.journal.fold()
-    champion = app.registry.champion()
-    return {
-        **{table: rows(app, table) for table in ("interactions", "feedback", "adapters", "aliases")},
-        "champion": champion and (champion.adapter_id, champion.state, app.registry.is_whole(champion)),
-    }
-
-
-def rows(app: App, table: str) -> list[str]:
-    return sorted(json.dumps(row, default=str) for row in app.store.rows(table).to_pylist())
-
-
 def test_what_came_after_the_backup_is_kept_and_said(made: BackedUp) -> None:
     made.fill(3)
+    made.app.journal.fold()
     made.app.back_up(made.uri)
     index = made.indexed.contents()
-    app = made.app
-    before = {table: app.store.count(table) for table in ("interactions", "feedback", "aliases")}
-    app.journal.fold()
-    unfolded = app.store.count("interactions") - before["interactions"]
-    log = goes_on(made)
+    before = made.app.store.count("interactions")
+    log = made.goes_on()
     planned = made.app.restore(made.uri, dry_run=True)
     assert made.indexed.contents() != index, "a dry run changes nothing"
     done = made.app.restore(made.uri, replace=True)
-    assert log_of(made) == log
+    assert made.log() == log
     assert log["champion"] == ("late", "promoted", True)
     assert made.indexed.contents() == index
-    added = len(log["interactions"]) - before["interactions"]
+    added = len(log["interactions"]) - before
     assert done.kept == planned.kept
     assert (done.kept["interactions"], done.kept["feedback"]) == (added, 2)
-    assert unfolded == 1
     assert (done.kept["aliases"], done.kept["adapters"]) == (3, 1)
     assert done.gone.keys() == {"reports"}
     assert done.unreadable == {}
     assert made.app.diagnose(offline=True).healthy
     again = made.app.restore(made.uri, replace=True)
-    assert log_of(made) == log
-    assert again.kept == {name: count for name, count in done.kept.items() if name != "journal"}
+    assert made.log() == log
+    assert again.kept == done.kept
     assert [name for name in made.database().list() if name.startswith("restoring")] == []
 
 
@@ -122,14 +75,14 @@ def test_nothing_newer_is_nothing_kept(folder: BackedUp) -> None:
 def test_what_no_row_can_be_read_of_is_said_and_the_rest_is_kept(folder: BackedUp) -> None:
     folder.fill(2)
     folder.app.back_up(folder.uri)
-    log = goes_on(folder)
+    log = folder.goes_on()
     for file in (folder.indexed.home / "store" / "feedback.lance" / "_versions").iterdir():
         file.write_bytes(file.read_bytes()[:20])
     (folder.indexed.home / "store" / "migrations.lance").rename(folder.indexed.home / "no-migrations")
     planned = folder.app.restore(folder.uri, dry_run=True)
     done = folder.app.restore(folder.uri, replace=True)
     assert planned.unreadable.keys() == done.unreadable.keys() == {"feedback"}
-    found = log_of(folder)
+    found = folder.log()
     assert found["interactions"] == log["interactions"]
     assert found["champion"] == log["champion"]
     assert len(found["feedback"]) == 1
@@ -153,8 +106,8 @@ def test_an_adapter_that_was_trained_again_keeps_its_files_and_a_damaged_one_get
     folder: BackedUp,
 ) -> None:
     folder.fill(2)
-    add_adapter(folder.app, "anew")
-    add_adapter(folder.app, "broken")
+    folder.add_adapter("anew")
+    folder.add_adapter("broken")
     folder.app.back_up(folder.uri)
     app = folder.app
     for name, wanted in (("anew", b"trained again"), ("broken", b"lost")):
@@ -198,7 +151,7 @@ def test_a_store_of_a_newer_schema_is_not_replaced(folder: BackedUp, monkeypatch
 def test_another_backup_does_not_complete_an_interrupted_restore_unasked(folder: BackedUp) -> None:
     folder.fill(1)
     first = folder.app.back_up(folder.uri)
-    goes_on(folder)
+    folder.goes_on()
     second = folder.app.back_up(folder.uri)
     folder.database().write(RESTORING, [json.dumps({"backup": second.backup_id, "then": "…"}).encode()])
     with pytest.raises(UsageError, match=f"found an interrupted restore of {second.backup_id}"):
@@ -211,8 +164,9 @@ def test_the_command_says_what_goes_and_what_is_kept(
     folder: BackedUp, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.fill(2)
+    folder.app.journal.fold()
     folder.app.back_up(folder.uri)
-    goes_on(folder)
+    folder.goes_on()
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[str, str]:
