@@ -25,6 +25,8 @@ from ragloop.store.versions import version_of
 
 PREFIX = "restoring-"
 """Files of a database whose names begin so belong to a restore."""
+SCRATCH = ".restoring-"
+"""Folders of a home whose names begin so hold copies of tables of a backup while rows are compared."""
 PLAN = f"{PREFIX}plan.json"
 LOG = ("interactions", "feedback", "datasets", "adapters", "aliases", "reports")
 """Tables that no source can make anew."""
@@ -65,7 +67,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
     rows, gone, unreadable = dict[str, pa.Table](), dict[str, int](), dict[str, str]()
     folders: tuple[str, ...] = ()
     home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".restoring-", dir=home) as scratch:
+    with TemporaryDirectory(prefix=SCRATCH, dir=home) as scratch:
         then = _Then(backup, manifest, Path(scratch))
         for table in LOG:
             if not store.has(table) or then.is_now(store, table):

@@ -9,6 +9,7 @@ put aside is put into the tables, and the note is removed.
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
-from ragloop.backup.newer import PREFIX, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
 from ragloop.backup.verifying import fault, hashed
 from ragloop.errors import MismatchError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
@@ -149,6 +150,8 @@ class _Restore:
     def begin(self, noted: str, find: Callable[[], Newer]) -> Newer:
         """Put aside what is newer than the backup and note that a restore is under way; or take up what an interrupted
         restore has put aside."""
+        for left in self._home.glob(f"{SCRATCH}*"):  # by a restore that was killed
+            shutil.rmtree(left, ignore_errors=True)
         newer = taken_up(self._database) if noted else find()
         if not noted:
             put_aside(self._database, newer)

@@ -1,5 +1,6 @@
 """A backup and a restore, killed at every file: no half backup is one, and a restore is completed by the next."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, StorageFullError
-from ragloop.store.files import BucketFiles, FolderFiles
+from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
 from tests.backed_up import BackedUp, backed_up_in
 from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import IndexedFolder, document
@@ -84,13 +85,9 @@ def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_
     with Deadly(10_000) as all_writes:
         made.app.restore(made.uri)
     last = all_writes.made - 1
-    points = [last // 2] if made.uri.startswith("s3://") else [2, 3, *range(4, last, last // 8), last]
+    points = [last // 2] if made.uri.startswith("s3://") else [1, 2, *range(3, last, last // 8), last]
     for writes in points:
-        if writes < 4:  # what goes is noted; from the second write on the store that was there is gone
-            made.indexed.write("00.md", document(f"edit{writes}"))
-            made.indexed.sync()
-        else:
-            made.lose()
+        made.lose()
         with Deadly(writes), pytest.raises(Killed):
             made.app.restore(made.uri, replace=True)
         with pytest.raises(MismatchError, match=r"a restore was interrupted: .*`ragloop restore \w+ --from "):
@@ -98,6 +95,33 @@ def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_
         made.app.restore(made.uri)
         assert made.state() == before
     assert made.app.diagnose(offline=True).healthy
+
+
+def test_a_restore_killed_before_its_note_leaves_the_store_and_after_it_opens_for_nobody(
+    indexed: IndexedFolder, tmp_path: Path
+) -> None:
+    made = BackedUp(indexed, str(tmp_path / "backups"))
+    made.fill(2)
+    made.app.back_up(made.uri)
+    before = made.state()
+    made.indexed.write("00.md", document("edit"))
+    made.indexed.sync()
+    changed = made.state()
+    noted = 0
+    for writes in itertools.count():
+        with Deadly(writes), pytest.raises(Killed):
+            made.app.restore(made.uri, replace=True)
+        if RESTORING in made.database().list():
+            noted += 1
+            with pytest.raises(MismatchError, match="a restore was interrupted"):
+                made.indexed.sync()
+        elif writes % 4 == 0:
+            assert made.state() == changed
+        if noted == 2:
+            break
+    made.app.restore(made.uri)
+    assert made.state()["index"] == before["index"]
+    assert [one.name for one in made.indexed.home.glob(".restoring-*")] == []
 
 
 def test_a_restore_killed_before_its_first_write_leaves_the_store(indexed: IndexedFolder, tmp_path: Path) -> None:
@@ -217,6 +241,7 @@ def test_a_restore_that_gets_sigkill_while_it_puts_back_the_log_is_completed_wit
                 made.log()
     made.app.restore(made.uri, replace=True)
     assert made.log() == log
+    assert list(made.indexed.home.glob(".restoring-*")) == []
 
 
 def test_a_disk_that_runs_full_in_a_backup_leaves_the_backup_before(
