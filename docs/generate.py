@@ -26,6 +26,7 @@ def storage() -> str:
         "    backup.uri/backups/ID.json         a backup: its tables and every file, with SHA-256; written last",
         "    backup.uri/files/store/            files of the database, shared by backups",
         "    backup.uri/files/by-content/       versions of tables, journal, datasets, adapters, by their SHA-256",
+        "    backup.uri/damaged.json            files of backups that were found damaged and could not be mended",
         "",
         f"Schema number: {len(MIGRATIONS)}.",
     ]

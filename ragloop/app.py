@@ -384,7 +384,8 @@ class App:
     ) -> "BackupReport":
         """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
         told = progress or (lambda done, total, copied: None)
-        return self.backups(uri).make(self.store, self.settings.backup.keep, told)
+        wanted = self.settings.backup
+        return self.backups(uri).make(self.store, wanted.keep, told, verified_within=timedelta(days=wanted.verify_days))
 
     def restore(
         self,
@@ -400,5 +401,15 @@ class App:
 
         home, place = self.settings.home, self._place()
         told = progress or (lambda done, total, written: None)
-        backups = self.backups(uri)
-        return restore(backups, backup_id, home, place, replace=replace, dry_run=dry_run, progress=told)
+        from ragloop.models.registry import files_are_whole
+
+        return restore(
+            self.backups(uri),
+            backup_id,
+            home,
+            place,
+            replace=replace,
+            dry_run=dry_run,
+            whole=partial(files_are_whole, home / "artifacts"),
+            progress=told,
+        )

@@ -13,7 +13,7 @@ from ragloop.app import App
 from ragloop.models.registry import Adapter, adapter_sha256
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
-from tests.indexed_folder import IndexedFolder
+from tests.indexed_folder import IndexedFolder, document
 
 if TYPE_CHECKING:
     from tests.s3_server import Bucket
@@ -64,6 +64,40 @@ class BackedUp:
             "champion": champion and (champion.adapter_id, app.registry.is_whole(champion)),
             "index": self.indexed.contents(),
         }
+
+    def add_adapter(self, name: str) -> None:
+        """Register an adapter whose weights are of its own."""
+        app = self.app
+        place = app.registry.artifacts / "adapters" / name
+        place.mkdir(parents=True)
+        (place / "adapter_model.safetensors").write_bytes(name.encode() * 100)
+        (place / "adapter_config.json").write_text('{"r": 8}')
+        at, sha256 = datetime.now(UTC), adapter_sha256(place)
+        app.registry.register(Adapter(name, at, "base", "d", f"adapters/{name}", sha256, "registered", "", (), {}))
+
+    def goes_on(self) -> dict[str, Any]:
+        """Answers, votes and promotions after the backup, and a document; returns what the log holds then."""
+        app = self.app
+        known = app.journal.interactions()["interaction_id"].to_pylist()
+        answers = [app.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
+        app.journal.give_feedback(answers[0].interaction_id, "correction", "the right answer")
+        app.journal.give_feedback(known[0], "down")
+        self.add_adapter("late")
+        app.registry.promote("late", "after the backup")
+        app.registry.rollback("it was worse")
+        app.registry.promote("late", "it was not")
+        self.indexed.write("new.md", document("new"))
+        self.indexed.sync()
+        return self.log()
+
+    def log(self) -> dict[str, Any]:
+        """Every row of what no source can make anew, once the journal is folded; and the champion."""
+        app = self.app
+        app.journal.fold()
+        champion = app.registry.champion()
+        tables = ("interactions", "feedback", "adapters", "aliases")
+        rows = {one: sorted(json.dumps(row, default=str) for row in app.store.rows(one).to_pylist()) for one in tables}
+        return {**rows, "champion": champion and (champion.adapter_id, champion.state, app.registry.is_whole(champion))}
 
     def healthy(self) -> bool:
         found = self.app.diagnose()

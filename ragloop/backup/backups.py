@@ -5,7 +5,10 @@
                               backups share files by name and size, and copy what is new
     files/by-content/SHA256   every other file (versions of tables, journal, datasets, adapters)
 
-Expiry removes manifests first, then the objects that no manifest names any more.
+    damaged.json              objects that a verification found damaged, and the backups that need them (verifying.py)
+
+Expiry removes manifests first, then the objects that no manifest names any more. A damaged backup pushes no whole one
+out.
 
 An erasure finds its way by the same manifests. It rewrites, in the store, every file that rests on what is erased,
 under new names; so a backup that is taken after it names none of the old ones. Those before it do: `Manifest.entries`
@@ -17,13 +20,24 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from ragloop.backup.manifest import Entry, Manifest, TableState, decoded
+from ragloop.backup.manifest import OBJECTS, Entry, Manifest, TableState, decoded
 from ragloop.backup.snapshot import Snapshot, Source, take
+from ragloop.backup.verifying import (
+    DAMAGED,
+    VERIFIED_WITHIN,
+    Damage,
+    Verified,
+    damages,
+    hashed,
+    marks,
+    note,
+    verify_share,
+)
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UsageError
 from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
@@ -43,7 +57,8 @@ Progress = Callable[[int, int, int], None]
 @dataclass(frozen=True)
 class BackupReport:
     """What a backup did. `files` and `bytes` are what it holds, `*_copied` what was not there yet. `expired`: backups
-    that were removed, with `files_removed`. `problems`: what stands in the way of removing."""
+    that were removed, with `files_removed`. `*_verified` is what was read of the objects that were there, `mended` what
+    was copied again of them, `damaged` what the store has no more. `problems`: what is wrong with older backups."""
 
     backup_id: str
     place: str
@@ -58,20 +73,30 @@ class BackupReport:
     tries: int
     seconds: float
     problems: tuple[str, ...] = ()
+    files_verified: int = 0
+    bytes_verified: int = 0
+    mended: tuple[str, ...] = ()
+    damaged: tuple[Damage, ...] = ()
 
 
 class Backups:
-    """The backups in `files`."""
+    """The backups in `files`. `now` tells the time."""
 
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self, files: Files, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.files, self._now = files, now
 
     def all(self) -> list[Manifest]:
         """Every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
         return [one for one in self._read_all() if isinstance(one, Manifest)]
 
     def damaged(self) -> list[str]:
-        """What is wrong with manifests that cannot be read."""
+        """What is wrong with manifests, and with the note of a verification, that cannot be read."""
+        lost = (
+            f"{self.files}/{DAMAGED} cannot be read, which notes what is damaged; the next backup verifies everything"
+        )
+        return [*self._damaged_manifests(), *([lost] if marks(self.files) is None else [])]
+
+    def _damaged_manifests(self) -> list[str]:
         return [str(one) for one in self._read_all() if isinstance(one, MismatchError)]
 
     def _read_all(self) -> Iterator[Manifest | MismatchError]:
@@ -88,7 +113,7 @@ class Backups:
 
     def _decoded(self, backup_id: str) -> Manifest:
         name = f"backups/{backup_id}.json"
-        return decoded(b"".join(self.files.read(name)), f"{self.files}/{name}")
+        return decoded(b"".join(self.files.read(name)), f"{self.files}/{name}", backup_id)
 
     def backup(self, backup_id: str) -> Manifest:
         """One backup, by its id, an unambiguous beginning of it, or `latest`. Raises NotFoundError, MismatchError."""
@@ -101,13 +126,27 @@ class Backups:
             )
         return self._decoded(found[0])
 
+    def marked(self) -> tuple[Damage, ...]:
+        """What verifications found damaged and could not mend; see `damaged` for a note that cannot be read."""
+        ids = set(self._ids())
+        noted = marks(self.files) or ()
+        left = [replace(one, backups=tuple(id_ for id_ in one.backups if id_ in ids)) for one in noted]
+        return tuple(one for one in left if one.backups)
+
     def newest(self) -> Manifest | None:
         """The newest backup, if there is any. Raises MismatchError where its manifest is damaged."""
         ids = self._ids()
         return self._decoded(ids[0]) if ids else None
 
-    def make(self, store: Store, keep: int, progress: Progress = lambda done, total, copied: None) -> BackupReport:
-        """Take a backup, then let go of all but the newest `keep`.
+    def make(
+        self,
+        store: Store,
+        keep: int,
+        progress: Progress = lambda done, total, copied: None,
+        *,
+        verified_within: timedelta = VERIFIED_WITHIN,
+    ) -> BackupReport:
+        """Verify a share of what is there, take a backup, then let go of those that have `keep` whole ones after them.
 
         Raises StoreBusyError while another backup of this store is under way, StoreChangedError, StorageFullError, and
         UsageError where the place holds backups of another store.
@@ -116,10 +155,12 @@ class Backups:
             raise UsageError(f"found keep = {keep}; expected to keep one backup at least")
         started = time.perf_counter()
         with store.lease("backup"):
-            known, problems = self.all(), self.damaged()
+            known, problems = self.all(), self._damaged_manifests()
             self._must_be_of(store, known)
-            backup_id, now = _new_id(self._ids())
-            copy = _Copy(self.files, known, progress)
+            backup_id, now = _new_id(self._ids(), self._now())
+            there = self.files.list(OBJECTS)
+            verified = verify_share(self.files, store, known, there, now, verified_within)
+            copy = _Copy(self.files, known, there, verified, progress)
             for tries in range(1, TRIES + 1):
                 with store.lease("index", wait_s=_LEASE_WAIT_S) if tries == TRIES else nullcontext():
                     try:
@@ -129,14 +170,18 @@ class Backups:
                     except StoreChangedError:
                         if tries == TRIES:
                             raise
+            damaged = damages(copy.damaged, known)
+            note(self.files, damaged)
             made = Manifest(backup_id, now, store.identity, str(store), store.schema, snapshot.tables, entries)
             self.files.write(f"backups/{backup_id}.json", [made.encoded()])
-            expired = [] if problems else [made, *known][keep:]
+            expired = [] if problems else _expired([made, *known], {one for d in damaged for one in d.backups}, keep)
             removed = [] if problems else self._let_go([one.backup_id for one in expired])
+        told = [f"{one}; no older backup was removed" for one in problems] + _told(damaged)
         return BackupReport(
             backup_id, str(self.files), snapshot.tables, len(entries), made.size, copy.files_copied, copy.bytes_copied,
             tuple(one.backup_id for one in expired), len(removed), sum(one.bytes for one in removed), tries,
-            round(time.perf_counter() - started, 3), tuple(problems),
+            round(time.perf_counter() - started, 3), tuple(told),
+            verified.files, verified.bytes, (*verified.mended, *copy.mended), damaged,
         )  # fmt: skip
 
     def _must_be_of(self, store: Store, known: Sequence[Manifest]) -> None:
@@ -159,7 +204,7 @@ class Backups:
         once = {name for one in going for name in one.names}
         due = {
             name: found
-            for name, found in self.files.list("files/").items()
+            for name, found in self.files.list(OBJECTS).items()
             if name not in kept and (name in once or found.age_s > GRACE_S)
         }
         self.files.remove(due)
@@ -168,39 +213,86 @@ class Backups:
 
 @dataclass(frozen=True)
 class LastBackup:
-    """What a status tells of the backups at `place`: the newest, None where there is none, or the `problem`."""
+    """What a status tells of the backups at `place`: the newest, None where there is none, or the `problem`.
+
+    `damaged` are the ids of those that are known not to be restorable."""
 
     place: str
     backup_id: str | None = None
     at: datetime | None = None
     problem: str | None = None
+    damaged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.problem:
             return f"unknown: {self.problem}"
         taken = f"{self.at:%Y-%m-%d %H:%M:%S%z}, {self.backup_id}" if self.at else "none"
-        return f"{taken} in {self.place}"
+        return f"{taken} in {self.place}" + (f"; damaged: {', '.join(self.damaged)}" if self.damaged else "")
 
 
 def last_backup(place: str, opened: Callable[[], Backups]) -> LastBackup:
     """Of the place that a configuration names; where it cannot be asked, that is told and nothing raised."""
     try:
-        found = opened().newest()
+        backups = opened()
+        found = backups.newest()
+        damaged = tuple(sorted({backup_id for one in backups.marked() for backup_id in one.backups}))
     except RagloopError as error:
         return LastBackup(place, problem=str(error))
-    return LastBackup(place, found.backup_id, found.created_at) if found else LastBackup(place)
+    return LastBackup(place, found.backup_id, found.created_at, None, damaged) if found else LastBackup(place)
+
+
+def _expired(newest_first: Sequence[Manifest], damaged: Set[str], keep: int) -> list[Manifest]:
+    """Those that have so many whole backups after them."""
+    whole, expired = 0, []
+    for one in newest_first:
+        if whole >= keep:
+            expired.append(one)
+        whole += one.backup_id not in damaged
+    return expired
+
+
+def _told(damaged: Sequence[Damage]) -> list[str]:
+    """A sentence for each backup that cannot be restored."""
+    needing: dict[str, list[str]] = {}
+    for one in damaged:
+        for backup_id in one.backups:
+            needing.setdefault(backup_id, []).append(f"{one.name} {one.what}")
+    return [
+        f"the backup {backup_id} is damaged: {found[0]}{f', and {len(found) - 1} more' * (len(found) > 1)}; the store "
+        "has these bytes no more, so it cannot be restored: it goes when `keep` whole ones came after it"
+        for backup_id, found in sorted(needing.items())
+    ]
 
 
 class _Copy:
     """What is copied to one backup, over all its tries; several files at once where a bucket is asked."""
 
-    def __init__(self, files: Files, known: Sequence[Manifest], progress: Progress) -> None:
-        self._files, self._progress = files, progress
-        self._there = {name: found.bytes for name, found in files.list("files/").items()}
-        self._known = {one.name: one for manifest in known for one in manifest.entries}
+    def __init__(
+        self,
+        files: Files,
+        known: Sequence[Manifest],
+        there: Mapping[str, Found],
+        verified: Verified,
+        progress: Progress,
+    ) -> None:
+        self._files, self._progress, self._damaged = files, progress, verified.damaged
+        entries = {one.name: one for manifest in reversed(known) for one in manifest.entries}
+        self._hashes = {name: one.sha256 for name, one in entries.items()}
+        mended = {name: entries[name].bytes for name in verified.mended}
+        self._there = {name: found.bytes for name, found in there.items() if name not in self._damaged} | mended
         self.files_copied = self.bytes_copied = 0
         self._lock = threading.Lock()
         self._names: dict[str, threading.Lock] = {}
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """Objects that were damaged, and were copied again since a file of the snapshot has these bytes."""
+        return tuple(sorted(self._damaged.keys() & self._there.keys()))
+
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Objects that still are damaged."""
+        return {name: why for name, why in self._damaged.items() if name not in self._there}
 
     def all(self, snapshot: Snapshot, backup_id: str) -> tuple[Entry, ...]:
         """Every file of a snapshot; copied where it is not there. Raises StoreChangedError."""
@@ -215,15 +307,16 @@ class _Copy:
         return tuple(entries)
 
     def _entry(self, source: Source) -> Entry:
-        return self._fixed(source) if source.fixed else self._by_content(source)
+        # Where the store has other bytes than the place had, nobody knows which are right: neither is written over.
+        fixed = source.fixed and f"files/{source.path}" not in self._damaged
+        return self._fixed(source) if fixed else self._by_content(source)
 
     def _fixed(self, source: Source) -> Entry:
         name = f"files/{source.path}"
         if self._there.get(name) != source.bytes:
             return self._copied(source, name)
-        known = self._known.get(name)
         # One that a killed backup left is whole, but its hash was not noted.
-        sha256 = known.sha256 if known else hashed(_parts(source))[0]
+        sha256 = self._hashes.get(name) or hashed(_parts(source))[0]
         return Entry(source.path, source.bytes, sha256, name)
 
     def _by_content(self, source: Source) -> Entry:
@@ -268,16 +361,7 @@ class _Copy:
             self.files_copied += 1
             self.bytes_copied += size
         self._there[name] = size
-        self._known[name] = Entry(f"store/{name}", size, sha256, name)
-
-
-def hashed(parts: Iterable[bytes]) -> tuple[str, int]:
-    """SHA-256 and size of what is read."""
-    digest, size = hashlib.sha256(), 0
-    for part in parts:
-        digest.update(part)
-        size += len(part)
-    return digest.hexdigest(), size
+        self._hashes[name] = sha256
 
 
 def _parts(source: Source) -> Iterator[bytes]:
@@ -287,9 +371,9 @@ def _parts(source: Source) -> Iterator[bytes]:
         raise StoreChangedError(f"{source.path} is gone: {error}; try again") from error
 
 
-def _new_id(ids: Sequence[str]) -> tuple[str, datetime]:
+def _new_id(ids: Sequence[str], now: datetime) -> tuple[str, datetime]:
     """The time, or the first second after the newest backup where a clock was set back. `ids` also of damaged ones."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = now.replace(microsecond=0)
     if ids and (newest := datetime.strptime(max(ids), _ID).replace(tzinfo=UTC)) >= now:
         now = newest + timedelta(seconds=1)
     return now.strftime(_ID), now

@@ -1,27 +1,33 @@
 """Bring a backup back to where its store was, or to another home.
 
-Every object of the backup is read and its SHA-256 compared before anything is changed. Then a note is written among the
-files of the database: a store that holds it opens for nobody, and a restore that is killed is completed by the next
-one. Of a table the versions are removed first and written last, so that no table is ever half old and half new.
+Every object of the backup is read and its SHA-256 compared before anything is changed. What the store holds that the
+backup does not, and that no source can make anew, is put aside (newer.py). Then a note is written among the files of
+the database: a store that holds it opens for nobody, and a restore that is killed is completed by the next one. Of a
+table the versions are removed first and written last, so that no table is ever half old and half new. At last what was
+put aside is put into the tables, and the note is removed.
 """
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from ragloop.backup.backups import Backups, hashed
-from ragloop.backup.manifest import Entry, Manifest, TableState
-from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.backup.backups import Backups
+from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
+from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.verifying import fault, hashed
+from ragloop.errors import MismatchError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
 
-LEASES = ("backup", "index", "generations", "registry", "journal", "schema")
+LEASES = ("index", "generations", "registry", "journal", "schema")
+"""Held while files are written, beside that of backups, which is held to the end."""
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""
 _SHOWN = 3
@@ -35,7 +41,9 @@ Progress = Callable[[int, int, int], None]
 class RestoreReport:
     """What a restore did, or with `dry_run` would do: `files` of the backup, of which so many had to be written.
 
-    `files_removed` of the store before it, of which `tables_before` are the tables.
+    `files_removed` of the store before it, of which `tables_before` are the tables. What that store held and the tables
+    of the backup do not: rows that are `kept`, by table (`journal`: lines that are in no table yet), rows that are
+    `gone`, and tables that are `unreadable`, of which nothing can be kept.
     """
 
     backup_id: str
@@ -49,6 +57,9 @@ class RestoreReport:
     files_removed: int
     tables_before: tuple[str, ...]
     seconds: float
+    kept: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 def restore(
@@ -59,9 +70,13 @@ def restore(
     *,
     replace: bool = False,
     dry_run: bool = False,
+    whole: Whole = lambda path, sha256: True,
     progress: Progress = lambda done, total, written: None,
 ) -> RestoreReport:
     """Restore a backup (an id, or `latest`) to `home` and `place`; with `dry_run` verify it, and change nothing.
+
+    Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` tells whether the files
+    of an adapter are those of its row.
 
     Raises NotFoundError where there is no such backup; UsageError where there is a store already and `replace` is not
     given; MismatchError where the backup is damaged or newer; StoreBusyError where something writes the store. In all
@@ -80,38 +95,48 @@ def restore(
             f"found a store in {place}, which a restore would replace; expected none: name another --home, or say "
             "--replace"
         )
-    verify(backups.files, manifest, lambda done, total: progress(done, 2 * total, 0))
+    verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
     work = _Restore(backups.files, manifest, home, place.database, progress)
-    if not dry_run:
-        with _leases(place) as check:
-            work.run(check)
-        _must_hold(Store.open(home, create=False, place=place), manifest)
+
+    def find() -> Newer:
+        return find_newer(home, place, backups.files, manifest, whole) if before else Newer()
+
+    unfolded = _unfolded(home)
+    newer = (
+        (taken_up(place.database) if place.restoring() else find())
+        if dry_run
+        else _run(work, place, home, manifest, replace, find)
+    )
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
         work.files_written, work.bytes_written, work.files_removed, before, round(time.perf_counter() - started, 3),
+        newer.kept | unfolded, newer.gone, newer.unreadable,
     )  # fmt: skip
 
 
-def verify(files: Files, manifest: Manifest, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+def verify(
+    backups: Backups, manifest: Manifest, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Read every object of a backup. Raises MismatchError, which names those that are gone or have other bytes."""
-
-    def fault(entry: Entry) -> str:
-        try:
-            whole = hashed(files.read(entry.name)) == (entry.sha256, entry.bytes)
-        except NotFoundError:
-            return f"{entry.name} is gone"
-        return "" if whole else f"{entry.name} was changed"
-
-    bad = []
-    for done, found in enumerate(each(fault, manifest.entries, files.at_once), 1):
-        bad += [found] * bool(found)
+    files, bad = backups.files, dict[str, str]()
+    faults = each(lambda entry: fault(files, entry), manifest.entries, files.at_once)
+    for done, (entry, why) in enumerate(zip(manifest.entries, faults, strict=True), 1):
+        if why:
+            bad[entry.name] = f"{entry.name} {why}"
         progress(done, len(manifest.entries))
     if bad:
         more = f", and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise MismatchError(
-            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join(bad[:_SHOWN])}{more}; nothing was "
-            "restored: take another one, `ragloop backup list` shows all"
+            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join([*bad.values()][:_SHOWN])}{more}; "
+            f"nothing was restored: {_another(backups, bad.keys())}, `ragloop backup list` shows all"
         )
+
+
+def _another(backups: Backups, bad: Set[str]) -> str:
+    """What to take instead of a backup of which these objects are damaged."""
+    known = {one.name for one in backups.marked()} | bad
+    whole = next((one.backup_id for one in backups.all() if not one.names & known), None)
+    return f"take another one, {whole} does not need what is damaged" if whole else "every other one needs it too"
 
 
 class _Restore:
@@ -119,21 +144,37 @@ class _Restore:
 
     def __init__(self, backup: Files, manifest: Manifest, home: Path, database: Files, progress: Progress) -> None:
         self._backup, self._manifest, self._progress = backup, manifest, progress
-        self._database, self._home = database, FolderFiles(home)
+        self._database, self._home = database, home
         self.files_written = self.bytes_written = self.files_removed = self._done = 0
 
-    def run(self, check: Callable[[], None]) -> None:
-        """Everything; `check` raises StoreBusyError where a lease was lost."""
-        in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
-        others = [one for one in self._manifest.entries if not one.path.startswith(_STORE)]
+    def begin(self, noted: str, find: Callable[[], Newer]) -> Newer:
+        """Put aside what is newer than the backup and note that a restore is under way; or take up what an interrupted
+        restore has put aside."""
+        for left in self._home.glob(f"{SCRATCH}*"):  # by a restore that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        newer = taken_up(self._database) if noted else find()
+        if not noted:
+            put_aside(self._database, newer)
         self._note()
+        return newer
+
+    def bring(self, newer: Newer) -> None:
+        """Every file of the backup."""
+        in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
         there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
-        kept = {name: found for one in others for name, found in self._home.list(one.path).items()}
-        self._bring(others, self._home, kept)
+        for top in ("artifacts/", "journal/"):
+            entries = [one for one in self._manifest.entries if one.path.startswith(top)]
+            target = FolderFiles(self._home / top)
+            kept = {name: found for one in entries for name, found in target.list(one.path.removeprefix(top)).items()}
+            stay = {name for name in kept if any(name.startswith(f"{one}/") for one in newer.folders)}
+            self._bring(entries, top, target, kept, stay)
         for _, stage in groupby(in_tables, _stage):
-            self._bring(list(stage), self._database, there)
-        check()
+            self._bring(list(stage), _STORE, self._database, there)
+
+    def end(self) -> None:
+        """From here on the store opens."""
         self._database.remove([RESTORING])
+        forget(self._database)
 
     def _note(self) -> None:
         again = f"`ragloop restore {self._manifest.backup_id} --from {self._backup}` completes it"
@@ -141,8 +182,8 @@ class _Restore:
 
     def _remove(self, wanted: Set[str]) -> dict[str, Found]:
         """Remove the versions of every table, then what the backup does not name; returns what is left."""
-        there = self._database.list()
-        there.pop(RESTORING, None)
+        listed = self._database.list()
+        there = {name: one for name, one in listed.items() if name != RESTORING and not name.startswith(PREFIX)}
         versions = [name for name in there if "/_versions/" in name]
         left = {name: found for name, found in there.items() if name in wanted and "/_versions/" not in name}
         unwanted = there.keys() - left.keys() - set(versions)
@@ -150,12 +191,23 @@ class _Restore:
         self.files_removed = len(versions) + len(unwanted)
         return left
 
-    def _bring(self, entries: Sequence[Entry], target: Files, there: Mapping[str, Found]) -> None:
-        """Write each file where there is none with these bytes."""
+    def _bring(
+        self,
+        entries: Sequence[Entry],
+        top: str,
+        target: Files,
+        there: Mapping[str, Found],
+        stay: Set[str] = frozenset(),
+    ) -> None:
+        """Write each file where there is none with these bytes; those that `stay` are left as they are."""
 
         def written(entry: Entry) -> bool:
-            name = entry.path.removeprefix(_STORE)
+            name = entry.path.removeprefix(top)
             found = there.get(name)
+            if name in stay:
+                return False
+            if found and entry.path == f"journal/{UNREADABLE}":
+                return self._add_lines(entry, target, name)
             if found and found.bytes == entry.bytes and hashed(target.read(name))[0] == entry.sha256:
                 return False
             target.write(name, self._verified(entry))
@@ -168,6 +220,15 @@ class _Restore:
             self._done += 1
             self._progress(total + self._done, 2 * total, self.bytes_written)
 
+    def _add_lines(self, entry: Entry, target: Files, name: str) -> bool:
+        """Lines of the log that could not be read are gathered: those of the backup join those that are there."""
+        there = b"".join(target.read(name))
+        known = set(there.splitlines())
+        lines = [one for one in b"".join(self._verified(entry)).splitlines() if one not in known]
+        if lines:
+            target.write(name, [there, *(line + b"\n" for line in lines)])
+        return bool(lines)
+
     def _verified(self, entry: Entry) -> Iterator[bytes]:
         digest = hashlib.sha256()
         for part in self._backup.read(entry.name):
@@ -175,6 +236,46 @@ class _Restore:
             yield part
         if digest.hexdigest() != entry.sha256:
             raise MismatchError(f"{entry.name} in {self._backup} changed during the restore; run it again")
+
+
+def _run(
+    work: "_Restore", place: Place, home: Path, manifest: Manifest, replace: bool, find: Callable[[], Newer]
+) -> Newer:
+    """Write what is to be written, under the leases."""
+    with place.lease("backup", _LEASE_WAIT_S) as check:
+        with _leases(place) as check_all:
+            noted = place.restoring()
+            _must_complete(noted, manifest, replace)
+            newer = work.begin(noted, find)
+            work.bring(newer)
+            check_all()
+        # A migration may need the leases, and nobody else opens the store while the note is there.
+        since = time.time()
+        store = Store.open(home, create=False, place=place, restoring=True)
+        _must_hold(store, manifest)
+        put_back(store, newer, since)
+        check()
+        work.end()
+    return newer
+
+
+def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
+    """What an interrupted restore has put aside is what its backup lacks; what another one lacks too is gone."""
+    try:
+        backup_id = json.loads(noted)["backup"] if noted else manifest.backup_id
+    except (ValueError, KeyError, TypeError):
+        return
+    if backup_id != manifest.backup_id and not replace:
+        raise UsageError(
+            f"found an interrupted restore of {backup_id}, expected to complete it before {manifest.backup_id} is "
+            "restored, so that no answer since then is lost; or say --replace to go without them"
+        )
+
+
+def _unfolded(home: Path) -> dict[str, int]:
+    """Lines of the journal, which stays as it is and is folded into the tables by whatever reads them next."""
+    lines = sum(one.read_bytes().count(b"\n") for one in (home / "journal").glob("*.jsonl"))
+    return {"journal": lines} if lines else {}
 
 
 @contextmanager

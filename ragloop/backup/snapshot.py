@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ragloop.backup.manifest import TableState
+from ragloop.backup.manifest import UNREADABLE, TableState
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError
 from ragloop.store import Store
 from ragloop.store.files import Files, FolderFiles, Found
@@ -129,15 +129,21 @@ def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> Rag
     )
 
 
+def place_of(store: Store, path: str) -> tuple[Files, str]:
+    """Where the file of a store is that a backup has under this path."""
+    top, _, name = path.partition("/")
+    return (store.files if top == "store" else FolderFiles(store.home / top)), name
+
+
 def _artifacts(store: Store) -> Iterator[Source]:
     """Files of the home: those of registered datasets and adapters, whose rows are written after them, and lines of the
     journal that are no entries."""
-    home = FolderFiles(store.home)
-    for name, found in home.list("journal/unreadable.lines").items():
-        yield Source(name, found.bytes, home, name, fixed=False)
+    journal, artifacts = FolderFiles(store.home / "journal"), FolderFiles(store.home / "artifacts")
+    for name, found in journal.list(UNREADABLE).items():
+        yield Source(f"journal/{name}", found.bytes, journal, name, fixed=False)
     for table in ("datasets", "adapters"):
         for path in sorted(store.rows(table, columns=["path"])["path"].to_pylist()):
-            top = f"artifacts/{path}/"
-            for name, found in sorted(home.list(top).items()):
+            top = f"{path}/"
+            for name, found in sorted(artifacts.list(top).items()):
                 if name.removeprefix(top).split("/")[0] not in _NOT_KEPT:
-                    yield Source(name, found.bytes, home, name, fixed=False)
+                    yield Source(f"artifacts/{name}", found.bytes, artifacts, name, fixed=False)

@@ -268,7 +268,10 @@ class BackupSettings(Section):
     uri: str | None = None
     """A folder or s3://bucket/prefix, for this store alone; without one no backup is made."""
     keep: int = Field(default=7, ge=1, le=10_000)
-    """Newest backups that are kept."""
+    """Newest whole backups that are kept."""
+    verify_days: float = Field(default=7, gt=0, le=3650)
+    """What backups share is read again, a share by each backup, so that every file is verified within this time (days).
+    As long as `keep` nights: no file outlives the backups that need it unread."""
 
 
 class Settings(BaseSettings):

@@ -43,6 +43,7 @@ from ragloop.learning.wording import Likeness
 from ragloop.models import Generator
 from ragloop.models.lora import Progress, TrainingSpec, train
 from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
+from ragloop.store.names import inside
 
 REGISTERED, REJECTED, INCONCLUSIVE = "registered", "rejected", "inconclusive"
 _DECIDED = {REGISTERED: PROMOTED, INCONCLUSIVE: "found inconclusive"}
@@ -365,7 +366,7 @@ class Retraining:
         return "it was rolled back from; `ragloop adapters promote` brings it back." if retired else ""
 
     def _dataset(self, dataset_id: str) -> Dataset:
-        folder = self._registry.artifacts / "datasets" / dataset_id
+        folder = inside(self._registry.artifacts / "datasets", dataset_id)
         if not folder.is_dir():
             raise NotFoundError(
                 f"found no dataset {dataset_id!r} in {folder.parent}; `ragloop dataset build` makes one"

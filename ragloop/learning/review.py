@@ -14,6 +14,7 @@ from ragloop.learning.history import keep, kept
 from ragloop.models import Generator
 from ragloop.models.registry import Adapter, Registry
 from ragloop.store import Store
+from ragloop.store.names import inside
 
 REVIEW = "review"
 
@@ -53,7 +54,7 @@ def review(
         return None
     registry.folder(champion)
     asked, notes = questions(champion)
-    folder = registry.artifacts / "reviews" / champion.adapter_id
+    folder = inside(registry.artifacts / "reviews", champion.adapter_id)
     folder.mkdir(parents=True, exist_ok=True)
     with store.lease("review"):  # its answers are kept under one name
         report = evaluate(asked, generator(None), generator(champion), folder)

@@ -67,15 +67,20 @@ def _alone(lock: Path) -> Iterator[None]:
 
 def damaged_files(folder: Path) -> list[str]:
     """Names of the files in a built folder that are not as its manifest says; none where it says nothing of them."""
+    from ragloop.store.names import why_unclean  # loads LanceDB, which who only loads a model need not wait for
+
     try:
         made: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("files", {})
     except FileNotFoundError:
         return []
     except ValueError:
         return [MANIFEST]
-    return [
-        name for name, sha256 in made.items() if not (folder / name).is_file() or sha256_of(folder / name) != sha256
-    ]
+
+    def whole(name: str, sha256: str) -> bool:
+        file = folder / name
+        return not why_unclean(name) and file.is_file() and sha256_of(file) == sha256
+
+    return [name for name, sha256 in made.items() if not whole(name, sha256)]
 
 
 def sha256_of(path: Path) -> str:

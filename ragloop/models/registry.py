@@ -21,6 +21,7 @@ from uuid import uuid4
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.models.cache import sha256_of
 from ragloop.store import Store, quoted
+from ragloop.store.names import inside
 
 CHAMPION = "champion"
 PROMOTE, ROLLBACK = "promote", "rollback"
@@ -86,7 +87,7 @@ class Registry:
 
     def folder(self, adapter: Adapter) -> Path:
         """Where the adapter's files are. Raises MismatchError when weights or configuration are gone or changed."""
-        folder = self.artifacts / adapter.path
+        folder = inside(self.artifacts, adapter.path)
         if not folder.is_dir():
             raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
         if adapter_sha256(folder) != adapter.sha256:
@@ -190,6 +191,14 @@ class Registry:
             # A clock that was set back must not hide this change behind an older one.
             row["at"] = last[-1]["at"] + timedelta(microseconds=1)
         self._store.append("aliases", [row])
+
+
+def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
+    """Whether the adapter at this path has the files of this `adapter_sha256`."""
+    try:
+        return adapter_sha256(inside(artifacts, path)) == sha256
+    except MismatchError:
+        return False
 
 
 def adapter_sha256(folder: Path) -> str:

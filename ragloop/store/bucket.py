@@ -22,6 +22,7 @@ import lancedb
 from ragloop.errors import REQUEST_FAILED, ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
 from ragloop.store.files import RESTORING, BucketFiles
 from ragloop.store.holder import holder, name_of
+from ragloop.store.names import table_file
 from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class BucketPlace:
         """Nothing to do: S3 answers when an object is durable."""
 
     def _table(self, name: str) -> str:
-        return f"{self._prefix}store/{name}.lance/"
+        return f"{self._prefix}store/{table_file(name, self)}/"
 
     def _pages(self, prefix: str, **how: str) -> Iterator[dict[str, Any]]:
         with self.errors():

@@ -89,15 +89,15 @@ class Store:
         self._held: list[Callable[[], None]] = []
 
     @classmethod
-    def open(cls, home: Path, *, create: bool = True, place: Place | None = None) -> "Store":
+    def open(cls, home: Path, *, create: bool = True, place: Place | None = None, restoring: bool = False) -> "Store":
         """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
         Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
         MismatchError when its schema is newer or a restore of it has not ended, UnavailableError when the place does
-        not answer.
+        not answer. `restoring` is for the restore itself.
         """
         place = place or FolderPlace(home)
-        if noted := place.restoring():
+        if not restoring and (noted := place.restoring()):
             raise MismatchError(f"the store in {place} is being restored, or a restore was interrupted: {noted}")
         if not create and not place.exists():
             raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")

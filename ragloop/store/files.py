@@ -1,6 +1,8 @@
 """Files by name in a folder or in a bucket: those of a database, and those of its backups.
 
-A name is a path with slashes. A file appears whole or not at all, and is durable when `write` returns.
+A name is a path of plain parts (names.py), and leads through no link out of its folder; any other raises MismatchError,
+since what is asked for may come from a manifest that somebody made. A file appears whole or not at all, and is durable
+when `write` returns.
 """
 
 import io
@@ -17,7 +19,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ragloop.errors import NotFoundError, RagloopError, UnavailableError, UsageError, full_disk_is_an_error
+from ragloop.errors import (
+    MismatchError,
+    NotFoundError,
+    RagloopError,
+    UnavailableError,
+    UsageError,
+    full_disk_is_an_error,
+)
+from ragloop.store.names import inside, must_be_clean
 from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
 if TYPE_CHECKING:
@@ -84,7 +94,7 @@ class FolderFiles:
     def list(self, prefix: str = "") -> dict[str, Found]:
         """Every file whose name begins so; one that goes meanwhile is left out."""
         now, found = time.time(), {}
-        top = self.folder / prefix.rpartition("/")[0]
+        top = self._top(prefix)
         for folder, _, files in os.walk(top):
             for file in files:
                 path = Path(folder, file)
@@ -100,15 +110,33 @@ class FolderFiles:
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
         try:
-            with (self.folder / name).open("rb") as file:
+            with self._held(name, through=name).open("rb") as file:
                 while part := file.read(PART_BYTES):
                     yield part
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"found no file {name} in {self}") from None
 
+    def _top(self, prefix: str) -> Path:
+        """The folder in which every file lies whose name begins so."""
+        if not prefix:
+            return self.folder
+        found = self._held(prefix.removesuffix("/"), through=prefix.rpartition("/")[0])
+        return found if prefix.endswith("/") else found.parent
+
+    def _held(self, name: str, through: str) -> Path:
+        """The path of a file. Raises MismatchError where `through`, a part of it, is a link that leads out of here."""
+        path = inside(self.folder, name)
+        top, real = os.path.realpath(self.folder), os.path.realpath(self.folder / through)
+        if real != top and not real.startswith(top.rstrip(os.sep) + os.sep):
+            raise MismatchError(
+                f"{name} leads out of {self} through a link; expected a file in it: move there what the link leads to, "
+                "or mount it there"
+            )
+        return path
+
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Write a file under another name, force it on disk and rename it. Raises StorageFullError, UsageError."""
-        target = self.folder / name
+        target = self._held(name, through=name.rpartition("/")[0])  # a link of this name is replaced
         part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
         with full_disk_is_an_error(self.folder):
             self._make(target.parent)
@@ -138,7 +166,7 @@ class FolderFiles:
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and the folders that are then empty."""
         for name in names:
-            path = self.folder / name
+            path = self._held(name, through=name.rpartition("/")[0])
             path.unlink(missing_ok=True)
             while (path := path.parent) != self.folder:
                 try:
@@ -168,6 +196,8 @@ class BucketFiles:
 
     def list(self, prefix: str = "") -> dict[str, Found]:
         """Every object whose name begins so."""
+        if prefix:
+            must_be_clean(prefix.removesuffix("/"), self)
         found = {}
         pages = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         with self._errors():
@@ -180,12 +210,14 @@ class BucketFiles:
 
     def read(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in parts. Raises NotFoundError when it is gone."""
+        must_be_clean(name, self)
         with self._errors():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
             yield from answer["Body"].iter_chunks(PART_BYTES)
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Upload an object, in several parts where it is large; it appears when the last of them is there."""
+        must_be_clean(name, self)
         body = io.BufferedReader(_Stream(iter(parts)), PART_BYTES)
         begins = body.read(UPLOAD_BYTES)
         with self._errors():
@@ -202,6 +234,9 @@ class BucketFiles:
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects."""
+        names = list(names)
+        for name in names:
+            must_be_clean(name, self)
         keys = [{"Key": self._prefix + name} for name in names]
         with self._errors():
             for first in range(0, len(keys), _KEYS):

@@ -16,6 +16,7 @@ import lancedb
 from ragloop.errors import StoreBusyError, UsageError, full_disk_is_an_error
 from ragloop.store.files import RESTORING, FolderFiles, sync_to_disk
 from ragloop.store.holder import holder, name_of
+from ragloop.store.names import table_file
 
 NAMING_S: Final = 1.0
 """How long a holder that has not written who it is is waited for."""
@@ -130,7 +131,7 @@ class FolderPlace:
             yield lambda: None
 
     def _table(self, name: str) -> Path:
-        return self._folder / f"{name}.lance"
+        return self._folder / table_file(name, self)
 
 
 def _written(handle: IO[str]) -> str:

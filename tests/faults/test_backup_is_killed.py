@@ -1,5 +1,6 @@
 """A backup and a restore, killed at every file: no half backup is one, and a restore is completed by the next."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, StorageFullError
-from ragloop.store.files import BucketFiles, FolderFiles
+from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
 from tests.backed_up import BackedUp, backed_up_in
 from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import IndexedFolder, document
@@ -77,6 +78,7 @@ def test_a_backup_killed_at_any_file_is_no_backup_and_the_next_copies_the_rest(
 
 def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_it(made: BackedUp) -> None:
     made.fill(2)
+    made.app.journal.fold()
     made.app.back_up(made.uri)
     before = made.state()
     made.lose()
@@ -85,11 +87,7 @@ def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_
     last = all_writes.made - 1
     points = [last // 2] if made.uri.startswith("s3://") else [1, 2, *range(3, last, last // 8), last]
     for writes in points:
-        if writes < 3:  # from here on the store that was there is gone
-            made.indexed.write("00.md", document(f"edit{writes}"))
-            made.indexed.sync()
-        else:
-            made.lose()
+        made.lose()
         with Deadly(writes), pytest.raises(Killed):
             made.app.restore(made.uri, replace=True)
         with pytest.raises(MismatchError, match=r"a restore was interrupted: .*`ragloop restore \w+ --from "):
@@ -97,6 +95,33 @@ def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_
         made.app.restore(made.uri)
         assert made.state() == before
     assert made.app.diagnose(offline=True).healthy
+
+
+def test_a_restore_killed_before_its_note_leaves_the_store_and_after_it_opens_for_nobody(
+    indexed: IndexedFolder, tmp_path: Path
+) -> None:
+    made = BackedUp(indexed, str(tmp_path / "backups"))
+    made.fill(2)
+    made.app.back_up(made.uri)
+    before = made.state()
+    made.indexed.write("00.md", document("edit"))
+    made.indexed.sync()
+    changed = made.state()
+    noted = 0
+    for writes in itertools.count():
+        with Deadly(writes), pytest.raises(Killed):
+            made.app.restore(made.uri, replace=True)
+        if RESTORING in made.database().list():
+            noted += 1
+            with pytest.raises(MismatchError, match="a restore was interrupted"):
+                made.indexed.sync()
+        elif writes % 4 == 0:
+            assert made.state() == changed
+        if noted == 2:
+            break
+    made.app.restore(made.uri)
+    assert made.state()["index"] == before["index"]
+    assert [one.name for one in made.indexed.home.glob(".restoring-*")] == []
 
 
 def test_a_restore_killed_before_its_first_write_leaves_the_store(indexed: IndexedFolder, tmp_path: Path) -> None:
@@ -111,11 +136,34 @@ def test_a_restore_killed_before_its_first_write_leaves_the_store(indexed: Index
     assert made.state() == before
 
 
+def test_a_restore_killed_at_any_file_loses_no_answer_vote_or_promotion_since_the_backup(made: BackedUp) -> None:
+    made.fill(2)
+    made.app.back_up(made.uri)
+    log = made.goes_on()
+    with Deadly(10_000) as all_writes:
+        made.app.restore(made.uri, replace=True)
+    assert made.log() == log
+    last = all_writes.made - 1  # of what is there already less is written again
+    points = [6] if made.uri.startswith("s3://") else [*range(8), *range(8, last, 5)]
+    killed = 0
+    for writes in points:
+        try:
+            with Deadly(writes):
+                made.app.restore(made.uri, replace=True)
+        except Killed:
+            killed += 1
+            made.app.restore(made.uri, replace=True)
+        assert made.log() == log, f"killed after {writes} writes"
+    assert killed >= min(len(points), 10)
+    assert [name for name in made.database().list() if name.startswith("restoring")] == []
+
+
 # --- SIGKILL and a full disk ------------------------------------------------------------------------------------------
 
 WORK = """
 import sys
 from pathlib import Path
+from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder
 
@@ -128,6 +176,14 @@ def slowly(self, name, parts):
             yield part
     work(self, name, said())
 FolderFiles.write = slowly
+put = Store.upsert
+def slowly_put(self, name, rows):
+    print("put " + name, flush=True)
+    sys.stdin.readline()
+    put(self, name, rows)
+    print("has put " + name, flush=True)
+    sys.stdin.readline()
+Store.upsert = slowly_put
 app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2])).app()
 app.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.restore(sys.argv[4], replace=True)
 """
@@ -169,6 +225,23 @@ def test_a_backup_and_a_restore_that_get_sigkill_are_completed_by_the_next(
             made.state()
     made.app.restore(made.uri)
     assert made.state() == before
+
+
+def test_a_restore_that_gets_sigkill_while_it_puts_back_the_log_is_completed_with_it(
+    indexed: IndexedFolder, tmp_path: Path
+) -> None:
+    made = BackedUp(indexed, str(tmp_path / "backups"))
+    made.fill(2)
+    made.app.back_up(made.uri)
+    log = made.goes_on()
+    for moment in ("restoring-plan", "restoring.json", "put feedback", "has put feedback", "put aliases"):
+        killed_while(made, "restore", moment)
+        if "put" in moment:
+            with pytest.raises(MismatchError, match="a restore was interrupted"):
+                made.log()
+    made.app.restore(made.uri, replace=True)
+    assert made.log() == log
+    assert list(made.indexed.home.glob(".restoring-*")) == []
 
 
 def test_a_disk_that_runs_full_in_a_backup_leaves_the_backup_before(
