@@ -41,6 +41,7 @@ from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_row
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
 from ragloop.models import Generator
+from ragloop.models.chat import load_chat
 from ragloop.models.lora import Progress, TrainingSpec, train
 from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
 
@@ -226,7 +227,8 @@ class Retraining:
             return self._fit(known, dataset_id, self._spec(**changes), on_progress)
 
     def _spec(self, **changes: Any) -> TrainingSpec:
-        return replace(self._policy.training, base=str(self._base()), **changes)
+        base = self._base()
+        return replace(self._policy.training, base=str(base), chat=load_chat(base).fingerprint, **changes)
 
     def _registered(self, adapter_id: str) -> Adapter | None:
         return next((one for one in self._registry.adapters() if one.adapter_id == adapter_id), None)
@@ -382,7 +384,11 @@ def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec)
 
 def _training_metrics(result: Any) -> dict[str, Any]:
     names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed")
-    return {**{name: getattr(result, name) for name in names}, "final_loss": result.final_loss}
+    return {
+        **{name: getattr(result, name) for name in names},
+        "final_loss": result.final_loss,
+        "notes": list(result.notes),
+    }
 
 
 def _dataset_row(made: Dataset, artifacts: Path) -> dict[str, Any]:

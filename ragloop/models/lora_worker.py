@@ -18,8 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from ragloop.errors import RagloopError, missing_package
+from ragloop.errors import MismatchError, RagloopError, missing_package
 from ragloop.models.cache import sha256_of
+from ragloop.models.chat import Chat
 from ragloop.models.local import best_dtype, load_base
 from ragloop.models.lora import RESULT, TrainingSpec, spec_digest
 
@@ -74,9 +75,9 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     checkpoints = output / "checkpoints"
     resume = newest_complete(checkpoints, digest)
     before = _spent(resume)
-    trainer, rows, tokens = _trainer(spec, checkpoints, digest, progress, before, started)
+    trainer, rows, tokens, chat = _trainer(spec, checkpoints, digest, progress, before, started)
     loop = time.monotonic()
-    trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))
+    notes = trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     training_seconds = time.monotonic() - loop + before["training_seconds"]
     trainer.model.save_pretrained(output)
@@ -93,6 +94,8 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
+        "chat": chat,
+        "notes": notes,
         "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
@@ -146,7 +149,7 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 
 def _trainer(
     spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
-) -> tuple[Any, int, int]:
+) -> tuple[Any, int, int, str]:
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -155,35 +158,34 @@ def _trainer(
 
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    model, tokenizer = load_base(spec.base)
-    rows = tokenize(spec, tokenizer)
+    model, chat = load_base(spec.base)
+    rows = tokenize(spec, chat)
     trainer = AnswersOnlyTrainer(
         model=model,
         args=_arguments(spec, checkpoints, str(model.device)),
         train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
+        processing_class=chat.tokenizer,
         peft_config=_adapter_config(spec, model),
         callbacks=[Reporter(progress, digest, before, started)],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer, len(rows), sum(len(row["input_ids"]) for row in rows)
+    return trainer, len(rows), sum(len(row["input_ids"]) for row in rows), chat.fingerprint
 
 
-def tokenize(spec: TrainingSpec, tokenizer: Any) -> list[dict[str, list[int]]]:
+def tokenize(spec: TrainingSpec, chat: Chat) -> list[dict[str, list[int]]]:
     """`input_ids` and `labels` (-100 where the loss does not look) per row; rows without an answer are an error."""
     import pyarrow.parquet as parquet
 
     rows = []
-    for number, chat in enumerate(parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()):
-        done = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
-        ids = done["input_ids"][: spec.max_length]
-        answers = done["assistant_masks"][: spec.max_length]
-        if not any(answers):
-            raise ValueError(
-                f"row {number} of {spec.rows} has no answer within {spec.max_length} tokens; expected an assistant "
-                "message, and a chat template that marks it with {% generation %}"
-            )
-        rows.append({"input_ids": ids, "labels": [i if on else -100 for i, on in zip(ids, answers, strict=True)]})
+    for number, messages in enumerate(parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()):
+        try:
+            example = chat.example(messages)
+        except (ValueError, MismatchError) as error:
+            raise type(error)(f"row {number} of {spec.rows}: {error}") from error
+        ids, labels = [*example.prompt, *example.answer], [-100] * len(example.prompt) + [*example.answer]
+        if len(example.prompt) >= spec.max_length:
+            raise ValueError(f"row {number} of {spec.rows} has no answer within {spec.max_length} tokens")
+        rows.append({"input_ids": ids[: spec.max_length], "labels": labels[: spec.max_length]})
     if not rows:
         raise ValueError(f"{spec.rows} holds no rows; expected at least one to train on")
     return rows
