@@ -9,7 +9,7 @@ from typing import Any
 from tests.tiny_model import FACTS
 
 _ROLES = "system user assistant model Question Answer Today Date 26 Jul 2024"
-_SPECIAL = re.compile(r"<[|｜][^|｜<>'\"\s]+[|｜]>|<(?:start|end)_of_\w+>|\[/?INST\]")
+_SPECIAL = re.compile(r"<[|｜][^|｜<>'\"\s]+[|｜]>|<(?:start|end)_of_\w+>|<\|?turn\|?>|\[/?INST\]")
 
 
 def stock(name: str) -> str:
@@ -116,7 +116,9 @@ def save_stock_model(family: str, folder: Path, texts: Sequence[str] = (), seed:
         stock(one.template), bos=one.bos, eos=one.eos, pad=one.pad, adds_bos=adds_bos, texts=[*texts] * 20
     )
     names = {"Gemma3": ("Gemma3TextConfig", "Gemma3ForCausalLM")}
-    config_name, model_name = names.get(one.architecture, (f"{one.architecture}Config", f"{one.architecture}ForCausalLM"))
+    config_name, model_name = names.get(
+        one.architecture, (f"{one.architecture}Config", f"{one.architecture}ForCausalLM")
+    )
     config = getattr(transformers, config_name)(
         vocab_size=len(tokenizer),
         hidden_size=64,

@@ -15,8 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from os.path import commonprefix
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -116,25 +115,28 @@ class Chat:
         turns = self._turns(messages)
         if not turns or turns[-1]["role"] != "assistant" or not turns[-1]["content"].strip():
             raise ValueError("it has no answer: expected an assistant message at its end")
-        asked, whole = self._prompt(turns[:-1]), self._render(turns)
+        asked, whole, answer = self._prompt(turns[:-1]), self._render(turns), turns[-1]["content"].strip()
         if not whole.startswith(asked):
             raise self._cannot(f"an answer does not follow {asked[-40:]!r}, with which it asks for one")
-        if not whole[len(asked) :].lstrip().startswith(turns[-1]["content"].strip()):
+        if not whole[len(asked) :].lstrip().startswith(answer):
             raise self._cannot("it changes the text of an answer")
-        return Example(tuple(self._encode(asked)), tuple(self._ended(asked, whole)))
+        tokens = self._answer(asked, whole)
+        end = next((n for n, token in enumerate(tokens, 1) if token in self.stops), 0)
+        if not end:  # what the template writes after an answer is text, which would be learned as a part of it
+            written = whole.index(answer, len(asked)) + len(answer)
+            tokens = [*self._answer(asked, whole[:written]), self.stops[0]]
+        return Example(tuple(self._encode(asked)), tuple(tokens[: end or None]))
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the assistant wrote, without special tokens, and without reasoning where it begins with that."""
         written: str = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
         return written.partition("</think>")[2].strip() if written.startswith("<think>") else written
 
-    def _ended(self, asked: str, whole: str) -> list[int]:
-        """The tokens that follow the prompt, up to the first that ends an answer."""
+    def _answer(self, asked: str, whole: str) -> list[int]:
+        """The tokens that follow the prompt."""
         prompt, tokens = self._encode(asked), self._encode(whole)
         # A token that reaches over the end of the prompt is none that a model was asked with.
-        follows = tokens[len(prompt) :] if tokens[: len(prompt)] == prompt else self._encode(whole[len(asked) :])
-        end = next((n for n, token in enumerate(follows) if token in self.stops), None)
-        return [*follows, self.stops[0]] if end is None else follows[: end + 1]
+        return tokens[len(prompt) :] if tokens[: len(prompt)] == prompt else self._encode(whole[len(asked) :])
 
     def _turns(self, messages: Sequence[Message]) -> list[Message]:
         return _alternating([{**one, "content": self._as_data(one["content"])} for one in messages])
@@ -274,8 +276,9 @@ def _shape(tokenizer: Any, template: str, *, folds: bool) -> _Shape:
             raise ValueError(f"it leaves out the {'system' if wanted == _SYSTEM else 'user'} message")
     if len(before) == len(whole) or _ANSWER in tail:
         raise ValueError("it leaves out the assistant message, or writes it twice")
-    common = commonprefix([asked, before])
-    if common.find(_USER) < 0:
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(asked, before, strict=False))
+    common = "".join(letter for letter, _ in alike)
+    if _USER not in common:
         raise ValueError("it writes the question otherwise once it is answered")
     opening = before[len(common) :].rstrip(" ")
     return _Shape(folds, asked[len(common) :], opening if opening.strip() else "", tail)

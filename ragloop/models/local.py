@@ -16,7 +16,8 @@ from typing import Any
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models.chat import Chat, cannot_be_loaded, load_chat
 from ragloop.models.lora import RESULT
-from ragloop.records import Draft, Message, Prompt
+from ragloop.records import Draft, Prompt
+
 
 @dataclass
 class _Base:

@@ -7,6 +7,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.models.chat import load_chat
 from ragloop.models.local import LocalGenerator
 from ragloop.records import Prompt
 from tests.constant_embedder import ConstantEmbedder
@@ -67,6 +68,8 @@ def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App
     adapter = app.registry.champion()
     assert adapter is not None
     assert adapter.metrics["training"]["notes"] == []
+    record = json.loads((app.registry.folder(adapter) / "training.json").read_text())
+    assert record["spec"]["chat"] == record["result"]["chat"] == load_chat(app.models.base).fingerprint
     answered = app.answerer.ask_all(QUESTIONS, "closed-book")
     assert {(one.lane, one.answer, one.adapter) for one in answered} == {
         ("closed-book", f"{ANSWER} [1]", adapter.adapter_id)
