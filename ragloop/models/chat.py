@@ -45,8 +45,9 @@ _STOPPED_CLOCK = (
 )
 """Stands before a template that calls `strftime_now`, in place of the function of that name in transformers."""
 
-_BREAK = "\ue0b1"
-"""A character of private use. It stands inside a control token that a message spells out, and parts it into text."""
+_BREAK = "\ufdd0"
+"""A code point that Unicode keeps from being a character. It stands inside a control token that a message spells out,
+and parts it into text."""
 _SYSTEM, _USER, _ANSWER = "Probing instruction", "Probing question", "Probing answer"
 _MARKS = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 
@@ -116,8 +117,9 @@ class Chat:
         if not turns or turns[-1]["role"] != "assistant" or not turns[-1]["content"].strip():
             raise ValueError("it has no answer: expected an assistant message at its end")
         asked, whole, answer = self._prompt(turns[:-1]), self._render(turns), turns[-1]["content"].strip()
+        # Messages of errors end in logs that an erasure does not reach: they quote nothing of a conversation.
         if not whole.startswith(asked):
-            raise self._cannot(f"an answer does not follow {asked[-40:]!r}, with which it asks for one")
+            raise self._cannot("it writes a conversation otherwise once that is answered")
         if not whole[len(asked) :].lstrip().startswith(answer):
             raise self._cannot("it changes the text of an answer")
         tokens = self._answer(asked, whole)
@@ -144,7 +146,7 @@ class Chat:
     def _prompt(self, turns: Sequence[Message]) -> str:
         asked, shape = self._render(turns, ask=True), self._shape
         if not asked.endswith(shape.dropped):
-            raise self._cannot(f"it asks for an answer with {asked[-40:]!r}, expected {shape.dropped!r} at its end")
+            raise self._cannot(f"it asks for an answer without {shape.dropped!r}, with which it asked for one before")
         return asked.removesuffix(shape.dropped) + shape.opening
 
     def _render(self, turns: Sequence[Message], *, ask: bool = False) -> str:

@@ -12,7 +12,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import Any, TextIO
 
 from ragloop.errors import MismatchError, RagloopError, missing_package
 from ragloop.models.cache import sha256_of
-from ragloop.models.chat import Chat
+from ragloop.models.chat import Chat, Example
 from ragloop.models.local import best_dtype, load_base
 from ragloop.models.lora import RESULT, TrainingSpec, spec_digest
+from ragloop.records import Message
 
 COMPLETE = "complete.json"
 """Marks a checkpoint whose files are all written; one without it is thrown away."""
@@ -75,9 +76,9 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     checkpoints = output / "checkpoints"
     resume = newest_complete(checkpoints, digest)
     before = _spent(resume)
-    trainer, rows, tokens, chat = _trainer(spec, checkpoints, digest, progress, before, started)
+    trainer, tokens, of_rows = _trainer(spec, checkpoints, digest, progress, before, started)
     loop = time.monotonic()
-    notes = trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))
+    notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     training_seconds = time.monotonic() - loop + before["training_seconds"]
     trainer.model.save_pretrained(output)
@@ -90,12 +91,11 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
         "cpu_seconds": round(_cpu_seconds() + before["cpu_seconds"], 2),
         "tokens": seen,
         "tokens_per_s": round(seen / training_seconds, 1),
-        "rows": rows,
+        **of_rows,
+        "notes": notes,
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
-        "chat": chat,
-        "notes": notes,
         "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
@@ -149,7 +149,8 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 
 def _trainer(
     spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
-) -> tuple[Any, int, int, str]:
+) -> tuple[Any, int, dict[str, Any]]:
+    """The trainer, the tokens of a pass, and what the record of the training says of its rows."""
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -159,7 +160,7 @@ def _trainer(
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
     model, chat = load_base(spec.base)
-    rows = tokenize(spec, chat)
+    rows, notes = tokenize(spec, chat)
     trainer = AnswersOnlyTrainer(
         model=model,
         args=_arguments(spec, checkpoints, str(model.device)),
@@ -169,26 +170,39 @@ def _trainer(
         callbacks=[Reporter(progress, digest, before, started)],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer, len(rows), sum(len(row["input_ids"]) for row in rows), chat.fingerprint
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
 
 
-def tokenize(spec: TrainingSpec, chat: Chat) -> list[dict[str, list[int]]]:
-    """`input_ids` and `labels` (-100 where the loss does not look) per row; rows without an answer are an error."""
+def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
+    """`input_ids` and `labels` (-100 where the loss does not look) per row, and how many rows were left out and why.
+
+    A row without an answer is an error. One that is longer than the spec allows is left out: cut, it would teach to go
+    on where an answer ends.
+    """
     import pyarrow.parquet as parquet
 
-    rows = []
-    for number, messages in enumerate(parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()):
-        try:
-            example = chat.example(messages)
-        except (ValueError, MismatchError) as error:
-            raise type(error)(f"row {number} of {spec.rows}: {error}") from error
-        ids, labels = [*example.prompt, *example.answer], [-100] * len(example.prompt) + [*example.answer]
-        if len(example.prompt) >= spec.max_length:
-            raise ValueError(f"row {number} of {spec.rows} has no answer within {spec.max_length} tokens")
-        rows.append({"input_ids": ids[: spec.max_length], "labels": labels[: spec.max_length]})
-    if not rows:
-        raise ValueError(f"{spec.rows} holds no rows; expected at least one to train on")
-    return rows
+    chats = parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()
+    examples = [_example(chat, messages, f"row {number} of {spec.rows}") for number, messages in enumerate(chats)]
+    short = [one for one in examples if len(one.prompt) + len(one.answer) <= spec.max_length]
+    if not short:
+        raise ValueError(
+            f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(chats)}; expected at least one"
+        )
+    rows = [
+        {"input_ids": [*one.prompt, *one.answer], "labels": [-100] * len(one.prompt) + [*one.answer]} for one in short
+    ]
+    left_out = len(chats) - len(rows)
+    return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
+
+
+def _example(chat: Chat, messages: Sequence[Message], where: str) -> Example:
+    try:
+        return chat.example(messages)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    except MismatchError as error:
+        raise MismatchError(f"{where}: {error}") from error
 
 
 def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, TrainingError
+from ragloop.models.chat import load_chat
 from ragloop.models.local import LocalGenerator, load_base
 from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, read_result, train
+from ragloop.models.lora_worker import tokenize
 from ragloop.records import Prompt
 from tests.stock_model import save_stock_model
 from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
@@ -189,6 +191,18 @@ def test_the_loss_is_that_of_the_model_itself_where_it_caps_what_its_head_gives(
             cross_entropy(logits[len(example.prompt) - 1 : -1], torch.tensor(example.answer), reduction="none")
         )
     assert math.isclose(result.loss_curve[0]["loss"], torch.cat(losses).mean().item(), rel_tol=0.01)
+
+
+def test_one_question_that_is_too_long_keeps_nothing_else_from_being_trained(
+    base: Path, spec: TrainingSpec, tmp_path: Path
+) -> None:
+    format_ = load_chat(base)
+    rows = save_rows(tmp_path / "rows.parquet", {**FACTS, "Who? " * 300: "Ada"})
+    kept, notes = tokenize(replace(spec, rows=str(rows)), format_)
+    assert kept == tokenize(spec, format_)[0]
+    assert notes == ["rows left out because they are longer than 1024 tokens: 1"]
+    with pytest.raises(ValueError, match="no row of at most 5 tokens"):
+        tokenize(replace(spec, max_length=5), format_)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
