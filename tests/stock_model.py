@@ -136,3 +136,26 @@ def save_stock_model(family: str, folder: Path, texts: Sequence[str] = (), seed:
     getattr(transformers, model_name)(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_image_model(folder: Path) -> Path:
+    """Save a tiny Gemma 3 that reads images too, as those of 4 billion parameters and more do; returns `folder`."""
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = tokenizer_of(stock("gemma3"))
+    text = {"vocab_size": len(tokenizer), "num_hidden_layers": 2, "num_key_value_heads": 1, "head_dim": 16}
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    vision = {"num_hidden_layers": 1, "image_size": 28, "patch_size": 14}
+    config = Gemma3Config(
+        text_config={**text, **sizes},
+        vision_config={**vision, **sizes},
+        mm_tokens_per_image=4,
+        image_token_id=5,
+        boi_token_index=6,
+        eoi_token_index=7,
+    )
+    Gemma3ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -160,6 +160,7 @@ def _trainer(
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
     model, chat = load_base(spec.base)
+    _check_trains(spec, model)
     rows, notes = tokenize(spec, chat)
     trainer = AnswersOnlyTrainer(
         model=model,
@@ -172,6 +173,14 @@ def _trainer(
     trainer.remove_callback(PrinterCallback)
     tokens = sum(len(row["input_ids"]) for row in rows)
     return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
+
+
+def _check_trains(spec: TrainingSpec, model: Any) -> None:
+    if not hasattr(model.config, "num_hidden_layers"):
+        raise MismatchError(
+            f"base model {spec.base!r} (type {model.config.model_type}) reads more than text and cannot be trained on "
+            "questions and answers; expected a language model of text alone: name another in model.base"
+        )
 
 
 def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:

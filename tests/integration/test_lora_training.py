@@ -15,7 +15,7 @@ from ragloop.models.local import LocalGenerator, load_base
 from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, read_result, train
 from ragloop.models.lora_worker import tokenize
 from ragloop.records import Prompt
-from tests.stock_model import save_stock_model
+from tests.stock_model import save_image_model, save_stock_model
 from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
 
 OTHER_FACTS = dict(zip(FACTS, reversed(FACTS.values()), strict=True))
@@ -169,6 +169,13 @@ def test_a_template_that_cannot_work_is_said_before_anything_is_trained(
         train(replace(spec, base=str(broken), output=str(tmp_path / "adapter")), steps.append)
     assert steps == []
     assert not (tmp_path / "adapter").exists()
+
+
+def test_a_base_that_reads_images_too_is_asked_and_its_training_is_refused(spec: TrainingSpec, tmp_path: Path) -> None:
+    base = save_image_model(tmp_path / "base")
+    assert LocalGenerator(base, name="images", max_new_tokens=2, threads=1).generate(PROMPTS)
+    with pytest.raises(MismatchError, match=r"\(type gemma3\) reads more than text .*model\.base$"):
+        train(replace(spec, base=str(base), output=str(tmp_path / "adapter")))
 
 
 def test_the_loss_is_that_of_the_model_itself_where_it_caps_what_its_head_gives(tmp_path: Path) -> None:
