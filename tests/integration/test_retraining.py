@@ -19,7 +19,7 @@ from ragloop.learning.gate import Verdict
 from ragloop.learning.lineage import read_rows
 from ragloop.learning.windows import SNAPSHOT
 from ragloop.models.local import LocalGenerator
-from ragloop.models.registry import PROMOTED, RETIRED, Adapter
+from ragloop.models.registry import PROMOTED, REGISTERED, RETIRED, Adapter
 from ragloop.records import Draft, Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
@@ -113,7 +113,7 @@ def other(app: App, name: str = "other") -> Adapter:
     """Another adapter with files of its own, not judged."""
     adapter = only(app)
     shutil.copytree(app.registry.folder(adapter), app.registry.artifacts / "adapters" / name)
-    copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state="registered")
+    copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state=REGISTERED)
     app.registry.register(copied)
     return copied
 
@@ -369,7 +369,7 @@ def test_the_commands_go_from_the_log_to_a_champion_and_back(
     shown = command(capsys, place, "adapters", "show", adapter_id)
     assert (shown["adapter_id"], shown["state"], shown["dataset_id"]) == (adapter_id, "promoted", dataset["dataset_id"])
     rolled_back = command(capsys, place, "adapters", "rollback")
-    assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": []}
+    assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": [], "changed": True}
     assert command(capsys, place, "adapters", "promote", adapter_id) == {"champion": adapter_id}
     assert command(capsys, place, "log", "export", str(place / "log.jsonl"))["rows"] == len(QUESTIONS)
 
