@@ -1,7 +1,7 @@
 """A store whose answers get lost: what it was asked is done, and whoever asked hears of a failure that may pass."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ragloop.errors import UnavailableError
@@ -19,6 +19,10 @@ class LosingAnswers(FolderPlace):
     def was_lost(self) -> bool:
         """Whether there were as many accesses."""
         return self._left <= 0
+
+    def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
+        """Leases answer always."""
+        return FolderPlace(self._home).lease(what, wait_s)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

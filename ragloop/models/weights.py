@@ -31,7 +31,8 @@ def weights_sha256(place: Path | str, cache: Path) -> str:
     remembered = _read(cache / REMEMBERED)
     found = {str(one.resolve()): _hashed(one.resolve(), remembered) for one in files}
     if new := {name: one for name, one in found.items() if one["stat"] and remembered.get(name) != one}:
-        _write(cache / REMEMBERED, {**remembered, **new})
+        there = {name: one for name, one in remembered.items() if Path(name).exists()}
+        _write(cache / REMEMBERED, {**there, **new})
     return hashlib.sha256("\n".join(one["sha256"] for one in found.values()).encode()).hexdigest()
 
 
