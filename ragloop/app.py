@@ -5,7 +5,7 @@ Every part is made when it is first asked for, so that a question loads no torch
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,11 +161,13 @@ class App:
         confirm_deletes: bool = False,
         retry_quarantined: bool = False,
         approved: frozenset[tuple[str, str]] = frozenset(),
+        asked_at: datetime | None = None,
         progress: "Progress | None" = None,
     ) -> "SyncReport":
         """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync.
 
-        `approved` are source and key of documents that may be deleted where the settings would withhold them.
+        `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
+        that was begun since `asked_at` is gone on with, not begun again.
         """
         from ragloop.corpus.policy import SyncPolicy
         from ragloop.corpus.reconcile import sync
@@ -175,6 +177,7 @@ class App:
         self.store = self._opened(create=True)
         if rebuild:
             self.generations.make_anew()
+            rebuild = asked_at is None or not self.generations.begun_since(asked_at)
         gone = self._sources.gone(folder) if confirm_deletes else []
         # To let go needs no parser: what answers is not built anew for it.
         wanted = (self.generations.live() if gone else None) or self.generation

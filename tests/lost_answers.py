@@ -13,12 +13,12 @@ class LosingAnswers(FolderPlace):
 
     def __init__(self, home: Path, lost: int) -> None:
         super().__init__(home)
-        self._left = lost
+        self._lost, self.count = lost, 0
 
     @property
     def was_lost(self) -> bool:
         """Whether there were as many accesses."""
-        return self._left <= 0
+        return self.count >= self._lost
 
     def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
         """Leases answer always."""
@@ -28,6 +28,6 @@ class LosingAnswers(FolderPlace):
     def errors(self) -> Iterator[None]:
         with super().errors():
             yield
-        self._left -= 1
-        if self._left == 0:
+        self.count += 1
+        if self.count == self._lost:
             raise UnavailableError("the answer was lost; try again")

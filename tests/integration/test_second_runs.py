@@ -1,7 +1,7 @@
 """What a task does is done once, though it is run again after a failure that came when it was done already."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.app import App
+from ragloop.backup import Backups
+from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
 from ragloop.learning.history import keep, kept
 from ragloop.models.registry import REGISTERED, Adapter, Registry, adapter_sha256
 from ragloop.store import Store
+from ragloop.store.files import FolderFiles
+from tests.indexed_folder import IndexedFolder
 from tests.lost_answers import LosingAnswers
 
 STATES = {"a": "promoted", "b": "promoted", "c": "promoted"}
@@ -156,3 +161,66 @@ def test_a_measurement_that_is_tried_again_is_kept_once(tmp_path: Path) -> None:
         keep(store, "drift", {"number": number}, key="task run 1")
     keep(store, "drift", {"number": 2})
     assert [one["number"] for one in kept(store, "drift")] == [1, 2]
+
+
+# --- documents and backups -------------------------------------------------------------------------------------------
+
+
+class LosingApp(App):
+    """An application whose store loses an answer."""
+
+    def __init__(self, indexed: IndexedFolder, lost: LosingAnswers) -> None:
+        super().__init__(Settings(home=indexed.home), embedder=indexed.embedder)
+        self._lost = lost
+
+    def _place(self) -> LosingAnswers:
+        return self._lost
+
+
+def generations(indexed: IndexedFolder) -> list[str]:
+    """States of the generations, newest first."""
+    return [one.state for one in indexed.app().generations.all()]
+
+
+def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_before(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(3)
+    indexed.sync()
+    fresh = indexed.home.with_name("fresh")
+    shutil.copytree(indexed.home, fresh)
+    straight = LosingAnswers(indexed.home, 10**6)
+    LosingApp(indexed, straight).sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    accesses = straight.count
+    assert generations(indexed) == ["live", "retired"]
+    tried = 0
+    for number in range(accesses, 0, -max(1, accesses // 6)):
+        shutil.rmtree(indexed.home)
+        shutil.copytree(fresh, indexed.home)
+        asked_at, lost = datetime.now(UTC), LosingAnswers(indexed.home, number)
+        with may_fail(lost):
+            LosingApp(indexed, lost).sync(indexed.folder, rebuild=True, asked_at=asked_at)
+        tried += lost.was_lost
+        indexed.app().sync(indexed.folder, rebuild=True, asked_at=asked_at)
+        assert generations(indexed) == ["live", "retired"], number
+    assert tried > 3
+    indexed.app().sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    assert generations(indexed) == ["live", "retired", "retired"], "one that is asked for now is built"
+
+
+class Unremovable(FolderFiles):
+    """Files that can be written and not be removed now."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        if list(names):
+            raise UnavailableError("cannot remove now; try again")
+
+
+def test_a_backup_whose_older_ones_cannot_be_removed_is_taken_once(indexed: IndexedFolder, tmp_path: Path) -> None:
+    indexed.write_numbered(3)
+    indexed.sync()
+    place = tmp_path / "backups"
+    store = indexed.app().store
+    Backups(FolderFiles(place)).make(store, keep=1)
+    done = Backups(Unremovable(place)).make(store, keep=1)
+    assert "cannot remove now" in done.problems[0]
+    assert (done.expired, len(Backups(FolderFiles(place)).all())) == ((), 2)
+    assert len(Backups(FolderFiles(place)).make(store, keep=1).expired) == 2
