@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 
 from ragloop.backup.manifest import Entry, Manifest, TableState, decoded
 from ragloop.backup.snapshot import Snapshot, Source, take
-from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
 
@@ -131,11 +131,17 @@ class Backups:
                             raise
             made = Manifest(backup_id, now, store.identity, str(store), store.schema, snapshot.tables, entries)
             self.files.write(f"backups/{backup_id}.json", [made.encoded()])
-            expired = [] if problems else [made, *known][keep:]
-            removed = [] if problems else self._let_go([one.backup_id for one in expired])
+            expired = [] if problems else [one.backup_id for one in [made, *known][keep:]]
+            removed: list[Found] = []
+            try:
+                removed = [] if problems else self._let_go(expired)
+            except UnavailableError as error:
+                # The backup is taken: to fail now would take another one at the next try, for which an older one goes.
+                problems.append(f"older backups were not removed, which the next backup does: {error}")
+                expired = []
         return BackupReport(
             backup_id, str(self.files), snapshot.tables, len(entries), made.size, copy.files_copied, copy.bytes_copied,
-            tuple(one.backup_id for one in expired), len(removed), sum(one.bytes for one in removed), tries,
+            tuple(expired), len(removed), sum(one.bytes for one in removed), tries,
             round(time.perf_counter() - started, 3), tuple(problems),
         )  # fmt: skip
 
