@@ -426,7 +426,7 @@ def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec,
 
 
 def _training_metrics(result: Any) -> dict[str, Any]:
-    names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed")
+    names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed", "chat")
     return {
         **{name: getattr(result, name) for name in names},
         "final_loss": result.final_loss,

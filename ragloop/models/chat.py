@@ -236,6 +236,16 @@ def cannot_be_loaded(place: Path | str, error: Exception) -> NotFoundError:
     )
 
 
+def other_chat(adapter: str, trained: str, found: str) -> str:
+    """Why an adapter must not answer prompts of the chat format `found`, by fingerprint, or an empty string."""
+    if trained in ("", found):
+        return ""
+    return (
+        f"{adapter} was trained in chat format {trained}, the base model's is {found} (its chat template or tokenizer "
+        "was changed): bring back the one that it had, or retrain"
+    )
+
+
 def folded(messages: Sequence[Message]) -> list[Message]:
     """The messages without a system message: its text begins the first message after it."""
     said = [one for one in messages if one["role"] != "system"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.models.chat import Chat, cannot_be_loaded, load_chat
+from ragloop.models.chat import Chat, cannot_be_loaded, load_chat, other_chat
 from ragloop.models.lora import RESULT
 from ragloop.records import Draft, Prompt
 
@@ -75,8 +75,16 @@ class LocalGenerator:
 
     @property
     def fingerprint(self) -> str:
-        weights, chat = _weights(self._place), self._chat_format().fingerprint
-        return f"{self._name} {weights}, {self._adapter or 'no adapter'}, chat {chat}, {self._max_new_tokens} tokens"
+        weights, worn = _weights(self._place), self._adapter or "no adapter"
+        return f"{self._name} {weights}, {worn}, chat {self.chat}, {self._max_new_tokens} tokens"
+
+    @property
+    def chat(self) -> str:
+        """Fingerprint of the base model's chat format; its weights are not loaded for it."""
+        with self._shared.lock:
+            if self._shared.chat is None:
+                self._shared.chat = self._shared.base.chat if self._shared.base else load_chat(self._place)
+            return self._shared.chat.fingerprint
 
     def wearing(self, adapter_id: str, path: Path) -> "LocalGenerator":
         """A view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
@@ -146,13 +154,6 @@ class LocalGenerator:
             Draft(base.chat.text(row), prompt_tokens=len(ids), completion_tokens=len(row))
             for ids, row in zip(batch, rows, strict=True)
         ]
-
-    def _chat_format(self) -> Chat:
-        """The base model's, without loading its weights."""
-        with self._shared.lock:
-            if self._shared.chat is None:
-                self._shared.chat = self._shared.base.chat if self._shared.base else load_chat(self._place)
-            return self._shared.chat
 
     def _loaded(self) -> _Base:
         with self._shared.lock:
@@ -265,11 +266,8 @@ def _check_chat(chat: Chat, path: Path) -> None:
         trained = json.loads((path / RESULT).read_text(encoding="utf-8"))["result"].get("chat", "")
     except (FileNotFoundError, ValueError, KeyError):
         return  # made by something else: nothing says what it was trained with
-    if trained not in ("", chat.fingerprint):
-        raise MismatchError(
-            f"the adapter in {path} was trained in chat format {trained}, the base model's is {chat.fingerprint} (its "
-            "chat template or tokenizer was changed): bring back the one that it had, or retrain"
-        )
+    if why := other_chat(f"the adapter in {path}", trained, chat.fingerprint):
+        raise MismatchError(why)
 
 
 def _check_fits(model: Any, path: Path) -> None:

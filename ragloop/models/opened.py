@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ragloop.config import Settings
-from ragloop.errors import MismatchError
+from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder
+from ragloop.models.chat import other_chat
 from ragloop.models.embedders import Embedders
 
 if TYPE_CHECKING:
@@ -84,10 +85,25 @@ class OpenedModels:
         return weights_sha256(place, self.cache) if place is not None else ""
 
     def other_base(self, adapter: "Adapter") -> str:
-        """Return why an adapter is not one of the local model, or an empty string; see registry.other_base."""
+        """Return why an adapter is not one of the local model and its chat format, or an empty string; see
+        registry.other_base."""
         from ragloop.models.registry import other_base
 
-        return other_base(adapter, self._settings.model.base, self.base_sha256())
+        return other_base(adapter, self._settings.model.base, self.base_sha256()) or self._other_chat(adapter)
+
+    def _other_chat(self, adapter: "Adapter") -> str:
+        from ragloop.models.smollm2 import base_on_disk
+
+        trained = adapter.metrics.get("training", {}).get("chat")
+        if not trained or base_on_disk(self._settings.model.base, self.cache) is None:
+            return ""
+        try:
+            found = self.local_generator.chat
+        except MismatchError as error:
+            return str(error)
+        except (ImportError, NotFoundError):
+            return ""  # no tokenizer is here: who generates says so
+        return other_chat(f"adapter {adapter.adapter_id}", trained, found)
 
     def wearing(self, adapter: "Adapter", folder: Path) -> "LocalGenerator":
         """Return the local model with an adapter whose files are in `folder`.

@@ -79,3 +79,13 @@ def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App
     worn = base.wearing(adapter.adapter_id, app.registry.folder(adapter))
     drafts = worn.generate([Prompt(question, (), chat(question)) for question in QUESTIONS])
     assert all(draft.completion_tokens < 12 for draft in drafts), "it ends its answers itself"
+
+    template = Path(app.models.base) / "chat_template.jinja"
+    template.write_text("Be kind. " + template.read_text())
+    later = App(app.settings, embedder=ConstantEmbedder())
+    serving, trouble = later.registry.serving()
+    assert serving is None
+    assert f"adapter {adapter.adapter_id} was trained in chat format {record['result']['chat']}" in trouble
+    assert any("the base model stands in for the champion" in warning for warning in later.retraining.warnings())
+    template.write_text(template.read_text().removeprefix("Be kind. "))
+    assert App(app.settings, embedder=ConstantEmbedder()).registry.serving() == (adapter, "")
