@@ -204,7 +204,7 @@ def test_one_question_that_is_too_long_keeps_nothing_else_from_being_trained(
     base: Path, spec: TrainingSpec, tmp_path: Path
 ) -> None:
     format_ = load_chat(base)
-    rows = save_rows(tmp_path / "rows.parquet", {**FACTS, "Who? " * 300: "Ada"})
+    rows = save_rows(tmp_path / "rows.parquet", {**FACTS, "Who? " * 800: "Ada"})
     kept, notes = tokenize(replace(spec, rows=str(rows)), format_)
     assert kept == tokenize(spec, format_)[0]
     assert notes == ["rows left out because they are longer than 1024 tokens: 1"]
