@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.learning import make_champion, restore_champion
+from tasks.learning import find_champion, make_champion, restore_champion
 from tasks.learning_reports import end_of_promotion, end_of_rollback
 from tasks.running import GivenPath
 
@@ -24,18 +24,25 @@ def promote_adapter(
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    return end_of_promotion(make_champion(adapter_id, reason, home, config))
+    champion_id = find_champion(home, config)
+    return end_of_promotion(make_champion(adapter_id, champion_id, reason, home, config))
 
 
 @flow(name="roll-back", flow_run_name="roll back")
-def roll_back(reason: str = "by hand", home: GivenPath = None, config: GivenPath = None) -> State[Any]:
+def roll_back(
+    reason: str = "by hand", adapter_id: str = "", home: GivenPath = None, config: GivenPath = None
+) -> State[Any]:
     """Bring back the champion before the present one, or the base model where there was none, and retire this one.
 
-    A retired adapter is promoted by no retraining; `promote-adapter` undoes it.
+    A retired adapter is promoted by no retraining; `promote-adapter` undoes it. A run that is tried again rolls back
+    once.
 
     Args:
         reason: Why; it is kept in the history of promotions.
+        adapter_id: The adapter to roll back from; nothing is done where it does not serve any more. Empty takes the one
+            that serves.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    return end_of_rollback(restore_champion(reason, home, config))
+    champion_id = adapter_id or find_champion(home, config)
+    return end_of_rollback(restore_champion(champion_id, reason, home, config))

@@ -5,17 +5,18 @@ Every part is made when it is first asked for, so that a question loads no torch
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings
-from ragloop.errors import ConfigError, NotFoundError
+from ragloop.errors import ConfigError, MismatchError, NotFoundError
 from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
+from ragloop.records import BASE_LANE
 from ragloop.store import Store
 from ragloop.store.folder import FolderPlace
 
@@ -78,7 +79,7 @@ class App:
 
     @cached_property
     def registry(self) -> Registry:
-        return Registry(self.store)
+        return Registry(self.store, self.models.other_base)
 
     @property
     def embedder(self) -> Embedder:
@@ -165,11 +166,13 @@ class App:
         confirm_deletes: bool = False,
         retry_quarantined: bool = False,
         approved: frozenset[tuple[str, str]] = frozenset(),
+        asked_at: datetime | None = None,
         progress: "Progress | None" = None,
     ) -> "SyncReport":
         """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync.
 
-        `approved` are source and key of documents that may be deleted where the settings would withhold them.
+        `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
+        that was begun since `asked_at` is gone on with, not begun again.
         """
         from ragloop.corpus.policy import SyncPolicy
         from ragloop.corpus.reconcile import sync
@@ -179,6 +182,7 @@ class App:
         self.store = self._opened(create=True)
         if rebuild:
             self.generations.make_anew()
+            rebuild = asked_at is None or not self.generations.begun_since(asked_at)
         gone = self._sources.gone(folder) if confirm_deletes else []
         # To let go needs no parser: what answers is not built anew for it.
         wanted = (self.generations.live() if gone else None) or self.generation
@@ -230,7 +234,7 @@ class App:
         left = None if offline else partial(sources.sources_left, self.settings.sources, home, self.store)
         patient = doctor.Patient(
             self.store, self.embedder_of, lambda: self.generation, lambda rebuild: self.sync(rebuild=rebuild),
-            left, self._export, told,
+            left, self._export, told, self.registry,
         )  # fmt: skip
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 
@@ -266,19 +270,25 @@ class App:
         return Answerer(self.live, self.journal, self.generator_for, policy)
 
     def generator_for(self, lane: str) -> Generator:
-        """Who answers in a lane. Raises NotFoundError for an adapter lane while the base model serves."""
-        if lane == "base+rag":
+        """Who answers in a lane.
+
+        For an adapter lane it raises NotFoundError while the base model serves, MismatchError where the champion cannot
+        serve: its files are gone or changed, or it was trained on another base model.
+        """
+        if lane == BASE_LANE:
             from ragloop.models.extractive import ExtractiveGenerator
 
             if self.settings.answers.generator == "extractive":
                 return ExtractiveGenerator(self.live().embedder)
             return self.models.local_generator
-        champion = self.registry.champion()
+        champion, trouble = self.registry.serving()
+        if trouble:
+            raise MismatchError(trouble)
         if champion is None:
             raise NotFoundError(
-                f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use base+rag"
+                f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use {BASE_LANE}"
             )
-        return self.models.local_generator.wearing(champion.adapter_id, self.registry.folder(champion))
+        return self.models.wearing(champion, self.registry.artifacts / champion.path)
 
     @cached_property
     def retraining(self) -> "Retraining":
@@ -302,16 +312,22 @@ class App:
             seed=s.dataset.seed,
         )
         return Retraining(
-            self.journal, self.registry, self.live, lambda: self.models.base, self._generator_with, policy
+            self.journal,
+            self.registry,
+            self.live,
+            lambda: self.models.base,
+            self._generator_with,
+            policy,
+            self.models.base_sha256,
         )
 
     def _generator_with(self, adapter: "Adapter | None") -> Generator:
         if adapter is None:
             return self.models.local_generator
-        return self.models.local_generator.wearing(adapter.adapter_id, self.registry.folder(adapter))
+        return self.models.wearing(adapter, self.registry.folder(adapter))
 
-    def measure_drift(self) -> "DriftMeasurement":
-        """Measure drift and decide whether training is due; the report is kept."""
+    def measure_drift(self, key: str = "") -> "DriftMeasurement":
+        """Measure drift and decide whether training is due; the report is kept, by `key` as history.keep has it."""
         from ragloop.learning.cadence import CadencePolicy
         from ragloop.learning.drift import DriftPolicy
         from ragloop.learning.windows import measure_drift
@@ -324,15 +340,19 @@ class App:
             new_eligible=self.retraining.new_eligible(),
             drift=DriftPolicy.of(self.settings.drift),
             cadence=CadencePolicy(**self.settings.cadence.model_dump()),
+            key=key,
         )
 
-    def review(self) -> "Review | None":
-        """The champion against the base model, today; None while the base model serves. The report is kept."""
+    def review(self, key: str = "") -> "Review | None":
+        """The champion against the base model, today; None while the base model serves.
+
+        The report is kept, by `key` as history.keep has it.
+        """
         from ragloop.learning.gate import GatePolicy
         from ragloop.learning.review import review
 
         gate = GatePolicy(**self.settings.gate.model_dump())
-        return review(self.store, self.registry, self.retraining.questions, self._generator_with, gate)
+        return review(self.store, self.registry, self.retraining.questions, self._generator_with, gate, key)
 
     def status(self) -> dict[str, Any]:
         """What the store holds and what ran last, `last_backup` None where no place is configured; loads no model."""

@@ -8,7 +8,8 @@ from typing import Any
 Message = Mapping[str, str]
 """One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
 
-LANES = ("base+rag", "adapter+rag", "closed-book")
+BASE_LANE = "base+rag"
+LANES = (BASE_LANE, "adapter+rag", "closed-book")
 """Who answers from what: base model with passages, adapter with passages, adapter without passages."""
 
 
@@ -80,6 +81,8 @@ class Answer:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    fallback: str = ""
+    """Why this lane answered and not the one that was asked for; empty where it is that one."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tasks.allowed import accept_folder
 from tasks.corpus_reports import publish_changes, publish_sync
 from tasks.monitoring import ring_if_late
 from tasks.reporting import Progress
-from tasks.running import TRANSIENT_ONLY, open_app
+from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes import Drained
@@ -36,6 +36,7 @@ def sync_sources(
         confirm_deletes=confirm_deletes,
         retry_quarantined=retry_quarantined,
         approved=approved,
+        asked_at=run_began(),
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
     publish_sync(report, ring_if_late(report, app, config))

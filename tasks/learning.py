@@ -1,9 +1,13 @@
-"""Tasks of a retraining. They exchange ids: datasets, adapters and answers stay in the store."""
+"""Tasks of a retraining. They exchange ids: datasets, adapters and answers stay in the store.
+
+Each may be run again after a failure that came when its work was done already, and then does no more. What moves the
+champion names from whom, and bears the id of its run: so it is done once, also where the whole run is tried again.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger, runtime, task
 
 from tasks.learning_reports import (
     publish_dataset,
@@ -62,19 +66,27 @@ def promote_adapter(
     return open_app(home, config).retraining.conclude(adapter_id, verdict)
 
 
+@task(name="find champion", **TRANSIENT_ONLY)
+def find_champion(home: Path | None, config: Path | None) -> str | None:
+    """Id of the adapter that serves, None for the base model: what an operator acts from."""
+    return open_app(home, config).registry.champion_id()
+
+
 @task(name="make champion", **TRANSIENT_ONLY)
-def make_champion(adapter_id: str, reason: str, home: Path | None, config: Path | None) -> "Adapter":
-    """Promote an adapter as an operator asks."""
+def make_champion(
+    adapter_id: str, champion_id: str | None, reason: str, home: Path | None, config: Path | None
+) -> "Adapter":
+    """Promote an adapter over the one that serves, as an operator asks."""
     registry = open_app(home, config).registry
-    adapter = registry.promote(adapter_id, reason)
+    adapter = registry.promote_from(champion_id, adapter_id, reason, str(runtime.flow_run.id))
     publish_history(registry.history())
     return adapter
 
 
 @task(name="restore champion", **TRANSIENT_ONLY)
-def restore_champion(reason: str, home: Path | None, config: Path | None) -> "Rollback":
-    """Roll back as an operator asks."""
+def restore_champion(champion_id: str | None, reason: str, home: Path | None, config: Path | None) -> "Rollback":
+    """Roll back from an adapter, as an operator asks."""
     registry = open_app(home, config).registry
-    done = registry.rollback(reason)
+    done = registry.rollback_from(champion_id, reason, str(runtime.flow_run.id))
     publish_history(registry.history())
     return done

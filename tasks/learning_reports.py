@@ -146,7 +146,9 @@ def end_of_promotion(adapter: "Adapter") -> State[Any]:
 
 
 def end_of_rollback(done: "Rollback") -> State[Any]:
-    """Completed, with who serves now and what was passed over."""
+    """Completed, with who serves now and what was passed over; also where there was nothing to do any more."""
     serves = done.champion.adapter_id if done.champion else "the base model"
-    message = f"{serves} serves; {done.retired} is retired. {' '.join(done.skipped)}".strip()
+    if not done.changed:
+        return end(Completed(message=f"{done.left} does not serve, {serves} does; nothing was changed"), "nothing done")
+    message = f"{serves} serves; {done.left} is retired. {' '.join(done.skipped)}".strip()
     return end(Completed(message=message), f"to {serves}")

@@ -1,11 +1,13 @@
 """What every task needs: the application that it works on, and when a failure is worth another try."""
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.tasks import RetryConditionCallable, Task
 from pydantic import BeforeValidator
@@ -32,6 +34,12 @@ def open_app(home: Path | None, config: Path | None) -> "App":
 
     place = accepted(home, config)
     return App(load_settings(place.config, place.home), say=get_run_logger().info)
+
+
+def run_began() -> datetime | None:
+    """Return when this flow run began, by the clock of this machine: every try of a task is told the same."""
+    run = FlowRunContext.get()
+    return run.start_time if run else None
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

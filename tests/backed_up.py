@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.models.registry import Adapter, adapter_sha256
+from ragloop.models.registry import REJECTED, Adapter, adapter_sha256
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
@@ -125,6 +125,6 @@ def _add_adapter(app: App) -> None:
     (folder / "adapter_model.safetensors").write_bytes(b"weights" * 100)
     (folder / "adapter_config.json").write_text('{"r": 8}')
     (folder / "checkpoints" / "half").write_text("of no use once the adapter is there")
-    at, sha256 = datetime(2026, 1, 1, tzinfo=UTC), adapter_sha256(folder)
-    app.registry.register(Adapter("early", at, "base", "d", "adapters/early", sha256, "rejected", "reject", (), {}))
+    at, sha256, base = datetime(2026, 1, 1, tzinfo=UTC), adapter_sha256(folder), app.settings.model.base
+    app.registry.register(Adapter("early", at, base, "d", "adapters/early", sha256, REJECTED, "reject", (), {}))
     app.registry.promote("early", "for the test")

@@ -10,10 +10,10 @@ from uuid import uuid4
 from ragloop.answering.prompts import NOTHING_FOUND, cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt
 from ragloop.answering.retrieval import Retrieved, retrieve
 from ragloop.corpus.index import Index, Live
-from ragloop.errors import UsageError
+from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.models import Generator
-from ragloop.records import LANES, Answer, Citation, Draft, Passage, Prompt
+from ragloop.records import BASE_LANE, LANES, Answer, Citation, Draft, Passage, Prompt
 
 if TYPE_CHECKING:
     from ragloop.config.settings import AnswerSettings, RetrievalSettings
@@ -67,7 +67,8 @@ class _Answered:
 
 
 class Answerer:
-    """Answers questions and logs every answer. `generator_for(lane)` may raise NotFoundError.
+    """Answers questions and logs every answer. `generator_for(lane)` may raise NotFoundError, MismatchError: where no
+    adapter can serve, the base lane answers instead, and the answer says why.
 
     `live()` says what answers now; it is asked once per batch, so that a question and its passages never come from two
     generations.
@@ -92,7 +93,7 @@ class Answerer:
         lane = lane or self._policy.lane
         questions = [_checked(question, lane) for question in questions]
         watch = Stopwatch()
-        generator = self._generator_for(lane)
+        lane, generator, fallback = self._opened(lane)
         watch.lap("load")
         live = self._live()
         vectors = live.embedder.embed(questions)
@@ -103,10 +104,22 @@ class Answerer:
         answered = self._answer(questions, found, lane, generator)
         watch.lap("generate")
         latency_ms = {stage: round(ms / max(1, len(questions)), 2) for stage, ms in watch.latency_ms.items()}
-        answers = [self._finish(*one, latency_ms) for one in zip(questions, found, answered, strict=True)]
+        answers = [self._finish(*one, latency_ms, fallback) for one in zip(questions, found, answered, strict=True)]
         entries = [self._entry(a, f, one) for a, f, one in zip(answers, found, answered, strict=True)]
         self._journal.append("interactions", entries)
         return answers
+
+    def _opened(self, lane: str) -> tuple[str, Generator, str]:
+        """The lane that answers, its generator, and why it is not the one asked for.
+
+        A rollback must take no service down, and neither may a damaged champion.
+        """
+        try:
+            return lane, self._generator_for(lane), ""
+        except (NotFoundError, MismatchError) as error:
+            if lane == BASE_LANE:
+                raise
+            return BASE_LANE, self._generator_for(BASE_LANE), str(error)
 
     def _retrieve(self, index: Index, question: str, vector: Any) -> Retrieved:
         p = self._policy
@@ -119,8 +132,8 @@ class Answerer:
         answered = self._generate(questions, found, lane, generator)
         again = [n for n, one in enumerate(answered) if lane == "closed-book" and not one.text]
         if again:
-            base = self._generator_for("base+rag")
-            retried = self._generate([questions[n] for n in again], [found[n] for n in again], "base+rag", base)
+            base = self._generator_for(BASE_LANE)
+            retried = self._generate([questions[n] for n in again], [found[n] for n in again], BASE_LANE, base)
             for n, one in zip(again, retried, strict=True):
                 answered[n] = one
         return answered
@@ -142,7 +155,9 @@ class Answerer:
             answered.append(_Answered(text, cited, draft, prompts[n], lane, generator.model, generator.adapter))
         return answered
 
-    def _finish(self, question: str, found: Retrieved, one: _Answered, latency_ms: Mapping[str, float]) -> Answer:
+    def _finish(
+        self, question: str, found: Retrieved, one: _Answered, latency_ms: Mapping[str, float], fallback: str
+    ) -> Answer:
         return Answer(
             interaction_id=uuid4().hex,
             question=question,
@@ -156,6 +171,7 @@ class Answerer:
             latency_ms=latency_ms,
             prompt_tokens=one.draft.prompt_tokens,
             completion_tokens=one.draft.completion_tokens,
+            fallback=fallback,
         )
 
     def _entry(self, answer: Answer, found: Retrieved, one: _Answered) -> dict[str, Any]:
@@ -179,6 +195,7 @@ class Answerer:
             "passages": [_evidence(passage) for passage in answer.passages],
             "citations": [asdict(citation) for citation in answer.citations],
             "latency_ms": dict(answer.latency_ms),
+            "fallback": answer.fallback or None,
         }
 
 

@@ -38,7 +38,7 @@ from ragloop.backup.verifying import (
     note,
     verify_share,
 )
-from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
 
@@ -175,8 +175,15 @@ class Backups:
             made = Manifest(backup_id, now, store.identity, str(store), store.schema, snapshot.tables, entries)
             self.files.write(f"backups/{backup_id}.json", [made.encoded()])
             expired = [] if problems else _expired([made, *known], {one for d in damaged for one in d.backups}, keep)
-            removed = [] if problems else self._let_go([one.backup_id for one in expired])
-        told = [f"{one}; no older backup was removed" for one in problems] + _told(damaged)
+            removed: list[Found] = []
+            left: list[str] = []
+            try:
+                removed = [] if problems else self._let_go([one.backup_id for one in expired])
+            except UnavailableError as error:
+                # The backup is taken: to fail now would take another one at the next try, for which an older one goes.
+                left.append(f"older backups were not removed, which the next backup does: {error}")
+                expired = []
+        told = [*(f"{one}; no older backup was removed" for one in problems), *left, *_told(damaged)]
         return BackupReport(
             backup_id, str(self.files), snapshot.tables, len(entries), made.size, copy.files_copied, copy.bytes_copied,
             tuple(one.backup_id for one in expired), len(removed), sum(one.bytes for one in removed), tries,

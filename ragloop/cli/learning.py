@@ -137,17 +137,25 @@ def promote(
 
 @adapters.command("rollback")
 def rollback(
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand", json: Json = False
+    adapter_id: Annotated[
+        str | None, typer.Argument(help="The adapter to roll back from; nothing is done where it does not serve.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
+    json: Json = False,
 ) -> None:
     """Bring back the champion before the present one, or the base model where there was none, and retire this one."""
-    done = open_app().registry.rollback(reason)
+    registry = open_app().registry
+    done = registry.rollback_from(adapter_id or registry.champion_id(), reason)
     name = done.champion.adapter_id if done.champion else None
     for line in done.skipped:
         say(line)
     if json:
-        print_json({"champion": name, "retired": done.retired, "skipped": list(done.skipped)})
-        return
-    say(f"champion: {name or 'the base model'}; {done.retired} is retired: no retraining promotes it again")
+        retired = done.left if done.changed else None
+        print_json({"champion": name, "retired": retired, "skipped": list(done.skipped), "changed": done.changed})
+    elif done.changed:
+        say(f"champion: {name or 'the base model'}; {done.left} is retired: no retraining promotes it again")
+    else:
+        say(f"nothing was changed: {done.left} does not serve; champion: {name or 'the base model'}")
 
 
 def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:

@@ -33,12 +33,19 @@ def ask(
     answer = open_app().answerer.ask(encodable(question), lane and encodable(lane))
     if json:
         print_json(_answer(answer))
+        _say_fallback(answer)
         return
     write(answer.answer)
     for one in answer.citations:
         write(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
+    _say_fallback(answer)
     total = sum(answer.latency_ms.values())
     say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
+
+
+def _say_fallback(answer: "Answer") -> None:
+    if answer.fallback:
+        say(f"warning: {answer.lane} answered, not the lane that was asked for: {answer.fallback}")
 
 
 def _answer(answer: "Answer") -> dict[str, Any]:

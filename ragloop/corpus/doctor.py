@@ -26,6 +26,7 @@ from ragloop.errors import DAMAGE, NotFoundError, RagloopError, StoreBusyError, 
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
+from ragloop.models.registry import Registry
 from ragloop.store import TABLES, Store, index_schema, quoted, vectors_schema
 
 FOUND, REPAIRED, REMAINS = "found", "repaired", "remains"
@@ -77,6 +78,8 @@ class Diagnosis:
 class Patient:
     """What is looked at. `wanted`: what the settings build an index with.
 
+    `registry` tells of the adapters that were trained on it, and is None where there is none to tell.
+
     `sources`, which is None where they are not to be asked, and `model`, the folder of the exported embedder, are told
     the generation that answers. `sync` takes whether to rebuild; `progress` is told rows done and rows to do.
     """
@@ -88,6 +91,7 @@ class Patient:
     sources: Callable[[Generation | None], Sequence[Source]] | None = None
     model: Callable[[Generation | None], Path | None] = lambda live: None
     progress: Callable[[int, int], None] = lambda done, total: None
+    registry: Registry | None = None
 
 
 def diagnose(patient: Patient) -> Diagnosis:
@@ -110,6 +114,8 @@ def repair(patient: Patient) -> Diagnosis:
         settled = treat(patient.store, look.generation, look.treatment, look.audit, patient.open_embedder)
         if look.damaged_model is not None:
             shutil.rmtree(look.damaged_model)
+        if look.champion is not None and patient.registry is not None:
+            patient.registry.rollback_from(look.champion, "ragloop doctor --repair: it cannot serve")
     embedded, notes = _sync(patient, look.treatment)
     again = _Look(patient)
     again.all()
@@ -157,10 +163,13 @@ class _Look:
         self.generation: Generation | None = None
         self.audit: Audit | None = None
         self.damaged_model: Path | None = None
+        self.champion: str | None = None
+        """The champion to roll back from."""
 
     def all(self) -> None:
         """Every check, in the order in which they rely on each other."""
         known = self._tables()
+        self._adapters()
         if known is None:
             return
         self.generation = self._generations.live_of(known)
@@ -197,6 +206,26 @@ class _Look:
         if GENERATIONS in missing:
             return self._told_generations()
         return None if GENERATIONS in damaged else self._generations.all()
+
+    def _adapters(self) -> None:
+        """Files of adapters must be those that were registered, and the champion must be able to serve.
+
+        Nothing of an adapter is removed: what is left of it, its row and its log say what it was.
+        """
+        registry = self._patient.registry
+        if registry is None or not all(self._is_readable(name) for name in ("adapters", "aliases")):
+            return
+        lost, champion_id = registry.lost(), registry.champion_id()
+        detail = "adapters whose files are gone or were changed, or of which the row is gone"
+        self._say("adapters", lost, detail, f"none: retrain, or {_RESTORE}")
+        trouble = registry.trouble(champion_id) if champion_id else ""
+        if champion_id in lost:
+            self.champion = champion_id
+            repair = "rolled back to the newest adapter before it that can serve, or to the base model"
+            self._say("champion", 1, f"the base model answers in place of the champion: {trouble}", repair)
+        elif trouble:
+            # Settings may be set back; who serves is a person's decision.
+            self._say("champion", 1, f"the base model answers in place of the champion: {trouble}", "none: as it says")
 
     def _told_generations(self) -> Sequence[KnownGeneration] | None:
         told = told_generations(self._store, self._patient.wanted)

@@ -140,6 +140,10 @@ class Generations:
         answers = live.fingerprint == wanted.fingerprint
         return bool(_half_built(known, wanted)) or not (answers or _refusal(known, wanted))
 
+    def begun_since(self, at: datetime) -> bool:
+        """Whether a generation was begun since then; that of a rebuild that was asked for then is one."""
+        return any(one.created_at >= at for one in self.all())
+
     def begin(self, wanted: Generation, *, rebuild: bool = False) -> Aim:
         """Make what a sync with these settings works on, or find what another left. Needs the index lease.
 

@@ -7,14 +7,14 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from ragloop.store import Store, quoted
 
 
-def keep(store: Store, kind: str, body: Mapping[str, Any], subject: str = "") -> None:
-    """Add a report of a kind, numbered after the newest."""
-    numbers = [int(row["report_id"].partition(":")[2] or 0) for row in _rows(store, kind)]
-    report_id = f"{kind}:{max(numbers, default=0) + 1}"
+def keep(store: Store, kind: str, body: Mapping[str, Any], subject: str = "", key: str = "") -> None:
+    """Add a report of a kind. One that is kept again under the same `key` takes the place of the first."""
+    report_id = f"{kind}:{key or uuid4().hex}"
     row = {"report_id": report_id, "at": datetime.now(UTC), "kind": kind, "subject": subject, "body": json.dumps(body)}
     store.upsert_rows("reports", [row])
 

@@ -2,10 +2,11 @@
 
 The steps exchange ids, so that an orchestrator can run each as a task of its own and repeat any of them. Each can be
 killed and run again; the champion serves throughout, since only the last one touches the alias. One retraining of a
-home runs at a time.
+home runs at a time. Hours lie between the steps, and people and other steps change the registry meanwhile: so a step
+reads again, under the registry's lease, whatever it changes or decides by.
 
-An adapter is promoted only over the champion that it was compared with, and only while every row that it was trained on
-is still true. One that was rolled back from stays retired.
+An adapter is promoted only over the champion that it was compared with, only on the evaluation that the verdict is of,
+and only while every row that it was trained on is still true. One that was rolled back from stays retired.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,26 @@ from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_row
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
 from ragloop.models import Generator
+from ragloop.models.chat import load_chat
 from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import (
+    INCONCLUSIVE,
+    REGISTERED,
+    REJECTED,
+    RETIRED,
+    Adapter,
+    AdapterState,
+    Registry,
+    adapter_sha256,
+)
 from ragloop.store.names import inside
 
-REGISTERED, REJECTED, INCONCLUSIVE = "registered", "rejected", "inconclusive"
-_DECIDED = {REGISTERED: PROMOTED, INCONCLUSIVE: "found inconclusive"}
-"""What became of a known adapter; one that serves was promoted, whatever a killed promotion left as its state."""
+_DECIDED = {INCONCLUSIVE: "found inconclusive"}
+"""What became of a known adapter, where its state alone reads badly."""
 _STATE = {"reject": REJECTED, "inconclusive": INCONCLUSIVE}
+_COMPARE_AGAIN = "another champion serves than the one that it was compared with; evaluate again."
+_JUDGE_AGAIN = "it was evaluated or judged again since this verdict; judge it again."
+_ROLLED_BACK = "it was rolled back from; `ragloop adapters promote` brings it back."
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ class Retraining:
     """The steps over one store.
 
     `live()` gives what answers now, `base()` the local model's folder or hub name, `generator(adapter)` that model
-    wearing an adapter or none.
+    wearing an adapter or none, `base_sha256()` a hash of its weights or nothing.
     """
 
     def __init__(
@@ -109,9 +123,10 @@ class Retraining:
         base: Callable[[], Path | str],
         generator: Callable[[Adapter | None], Generator],
         policy: RetrainingPolicy,
+        base_sha256: Callable[[], str] = lambda: "",
     ) -> None:
         self._journal, self._registry, self._live, self._policy = journal, registry, live, policy
-        self._base, self._generator = base, generator
+        self._base, self._generator, self._base_sha256 = base, generator, base_sha256
 
     @property
     def _index(self) -> Index:
@@ -201,8 +216,8 @@ class Retraining:
             )
         left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
         spec = self._spec()
-        known = self._registered(_adapter_id(rows, dataset_id, spec))
-        if known and (known.state != REGISTERED or known == self._registry.champion()):
+        known = self._registered(_adapter_id(rows, dataset_id, spec, self._base_sha256()))
+        if known and known.state != REGISTERED:
             raise UsageError(
                 f"nothing new to train on: adapter {known.adapter_id} was trained on these examples and "
                 f"{_DECIDED.get(known.state, known.state)}"
@@ -227,7 +242,8 @@ class Retraining:
             return self._fit(known, dataset_id, self._spec(**changes), on_progress)
 
     def _spec(self, **changes: Any) -> TrainingSpec:
-        return replace(self._policy.training, base=str(self._base()), **changes)
+        base = self._base()
+        return replace(self._policy.training, base=str(base), chat=load_chat(base).fingerprint, **changes)
 
     def _registered(self, adapter_id: str) -> Adapter | None:
         return next((one for one in self._registry.adapters() if one.adapter_id == adapter_id), None)
@@ -242,7 +258,7 @@ class Retraining:
         revisions: Mapping[str, str] | None = None,
     ) -> str:
         """Train and register; an adapter that is registered already stays as it is. `revisions`: see take_snapshot."""
-        adapter_id = _adapter_id(rows, dataset_id, spec)
+        adapter_id = _adapter_id(rows, dataset_id, spec, self._base_sha256())
         known = self._registered(adapter_id)
         if known and self._registry.is_whole(known):
             return adapter_id
@@ -254,9 +270,13 @@ class Retraining:
         metrics = {"training": {**_training_metrics(result), "left_out": dict(left_out or {})}}
         made = Adapter(
             adapter_id, datetime.now(UTC), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
-            adapter_sha256(folder), REGISTERED, "", (), metrics,
+            adapter_sha256(folder), REGISTERED, "", (), metrics, self._base_sha256(),
         )  # fmt: skip
-        self._registry.register(replace(known, sha256=made.sha256) if known else made)
+        if known:
+            files = partial(replace, sha256=made.sha256, base_sha256=made.base_sha256)
+            self._registry.update(adapter_id, files)
+        else:
+            self._registry.register(made)
         return adapter_id
 
     def evaluate(self, adapter_id: str) -> EvalReport:
@@ -275,7 +295,7 @@ class Retraining:
         golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
         notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
         compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *left_out]}
-        self._registry.register(replace(adapter, metrics={**adapter.metrics, **report.metrics, **compared}))
+        self._registry.update(adapter_id, lambda now: _evaluated(now, {**report.metrics, **compared}))
         return report
 
     def questions(self, adapter: Adapter) -> tuple[list[Question], list[str]]:
@@ -321,8 +341,7 @@ class Retraining:
         verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.metrics.get("notes", ())))
         stale = self._staleness(adapter)
         verdict = withheld(verdict, stale) if stale else verdict
-        criteria = [asdict(criterion) for criterion in verdict.criteria]
-        self._note(replace(adapter, metrics={**adapter.metrics, "criteria": criteria}), verdict)
+        self._registry.update(adapter_id, lambda now: _judged(now, verdict, criteria=_criteria(verdict)))
         return verdict
 
     def promote(self, adapter_id: str, verdict: Verdict) -> bool:
@@ -333,37 +352,39 @@ class Retraining:
         """Promote if the verdict says so; returns the verdict as it stands then, and whether the adapter was promoted.
 
         Not promoted are an adapter of which a trained row changed, a retired one, and one that was compared with
-        another champion than the one that serves now: this one stays registered, so that the next retraining evaluates
-        it again. Raises MismatchError when its files changed.
+        another champion than the one that serves now, or judged anew since the verdict: these two stay registered, so
+        that the next retraining evaluates them again. One that serves already, as a promotion that was killed leaves
+        it, is promoted. Raises MismatchError when its files changed.
         """
-        adapter = self._registry.adapter(adapter_id)
         if verdict.verdict != "promote":
-            self._note(adapter, verdict, _STATE[verdict.verdict])
-            return verdict, False
-        if why := self._staleness(adapter) or self._retirement(adapter):
-            verdict = withheld(verdict, why)
-            self._note(adapter, verdict, INCONCLUSIVE)
+            self._note(adapter_id, verdict, _STATE[verdict.verdict])
             return verdict, False
         reason = "gate: " + " ".join(verdict.reasons)
-        if self._registry.promote_over(adapter.metrics.get("compared_with"), adapter_id, reason):
+        why = self._registry.promote_if(adapter_id, reason, partial(self._why_not, verdict))
+        if not why:
             return verdict, True
-        verdict = withheld(verdict, "another champion serves than the one that it was compared with; evaluate again.")
-        self._note(adapter, verdict)
+        verdict = withheld(verdict, why)
+        self._note(adapter_id, verdict, REGISTERED if why in (_COMPARE_AGAIN, _JUDGE_AGAIN) else INCONCLUSIVE)
         return verdict, False
 
-    def _note(self, adapter: Adapter, verdict: Verdict, state: str | None = None) -> None:
-        """Keep the verdict, and the state; one that serves or was rolled back from keeps its own."""
-        keeps = state is None or adapter.state in (PROMOTED, RETIRED)
-        state = adapter.state if keeps or state is None else state
-        self._registry.register(replace(adapter, verdict=verdict.verdict, reasons=verdict.reasons, state=state))
+    def _why_not(self, verdict: Verdict, adapter: Adapter, serving: Adapter | None) -> str:
+        """Why the adapter must not be promoted now; what changes most often is looked at last."""
+        if adapter.state == RETIRED:
+            return _ROLLED_BACK
+        if adapter.metrics.get("compared_with") != (serving.adapter_id if serving else None):
+            return _COMPARE_AGAIN
+        if adapter.metrics.get("criteria", []) != _criteria(verdict):
+            return _JUDGE_AGAIN
+        return self._staleness(adapter)
+
+    def _note(self, adapter_id: str, verdict: Verdict, state: AdapterState) -> None:
+        """Keep the verdict, and the state where it may follow the present one: what serves or was rolled back from
+        keeps its own."""
+        self._registry.update(adapter_id, lambda now: _judged(now, verdict, state))
 
     def _staleness(self, adapter: Adapter) -> str:
         rows = read_rows(self._registry.folder(adapter))
         return staleness(rows, self._index.revisions(), self._index.keys())
-
-    def _retirement(self, adapter: Adapter) -> str:
-        retired = adapter.state == RETIRED
-        return "it was rolled back from; `ragloop adapters promote` brings it back." if retired else ""
 
     def _dataset(self, dataset_id: str) -> Dataset:
         folder = inside(self._registry.artifacts / "datasets", dataset_id)
@@ -374,16 +395,44 @@ class Retraining:
         return load(folder)
 
 
-def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec) -> str:
-    """Deterministic, so that a retraining that was killed goes on where it was."""
+def _evaluated(adapter: Adapter, metrics: Mapping[str, Any]) -> Adapter:
+    """The adapter with a new evaluation, of which there is no verdict yet."""
+    kept = {name: value for name, value in adapter.metrics.items() if name != "criteria"}
+    return replace(adapter, metrics={**kept, **metrics})
+
+
+def _judged(adapter: Adapter, verdict: Verdict, state: AdapterState = REGISTERED, **metrics: Any) -> Adapter:
+    """The adapter with a verdict; a state that may not follow the present one is left out."""
+    state = state if adapter.state.may_become(state) else adapter.state
+    metrics = {**adapter.metrics, **metrics}
+    return replace(adapter, verdict=verdict.verdict, reasons=verdict.reasons, state=state, metrics=metrics)
+
+
+def _criteria(verdict: Verdict) -> list[dict[str, Any]]:
+    """The criteria of a verdict as a row of the registry holds them: what the verdict rests on."""
+    return [asdict(criterion) for criterion in verdict.criteria]
+
+
+def _adapter_id(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec, base_sha256: str) -> str:
+    """Deterministic, so that a retraining that was killed goes on where it was.
+
+    A base model in a folder is told by its weights: other ones in the same folder make another adapter. One of a hub
+    is told by its name, since its weights may not be on this disk yet.
+    """
     pairs = [[row.question, row.answer] for row in rows]
-    content = json.dumps([pairs, dataset_id, {**asdict(spec), "rows": "", "output": ""}], sort_keys=True)
+    base = base_sha256 if Path(spec.base).is_dir() and base_sha256 else spec.base
+    settings = {**asdict(spec), "base": base, "rows": "", "output": ""}
+    content = json.dumps([pairs, dataset_id, settings], sort_keys=True)
     return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
 
 
 def _training_metrics(result: Any) -> dict[str, Any]:
-    names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed")
-    return {**{name: getattr(result, name) for name in names}, "final_loss": result.final_loss}
+    names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed", "chat")
+    return {
+        **{name: getattr(result, name) for name in names},
+        "final_loss": result.final_loss,
+        "notes": list(result.notes),
+    }
 
 
 def _dataset_row(made: Dataset, artifacts: Path) -> dict[str, Any]:

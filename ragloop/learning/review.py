@@ -43,11 +43,12 @@ def review(
     questions: Callable[[Adapter], tuple[Sequence[Question], Sequence[str]]],
     generator: Callable[[Adapter | None], Generator],
     gate: GatePolicy,
+    key: str = "",
 ) -> Review | None:
     """Hold the champion against the base model and keep the report; None while the base model serves.
 
-    It changes no alias: to roll back is a person's decision. Raises MismatchError when the champion's files changed,
-    StoreBusyError while another review of this store runs.
+    It changes no alias: to roll back is a person's decision. `key` is that of history.keep. Raises MismatchError when
+    the champion's files changed, StoreBusyError while another review of this store runs.
     """
     champion = registry.champion()
     if champion is None:
@@ -61,7 +62,7 @@ def review(
     scores = {"base": report.metrics["champion"], "champion": report.metrics["candidate"]}
     made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
-    keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id)
+    keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)
     return made
 
 

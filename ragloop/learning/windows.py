@@ -42,8 +42,12 @@ def measure_drift(
     new_eligible: int,
     drift: DriftPolicy,
     cadence: CadencePolicy,
+    key: str = "",
 ) -> DriftMeasurement:
-    """Compare the oldest answers since the last training with the newest ones, and decide. The report is kept."""
+    """Compare the oldest answers since the last training with the newest ones, and decide.
+
+    The report is kept, by `key` as history.keep has it.
+    """
     store = journal.store
     trained_at = last_trained_at(registry)
     rows = journal.interactions(columns=_COLUMNS)
@@ -69,7 +73,7 @@ def measure_drift(
         report, now=datetime.now(UTC), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence
     )
     measured = DriftMeasurement(report, decision)
-    keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]})
+    keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]}, key=key)
     return measured
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch  # noqa: TID253 - only the training process imports this module
 from torch.nn.utils.rnn import pad_sequence  # noqa: TID253
 
-READS_EMBEDDINGS_AS_HIDDEN_STATES = {"llama", "mistral", "qwen2", "qwen3", "smollm3"}
+READS_EMBEDDINGS_AS_HIDDEN_STATES = {"gemma3_text", "llama", "mistral", "phi3", "qwen2", "qwen3", "smollm3"}
 """Model types whose decoder passes `inputs_embeds` unchanged to its first layer, and a mask that depends on positions
 only, so that the lower layers can be left out and their output given in."""
 
@@ -32,13 +32,22 @@ class FrozenLayers:
         return pad_sequence(rows, batch_first=True).to(input_ids.device)
 
 
+def runs_in_every_pass(model: Any, first: int, rows: Sequence[Sequence[int]]) -> str:
+    """Why layers 0 to `first` - 1 cannot be run once, or an empty string."""
+    size = sum(map(len, rows)) * model.config.hidden_size * model.dtype.itemsize if first else 0
+    if first and model.config.model_type not in READS_EMBEDDINGS_AS_HIDDEN_STATES:
+        return f"the {first} frozen layers run in every pass: {model.config.model_type} is not known to allow less"
+    if size > MEMORY_LIMIT_BYTES:
+        return f"the {first} frozen layers run in every pass: keeping their output would take {size:,} bytes"
+    return ""
+
+
 def run_once(model: Any, first: int, rows: Sequence[Sequence[int]], autocast: Any) -> FrozenLayers | None:
     """Run layers 0 to `first` - 1 of a causal language model on `rows`, then take them out of the model.
 
-    None, with the model as it was, where that is not known to be right or its output would exceed MEMORY_LIMIT_BYTES.
+    None, with the model as it was, where there are none or `runs_in_every_pass` says why not.
     """
-    size = sum(map(len, rows)) * model.config.hidden_size * model.dtype.itemsize
-    if not first or model.config.model_type not in READS_EMBEDDINGS_AS_HIDDEN_STATES or size > MEMORY_LIMIT_BYTES:
+    if not first or runs_in_every_pass(model, first, rows):
         return None
     decoder = model.base_model
     handle = decoder.layers[first].register_forward_pre_hook(_stop, with_kwargs=True)

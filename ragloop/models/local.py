@@ -3,6 +3,7 @@
 Reading a base model for use and for training is here too, so that both see the same weights and the same chat format.
 """
 
+import json
 import os
 import threading
 import warnings
@@ -13,18 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.records import Draft, Message, Prompt
-
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ 'Answer: ' + message['content'] + eos_token }}{% endgeneration %}"
-    "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\\n' }}"
-    "{% else %}{{ message['content'] + '\\n\\n' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
-)
-"""For base models whose tokenizer has no chat template."""
+from ragloop.models.chat import Chat, cannot_be_loaded, load_chat, other_chat
+from ragloop.models.lora import RESULT
+from ragloop.records import Draft, Prompt
 
 
 @dataclass
@@ -37,7 +29,7 @@ class _Base:
     """
 
     model: Any
-    tokenizer: Any
+    chat: Chat
     wrapped: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     adapters: dict[str, Path] = field(default_factory=dict)
@@ -83,13 +75,22 @@ class LocalGenerator:
 
     @property
     def fingerprint(self) -> str:
-        return f"{self._name} {_weights(self._place)}, {self._adapter or 'no adapter'}, {self._max_new_tokens} tokens"
+        weights, worn = _weights(self._place), self._adapter or "no adapter"
+        return f"{self._name} {weights}, {worn}, chat {self.chat}, {self._max_new_tokens} tokens"
+
+    @property
+    def chat(self) -> str:
+        """Fingerprint of the base model's chat format; its weights are not loaded for it."""
+        with self._shared.lock:
+            if self._shared.chat is None:
+                self._shared.chat = self._shared.base.chat if self._shared.base else load_chat(self._place)
+            return self._shared.chat.fingerprint
 
     def wearing(self, adapter_id: str, path: Path) -> "LocalGenerator":
         """A view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
 
         An id stands for one folder for ever: another folder under a known id raises MismatchError. A folder without
-        adapter raises NotFoundError, one that does not fit the base model MismatchError.
+        adapter raises NotFoundError, one that does not fit the base model or its chat format MismatchError.
         """
         if not (path / "adapter_config.json").is_file():
             raise NotFoundError(
@@ -122,7 +123,7 @@ class LocalGenerator:
         if not prompts:
             return []
         base = self._loaded()
-        tokens = [encode(base.tokenizer, prompt.messages or _as_messages(prompt)) for prompt in prompts]
+        tokens = [base.chat.prompt(prompt.messages or _as_messages(prompt)) for prompt in prompts]
         longest_first = sorted(range(len(prompts)), key=lambda i: (-len(tokens[i]), i))
         drafts: dict[int, Draft] = {}
         with base.lock, _switched(base, self._adapter):
@@ -135,7 +136,7 @@ class LocalGenerator:
         import torch
 
         width = max(map(len, batch))
-        pad = base.tokenizer.pad_token_id
+        pad = base.chat.tokenizer.pad_token_id
         device = base.model.device
         padded = torch.tensor([[pad] * (width - len(ids)) + ids for ids in batch], device=device)
         seen = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in batch], device=device)
@@ -149,10 +150,9 @@ class LocalGenerator:
                 eos_token_id=_stops(base),
             )
         rows = [_until_stop(row, _stops(base)) for row in written[:, width:].tolist()]
-        texts = base.tokenizer.batch_decode(rows, skip_special_tokens=True)
         return [
-            Draft(text.strip(), prompt_tokens=len(ids), completion_tokens=len(row))
-            for text, ids, row in zip(texts, batch, rows, strict=True)
+            Draft(base.chat.text(row), prompt_tokens=len(ids), completion_tokens=len(row))
+            for ids, row in zip(batch, rows, strict=True)
         ]
 
     def _loaded(self) -> _Base:
@@ -167,16 +167,17 @@ class LocalGenerator:
 
         if self._threads is not None:
             torch.set_num_threads(self._threads)
-        model, tokenizer = load_base(self._place, device=self._device)
+        model, chat = load_base(self._place, device=self._device)
         model.eval()
-        return _Base(model, tokenizer)
+        return _Base(model, chat)
 
 
 @dataclass
 class _Shared:
-    """What a generator and its views hold in common: the base model, once it is loaded."""
+    """What a generator and its views hold in common: the base model and its chat format, once they are loaded."""
 
     base: _Base | None = None
+    chat: Chat | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -195,32 +196,24 @@ def wait_without_spinning() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Any]:
-    """Model and tokenizer of a base model, in `best_dtype` of the device; code from hubs is never run.
+def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
+    """Model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
 
-    A tokenizer without chat template gets PLAIN_TEMPLATE, one without padding token pads with its end token.
-    Raises NotFoundError when transformers cannot find or read the model.
+    Raises NotFoundError when transformers cannot find or read the model, MismatchError when its chat template cannot
+    work.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # stderr belongs to the progress of the command
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    chat = load_chat(place)
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(place))
         model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NotFoundError(
-            f"base model {str(place)!r} cannot be loaded ({reason}); expected a causal language model that "
-            "transformers reads: correct model.base"
-        ) from error
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN_TEMPLATE
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return model.to(device), tokenizer
+        raise cannot_be_loaded(place, error) from error
+    return model.to(device), chat
 
 
 def best_dtype(device: str) -> Any:
@@ -236,13 +229,6 @@ def best_dtype(device: str) -> Any:
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
-def encode(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """Token ids of a chat up to where the assistant begins to write."""
-    chat = [dict(message) for message in messages]
-    ids: list[int] = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
-    return ids
-
-
 def _as_messages(prompt: Prompt) -> list[Mapping[str, str]]:
     return [{"role": "user", "content": prompt.question}]
 
@@ -250,7 +236,7 @@ def _as_messages(prompt: Prompt) -> list[Mapping[str, str]]:
 def _stops(base: _Base) -> list[int]:
     configured = base.model.generation_config.eos_token_id
     stops = configured if isinstance(configured, list) else [configured]
-    return sorted({stop for stop in [*stops, base.tokenizer.eos_token_id] if stop is not None})
+    return sorted({stop for stop in [*stops, *base.chat.stops] if stop is not None})
 
 
 def _until_stop(row: list[int], stops: list[int]) -> list[int]:
@@ -267,10 +253,21 @@ def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
             f"adapter {adapter_id!r} is loaded from {known} and cannot be loaded from {path}: an adapter id stands "
             "for one folder; register the other folder under an id of its own"
         )
+    _check_chat(base.chat, path)
     _check_fits(base.model, path)
     name = base.names.setdefault(adapter_id, f"adapter_{len(base.names)}")
     base.wrapped = _with_adapter(base, name, path)
     base.adapters[adapter_id] = path
+
+
+def _check_chat(chat: Chat, path: Path) -> None:
+    """An adapter has learned answers to prompts as they were rendered in its training."""
+    try:
+        trained = json.loads((path / RESULT).read_text(encoding="utf-8"))["result"].get("chat", "")
+    except (FileNotFoundError, ValueError, KeyError):
+        return  # made by something else: nothing says what it was trained with
+    if why := other_chat(f"the adapter in {path}", trained, chat.fingerprint):
+        raise MismatchError(why)
 
 
 def _check_fits(model: Any, path: Path) -> None:

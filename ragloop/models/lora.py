@@ -33,8 +33,9 @@ class TrainingSpec:
     """All that decides what an adapter becomes; equal specs on one machine with one thread give equal bytes.
 
     `base` is a folder or a hub name. `rows` is a Parquet file with a column `messages`, a list of {role, content} each,
-    as in TRL's conversational format; the loss is taken on assistant messages. `frozen_share` of the layers, counted
-    from below, get no adapter and so cost no backward pass. `threads` of None leaves the choice to torch.
+    as in TRL's conversational format; the loss is taken on the last, which the assistant wrote. `frozen_share` of the
+    layers, counted from below, get no adapter and so cost no backward pass. `threads` of None leaves the choice to
+    torch. `chat` names the chat format of the base model (Chat.fingerprint), so that another one is another training.
     The defaults were measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct.
     """
 
@@ -53,6 +54,7 @@ class TrainingSpec:
     checkpoint_steps: int = 50
     max_length: int = 1024
     threads: int | None = None
+    chat: str = ""
 
     def __post_init__(self) -> None:
         counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length")
@@ -79,7 +81,8 @@ class TrainingResult:
     """What training made. `tokens` counts prompt and answer tokens of every pass, without padding.
 
     `seconds`, `cpu_seconds` and `tokens` are of all runs that led to the adapter, from its start to its end;
-    `training_seconds` is of the training loop alone.
+    `training_seconds` is of the training loop alone. `chat` is the fingerprint of the chat format that the rows were
+    rendered in; `notes` say what could not be done as it usually is.
     """
 
     adapter: Path
@@ -95,6 +98,8 @@ class TrainingResult:
     adapter_sha256: str
     resumed_from: int
     rss_peak_mb: float
+    chat: str = ""
+    notes: Sequence[str] = ()
 
     @property
     def final_loss(self) -> float:

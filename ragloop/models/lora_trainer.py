@@ -18,7 +18,7 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
-from ragloop.models.frozen_layers import FrozenLayers, run_once
+from ragloop.models.frozen_layers import FrozenLayers, run_once, runs_in_every_pass
 from ragloop.models.lora_worker import COMPLETE
 
 
@@ -31,13 +31,15 @@ class AnswersOnlyTrainer(SFTTrainer):
 
     frozen: FrozenLayers | None = None
 
-    def run_frozen_layers_once(self, first: int) -> None:
-        """Layers below `first` have no adapter; from here on their output is looked up."""
+    def run_frozen_layers_once(self, first: int) -> list[str]:
+        """Look up the output of the layers below `first`, which have no adapter; returns why where that cannot be."""
         model: Any = self.model
         rows: Any = self.train_dataset
-        self.frozen = run_once(
-            model.get_base_model(), first, list(rows["input_ids"]), self._autocast(model.device.type)
-        )
+        base = model.get_base_model()
+        if why := runs_in_every_pass(base, first, rows["input_ids"]):
+            return [why]
+        self.frozen = run_once(base, first, list(rows["input_ids"]), self._autocast(model.device.type))
+        return []
 
     def _autocast(self, device: str) -> Any:
         return torch.autocast(device, dtype=torch.bfloat16) if self.args.bf16 else nullcontext()
@@ -51,11 +53,12 @@ class AnswersOnlyTrainer(SFTTrainer):
         entering: dict[str, Any] = {"input_ids": inputs["input_ids"]}
         if self.frozen is not None:
             entering = {"inputs_embeds": self.frozen.states(inputs["input_ids"], inputs["attention_mask"])}
+        # The model's own forward, since some scale or cap what the head gives (Cohere, Granite, Gemma).
+        head = base.get_output_embeddings()
+        narrowed = head.register_forward_pre_hook(lambda _, args: (args[0][:, :-1][answers],))
         with self._autocast(labels.device.type):
-            hidden = base.base_model(
-                **entering, attention_mask=inputs["attention_mask"], use_cache=False
-            ).last_hidden_state
-            logits = base.get_output_embeddings()(hidden[:, :-1][answers])
+            logits = base(**entering, attention_mask=inputs["attention_mask"], use_cache=False).logits
+        narrowed.remove()
         return cross_entropy(logits.float(), labels[answers])
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:

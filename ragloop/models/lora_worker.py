@@ -12,16 +12,18 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from ragloop.errors import RagloopError, missing_package
+from ragloop.errors import MismatchError, RagloopError, missing_package
 from ragloop.models.cache import sha256_of
+from ragloop.models.chat import Chat, Example
 from ragloop.models.local import best_dtype, load_base
 from ragloop.models.lora import RESULT, TrainingSpec, spec_digest
+from ragloop.records import Message
 
 COMPLETE = "complete.json"
 """Marks a checkpoint whose files are all written; one without it is thrown away."""
@@ -74,9 +76,9 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     checkpoints = output / "checkpoints"
     resume = newest_complete(checkpoints, digest)
     before = _spent(resume)
-    trainer, rows, tokens = _trainer(spec, checkpoints, digest, progress, before, started)
+    trainer, tokens, of_rows = _trainer(spec, checkpoints, digest, progress, before, started)
     loop = time.monotonic()
-    trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))
+    notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     training_seconds = time.monotonic() - loop + before["training_seconds"]
     trainer.model.save_pretrained(output)
@@ -89,7 +91,8 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
         "cpu_seconds": round(_cpu_seconds() + before["cpu_seconds"], 2),
         "tokens": seen,
         "tokens_per_s": round(seen / training_seconds, 1),
-        "rows": rows,
+        **of_rows,
+        "notes": notes,
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
@@ -146,7 +149,8 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 
 def _trainer(
     spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
-) -> tuple[Any, int, int]:
+) -> tuple[Any, int, dict[str, Any]]:
+    """The trainer, the tokens of a pass, and what the record of the training says of its rows."""
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -155,38 +159,59 @@ def _trainer(
 
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    model, tokenizer = load_base(spec.base)
-    rows = tokenize(spec, tokenizer)
+    model, chat = load_base(spec.base)
+    _check_trains(spec, model)
+    rows, notes = tokenize(spec, chat)
     trainer = AnswersOnlyTrainer(
         model=model,
         args=_arguments(spec, checkpoints, str(model.device)),
         train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
+        processing_class=chat.tokenizer,
         peft_config=_adapter_config(spec, model),
         callbacks=[Reporter(progress, digest, before, started)],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer, len(rows), sum(len(row["input_ids"]) for row in rows)
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
 
 
-def tokenize(spec: TrainingSpec, tokenizer: Any) -> list[dict[str, list[int]]]:
-    """`input_ids` and `labels` (-100 where the loss does not look) per row; rows without an answer are an error."""
+def _check_trains(spec: TrainingSpec, model: Any) -> None:
+    if not hasattr(model.config, "num_hidden_layers"):
+        raise MismatchError(
+            f"base model {spec.base!r} (type {model.config.model_type}) reads more than text and cannot be trained on "
+            "questions and answers; expected a language model of text alone: name another in model.base"
+        )
+
+
+def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
+    """`input_ids` and `labels` (-100 where the loss does not look) per row, and how many rows were left out and why.
+
+    A row without an answer is an error. One that is longer than the spec allows is left out: cut, it would teach to go
+    on where an answer ends.
+    """
     import pyarrow.parquet as parquet
 
-    rows = []
-    for number, chat in enumerate(parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()):
-        done = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
-        ids = done["input_ids"][: spec.max_length]
-        answers = done["assistant_masks"][: spec.max_length]
-        if not any(answers):
-            raise ValueError(
-                f"row {number} of {spec.rows} has no answer within {spec.max_length} tokens; expected an assistant "
-                "message, and a chat template that marks it with {% generation %}"
-            )
-        rows.append({"input_ids": ids, "labels": [i if on else -100 for i, on in zip(ids, answers, strict=True)]})
-    if not rows:
-        raise ValueError(f"{spec.rows} holds no rows; expected at least one to train on")
-    return rows
+    chats = parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()
+    examples = [_example(chat, messages, f"row {number} of {spec.rows}") for number, messages in enumerate(chats)]
+    short = [one for one in examples if len(one.prompt) + len(one.answer) <= spec.max_length]
+    if not short:
+        raise ValueError(
+            f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(chats)}; expected at least one"
+        )
+    rows = [
+        {"input_ids": [*one.prompt, *one.answer], "labels": [-100] * len(one.prompt) + [*one.answer]} for one in short
+    ]
+    left_out = len(chats) - len(rows)
+    return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
+
+
+def _example(chat: Chat, messages: Sequence[Message], where: str) -> Example:
+    try:
+        return chat.example(messages)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    except MismatchError as error:
+        raise MismatchError(f"{where}: {error}") from error
 
 
 def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:

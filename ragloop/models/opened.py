@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ragloop.config import Settings
+from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder
+from ragloop.models.chat import other_chat
 from ragloop.models.embedders import Embedders
 
 if TYPE_CHECKING:
     from ragloop.models.embedding import Backend
     from ragloop.models.local import LocalGenerator
+    from ragloop.models.registry import Adapter
 
 
 class OpenedModels:
@@ -72,6 +75,50 @@ class OpenedModels:
         return LocalGenerator(
             self.base, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
         )
+
+    def base_sha256(self) -> str:
+        """Return the SHA-256 of the local model's weights, empty where they are not on this disk; prepare nothing."""
+        from ragloop.models.smollm2 import base_on_disk
+        from ragloop.models.weights import weights_sha256
+
+        place = base_on_disk(self._settings.model.base, self.cache)
+        return weights_sha256(place, self.cache) if place is not None else ""
+
+    def other_base(self, adapter: "Adapter") -> str:
+        """Return why an adapter is not one of the local model and its chat format, or an empty string; see
+        registry.other_base."""
+        from ragloop.models.registry import other_base
+
+        return other_base(adapter, self._settings.model.base, self.base_sha256()) or self._other_chat(adapter)
+
+    def _other_chat(self, adapter: "Adapter") -> str:
+        from ragloop.models.smollm2 import base_on_disk
+
+        trained = adapter.metrics.get("training", {}).get("chat")
+        if not trained or base_on_disk(self._settings.model.base, self.cache) is None:
+            return ""
+        try:
+            found = self.local_generator.chat
+        except MismatchError as error:
+            return str(error)
+        except (ImportError, NotFoundError):
+            return ""  # no tokenizer is here: who generates says so
+        return other_chat(f"adapter {adapter.adapter_id}", trained, found)
+
+    def wearing(self, adapter: "Adapter", folder: Path) -> "LocalGenerator":
+        """Return the local model with an adapter whose files are in `folder`.
+
+        Raises MismatchError where the adapter was trained on another model, though it may have the same shapes, and as
+        LocalGenerator.wearing does.
+        """
+        self._must_fit(adapter)
+        worn = self.local_generator.wearing(adapter.adapter_id, folder)
+        self._must_fit(adapter)  # the weights of a model of a hub may be on this disk only now
+        return worn
+
+    def _must_fit(self, adapter: "Adapter") -> None:
+        if why := self.other_base(adapter):
+            raise MismatchError(why)
 
 
 def _known(backend: str) -> "Backend | None":

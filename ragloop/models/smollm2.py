@@ -60,6 +60,17 @@ def resolve_base(name: str, cache: Path, say: Callable[[str], None] = lambda _: 
     )
 
 
+def base_on_disk(name: str, cache: Path) -> Path | str | None:
+    """Return what `resolve_base` returns, or None where that would prepare the model first, or raise."""
+    try:
+        if name != NAME:
+            return resolve_base(name, cache)
+        folder = _folder(cache, find_gguf()[1])
+    except NotFoundError:
+        return None
+    return folder if (folder / MANIFEST).is_file() else None
+
+
 def prepare(cache: Path, say: Callable[[str], None] = lambda _: None) -> Path:
     """Folder with SmolLM2-135M-Instruct as transformers reads it; converts on the first call, about half a minute.
 
@@ -73,7 +84,12 @@ def prepare(cache: Path, say: Callable[[str], None] = lambda _: None) -> Path:
         _convert_in_own_process(gguf, folder)
         _write_manifest(folder, gguf, version)
 
-    return built_once(cache / NAME / f"{version}-r{RECIPE}", build)
+    return built_once(_folder(cache, version), build)
+
+
+def _folder(cache: Path, version: str) -> Path:
+    """Where the converted model of a version of the package is."""
+    return cache / NAME / f"{version}-r{RECIPE}"
 
 
 def find_gguf() -> tuple[Path, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import DAMAGE, NotFoundError, is_damage
 from ragloop.store.schemas import TABLES, TIME, keyed
 
 if TYPE_CHECKING:
@@ -123,10 +123,24 @@ def _fill_spans(store: "Store", name: str) -> None:
         store.upsert(name, documents.set_column(at, "spans", filled))
 
 
+def _note_bases_and_fallbacks(store: "Store") -> None:
+    """Adapters name the weights that they were trained on, answers why another lane gave them."""
+    for name, column in (("adapters", "base_sha256"), ("interactions", "fallback")):
+        try:
+            table = store.table(name)
+            if column not in table.schema.names:
+                table.add_columns(pa.field(column, pa.string()))
+        except (*DAMAGE, NotFoundError) as error:
+            # What a doctor tells of must not keep the store from being opened.
+            if not (isinstance(error, NotFoundError) or is_damage(error)):
+                raise
+
+
 MIGRATIONS: Sequence[Callable[["Store"], None]] = (
     _create_tables,
     _keep_several_generations,
     _retry_documents,
     _place_chunks_by_document,
+    _note_bases_and_fallbacks,
 )
 """Numbered from 1."""

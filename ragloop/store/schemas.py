@@ -114,6 +114,7 @@ TABLES: Mapping[str, pa.Schema] = {
         passages=pa.list_(_PASSAGE),
         citations=pa.list_(_CITATION),
         latency_ms=pa.map_(pa.string(), pa.float64()),
+        fallback=pa.string(),
     ),
     "feedback": _schema(
         "feedback_id", interaction_id=pa.string(), given_at=TIME, kind=pa.string(), correction=pa.string()
@@ -132,6 +133,7 @@ TABLES: Mapping[str, pa.Schema] = {
         verdict=pa.string(),
         reasons=pa.list_(pa.string()),
         metrics=pa.string(),
+        base_sha256=pa.string(),
     ),
     "aliases": _schema(
         "change_id", at=TIME, alias=pa.string(), kind=pa.string(), adapter_id=pa.string(), reason=pa.string()

@@ -12,11 +12,14 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
+from ragloop.config import Settings
 from ragloop.learning.gate import Criterion, Verdict
-from ragloop.models.registry import Adapter, Registry, adapter_sha256
+from ragloop.models.registry import REJECTED, Adapter, Registry, adapter_sha256
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked
+
+BASE = Settings().model.base
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def registry(tmp_path: Path) -> Registry:
         (folder / "adapter_model.safetensors").write_bytes(name.encode())
         (folder / "adapter_config.json").write_text('{"r": 8}')
         at, sha256 = datetime(2026, 1, day, tzinfo=UTC), adapter_sha256(folder)
-        registry.register(Adapter(name, at, "base", "d", f"adapters/{name}", sha256, "rejected", "reject", (), {}))
+        registry.register(Adapter(name, at, BASE, "d", f"adapters/{name}", sha256, REJECTED, "reject", (), {}))
     return registry
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, TrainingError
-from ragloop.models.local import LocalGenerator
+from ragloop.models.chat import load_chat
+from ragloop.models.local import LocalGenerator, load_base
 from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, read_result, train
+from ragloop.models.lora_worker import tokenize
 from ragloop.records import Prompt
+from tests.stock_model import save_image_model, save_stock_model
 from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
 
 OTHER_FACTS = dict(zip(FACTS, reversed(FACTS.values()), strict=True))
@@ -139,6 +143,73 @@ def test_an_adapter_of_another_model_is_refused_and_the_base_stays_as_it_was(
     with pytest.raises(MismatchError, match="does not fit"):
         generator.wearing("foreign", tmp_path)
     assert answers(generator) == of_base
+
+
+def test_an_adapter_is_not_worn_by_a_base_that_speaks_in_another_chat_format(
+    base: Path, trained: TrainingResult, tmp_path: Path
+) -> None:
+    same = shutil.copytree(base, tmp_path / "same")
+    assert answers(LocalGenerator(same, name="tiny", threads=1).wearing("facts", trained.adapter))
+    other = shutil.copytree(base, tmp_path / "other")
+    template = other / "chat_template.jinja"
+    template.write_text(template.read_text().replace("'\\n<|im_start|>assistant\\n'", "'\\n<|im_start|>assistant: '"))
+    generator = LocalGenerator(other, name="tiny", threads=1)
+    assert generator.fingerprint.replace("other", "same") != LocalGenerator(same, name="tiny", threads=1).fingerprint
+    with pytest.raises(MismatchError, match=f"trained in chat format {trained.chat}, the base model's is"):
+        generator.wearing("facts", trained.adapter)
+
+
+def test_a_template_that_cannot_work_is_said_before_anything_is_trained(
+    base: Path, spec: TrainingSpec, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(base, tmp_path / "broken")
+    (broken / "chat_template.jinja").write_text("{{ messages[-1].content }}")
+    steps: list[Progress] = []
+    with pytest.raises(MismatchError, match=r"chat template of base model .* leaves out .* model\.base$"):
+        train(replace(spec, base=str(broken), output=str(tmp_path / "adapter")), steps.append)
+    assert steps == []
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_a_base_that_reads_images_too_is_asked_and_its_training_is_refused(spec: TrainingSpec, tmp_path: Path) -> None:
+    base = save_image_model(tmp_path / "base")
+    assert LocalGenerator(base, name="images", max_new_tokens=2, threads=1).generate(PROMPTS)
+    with pytest.raises(MismatchError, match=r"\(type gemma3\) reads more than text .*model\.base$"):
+        train(replace(spec, base=str(base), output=str(tmp_path / "adapter")))
+
+
+def test_the_loss_is_that_of_the_model_itself_where_it_caps_what_its_head_gives(tmp_path: Path) -> None:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    base = save_stock_model("gemma3", tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "final_logit_softcapping": 1.0}))
+    rows = save_rows(tmp_path / "rows.parquet")
+    result = train(training_spec(base, rows, tmp_path / "adapter", epochs=1, frozen_share=0.0))
+    model, format_ = load_base(base)
+    losses = []
+    for question, answer in FACTS.items():
+        example = format_.example(chat(question, answer))
+        ids = [*example.prompt, *example.answer]
+        with torch.no_grad():
+            logits = model(input_ids=torch.tensor([ids])).logits[0].float()
+        losses.append(
+            cross_entropy(logits[len(example.prompt) - 1 : -1], torch.tensor(example.answer), reduction="none")
+        )
+    assert math.isclose(result.loss_curve[0]["loss"], torch.cat(losses).mean().item(), rel_tol=0.01)
+
+
+def test_one_question_that_is_too_long_keeps_nothing_else_from_being_trained(
+    base: Path, spec: TrainingSpec, tmp_path: Path
+) -> None:
+    format_ = load_chat(base)
+    rows = save_rows(tmp_path / "rows.parquet", {**FACTS, "Who? " * 800: "Ada"})
+    kept, notes = tokenize(replace(spec, rows=str(rows)), format_)
+    assert kept == tokenize(spec, format_)[0]
+    assert notes == ["rows left out because they are longer than 1024 tokens: 1"]
+    with pytest.raises(ValueError, match="no row of at most 5 tokens"):
+        tokenize(replace(spec, max_length=5), format_)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])

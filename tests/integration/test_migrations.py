@@ -9,6 +9,9 @@ from ragloop.errors import StoreBusyError
 from ragloop.store import MIGRATIONS, TIME, Store, database, migrations
 from tests.indexed_folder import IndexedFolder
 
+NEW_COLUMNS = {"adapters": "base_sha256", "interactions": "fallback"}
+"""Columns that schema 5 brought to tables of fixed schema."""
+
 
 class Killed(BaseException):
     """Stands for a kill: nothing catches it on its way up."""
@@ -32,6 +35,8 @@ def _of_schema_1(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> Sto
         kept = table.drop_columns(["unused_since"]) if name.startswith("vectors_") else _of_index_1(table)
         old.create(name, kept.schema)
         old.insert(name, kept)
+    for name, column in NEW_COLUMNS.items():
+        old.table(name).drop_columns([column])
     return old
 
 
@@ -57,7 +62,9 @@ def _of_index_1(table: pa.Table) -> pa.Table:
 
 
 def _is_migrated(indexed: IndexedFolder) -> None:
-    assert indexed.app().store.rows("migrations")["number"].to_pylist() == [1, 2, 3, 4]
+    assert indexed.app().store.rows("migrations")["number"].to_pylist() == [1, 2, 3, 4, 5]
+    for name, column in NEW_COLUMNS.items():
+        assert column in indexed.app().store.table(name).schema.names
     assert indexed.contents() == indexed.from_scratch(indexed.home.with_name("anew"))
     assert indexed.found("Paragraph 1 of 1")
     report = indexed.sync()

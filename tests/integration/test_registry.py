@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import MismatchError, UsageError
-from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import PROMOTED, REGISTERED, RETIRED, Adapter, Registry, adapter_sha256
 from ragloop.store import Store
 
 
@@ -22,7 +22,7 @@ def registry(tmp_path: Path) -> Registry:
         (folder / "adapter_config.json").write_text('{"r": 8, "target_modules": ["q", "v"]}')
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
         registry.register(
-            Adapter(name, at, "base", "d", f"adapters/{name}", adapter_sha256(folder), "registered", "", (), {})
+            Adapter(name, at, "base", "d", f"adapters/{name}", adapter_sha256(folder), REGISTERED, "", (), {})
         )
     return registry
 
@@ -66,7 +66,7 @@ def test_promoting_the_champion_changes_nothing(registry: Registry) -> None:
 
 def test_a_rollback_retires_what_it_leaves_and_a_person_may_bring_it_back(registry: Registry) -> None:
     promote(registry, "a", "b")
-    assert registry.rollback("worse").retired == "b"
+    assert registry.rollback("worse").left == "b"
     assert (registry.adapter("a").state, registry.adapter("b").state) == (PROMOTED, RETIRED)
     assert registry.promote("b", "by hand").state == registry.adapter("b").state == PROMOTED
     assert champion(registry) == "b"
@@ -102,15 +102,22 @@ def test_the_order_of_modules_in_the_configuration_means_nothing(registry: Regis
     assert champion(registry) == "a"
 
 
-def test_an_adapter_is_promoted_over_the_champion_that_it_was_compared_with_only(registry: Registry) -> None:
+def test_a_promotion_asks_right_before_the_alias_moves_and_is_not_asked_about_what_serves_already(
+    registry: Registry,
+) -> None:
     promote(registry, "a")
-    assert registry.promote_over(None, "c", "test") is None
-    assert registry.promote_over("b", "c", "test") is None
+    asked: list[tuple[str, str | None]] = []
+
+    def why_not(adapter: Adapter, serving: Adapter | None) -> str:
+        asked.append((adapter.adapter_id, serving.adapter_id if serving else None))
+        return "" if len(asked) > 1 else "not yet"
+
+    assert registry.promote_if("c", "test", why_not) == "not yet"
     assert (champion(registry), registry.adapter("c").state) == ("a", "registered")
-    assert registry.promote_over("a", "c", "test") is not None
+    assert registry.promote_if("c", "test", why_not) == ""
     assert champion(registry) == "c"
-    assert registry.promote_over("a", "c", "again, after it was killed") is not None
-    assert len(registry.history()) == 2
+    assert registry.promote_if("c", "again, after it was killed", lambda *_: pytest.fail("it asks")) == ""
+    assert (asked, len(registry.history())) == ([("c", "a")] * 2, 2)
 
 
 def test_a_champion_whose_files_are_gone_does_not_serve(registry: Registry) -> None:
@@ -119,4 +126,4 @@ def test_a_champion_whose_files_are_gone_does_not_serve(registry: Registry) -> N
     serving, trouble = registry.serving()
     assert serving is None
     assert "found no files of adapter a" in trouble
-    assert registry.promote_over(None, "b", "compared with the base model") is not None
+    assert registry.promote_if("b", "compared with the base model", lambda _, serving: "no" * bool(serving)) == ""

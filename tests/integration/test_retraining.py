@@ -3,7 +3,9 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +19,11 @@ from ragloop.config import load_settings
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.gate import Verdict
 from ragloop.learning.lineage import read_rows
+from ragloop.learning.retraining import Retraining
 from ragloop.learning.windows import SNAPSHOT
+from ragloop.models import Generator
 from ragloop.models.local import LocalGenerator
-from ragloop.models.registry import PROMOTED, RETIRED, Adapter
+from ragloop.models.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter
 from ragloop.records import Draft, Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
@@ -113,7 +117,7 @@ def other(app: App, name: str = "other") -> Adapter:
     """Another adapter with files of its own, not judged."""
     adapter = only(app)
     shutil.copytree(app.registry.folder(adapter), app.registry.artifacts / "adapters" / name)
-    copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state="registered")
+    copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state=REGISTERED)
     app.registry.register(copied)
     return copied
 
@@ -229,6 +233,101 @@ def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app:
     report = app.retraining.run(lambda _: pytest.fail("it trains"))
     assert app.registry.adapter(adapter.adapter_id).metrics["compared_with"] == "other"
     assert not report.promoted, "it answers as the champion does"
+
+
+# --- what happens to the registry between the steps and during them ---------------------------------------------------
+
+
+def promote_and_roll_back(app: App, adapter_id: str) -> None:
+    app.registry.promote(adapter_id, "by hand")
+    app.registry.rollback("a person saw it")
+
+
+def retraining_during_which(app: App, act: Callable[[], object]) -> Retraining:
+    """The steps, with something that happens once while an adapter is being loaded for its evaluation."""
+    steps, acts = app.retraining, iter([act])
+
+    def generator(adapter: Adapter | None) -> Generator:
+        for one in acts:
+            one()
+        return steps._generator(adapter)
+
+    return Retraining(app.journal, app.registry, app.live, steps._base, generator, steps._policy)
+
+
+def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) -> None:
+    adapter_id = only(app).adapter_id
+    steps = retraining_during_which(app, lambda: promote_and_roll_back(app, adapter_id))
+    steps.evaluate(adapter_id)
+    assert only(app).state == RETIRED
+    verdict = steps.judge(adapter_id)
+    assert (verdict.verdict, only(app).state) == ("promote", RETIRED)
+    assert steps.promote(adapter_id, verdict) is False
+    assert (only(app).state, champion(app), only(app).verdict) == (RETIRED, None, "inconclusive")
+    steps.promote(adapter_id, Verdict("reject", ("bad.",)))
+    assert only(app).state == RETIRED
+
+
+def test_what_is_measured_is_added_to_what_the_row_holds_by_then(app: App) -> None:
+    adapter_id = only(app).adapter_id
+
+    def note() -> None:
+        app.registry.update(adapter_id, lambda now: replace(now, metrics={**now.metrics, "noted": "meanwhile"}))
+
+    retraining_during_which(app, note).evaluate(adapter_id)
+    assert only(app).metrics["noted"] == "meanwhile"
+    assert "candidate" in only(app).metrics
+
+
+def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None:
+    adapter_id = only(app).adapter_id
+    for state in (PROMOTED, RETIRED):
+        with pytest.raises(ValueError, match=f"is registered and cannot be made {state}"):
+            app.registry.update(adapter_id, lambda now, state=state: replace(now, state=state))
+    app.registry.promote(adapter_id, "by hand")
+    with pytest.raises(ValueError, match="is promoted and cannot be made rejected"):
+        app.registry.update(adapter_id, lambda now: replace(now, state=REJECTED))
+
+
+def test_a_document_that_changes_while_a_promotion_waits_for_its_turn_counts(app: App, place: Path) -> None:
+    adapter_id = only(app).adapter_id
+    verdict = app.retraining.judge(adapter_id)
+    file = place / "documents" / "0.md"
+    for number in range(8):
+        file.with_name(f"{number}.md").write_text("# Other\n\nAll is different.\n")
+    with ThreadPoolExecutor(1) as thread:
+        with app.store.lease("registry"):
+            concluded = thread.submit(app_of(place, "trained").retraining.conclude, adapter_id, verdict)
+            time.sleep(1)
+            resync(app, place)
+        decided, promoted = concluded.result()
+    assert (promoted, champion(app)) == (False, None)
+    assert "rest on documents that changed" in decided.reasons[0]
+
+
+def test_a_verdict_promotes_on_the_evaluation_only_that_it_is_of(app: App) -> None:
+    adapter_id = only(app).adapter_id
+    verdict = app.retraining.judge(adapter_id)
+    app.retraining.evaluate(adapter_id)
+    decided, promoted = app.retraining.conclude(adapter_id, verdict)
+    assert (promoted, champion(app), only(app).state) == (False, None, "registered")
+    assert "judge it again" in decided.reasons[0]
+    assert app.retraining.promote(adapter_id, app.retraining.judge(adapter_id))
+
+
+def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document_changed_since(
+    app: App, place: Path
+) -> None:
+    adapter_id = only(app).adapter_id
+    verdict = app.retraining.judge(adapter_id)
+    assert app.retraining.promote(adapter_id, verdict)
+    for number in range(8):
+        (place / "documents" / f"{number}.md").write_text("# Other\n\nAll is different.\n")
+    resync(app, place)
+    assert app.retraining.conclude(adapter_id, verdict) == (verdict, True)
+    assert (champion(app), only(app).state) == (adapter_id, PROMOTED)
+    app.registry.rollback("a person saw it")
+    assert app.retraining.promote(adapter_id, verdict) is False
 
 
 def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
@@ -369,7 +468,7 @@ def test_the_commands_go_from_the_log_to_a_champion_and_back(
     shown = command(capsys, place, "adapters", "show", adapter_id)
     assert (shown["adapter_id"], shown["state"], shown["dataset_id"]) == (adapter_id, "promoted", dataset["dataset_id"])
     rolled_back = command(capsys, place, "adapters", "rollback")
-    assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": []}
+    assert rolled_back == {"champion": None, "retired": adapter_id, "skipped": [], "changed": True}
     assert command(capsys, place, "adapters", "promote", adapter_id) == {"champion": adapter_id}
     assert command(capsys, place, "log", "export", str(place / "log.jsonl"))["rows"] == len(QUESTIONS)
 

@@ -7,7 +7,8 @@ import pytest
 
 from ragloop.errors import UnavailableError
 from ragloop.models.cache import MANIFEST, default_cache, sha256_of
-from ragloop.models.local import LocalGenerator, encode, load_base
+from ragloop.models.chat import load_chat
+from ragloop.models.local import LocalGenerator
 from ragloop.models.smollm2 import NAME, prepare
 from ragloop.records import Prompt
 from tests.unit.test_base_model import install
@@ -41,16 +42,17 @@ def test_it_answers_a_question_from_a_passage(base: Path) -> None:
 
 @pytest.mark.realmodel
 def test_the_chat_format_is_the_one_it_was_trained_on_and_marks_answers(base: Path) -> None:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    chat = [{"role": "user", "content": "Is it 3.10?"}, {"role": "assistant", "content": "Yes."}]
-    done = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
-    answer = [token for token, on in zip(done["input_ids"], done["assistant_masks"], strict=True) if on]
-    assert tokenizer.decode(answer) == "Yes.<|im_end|>"
-    asked = tokenizer.decode(encode(tokenizer, chat[:1]))
+    chat = load_chat(base)
+    messages = [{"role": "user", "content": "Is it 3.10?"}, {"role": "assistant", "content": "Yes."}]
+    done = chat.tokenizer.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)
+    marked = [token for token, on in zip(done["input_ids"], done["assistant_masks"], strict=True) if on]
+    example = chat.example(messages)
+    assert [*example.prompt, *example.answer] == done["input_ids"]
+    assert list(example.answer) == marked
+    assert chat.tokenizer.decode(marked) == "Yes.<|im_end|>"
+    asked = chat.tokenizer.decode(chat.prompt(messages[:1]))
     assert asked == "<|im_start|>user\nIs it 3.10?<|im_end|>\n<|im_start|>assistant\n"
-    assert tokenizer.tokenize("a 3.10") == ["a", "Ġ", "3", ".", "1", "0"]
+    assert chat.tokenizer.tokenize("a 3.10") == ["a", "Ġ", "3", ".", "1", "0"]
 
 
 def test_a_file_that_is_no_model_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,16 +63,3 @@ def test_a_file_that_is_no_model_is_said_so_and_leaves_nothing(tmp_path: Path, m
         prepare(tmp_path / "cache", said.append)
     assert len(said) == 1
     assert [path.name for path in (tmp_path / "cache" / NAME).iterdir()] == [".lock"]
-
-
-def test_a_base_without_chat_template_gets_a_plain_one(tmp_path: Path) -> None:
-    from tests.tiny_model import chat, save_tiny_model
-
-    save_tiny_model(tmp_path)
-    (tmp_path / "chat_template.jinja").unlink()
-    _, tokenizer = load_base(tmp_path)
-    assert tokenizer.decode(encode(tokenizer, chat("Who?"))) == "Question: Who?\nAnswer:"
-    trained = tokenizer.apply_chat_template(
-        list(chat("Who?", "Ada")), return_dict=True, return_assistant_tokens_mask=True
-    )
-    assert sum(trained["assistant_masks"]) > 0

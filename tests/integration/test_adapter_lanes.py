@@ -1,0 +1,237 @@
+"""Lanes of an adapter while it can serve, while none does, and while it cannot: questions are answered throughout."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragloop.app import App
+from ragloop.cli import main
+from ragloop.config import load_settings
+from ragloop.errors import MismatchError
+from ragloop.models.local import load_base
+from ragloop.models.registry import REGISTERED, Adapter, adapter_sha256
+from ragloop.records import Answer
+from tests.tiny_model import save_tiny_model
+
+pytestmark = pytest.mark.realmodel
+
+CONFIG = """
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 4
+[answers]
+lane = "adapter+rag"
+[retrieval]
+min_similarity = -1.0
+"""
+QUESTION = "Who keeps the bees?"
+
+
+def app_of(place: Path, base: str = "model") -> App:
+    (place / "ragloop.toml").write_text(CONFIG.format(base=place / base))
+    return App(load_settings(place / "ragloop.toml", place / "home"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one document and the adapters early and later, a base model and another one of the same shape."""
+    place = tmp_path_factory.mktemp("lanes")
+    save_tiny_model(place / "model")
+    save_tiny_model(place / "other", seed=1)
+    (place / "documents").mkdir()
+    (place / "documents" / "bees.md").write_text("# Bees\n\nAda keeps the bees.\n")
+    app = app_of(place)
+    app.sync(place / "documents")
+    for day, name in enumerate(("early", "later"), 1):
+        add_adapter(app, name, day)
+    return place
+
+
+def add_adapter(app: App, name: str, day: int) -> None:
+    """An adapter of the base model as training leaves it, without the training."""
+    from peft import LoraConfig, get_peft_model
+
+    folder = app.registry.artifacts / "adapters" / name
+    model, _ = load_base(app.models.base)
+    with warnings.catch_warnings():
+        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    base, sha256 = app.settings.model.base, adapter_sha256(folder)
+    app.registry.register(
+        Adapter(name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}, app.models.base_sha256())
+    )
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    """A copy of `made` in which `early` was promoted, then `later`."""
+    shutil.copytree(made, tmp_path / "place")
+    app = app_of(tmp_path / "place")
+    for name in ("early", "later"):
+        app.registry.promote(name, "test")
+    return tmp_path / "place"
+
+
+def logged(app: App, answer: Answer) -> dict[str, Any]:
+    rows = {row["interaction_id"]: row for row in app.journal.interactions().to_pylist()}
+    return dict(rows[answer.interaction_id])
+
+
+def lane_and_why(app: App) -> tuple[str, str]:
+    """Who answers, and why not the lane of the settings; the log says the same."""
+    answer = app.answerer.ask(QUESTION)
+    row = logged(app, answer)
+    assert (row["lane"], row["adapter"], row["fallback"] or "") == (answer.lane, answer.adapter, answer.fallback)
+    assert bool(answer.fallback) == (answer.adapter is None)
+    return answer.adapter or answer.lane, answer.fallback
+
+
+def folder(place: Path, name: str) -> Path:
+    return place / "home" / "artifacts" / "adapters" / name
+
+
+def flip_a_byte(place: Path) -> None:
+    file = folder(place, "later") / "adapter_model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def remove_the_files(place: Path) -> None:
+    shutil.rmtree(folder(place, "later"))
+
+
+def remove_the_configuration(place: Path) -> None:
+    (folder(place, "later") / "adapter_config.json").unlink()
+
+
+def remove_the_row(place: Path) -> None:
+    app_of(place).store.delete("adapters", "adapter_id = 'later'")
+
+
+DAMAGE = (flip_a_byte, remove_the_files, remove_the_configuration, remove_the_row)
+
+
+def test_the_champion_answers_in_its_lane(place: Path) -> None:
+    assert lane_and_why(app_of(place)) == ("later", "")
+
+
+@pytest.mark.parametrize("lane", ["adapter+rag", "closed-book"])
+def test_after_a_rollback_to_the_base_model_it_answers_and_says_so(
+    place: Path, lane: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = app_of(place)
+    for _ in range(2):
+        app.registry.rollback("test")
+    assert lane_and_why(app)[0] == "base+rag"
+    where = ["--home", str(place / "home"), "--config", str(place / "ragloop.toml")]
+    with pytest.raises(SystemExit) as ended:
+        main(["ask", QUESTION, "--lane", lane, "--json", *where])
+    assert ended.value.code == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert (answer["lane"], answer["adapter"]) == ("base+rag", None)
+    assert answer["fallback"].startswith(f"found no champion adapter for the lane {lane}")
+    assert f"base+rag answered, not the lane that was asked for: {answer['fallback']}" in said.err
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_while_the_champion_is_damaged_the_base_model_answers_and_says_why(
+    place: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(place)
+    lane, why = lane_and_why(app_of(place))
+    assert lane == "base+rag"
+    assert "later" in why
+    assert app_of(place).status()["champion"] == (None if damage is remove_the_row else "later")
+    app_of(place).registry.rollback("test")
+    assert lane_and_why(app_of(place)) == ("early", "")
+
+
+# --- the base model that an adapter was trained on -------------------------------------------------------------------
+
+
+def test_an_adapter_of_another_base_of_the_same_shape_does_not_serve(place: Path) -> None:
+    app = app_of(place, "other")
+    lane, why = lane_and_why(app)
+    assert lane == "base+rag"
+    assert "adapter later was trained on the weights" in why
+    with pytest.raises(MismatchError, match=r"set model\.base to the model that it was trained on, or retrain"):
+        app.retraining._generator(app.registry.adapter("later"))
+    with pytest.raises(MismatchError, match="was trained on the weights"):
+        app.registry.promote("early", "test")
+    assert lane_and_why(app_of(place)) == ("later", "")
+
+
+def test_weights_that_were_replaced_in_their_folder_are_another_base(place: Path) -> None:
+    shutil.rmtree(place / "model")
+    shutil.copytree(place / "other", place / "model")
+    assert "was trained on the weights" in lane_and_why(app_of(place))[1]
+
+
+def test_a_base_model_that_was_moved_is_the_same_one(place: Path) -> None:
+    (place / "model").rename(place / "elsewhere")
+    assert lane_and_why(app_of(place, "elsewhere")) == ("later", "")
+
+
+def test_an_adapter_of_which_nobody_noted_the_weights_goes_by_the_name_of_its_base(place: Path) -> None:
+    app = app_of(place)
+    app.registry.update("later", lambda now: replace(now, base_sha256="", base=app.settings.model.base))
+    assert lane_and_why(app) == ("later", "")
+    assert "was trained on the base model" in lane_and_why(app_of(place, "other"))[1]
+
+
+# --- what a doctor finds of it ---------------------------------------------------------------------------------------
+
+
+def found(app: App, *, repair: bool = False) -> dict[str, str]:
+    return {one.check: one.state for one in app.diagnose(repair=repair, offline=True).findings}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_doctor_rolls_back_from_a_damaged_champion_and_removes_nothing(
+    place: Path, damage: Callable[[Path], None]
+) -> None:
+    assert found(app_of(place)) == {}
+    damage(place)
+    rows, files = app_of(place).registry.adapters(), sorted((place / "home" / "artifacts").rglob("*"))
+    assert found(app_of(place)) == {"adapters": "found", "champion": "found"}
+    assert app_of(place).registry.champion_id() == "later", "a diagnosis writes nothing"
+    left = "repaired" if damage is remove_the_row else "remains"
+    assert found(app_of(place), repair=True) == {"adapters": left, "champion": "repaired"}
+    assert lane_and_why(app_of(place)) == ("early", "")
+    assert sorted((place / "home" / "artifacts").rglob("*")) == files
+    assert [one.adapter_id for one in app_of(place).registry.adapters()] == [one.adapter_id for one in rows]
+    assert "doctor" in app_of(place).registry.history()[-1]["reason"]
+
+
+def test_a_doctor_skips_what_is_damaged_too(place: Path) -> None:
+    flip_a_byte(place)
+    shutil.rmtree(folder(place, "early"))
+    assert found(app_of(place), repair=True)["champion"] == "repaired"
+    assert app_of(place).registry.champion_id() is None
+
+
+def test_a_doctor_tells_of_an_adapter_that_never_served(place: Path) -> None:
+    app = app_of(place)
+    app.registry.rollback("test")
+    flip_a_byte(place)
+    (finding,) = app.diagnose(offline=True).findings
+    assert (finding.check, finding.count, finding.detail.endswith(": later")) == ("adapters", 1, True)
+    assert lane_and_why(app) == ("early", "")
+
+
+def test_a_doctor_leaves_a_champion_of_another_base_to_a_person(place: Path) -> None:
+    assert found(app_of(place, "other"), repair=True) == {"champion": "remains"}
+    assert found(app_of(place)) == {}
+    assert lane_and_why(app_of(place)) == ("later", "")

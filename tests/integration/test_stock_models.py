@@ -1,0 +1,91 @@
+"""Base models as they come: an architecture, its stock template and tokens, from a first question to an adapter."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.models.chat import load_chat
+from ragloop.models.local import LocalGenerator
+from ragloop.records import Prompt
+from tests.constant_embedder import ConstantEmbedder
+from tests.stock_model import STOCK, save_stock_model
+from tests.tiny_model import FACTS, chat
+
+QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
+ANSWER = "Ada"
+CONFIG = """
+[answers]
+generator = "local"
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 12
+[retrieval]
+top_k = 1
+min_similarity = -1.0
+[training]
+epochs = 20
+learning_rate = 2e-2
+rank = 16
+frozen_share = 0.5
+batch_size = 8
+checkpoint_steps = 100
+[dataset]
+golden = "golden.jsonl"
+eval_share = 0.3
+[gate]
+min_score = 0.0
+min_pairs = 1
+margin = 0.99
+confidence = 0.6
+"""
+
+
+@pytest.fixture(params=sorted(STOCK))
+def app(request: pytest.FixtureRequest, tmp_path: Path) -> App:
+    """A home over eight documents, with a tiny model of a family as its base."""
+    save_stock_model(request.param, tmp_path / "model", QUESTIONS)
+    (tmp_path / "ragloop.toml").write_text(CONFIG.format(base=tmp_path / "model"))
+    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in QUESTIONS]
+    (tmp_path / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    (tmp_path / "documents").mkdir()
+    for number, question in enumerate(QUESTIONS):
+        (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} It is Ada.\n")
+    made = App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home"), embedder=ConstantEmbedder())
+    made.sync(tmp_path / "documents")
+    return made
+
+
+def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App) -> None:
+    asked = app.answerer.ask_all(QUESTIONS)
+    assert all(one.prompt_tokens for one in asked)
+    app.journal.give_all_feedback([(one.interaction_id, "correction", ANSWER) for one in asked])
+    report = app.retraining.run()
+    assert (report.verdict, report.promoted) == ("promote", True), report
+    adapter = app.registry.champion()
+    assert adapter is not None
+    assert adapter.metrics["training"]["notes"] == []
+    record = json.loads((app.registry.folder(adapter) / "training.json").read_text())
+    assert record["spec"]["chat"] == record["result"]["chat"] == load_chat(app.models.base).fingerprint
+    answered = app.answerer.ask_all(QUESTIONS, "closed-book")
+    assert {(one.lane, one.answer, one.adapter) for one in answered} == {
+        ("closed-book", f"{ANSWER} [1]", adapter.adapter_id)
+    }
+    base = app.models.local_generator
+    assert isinstance(base, LocalGenerator)
+    worn = base.wearing(adapter.adapter_id, app.registry.folder(adapter))
+    drafts = worn.generate([Prompt(question, (), chat(question)) for question in QUESTIONS])
+    assert all(draft.completion_tokens < 12 for draft in drafts), "it ends its answers itself"
+
+    template = Path(app.models.base) / "chat_template.jinja"
+    template.write_text("Be kind. " + template.read_text())
+    later = App(app.settings, embedder=ConstantEmbedder())
+    serving, trouble = later.registry.serving()
+    assert serving is None
+    assert f"adapter {adapter.adapter_id} was trained in chat format {record['result']['chat']}" in trouble
+    assert any("the base model stands in for the champion" in warning for warning in later.retraining.warnings())
+    template.write_text(template.read_text().removeprefix("Be kind. "))
+    assert App(app.settings, embedder=ConstantEmbedder()).registry.serving() == (adapter, "")
