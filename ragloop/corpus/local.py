@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import stat
-import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,10 @@ from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 RACY_NS = 20_000_000
 """A file changed less than this before it is read may change again within one tick of the file system's clock, keeping
 its stamp; such a stamp is not trusted (git calls the same case racily clean)."""
+SECOND_NS = 1_000_000_000
+DOUBTED_NS = 24 * 3_600 * SECOND_NS
+"""A clock that tells whole seconds is mostly that of another machine, or of FAT, which notes the local time: it may be
+wrong by hours, so that only a file that has been as it is for longer than this is taken for old at first sight."""
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 """A day off the ends of what a datetime holds, so that any time zone can show them."""
@@ -130,15 +133,13 @@ class LocalFolder:
         return _is_inside(real, self._folder) and not left_out
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of a file. Its stamp is taken first: a change while it is read shows at the next listing.
+        """The bytes of a file. Its stamp is taken first: a change while it is read shows in a later one.
 
         What was listed may be something else by now, so what was opened is judged again; a pipe must not be waited for.
         """
         try:
             with open(listed.locator, "rb", opener=_open_at_once) as file:
                 found = os.fstat(file.fileno())
-                # Asked before the bytes are read: a change after this has another stamp, however slow the reading is.
-                racy = time.time_ns() - found.st_ctime_ns < RACY_NS
                 if not stat.S_ISREG(found.st_mode) or not self._holds(_real_path(file.fileno(), listed.locator)):
                     raise DocumentError("is no file of its folder any more, expected one; sync again or leave it out")
                 data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
@@ -146,13 +147,26 @@ class LocalFolder:
                     raise DocumentError(
                         f"found {size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
                     )
-                return Read(data, "" if racy else stamp_of(found), changed_at(found))
+                return Read(data, stamp_of(found), changed_at(found))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFoundError(f"{_printable(listed.locator)} is gone since it was listed") from error
         except PermissionError as error:  # to allow it changes the stamp
             raise DocumentError(f"cannot be read: {error.strerror}; make it readable and sync again") from error
         except OSError as error:
             raise PassingDocumentError(f"cannot be read: {error.strerror}; it is tried again later") from error
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """As the Protocol says; a stamp without times is never trusted, and so has nothing to settle.
+
+        One tick of the clock, as the time itself shows it, and somewhat more since kernels read it late.
+        """
+        if not stamp:
+            return 0
+        changed_ns = int(stamp.split(":")[2])
+        tick_ns = _tick_ns(changed_ns)
+        settled_ns = RACY_NS + tick_ns
+        doubted_ns = settled_ns + (DOUBTED_NS if tick_ns >= SECOND_NS else 0)
+        return 0 if at_us * 1_000 - changed_ns >= doubted_ns else settled_ns // 1_000
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -175,6 +189,14 @@ def _is_inside(path: str, folder: Path) -> bool:
 def stamp_of(found: os.stat_result) -> str:
     """Size, times in nanoseconds and inode: an edit that keeps size and mtime still moves ctime."""
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
+
+
+def _tick_ns(time_ns: int) -> int:
+    """The coarsest clock that shows such a time: FAT counts by two seconds, other file systems by powers of ten."""
+    tick = 1
+    while tick < SECOND_NS and time_ns % (10 * tick) == 0:
+        tick *= 10
+    return 2 * tick if tick == SECOND_NS else tick
 
 
 def changed_at(found: os.stat_result) -> datetime:

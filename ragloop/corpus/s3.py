@@ -2,7 +2,8 @@
 
 A stamp is the ETag and the size, whether or not the bucket keeps versions: S3 changes the ETag with the bytes, also
 within one second, and leaves it when equal bytes are written again. The VersionId would say no more of the bytes, and
-only a listing of all versions ever kept has it.
+only a listing of all versions ever kept has it. Some servers that speak S3's protocol have no ETag, or the same one for
+every object; there a stamp is the time and the size, and the time is of whole seconds.
 """
 
 import zlib
@@ -26,6 +27,10 @@ THREADS = CONNECTIONS
 """For listing as for reading: parsing the answers keeps one core busy from there on."""
 BODY_ATTEMPTS = 3
 """Botocore tries a request again, but not a body that breaks off."""
+SETTLES_US = 2_000_000
+"""How long a time of whole seconds must have been known; see Source.settles_us."""
+_BY_TIME = "@"
+"""Begins a stamp that is made of a time."""
 _CREDENTIALS = ("InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
 """Error codes that speak of who asks, never of what is asked for."""
 
@@ -81,7 +86,7 @@ class S3Bucket:
                 key = self.key_of(self._bucket, found["Key"])
                 if key is not None:
                     uri = f"s3://{self._bucket}/{found['Key']}"
-                    stamp = _stamp(found["ETag"], found["Size"])
+                    stamp = _stamp(found.get("ETag"), found["Size"], found["LastModified"])
                     yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
 
     def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
@@ -118,7 +123,7 @@ class S3Bucket:
                 if is_transient(error):
                     raise
                 return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
-        stamp = _stamp(found["ETag"], found["ContentLength"])
+        stamp = _stamp(found.get("ETag"), found["ContentLength"], found["LastModified"])
         return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
@@ -137,20 +142,25 @@ class S3Bucket:
         with closing(answer["Body"]) as body:
             _must_fit(answer["ContentLength"], max_bytes)
             data = body.read()
-        stamp = _stamp(answer["ETag"], len(data))
+        stamp = _stamp(answer.get("ETag"), len(data), answer["LastModified"])
         return Read(_decoded(data, answer.get("ContentEncoding", ""), max_bytes), stamp, answer["LastModified"])
 
     def _get(self, listed: Listed) -> dict[str, Any]:
         from botocore.exceptions import ClientError
 
         asked = {"Bucket": self._bucket, "Key": listed.locator}
+        condition = {"IfMatch": f'"{etag}"'} if (etag := _etag(listed)) else {}
         try:
-            answer: dict[str, Any] = self._client.get_object(**asked, IfMatch=f'"{_etag(listed)}"')
+            answer: dict[str, Any] = self._client.get_object(**asked, **condition)
         except ClientError as error:
             if status(error) != 412:
                 raise
             answer = self._client.get_object(**asked)
         return answer
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
+        return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
     # --- errors --------------------------------------------------------------------------------------------------
 
@@ -229,14 +239,19 @@ class S3Bucket:
         )
 
 
-def _stamp(etag: str, size: int) -> str:
-    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not."""
-    strong = etag.removeprefix("W/").strip('"')
-    return f"{strong}:{size}"
+def _stamp(etag: str | None, size: int, modified: datetime) -> str:
+    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not.
+
+    The time where there is none, or one of zeros alone, as MinIO has for files that were written beside it.
+    """
+    strong = (etag or "").removeprefix("W/").strip('"')
+    if strong.partition("-")[0].strip("0"):
+        return f"{strong}:{size}"
+    return f"{_BY_TIME}{int(modified.timestamp())}:{size}"
 
 
 def _etag(listed: Listed) -> str:
-    return listed.stamp.rpartition(":")[0]
+    return "" if listed.stamp.startswith(_BY_TIME) else listed.stamp.rpartition(":")[0]
 
 
 def _must_fit(size: int, max_bytes: int) -> None:

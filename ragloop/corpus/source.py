@@ -48,6 +48,12 @@ class Source(Protocol):
         fault of its own.
         """
 
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """How long this stamp must have been known before bytes that are read under it are the last ones to get it.
+
+        0 where it is known already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
+        """
+
 
 class Patterns:
     """Which keys a source takes. Keys are relative to the source and separated by "/"."""

@@ -25,6 +25,7 @@ from ragloop.corpus.planning import (
     Span,
     SyncPlan,
     is_described,
+    kept_stamp,
     plan,
     retry_after_s,
     withholds,
@@ -64,7 +65,7 @@ class SourceSync:
         self._vectors = VectorStore(index.store, embedder)
         self._progress = progress or (lambda done, total, embedded: None)
         self._keys = keys
-        self._documents = 0
+        self._documents = self._began_us = 0
         self._ledger: Mapping[str, LedgerRow] = {}
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
@@ -76,13 +77,13 @@ class SourceSync:
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
         """
-        name = self._source.name
+        name, self._began_us = self._source.name, _us(datetime.now(UTC))
         known = self._index.known(name, self._source.labels, self._keys)
         planned = plan(
             self._source.list() if listing is None else listing,
             known,
             retry_quarantined=self._policy.retry_quarantined,
-            now_us=_us(datetime.now(UTC)),
+            now_us=self._began_us,
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
@@ -163,7 +164,7 @@ class SourceSync:
             key = document.listed.key
             self._count(document, moved.get(key), new, rows[key].lag_s)
         written: list[tuple[dict[str, Any], Vectors | None]] = [
-            *((document_row(row, self._source.name), None) for row in rows.values()),
+            *((document_row(row, self._source.name), None) for row in rows.values() if not self._is_kept(row)),
             *((self._chunk_row(chunk_id, one, rows[key]), vectors[one.text_hash]) for key, chunk_id, one in changed),
             *self._redescribed(batch),
             *((tombstone(chunk_id, "chunk", one.document_id), None) for chunk_id, one in held.items()),
@@ -172,6 +173,10 @@ class SourceSync:
         new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
         self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
+
+    def _is_kept(self, row: LedgerRow) -> bool:
+        """Whether the ledger has just this row: a document was read since its stamp could not tell, and is the same."""
+        return self._ledger.get(row.key) == row
 
     def _spans(self, document: Prepared) -> tuple[Span, ...]:
         """Where the chunks of a document stand, by the ids that they have or get; without any where it has none."""
@@ -258,7 +263,7 @@ class SourceSync:
             identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
             self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
         )  # fmt: skip
-        stamp = read.stamp if read else listed.stamp
+        stamp = self._kept_stamp(base.stamp, read.stamp if read else listed.stamp, _us(now))
         base = replace(base, uri=listed.uri, labels=self._source.labels, stamp=stamp)
         if document.reason is not None:
             attempts = base.attempts + 1
@@ -271,6 +276,11 @@ class SourceSync:
             base, revision=document.revision, title=document.title, changed_at=_us(changed), committed_at=_us(now),
             lag_s=self._lag(changed, now), chunks=len(spans), spans=spans,
         )  # fmt: skip
+
+    def _kept_stamp(self, before: str, stamp: str, now_us: int) -> str:
+        # What was written since this run began is written after the listing, and perhaps after the reading.
+        settles_us = self._source.settles_us(stamp, self._began_us)
+        return kept_stamp(before, stamp, settles_us, began_us=self._began_us, now_us=now_us)
 
     def _lag(self, changed: datetime, now: datetime) -> float | None:
         """Seconds since the later of the change and the start of the last completed scan; a first index has none."""
