@@ -65,6 +65,9 @@ class Generated:
             stamp = str(self.rounds.get(number, 0))
             yield Listed(key, f"made://{key}", stamp, 5_000, LONG_AGO, str(number))
 
+    def trace(self, stamp: str) -> str:
+        return ""
+
     def settles_us(self, stamp: str, at_us: int) -> int:
         return 0
 

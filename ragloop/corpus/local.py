@@ -155,6 +155,11 @@ class LocalFolder:
         except OSError as error:
             raise PassingDocumentError(f"cannot be read: {error.strerror}; it is tried again later") from error
 
+    def trace(self, stamp: str) -> str:
+        """A rename keeps size, mtime and inode, and moves ctime on most file systems."""
+        size, mtime, _, inode = stamp.split(":") if stamp else [""] * 4
+        return f"{size}:{mtime}:{inode}" if stamp else ""
+
     def settles_us(self, stamp: str, at_us: int) -> int:
         """As the Protocol says; a stamp without times is never trusted, and so has nothing to settle.
 

@@ -45,7 +45,8 @@ class LedgerRow:
     """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds.
 
     `retry_at` is of a quarantined document that is worth another try though its bytes are the same. `spans`: its
-    chunks, in the order of its text.
+    chunks, in the order of its text. `text_hash`: of a quarantined document, the hash of the bytes that failed, None
+    where they could not be had.
     """
 
     document_id: str
@@ -64,6 +65,7 @@ class LedgerRow:
     chunks: int
     retry_at: int | None = None
     spans: tuple[Span, ...] = ()
+    text_hash: str | None = None
 
 
 @dataclass(frozen=True)

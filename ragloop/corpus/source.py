@@ -48,6 +48,9 @@ class Source(Protocol):
         fault of its own.
         """
 
+    def trace(self, stamp: str) -> str:
+        """What a rename leaves of a stamp, which no other document is likely to have; empty where nothing is left."""
+
     def settles_us(self, stamp: str, at_us: int) -> int:
         """How long this stamp must have been known before bytes that are read under it are the last ones to get it.
 
