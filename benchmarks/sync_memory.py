@@ -36,7 +36,7 @@ from ragloop.corpus.planning import Listed
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.reconcile import sync
 from ragloop.corpus.report import SyncReport
-from ragloop.corpus.source import Read
+from ragloop.corpus.source import Read, Way
 from ragloop.corpus.sync import SourceSync
 from ragloop.corpus.vectors import table_of
 from ragloop.models import Vectors
@@ -58,6 +58,10 @@ class Generated:
     name: str = "generated"
     labels: tuple[str, ...] = ()
     readers: int = 1
+
+    @property
+    def way(self) -> Way:
+        return Way("made://", "made://")
 
     def list(self) -> Iterator[Listed]:
         for number in range(self.documents):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ragloop.corpus.planning import Listed
-from ragloop.corpus.source import Patterns, Read
+from ragloop.corpus.source import Patterns, Read, Way
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 
 RACY_NS = 20_000_000
@@ -41,14 +41,23 @@ class LocalFolder:
         exclude: Sequence[str] = (".*",),
         labels: Sequence[str] = (),
         *,
-        leave_out: Path | None = None,
+        leave_out: Sequence[Path] = (),
+        left_to: Sequence[Patterns] = (),
+        links: Sequence[str] | None = None,
     ) -> None:
-        """`leave_out` is a folder that no pattern can take, such as the one that holds the index itself."""
+        """`leave_out` are folders that no pattern can take, such as the one that holds the index itself.
+
+        `links` on the way to the folder were there when it was listed before: where another one leads is elsewhere.
+        """
         self.name = name
         self.labels = tuple(labels)
-        self._folder = folder.resolve()
-        self._leave_out = _strictly_inside(leave_out, self._folder)
-        self._patterns = Patterns(include, exclude)
+        self._given = folder.absolute()
+        found = _links(self._given)
+        self._links = tuple(found if links is None else links)
+        self._folder = self._given if self._new_links() else folder.resolve()
+        self.way = Way(os.fspath(self._given), os.fspath(self._folder), tuple(found))
+        self._leave_out = tuple(os.fspath(one) for one in _strictly_inside(leave_out, self._folder))
+        self._patterns = Patterns(include, exclude, left_to)
 
     @property
     def folder(self) -> Path:
@@ -57,12 +66,21 @@ class LocalFolder:
 
     def may_hold(self, path: str) -> bool:
         """Whether a change at this path may be one of a document, or of a folder with documents."""
-        if not _is_inside(path, self._folder) or (self._leave_out is not None and _is_inside(path, self._leave_out)):
-            return False
-        return self._patterns.leaves(self._relative(path))
+        return self._owns(path) and self._patterns.leaves(self._relative(path))
+
+    def holds_folder(self, path: str) -> bool:
+        """Whether a folder is this source's, or one that it looks into."""
+        return path == os.fspath(self._folder) or (self._owns(path) and self._patterns.leaves(self._relative(path)))
+
+    def _owns(self, path: str) -> bool:
+        return _is_inside(path, self._folder) and not any(_is_inside(path, one) for one in self._leave_out)
+
+    def _new_links(self) -> Sequence[str]:
+        return [one for one in _links(self._given) if one not in self._links]
 
     def list(self) -> Iterator[Listed]:
-        """Every file that the patterns take. Raises NotFoundError when the folder is not there."""
+        """Every file that the patterns take. Raises NotFoundError when the folder is not there, or is a link now."""
+        self._refuse_links()
         if not self._folder.is_dir():
             raise NotFoundError(
                 f"found no folder at {self._folder} (source {self.name}); nothing was deleted: "
@@ -71,6 +89,21 @@ class LocalFolder:
         for entry, relative, uri in self._walk():
             if self._patterns.takes(relative) and (listed := self._listed(entry, _printable(relative), uri)):
                 yield listed
+
+    def _refuse_links(self) -> None:
+        if not (new := self._new_links()):
+            return
+        link, now = _printable(new[0]), _printable(os.path.realpath(self._given))
+        confirm = (
+            f"index {now} by its own name (`ragloop sync {now}`) and delete what was here (`ragloop sync {self.name} "
+            "--confirm-deletes`)"
+            if self.name == os.fspath(self._given)
+            else f"set its uri to {now}"
+        )
+        raise NotFoundError(
+            f"found a link at {link} that leads to {now}, expected the folder that source {self.name} was found in "
+            f"before; nothing was read or deleted: put the folder back, or {confirm}"
+        )
 
     def _relative(self, path: str) -> str:
         return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
@@ -94,7 +127,7 @@ class LocalFolder:
                 open_folders.append((relative + "/", uri, iter(self._entries(entry.path))))
 
     def _enters(self, folder: str, relative: str) -> bool:
-        if self._leave_out is not None and folder == os.fspath(self._leave_out):
+        if folder in self._leave_out:
             return False
         return self._patterns.enters(relative)
 
@@ -129,8 +162,7 @@ class LocalFolder:
 
     def _holds(self, real: str) -> bool:
         """Whether a path without links leads to what this source may read."""
-        left_out = self._leave_out is not None and _is_inside(real, self._leave_out)
-        return _is_inside(real, self._folder) and not left_out
+        return self._owns(real)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """The bytes of a file. Its stamp is taken first: a change while it is read shows in a later one.
@@ -187,7 +219,7 @@ def _real_path(descriptor: int, path: str) -> str:
         return os.path.realpath(path)
 
 
-def _is_inside(path: str, folder: Path) -> bool:
+def _is_inside(path: str, folder: Path | str) -> bool:
     return path.startswith(os.fspath(folder).rstrip(os.sep) + os.sep)
 
 
@@ -209,10 +241,15 @@ def changed_at(found: os.stat_result) -> datetime:
     return datetime.fromtimestamp(min(max(found.st_mtime, _EARLIEST), _LATEST), UTC)
 
 
-def _strictly_inside(inner: Path | None, outer: Path) -> Path | None:
-    """`inner` where it is part of `outer`; None where leaving it out would leave nothing, or changes nothing."""
-    resolved = inner.resolve() if inner is not None else outer
-    return resolved if resolved != outer and resolved.is_relative_to(outer) else None
+def _strictly_inside(inner: Sequence[Path], outer: Path) -> Sequence[Path]:
+    """Those that are part of `outer`: leaving out the others would leave nothing, or changes nothing."""
+    resolved = [one.resolve() for one in inner]
+    return [one for one in resolved if one != outer and one.is_relative_to(outer)]
+
+
+def _links(folder: Path) -> Sequence[str]:
+    """The links among a folder and those above it, as its path names them."""
+    return [os.fspath(one) for one in (*reversed(folder.parents), folder) if one.is_symlink()]
 
 
 def _printable(relative: str) -> str:

@@ -53,7 +53,8 @@ class Renames:
 
     def _signs(self, key: str, stamp: str, revision: str | None) -> list[Sign]:
         """By what a document can be known again, the surest first."""
-        name, trace = PurePosixPath(key).name, self._trace(bare_stamp(stamp))
+        # A row that came in behind a sync's back may have no key.
+        name, trace = PurePosixPath(key or "").name, self._trace(bare_stamp(stamp))
         of_file: list[Sign] = [("file", trace), ("file and name", trace, name)] if trace else []
         of_bytes: list[Sign] = [("bytes and name", revision, name), ("bytes", revision)] if revision else []
         return of_file + of_bytes

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.planning import Listed
 from ragloop.corpus.s3_listing import ParallelListing, parse_quickly
-from ragloop.corpus.source import Patterns, Read
+from ragloop.corpus.source import Patterns, Read, Way, as_folder
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
 from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
@@ -52,16 +52,22 @@ class S3Bucket:
         exclude: Sequence[str] = (".*",),
         labels: Sequence[str] = (),
         *,
+        leave_out: Sequence[str] = (),
+        left_to: Sequence[Patterns] = (),
         client: Any = None,
     ) -> None:
-        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings."""
+        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings.
+
+        `leave_out` are addresses inside it that no pattern can take.
+        """
         self.name, self.uri = name, uri
         self.labels = tuple(labels)
-        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self._bucket, _, self._prefix = as_folder(uri).removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not self._bucket:
             raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
-        self._prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        self._patterns = Patterns(include, exclude)
+        inside = [as_folder(one).removeprefix(f"s3://{self._bucket}/") for one in leave_out]
+        self._leave_out = tuple(one for one in inside if one != self._prefix and one.startswith(self._prefix))
+        self._patterns = Patterns(include, exclude, left_to)
         self._given_client = client
 
     def __getstate__(self) -> dict[str, Any]:
@@ -72,6 +78,11 @@ class S3Bucket:
         client = self._given_client or new_client(f"source {self.name}")
         parse_quickly(client)
         return client
+
+    @property
+    def way(self) -> Way:
+        """See Source.way."""
+        return Way(self.uri, self._place)
 
     @property
     def _place(self) -> str:
@@ -95,6 +106,8 @@ class S3Bucket:
     def key_of(self, bucket: str, key: str) -> str | None:
         """The key of a document in this source; None for an object that is none of its documents."""
         if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
+            return None
+        if key.startswith(self._leave_out):
             return None
         relative = key.removeprefix(self._prefix)
         return relative if self._patterns.reaches(relative) else None

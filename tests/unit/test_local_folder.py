@@ -29,13 +29,13 @@ def test_the_folder_to_leave_out_is_never_listed(tmp_path: Path, exclude: tuple[
     _written(home / "cache" / "a.md")
     _written(folder / "homely" / "b.md")
     (folder / "linked.md").symlink_to(home / "cache" / "a.md")
-    assert _keys(LocalFolder("docs", folder, exclude=exclude, leave_out=home)) == ["homely/b.md"]
+    assert _keys(LocalFolder("docs", folder, exclude=exclude, leave_out=[home])) == ["homely/b.md"]
 
 
 def test_a_source_inside_the_folder_to_leave_out_is_listed(tmp_path: Path) -> None:
     _written(tmp_path / "docs" / "a.md")
-    assert _keys(LocalFolder("docs", tmp_path / "docs", leave_out=tmp_path)) == ["a.md"]
-    assert _keys(LocalFolder("docs", tmp_path, leave_out=tmp_path)) == ["docs/a.md"]
+    assert _keys(LocalFolder("docs", tmp_path / "docs", leave_out=[tmp_path])) == ["a.md"]
+    assert _keys(LocalFolder("docs", tmp_path, leave_out=[tmp_path])) == ["docs/a.md"]
 
 
 @pytest.mark.parametrize(("seconds", "year"), [(300_000_000_000, 9999), (2**62, 9999), (-100_000_000_000, 1)])
@@ -138,7 +138,7 @@ def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
 
 
 def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path) -> None:
-    source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=tmp_path / "home")
+    source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=[tmp_path / "home"])
     told = {
         name: source.may_hold(str(tmp_path / name))
         for name in ("a.md", "in/b.md", "in", ".git/x", "drafts/c.md", "home/i")
