@@ -151,9 +151,12 @@ class App:
         from ragloop.corpus.scans import last_way
         from ragloop.corpus.sources import KnownSources, indexed_sources
 
+        def has_store() -> bool:
+            return "store" in vars(self) or self._place().exists()
+
         return KnownSources(
-            self.settings.sources, self.settings.home, lambda: indexed_sources(self.store),
-            lambda name: last_way(self.store, name),
+            self.settings.sources, self.settings.home, lambda: indexed_sources(self.store) if has_store() else [],
+            lambda name: last_way(self.store, name) if has_store() else None,
         )  # fmt: skip
 
     def sync(
