@@ -36,7 +36,7 @@ from ragloop.corpus.planning import Listed
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.reconcile import sync
 from ragloop.corpus.report import SyncReport
-from ragloop.corpus.source import Read
+from ragloop.corpus.source import Read, Way
 from ragloop.corpus.sync import SourceSync
 from ragloop.corpus.vectors import table_of
 from ragloop.models import Vectors
@@ -59,11 +59,21 @@ class Generated:
     labels: tuple[str, ...] = ()
     readers: int = 1
 
+    @property
+    def way(self) -> Way:
+        return Way("made://", "made://")
+
     def list(self) -> Iterator[Listed]:
         for number in range(self.documents):
             key = f"{number // 500:05}/{number:08}.md"
             stamp = str(self.rounds.get(number, 0))
             yield Listed(key, f"made://{key}", stamp, 5_000, LONG_AGO, str(number))
+
+    def trace(self, stamp: str) -> str:
+        return ""
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        return 0
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         number = int(listed.locator)

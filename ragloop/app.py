@@ -148,15 +148,22 @@ class App:
         return self._sources.of(folder, known=known)
 
     def knows(self, folder: Path) -> bool:
-        """Return whether a folder is a source of this home: one that is configured, or was synced by its path."""
+        """Return whether a folder is a source of this home, or part of one: configured, or synced by its path."""
         self.store = self._opened(create=True)
         return self._sources.knows(folder)
 
     @cached_property
     def _sources(self) -> "KnownSources":
+        from ragloop.corpus.scans import last_way
         from ragloop.corpus.sources import KnownSources, indexed_sources
 
-        return KnownSources(self.settings.sources, self.settings.home, lambda: indexed_sources(self.store))
+        def has_store() -> bool:
+            return "store" in vars(self) or self._place().exists()
+
+        return KnownSources(
+            self.settings.sources, self.settings.home, lambda: indexed_sources(self.store) if has_store() else [],
+            lambda name: last_way(self.store, name) if has_store() else None,
+        )  # fmt: skip
 
     def sync(
         self,
@@ -176,7 +183,7 @@ class App:
         """
         from ragloop.corpus.policy import SyncPolicy
         from ragloop.corpus.reconcile import sync
-        from ragloop.corpus.sources import indexed_sources, must_exist
+        from ragloop.corpus.sources import indexed_sources, is_part_of, must_exist
         from ragloop.corpus.workers import open_workers
 
         self.store = self._opened(create=True)
@@ -196,11 +203,13 @@ class App:
         asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
         policy = SyncPolicy.of(s, self.settings.index, **asked, approved=approved)
         with open_workers(s.task_runner, s.workers_address) as workers:
-            return sync(
+            report = sync(
                 self.store, sources, lambda one: workers.embedder(self.embedder_of(one), self._opener(one)), wanted,
                 replace(policy, prepare=workers.documents),
                 rebuild=rebuild, everything=beside, removed=removed, progress=progress,
             )  # fmt: skip
+        report.notices += is_part_of(folder, sources) if folder else []
+        return report
 
     @cached_property
     def changes(self) -> "Changes":

@@ -1,11 +1,12 @@
 """An S3 on localhost (moto in this process) that counts what it is asked and fails when it is told to."""
 
+import re
 import socket
 import threading
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
@@ -41,7 +42,7 @@ class S3Server:
         self.bytes_sent = 0
         self.before: dict[str, deque[Answer | None]] = {}
         """Answers to the next requests of a kind, None where S3 answers; they are counted like any other."""
-        self.weather: Weather | None = None
+        self.weather: Weather | OneETag | None = None
         """Who fails requests that nothing in `before` waits for."""
         self._s3 = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
@@ -151,6 +152,28 @@ def applied_then(server: S3Server, instead: Answer) -> Answer:
         return instead(environ, start_response)
 
     return answer
+
+
+class OneETag:
+    """A server that has no ETag, or the same one for every object: it stands in listings and in answers."""
+
+    def __init__(self, etag: str) -> None:
+        self._etag = etag
+
+    def __call__(self, server: S3Server, environ: Environ) -> Answer | None:
+        return partial(self._answer, server)
+
+    def _answer(self, server: S3Server, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        begun: list[Any] = []
+        body = b"".join(server.answer(environ, lambda *told: begun.extend(told)))
+        if b"<ListBucketResult" in body:
+            body = re.sub(b"<ETag>.*?</ETag>", f"<ETag>{self._etag}</ETag>".encode() if self._etag else b"", body)
+        own = [("ETag", self._etag)] if self._etag else []
+        length = [] if environ["REQUEST_METHOD"] == "HEAD" else [("Content-Length", str(len(body)))]
+        replaced = {"etag", *(name.lower() for name, _ in length)}
+        kept = [(name, value) for name, value in begun[1] if name.lower() not in replaced]
+        start_response(begun[0], [*kept, *own, *length])
+        return [body]
 
 
 class Weather:

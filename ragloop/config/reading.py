@@ -92,13 +92,18 @@ def _folder(uri: str, base: Path) -> str:
     """The path of a source; an address of another scheme than file:// stays as it is."""
     scheme, found, rest = uri.partition("://")
     if not found:
-        return str(_path(uri, base).resolve())
+        return str(_absolute(_path(uri, base)))
     if scheme.lower() != "file":
         return uri
     # RFC 8089: the host of a file:// address may be localhost; any other first part is a relative folder here.
-    return str(
-        _path(unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest), base).resolve()
-    )
+    path = unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest)
+    return str(_absolute(_path(path, base)))
+
+
+def _absolute(path: Path) -> Path:
+    """A path from the root that names its links as they are named, so that it can be told when one of them changes."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100
+    return plain if plain.resolve() == path.resolve() else path.absolute()  # ".." after a link leads elsewhere
 
 
 def _read_file(file: Path, *, required: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.report import SyncReport
 from ragloop.corpus.s3 import S3Bucket
 from ragloop.corpus.scans import last_scan
-from ragloop.corpus.sources import open_source
+from ragloop.corpus.sources import open_sources
 from ragloop.corpus.sync import SourceSync
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
@@ -44,9 +44,8 @@ class Watched:
 def watched(configured: Sequence[SourceSettings]) -> list[Watched]:
     """The queues that sources name, each once. Raises UsageError for a queue of a source that is no bucket."""
     by_queue: dict[str, list[S3Bucket]] = {}
-    for one in configured:
+    for one, source in zip(configured, open_sources(configured, Path()), strict=True):
         if one.queue:
-            source = open_source(one, Path())
             if not isinstance(source, S3Bucket):
                 raise UsageError(f"source {one.name} has a queue and is {one.uri}; expected s3://bucket/prefix")
             by_queue.setdefault(one.queue, []).append(source)

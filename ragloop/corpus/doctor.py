@@ -16,7 +16,7 @@ from ragloop.corpus.chunking import CountTokens
 from ragloop.corpus.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index import Index
 from ragloop.corpus.missing import ANEW, GENERATIONS, missing_tables, told_generations
-from ragloop.corpus.planning import CURRENT
+from ragloop.corpus.planning import CURRENT, bare_stamp
 from ragloop.corpus.repair import Treatment, treat
 from ragloop.corpus.report import SyncReport
 from ragloop.corpus.source import Source
@@ -407,13 +407,13 @@ class _Look:
 def _differing(source: Source, ledger: dict[str, dict[str, Any]]) -> list[str]:
     """Keys that are listed and not in the ledger, the other way round, or of another stamp, place or labels.
 
-    A stamp that is empty says nothing: the file changed just before it was read, and its time is too coarse to tell.
+    A stamp that is empty says nothing: its document waits to be read again.
     """
     found, left = [], set(ledger)
     for listed in source.list():
         left.discard(listed.key)
         row = ledger.get(listed.key)
         described = row is not None and (row["uri"], tuple(row["labels"] or ())) == (listed.uri, source.labels)
-        if row is None or not described or (row["stamp"] and listed.stamp and row["stamp"] != listed.stamp):
+        if row is None or not described or (row["stamp"] and listed.stamp and bare_stamp(row["stamp"]) != listed.stamp):
             found.append(listed.key)
     return found + sorted(left)

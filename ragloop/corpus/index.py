@@ -90,6 +90,11 @@ class Index:
         """The documents of a source by key, all of them or those with these keys."""
         return Ledger(self.store.rows(self.generation.table, _of_source(source, keys), COLUMNS))
 
+    def never_read(self, source: str) -> Ledger:
+        """The quarantined documents of a source of which no revision was ever good."""
+        where = f"{_of_source(source)} AND status = '{QUARANTINED}' AND revision IS NULL"
+        return Ledger(self.store.rows(self.generation.table, where, COLUMNS))
+
     def documents(self, source: str) -> int:
         """How many documents a source has."""
         return self.store.count(self.generation.table, _of_source(source))

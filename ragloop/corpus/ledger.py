@@ -10,6 +10,7 @@ from ragloop.corpus.planning import QUARANTINED, Known, LedgerRow, Span
 COLUMNS = (
     "document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp",
     "changed_at", "committed_at", "lag_s", "chunks", "retry_at", "spans",
+    "text_hash",
 )  # fmt: skip
 """Columns of a ledger row, in the order of its fields."""
 COMPARED = ("key", "stamp", "uri", "labels", "status", "retry_at")

@@ -9,7 +9,7 @@ from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.report import Progress, SyncReport
-from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
+from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan, record_way
 from ragloop.corpus.source import Source
 from ragloop.corpus.sync import SourceSync, delete, guarded
 from ragloop.errors import NotFoundError
@@ -50,9 +50,16 @@ def into_live(
             work.missed(error, report)
         else:
             record_scan(work.store, source.name, began, complete=True)
+            _note_way(work, source, report)
     for name in work.removed:
         _let_go(work, index, name, report)
     index.maintain()
+
+
+def _note_way(work: Work, source: Source, report: SyncReport) -> None:
+    if before := record_way(work.store, source.name, source.way):
+        now = source.way.place
+        report.notices.append(f"source {source.name} is at {now} now, where a link leads; it was at {before}")
 
 
 def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:
@@ -84,6 +91,7 @@ def into_building(
         else:
             scans[source.name] = began
             note_source(work.store, source.name)
+            _note_way(work, source, report)
     for name in set(index.sources()) - {source.name for source in work.sources}:
         delete(index, name, list(index.ledger(name).values()), report)
     return scans

@@ -10,6 +10,8 @@ CURRENT = "current"
 QUARANTINED = "quarantined"
 WAITING = ""
 """Revision of a document all of whose rows the next sync has to write anew, as a repair leaves it; equal to no hash."""
+_MARK = "?"
+"""Begins a stamp that is not trusted yet; no source makes such a stamp."""
 FIRST_RETRY_S = 15 * 60
 LAST_RETRY_S = 24 * 60 * 60
 """Bounds of the wait before a document whose parser was stopped is tried again; it doubles with each attempt."""
@@ -26,8 +28,8 @@ class Span(NamedTuple):
 class Listed(NamedTuple):
     """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
 
-    `stamp` changes whenever the bytes may have changed; an empty stamp is never trusted. `locator` is what the source
-    needs to read it.
+    `stamp` changes whenever the bytes change, as far as the clock of their place can tell; an empty stamp is never
+    trusted. `locator` is what the source needs to read it.
     """
 
     key: str
@@ -43,7 +45,8 @@ class LedgerRow:
     """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds.
 
     `retry_at` is of a quarantined document that is worth another try though its bytes are the same. `spans`: its
-    chunks, in the order of its text.
+    chunks, in the order of its text. `text_hash`: of a quarantined document, the hash of the bytes that failed, None
+    where they could not be had.
     """
 
     document_id: str
@@ -62,6 +65,7 @@ class LedgerRow:
     chunks: int
     retry_at: int | None = None
     spans: tuple[Span, ...] = ()
+    text_hash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,33 @@ def plan(listing: Iterable[Listed], known: Known, *, retry_quarantined: bool = F
             read.append(listed)
     missing = tuple(key for key in chain(known.places, known.relabelled) if key not in seen)
     return SyncPlan(tuple(read), missing, len(seen) - len(read))
+
+
+def kept_stamp(before: str, stamp: str, settles_us: int, *, began_us: int, now_us: int) -> str:
+    """The stamp of a document that was just read, as the ledger keeps it: bare where every later write gets another.
+
+    A stamp that a later write may get as well is marked with the time when it was first kept. No listing has such a
+    stamp, so that the document is read again; when the stamp has been kept for `settles_us` before that run began,
+    the clock of its place has moved on, whatever it shows. `before` is what the ledger kept.
+    """
+    kept_us, same = _marked(before)
+    if not settles_us or before == stamp:
+        return stamp
+    if kept_us is None or same != stamp or kept_us > now_us:
+        return f"{_MARK}{now_us}:{stamp}"
+    return stamp if began_us - kept_us >= settles_us else before
+
+
+def bare_stamp(kept: str) -> str:
+    """A stamp as the listing had it."""
+    return _marked(kept)[1]
+
+
+def _marked(kept: str) -> tuple[int | None, str]:
+    if not kept.startswith(_MARK):
+        return None, kept
+    kept_us, _, stamp = kept.removeprefix(_MARK).partition(":")
+    return int(kept_us), stamp
 
 
 def retry_after_s(attempts: int) -> float:

@@ -2,7 +2,8 @@
 
 A stamp is the ETag and the size, whether or not the bucket keeps versions: S3 changes the ETag with the bytes, also
 within one second, and leaves it when equal bytes are written again. The VersionId would say no more of the bytes, and
-only a listing of all versions ever kept has it.
+only a listing of all versions ever kept has it. Some servers that speak S3's protocol have no ETag, or the same one for
+every object; there a stamp is the time and the size, and the time is of whole seconds.
 """
 
 import zlib
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.planning import Listed
 from ragloop.corpus.s3_listing import ParallelListing, parse_quickly
-from ragloop.corpus.source import Patterns, Read
+from ragloop.corpus.source import Patterns, Read, Way, as_folder
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
 from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
@@ -26,6 +27,10 @@ THREADS = CONNECTIONS
 """For listing as for reading: parsing the answers keeps one core busy from there on."""
 BODY_ATTEMPTS = 3
 """Botocore tries a request again, but not a body that breaks off."""
+SETTLES_US = 2_000_000
+"""How long a time of whole seconds must have been known; see Source.settles_us."""
+_BY_TIME = "@"
+"""Begins a stamp that is made of a time."""
 _CREDENTIALS = ("InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
 """Error codes that speak of who asks, never of what is asked for."""
 
@@ -47,16 +52,22 @@ class S3Bucket:
         exclude: Sequence[str] = (".*",),
         labels: Sequence[str] = (),
         *,
+        leave_out: Sequence[str] = (),
+        left_to: Sequence[Patterns] = (),
         client: Any = None,
     ) -> None:
-        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings."""
+        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings.
+
+        `leave_out` are addresses inside it that no pattern can take.
+        """
         self.name, self.uri = name, uri
         self.labels = tuple(labels)
-        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self._bucket, _, self._prefix = as_folder(uri).removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not self._bucket:
             raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
-        self._prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        self._patterns = Patterns(include, exclude)
+        inside = [as_folder(one).removeprefix(f"s3://{self._bucket}/") for one in leave_out]
+        self._leave_out = tuple(one for one in inside if one != self._prefix and one.startswith(self._prefix))
+        self._patterns = Patterns(include, exclude, left_to)
         self._given_client = client
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,6 +78,11 @@ class S3Bucket:
         client = self._given_client or new_client(f"source {self.name}")
         parse_quickly(client)
         return client
+
+    @property
+    def way(self) -> Way:
+        """See Source.way."""
+        return Way(self.uri, self._place)
 
     @property
     def _place(self) -> str:
@@ -81,7 +97,7 @@ class S3Bucket:
                 key = self.key_of(self._bucket, found["Key"])
                 if key is not None:
                     uri = f"s3://{self._bucket}/{found['Key']}"
-                    stamp = _stamp(found["ETag"], found["Size"])
+                    stamp = _stamp(found.get("ETag"), found["Size"], found["LastModified"])
                     yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
 
     def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
@@ -90,6 +106,8 @@ class S3Bucket:
     def key_of(self, bucket: str, key: str) -> str | None:
         """The key of a document in this source; None for an object that is none of its documents."""
         if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
+            return None
+        if key.startswith(self._leave_out):
             return None
         relative = key.removeprefix(self._prefix)
         return relative if self._patterns.reaches(relative) else None
@@ -118,7 +136,7 @@ class S3Bucket:
                 if is_transient(error):
                     raise
                 return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
-        stamp = _stamp(found["ETag"], found["ContentLength"])
+        stamp = _stamp(found.get("ETag"), found["ContentLength"], found["LastModified"])
         return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
@@ -137,20 +155,29 @@ class S3Bucket:
         with closing(answer["Body"]) as body:
             _must_fit(answer["ContentLength"], max_bytes)
             data = body.read()
-        stamp = _stamp(answer["ETag"], len(data))
+        stamp = _stamp(answer.get("ETag"), len(data), answer["LastModified"])
         return Read(_decoded(data, answer.get("ContentEncoding", ""), max_bytes), stamp, answer["LastModified"])
 
     def _get(self, listed: Listed) -> dict[str, Any]:
         from botocore.exceptions import ClientError
 
         asked = {"Bucket": self._bucket, "Key": listed.locator}
+        condition = {"IfMatch": f'"{etag}"'} if (etag := _etag(listed)) else {}
         try:
-            answer: dict[str, Any] = self._client.get_object(**asked, IfMatch=f'"{_etag(listed)}"')
+            answer: dict[str, Any] = self._client.get_object(**asked, **condition)
         except ClientError as error:
             if status(error) != 412:
                 raise
             answer = self._client.get_object(**asked)
         return answer
+
+    def trace(self, stamp: str) -> str:
+        """Objects are renamed by copying, which keeps the ETag unless a key of KMS or the size of parts changes it."""
+        return "" if stamp.startswith(_BY_TIME) else stamp
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
+        return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
     # --- errors --------------------------------------------------------------------------------------------------
 
@@ -229,14 +256,19 @@ class S3Bucket:
         )
 
 
-def _stamp(etag: str, size: int) -> str:
-    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not."""
-    strong = etag.removeprefix("W/").strip('"')
-    return f"{strong}:{size}"
+def _stamp(etag: str | None, size: int, modified: datetime) -> str:
+    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not.
+
+    The time where there is none, or one of zeros alone, as MinIO has for files that were written beside it.
+    """
+    strong = (etag or "").removeprefix("W/").strip('"')
+    if strong.partition("-")[0].strip("0"):
+        return f"{strong}:{size}"
+    return f"{_BY_TIME}{int(modified.timestamp())}:{size}"
 
 
 def _etag(listed: Listed) -> str:
-    return listed.stamp.rpartition(":")[0]
+    return "" if listed.stamp.startswith(_BY_TIME) else listed.stamp.rpartition(":")[0]
 
 
 def _must_fit(size: int, max_bytes: int) -> None:

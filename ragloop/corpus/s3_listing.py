@@ -155,7 +155,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 def _object(said: dict[str, str]) -> dict[str, Any]:
     return {
         "Key": said["Key"],
-        "ETag": said["ETag"],
+        "ETag": said.get("ETag", ""),
         "Size": int(said["Size"]),
         "LastModified": datetime.fromisoformat(said["LastModified"]),
     }

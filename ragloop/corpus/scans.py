@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from ragloop.corpus.report import SyncReport
+from ragloop.corpus.source import Way
 from ragloop.store import Store, quoted
 
 
@@ -52,7 +53,24 @@ def forget_scans(store: Store) -> None:
 
 def forget_source(store: Store, source: str) -> None:
     """The source is no longer known."""
-    store.delete("reports", f"kind = 'scan' AND subject IN ({quoted([source])})")
+    store.delete("reports", f"kind IN ('scan', 'way') AND subject IN ({quoted([source])})")
+
+
+def last_way(store: Store, source: str) -> Way | None:
+    """Where a source was found when it was scanned to the end last."""
+    row = _report(store, f"way:{source}")
+    if row is None:
+        return None
+    told = json.loads(row["body"])
+    return Way(told["named"], told["place"], tuple(told["links"]))
+
+
+def record_way(store: Store, source: str, way: Way) -> str | None:
+    """Keep where a source was found; returns the place that it had before, where a link of its path leads elsewhere."""
+    before = last_way(store, source)
+    if before != way:
+        _upsert_report(store, f"way:{source}", datetime.now(UTC), "way", source, asdict(way))
+    return before.place if before and before.named == way.named and before.place != way.place else None
 
 
 def record_run(store: Store, report: SyncReport) -> None:

@@ -21,6 +21,15 @@ class Read:
     changed_at: datetime
 
 
+@dataclass(frozen=True)
+class Way:
+    """Where a source was found: the place as it is named, the place that it is, and the links on the way there."""
+
+    named: str
+    place: str
+    links: tuple[str, ...] = ()
+
+
 class Source(Protocol):
     """Where documents come from. Pickled, it goes to other processes: without credentials, which those have."""
 
@@ -33,6 +42,10 @@ class Source(Protocol):
     @property
     def readers(self) -> int:
         """How many documents are worth reading at once: one from a disk, several where each answer is waited for."""
+
+    @property
+    def way(self) -> Way:
+        """Where it is now; kept with its scans, so that a later one knows what was there."""
 
     def list(self) -> Iterator[Listed]:
         """Every document once, in any order, without reading one.
@@ -48,18 +61,36 @@ class Source(Protocol):
         fault of its own.
         """
 
+    def trace(self, stamp: str) -> str:
+        """What a rename leaves of a stamp, which no other document is likely to have; empty where nothing is left."""
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """How long this stamp must have been known before bytes that are read under it are the last ones to get it.
+
+        0 where it is known already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
+        """
+
+
+def as_folder(uri: str) -> str:
+    """An address in a bucket with a slash at its end: s3://bucket/ab is no part of s3://bucket/a."""
+    return uri if uri.endswith("/") else uri + "/"
+
 
 class Patterns:
     """Which keys a source takes. Keys are relative to the source and separated by "/"."""
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        """Globs as in .gitignore; an empty `include` takes every supported format."""
-        self._given = tuple(include), tuple(exclude)
+    def __init__(self, include: Sequence[str], exclude: Sequence[str], left_to: Sequence["Patterns"] = ()) -> None:
+        """Globs as in .gitignore; an empty `include` takes every supported format.
+
+        What one of `left_to` takes, which are those of other sources of the same place, is not taken.
+        """
+        self._given = tuple(include), tuple(exclude), tuple(left_to)
+        self._left_to = tuple(left_to)
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
         self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
         self._reaches = lru_cache(maxsize=4096)(self._enters_all)
 
-    def __reduce__(self) -> tuple[type["Patterns"], tuple[Sequence[str], Sequence[str]]]:
+    def __reduce__(self) -> tuple[type["Patterns"], tuple[Sequence[str], Sequence[str], Sequence["Patterns"]]]:
         return Patterns, self._given
 
     def enters(self, folder: str) -> bool:
@@ -70,9 +101,8 @@ class Patterns:
         """Whether a file is taken, given that all its folders are entered."""
         if self._exclude.match_file(key):
             return False
-        if self._include is not None:
-            return self._include.match_file(key)
-        return media_type(key) is not None
+        taken = self._include.match_file(key) if self._include is not None else media_type(key) is not None
+        return taken and not any(one.reaches(key) for one in self._left_to)
 
     def leaves(self, key: str) -> bool:
         """Whether neither a path nor a folder above it is excluded."""

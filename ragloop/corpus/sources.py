@@ -1,5 +1,11 @@
-"""Which sources a home has: those that are configured, and the folders that were synced by their path."""
+"""Which sources a home has: those that are configured, and the folders that were synced by their path.
 
+A file belongs to one of them: to the source of the innermost folder around it, whatever the patterns of that source
+leave out, and of several sources of one folder to the first whose patterns take it. A folder that was synced by path
+and is part of a configured source, as its patterns go, is no source of its own.
+"""
+
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -7,63 +13,123 @@ from ragloop.config import SourceSettings
 from ragloop.corpus.generations import Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
-from ragloop.corpus.scans import scanned_sources
-from ragloop.corpus.source import Source
-from ragloop.errors import DAMAGE, NotFoundError, UsageError, is_damage
+from ragloop.corpus.scans import last_way, scanned_sources
+from ragloop.corpus.source import Patterns, Source, Way, as_folder
+from ragloop.errors import DAMAGE, ConfigError, NotFoundError, UsageError, is_damage
 from ragloop.store import Store
+
+WayOf = Callable[[str], Way | None]
+"""Where a source was found when it was listed last."""
 
 
 class KnownSources:
     """The sources of `home`. `indexed` names those that the index knows; it is asked when they are needed."""
 
-    def __init__(self, configured: Sequence[SourceSettings], home: Path, indexed: Callable[[], list[str]]) -> None:
+    def __init__(
+        self,
+        configured: Sequence[SourceSettings],
+        home: Path,
+        indexed: Callable[[], list[str]],
+        way_of: WayOf = lambda _: None,
+    ) -> None:
         self._home = home.resolve()
         self._configured = tuple(configured)
-        # A folder that is configured is known by its name there, or its names, however it is asked for.
-        self._places = frozenset(place_of(one) for one in configured)
-        self._indexed = indexed
+        self._indexed, self._way_of = indexed, way_of
 
     def of(self, folder: Path | None = None, *, known: bool = True) -> list[Source]:
-        """The folder, named by its path; with `known`, every configured source and every folder synced by path before.
+        """The folder and the sources within it; with `known`, every configured source and every folder synced by path.
 
-        Raises NotFoundError for a folder that is not there, UsageError when there is nothing to sync.
+        A folder that is part of another source is synced as that one. Raises NotFoundError for a folder that is not
+        there, UsageError when there is nothing to sync.
         """
-        named = str(folder.expanduser().resolve()) if folder else None
-        chosen = [one for one in self._configured if known or place_of(one) == named]
-        configured = [open_source(one, self._home) for one in chosen]
-        given = [named] if named and named not in self._places else []
-        indexed = self._by_path() if known else []
-        by_path = [LocalFolder(name, Path(name), leave_out=self._home) for name in dict.fromkeys(given + indexed)]
-        if not configured and not by_path:
-            left = ", ".join(self._indexed() if known else [])
+        indexed = self._indexed()
+        named = _name(folder, indexed) if folder else None
+        sources = self._open(indexed, named)
+        if named and not known:
+            around = _around(named, sources)
+            sources = [one for one in sources if one in around or _is_within(one, named)]
+        if not sources:
+            left = ", ".join(indexed if known else [])
             found = f"found no source, though the index knows {left}" if left else "found no source"
             let_go = ", or let go of what was theirs with `ragloop sync --confirm-deletes`" if left else ""
             raise UsageError(f"{found}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}")
-        return [*configured, *by_path]
+        return sources
 
     def all(self) -> list[Source]:
         """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
-        return self.of() if self._configured or self._by_path() else []
+        return self._open(self._indexed())
 
     def knows(self, folder: Path) -> bool:
-        """Return whether a folder is configured, or was synced by its path."""
-        named = str(folder.expanduser().resolve())
-        return named in self._places or named in self._by_path()
-
-    def _by_path(self) -> list[str]:
-        """Sources that were named by their path, which holds a slash as a configured name cannot.
-
-        One that was configured since is none of them: its documents would be found twice.
-        """
-        return [name for name in self._indexed() if "/" in name and name not in self._places]
+        """Return whether a folder is a known source, configured or synced by its path, or part of one."""
+        return bool(_around(_name(folder, self._indexed()), self.all()))
 
     def gone(self, folder: Path | None) -> list[str]:
-        """The source of a folder that was synced by path and is not there any more; without a folder, all that are
-        indexed where none is known any more."""
+        """The source of a folder that was synced by path and is not there any more, or is a link now.
+
+        Without a folder, all that are indexed where none is known any more.
+        """
+        indexed = self._indexed()
         if folder is None:
-            return [] if self._configured or self._by_path() else self._indexed()
-        name = str(folder.expanduser().resolve())
-        return [name] if name in self._indexed() and not Path(name).exists() else []
+            return [] if self._open(indexed) else indexed
+        name = _name(folder, indexed)
+        is_there = Path(name).exists() and str(Path(name).resolve()) == name
+        return [name] if name in indexed and not is_there else []
+
+    def _open(self, indexed: Sequence[str], named: str | None = None) -> list[Source]:
+        """Every known source, and that of the folder `named` if no other holds it."""
+        configured = open_sources(self._configured, self._home, way_of=self._way_of)
+        # A configured name holds no slash, as a path does.
+        names = [one for one in indexed if "/" in one and not _around(one, configured)]
+        if named and named not in names and not _around(named, [*configured, *self._by_path(names)]):
+            names.append(named)
+        if names:
+            configured = open_sources(self._configured, self._home, [Path(one) for one in names], self._way_of)
+        return [*configured, *self._by_path(names)]
+
+    def _by_path(self, names: Sequence[str]) -> list[Source]:
+        places = [Path(place_of(one)) for one in self._configured if not _in_bucket(one)]
+        leave_out = [self._home, *places, *map(Path, names)]
+        return [LocalFolder(name, Path(name), leave_out=leave_out, links=()) for name in names]
+
+
+def is_part_of(folder: Path, sources: Sequence[Source]) -> list[str]:
+    """What a person who named a folder should know, where it is not a source but part of one of those synced."""
+    named = str(folder.expanduser().resolve())
+    around = _around(named, sources)
+    if not around or any(_is_within(one, named) for one in around):
+        return []
+    names = " and ".join(one.name for one in around)
+    return [f"{named} is part of the source {names}, which was synced with the patterns and labels that it has"]
+
+
+def _name(folder: Path, indexed: Sequence[str]) -> str:
+    """The path without links; of a folder that is known and became a link, the path that it is known by."""
+    given = os.path.abspath(folder.expanduser())  # noqa: PTH100
+    return given if given in indexed else str(folder.expanduser().resolve())
+
+
+def _is_within(source: Source, folder: str) -> bool:
+    """Whether a source is a folder, or part of it."""
+    return isinstance(source, LocalFolder) and source.folder.is_relative_to(folder)
+
+
+def _around(folder: str, sources: Sequence[Source]) -> list[Source]:
+    """The sources of the innermost folder that holds this one, or is it, and look into it."""
+    around = [one for one in sources if isinstance(one, LocalFolder) and one.holds_folder(folder)]
+    depth = max((len(one.folder.parts) for one in around), default=0)
+    return [one for one in around if len(one.folder.parts) == depth]
+
+
+def _refuse_doubled(configured: Sequence[SourceSettings]) -> None:
+    """Raises ConfigError where the second of two sources could never have a document."""
+    seen: dict[tuple[str, tuple[str, ...], tuple[str, ...]], str] = {}
+    for one in configured:
+        other = seen.setdefault((place_of(one), one.include, one.exclude), one.name)
+        if other != one.name:
+            raise ConfigError(
+                f"the sources {other} and {one.name} are both all of {place_of(one)}, expected each document in one "
+                "source: remove one of them, or part them by include and exclude"
+            )
 
 
 def indexed_sources(store: Store) -> list[str]:
@@ -75,7 +141,19 @@ def sources_left(
     configured: Sequence[SourceSettings], home: Path, store: Store, live: Generation | None
 ) -> list[Source]:
     """Every known source, as far as the tables that are left tell; `live` is the generation that answers."""
-    return KnownSources(configured, home, lambda: sorted({*_sources_in(store, live), *_scanned_left(store)})).all()
+    indexed = sorted({*_sources_in(store, live), *_scanned_left(store)})
+    return KnownSources(configured, home, lambda: indexed, lambda name: _way_left(store, name)).all()
+
+
+def _way_left(store: Store, source: str) -> Way | None:
+    try:
+        return last_way(store, source)
+    except NotFoundError:
+        return None
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        return None
 
 
 def _scanned_left(store: Store) -> list[str]:
@@ -111,19 +189,48 @@ def must_exist(folder: Path | None) -> None:
         raise UsageError(f"found the folder {str(folder)!r}, expected a path in UTF-8: rename it") from error
 
 
-def open_source(settings: SourceSettings, home: Path) -> Source:
-    """The source that the settings name; `home` is left out of a folder around it. Raises ConfigError, UsageError."""
+def open_sources(
+    configured: Sequence[SourceSettings],
+    home: Path,
+    by_path: Sequence[Path] = (),
+    way_of: WayOf = lambda _: None,
+) -> list[Source]:
+    """The sources that the settings name, each without what is another's; `home` is in none.
+
+    `by_path` are sources that are not configured. Raises ConfigError, UsageError.
+    """
+    _refuse_doubled(configured)
+    opened: list[Source] = []
+    before: dict[str, list[Patterns]] = {}
+    for one in configured:
+        earlier = before.setdefault(place_of(one), [])
+        opened.append(_open_source(one, [home, *by_path], configured, tuple(earlier), way_of))
+        earlier.append(Patterns(one.include, one.exclude))
+    return opened
+
+
+def _open_source(
+    settings: SourceSettings,
+    folders: Sequence[Path],
+    others: Sequence[SourceSettings],
+    left_to: Sequence[Patterns],
+    way_of: WayOf,
+) -> Source:
+    given = settings.name, settings.uri, settings.include, settings.exclude, settings.labels
     if _in_bucket(settings):
         from ragloop.corpus.s3 import S3Bucket
 
-        return S3Bucket(settings.name, settings.uri, settings.include, settings.exclude, settings.labels)
-    folder = _folder(settings)
-    return LocalFolder(settings.name, folder, settings.include, settings.exclude, settings.labels, leave_out=home)
+        return S3Bucket(*given, leave_out=[place_of(one) for one in others if _in_bucket(one)], left_to=left_to)
+    name, _, *rest = given
+    places = [Path(place_of(one)) for one in others if not _in_bucket(one)]
+    folder, way = _folder(settings), way_of(name)
+    links = way.links if way and way.named == os.fspath(folder.absolute()) else None
+    return LocalFolder(name, folder, *rest, leave_out=[*folders, *places], left_to=left_to, links=links)
 
 
 def place_of(settings: SourceSettings) -> str:
-    """What a source is of: a folder's resolved path, or the address of a bucket."""
-    return settings.uri if _in_bucket(settings) else str(_folder(settings).resolve())
+    """What a source is of: a folder's resolved path, or the address of a bucket and its prefix."""
+    return as_folder(settings.uri) if _in_bucket(settings) else str(_folder(settings).resolve())
 
 
 def _in_bucket(settings: SourceSettings) -> bool:

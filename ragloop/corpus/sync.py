@@ -25,12 +25,14 @@ from ragloop.corpus.planning import (
     Span,
     SyncPlan,
     is_described,
+    kept_stamp,
     plan,
     retry_after_s,
     withholds,
 )
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.preparing import Preparation, Prepared
+from ragloop.corpus.renames import Renames, inherit
 from ragloop.corpus.report import Progress, SyncReport
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import VectorStore
@@ -64,7 +66,7 @@ class SourceSync:
         self._vectors = VectorStore(index.store, embedder)
         self._progress = progress or (lambda done, total, embedded: None)
         self._keys = keys
-        self._documents = 0
+        self._documents = self._began_us = 0
         self._ledger: Mapping[str, LedgerRow] = {}
         self._moved: set[str] = set()
         self._tokens_per_second: float | None = None
@@ -76,13 +78,13 @@ class SourceSync:
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
         """
-        name = self._source.name
+        name, self._began_us = self._source.name, _us(datetime.now(UTC))
         known = self._index.known(name, self._source.labels, self._keys)
         planned = plan(
             self._source.list() if listing is None else listing,
             known,
             retry_quarantined=self._policy.retry_quarantined,
-            now_us=_us(datetime.now(UTC)),
+            now_us=self._began_us,
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
@@ -105,9 +107,7 @@ class SourceSync:
         return [row for key in planned.missing if (row := self._ledger.get(key)) is not None]
 
     def _apply_changes(self, planned: SyncPlan, until: float) -> bool:
-        by_revision: dict[str, list[LedgerRow]] = {}
-        for row in self._missing(planned):
-            by_revision.setdefault(row.revision or "", []).append(row)
+        renames = Renames(self._missing(planned), self._source.trace)
         preparation = Preparation(
             self._source,
             self._ledger,
@@ -118,7 +118,7 @@ class SourceSync:
         )
         done = 0
         for batch in self._batches(self._policy.prepare(preparation, planned.read)):
-            self._apply(batch, by_revision)
+            self._apply(batch, renames)
             done += len(batch)
             self._progress(done, len(planned.read), self._report.chunks_embedded)
             if done < len(planned.read) and time.monotonic() > until:
@@ -147,8 +147,8 @@ class SourceSync:
 
     # --- apply: embed what is new, commit ------------------------------------------------------------------------
 
-    def _apply(self, batch: Sequence[Prepared], missing: dict[str, list[LedgerRow]]) -> None:
-        moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, missing)) is not None}
+    def _apply(self, batch: Sequence[Prepared], renames: Renames) -> None:
+        moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, renames)) is not None}
         rewritten = [
             self._ledger[d.listed.key].document_id
             for d in batch
@@ -159,19 +159,27 @@ class SourceSync:
         changed = [one for document in batch for one in self._changed(document, spans[document.listed.key], held)]
         vectors, new = self._embed([one for *_, one in changed])
         rows = {document.listed.key: self._ledger_row(document, spans[document.listed.key]) for document in batch}
+        unreadable = [(moved[d.listed.key], rows[d.listed.key]) for d in batch if d.reason and d.listed.key in moved]
+        inherited, chunks_inherited = self._inherited(unreadable)
+        rows |= inherited
         for document in batch:
             key = document.listed.key
             self._count(document, moved.get(key), new, rows[key].lag_s)
         written: list[tuple[dict[str, Any], Vectors | None]] = [
-            *((document_row(row, self._source.name), None) for row in rows.values()),
+            *((document_row(row, self._source.name), None) for row in rows.values() if not self._is_kept(row)),
             *((self._chunk_row(chunk_id, one, rows[key]), vectors[one.text_hash]) for key, chunk_id, one in changed),
             *self._redescribed(batch),
+            *chunks_inherited,
             *((tombstone(chunk_id, "chunk", one.document_id), None) for chunk_id, one in held.items()),
             *((tombstone(row.document_id, "document", row.document_id), None) for row in moved.values()),
         ]
         new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
         self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
+
+    def _is_kept(self, row: LedgerRow) -> bool:
+        """Whether the ledger has just this row: a document was read since its stamp could not tell, and is the same."""
+        return self._ledger.get(row.key) == row
 
     def _spans(self, document: Prepared) -> tuple[Span, ...]:
         """Where the chunks of a document stand, by the ids that they have or get; without any where it has none."""
@@ -242,12 +250,36 @@ class SourceSync:
         if part:
             yield part
 
-    def _moved_from(self, document: Prepared, missing: dict[str, list[LedgerRow]]) -> LedgerRow | None:
-        """The ledger row of the document that was renamed to this one: gone from the listing, with the same bytes."""
-        if document.listed.key in self._ledger or document.chunks is None:
+    def _moved_from(self, document: Prepared, renames: Renames) -> LedgerRow | None:
+        """The ledger row of the document that was renamed to this one."""
+        listed = document.listed
+        if listed.key in self._ledger:
             return None
-        same = missing.get(document.revision or "")
-        return same.pop() if same else None
+        if document.reason is not None:
+            stamp = document.read.stamp if document.read else listed.stamp
+            return renames.of_unreadable(listed.key, stamp, document.revision)
+        return renames.of_bytes(document.revision) if document.revision else None
+
+    def _inherited(
+        self, pairs: Sequence[tuple[LedgerRow, LedgerRow]]
+    ) -> tuple[dict[str, LedgerRow], list[tuple[dict[str, Any], Vectors | None]]]:
+        """Ledger rows by key, and chunks, of documents that cannot be read and have the last good revision of another.
+
+        `pairs` are the ledger rows of that one and of the document.
+        """
+        of_document: dict[str, list[tuple[dict[str, Any], Vectors]]] = {}
+        for chunk, vector in self._index.chunk_rows([row.document_id for row, _ in pairs]):
+            of_document.setdefault(chunk["document_id"], []).append((chunk, vector))
+        heirs: dict[str, LedgerRow] = {}
+        chunks: list[tuple[dict[str, Any], Vectors | None]] = []
+        for row, heir in pairs:
+            held = of_document.get(row.document_id, [])
+            kept, ids = inherit(row, heir, {one["id"]: one["text_hash"] for one, _ in held})
+            place = {name: getattr(kept, name) for name in ("document_id", "key", "uri")}
+            place["labels"] = list(kept.labels)
+            heirs[heir.key] = kept
+            chunks += [({**one, **place, "id": ids[one["id"]]}, vector) for one, vector in held if one["id"] in ids]
+        return heirs, chunks
 
     def _ledger_row(self, document: Prepared, spans: tuple[Span, ...]) -> LedgerRow:
         listed, read = document.listed, document.read
@@ -258,19 +290,25 @@ class SourceSync:
             identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
             self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,
         )  # fmt: skip
-        stamp = read.stamp if read else listed.stamp
+        stamp = self._kept_stamp(base.stamp, read.stamp if read else listed.stamp, _us(now))
         base = replace(base, uri=listed.uri, labels=self._source.labels, stamp=stamp)
         if document.reason is not None:
             attempts = base.attempts + 1
             retry_at = _us(now) + int(retry_after_s(attempts) * 1e6) if document.stopped else None
-            return replace(base, status=QUARANTINED, reason=document.reason, attempts=attempts, retry_at=retry_at)
-        base = replace(base, status=CURRENT, reason=None, attempts=0, retry_at=None)
+            base = replace(base, status=QUARANTINED, reason=document.reason, attempts=attempts, retry_at=retry_at)
+            return replace(base, text_hash=document.revision)
+        base = replace(base, status=CURRENT, reason=None, attempts=0, retry_at=None, text_hash=None)
         if document.chunks is None:
             return base
         return replace(
             base, revision=document.revision, title=document.title, changed_at=_us(changed), committed_at=_us(now),
             lag_s=self._lag(changed, now), chunks=len(spans), spans=spans,
         )  # fmt: skip
+
+    def _kept_stamp(self, before: str, stamp: str, now_us: int) -> str:
+        # What was written since this run began is written after the listing, and perhaps after the reading.
+        settles_us = self._source.settles_us(stamp, self._began_us)
+        return kept_stamp(before, stamp, settles_us, began_us=self._began_us, now_us=now_us)
 
     def _lag(self, changed: datetime, now: datetime) -> float | None:
         """Seconds since the later of the change and the start of the last completed scan; a first index has none."""
@@ -335,7 +373,19 @@ class SourceSync:
     def _apply_deletes(self, planned: SyncPlan) -> None:
         gone = [row for row in self._missing(planned) if row.key not in self._moved]
         may_go = guarded(self._source.name, gone, self._documents, self._policy, self._report)
+        self._bequeath(may_go)
         delete(self._index, self._source.name, may_go, self._report)
+
+    def _bequeath(self, gone: Sequence[LedgerRow]) -> None:
+        """Hand the last good revision of what is deleted to the copy that took its place while it was still there."""
+        if not any(row.revision for row in gone):
+            return
+        renames = Renames(gone, self._source.trace)
+        heirs = self._index.never_read(self._source.name).values()
+        found = ((renames.of_unreadable(heir.key, heir.stamp, heir.text_hash), heir) for heir in heirs)
+        rows, chunks = self._inherited([(row, heir) for row, heir in found if row is not None])
+        written = [*((document_row(row, self._source.name), None) for row in rows.values()), *chunks]
+        self._index.commit([row for row, _ in written], [vector for _, vector in written])
 
 
 def guarded(

@@ -43,6 +43,7 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
 def index_schema(dimension: int) -> pa.Schema:
     """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones.
 
+    `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes.
     Where a document's chunks stand in it, and its revision, are in its own row alone: an edit changes the rows of the
     chunks that it changes, and no others.
     """

@@ -81,6 +81,20 @@ def test_uploads_and_deletes_reach_the_index_and_their_messages_are_gone(
     assert is_from_scratch(opened)
 
 
+def test_an_object_of_which_two_sources_are_told_belongs_to_the_innermost_prefix(
+    bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path
+) -> None:
+    names = {"all": "docs", "hr": "docs/hr"}
+    sources = [{"name": name, "uri": bucket.uri(prefix), "queue": queue.url} for name, prefix in names.items()]
+    app = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder())  # type: ignore[arg-type]
+    bucket.write("docs/a.md", document("alpha"))
+    app.sync()
+    bucket.write("docs/hr/b.md", document("beta"))
+    assert drain(app).report.added == 1
+    rows = {(row["source"], row["key"]) for row in contents(app).values()}
+    assert rows == {("all", "a.md"), ("hr", "b.md")}
+
+
 def test_a_burst_on_one_object_is_one_read_and_one_commit(bucket: "Bucket", opened: Callable[..., App]) -> None:
     for number in range(7):
         bucket.write("docs/00.md", document(f"edit {number}"))
@@ -97,6 +111,18 @@ def test_a_rename_within_a_batch_embeds_nothing(bucket: "Bucket", opened: Callab
     bucket.remove("docs/00.md")
     report = drain(opened()).report
     assert (report.renamed, report.added, report.deleted, report.chunks_embedded) == (1, 0, 0, 0)
+
+
+def test_the_last_good_revision_follows_an_object_that_is_renamed_in_two_batches(
+    bucket: "Bucket", opened: Callable[..., App]
+) -> None:
+    bucket.write("docs/00.md", b"\x00\x01\x02" * 200)
+    assert drain(opened()).report.failed == 1
+    for change in (lambda: bucket.write("docs/new.md", b"\x00\x01\x02" * 200), lambda: bucket.remove("docs/00.md")):
+        change()
+        assert drain(opened()).report.chunks_embedded == 0
+    kept = {row["key"] for row in contents(opened()).values() if "of old 0 " in (row.get("text") or "")}
+    assert kept == {"new.md"}
 
 
 def test_what_was_delivered_twice_changes_nothing_the_second_time(

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ragloop.corpus.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, Pa
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, contents, document
-from tests.s3_server import Bucket, breaking_off, of_pages, refusing
+from tests.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing
 
 
 class Synced:
@@ -53,6 +54,38 @@ class Synced:
 @pytest.fixture
 def synced(bucket: Bucket, tmp_path: Path) -> Synced:
     return Synced(bucket, tmp_path / "home-of-bucket")
+
+
+# --- overwrites within a second ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("etag", ["", '"00000000000000000000000000000000-1"'])
+def test_overwrites_of_equal_size_within_a_second_are_found_where_no_etag_tells(synced: Synced, etag: str) -> None:
+    for number in range(4):
+        synced.bucket.write("docs/a.md", document(f"edit{number}"))
+        synced.bucket.server.forget()
+        synced.bucket.server.weather = OneETag(etag)
+        report = synced.app().sync()
+        assert (report.added + report.updated, report.failed) == (1, 0)
+        synced.bucket.server.weather = None
+    time.sleep(2)
+    for gets in (1, 0):
+        synced.bucket.server.forget()
+        synced.bucket.server.weather = OneETag(etag)
+        assert synced.app().sync().unchanged == 1
+        assert synced.asked == {"LIST": 1, **({"GET": gets} if gets else {})}
+
+
+def test_overwrites_of_equal_size_in_parts_are_found(synced: Synced) -> None:
+    client, name = synced.bucket.client, synced.bucket.name
+    for number in range(3):
+        upload = client.create_multipart_upload(Bucket=name, Key="docs/a.md", ServerSideEncryption="aws:kms")
+        asked = {"Bucket": name, "Key": "docs/a.md", "UploadId": upload["UploadId"]}
+        part = client.upload_part(**asked, PartNumber=1, Body=document(f"edit{number}").encode())
+        parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+        client.complete_multipart_upload(**asked, MultipartUpload={"Parts": parts})
+        report = synced.sync()
+        assert report.added + report.updated == 1
 
 
 # --- what is asked of S3 ----------------------------------------------------------------------------------------------

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.ledger import Ledger
-from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.planning import LedgerRow
 from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
+from tests.indexed_folder import IndexedFolder, document
 
 
 def test_a_first_index_holds_every_document(indexed: IndexedFolder) -> None:
@@ -98,15 +97,6 @@ def test_an_edit_that_keeps_size_and_mtime_is_found(indexed: IndexedFolder) -> N
     assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert indexed.sync().updated == 1
     assert all("omega" in text for text in indexed.found("omega"))
-
-
-def test_the_stamp_of_a_file_that_changed_just_now_is_not_trusted(indexed: IndexedFolder) -> None:
-    source = LocalFolder("here", indexed.folder)
-    indexed.write("a.md", document("alpha"))
-    (listed,) = source.list()
-    assert source.read(listed, 10_000).stamp == ""
-    wait_until_stamps_are_trusted()
-    assert source.read(listed, 10_000).stamp == listed.stamp
 
 
 def test_a_deleted_document_is_found_no_more(indexed: IndexedFolder, tmp_path: Path) -> None:

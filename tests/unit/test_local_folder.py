@@ -5,12 +5,11 @@ import os
 import stat
 import urllib.parse
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from ragloop.corpus import local
-from ragloop.corpus.local import RACY_NS, LocalFolder, changed_at
+from ragloop.corpus.local import LocalFolder, changed_at
 from ragloop.errors import DocumentError, PassingDocumentError
 
 
@@ -30,13 +29,13 @@ def test_the_folder_to_leave_out_is_never_listed(tmp_path: Path, exclude: tuple[
     _written(home / "cache" / "a.md")
     _written(folder / "homely" / "b.md")
     (folder / "linked.md").symlink_to(home / "cache" / "a.md")
-    assert _keys(LocalFolder("docs", folder, exclude=exclude, leave_out=home)) == ["homely/b.md"]
+    assert _keys(LocalFolder("docs", folder, exclude=exclude, leave_out=[home])) == ["homely/b.md"]
 
 
 def test_a_source_inside_the_folder_to_leave_out_is_listed(tmp_path: Path) -> None:
     _written(tmp_path / "docs" / "a.md")
-    assert _keys(LocalFolder("docs", tmp_path / "docs", leave_out=tmp_path)) == ["a.md"]
-    assert _keys(LocalFolder("docs", tmp_path, leave_out=tmp_path)) == ["docs/a.md"]
+    assert _keys(LocalFolder("docs", tmp_path / "docs", leave_out=[tmp_path])) == ["a.md"]
+    assert _keys(LocalFolder("docs", tmp_path, leave_out=[tmp_path])) == ["docs/a.md"]
 
 
 @pytest.mark.parametrize(("seconds", "year"), [(300_000_000_000, 9999), (2**62, 9999), (-100_000_000_000, 1)])
@@ -92,23 +91,26 @@ def test_what_became_something_else_since_it_was_listed_is_not_read(tmp_path: Pa
         source.read(listed, 100)
 
 
-def test_what_may_change_within_one_tick_of_the_clock_while_it_is_read_slowly_has_no_stamp(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("changed_ns", "age_s", "settles_s"),
+    [
+        (1_700_000_000_123_456_789, 0.019, 0.02),
+        (1_700_000_000_123_456_789, 0.021, 0),
+        (1_700_000_000_123_456_789, -3_600, 0.02),  # of a clock that is ahead
+        (1_700_000_000_120_000_000, 0.029, 0.03),  # exFAT
+        (1_700_000_000_120_000_000, 0.031, 0),
+        (1_700_000_001_000_000_000, 5, 2.02),
+        (1_700_000_001_000_000_000, 86_000, 2.02),
+        (1_700_000_001_000_000_000, 86_403, 0),
+    ],
+)
+def test_a_stamp_is_trusted_when_its_clock_has_moved_on(
+    tmp_path: Path, changed_ns: int, age_s: float, settles_s: float
 ) -> None:
-    file = _written(tmp_path / "a.md")
-    (listed,) = LocalFolder("docs", tmp_path).list()
-    clock = SimpleNamespace(now=file.stat().st_ctime_ns)
-    clock.time_ns = lambda: clock.now
-    at_once = local._real_path
-
-    def slowly(descriptor: int, path: str) -> str:
-        clock.now += 10 * RACY_NS
-        return at_once(descriptor, path)
-
-    monkeypatch.setattr(local, "time", clock)
-    monkeypatch.setattr(local, "_real_path", slowly)
-    assert LocalFolder("docs", tmp_path).read(listed, 100).stamp == ""
-    assert LocalFolder("docs", tmp_path).read(listed, 100).stamp == listed.stamp
+    source = LocalFolder("docs", tmp_path)
+    at_us = changed_ns // 1_000 + int(age_s * 1e6)
+    assert source.settles_us(f"12:{changed_ns - 10**12}:{changed_ns}:7", at_us) == pytest.approx(settles_s * 1e6, abs=1)
+    assert source.settles_us("", at_us) == 0
 
 
 def test_a_uri_is_the_same_whether_its_source_is_the_root_or_a_folder(tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
 
 
 def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path) -> None:
-    source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=tmp_path / "home")
+    source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=[tmp_path / "home"])
     told = {
         name: source.may_hold(str(tmp_path / name))
         for name in ("a.md", "in/b.md", "in", ".git/x", "drafts/c.md", "home/i")

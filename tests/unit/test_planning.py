@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ragloop.corpus.planning import Known, Listed, plan, retry_after_s, withholds
+from ragloop.corpus.planning import Known, Listed, bare_stamp, kept_stamp, plan, retry_after_s, withholds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,3 +91,27 @@ def test_a_document_whose_parser_was_stopped_is_read_again_when_its_time_has_com
 
 def test_the_wait_before_another_try_doubles_up_to_a_day() -> None:
     assert [retry_after_s(attempts) / 60 for attempts in (1, 2, 3, 8, 5_000)] == [15, 30, 60, 1_440, 1_440]
+
+
+def test_a_stamp_that_a_later_write_may_get_is_kept_with_the_time_until_it_has_settled() -> None:
+    first = kept_stamp("", "S", 20, began_us=100, now_us=110)
+    assert first != bare_stamp(first) == "S"
+    assert _read([_listed("a", "S")], _known("a", stamp=first)) == ["a"]
+    again = kept_stamp(first, "S", 20, began_us=129, now_us=140)
+    assert again == first, "19 microseconds after it was kept"
+    assert kept_stamp(again, "S", 20, began_us=130, now_us=150) == "S"
+
+
+def test_a_stamp_begins_to_settle_anew_when_it_changes_or_the_clock_is_set_back() -> None:
+    first = kept_stamp("", "S", 20, began_us=100, now_us=110)
+    other = kept_stamp(first, "T", 20, began_us=200, now_us=210)
+    assert kept_stamp(other, "T", 20, began_us=229, now_us=240) == other
+    back = kept_stamp(first, "S", 20, began_us=50, now_us=60)
+    assert back != first
+    assert kept_stamp(back, "S", 20, began_us=80, now_us=90) == "S"
+
+
+def test_a_stamp_that_is_certain_or_was_trusted_is_kept_by_itself() -> None:
+    assert kept_stamp("", "S", 0, began_us=100, now_us=110) == "S"
+    assert kept_stamp("S", "S", 20, began_us=100, now_us=110) == "S"
+    assert kept_stamp("?100:S", "", 0, began_us=100, now_us=110) == ""
