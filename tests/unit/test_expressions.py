@@ -9,7 +9,7 @@ import gc
 import importlib
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("ragloop", "tasks", "flows")
 FUNCTIONS = frozenset(("compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"))
 MEGABYTE = 1_000_000
-TINY, SMALL, SHORT = 22, 400, 4_000
+TINY, SMALL, SHORT = (16, 22, 31, 43, 60, 84, 118, 165, 231), 400, 4_000
 SLOWEST = 40
 """Texts per expression that are tried at 4,000 characters."""
 SECONDS_PER_CHARACTER = 4e-6
@@ -128,12 +128,13 @@ def allowed(text: str) -> float:
 def slowest(expression: Expression, anchored: bool) -> str | None:
     """Return a text of at most a megabyte that takes longer than one in proportion to its length may; None if none.
 
-    All texts are tried at 22 characters, which tells of exponential time, and at 400; the slowest at more and more.
+    All texts are tried at ever more characters up to 400, in steps so small that exponential time shows before it
+    takes for ever; the slowest at more.
     """
-    left: Iterable[str] = attacks(expression, TINY)
-    for size, keep, limit_s in ((TINY, None, 0.01), (SMALL, SLOWEST, 0.05), (SHORT, 1, GRACE_S)):
+    left: list[str] = []
+    for size, limit_s, keep in (*((size, 0.01, 0) for size in TINY), (SMALL, 0.05, SLOWEST), (SHORT, GRACE_S, 1)):
         timed = []
-        for text in attacks(expression, size) if size < SHORT else left:
+        for text in left or attacks(expression, size):
             timed.append((seconds(expression, anchored, text), text))
             if timed[-1][0] > limit_s:
                 return text
