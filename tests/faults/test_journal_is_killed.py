@@ -216,7 +216,7 @@ def test_a_question_that_is_not_utf8_is_logged_and_folded(tmp_path: Path):
 
 
 def test_a_correction_has_a_longest_length_in_the_command_and_in_the_log(tmp_path: Path) -> None:
-    journal = Journal(Store(tmp_path))
+    journal = Journal(Store.open(tmp_path))
     journal.append("interactions", [entry("one")])
     with pytest.raises(UsageError, match="the correction has 32,001 characters, at most 32,000 are taken"):
         journal.give_feedback("one", "correction", "a" * 32_001)
