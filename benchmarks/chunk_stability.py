@@ -27,7 +27,7 @@ from ragloop.corpus.parsing import media_type, parse
 
 BUDGET = 200
 INSERTED = "The maintainers announced on a Tuesday that the schedule moves by two weeks; nothing else in it changes."
-Keys = Sequence[tuple[int, bytes]]
+Keys = Sequence[int]
 
 
 def join_greedily(sizes: Sequence[int], keys: Keys, room: int) -> list[int]:

@@ -23,6 +23,8 @@ from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
 from ragloop.store import TABLES, Store, quoted, sync_to_disk
 
 FEEDBACK_KINDS = ("up", "down", "correction")
+LONGEST_CORRECTION = 32_000
+"""Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
 _FOLDED = ("interactions", "feedback")
 _TIMES = {"asked_at", "given_at"}
 
@@ -122,6 +124,11 @@ class Journal:
         for _, kind, correction in given:
             if kind not in FEEDBACK_KINDS or (kind == "correction") != bool(correction and correction.strip()):
                 raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
+            if correction and len(correction) > LONGEST_CORRECTION:
+                raise UsageError(
+                    f"the correction has {len(correction):,} characters, at most {LONGEST_CORRECTION:,} are taken; "
+                    "give the right answer alone"
+                )
         wanted = sorted({interaction_id for interaction_id, _, _ in given})
         known = set(
             self.interactions(f"interaction_id IN ({quoted(wanted)})", ["interaction_id", "asked_at"])[
@@ -159,6 +166,8 @@ def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
             entry[name] = datetime.fromisoformat(entry[name])
         if isinstance(entry.get("latency_ms"), dict):
             entry["latency_ms"] = list(entry["latency_ms"].items())
+        if len(entry.get("correction") or "") > LONGEST_CORRECTION:
+            return None
         schema = TABLES[record["table"]]
         pa.Table.from_pylist([entry], schema=schema).validate()
         return (record["table"], entry) if record["table"] in _FOLDED and entry[schema.names[0]] else None

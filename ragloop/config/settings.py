@@ -103,9 +103,9 @@ class SyncSettings(Section):
     max_document_mb: float = Field(default=64, gt=0, le=65_536)
     """A larger file is quarantined unread (MiB); so is a document with more characters of text than this has bytes."""
     max_parse_seconds: float = Field(default=60, gt=0, le=86_400)
-    """A document that takes longer to parse is quarantined, and tried again later (seconds)."""
+    """A document that takes longer to parse and cut into chunks is quarantined, and tried again later (seconds)."""
     max_parse_mb: float = Field(default=1024, ge=64, le=1_048_576)
-    """Most memory for parsing one document, where the system can limit it (MiB)."""
+    """Most memory for parsing one document and cutting it into chunks, where the system can limit it (MiB)."""
     max_unpacked_mb: float = Field(default=256, gt=0, le=1_048_576)
     """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)

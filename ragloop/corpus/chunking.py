@@ -9,25 +9,36 @@ benchmarks/chunk_stability.py measures it beside the alternatives. A change of a
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.splitting import RULES, spans
+from ragloop.errors import DocumentError
 
 CountTokens = Callable[[Sequence[str]], list[int]]
-Join = Callable[[Sequence[int], Sequence[tuple[int, bytes]], int], list[int]]
+Join = Callable[[Sequence[int], Sequence[int], int], list[int]]
 """(size per unit, key per unit, room) to the indices of the units that begin a chunk.
 
 A key tells of the boundary before its unit."""
 
+MOST_CHUNKS = 100_000
+"""Most chunks of a document: what a sync holds of it at once, beside its text and its vectors. 64 MiB of prose have
+80,000 of 200 tokens."""
+MOST_HEADING_CHARACTERS = 64 * 2**20
+"""Most characters of the headings that are stored with all chunks of a document: each has its whole path."""
 _CHARACTERS_PER_TOKEN = 20
 _HEADING_SHARE = 4
 _SEPARATOR = " > "
 _KEY_CHARACTERS = 64
 _GROUPED = 6
+_HASH_BITS = 64
+_START = attrgetter("start")
+_COUNTED_TOGETHER = 32_768
+_COUNTS_KEPT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,39 @@ class _Unit(NamedTuple):
     start: int
     end: int
     tokens: int
-    size: int
+
+
+class _Part(NamedTuple):
+    """A part of a block that the rules before `rule` made."""
+
+    block: int
+    start: int
+    end: int
+    rule: int
+
+
+def _numbers() -> "array[int]":
+    return array("q")
+
+
+@dataclass
+class _Units:
+    """Units by ascending offset, in columns: a document may have a unit for each of its words."""
+
+    block: "array[int]" = field(default_factory=_numbers)
+    start: "array[int]" = field(default_factory=_numbers)
+    end: "array[int]" = field(default_factory=_numbers)
+    tokens: "array[int]" = field(default_factory=_numbers)
+
+    def add(self, units: Iterable[_Unit]) -> None:
+        for block, start, end, tokens in units:
+            self.block.append(block)
+            self.start.append(start)
+            self.end.append(end)
+            self.tokens.append(tokens)
+
+    def sizes(self, first: int, end: int) -> list[int]:
+        return [_size(self.tokens[unit], self.end[unit] - self.start[unit]) for unit in range(first, end)]
 
 
 @dataclass(frozen=True)
@@ -63,15 +106,15 @@ class _Prefix:
     room: int
 
 
-def join_by_hash(sizes: Sequence[int], keys: Sequence[tuple[int, bytes]], room: int) -> list[int]:
+def join_by_hash(sizes: Sequence[int], keys: Sequence[int], room: int) -> list[int]:
     """Join neighbours by ascending key of the boundary between them while they fit; O(n log n).
 
     One pass is enough: pieces only grow, so a boundary that was passed over once can never be joined later.
     """
     count = len(sizes)
-    first, last = list(range(count)), list(range(count))  # of the piece that begins (ends) at a unit: its other end
-    total = list(sizes)  # by the unit that begins the piece
-    starts = [True] * count
+    first, last = array("q", range(count)), array("q", range(count))  # of the piece that begins (ends) here: its end
+    total = array("q", sizes)  # by the unit that begins the piece
+    starts = bytearray(b"\1") * count
     for right in sorted(range(1, count), key=keys.__getitem__):
         left = first[right - 1]
         if total[left] + total[right] <= room:
@@ -95,14 +138,33 @@ def chunk(
         raise ValueError(f"found a budget of {budget} tokens, expected at least 1")
     counter = _Counter(count_tokens)
     blocks = document.blocks
-    prefixes = _prefixes({block.heading for block in blocks}, counter, budget, [_text(document, one) for one in blocks])
+    prefixes = _prefixes({block.heading for block in blocks}, counter, budget)
+    units = _units(document, prefixes, counter)
+    headings: dict[tuple[tuple[str, ...], str], str] = {}
     chunks: list[Chunk] = []
-    for run in _runs(document, _units(document, prefixes, counter)):
-        prefix = prefixes[blocks[run[0].block].heading]
-        begins = join([unit.size for unit in run], _keys(document, run), prefix.room)
-        for begin, end in zip(begins, [*begins[1:], len(run)], strict=True):
-            chunks.append(_chunk(document, run[begin:end], prefix))
+    characters = 0
+    for first, end in _runs(document, units):
+        prefix = prefixes[blocks[units.block[first]].heading]
+        begins = [
+            first + begin for begin in join(units.sizes(first, end), _keys(document, units, first, end), prefix.room)
+        ]
+        for begin, after in zip(begins, [*begins[1:], end], strict=True):
+            chunks.append(_chunk(document, units, begin, after, prefix, headings))
+            characters += len(chunks[-1].heading)
+        _check(len(chunks), characters)
     return chunks
+
+
+def _check(chunks: int, characters: int) -> None:
+    if chunks > MOST_CHUNKS:
+        raise DocumentError(
+            f"found more than {MOST_CHUNKS:,} chunks, expected fewer; split the document, or raise index.chunk_tokens"
+        )
+    if characters > MOST_HEADING_CHARACTERS:
+        raise DocumentError(
+            f"found headings of more than {MOST_HEADING_CHARACTERS:,} characters over all chunks, expected fewer; "
+            "shorten the titles of its sections, or split the document"
+        )
 
 
 def embedded_strings(
@@ -137,17 +199,22 @@ def _groupings(parts: Sequence[str]) -> list[list[str]]:
 
 
 class _Counter:
-    """Counts each distinct text once, a batch at a time."""
+    """Counts each distinct text once, a batch at a time, as long as the texts that it knows are not too many."""
 
     def __init__(self, count_tokens: CountTokens) -> None:
         self._count_tokens = count_tokens
         self._known: dict[str, int] = {"": 0}
+        self._characters = 0
 
     def __call__(self, texts: Sequence[str]) -> list[int]:
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._known.update(zip(new, self._count_tokens(new), strict=True))
-        return [self._known[text] for text in texts]
+            self._characters += sum(map(len, new))
+        counts = [self._known[text] for text in texts]
+        if self._characters > _COUNTS_KEPT:
+            self._known, self._characters = {"": 0}, 0
+        return counts
 
     def one(self, text: str) -> int:
         """The count of one text, as a rule known by now."""
@@ -159,23 +226,17 @@ def _size(tokens: int, characters: int) -> int:
     return max(tokens, -(-characters // _CHARACTERS_PER_TOKEN))
 
 
-def _text(document: ParsedDocument, block: Block) -> str:
-    return document.text[block.start : block.end]
-
-
-def _prefixes(
-    paths: set[tuple[str, ...]], counter: _Counter, budget: int, texts: Sequence[str]
-) -> dict[tuple[str, ...], _Prefix]:
-    """Per heading path what stands above the text and how many tokens it leaves. Counts `texts` in the same batch."""
+def _prefixes(paths: set[tuple[str, ...]], counter: _Counter, budget: int) -> dict[tuple[str, ...], _Prefix]:
+    """Per heading path what stands above the text and how many tokens it leaves."""
     titles = sorted({title for path in paths for title in path})
-    counter([_SEPARATOR, *titles, *texts])
     limit = budget // _HEADING_SHARE
+    counter([_SEPARATOR, *(title for title in titles if len(title) <= limit * _CHARACTERS_PER_TOKEN)])
     shortened = {title: _shortened(title, limit, counter) for title in titles}
     return {path: _prefix([shortened[title] for title in path], counter, limit, budget) for path in paths}
 
 
 def _shortened(title: str, limit: int, counter: _Counter) -> str:
-    while _size(counter.one(title), len(title)) > limit:
+    while len(title) > limit * _CHARACTERS_PER_TOKEN or _size(counter.one(title), len(title)) > limit:
         title = title[: len(title) // 2].rstrip()
     return title
 
@@ -198,69 +259,132 @@ def _above(titles: Sequence[str]) -> str:
     return text + "\n" if text else ""
 
 
-def _units(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter) -> list[_Unit]:
-    """Blocks, and the parts of those that do not fit; all that are too large are cut by their next rule at once."""
-    text, units = document.text, []
-    waiting = [(index, block.start, block.end, 0) for index, block in enumerate(document.blocks)]
-    while waiting:
-        counts = counter([text[start:end] for _, start, end, _ in waiting])
-        parts = []
-        for (index, start, end, rule), tokens in zip(waiting, counts, strict=True):
+def _units(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter) -> _Units:
+    """Blocks, and the parts of those that do not fit."""
+    units = _Units()
+    for parts in _together(_countable(document, prefixes)):
+        units.add(sorted(_fitting(document, parts, prefixes, counter), key=_START))
+    return units
+
+
+def _countable(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix]) -> Iterator[_Part]:
+    """Blocks and parts of blocks in order, none longer than a chunk may be, so that tokens decide whether it fits."""
+    for index, block in enumerate(document.blocks):
+        most = prefixes[block.heading].room * _CHARACTERS_PER_TOKEN
+        whole = _Part(index, block.start, block.end, 0)
+        if block.end - block.start <= most:
+            yield whole
+        else:
+            yield from _shorter(document, whole, most)
+
+
+def _shorter(document: ParsedDocument, part: _Part, most: int) -> Iterator[_Part]:
+    rules = RULES[document.blocks[part.block].kind]
+    for start, end in spans(document.text, part.start, part.end, rules[part.rule]):
+        cut = _Part(part.block, start, end, part.rule + 1)
+        if end - start <= most or cut.rule == len(rules):
+            yield cut
+        else:
+            yield from _shorter(document, cut, most)
+
+
+def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Parts whose tokens are counted in one batch: all of a short document, some of a long one."""
+    group: list[_Part] = []
+    characters = 0
+    for part in parts:
+        group.append(part)
+        characters += part.end - part.start + 1
+        if characters >= _COUNTED_TOGETHER:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group
+
+
+def _fitting(
+    document: ParsedDocument, parts: list[_Part], prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter
+) -> Iterator[_Unit]:
+    """The parts, in no order; all that are too large are cut by their next rule at once."""
+    text = document.text
+    while parts:
+        counts = counter([text[start:end] for _, start, end, _ in parts])
+        smaller = []
+        for (index, start, end, rule), tokens in zip(parts, counts, strict=True):
             block = document.blocks[index]
-            size = _size(tokens, end - start)
-            if size <= prefixes[block.heading].room or rule == len(RULES[block.kind]):
-                units.append(_Unit(index, start, end, tokens, size))
+            rules = RULES[block.kind]
+            if _size(tokens, end - start) <= prefixes[block.heading].room or rule == len(rules):
+                yield _Unit(index, start, end, tokens)
             else:
-                cut = spans(text, start, end, RULES[block.kind][rule])
-                parts += [(index, left, right, rule + 1) for left, right in cut]
-        waiting = parts
-    return sorted(units, key=lambda unit: unit.start)
+                smaller += [_Part(index, left, right, rule + 1) for left, right in spans(text, start, end, rules[rule])]
+        parts = smaller
 
 
-def _runs(document: ParsedDocument, units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
-    """Units that may be joined: of one heading path, with nothing but white space between them."""
-    run: list[_Unit] = []
-    for unit in units:
-        if run and not (
-            document.blocks[run[-1].block].heading == document.blocks[unit.block].heading
-            and not document.text[run[-1].end : unit.start].strip()
-        ):
-            yield run
-            run = []
-        run.append(unit)
-    if run:
-        yield run
+def _runs(document: ParsedDocument, units: _Units) -> Iterator[tuple[int, int]]:
+    """(first, one past the last) of units that may be joined: of one heading path, white space between them only."""
+    first = 0
+    for unit in range(1, len(units.block)):
+        left, right = units.block[unit - 1], units.block[unit]
+        same = left == right or document.blocks[left].heading == document.blocks[right].heading
+        if not same or document.text[units.end[unit - 1] : units.start[unit]].strip():
+            yield first, unit
+            first = unit
+    if units.block:
+        yield first, len(units.block)
 
 
-def _keys(document: ParsedDocument, run: Sequence[_Unit]) -> list[tuple[int, bytes]]:
+def _keys(document: ParsedDocument, units: _Units, first: int, end: int) -> list[int]:
     """Per unit the rank of the boundary before it: inside a block, after a colon, any other. Weakest first.
 
     Within a rank the hash decides. It is made of the text at the boundary only, so that an edit further inside a unit
     leaves it as it was.
     """
-    keys: list[tuple[int, bytes]] = [(0, b"")]
-    for left, right in pairwise(run):
-        before = document.text[max(left.start, left.end - _KEY_CHARACTERS) : left.end]
-        after = document.text[right.start : min(right.end, right.start + _KEY_CHARACTERS)]
-        rank = 0 if left.block == right.block else 1 if before.endswith(":") else 2
-        keys.append((rank, _hash(after)))
+    text, keys = document.text, [0]
+    for unit in range(first + 1, end):
+        start = units.start[unit]
+        rank = 0
+        if units.block[unit - 1] != units.block[unit]:
+            rank = 1 if text[units.end[unit - 1] - 1] == ":" else 2
+        keys.append(rank << _HASH_BITS | _hash(text[start : min(units.end[unit], start + _KEY_CHARACTERS)]))
     return keys
 
 
-def _hash(text: str) -> bytes:
-    return hashlib.blake2b(" ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def _hash(text: str) -> int:
+    joined = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(joined, digest_size=_HASH_BITS // 8).digest(), "big")
 
 
-def _chunk(document: ParsedDocument, units: Sequence[_Unit], prefix: _Prefix) -> Chunk:
-    start, end = units[0].start, units[-1].end
-    text, first = document.text[start:end], document.blocks[units[0].block]
+def _chunk(
+    document: ParsedDocument,
+    units: _Units,
+    begin: int,
+    after: int,
+    prefix: _Prefix,
+    headings: dict[tuple[tuple[str, ...], str], str],
+) -> Chunk:
+    """The chunk of some units. `headings` holds the written path of each that was asked for, which chunks share."""
+    start, end = units.start[begin], units.end[after - 1]
+    text, first = document.text[start:end], document.blocks[units.block[begin]]
     embedded = (prefix.text + text).replace("\r\n", "\n")  # a change of line ends embeds nothing
     return Chunk(
-        heading=_SEPARATOR.join((*first.heading, first.place) if first.place else first.heading),
+        heading=_heading(first, headings),
         start=start,
         end=end,
         text=text,
         embedded=embedded,
-        text_hash=hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest(),
-        tokens=prefix.tokens + sum(unit.tokens for unit in units),
+        text_hash=text_hash(embedded),
+        tokens=prefix.tokens + sum(units.tokens[begin:after]),
     )
+
+
+def text_hash(embedded: str) -> str:
+    """SHA-256 in hex of what is embedded."""
+    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _heading(block: Block, headings: dict[tuple[tuple[str, ...], str], str]) -> str:
+    found = headings.get((block.heading, block.place))
+    if found is None:
+        found = _SEPARATOR.join((*block.heading, block.place) if block.place else block.heading)
+        headings[block.heading, block.place] = found
+    return found

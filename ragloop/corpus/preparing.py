@@ -9,16 +9,18 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from ragloop.corpus.chunking import Chunk, CountTokens, chunk
+from ragloop.corpus.chunking import Chunk, CountTokens
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.isolation import DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.planning import LedgerRow, Listed, is_described
 from ragloop.corpus.source import Read, Source
-from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError, RagloopError
+from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
+AHEAD_BYTES = 64 * 2**20
+"""Of so many bytes together, or one: what is read ahead is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Prepared:
 
 class Preparation:
     """Prepares the documents of one source, whose ledger tells which bytes need no parsing. Reading, parsing and
-    chunking are apart: `limits` hold for parsing, which may run in a process of its own.
+    chunking are apart: `limits` hold for parsing and chunking, which may run in a process of their own.
 
     Pickled, it goes to another process without the ledger, which hears of the rows that it needs (`group`).
     """
@@ -73,7 +75,8 @@ class Preparation:
 
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
-        waiting: deque[Future[Prepared | None]] = deque()
+        waiting: deque[tuple[int, Future[Prepared | None]]] = deque()
+        ahead = 0
         with (
             self._parser,
             ThreadPoolExecutor(self._source.readers, "read") as reader,
@@ -81,13 +84,17 @@ class Preparation:
         ):
             try:
                 for listed in listing:
+                    while waiting and (len(waiting) > READ_AHEAD or ahead + listed.size > AHEAD_BYTES):
+                        size, preparing = waiting.popleft()
+                        ahead -= size
+                        if ready := preparing.result():
+                            yield ready
                     reading = reader.submit(self._source.read, listed, self._max_bytes)
                     row = self._ledger.get(listed.key)
-                    waiting.append(preparer.submit(self._prepared, listed, row, reading))
-                    if len(waiting) > READ_AHEAD and (ready := waiting.popleft().result()):
-                        yield ready
-                while waiting:
-                    if ready := waiting.popleft().result():
+                    waiting.append((listed.size, preparer.submit(self._prepared, listed, row, reading)))
+                    ahead += listed.size
+                for _, preparing in waiting:
+                    if ready := preparing.result():
                         yield ready
             finally:
                 # The preparing thread may be waiting for what is read, or for a parser that hangs.
@@ -126,21 +133,7 @@ class Preparation:
         return replace(prepared, title=title, chunks=chunks)
 
     def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
-        """Title and chunks. Whatever one document makes a parser, the tokenizer or the chunker do must not stop others.
-
-        An error that ragloop raises on purpose is none of the document's, unless it is a DocumentError.
-        """
-        kind, step = _kind(key), "parser"
-        try:
-            parsed = self._parser.parse(data, kind, PurePosixPath(key).name)
-            step = "chunker"
-            return parsed.title, chunk(parsed, self._count_tokens, self._chunk_tokens)
-        except RagloopError:
-            raise
-        except Exception as error:  # tokenizers raises no narrower class
-            raise DocumentError(
-                f"the {step} failed with {type(error).__name__}: {error}; simplify or leave it out"
-            ) from error
+        return self._parser.chunks(data, _kind(key), PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
 
 
 def _kind(key: str) -> str:

@@ -6,14 +6,14 @@ Every rule looks at the text around a cut only, so that an edit moves cuts near 
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from ragloop.corpus.document import Kind
 
 Cuts = Callable[[str, int, int], Iterator[int]]
 
 _BLANK = re.compile(r"(?:\r\n?+|\n)(?:[^\S\r\n]*(?:\r\n?+|\n))+")  # possessive: CR LF is one line end
-_LINE = re.compile(r"(?:\r\n?|\n)+(?P<indent>[^\S\r\n]*)(?=\S)")
+_LINE = re.compile(r"[\r\n](?P<indent>[^\S\r\n]*+)(?=\S)")  # the last of several line ends is enough
 _ITEM = re.compile(
     r"(?:\r\n?|\n)(?P<indent>[^\S\r\n]*)(?=(?:[-*+\u2022]|\d{1,4}[.)]|\(?[a-zA-Z#][.)]|:[\w -]+:|\.\.|[|])[^\S\r\n])"
 )
@@ -26,16 +26,14 @@ _CLAUSE = re.compile(r"[,;:|&=\u3001\uff0c\uff1b\uff1a\u060c]")
 _STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, 16))
 
 
-def spans(text: str, start: int, end: int, cuts: Cuts) -> list[tuple[int, int]]:
+def spans(text: str, start: int, end: int, cuts: Cuts) -> Iterator[tuple[int, int]]:
     """text[start:end] cut by one rule: the pieces without the white space around them, empty ones left out."""
-    pieces = []
-    for left, right in pairwise([start, *cuts(text, start, end), end]):
+    for left, right in pairwise(chain((start,), cuts(text, start, end), (end,))):
         piece = text[left:right]
         stripped = piece.strip()
         if stripped:
-            left += len(piece) - len(piece.lstrip())
-            pieces.append((left, left + len(stripped)))
-    return pieces
+            begin = left + len(piece) - len(piece.lstrip())
+            yield begin, begin + len(stripped)
 
 
 def _after(pattern: re.Pattern[str]) -> Cuts:
@@ -49,11 +47,15 @@ def _least_indented(pattern: re.Pattern[str]) -> Cuts:
     """Cut before the lines that the pattern finds at the least indentation: what hangs below them stays with them."""
 
     def cuts(text: str, start: int, end: int) -> Iterator[int]:
-        lines = [(len(found["indent"].expandtabs(8)), found.end()) for found in pattern.finditer(text, start, end)]
-        least = min(lines, default=(0, 0))[0]
-        return (position for indent, position in lines if indent == least)
+        least = min((_indent(found) for found in pattern.finditer(text, start, end)), default=0)
+        # A second time rather than kept: a block may have millions of lines.
+        return (found.end() for found in pattern.finditer(text, start, end) if _indent(found) == least)
 
     return cuts
+
+
+def _indent(found: re.Match[str]) -> int:
+    return len(found["indent"].expandtabs(8))
 
 
 @cache

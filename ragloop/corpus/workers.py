@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 
 from ragloop.corpus.planning import Listed
-from ragloop.corpus.preparing import Preparation, Prepared
+from ragloop.corpus.preparing import AHEAD_BYTES, Preparation, Prepared
 from ragloop.corpus.versions import CHUNKER, PARSER
 from ragloop.errors import MismatchError, RagloopError, UnavailableError
 from ragloop.models import Embedder, Vectors
@@ -83,12 +83,15 @@ class Workers:
         What a worker does not find is looked for here: it may see less of a folder than the process that listed it.
         """
         payload, waiting = pickle.dumps(preparation), deque[tuple[list[Listed], Future[Any]]]()
+        ahead = 0
         most = GROUPS_AHEAD * max(1, self._executor.workers())
         try:
             for group in _groups(listing):
                 rows = [(listed, preparation.row(listed)) for listed in group]
                 waiting.append((group, self._submit(payload, "group", rows)))
-                if len(waiting) > most:
+                ahead += sum(listed.size for listed in group)
+                while len(waiting) > most or (len(waiting) > 1 and ahead > AHEAD_BYTES):
+                    ahead -= sum(listed.size for listed in waiting[0][0])
                     yield from self._found(preparation, *waiting.popleft())
             while waiting:
                 yield from self._found(preparation, *waiting.popleft())

@@ -42,7 +42,7 @@ REASONS = (
 )
 """Why a row fell, in the order in which they are asked."""
 
-_MARK = compile(r"\s*\[(\d{1,3})\]")
+_MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _COMMA = re.compile(r"(?<=\d),(?=[\d<>=!~])")
 _COMPARISON = re.compile(r"(===|[<>=!~]=|[<>=~≤≥])\s*(?=v?\d)")
 _KEPT = re.compile(
     r"(?P<between>(?<=\d)[^\w\s](?=\d))"
-    r"|(?P<comparison>[<>=!~≤≥]+(?=v?\d))"
+    r"|(?P<comparison>(?<![<>=!~≤≥])[<>=!~≤≥]++(?=v?\d))"
     r"|(?P<minus>(?<![^\s(])-(?=\d))"
     r"|(?P<name>(?<=[^\W\d_])[+#]+(?!\w))"
 )

@@ -14,7 +14,7 @@ from itertools import accumulate
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
-VERSION = "1"
+VERSION = "2"
 """Change it whenever equal prompts give other drafts."""
 SHORTLIST_CHARACTERS = 1_200
 """Sentences are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
@@ -36,7 +36,7 @@ _BREAK = re.compile(f"{_END}|{_NEW_LINE}")
 """Where a sentence ends: a full stop after no initial, an empty line, before an item, a row or a field."""
 _ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
-_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]*>|\w+://\S+")
+_MARKUP = re.compile(r"!?\[([^\[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)?\)|<[^<>]*>|(?<!\w)\w++://\S+")
 _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\w[\w.+-]*\w|\w")
 """A word; where no spaces stand between words, a character."""
 

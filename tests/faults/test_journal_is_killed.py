@@ -213,3 +213,16 @@ def test_a_question_that_is_not_utf8_is_logged_and_folded(tmp_path: Path):
         "interactions", [{"interaction_id": "one", "asked_at": datetime.now(UTC), "question": "what \udcff"}]
     )
     assert journal.interactions()["question"].to_pylist() == ["what ?"]
+
+
+def test_a_correction_has_a_longest_length_in_the_command_and_in_the_log(tmp_path: Path) -> None:
+    journal = Journal(Store.open(tmp_path))
+    journal.append("interactions", [entry("one")])
+    with pytest.raises(UsageError, match="the correction has 32,001 characters, at most 32,000 are taken"):
+        journal.give_feedback("one", "correction", "a" * 32_001)
+    journal.give_feedback("one", "correction", "a" * 32_000)
+    given_at = datetime.now(UTC)
+    foreign = {"feedback_id": "f", "interaction_id": "one", "given_at": given_at, "kind": "correction"}
+    journal.append("feedback", [{**foreign, "correction": "b" * 1_000_000}])
+    assert [len(text) for text in journal.feedback()["correction"].to_pylist()] == [32_000]
+    assert journal.unreadable() == 1

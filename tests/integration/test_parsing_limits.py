@@ -7,16 +7,18 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ragloop.corpus import sync
-from ragloop.corpus.parsing import media_type
+from ragloop.corpus.chunking import Chunk, chunk
+from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.isolation import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
+from tests.cpu import cpu_seconds_below
 from tests.indexed_folder import IndexedFolder, document
 from tests.made_documents import W, archive, docx, paragraph, pdf, relations, stream, xlsx
 
@@ -200,8 +202,6 @@ def test_short_texts_start_no_worker_and_long_ones_do(parser: DocumentParser) ->
 
 
 def test_the_worker_yields_what_parsing_here_yields(parser: DocumentParser) -> None:
-    from ragloop.corpus.parsing import parse
-
     documents = {
         "a.docx": docx(paragraph("Chapter", "berschrift1") + paragraph("Text.")),
         "a.pdf": pdf("One.", "Two.", outline=[("Second", 1)]),
@@ -211,6 +211,80 @@ def test_the_worker_yields_what_parsing_here_yields(parser: DocumentParser) -> N
     for name, data in documents.items():
         kind = media_type(name) or ""
         assert parser.parse(data, kind, name) == parse(data, kind, name)
+
+
+# ---- chunking -----------------------------------------------------------------------------------------------------
+
+
+def count_words(texts: Sequence[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+def chunked(parser: DocumentParser, data: bytes, name: str) -> Sequence[Chunk]:
+    return parser.chunks(data, media_type(name) or "", name, count_words, 200)[1]
+
+
+def test_chunks_cut_in_the_worker_are_those_cut_here(parser: DocumentParser) -> None:
+    prose = "# Title\n\n## Part\n\n" + "A sentence, of seven words: it ends. É \U0001f600\r\n" * 10_000
+    table = "name,value\n" + "".join(f"row {n},{n * n}\n" for n in range(30_000))
+    for name, text in {"a.md": prose, "a.csv": table}.items():
+        there = chunked(parser, text.encode(), name)
+        assert there == chunk(parse(text.encode(), media_type(name) or "", name), count_words, 200)
+
+
+def test_a_long_document_is_cut_outside_this_process_which_keeps_its_memory() -> None:
+    with limited(seconds=300) as parser:
+        chunked(parser, b"word " * 60_000, "warm.txt")
+        before = resident_bytes()
+        with cpu_seconds_below(20, time.process_time):
+            assert chunked(parser, (b"," * 1999 + b"x\n") * 250, "commas.csv")
+        assert resident_bytes() - before < 100 * MIB
+
+
+def test_chunking_beyond_the_time_is_refused_by_name_and_the_next_document_is_cut() -> None:
+    def slow(texts: Sequence[str]) -> list[int]:
+        time.sleep(0.2)
+        return count_words(texts)
+
+    with limited(seconds=3.0) as parser:
+        with pytest.raises(
+            ParserStoppedError, match=r"longer than 3 s .*chunks included: raise sync\.max_parse_seconds"
+        ):
+            parser.chunks(b"A sentence ends. " * MIB, "text/plain", "a.txt", slow, 200)
+        assert chunked(parser, GOOD, "b.pdf")
+
+
+def test_chunking_beyond_the_memory_is_refused_by_name() -> None:
+    with (
+        limited(memory_bytes=150 * MIB) as parser,
+        pytest.raises(ParserStoppedError, match=r"150 MiB of memory.*chunks included: raise sync\.max_parse_mb"),
+    ):
+        chunked(parser, b"ab cd " * 3 * MIB, "words.txt")
+
+
+def test_a_tokenizer_that_fails_at_a_long_document_is_its_reason_and_the_next_is_cut(parser: DocumentParser) -> None:
+    def failing(texts: Sequence[str]) -> list[int]:
+        raise OverflowError("long")
+
+    with pytest.raises(DocumentError, match="the chunker failed with OverflowError: long"):
+        parser.chunks(b"A sentence ends. " * MIB, "text/plain", "a.txt", failing, 200)
+    assert chunked(parser, GOOD, "b.pdf")
+
+
+def test_headings_that_grow_with_every_chunk_are_refused(parser: DocumentParser) -> None:
+    page = "# " + "a" * 500_000 + "\n\n## b\n\n" + "A sentence ends. " * 30_000
+    with pytest.raises(DocumentError, match=r"headings of more than 67,108,864 characters.*shorten the titles"):
+        chunked(parser, page.encode(), "a.md")
+
+
+def test_a_title_of_colons_stops_no_sync(indexed: IndexedFolder) -> None:
+    for name in ("short", "long"):
+        title = ":a" * (100_000 if name == "short" else 300_000)
+        indexed.write(f"{name}.rst", f"x{title}\n{'=' * len(title)}=\n\nText of {name}.\n")
+    indexed.write("good.md", document("alpha"))
+    with cpu_seconds_below(20, time.process_time):
+        report = indexed.sync()
+    assert (report.added, report.failed) == (3, 0)
 
 
 def test_the_worker_inherits_no_open_file(parser: DocumentParser, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import codecs
 import re
 
-_META_CHARSET = re.compile(rb"<meta[^>]+?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^<>]+?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _LABELS = {
     "windows-874": "cp874",
     "windows-949": "cp949",

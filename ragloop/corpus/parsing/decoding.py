@@ -25,6 +25,7 @@ _BINARY = (
     (b"GGUF", "a model file"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffe\uffff]")
+_LETTER = re.compile(rb"[A-Za-z]")
 _MOST_CONTROLS = 0.02
 _DETECTION_BYTES = 65_536
 _NUL_WINDOW = 4_096
@@ -99,7 +100,7 @@ def _looks_western(data: bytes) -> bool:
     others = data.translate(None, bytes(range(128)))
     if len(others) >= _LITTLE_EVIDENCE:
         return False
-    letters = len(re.findall(rb"[A-Za-z]", data))
+    letters = len(_LETTER.findall(data))
     return 2 * len(others) < letters and _WESTERN.fullmatch(others.decode("cp1252", "replace")) is not None
 
 

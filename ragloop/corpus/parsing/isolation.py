@@ -1,28 +1,32 @@
-"""Parsing that cannot take the sync down: text formats in this process, all others in a worker that can be killed.
+"""Parsing and chunking that cannot take the sync down: of short texts here, of all else in a worker that can be killed.
 
 A parser of a binary format may run for ever, take all memory or crash. It then takes a process with it that holds
-nothing: no lease, no table, no other document. docs/decisions/0002-formats.md has what a message costs, and why short
-texts are parsed here.
+nothing: no lease, no table, no other document. A long text is cut into chunks there as well: what that takes grows with
+the text. Short texts of the plain formats are parsed here, and short texts of any are cut here: both take time and
+memory in proportion to a text that is short. docs/decisions/0002-formats.md has what a message costs.
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
+from ragloop.corpus.chunking import Chunk, CountTokens, chunk
 from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.messages import receive, send, unpacked
-from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
+from ragloop.corpus.parsing.messages import receive, send, unpacked, unpacked_chunks
+from ragloop.errors import DocumentError, ParserStoppedError, RagloopError, UnavailableError
 
 SHORT_TEXT_BYTES = 256 * 1024
-"""Longer texts are parsed in the worker: where a parser takes the square of its input, it shows there."""
+"""Longer texts are parsed, and those of more characters are cut into chunks, in the worker."""
 _TEXT = ("text/markdown", "text/mdx", "text/x-rst", "text/plain")
 _START_SECONDS = 60.0
 
@@ -47,13 +51,47 @@ class DocumentParser:
         Raises DocumentError where it cannot be read or exceeds a limit, ParserStoppedError where the worker had to be
         killed or crashed, UnavailableError where none can be started.
         """
-        if media_type in _TEXT and len(data) <= SHORT_TEXT_BYTES:
-            return parse(data, media_type, name, self.limits)
+        if _is_short(data, media_type):
+            return _parsed(data, media_type, name, self.limits)
+        return unpacked(*self._asked(data, media_type, name))
+
+    def chunks(
+        self, data: bytes, media_type: str, name: str, count_tokens: CountTokens, chunk_tokens: int
+    ) -> tuple[str, Sequence[Chunk]]:
+        """Title and chunks of the document in `data`; raises as `parse` does.
+
+        An error that ragloop raises on purpose, such as a model that is away, is none of the document's.
+        """
+        if _is_short(data, media_type):
+            document = _parsed(data, media_type, name, self.limits)
+        else:
+            header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
+            if "chunks" in header:
+                return header["title"], unpacked_chunks(header, payload)
+            document = unpacked(header, payload)
+        with _failing("chunker"):
+            return document.title, chunk(document, count_tokens, chunk_tokens)
+
+    def _asked(
+        self,
+        data: bytes,
+        media_type: str,
+        name: str,
+        count_tokens: CountTokens | None = None,
+        chunk_tokens: int | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
+        request = {
+            "media_type": media_type,
+            "name": name,
+            "limits": asdict(self.limits),
+            "chunk_tokens": chunk_tokens,
+            "short": SHORT_TEXT_BYTES,
+        }
         with self._lock:
             if self._worker is None or not self._worker.alive:
                 self.close()
                 self._worker = _Worker(self.limits)
-            return self._worker.parse(data, media_type, name)
+            return self._worker.ask(request, data, count_tokens)
 
     @property
     def worker_pid(self) -> int | None:
@@ -71,6 +109,28 @@ class DocumentParser:
         if self._worker is not None:
             self._worker.end()
             self._worker = None
+
+
+def _is_short(data: bytes, media_type: str) -> bool:
+    return media_type in _TEXT and len(data) <= SHORT_TEXT_BYTES
+
+
+def _parsed(data: bytes, media_type: str, name: str, limits: ParseLimits) -> ParsedDocument:
+    with _failing("parser"):
+        return parse(data, media_type, name, limits)
+
+
+@contextlib.contextmanager
+def _failing(step: str) -> Iterator[None]:
+    """Have whatever one document makes a parser, the tokenizer or the chunker raise stop no other."""
+    try:
+        yield
+    except RagloopError:
+        raise
+    except Exception as error:  # tokenizers raises no narrower class
+        raise DocumentError(
+            f"the {step} failed with {type(error).__name__}: {error}; simplify or leave it out"
+        ) from error
 
 
 class _Worker:
@@ -98,9 +158,15 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def parse(self, data: bytes, media_type: str, name: str) -> ParsedDocument:
-        request = {"media_type": media_type, "name": name, "limits": asdict(self._limits)}
-        message, expired = self._receive(self._limits.seconds, request, data)
+    def ask(
+        self, request: dict[str, Any], data: bytes, count_tokens: CountTokens | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """The reply that is a document or its chunks."""
+        try:
+            message, expired = self._receive(self._limits.seconds, request, data, count_tokens)
+        except Exception:
+            self.end()  # it waits for what will not come
+            raise
         if message is None or "exhausted" in message[0]:
             stopped = self._stopped(expired, exhausted=message is not None)
             self.end()
@@ -111,11 +177,15 @@ class _Worker:
         if "refused" in header:
             raise DocumentError(header["refused"])
         if "failed" in header:
-            raise DocumentError(f"the parser failed with {header['failed']}; simplify or leave it out")
-        return unpacked(header, payload)
+            raise DocumentError(f"the {header['failed']}; simplify or leave it out")
+        return header, payload
 
     def _receive(
-        self, seconds: float, request: dict[str, Any] | None = None, data: bytes = b""
+        self,
+        seconds: float,
+        request: dict[str, Any] | None = None,
+        data: bytes = b"",
+        count_tokens: CountTokens | None = None,
     ) -> tuple[tuple[dict[str, Any], bytes] | None, bool]:
         """Send a request, if there is one, and wait for the reply; whether the time ran out.
 
@@ -125,7 +195,7 @@ class _Worker:
         timer = threading.Timer(seconds, self._expire, (expired,))
         timer.start()
         try:
-            reply = self._exchange(request, data)
+            reply = self._exchange(request, data, count_tokens)
         except BrokenPipeError:
             reply = None
         finally:
@@ -137,23 +207,31 @@ class _Worker:
         expired.set()
         self._process.kill()
 
-    def _exchange(self, request: dict[str, Any] | None, data: bytes) -> tuple[dict[str, Any], bytes] | None:
+    def _exchange(
+        self, request: dict[str, Any] | None, data: bytes, count_tokens: CountTokens | None
+    ) -> tuple[dict[str, Any], bytes] | None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         if request is not None:
             send(self._process.stdin, request, data)
-        return receive(self._process.stdout)
+        while (message := receive(self._process.stdout)) is not None and "count" in message[0]:
+            assert count_tokens is not None
+            with _failing("chunker"):
+                counts = count_tokens(json.loads(message[1]))
+            send(self._process.stdin, {"counts": counts})
+        return message
 
     def _stopped(self, expired: bool, *, exhausted: bool) -> ParserStoppedError:
         most = self._limits.memory_bytes // 2**20
         if expired:
             return ParserStoppedError(
-                f"the parser took longer than {self._limits.seconds:g} s and was stopped; expected less: "
+                f"the parser took longer than {self._limits.seconds:g} s and was stopped; expected less, "
+                "cutting it into chunks included: "
                 "raise sync.max_parse_seconds to give it more, or leave it out"
             )
         if exhausted:
             return ParserStoppedError(
-                f"the parser needs more than {most:,} MiB of memory, expected less: "
+                f"the parser needs more than {most:,} MiB of memory, expected less, cutting it into chunks included: "
                 "raise sync.max_parse_mb to give it more, or leave it out"
             )
         code = self._process.wait()

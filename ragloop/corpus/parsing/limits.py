@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ParseLimits:
-    """`seconds` and `memory_bytes` are those of the worker process, the others those of the document.
+    """`seconds` and `memory_bytes` are those of the worker process per document, the others those of the document.
 
     `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB), `characters` the extracted text.
     """

@@ -21,7 +21,7 @@ _FRONT_MATTER = re.compile(
 )
 _TITLE = re.compile(r"^title[^\S\r\n]*+[:=](?P<title>[^\r\n]*+)", re.MULTILINE)
 _MARKUP = re.compile(r"[\[\]*_`<&\\!{~]")
-_ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
+_ATTRIBUTES = re.compile(r"(?<!\s)\s*+\{[#.:][^{}]*\}\s*$")  # begins where white space does, not at each blank of it
 _LONGEST_HEADING = 1_000  # the inline parser and _ATTRIBUTES may take the square of its length
 _COMMENT = re.compile(r"(?:\s*+<!--(?:(?!-->).)*+-->)*+\s*+", re.DOTALL)  # possessive: one way to match, or none
 _KINDS: dict[str, Kind] = {

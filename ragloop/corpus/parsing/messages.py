@@ -1,10 +1,15 @@
-"""What the parsing process and its parent say to each other: a JSON header and bytes, their lengths before them."""
+"""What the parsing process and its parent say to each other: a JSON header and bytes, their lengths before them.
+
+A request is answered with a document, with the chunks of a long one, or with the reason why there is neither. Before
+that the worker may ask, any number of times, how many tokens some texts have: the tokenizer is the parent's.
+"""
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from ragloop.corpus.chunking import Chunk
 from ragloop.corpus.document import Block, ParsedDocument
 
 _LENGTHS = struct.Struct(">QQ")
@@ -43,3 +48,30 @@ def unpacked(header: Mapping[str, Any], payload: bytes) -> ParsedDocument:
     paths = [tuple(path) for path in header["paths"]]
     blocks = tuple(Block(start, end, kind, paths[path], place) for start, end, kind, path, place in header["blocks"])
     return ParsedDocument(payload.decode("utf-8", "surrogatepass"), header["title"], blocks)
+
+
+def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[dict[str, Any], bytes]:
+    """The chunks of a document as a message. Headings, and the titles above a text, are written once."""
+    written: dict[str, int] = {}
+    rows = []
+    for one in chunks:
+        above = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
+        numbers = [written.setdefault(text, len(written)) for text in (one.heading, above)]
+        rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
+    header = {"title": document.title, "written": list(written), "chunks": rows}
+    return header, document.text.encode("utf-8", "surrogatepass")
+
+
+def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
+    """The chunks in a message."""
+    text, written = payload.decode("utf-8", "surrogatepass"), header["written"]
+    return [
+        Chunk(
+            written[heading], start, end, text[start:end], _embedded(written[above], text[start:end]), text_hash, tokens
+        )
+        for start, end, heading, above, text_hash, tokens in header["chunks"]
+    ]
+
+
+def _embedded(above: str, text: str) -> str:
+    return above + text.replace("\r\n", "\n")

@@ -19,6 +19,7 @@ _HYPHEN = re.compile("[\ufffe\x02]")  # where PDFium joined a word that was hyph
 _CONTROLS = re.compile("[\x00\x01\x03-\x08\x0b\x0e-\x1f\x7f\uffff]")
 _ITEM = re.compile(r"(?:[-*\u2022\u2023\u25aa\u25cf\u25e6\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
 _SENTENCE_END = re.compile(r"[.!?:\u2026\u3002][\"'\u201d\u2019)\]]*$")
+_NAME_OF_A_FILE = re.compile(r"\.\w{2,5}$|^\(|^untitled|^microsoft \w+ - ", re.IGNORECASE)
 _SHORTEST_FULL_LINE = 30
 _FULL = 0.8
 _MOST_DIGITS = 0.15
@@ -110,7 +111,7 @@ def _titles(document: "PdfDocument") -> dict[int, list[tuple[int, str]]]:
 def _title(document: "PdfDocument") -> str:
     """The title in the metadata, where it is one: writers put the name of the source file there."""
     title = one_line(_CONTROLS.sub("", document.get_metadata_value("Title")))
-    return "" if re.search(r"\.\w{2,5}$|^\(|^untitled|^microsoft \w+ - ", title, re.IGNORECASE) else title
+    return "" if _NAME_OF_A_FILE.search(title) else title
 
 
 def paragraphs(text: str) -> Iterator[str]:

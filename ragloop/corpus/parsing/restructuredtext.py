@@ -14,7 +14,7 @@ from ragloop.corpus.parsing.outline import Outline, line_spans
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*$")
 _GRID_TABLE = re.compile(r"\+-[-+]+-\+\s*$")
 _TABLE_TOP = re.compile(r"=+( +=+)+\s*$")
-_TABLE_BORDER = re.compile(r"=+[ =]*\s*$")
+_TABLE_BORDER = re.compile(r"=[ =]*+\s*+$")  # possessive: one way to part what both repeat
 _EXPLICIT = re.compile(r"\.\.(?: +|\s*$)")
 _DIRECTIVE = re.compile(r"\.\. +(?:\|[^|]+\| +)?(?P<name>[\w.+:-]*\w) ?::(?:\s|$)")
 _FOOTNOTE = re.compile(r"\.\. +\[[^\]]+\]")
@@ -192,27 +192,37 @@ def _width(title: str) -> int:
     )
 
 
-_ROLE = re.compile(r"(?::[\w:+.-]+:)?`([^`]+)`(?::[\w:+.-]+:|__?)?")
-_ROLE_TEXT = re.compile(r"^(.+?)\s*<[^<>]+>$", re.DOTALL)
-_LITERAL = re.compile(r"``(.+?)``")
+# A run of letters and colons is taken whole: a search from each of its colons would read the rest of it every time.
+_ROLE = re.compile(r"(?P<before>[\w:+.-]*+)(?:`(?P<content>[^`]+)`(?::[\w:+.-]+:|__?)?)?")
+_LITERAL = re.compile(r"(``.+?``)")
 _EMPHASIS = re.compile(r"(?<![\w*\\])\*{1,2}(?=\S)([^*]+?)(?<=[^\s\\])\*{1,2}(?![\w*])")
 _REFERENCE = re.compile(r"\b(?!_)(\w*[^\W_])__?(?!\w)")
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def plain_title(title: str) -> str:
     """A title without inline markup: "The :class:`~a.b.Form` API" is "The Form API"."""
-    parts = re.split(r"(``.+?``)", title.strip())
+    parts = _LITERAL.split(title.strip())
     return "".join(part[2:-2] if _LITERAL.fullmatch(part) else _without_markup(part) for part in parts)
 
 
 def _without_markup(part: str) -> str:
-    part = _ROLE.sub(lambda role: _role_text(role[1]), part)
-    part = _REFERENCE.sub(r"\1", _EMPHASIS.sub(r"\1", part))
-    return re.sub(r"\\(.)", r"\1", part)
+    part = _REFERENCE.sub(r"\1", _EMPHASIS.sub(r"\1", _ROLE.sub(_without_role, part)))
+    return _ESCAPED.sub(r"\1", part)
+
+
+def _without_role(found: re.Match[str]) -> str:
+    before, content = found["before"], found["content"]
+    if content is None:
+        return before
+    role = before.find(":")
+    named = before.endswith(":") and len(before) - role > 2  # a name between two colons
+    return (before[:role] if named else before) + _role_text(content)
 
 
 def _role_text(content: str) -> str:
-    named = _ROLE_TEXT.match(content)
-    if named:
-        return named[1]
+    """Return "text" of "text <target>", the last name of "~a.b.name", else the content itself."""
+    text, opened, target = content.rpartition("<")
+    if text and opened and target[-1:] == ">" and len(target) > 1 and ">" not in target[:-1]:
+        return text.rstrip() or text[0]
     return content[1:].rsplit(".", 1)[-1] if content.startswith("~") else content.removeprefix("!")

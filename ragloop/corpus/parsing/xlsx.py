@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COLUMN = re.compile(r"[A-Z]+")
 _WIDEST = 16_384  # columns of a sheet
 _DATE_FORMATS = frozenset((*range(14, 23), *range(45, 48)))  # built in; 18.8.30
-_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
+_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*(?:\]|\Z)|\\.')  # a bracket that is never closed ends with the format
 _DATE_LETTERS = re.compile(r"[ymdhs]", re.IGNORECASE)
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a sheet's times have no zone
 _LATEST_DAY = 2_958_466

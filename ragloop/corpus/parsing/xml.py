@@ -15,8 +15,8 @@ from ragloop.errors import DocumentError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>")
+_DECLARATION = re.compile(r"(?<!\s)\s*+<\?xml[^<>]*\?>")
+_TAG_START = re.compile(r"</?[a-zA-Z]")
 
 
 def parse_xml(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -56,7 +56,7 @@ def _has_text(element: "_Element") -> bool:
 def _line(element: "_Element", name: str, limits: ParseLimits) -> str:
     """The element's text; where that is a page itself, as in a news feed, what a reader of it would see."""
     text = "".join(map(str, element.itertext()))
-    if _MARKUP.search(text):
+    if _TAG_START.search(text, 0, max(0, text.rfind(">"))):
         text = "\n".join(part.text for part in html_parts(text, name, limits)[1].parts)
     else:
         text = one_line(text)

@@ -1,0 +1,206 @@
+"""Every regular expression of the product takes time in proportion to its text, whatever the text: on a megabyte of it.
+
+The expressions are found in the source, the texts are made from each expression (tests/attack_texts.py). What reads
+names that ragloop or its operator made up, and no document, question, answer or correction, is listed with its reason.
+"""
+
+import ast
+import gc
+import importlib
+import re
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from ragloop.corpus.source import Patterns
+from tests.attack_texts import attacks
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("ragloop", "tasks", "flows")
+FUNCTIONS = frozenset(("compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"))
+MEGABYTE = 1_000_000
+TINY, SMALL, SHORT = (16, 22, 31, 43, 60, 84, 118, 165, 231), 400, 4_000
+SLOWEST = 40
+"""Texts per expression that are tried at 4,000 characters."""
+SECONDS_PER_CHARACTER = 4e-6
+GRACE_S = 0.2
+
+NOT_OF_DOCUMENTS = {
+    "ragloop/corpus/missing.py": "names of tables that ragloop made",
+    "ragloop/models/embedding.py": "the name of a model, which the operator chose",
+    "ragloop/models/counting.py": "special tokens of the tokenizer, joined by |: no repetition",
+    "ragloop/demo/documents.py": "the version of an installed package",
+    "ragloop/demo/facts.py": "names of installed packages and their authors",
+}
+"""Files that build an expression inside a function."""
+MADE_WHEN_NEEDED = {"ragloop/corpus/splitting.py": "_run"}
+"""Functions without parameters that return an expression."""
+
+Expression = re.Pattern[str] | re.Pattern[bytes]
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+
+
+def uses_of_re(tree: ast.AST) -> list[ast.Call]:
+    """Return the calls of functions of `re`, under whatever name they were imported."""
+    bare = {
+        name.asname or name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "re"
+        for name in node.names
+        if name.name in FUNCTIONS
+    }
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_of_re(node.func, bare)]
+
+
+def _is_of_re(called: ast.expr, bare: set[str]) -> bool:
+    if isinstance(called, ast.Attribute):
+        return isinstance(called.value, ast.Name) and called.value.id == "re" and called.attr in FUNCTIONS
+    return isinstance(called, ast.Name) and called.id in bare
+
+
+@cache
+def expressions() -> dict[str, tuple[Expression, bool]]:
+    """Return every expression by where it stands, and whether it is only ever held against the start of a text."""
+    found: dict[str, tuple[Expression, bool]] = {}
+    for path, tree in modules():
+        if uses_of_re(tree):
+            module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+            if path in MADE_WHEN_NEEDED:
+                found[f"{path} {MADE_WHEN_NEEDED[path]}"] = getattr(module, MADE_WHEN_NEEDED[path])(), False
+            for name in _assigned(tree):
+                if isinstance(made := getattr(module, name), re.Pattern):
+                    found[f"{path} {name}"] = made, _is_anchored(tree, name)
+    return found
+
+
+def _assigned(tree: ast.Module) -> list[str]:
+    return [
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+
+
+def _is_anchored(tree: ast.Module, name: str) -> bool:
+    """Whether all that is done with the name is to ask for `match` or `fullmatch`."""
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _named(node.value, name)]
+    read = [node for node in ast.walk(tree) if _named(node, name) and isinstance(node.ctx, ast.Load)]  # type: ignore[attr-defined]
+    return len(read) == len(asked) > 0 and {node.attr for node in asked} <= {"match", "fullmatch"}
+
+
+def _named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def seconds(expression: Expression, anchored: bool, text: str) -> float:
+    """Return the CPU seconds of this thread that reading the text takes."""
+    given: str | bytes = text if isinstance(expression.pattern, str) else text.encode("utf-8")
+    started = time.thread_time()
+    if anchored:
+        expression.match(given)  # type: ignore[arg-type]
+        expression.fullmatch(given)  # type: ignore[arg-type]
+    else:
+        for _ in expression.finditer(given):  # type: ignore[arg-type]
+            pass
+    return time.thread_time() - started
+
+
+def longer(text: str, times: int) -> str:
+    """The middle of an attack repeated: its first and last characters stay where they are."""
+    middle = text[len(text) // 4 : len(text) // 2]
+    return text[: len(text) // 4] + middle * (4 * times) + text[-16:]
+
+
+def allowed(text: str) -> float:
+    return GRACE_S + SECONDS_PER_CHARACTER * len(text)
+
+
+def slowest(expression: Expression, anchored: bool) -> str | None:
+    """Return a text of at most a megabyte that takes longer than one in proportion to its length may; None if none.
+
+    All texts are tried at ever more characters up to 400, in steps so small that exponential time shows before it
+    takes for ever; the slowest at more.
+    """
+    left: list[str] = []
+    for size, limit_s, keep in (*((size, 0.01, 0) for size in TINY), (SMALL, 0.05, SLOWEST), (SHORT, GRACE_S, 1)):
+        timed = []
+        for text in left or attacks(expression, size):
+            timed.append((seconds(expression, anchored, text), text))
+            if timed[-1][0] > limit_s:
+                return text
+        left = [longer(text, 5) if size == SMALL else text for _, text in sorted(timed, reverse=True)[:keep]]
+    before = None
+    for times in (16, 240, 480):
+        for text in left:
+            grown = longer(text, times)
+            taken = seconds(expression, anchored, grown)
+            if taken > allowed(grown) or (before and times == 480 and taken > 3 * before + GRACE_S):
+                return grown
+            before = taken
+    return None
+
+
+@pytest.fixture(autouse=True)
+def _without_collections() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("name", expressions())
+def test_an_expression_takes_time_in_proportion_to_a_megabyte_made_against_it(name: str) -> None:
+    expression, anchored = expressions()[name]
+    text = slowest(expression, anchored)
+    assert text is None, f"{name}: {len(text or ''):,} characters of {(text or '')[:60]!r} take too long"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        r"\s+$",
+        r"(?::[\w:+.-]+:)?`([^`]+)`",
+        r"=+[ =]*\s*$",
+        r"(?:\r\n?|\n)+(?P<indent>[^\S\r\n]*)(?=\S)",
+        r"<[^>]*>",
+        r"\w+://\S+",
+        r"\s*\[(\d{1,3})\]",
+        r"[<>=]+(?=\d)",
+    ],
+)
+def test_an_expression_that_is_not_linear_is_found_out(written: str) -> None:
+    assert slowest(re.compile(written), False) is not None
+
+
+def test_no_expression_is_made_where_this_suite_does_not_look() -> None:
+    hidden = {}
+    for path, tree in modules():
+        inside = [
+            call.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            and getattr(node, "name", "") != MADE_WHEN_NEEDED.get(path)
+            for call in uses_of_re(node)
+        ]
+        if inside and path not in NOT_OF_DOCUMENTS:
+            hidden[path] = inside
+    assert hidden == {}, "give it a name in the module, so that it is tried on hostile text"
+    assert len(expressions()) > 60
+
+
+def test_the_patterns_that_ragloop_ships_read_the_longest_key_at_once() -> None:
+    patterns = Patterns((), (".*",))
+    started = time.thread_time()
+    for key in ("a/" * 512, "." * 1024, "a" * 1024, "/." * 512, "*" * 1024):
+        patterns.leaves(key)
+        patterns.reaches(key)
+    assert time.thread_time() - started < 1
