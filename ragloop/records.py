@@ -66,7 +66,10 @@ class Citation:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it is returned and logged. Latencies are in milliseconds per stage."""
+    """An answer as it is returned and logged. Latencies are in milliseconds per stage.
+
+    `note` says why another lane answered than the one that was asked for.
+    """
 
     interaction_id: str
     question: str
@@ -80,6 +83,7 @@ class Answer:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)

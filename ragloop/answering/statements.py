@@ -30,6 +30,8 @@ _SENTENCE = re.compile(
     r"(?<!\b[A-Za-z]\.)(?<=[.!?\u2026])[\"'\u201d\u2019)\]*_]{0,4}\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])"
 )
 _PRONOUN = re.compile(r"(?:it|its|this|these|that|those|they|their|he|she|his|her|both|such|here)\b", re.IGNORECASE)
+_MARKS = re.compile(r"[\"'`]")
+"""Quotation marks come and go with a formatter, and say nothing."""
 _DIGEST = 16
 
 
@@ -63,8 +65,9 @@ def statements(heading: str, text: str) -> tuple[Statement, ...]:
     titles = _without_place(heading)
     found = []
     for group, context, before, part in _parts(_blocks(text), text):
-        digest = hashlib.sha256("\x1f".join((titles, context, before, part)).encode("utf-8", "surrogatepass"))
-        found.append(Statement(part, context, before, group, digest.hexdigest()[:_DIGEST]))
+        whole = _MARKS.sub("", "\x1f".join((titles, context, before, part)))
+        digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+        found.append(Statement(part, context, before, group, digest))
     return tuple(found)
 
 

@@ -24,6 +24,8 @@ UNSPACED_SHARE = 0.9
 """The same for scripts without spaces, where a word is a character and names cannot be told from other words."""
 FIT = 1.0
 """Share of the best statement's words of the question that the one with the answer must have."""
+_SAID_IN = 3
+"""Words from which on an answer may be said in other words; a shorter one is given as it stands."""
 _STEM = 5
 _CLAUSES = 8
 
@@ -79,6 +81,10 @@ class Said:
     passage: int
     statements: tuple[Statement, ...]
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return tuple(one.digest for one in self.statements)
+
 
 @dataclass(frozen=True)
 class _Terms:
@@ -123,15 +129,16 @@ def says(sentence: str, passages: Sequence[Passage]) -> list[Said]:
 def answers(question: str, answer: str, passages: Sequence[Passage], fit: float = FIT) -> list[Said]:
     """The passages that give the answer to the question, the best first.
 
-    What the answer only repeats of the question need not stand there, but numbers and identifiers of the question must,
-    as far as any passage has them.
+    What the answer only repeats of the question need not stand there, but numbers of the question must, as far as any
+    statement that gives the answer has them. `fit` 0 takes it as true, and finds every statement that gives it.
     """
     asked, claim = _terms(question), _Claim(_terms(answer), _tokens(answer))
     new = claim.terms.words - asked.words or claim.terms.words
-    short = _folded(answer)
+    short = [_singular(one) for one in _folded(answer)]
 
     def gives(place: _Place) -> bool:
-        return _contains(_folded(_text(place.statements)), short) or _holds(place, claim, new)
+        told = [_singular(one) for one in _folded(_text(place.statements))]
+        return _find(told, short) is not None or (len(short) >= _SAID_IN and _holds(place, claim, new))
 
     return _by_passage(_ranked(claim.terms, asked, passages, gives, fit)) if new else []
 
@@ -392,10 +399,6 @@ def _tokens(text: str) -> list[str]:
 
 def _folded(text: str) -> list[str]:
     return [one.casefold() for one in _tokens(text)]
-
-
-def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    return bool(wanted) and _find(words, wanted) is not None
 
 
 def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:

@@ -37,6 +37,8 @@ def ask(
     write(answer.answer)
     for one in answer.citations:
         write(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
+    if answer.note:
+        say(answer.note)
     total = sum(answer.latency_ms.values())
     say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
 
