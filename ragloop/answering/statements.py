@@ -115,7 +115,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
     if _ITEM.match(first):
         indent = min((one for one, line in later if line[:1] == first[:1] and _ITEM.match(line)), default=0)
     else:
-        indent = 0 if first.endswith(":") else later[0][0]
+        indent = later[0][0] if _kind(first) == "field" and not first.endswith(":") else 0
     return [(indent, first), *lines[1:]]
 
 
@@ -150,9 +150,10 @@ def _parts(blocks: Sequence[_Block], whole: str) -> Iterator[tuple[int, str, str
             group += 1
         chain = _meaning(above)
         if block.kind == "item":
-            chain += [lead.text] * (lead.text.endswith(":") and lead.indent <= block.indent)
+            introduced = lead.text.endswith(":") and lead.indent <= block.indent and lead.text not in chain
+            chain += [lead.text] * introduced
         elif block.kind == "prose" or block.indent <= lead.indent:
-            lead = block if block.kind == "prose" else _Block(block.indent, "", "prose", True)
+            lead = block
         if not above and block.indent > 0 and block.kind != "item":
             chain = [hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()]
         rows = [*(() if block.after_blank else rows), _cells(block.text)] if block.kind == "row" else []

@@ -28,6 +28,8 @@ _SAID_IN = 3
 """Words from which on an answer may be said in other words; a shorter one is given as it stands."""
 _STEM = 5
 _CLAUSES = 8
+_LONGEST = 400
+"""Words of a sentence; a longer one is said by nothing."""
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}](?:[\w.+-]*[\w+#])?")
@@ -108,18 +110,22 @@ class _Claim:
 
 @dataclass(frozen=True)
 class _Place:
-    """Statements that are read together, with the terms of what they hang under; `own` is without that."""
+    """Statements that are read together, with the terms of what they hang under; `own` is without that.
+
+    `elsewhere` are words that only other statements of the passage have.
+    """
 
     passage: int
     statements: tuple[Statement, ...]
     own: _Terms
     all: _Terms
+    elsewhere: frozenset[str] = frozenset()
 
 
 def says(sentence: str, passages: Sequence[Passage]) -> list[Said]:
     """The passages that say what the sentence says, the best first."""
     claim = _Claim(_terms(sentence), _tokens(sentence))
-    if not claim.terms.words:
+    if not claim.terms.words or len(claim.tokens) > _LONGEST:
         return []
     quoted = [found for n, one in enumerate(passages) if (found := _quoting(claim, n, one))]
     ranked = [] if quoted else _ranked(claim.terms, claim.terms, passages, lambda place: _holds(place, claim), 0.0)
@@ -140,7 +146,7 @@ def answers(question: str, answer: str, passages: Sequence[Passage], fit: float 
         told = [_singular(one) for one in _folded(_text(place.statements))]
         return _find(told, short) is not None or (len(short) >= _SAID_IN and _holds(place, claim, new))
 
-    return _by_passage(_ranked(claim.terms, asked, passages, gives, fit)) if new else []
+    return _by_passage(_ranked(claim.terms, asked, passages, gives, fit)) if new and len(short) <= _LONGEST else []
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -196,7 +202,7 @@ def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -
     share = UNSPACED_SHARE if terms.unspaced else SHARE
     if not (_agrees(place.all, terms, needed, share) and needed & place.own.words):
         return False
-    if _swapped(claim.tokens, _tokens(_text(place.statements))):
+    if _swapped(claim.tokens, _tokens(_text(place.statements)), place.elsewhere):
         return False
     return place.all.negations == terms.negations or _holds_in_part(place, claim, needed)
 
@@ -217,18 +223,23 @@ def _agrees(held: _Terms, claim: _Terms, needed: frozenset[str], share: float) -
     return together and len(needed & held.words) >= share * len(needed)
 
 
-def _swapped(claim: Sequence[str], held: Sequence[str]) -> bool:
-    """Whether the claim is the statement but for a number or a name that stands in the place of another."""
+def _swapped(claim: Sequence[str], held: Sequence[str], elsewhere: frozenset[str]) -> bool:
+    """Whether the claim is the statement but for a number, a name, or a word of elsewhere in the place of another."""
     matcher = SequenceMatcher(None, [one.casefold() for one in held], [one.casefold() for one in claim], autojunk=False)
     operations = matcher.get_opcodes()
     same = sum(end - start for tag, _, _, start, end in operations if tag == "equal")
     if same < SHARE * len(claim):
         return False
+    replaced = [(held[a:b], claim[c:d]) for tag, a, b, c, d in operations if tag == "replace"]
     return any(
-        _telling(held[a:b]) - _telling(claim[c:d]) and _telling(claim[c:d]) - _telling(held[a:b])
-        for tag, a, b, c, d in operations
-        if tag == "replace"
+        (_telling(old) - _telling(new) and _telling(new) - _telling(old))
+        or (_stems_of(old) - _stems_of(new) and (_stems_of(new) - _stems_of(old)) & elsewhere)
+        for old, new in replaced
     )
+
+
+def _stems_of(tokens: Sequence[str]) -> frozenset[str]:
+    return frozenset(stem for one in tokens for stem in _stems(one))
 
 
 def _telling(tokens: Sequence[str]) -> frozenset[str]:
@@ -251,10 +262,11 @@ def _places(n: int, passage: Passage) -> Iterator[_Place]:
     held = statements(passage.heading, passage.text)
     above = _terms(f"{passage.title} , {passage.heading}")
     groups = [tuple(ones) for _, ones in groupby(held, key=lambda one: one.group)]
+    words = frozenset[str]().union(*(_terms(one.text).words for one in held))
     for ones in [*((one,) for one in held), *(group for group in groups if len(group) > 1)]:
         text, context = _text(ones), " , ".join(dict.fromkeys(one.context for one in ones))
         whole = _below(_terms(f"{context} , {text}"), above, _terms(ones[0].before))
-        yield _Place(n, ones, _terms(text), whole)
+        yield _Place(n, ones, _terms(text), whole, words - whole.words)
 
 
 def _below(terms: _Terms, above: _Terms, before: _Terms) -> _Terms:
@@ -382,10 +394,14 @@ def _names(text: str) -> frozenset[str]:
 
 def _stems(token: str) -> list[str]:
     """The first letters of the words that a token is made of; nothing of those that carry no meaning."""
+    if glued := _MEASURED.fullmatch(token):
+        if unit := _UNITS.get(_singular(glued[2])):
+            return [glued[1], unit[:_STEM]]
     if any(one.isdigit() for one in token):
         return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
     parts = [part.casefold() for part in _PIECE.findall(token)] or [token.casefold()]
-    return [_singular(part)[:_STEM] for part in parts if part not in _STOP and part not in _NEGATIONS]
+    kept = (_singular(part) for part in parts if part not in _STOP and part not in _NEGATIONS)
+    return [_UNITS.get(part, part)[:_STEM] for part in kept]
 
 
 def _singular(word: str) -> str:

@@ -22,8 +22,9 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
 
 def ask_and_correct(app: App) -> None:
     answers = app.answerer.ask_all([f"What speaks of {number}-1?" for number in range(12)])
-    told = [one.passages[0].text.split(".")[0] for one in answers]
-    app.journal.give_all_feedback([(one.interaction_id, "correction", text) for one, text in zip(answers, told)])
+    app.journal.give_all_feedback(
+        [(one.interaction_id, "correction", one.passages[0].text.split(".")[0]) for one in answers]
+    )
 
 
 def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: EmbeddedByName) -> None:

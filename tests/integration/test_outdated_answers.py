@@ -13,7 +13,9 @@ from tests.indexed_folder import wait_until_stamps_are_trusted
 pytestmark = pytest.mark.realmodel
 
 QUESTION = "How long until requests time out?"
-GATEWAY = "# Gateway\n\nRequests time out after {timeout} seconds. The pool keeps idle connections for 30 seconds.{more}\n"
+GATEWAY = (
+    "# Gateway\n\nRequests time out after {timeout} seconds. The pool keeps idle connections for 30 seconds.{more}\n"
+)
 TOLD = {
     "Who keeps the bees?": ("Ada", "# Bees\n\nAda keeps the bees behind the mill.\n"),
     "Where is the key?": ("under the mat", "# Key\n\nThe key is under the mat.\n"),
@@ -99,7 +101,9 @@ def test_no_lane_gives_the_old_value_though_it_stands_elsewhere_in_the_passage(p
     assert logged["guard"] == (answer.note or "none")
 
 
-@pytest.mark.parametrize("question", ["After how many seconds do requests time out?", "HOW LONG UNTIL requests time out"])
+@pytest.mark.parametrize(
+    "question", ["After how many seconds do requests time out?", "HOW LONG UNTIL requests time out"]
+)
 def test_other_wordings_do_not_bring_the_old_value_back(place: Path, question: str) -> None:
     answer = edited(place, "45").answerer.ask(question, "closed-book")
     assert "45 seconds" in answer.answer
