@@ -68,7 +68,9 @@ _NEGATIONS = frozenset(
     "sans nunca sin \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
 )
 _NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
-_CLAUSE = re.compile(r"[,;:()\u2013\u2014\uff0c\uff1b]|\b(?:but|while|although|though|however|whereas|aber|mais)\b")
+_CLAUSE = re.compile(
+    r"[,:](?=\s)|[;()\u2013\u2014\uff0c\uff1b]|\b(?:but|while|although|though|however|whereas|aber|mais)\b"
+)
 _STOP = frozenset(
     "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
     "on or our shall should so such than that the their them then there these they this those to was we were what when "
@@ -394,9 +396,8 @@ def _names(text: str) -> frozenset[str]:
 
 def _stems(token: str) -> list[str]:
     """The first letters of the words that a token is made of; nothing of those that carry no meaning."""
-    if glued := _MEASURED.fullmatch(token):
-        if unit := _UNITS.get(_singular(glued[2])):
-            return [glued[1], unit[:_STEM]]
+    if (glued := _MEASURED.fullmatch(token)) and (unit := _UNITS.get(_singular(glued[2]))):
+        return [glued[1], unit[:_STEM]]
     if any(one.isdigit() for one in token):
         return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
     parts = [part.casefold() for part in _PIECE.findall(token)] or [token.casefold()]

@@ -32,6 +32,7 @@ from ragloop.learning.evaluation import (
     Question,
     Target,
     evaluate,
+    outdated_golden,
     read_evaluation,
     target_questions,
     trained_questions,
@@ -282,14 +283,17 @@ class Retraining:
         """What an adapter is asked, and a sentence per kind of golden question that it is not asked."""
         rows = read_rows(self._registry.folder(adapter))
         target = self._target(rows)
-        trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
+        standing = standing_of(self._index, documents_of(rows))
+        true = [(row.question, row.answer) for row in rows if not row.changed(standing)]
+        trained = trained_questions(true, self._policy.max_trained)
         return [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))], target.notes
 
     def _target(self, rows: Sequence[TrainedRow]) -> Target:
         keys = self._index.keys()
         trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
         questions = [row.question for row in rows]
-        return target_questions(self._policy.golden, questions, trained_keys, frozenset(keys.values()))
+        changed = outdated_golden(self._policy.golden, self._index)
+        return target_questions(self._policy.golden, questions, trained_keys, frozenset(keys.values()), changed)
 
     def _elsewhere(self, dataset: Dataset) -> list[Question]:
         """Held-out questions of which what they rest on still stands, each with its best passage."""
