@@ -126,7 +126,7 @@ def measure(
     bring(folder, first)
 
     def app() -> App:
-        return App(Settings(home=home, **SETTINGS), embedder=embedder)
+        return App(Settings.model_validate({"home": home, **SETTINGS}), embedder=embedder)
 
     app().sync(folder)
     asked = ask_and_correct(app(), first, count, random.Random(start))

@@ -7,6 +7,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.demo import tiny
+from ragloop.learning.evaluation import GoldenQuestion, outdated_golden
 from ragloop.learning.lineage import read_rows
 from tests.indexed_folder import wait_until_stamps_are_trusted
 
@@ -118,3 +119,16 @@ def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) ->
     for answer in made.answerer.ask_all(others, "closed-book"):
         assert answer.note == ""
         assert answer.answer.removesuffix(" [1]") == TOLD[answer.question][0]
+
+
+def test_a_golden_answer_ends_when_its_document_no_longer_gives_it(place: Path) -> None:
+    index = edited(place, "30").index
+    ids = {key: one for one, key in index.keys().items()}
+    revision = index.revisions()[ids["gateway.md"]]
+    golden = [
+        GoldenQuestion(QUESTION, "30 seconds", "gateway.md", revision),
+        GoldenQuestion(QUESTION, "30 seconds", "gateway.md"),
+        GoldenQuestion("How long are idle connections kept?", "30 seconds", "gateway.md", revision),
+    ]
+    assert outdated_golden(golden, index) == frozenset()
+    assert outdated_golden(golden, edited(place, "45").index) == {golden[0]}

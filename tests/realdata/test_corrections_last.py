@@ -51,7 +51,7 @@ def _first_sentences(realdata: Path, version: str) -> dict[str, str]:
 
 
 def test_answers_of_a_faq_outlast_a_release_where_their_sentence_does(indexed: IndexedFolder, realdata: Path) -> None:
-    indexed.settings = {"retrieval": {"min_similarity": -1.0, "top_k": 8}, "sync": {"guard_share": 1.0}}
+    indexed.settings = {"retrieval": {"min_similarity": -1.0, "top_k": 30}, "sync": {"guard_share": 1.0}}
     bring(indexed.folder, _faq(realdata, "4.2.16"))
     indexed.sync()
     app = indexed.app()
