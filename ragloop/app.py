@@ -3,7 +3,7 @@
 Every part is made when it is first asked for, so that a question loads no torch and a status loads no model.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings
 from ragloop.errors import ConfigError, MismatchError, NotFoundError
-from ragloop.journal import Journal
+from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
@@ -21,7 +21,7 @@ from ragloop.store import Store
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
-    from ragloop.answering.answer import Answerer
+    from ragloop.answering.answer import Answerer, Outdated
     from ragloop.answering.retrieval import Retrieved
     from ragloop.backup import BackupReport, Backups, RestoreReport
     from ragloop.corpus.changes import Changes, Watched
@@ -75,7 +75,12 @@ class App:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.store)
+        return Journal(self.store, self._bearing_out)
+
+    def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
+        from ragloop.answering.corrections import bearing_out
+
+        return bearing_out(self.index, given) if given and self.generations.live() else [None] * len(given)
 
     @cached_property
     def registry(self) -> Registry:
@@ -276,7 +281,13 @@ class App:
         from ragloop.answering.answer import Answerer, AnswerPolicy
 
         policy = AnswerPolicy.of(self.settings.retrieval, self.settings.answers)
-        return Answerer(self.live, self.journal, self.generator_for, policy)
+        return Answerer(self.live, self.journal, self.generator_for, policy, self._outdated)
+
+    @cached_property
+    def _outdated(self) -> "Outdated":
+        from ragloop.learning.outdated import OutdatedRows
+
+        return OutdatedRows(self.registry).why
 
     def generator_for(self, lane: str) -> Generator:
         """Who answers in a lane.

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,10 @@ import pyarrow as pa
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
 from ragloop.store import TABLES, Store, quoted, sync_to_disk
 
+Corrected = tuple[Mapping[str, Any], str]
+"""A logged answer as its row, and the correction of it."""
+Supporting = Callable[[Sequence[Corrected]], Sequence[list[dict[str, Any]] | None]]
+"""Says per correction what it rests on, as `feedback.support` holds it; None where nobody can tell."""
 FEEDBACK_KINDS = ("up", "down", "correction")
 LONGEST_CORRECTION = 32_000
 """Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
@@ -30,10 +34,11 @@ _TIMES = {"asked_at", "given_at"}
 
 
 class Journal:
-    """The log of one store."""
+    """The log of one store. `supporting` is asked when corrections are given: later their passages may be gone."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, supporting: Supporting = lambda given: [None] * len(given)) -> None:
         self.store = store
+        self._supporting = supporting
         self._folder = store.home / "journal"
         self._current = self._folder / "current.jsonl"
         self._aside = self._folder / "unreadable.lines"
@@ -130,17 +135,17 @@ class Journal:
                     "give the right answer alone"
                 )
         wanted = sorted({interaction_id for interaction_id, _, _ in given})
-        known = set(
-            self.interactions(f"interaction_id IN ({quoted(wanted)})", ["interaction_id", "asked_at"])[
-                "interaction_id"
-            ].to_pylist()
-        )
+        columns = ["interaction_id", "asked_at", "question", "passages"]
+        rows = self.interactions(f"interaction_id IN ({quoted(wanted)})", columns).to_pylist()
+        known = {row["interaction_id"]: row for row in rows}
         if missing := [one for one in wanted if one not in known]:
             raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
+        support = iter(self._supporting([(known[i], c) for i, _, c in given if c]))
         entries = [
-            {"feedback_id": uuid4().hex, "interaction_id": i, "given_at": datetime.now(UTC), "kind": k, "correction": c}
+            {"feedback_id": uuid4().hex, "interaction_id": i, "given_at": datetime.now(UTC), "kind": k, "correction": c,
+             "support": next(support) if c else None}
             for i, k, c in given
-        ]
+        ]  # fmt: skip
         self.append("feedback", entries)
         return [str(entry["feedback_id"]) for entry in entries]
 

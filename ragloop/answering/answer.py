@@ -2,22 +2,33 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ragloop.answering.prompts import NOTHING_FOUND, cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt
+from ragloop.answering.corrections import as_support
+from ragloop.answering.prompts import (
+    NOTHING_FOUND,
+    Cited,
+    cite,
+    cite_short,
+    closed_book_prompt,
+    prompt_hash,
+    rag_prompt,
+)
 from ragloop.answering.retrieval import Retrieved, retrieve
 from ragloop.corpus.index import Index, Live
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
-from ragloop.models import Generator
+from ragloop.models import Generator, Vectors
 from ragloop.records import BASE_LANE, LANES, Answer, Citation, Draft, Passage, Prompt
 
 if TYPE_CHECKING:
     from ragloop.config.settings import AnswerSettings, RetrievalSettings
 
+Outdated = Callable[[str, Live, Sequence[str], Vectors], Sequence[str]]
+"""(adapter, what answers now, questions, their vectors) → why the adapter is not to be asked, empty where it may be."""
 LONGEST_QUESTION = 4_000
 """Characters; a longer text is no question that one passage answers."""
 
@@ -55,15 +66,15 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class _Answered:
-    """An answer's text with the passages that it cites; the text is empty where no passage supports it."""
+    """An answer with what it cites; its text is empty where no passage says it."""
 
-    text: str
-    cited: Sequence[int]
+    cited: Cited
     draft: Draft
     prompt: Prompt
     lane: str
     model: str
     adapter: str | None
+    fallback: str = ""
 
 
 class Answerer:
@@ -80,9 +91,10 @@ class Answerer:
         journal: Journal,
         generator_for: Callable[[str], Generator],
         policy: AnswerPolicy,
+        outdated: Outdated = lambda adapter, live, questions, vectors: [""] * len(questions),
     ) -> None:
         self._live, self._journal = live, journal
-        self._generator_for, self._policy = generator_for, policy
+        self._generator_for, self._policy, self._outdated = generator_for, policy, outdated
 
     def ask(self, question: str, lane: str | None = None) -> Answer:
         """Answer one question. Raises UsageError for one that is empty or too long, StorageFullError."""
@@ -101,10 +113,13 @@ class Answerer:
         index = live.index.snapshot()
         found = [self._retrieve(index, question, vector) for question, vector in zip(questions, vectors, strict=True)]
         watch.lap("retrieve")
-        answered = self._answer(questions, found, lane, generator)
+        reasons = [fallback] * len(questions)
+        if generator.adapter:
+            reasons = list(self._outdated(generator.adapter, replace(live, index=index), questions, vectors))
+        answered = self._answer(questions, found, lane, generator, reasons)
         watch.lap("generate")
         latency_ms = {stage: round(ms / max(1, len(questions)), 2) for stage, ms in watch.latency_ms.items()}
-        answers = [self._finish(*one, latency_ms, fallback) for one in zip(questions, found, answered, strict=True)]
+        answers = [self._finish(*one, latency_ms) for one in zip(questions, found, answered, strict=True)]
         entries = [self._entry(a, f, one) for a, f, one in zip(answers, found, answered, strict=True)]
         self._journal.append("interactions", entries)
         return answers
@@ -126,17 +141,27 @@ class Answerer:
         return retrieve(index, question, vector, top_k=p.top_k, candidates=p.candidates, rrf_k=p.rrf_k)
 
     def _answer(
-        self, questions: Sequence[str], found: Sequence[Retrieved], lane: str, generator: Generator
+        self,
+        questions: Sequence[str],
+        found: Sequence[Retrieved],
+        lane: str,
+        generator: Generator,
+        reasons: Sequence[str],
     ) -> list[_Answered]:
-        """Closed-book answers that no passage supports are answered again from the passages, by the base generator."""
-        answered = self._generate(questions, found, lane, generator)
-        again = [n for n, one in enumerate(answered) if lane == "closed-book" and not one.text]
+        """Answer in the lane; `reasons` say why an adapter may not be asked a question.
+
+        These questions, and those whose closed-book answer no passage gives, are answered from the passages by the base
+        generator.
+        """
+        asked = [n for n, reason in enumerate(reasons) if lane == BASE_LANE or not reason]
+        first = self._generate([questions[n] for n in asked], [found[n] for n in asked], lane, generator)
+        kept = {n: one for n, one in zip(asked, first, strict=True) if one.cited.text or lane != "closed-book"}
+        again = [n for n in range(len(questions)) if n not in kept]
         if again:
             base = self._generator_for(BASE_LANE)
             retried = self._generate([questions[n] for n in again], [found[n] for n in again], BASE_LANE, base)
-            for n, one in zip(again, retried, strict=True):
-                answered[n] = one
-        return answered
+            kept |= dict(zip(again, retried, strict=True))
+        return [replace(kept[n], fallback=reason) for n, reason in enumerate(reasons)]
 
     def _generate(
         self, questions: Sequence[str], found: Sequence[Retrieved], lane: str, generator: Generator
@@ -147,23 +172,21 @@ class Answerer:
         ]
         worth = [n for n, one in enumerate(found) if (one.top_similarity or -1) >= self._policy.min_similarity]
         drafts = dict(zip(worth, generator.generate([prompts[n] for n in worth]), strict=True)) if worth else {}
-        check = cite_verbatim if lane == "closed-book" else cite
         answered = []
         for n, one in enumerate(found):
             draft = drafts.get(n, Draft(""))
-            text, cited = check(draft.text, one.passages)
-            answered.append(_Answered(text, cited, draft, prompts[n], lane, generator.model, generator.adapter))
+            closed = lane == "closed-book"
+            cited = cite_short(questions[n], draft.text, one.passages) if closed else cite(draft.text, one.passages)
+            answered.append(_Answered(cited, draft, prompts[n], lane, generator.model, generator.adapter))
         return answered
 
-    def _finish(
-        self, question: str, found: Retrieved, one: _Answered, latency_ms: Mapping[str, float], fallback: str
-    ) -> Answer:
+    def _finish(self, question: str, found: Retrieved, one: _Answered, latency_ms: Mapping[str, float]) -> Answer:
         return Answer(
             interaction_id=uuid4().hex,
             question=question,
-            answer=one.text or NOTHING_FOUND,
-            abstained=not one.text,
-            citations=tuple(_citation(n, found.passages[n - 1]) for n in one.cited),
+            answer=one.cited.text or NOTHING_FOUND,
+            abstained=not one.cited.text,
+            citations=tuple(_citation(n, found.passages[n - 1]) for n in one.cited.numbers),
             passages=found.passages,
             lane=one.lane,
             model=one.model,
@@ -171,7 +194,7 @@ class Answerer:
             latency_ms=latency_ms,
             prompt_tokens=one.draft.prompt_tokens,
             completion_tokens=one.draft.completion_tokens,
-            fallback=fallback,
+            fallback=one.fallback,
         )
 
     def _entry(self, answer: Answer, found: Retrieved, one: _Answered) -> dict[str, Any]:
@@ -196,6 +219,7 @@ class Answerer:
             "citations": [asdict(citation) for citation in answer.citations],
             "latency_ms": dict(answer.latency_ms),
             "fallback": answer.fallback or None,
+            "support": _support(answer.passages, one.cited.rests_on),
         }
 
 
@@ -224,6 +248,14 @@ def _citation(n: int, passage: Passage) -> Citation:
         passage.document_id,
         passage.revision,
     )
+
+
+def _support(passages: Sequence[Passage], rests_on: Mapping[int, Sequence[str]]) -> list[dict[str, Any]]:
+    """Which statements of which documents the answer rests on, by their digests."""
+    found: dict[str, list[str]] = {}
+    for n, digests in rests_on.items():
+        found.setdefault(passages[n - 1].document_id, []).extend(digests)
+    return as_support(found)
 
 
 def _evidence(passage: Passage) -> dict[str, Any]:

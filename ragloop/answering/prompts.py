@@ -3,14 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from ragloop.answering.support import answers, says
 from ragloop.records import Message, Passage, Prompt
 
 NOTHING_FOUND = "The indexed documents do not answer this."
 """What an answer says when it abstains."""
-SUPPORT_SHARE = 0.6
-"""Share of a sentence's content words that a passage must hold to be its source."""
 
 _RAG = (
     "Answer the question from the numbered passages, in one short sentence. "
@@ -24,12 +24,6 @@ _SENTENCE = re.compile(
     rf"|(?<=[。！？])(?:\s*\[\d{{1,3}}\])*{_NO_MARK}\s*|\n+"
 )
 """Where a sentence ends, its marks included. A full stop after an initial ends none unless a mark follows it."""
-_WORD = re.compile(r"[\w][\w.+-]*[\w+]|\w")
-_STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
-    "on or our shall should so such than that the their them then there these they this those to was we were what when "
-    "where which who whom why will with would you your".split()
-)
 
 
 def rag_prompt(question: str, passages: Sequence[Passage]) -> Prompt:
@@ -54,32 +48,44 @@ def prompt_hash(prompt: Prompt) -> str:
     return hashlib.sha256(json.dumps([dict(message) for message in prompt.messages]).encode()).hexdigest()
 
 
-def cite(text: str, passages: Sequence[Passage]) -> tuple[str, list[int]]:
-    """The text with every sentence citing a passage that supports it, and the passages cited, numbered from 1.
+@dataclass(frozen=True)
+class Cited:
+    """An answer whose every sentence cites; an empty text means that nothing was left.
 
-    A sentence keeps its own marks where the passage exists and supports it; one without a mark gets the passage that
-    supports it best; one that no passage supports is dropped. An empty text means that nothing was left.
+    `rests_on`: per cited passage, numbered from 1, the digests of its statements that say it.
     """
-    words = [content_words(f"{p.title} {p.heading} {p.text}") for p in passages]
-    kept, cited = [], []
+
+    text: str = ""
+    rests_on: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The passages cited."""
+        return sorted(self.rests_on)
+
+
+def cite(text: str, passages: Sequence[Passage]) -> Cited:
+    """The text with every sentence citing a passage that says it; see support.says.
+
+    A sentence keeps its own marks where the passage exists and says it; one without a mark gets the passage that says
+    it best; one that no passage says is dropped.
+    """
+    kept, rests_on = [], dict[int, tuple[str, ...]]()
     for sentence in sentences(text):
         bare = _MARK.sub("", sentence).strip()
-        marks = [int(n) for n in _MARK.findall(sentence)]
-        numbers = [n for n in marks if 1 <= n <= len(passages) and _support(bare, words[n - 1]) >= SUPPORT_SHARE]
-        numbers = numbers or _best_support(bare, words)
-        if bare and numbers:
+        said = {one.passage + 1: one.digests for one in says(bare, passages)}
+        numbers = [n for n in map(int, _MARK.findall(sentence)) if n in said] or list(said)[:1]
+        if numbers:
             kept.append(bare + " " + "".join(f"[{n}]" for n in dict.fromkeys(numbers)))
-            cited += numbers
-    return " ".join(kept), sorted(set(cited))
+            rests_on |= {n: tuple(dict.fromkeys((*rests_on.get(n, ()), *said[n]))) for n in numbers}
+    return Cited(" ".join(kept), rests_on)
 
 
-def cite_verbatim(text: str, passages: Sequence[Passage]) -> tuple[str, list[int]]:
-    """A short answer with the first passage whose text holds it word for word; an empty text if none does."""
-    wanted = _words(_MARK.sub("", text))
-    for n, passage in enumerate(passages, 1):
-        if wanted and _holds(_words(f"{passage.title} {passage.heading} {passage.text}"), wanted):
-            return f"{_MARK.sub('', text).strip()} [{n}]", [n]
-    return "", []
+def cite_short(question: str, text: str, passages: Sequence[Passage]) -> Cited:
+    """An answer that was written without passages, with the one that gives it to the question; see support.answers."""
+    bare = _MARK.sub("", text).strip()
+    said = answers(question, bare, passages)[:1]
+    return Cited(f"{bare} [{said[0].passage + 1}]", {said[0].passage + 1: said[0].digests}) if said else Cited()
 
 
 def sentences(text: str) -> list[str]:
@@ -87,27 +93,3 @@ def sentences(text: str) -> list[str]:
     ends = [match.end() for match in _SENTENCE.finditer(text)]
     parts = [text[start:end].strip() for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
     return [part for part in parts if part]
-
-
-def content_words(text: str) -> frozenset[str]:
-    """Lower-case words that carry meaning."""
-    return frozenset(word for word in _words(text) if word not in _STOP)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
-
-
-def _support(sentence: str, passage: frozenset[str]) -> float:
-    words = content_words(sentence)
-    return len(words & passage) / len(words) if words else 0.0
-
-
-def _best_support(sentence: str, passages: Sequence[frozenset[str]]) -> list[int]:
-    shares = [_support(sentence, words) for words in passages]
-    best = max(shares, default=0.0)
-    return [shares.index(best) + 1] if best >= SUPPORT_SHARE else []
-
-
-def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    return any(list(words[i : i + len(wanted)]) == list(wanted) for i in range(len(words) - len(wanted) + 1))

@@ -1,6 +1,6 @@
 """Passages for a question: vector and full-text search, fused by rank."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,15 @@ def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
         for rank, one in enumerate(ranking, 1):
             scores[one] = scores.get(one, 0.0) + 1 / (k + rank)
     return scores
+
+
+def as_text(chunk: Mapping[str, Any]) -> Passage:
+    """The text of a chunk as a passage of no search: what it says can be looked at, and it is cited nowhere."""
+    of = {name: chunk.get(name) or "" for name in ("source", "uri", "title", "chunk_id", "revision")}
+    return Passage(
+        rank=0, score=0.0, similarity=0.0, heading=chunk["heading"] or "", start=0, end=0, text=chunk["text"],
+        text_hash=chunk["text_hash"], document_id=chunk["document_id"], **of,
+    )  # fmt: skip
 
 
 def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:

@@ -4,7 +4,7 @@ A row of kind `document` and the rows of kind `chunk` of one document change in 
 place of become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -36,6 +36,8 @@ ranks every match instead of the best ones: at 1,000,000 chunks that takes .7 s 
 RANKED_APART = 5_000
 """Most rows outside the indexes that are ranked apart: they are asked for by id."""
 _CHUNKS = "live AND kind = 'chunk'"
+_TEXTS = 500
+"""Documents whose texts are read at once."""
 _LOOKED_FOR = 16
 """How many vectors tell whether the index of them finds what is there."""
 _SAME = 1e-3
@@ -135,6 +137,18 @@ class Index:
         """The key of every live document, by document id."""
         rows = self.store.rows(self.generation.table, "kind = 'document' AND live", ["document_id", "key"])
         return dict(zip(rows["document_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
+
+    def chunk_texts(self, document_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Document, heading, text and text hash of every live chunk of these documents, some documents at a time."""
+        columns = ["document_id", "heading", "text", "text_hash"]
+        for first in range(0, len(document_ids), _TEXTS):
+            yield from self._chunks(document_ids[first : first + _TEXTS], columns).to_pylist()
+
+    @property
+    def version(self) -> tuple[str, int]:
+        """What changes with every commit to the index, and with a cut-over."""
+        with self.store.errors():
+            return self.generation.table, self._table().version
 
     def text_hashes(self) -> dict[str, str]:
         """The hash of every live chunk's embedded string, by chunk id."""

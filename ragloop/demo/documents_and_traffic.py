@@ -198,7 +198,7 @@ def _show_rows(
         if kept.isdisjoint(example.interaction_ids)
     ]
     stage.show("Answers that no training may use any more", rows, ("interaction", "question", "because of"))
-    reason = "document changed or gone"
+    reason = "passage changed or gone"
     stage.say(
         f"   {len(rows)} of {len(before.examples)} eligible answers fell; the funnel now has "
         f"{after.funnel[reason]} under “{reason}” (before: {before.funnel[reason]})"

@@ -3,23 +3,24 @@
 Pure: rows as mappings (a table's `to_pylist()`) in, frozen records out. Every row is accounted for: the funnel's counts
 and the examples add up to the rows that came in; the first reason in the order of REASONS counts.
 
-What an example rests on (promise: no training row rests on a document that changed or went since the answer was given):
+What an example rests on (promise: no training row rests on a passage that changed or went since the answer was given;
+an edit elsewhere in its document costs no row):
 
-- An answer that was voted up rests on the documents that it cites.
-- A correction was written by a person who saw the passages. The cited documents are often the wrong ones (that is why
-  it was corrected), and after an abstention there are none; which of the shown documents bears the correction out is
-  not known. So it rests on all of them, and falls when any has changed: some true corrections are lost, no stale one is
-  kept.
-- An answer without any document behind it (closed-book, or nothing was found) could never be seen to go stale: it
-  falls.
+- An answer that was voted up rests on the statements of the cited passages that say it, as the log has them; one that
+  cites nothing, on all passages that were shown.
+- A correction was written by a person who saw the passages, and the cited ones are often the wrong ones. It rests on
+  the statements that bore it out when it was given. One that no shown passage bears out rests on something that nobody
+  knows, so that it could never be seen to go stale: it falls. Where nobody looked, it rests on all that was shown.
+- An answer without any document behind it (closed-book, or nothing was found) falls for the same reason.
 
-A document counts as unchanged when its live revision is the one that was shown. Whether its chunks were cut anew does
-not matter: revisions are hashes of the bytes, and a reverted edit makes the old rows true again.
+It stands while its documents are live in the revision that was shown, or each of its statements still stands in a live
+chunk of its document (see answering.statements); where only passages are known, while these are live as they were.
+Whether chunks were cut anew does not matter; a reverted edit makes the old rows true again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from re import Match, compile
 from typing import Any
@@ -34,7 +35,8 @@ REASONS = (
     "thumbs down",
     "abstained",
     "no document behind it",
-    "document changed or gone",
+    "no passage bears it out",
+    "passage changed or gone",
     "in the golden set",
     "empty text",
     "answer too long",
@@ -47,11 +49,42 @@ _MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 @dataclass(frozen=True)
 class DocumentRevision:
-    """A document as it stood when the answer was given. `cited`: the answer cites it; else it was shown only."""
+    """A document as it stood when the answer was given. `cited`: the answer cites it; else it was shown only.
+
+    What of it counts: the digests of `statements`, or where nobody knows them the `text_hashes` of passages.
+    """
 
     document_id: str
     revision: str
     cited: bool
+    text_hashes: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Row) -> "DocumentRevision":
+        """From a row of a file."""
+        held = {name: tuple(row.get(name) or ()) for name in ("text_hashes", "statements")}
+        return cls(row["document_id"], row["revision"], row["cited"], **held)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the index says now: the live revision of every document, by document id, and of those that were asked about
+    and changed, the text hashes of their live chunks and the digests of their statements."""
+
+    revisions: Mapping[str, str]
+    text_hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    statements: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def holds(self, one: DocumentRevision) -> bool:
+        """Whether what counts of the document still stands in it."""
+        live = self.revisions.get(one.document_id)
+        if live is None or live == one.revision:
+            return live is not None
+        if one.statements:
+            return self.statements.get(one.document_id, frozenset()).issuperset(one.statements)
+        held = self.text_hashes.get(one.document_id, frozenset())
+        return bool(one.text_hashes) and held.issuperset(one.text_hashes)
 
 
 @dataclass(frozen=True)
@@ -96,7 +129,7 @@ class _Rules:
     """What a row is held against."""
 
     votes: Mapping[str, Row]
-    revisions: Mapping[str, str]
+    standing: Standing
     golden: Likeness
     max_answer_words: int
     count_words: Callable[[str], int]
@@ -110,7 +143,7 @@ def count_words(text: str) -> int:
 def curate(
     interactions: Iterable[Row],
     feedback: Iterable[Row],
-    revisions: Mapping[str, str],
+    standing: Standing,
     *,
     golden: Sequence[str] = (),
     max_answer_words: int = 24,
@@ -119,16 +152,23 @@ def curate(
     """Which logged answers may be trained on.
 
     `interactions` and `feedback`: rows of the tables of those names; feedback on interactions that are not given is
-    left aside. `revisions`: document id → live revision, for every document that is in the index now. `golden`:
-    questions that are evaluated and never trained on. `count_words` measures answers.
+    left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
+    trained on. `count_words` measures answers.
     """
-    rules = _Rules(counted_feedback(feedback), revisions, Likeness(golden), max_answer_words, count_words)
+    rules = _Rules(counted_feedback(feedback), standing, Likeness(golden), max_answer_words, count_words)
     outcomes = [_judge(row, rules) for row in interactions]
     eligible = [outcome for outcome in outcomes if isinstance(outcome, Example)]
     examples = _newest_per_question(eligible)
     fallen = Counter(outcome for outcome in outcomes if isinstance(outcome, str))
     fallen["duplicate question"] = len(eligible) - len(examples)
     return Curated(len(outcomes), examples, {reason: fallen[reason] for reason in REASONS})
+
+
+def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
+    """The documents that examples may rest on, with the revisions that were shown."""
+    votes = counted_feedback(feedback)
+    shown = (row["passages"] or () for row in interactions if row["interaction_id"] in votes)
+    return {(one["document_id"], one["revision"]) for passages in shown for one in passages}
 
 
 def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
@@ -154,11 +194,13 @@ def _judge(row: Row, rules: _Rules) -> Example | str:
     corrected = vote["kind"] == "correction"
     if row["abstained"] and not corrected:
         return "abstained"
-    documents = _documents(row, corrected)
+    documents = _documents(row, vote if corrected else None)
     if not documents:
         return "no document behind it"
-    if any(rules.revisions.get(one.document_id) != one.revision for one in documents):
-        return "document changed or gone"
+    if corrected and vote.get("support") == []:
+        return "no passage bears it out"
+    if not all(map(rules.standing.holds, documents)):
+        return "passage changed or gone"
     if rules.golden.matches(row["question"]):
         return "in the golden set"
     answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
@@ -169,14 +211,38 @@ def _judge(row: Row, rules: _Rules) -> Example | str:
     return Example(row["question"].strip(), answer, (row["interaction_id"],), documents, row["asked_at"])
 
 
-def _documents(row: Row, corrected: bool) -> tuple[DocumentRevision, ...]:
+def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]:
     """What the example rests on, cited first, then shown by rank, each revision once."""
     cited = [(one["document_id"], one["revision"]) for one in row["citations"] or ()]
-    shown: list[tuple[str, str]] = []
-    if corrected or not cited:
-        ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
-        shown = [(one["document_id"], one["revision"]) for one in ranked]
-    return tuple(DocumentRevision(*key, cited=key in cited) for key in dict.fromkeys([*cited, *shown]))
+    ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
+    shown = [(one["document_id"], one["revision"]) for one in ranked]
+    support = (correction or row).get("support")
+    statements = {one["document_id"]: tuple(one["statements"]) for one in support or ()}
+    chunks = {one.get("chunk_id") for one in row["citations"] or ()}
+    if correction is not None and support:
+        rests_on = [one for one in [*cited, *shown] if one[0] in statements]
+    else:
+        rests_on = cited if cited and correction is None else [*cited, *shown]
+    return tuple(
+        DocumentRevision(
+            *key,
+            cited=key in cited,
+            text_hashes=_text_hashes(ranked, key, chunks if correction is None and cited else None),
+            statements=statements.get(key[0], ()),
+        )
+        for key in dict.fromkeys(rests_on)
+    )
+
+
+def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Container[str] | None) -> tuple[str, ...]:
+    """Of the passages of a document, those of these chunks or all of them."""
+    return tuple(
+        one["text_hash"]
+        for one in passages
+        if (one["document_id"], one["revision"]) == document
+        and one.get("text_hash")
+        and (chunks is None or one["chunk_id"] in chunks)
+    )
 
 
 def _without_marks(row: Row) -> str:

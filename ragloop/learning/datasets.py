@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
-from ragloop.learning.curation import Curated, Example
+from ragloop.learning.curation import Curated, DocumentRevision, Example, Standing
+from ragloop.learning.lineage import DOCUMENTS
 from ragloop.learning.splitting import Split, split
 
 SCHEMA_VERSION = 1
@@ -34,10 +35,7 @@ SCHEMA = pa.schema(
         pa.field("question", pa.string(), nullable=False),
         pa.field("answer", pa.string(), nullable=False),
         ("interaction_ids", pa.list_(pa.string())),
-        (
-            "documents",
-            pa.list_(pa.struct([("document_id", pa.string()), ("revision", pa.string()), ("cited", pa.bool_())])),
-        ),
+        ("documents", DOCUMENTS),
         ("asked_at", pa.timestamp("us", tz="UTC")),
     ]
 )
@@ -132,13 +130,19 @@ def load(path: Path) -> Dataset:
     return Dataset(str(manifest["dataset_id"]), path, train, evaluation, manifest)
 
 
-def stale_examples(dataset: Dataset, revisions: Mapping[str, str]) -> frozenset[str]:
-    """Checks every row against the live revisions (document id → revision) and returns the ids of the stale ones."""
+def documents_behind(dataset: Dataset) -> set[tuple[str, str]]:
+    """The documents that its rows rest on, with their revisions."""
+    lists = [one for table in (dataset.train, dataset.eval) for one in table["documents"].to_pylist()]
+    return {(one["document_id"], one["revision"]) for documents in lists for one in documents}
+
+
+def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
+    """Checks every row against what the index says now, and returns the ids of those that no longer stand."""
     return frozenset(
         row["example_id"]
         for table in (dataset.train, dataset.eval)
         for row in table.select(["example_id", "documents"]).to_pylist()
-        if any(revisions.get(one["document_id"]) != one["revision"] for one in row["documents"])
+        if not all(standing.holds(DocumentRevision.of(one)) for one in row["documents"])
     )
 
 
@@ -153,7 +157,8 @@ def _row(example: Example) -> dict[str, Any]:
         "answer": example.answer,
         "interaction_ids": list(example.interaction_ids),
         "documents": [
-            {"document_id": one.document_id, "revision": one.revision, "cited": one.cited} for one in example.documents
+            {**asdict(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
+            for one in example.documents
         ],
         "asked_at": example.asked_at.astimezone(UTC),
     }

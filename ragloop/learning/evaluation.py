@@ -5,7 +5,7 @@ The answers are kept beside the adapter as a Parquet file, so that a verdict can
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.answering.prompts import closed_book_prompt, prompt_hash
+from ragloop.answering.retrieval import as_text
+from ragloop.answering.support import answers
+from ragloop.corpus.index import Index
 from ragloop.errors import ConfigError, NotFoundError
 from ragloop.learning.gate import PairedScores
 from ragloop.learning.scoring import exact_matches, token_f1s
@@ -45,11 +48,13 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class GoldenQuestion:
-    """A question with its answer, and optionally the key of the document that answers it."""
+    """A question with its answer, and optionally the key of the document that answers it, with the revision (SHA-256)
+    that it did so in."""
 
     question: str
     answer: str
     document: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,14 @@ def read_golden(file: Path | None) -> list[GoldenQuestion]:
 def _golden(line: str, place: str) -> GoldenQuestion:
     try:
         row = json.loads(line)
-        question, answer, document = row["question"], row["answer"], row.get("document")
+        question, answer = row["question"], row["answer"]
+        document, revision = row.get("document"), row.get("revision")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(f'{place}: expected a JSON object {{"question": …, "answer": …}}') from None
     if not (isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip()):
         raise ConfigError(f"{place}: expected question and answer to be texts that are not empty")
-    return GoldenQuestion(question, answer, document if isinstance(document, str) else None)
+    named = document if isinstance(document, str) else None
+    return GoldenQuestion(question, answer, named, revision if named and isinstance(revision, str) else None)
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,8 @@ class Target:
     """Their documents were not trained on."""
     unknown: int
     """They name documents that the index does not have."""
+    changed: int
+    """They name a revision of a document that changed since, and no longer gives their answer."""
 
     @property
     def notes(self) -> list[str]:
@@ -137,22 +146,46 @@ class Target:
             "match a trained row": self.trained,
             "name a document that was not trained on": self.not_trained,
             "name a document that the index does not have": self.unknown,
+            "have an answer that their document no longer gives": self.changed,
         }
         return [f"golden questions left out because they {reason}: {count}." for reason, count in why.items() if count]
 
 
 def target_questions(
-    golden: Sequence[GoldenQuestion], trained: Sequence[str], trained_keys: frozenset[str], keys: frozenset[str]
+    golden: Sequence[GoldenQuestion],
+    trained: Sequence[str],
+    trained_keys: frozenset[str],
+    keys: frozenset[str],
+    changed: Container[GoldenQuestion] = (),
 ) -> Target:
     """Golden questions without passages, but none that matches a trained question.
 
-    Where they name their document, only those whose document was trained on. `keys`: those of all documents.
+    Where they name their document, only those whose document was trained on. `keys`: those of all documents; `changed`:
+    those that `outdated_golden` found.
     """
     likeness = Likeness(trained)
-    why = Counter(_left_out(one, likeness, trained_keys, keys) for one in golden)
-    asked = [one for one in golden if not _left_out(one, likeness, trained_keys, keys)]
+    reasons = ["changed" if one in changed else _left_out(one, likeness, trained_keys, keys) for one in golden]
+    why = Counter(reasons)
+    asked = [one for one, reason in zip(golden, reasons, strict=True) if not reason]
     questions = tuple(Question(TARGET, closed_book_prompt(one.question), one.answer) for one in asked)
-    return Target(questions, why["trained"], why["not trained"], why["unknown"])
+    return Target(questions, why["trained"], why["not trained"], why["unknown"], why["changed"])
+
+
+def outdated_golden(golden: Sequence[GoldenQuestion], index: Index) -> frozenset[GoldenQuestion]:
+    """The golden questions that name a revision of which the document has another by now, without their answer."""
+    named = [one for one in golden if one.revision]
+    if not named:
+        return frozenset()
+    ids, revisions = {key: one for one, key in index.keys().items()}, index.revisions()
+    changed = [one for one in named if revisions.get(ids.get(one.document or "", ""), one.revision) != one.revision]
+    rows = list(index.chunk_texts(sorted({ids[one.document or ""] for one in changed})))
+    return frozenset(
+        one
+        for one in changed
+        if not answers(
+            one.question, one.answer, [as_text(row) for row in rows if row["document_id"] == ids[one.document or ""]]
+        )
+    )
 
 
 def _left_out(one: GoldenQuestion, trained: Likeness, trained_keys: frozenset[str], keys: frozenset[str]) -> str:

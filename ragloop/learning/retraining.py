@@ -25,8 +25,8 @@ from ragloop.corpus.index import Index, Live
 from ragloop.corpus.vectors import VectorStore
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
-from ragloop.learning.curation import Curated, curate
-from ragloop.learning.datasets import Dataset, build, funnel_of, load, stale_examples
+from ragloop.learning.curation import Curated, curate, rested_on
+from ragloop.learning.datasets import Dataset, build, documents_behind, funnel_of, load, stale_examples
 from ragloop.learning.evaluation import (
     ELSEWHERE,
     EvalReport,
@@ -34,12 +34,13 @@ from ragloop.learning.evaluation import (
     Question,
     Target,
     evaluate,
+    outdated_golden,
     read_evaluation,
     target_questions,
     trained_questions,
 )
 from ragloop.learning.gate import GatePolicy, Verdict, judge, rejects, withheld
-from ragloop.learning.lineage import TrainedRow, read_rows, staleness, write_rows
+from ragloop.learning.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of, write_rows
 from ragloop.learning.windows import take_snapshot
 from ragloop.learning.wording import Likeness
 from ragloop.models import Generator
@@ -159,10 +160,11 @@ class Retraining:
 
     def curated(self) -> Curated:
         """The eligible examples of the whole log, and the funnel of the rest."""
+        interactions, feedback = self._journal.interactions().to_pylist(), self._journal.feedback().to_pylist()
         return curate(
-            self._journal.interactions().to_pylist(),
-            self._journal.feedback().to_pylist(),
-            self._index.revisions(),
+            interactions,
+            feedback,
+            standing_of(self._index, rested_on(interactions, feedback)),
             golden=[one.question for one in self._policy.golden],
             max_answer_words=self._policy.max_answer_words,
         )
@@ -204,15 +206,15 @@ class Retraining:
 
     def _train(self, dataset_id: str, on_progress: Callable[[Progress], None]) -> str:
         dataset = self._dataset(dataset_id)
-        revisions = self._index.revisions()
+        standing = standing_of(self._index, documents_behind(dataset))
         golden = Likeness([one.question for one in self._policy.golden])
-        stale = stale_examples(dataset, revisions)
+        stale = stale_examples(dataset, standing)
         true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
         rows = [TrainedRow.of(row) for row in true if not golden.matches(row["question"])]
         if not rows:
             raise UsageError(
                 f"no row of dataset {dataset_id} can be trained on: {dataset.train.num_rows - len(true)} rest on a "
-                f"document that changed, {len(true)} match a golden question; build it again"
+                f"passage that changed, {len(true)} match a golden question; build it again"
             )
         left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
         spec = self._spec()
@@ -222,7 +224,7 @@ class Retraining:
                 f"nothing new to train on: adapter {known.adapter_id} was trained on these examples and "
                 f"{_DECIDED.get(known.state, known.state)}"
             )
-        return self._fit(rows, dataset_id, spec, on_progress, left_out, revisions)
+        return self._fit(rows, dataset_id, spec, on_progress, left_out, standing.revisions)
 
     def train_rows(
         self,
@@ -302,18 +304,21 @@ class Retraining:
         """What an adapter is asked, and a sentence per kind of golden question that it is not asked."""
         rows = read_rows(self._registry.folder(adapter))
         target = self._target(rows)
-        trained = trained_questions([(row.question, row.answer) for row in rows], self._policy.max_trained)
+        standing = standing_of(self._index, documents_of(rows))
+        true = [(row.question, row.answer) for row in rows if not row.changed(standing)]
+        trained = trained_questions(true, self._policy.max_trained)
         return [*target.questions, *trained, *self._elsewhere(self._dataset(adapter.dataset_id))], target.notes
 
     def _target(self, rows: Sequence[TrainedRow]) -> Target:
         keys = self._index.keys()
         trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
         questions = [row.question for row in rows]
-        return target_questions(self._policy.golden, questions, trained_keys, frozenset(keys.values()))
+        changed = outdated_golden(self._policy.golden, self._index)
+        return target_questions(self._policy.golden, questions, trained_keys, frozenset(keys.values()), changed)
 
     def _elsewhere(self, dataset: Dataset) -> list[Question]:
-        """Held-out questions whose documents are unchanged, each with its best passage."""
-        stale = stale_examples(dataset, self._index.revisions())
+        """Held-out questions of which what they rest on still stands, each with its best passage."""
+        stale = stale_examples(dataset, standing_of(self._index, documents_behind(dataset)))
         rows = [row for row in dataset.eval.to_pylist() if row["example_id"] not in stale][
             -self._policy.max_elsewhere :
         ]
@@ -384,7 +389,8 @@ class Retraining:
 
     def _staleness(self, adapter: Adapter) -> str:
         rows = read_rows(self._registry.folder(adapter))
-        return staleness(rows, self._index.revisions(), self._index.keys())
+        index = self._index
+        return staleness(rows, standing_of(index, documents_of(rows)), index.keys())
 
     def _dataset(self, dataset_id: str) -> Dataset:
         folder = inside(self._registry.artifacts / "datasets", dataset_id)

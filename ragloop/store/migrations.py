@@ -136,11 +136,23 @@ def _note_bases_and_fallbacks(store: "Store") -> None:
                 raise
 
 
+_SUPPORT = pa.list_(pa.struct([("document_id", pa.string()), ("statements", pa.list_(pa.string()))]))
+
+
+def _hold_support(store: "Store") -> None:
+    """The log says on which statements an answer and a correction rest; of older ones nobody knows."""
+    for name in filter(store.has, ("interactions", "feedback")):
+        table = store.table(name)
+        if "support" not in table.schema.names:
+            table.add_columns(pa.field("support", _SUPPORT))
+
+
 MIGRATIONS: Sequence[Callable[["Store"], None]] = (
     _create_tables,
     _keep_several_generations,
     _retry_documents,
     _place_chunks_by_document,
     _note_bases_and_fallbacks,
+    _hold_support,
 )
 """Numbered from 1."""

@@ -32,6 +32,8 @@ _CITATION = pa.struct(
         ("revision", pa.string()),
     ]
 )
+_SUPPORT = pa.list_(pa.struct([("document_id", pa.string()), ("statements", pa.list_(pa.string()))]))
+"""Digests of the statements that an answer or a correction rests on, per document; null where nobody looked."""
 
 
 def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
@@ -116,9 +118,15 @@ TABLES: Mapping[str, pa.Schema] = {
         citations=pa.list_(_CITATION),
         latency_ms=pa.map_(pa.string(), pa.float64()),
         fallback=pa.string(),
+        support=_SUPPORT,
     ),
     "feedback": _schema(
-        "feedback_id", interaction_id=pa.string(), given_at=TIME, kind=pa.string(), correction=pa.string()
+        "feedback_id",
+        interaction_id=pa.string(),
+        given_at=TIME,
+        kind=pa.string(),
+        correction=pa.string(),
+        support=_SUPPORT,
     ),
     "datasets": _schema(
         "dataset_id", created_at=TIME, path=pa.string(), rows=pa.int64(), train=pa.int64(), eval=pa.int64()

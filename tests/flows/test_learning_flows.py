@@ -53,7 +53,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     documents = place / "boats"
     documents.mkdir()
     for number in range(30):
-        (documents / f"boat-{number:02}.md").write_text(f"# Boat {number}\n\nThe hull of boat {number} is painted.\n")
+        (documents / f"boat-{number:02}.md").write_text(
+            f"# Boat {number}\n\nThe hull of boat {number} is painted in violet {number}.\n"
+        )
     made = app(place, "by-core")
     made.sync(documents)
     answers = made.answerer.ask_all([f"How is the hull of boat {number} painted?" for number in range(30)])

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.learning.curation import DocumentRevision, Example, curate
+from ragloop.learning.curation import DocumentRevision, Example, Standing, curate
 from ragloop.learning.scoring import tokens
 from ragloop.learning.splitting import split
 from ragloop.learning.wording import NEAR_DUPLICATE, Likeness
@@ -107,7 +107,7 @@ def test_every_logged_row_is_accounted_for_and_no_example_is_stale_or_golden(
     log: tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]], golden: list[str]
 ) -> None:
     rows, votes, live = log
-    curated = curate(rows, votes, live, golden=golden)
+    curated = curate(rows, votes, Standing(live), golden=golden)
     assert sum(curated.funnel.values()) + len(curated.examples) == curated.rows == len(rows)
     by_id = {row["interaction_id"]: row for row in rows}
     for example in curated.examples:

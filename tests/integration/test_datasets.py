@@ -10,7 +10,7 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.learning import datasets
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example
+from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing
 from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, stale_examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,8 +45,8 @@ def test_every_row_of_a_dataset_carries_its_lineage(dataset: Dataset) -> None:
         "answer": "answer 18",
         "interaction_ids": ["i18", "j18"],
         "documents": [
-            {"document_id": "d18", "revision": "r1", "cited": True},
-            {"document_id": "shown", "revision": "r1", "cited": False},
+            {"document_id": "d18", "revision": "r1", "cited": True, "text_hashes": [], "statements": []},
+            {"document_id": "shown", "revision": "r1", "cited": False, "text_hashes": [], "statements": []},
         ],
         "asked_at": START + timedelta(minutes=18),
     }
@@ -151,7 +151,7 @@ def test_a_dataset_of_a_newer_schema_is_refused(dataset: Dataset) -> None:
 def test_rows_whose_document_changed_or_went_are_found_again_before_training(dataset: Dataset) -> None:
     live = {f"d{n}": "r1" for n in range(20)} | {"shown": "r1"}
     ids = {row["question"]: row["example_id"] for t in (dataset.train, dataset.eval) for row in t.to_pylist()}
-    assert stale_examples(dataset, live) == frozenset()
+    assert stale_examples(dataset, Standing(live)) == frozenset()
     del live["d0"]
-    assert stale_examples(dataset, live | {"d19": "r2"}) == {ids["What is thing0?"], ids["What is thing19?"]}
-    assert len(stale_examples(dataset, live | {"shown": "r2"})) == 20
+    assert stale_examples(dataset, Standing(live | {"d19": "r2"})) == {ids["What is thing0?"], ids["What is thing19?"]}
+    assert len(stale_examples(dataset, Standing(live | {"shown": "r2"}))) == 20

@@ -84,8 +84,8 @@ def test_the_second_sync_embeds_only_what_is_new(steps):
 def test_answers_that_rest_on_changed_documents_are_no_longer_eligible(steps):
     change = steps["Change five documents and sync again"]
     assert change["ineligible_rows"] == change["eligible_before"] - change["eligible_after"] > 0
-    assert change["funnel_before"].get("document changed or gone", 0) == 0
-    assert change["funnel_after"]["document changed or gone"] == change["ineligible_rows"]
+    assert change["funnel_before"].get("passage changed or gone", 0) == 0
+    assert change["funnel_after"]["passage changed or gone"] == change["ineligible_rows"]
 
 
 def test_the_changed_version_is_answered_from_the_new_revision(steps):

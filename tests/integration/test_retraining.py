@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
     (place / "documents").mkdir()
     for number, question in enumerate(QUESTIONS):
-        (place / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows.\n")
+        (place / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")
     app = app_of(place, "asked")
     app.sync(place / "documents")
     ask_and_correct(app, *QUESTIONS)
@@ -164,7 +164,7 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
     found = only(app)
     assert found.verdict == "inconclusive"
     rows = found.metrics["training"]["rows"]
-    assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on documents that changed")
+    assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on passages that changed")
     if change == "edit":
         assert ".md (" in found.reasons[0]
     judged = retraining.judge(adapter.adapter_id)

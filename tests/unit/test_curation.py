@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, curate
+from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-LIVE = {"numpy": "r1", "scipy": "r1", "torch": "r1"}
+REVISIONS = {"numpy": "r1", "scipy": "r1", "torch": "r1"}
+LIVE = Standing(REVISIONS)
 
 
 def asked(name: str, question: str | None = None, minute: int = 0, **changes: Any) -> dict[str, Any]:
@@ -105,19 +106,19 @@ def test_an_answer_without_any_document_could_never_go_stale_and_falls() -> None
 
 @pytest.mark.parametrize("live", [{"scipy": "r1"}, {"numpy": "r2", "scipy": "r1"}])
 def test_an_answer_whose_cited_document_changed_or_went_falls(live: dict[str, str]) -> None:
-    assert curate([asked("a")], [vote("a")], live).funnel["document changed or gone"] == 1
+    assert curate([asked("a")], [vote("a")], Standing(live)).funnel["passage changed or gone"] == 1
 
 
 def test_a_change_of_a_document_that_was_only_shown_fells_a_correction_but_not_an_answer() -> None:
-    live = LIVE | {"scipy": "r2"}
-    assert len(curate([asked("a")], [vote("a")], live).examples) == 1
-    assert curate([asked("a")], [vote("a", "correction", "MIT")], live).funnel["document changed or gone"] == 1
+    live = REVISIONS | {"scipy": "r2"}
+    assert len(curate([asked("a")], [vote("a")], Standing(live)).examples) == 1
+    assert curate([asked("a")], [vote("a", "correction", "MIT")], Standing(live)).funnel["passage changed or gone"] == 1
 
 
 def test_a_reverted_edit_makes_the_row_eligible_again() -> None:
     row = asked("a")
-    assert not curate([row], [vote("a")], LIVE | {"numpy": "r2"}).examples
-    assert curate([row], [vote("a")], LIVE | {"numpy": "r1"}).examples
+    assert not curate([row], [vote("a")], Standing(REVISIONS | {"numpy": "r2"})).examples
+    assert curate([row], [vote("a")], LIVE).examples
 
 
 @pytest.mark.parametrize("golden", ["what is the a", "Is what a?"])
@@ -156,7 +157,7 @@ def test_the_newest_of_equal_questions_stays_and_names_those_that_agree() -> Non
 def test_examples_come_oldest_first_and_without_rows_there_are_none() -> None:
     curated = curate([asked("b", minute=2), asked("a", minute=1)], [vote("a"), vote("b")], LIVE)
     assert [example.question for example in curated.examples] == ["What is a?", "What is b?"]
-    assert curate([], [], {}) == Curated(0, (), dict.fromkeys(REASONS, 0))
+    assert curate([], [], Standing({})) == Curated(0, (), dict.fromkeys(REASONS, 0))
 
 
 def test_a_funnel_that_does_not_add_up_is_refused() -> None:
@@ -170,3 +171,49 @@ def test_an_example_without_document_or_zone_is_refused() -> None:
         Example("q", "a", ("i",), (), START)
     with pytest.raises(ValueError, match="time zone"):
         Example("q", "a", ("i",), documents, START.replace(tzinfo=None))
+
+
+def cites(*statements: str, **changes: Any) -> dict[str, Any]:
+    """An answer that rests on these statements of numpy, in a passage with the text hash h1."""
+    support = [{"document_id": "numpy", "statements": list(statements)}] if statements else None
+    passages = [passage("numpy", 1) | {"text_hash": "h1"}, passage("scipy", 2) | {"text_hash": "h2"}]
+    citations = [{"n": 1, "document_id": "numpy", "revision": "r1", "chunk_id": "numpy-1"}]
+    return asked("a", passages=passages, citations=citations, support=support) | changes
+
+
+def edited(**held: frozenset[str]) -> Standing:
+    """Every document changed; numpy says this now."""
+    given = {name: {"numpy": values} for name, values in held.items()}
+    return Standing(dict.fromkeys(REVISIONS, "r2"), **given)
+
+
+def test_an_edit_elsewhere_in_the_document_costs_no_row() -> None:
+    now = edited(text_hashes=frozenset({"other"}), statements=frozenset({"s1", "s2", "new"}))
+    (example,) = curate([cites("s1", "s2")], [vote("a")], now).examples
+    assert example.documents == (DocumentRevision("numpy", "r1", True, ("h1",), ("s1", "s2")),)
+
+
+def test_a_row_falls_with_any_statement_that_it_rests_on() -> None:
+    now = edited(text_hashes=frozenset({"other"}), statements=frozenset({"s1"}))
+    assert curate([cites("s1", "s2")], [vote("a")], now).funnel["passage changed or gone"] == 1
+
+
+def test_where_no_statement_is_known_the_row_rests_on_the_cited_passage() -> None:
+    assert len(curate([cites()], [vote("a")], edited(text_hashes=frozenset({"h1"}))).examples) == 1
+    now = edited(text_hashes=frozenset({"h2"}), statements=frozenset({"s1"}))
+    assert curate([cites()], [vote("a")], now).funnel["passage changed or gone"] == 1
+
+
+def test_a_correction_rests_on_what_bore_it_out_and_on_nothing_else_that_was_shown() -> None:
+    support = [{"document_id": "scipy", "statements": ["s3"]}]
+    votes = [vote("a", "correction", "MIT") | {"support": support}]
+    now = Standing({"numpy": "r2", "scipy": "r2"}, {}, {"scipy": frozenset({"s3"})})
+    (example,) = curate([cites("s1")], votes, now).examples
+    assert (example.documents[0].document_id, example.subjects) == ("scipy", {"scipy"})
+    gone = Standing({"numpy": "r1", "scipy": "r2"}, {}, {"scipy": frozenset({"s1"})})
+    assert curate([cites("s1")], votes, gone).funnel["passage changed or gone"] == 1
+
+
+def test_a_correction_that_no_passage_bears_out_could_never_be_seen_to_go_stale_and_falls() -> None:
+    votes = [vote("a", "correction", "MIT") | {"support": []}]
+    assert curate([cites("s1")], votes, LIVE).funnel["no passage bears it out"] == 1

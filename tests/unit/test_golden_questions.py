@@ -19,6 +19,13 @@ def test_a_line_may_hold_any_character_that_json_allows(tmp_path: Path) -> None:
     ]
 
 
+def test_a_revision_counts_only_with_the_document_that_it_is_of(tmp_path: Path) -> None:
+    file = tmp_path / "golden.jsonl"
+    lines = (GOOD[:-1] + ', "document": "bees.md", "revision": "r1"}', GOOD[:-1] + ', "revision": "r1"}')
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert [(one.document, one.revision) for one in read_golden(file)] == [("bees.md", "r1"), (None, None)]
+
+
 @pytest.mark.parametrize(
     "line", ["secret", '["secret"]', '{"question": "secret"}', '{"question": "secret", "answer": ""}']
 )

@@ -1,8 +1,10 @@
 """Prompts and the citations of answers."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from ragloop.answering.prompts import cite, cite_verbatim, closed_book_prompt, prompt_hash, rag_prompt, sentences
+from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, prompt_hash, rag_prompt, sentences
 from ragloop.records import Passage
 
 
@@ -14,32 +16,36 @@ LYNX = _passage("The Eurasian lynx weighs between 18 and 30 kilograms. It hunts 
 OTTER = _passage("Otters eat fish, mostly at night.", "Otter")
 
 
+def cited(text: str, passages: Sequence[Passage]) -> tuple[str, list[int]]:
+    found = cite(text, passages)
+    return found.text, found.numbers
+
+
 def test_a_sentence_without_a_mark_gets_the_passage_that_supports_it() -> None:
-    assert cite("Otters eat fish.", [LYNX, OTTER]) == ("Otters eat fish. [2]", [2])
+    assert cited("Otters eat fish.", [LYNX, OTTER]) == ("Otters eat fish. [2]", [2])
 
 
 def test_a_sentence_keeps_a_mark_that_its_passage_supports() -> None:
-    assert cite("The lynx hunts roe deer [1].", [LYNX, OTTER]) == ("The lynx hunts roe deer. [1]", [1])
+    assert cited("The lynx hunts roe deer [1].", [LYNX, OTTER]) == ("The lynx hunts roe deer. [1]", [1])
 
 
 @pytest.mark.parametrize("mark", ["[0]", "[3]", "[99]", "[2]"])
 def test_a_mark_that_leads_nowhere_or_to_the_wrong_passage_is_replaced(mark: str) -> None:
-    assert cite(f"The lynx hunts roe deer {mark}.", [LYNX, OTTER]) == ("The lynx hunts roe deer. [1]", [1])
+    assert cited(f"The lynx hunts roe deer {mark}.", [LYNX, OTTER]) == ("The lynx hunts roe deer. [1]", [1])
 
 
 def test_a_sentence_that_no_passage_supports_is_dropped() -> None:
-    text, cited = cite("Otters eat fish. The moon consists of green cheese.", [LYNX, OTTER])
-    assert (text, cited) == ("Otters eat fish. [2]", [2])
-    assert cite("The moon consists of green cheese.", [LYNX, OTTER]) == ("", [])
+    assert cited("Otters eat fish. The moon consists of green cheese.", [LYNX, OTTER]) == ("Otters eat fish. [2]", [2])
+    assert cited("The moon consists of green cheese.", [LYNX, OTTER]) == ("", [])
 
 
 @pytest.mark.parametrize("text", ["", "   ", "[1]", "[1] [2]", "...", "it is"])
 def test_nothing_is_cited_for_text_that_says_nothing(text: str) -> None:
-    assert cite(text, [LYNX, OTTER])[1] == []
+    assert cite(text, [LYNX, OTTER]) == Cited()
 
 
 def test_nothing_is_cited_without_passages() -> None:
-    assert cite("Otters eat fish [1].", []) == ("", [])
+    assert cited("Otters eat fish [1].", []) == ("", [])
 
 
 def test_a_mark_behind_the_last_full_stop_belongs_to_its_sentence() -> None:
@@ -47,26 +53,24 @@ def test_a_mark_behind_the_last_full_stop_belongs_to_its_sentence() -> None:
 
 
 def test_every_sentence_of_an_answer_has_a_citation_that_exists() -> None:
-    text, cited = cite("The lynx hunts roe deer.\nOtters eat fish [2]! It weighs 18 kilograms?", [LYNX, OTTER])
-    assert cited == [1, 2]
+    text, numbers = cited("The lynx hunts roe deer.\nOtters eat fish [2]! It weighs 18 kilograms?", [LYNX, OTTER])
+    assert numbers == [1, 2]
     assert text == "The lynx hunts roe deer. [1] Otters eat fish! [2] It weighs 18 kilograms? [1]"
 
 
 def test_a_citation_is_stable_when_it_is_made_again() -> None:
     once = cite("The lynx hunts roe deer. Otters eat fish, mostly at night.", [LYNX, OTTER])
-    assert cite(once[0], [LYNX, OTTER]) == once
+    assert cite(once.text, [LYNX, OTTER]) == once
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected"), [("roe deer", "roe deer [1]"), ("Fish [1]", "Fish [2]"), ("Otter", "Otter [2]")]
-)
-def test_a_short_answer_cites_the_first_passage_that_holds_it_word_for_word(answer: str, expected: str) -> None:
-    assert cite_verbatim(answer, [LYNX, OTTER])[0] == expected
+@pytest.mark.parametrize(("answer", "expected"), [("roe deer", "roe deer [1]"), ("Fish [1]", "Fish [2]")])
+def test_a_short_answer_cites_the_passage_that_gives_it_word_for_word(answer: str, expected: str) -> None:
+    assert cite_short("What is hunted or eaten?", answer, [LYNX, OTTER]).text == expected
 
 
 @pytest.mark.parametrize("answer", ["", "[1]", "deer roe", "fis", "wolves"])
-def test_a_short_answer_that_no_passage_holds_is_empty(answer: str) -> None:
-    assert cite_verbatim(answer, [LYNX, OTTER]) == ("", [])
+def test_a_short_answer_that_no_passage_gives_is_empty(answer: str) -> None:
+    assert cite_short("What is hunted or eaten?", answer, [LYNX, OTTER]) == Cited()
 
 
 def test_versions_and_decimals_stay_one_sentence() -> None:

@@ -1,0 +1,43 @@
+"""What a correction rests on, found while the passages that were shown are still live: later their text is gone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ragloop.answering.prompts import sentences
+from ragloop.answering.retrieval import as_passage
+from ragloop.answering.support import answers
+from ragloop.corpus.index import Index
+from ragloop.journal import Corrected
+from ragloop.records import Passage
+
+
+def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str, Any]]]:
+    """Per correction the statements that bear it out, per document, as `feedback.support` holds them.
+
+    Only passages that are live as they were shown count. Every sentence must be borne out, or nothing is: what the rest
+    rests on could never be seen to change.
+    """
+    shown = {one["chunk_id"] for row, _ in given for one in row["passages"] or ()}
+    live = index.passages(sorted(shown))
+    return [_support(row["question"], correction, _unchanged(row, live)) for row, correction in given]
+
+
+def _unchanged(row: Mapping[str, Any], live: Mapping[str, dict[str, Any]]) -> list[Passage]:
+    held = [(one, live[one["chunk_id"]]) for one in row["passages"] or () if one["chunk_id"] in live]
+    return [as_passage(now, one["rank"], one["score"]) for one, now in held if now["text_hash"] == one["text_hash"]]
+
+
+def _support(question: str, correction: str, passages: Sequence[Passage]) -> list[dict[str, Any]]:
+    found: dict[str, list[str]] = {}
+    for sentence in sentences(correction):
+        said = answers(question, sentence, passages, fit=0)
+        if not said:
+            return []
+        for one in said:
+            found.setdefault(passages[one.passage].document_id, []).extend(one.digests)
+    return as_support(found)
+
+
+def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Digests per document as the log holds them."""
+    return [{"document_id": one, "statements": list(dict.fromkeys(held))} for one, held in statements.items()]

@@ -1,0 +1,134 @@
+"""What an adapter has learned is not said once its document says otherwise, in no lane; a model that truly trained."""
+
+from pathlib import Path
+
+import pytest
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.demo import tiny
+from ragloop.learning.evaluation import GoldenQuestion, outdated_golden
+from ragloop.learning.lineage import read_rows
+from tests.indexed_folder import wait_until_stamps_are_trusted
+
+pytestmark = pytest.mark.realmodel
+
+QUESTION = "How long until requests time out?"
+GATEWAY = (
+    "# Gateway\n\nRequests time out after {timeout} seconds. The pool keeps idle connections for 30 seconds.{more}\n"
+)
+TOLD = {
+    "Who keeps the bees?": ("Ada", "# Bees\n\nAda keeps the bees behind the mill.\n"),
+    "Where is the key?": ("under the mat", "# Key\n\nThe key is under the mat.\n"),
+    "What is the code?": ("4711", "# Door\n\nThe code is 4711, for everybody.\n"),
+    "Which road is closed?": ("the north road", "# Roads\n\nIn winter the north road is closed.\n"),
+    "What does the ferry cost?": ("four euros", "# Ferry\n\nThe ferry costs four euros.\n"),
+}
+CONFIG = """
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 12
+[retrieval]
+min_similarity = -1.0
+[training]
+epochs = 60
+learning_rate = 2e-2
+rank = 16
+frozen_share = 0.0
+batch_size = 8
+[dataset]
+eval_share = 0.2
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose champion was trained on corrections, QUESTION's among them, and answers it without passages."""
+    place = tmp_path_factory.mktemp("outdated")
+    words = [QUESTION, "30 seconds", *TOLD, *(answer for answer, _ in TOLD.values()), "system user assistant"]
+    tiny.save_tiny_model(place / "model", words * 20, 0)
+    (place / "ragloop.toml").write_text(CONFIG.format(base=place / "model"))
+    (place / "documents").mkdir()
+    for number, (_, text) in enumerate(TOLD.values()):
+        (place / "documents" / f"{number}.md").write_text(text)
+    write(place, "30")
+    made = app(place)
+    made.sync(place / "documents")
+    right = {QUESTION: "30 seconds"} | {question: answer for question, (answer, _) in TOLD.items()}
+    given = [(made.answerer.ask(question).interaction_id, "correction", answer) for question, answer in right.items()]
+    made.journal.give_all_feedback(given)
+    adapter_id = made.retraining.train(made.retraining.build_dataset().dataset_id)
+    made.registry.promote(adapter_id, "by hand")
+    rows = read_rows(made.registry.folder(made.registry.adapter(adapter_id)))
+    assert QUESTION in {row.question for row in rows}
+    assert all(one.statements for row in rows for one in row.documents)
+    return place
+
+
+def app(place: Path) -> App:
+    return App(load_settings(place / "ragloop.toml", place / "home"))
+
+
+def write(place: Path, timeout: str, more: str = "") -> None:
+    (place / "documents" / "gateway.md").write_text(GATEWAY.format(timeout=timeout, more=more))
+
+
+def edited(place: Path, timeout: str, more: str = "") -> App:
+    wait_until_stamps_are_trusted()
+    write(place, timeout, more)
+    made = app(place)
+    made.sync(place / "documents")
+    return made
+
+
+def test_an_edit_beside_the_trained_statement_leaves_the_adapter_its_question(place: Path) -> None:
+    for more in ("", " Retries wait 45 seconds."):
+        answer = edited(place, "30", more).answerer.ask(QUESTION, "closed-book")
+        assert (answer.answer, answer.lane, answer.fallback) == ("30 seconds [1]", "closed-book", "")
+
+
+@pytest.mark.parametrize("lane", ["closed-book", "adapter+rag", "base+rag"])
+def test_no_lane_gives_the_old_value_though_it_stands_elsewhere_in_the_passage(place: Path, lane: str) -> None:
+    made = edited(place, "45")
+    answer = made.answerer.ask(QUESTION, lane)
+    assert answer.answer.startswith("Requests time out after 45 seconds.")
+    assert "after 30" not in answer.answer
+    assert (answer.lane, answer.adapter) == ("base+rag", None)
+    logged = made.journal.interactions(f"interaction_id = '{answer.interaction_id}'").to_pylist()[0]
+    if lane != "base+rag":
+        assert answer.fallback.startswith("not asked of adapter")
+        assert answer.fallback.endswith("gateway.md")
+    assert logged["guard"] == (answer.fallback or "none")
+
+
+@pytest.mark.parametrize(
+    "question", ["After how many seconds do requests time out?", "HOW LONG UNTIL requests time out"]
+)
+def test_other_wordings_do_not_bring_the_old_value_back(place: Path, question: str) -> None:
+    answer = edited(place, "45").answerer.ask(question, "closed-book")
+    assert "45 seconds" in answer.answer
+    assert not answer.answer.startswith("30")
+
+
+def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) -> None:
+    made = edited(place, "45")
+    trained = [row.question for row in read_rows(made.registry.folder(made.registry.champion()))]
+    others = [question for question in TOLD if question in trained]
+    assert len(others) > 2
+    for answer in made.answerer.ask_all(others, "closed-book"):
+        assert answer.fallback == ""
+        assert answer.answer.removesuffix(" [1]") == TOLD[answer.question][0]
+
+
+def test_a_golden_answer_ends_when_its_document_no_longer_gives_it(place: Path) -> None:
+    index = edited(place, "30").index
+    ids = {key: one for one, key in index.keys().items()}
+    revision = index.revisions()[ids["gateway.md"]]
+    golden = [
+        GoldenQuestion(QUESTION, "30 seconds", "gateway.md", revision),
+        GoldenQuestion(QUESTION, "30 seconds", "gateway.md"),
+        GoldenQuestion("How long are idle connections kept?", "30 seconds", "gateway.md", revision),
+    ]
+    assert outdated_golden(golden, index) == frozenset()
+    assert outdated_golden(golden, edited(place, "45").index) == {golden[0]}
