@@ -15,6 +15,7 @@ from ragloop.app import App
 from ragloop.cli import main
 from ragloop.config import load_settings
 from ragloop.errors import MismatchError
+from ragloop.learning.lineage import write_rows
 from ragloop.models.local import load_base
 from ragloop.models.registry import REGISTERED, Adapter, adapter_sha256
 from ragloop.records import Answer
@@ -65,6 +66,7 @@ def add_adapter(app: App, name: str, day: int) -> None:
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
+    write_rows([], folder)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     base, sha256 = app.settings.model.base, adapter_sha256(folder)
     app.registry.register(
