@@ -95,7 +95,7 @@ class Rollback:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Succession:
     """What follows from a history: the champion and what rollbacks can return to, the champion last, and the state of
     every adapter that ever served. `left` holds what each rollback was made from, by the id of the change."""
 
@@ -104,7 +104,7 @@ class Standing:
     left: Mapping[str, str]
 
 
-def standing(history: Sequence[Mapping[str, Any]]) -> Standing:
+def succession(history: Sequence[Mapping[str, Any]]) -> Succession:
     """Return what follows from the changes of an alias, oldest first."""
     stack: list[str] = []
     states: dict[str, AdapterState] = {}
@@ -119,7 +119,7 @@ def standing(history: Sequence[Mapping[str, Any]]) -> Standing:
                 stack.pop()
         if change["adapter_id"]:
             states[change["adapter_id"]] = PROMOTED
-    return Standing(tuple(stack), states, left)
+    return Succession(tuple(stack), states, left)
 
 
 class Registry:
@@ -134,7 +134,7 @@ class Registry:
 
     def adapters(self) -> list[Adapter]:
         """All versions, oldest first."""
-        states = standing(self.history()).states
+        states = succession(self.history()).states
         return [_in_state(one, states) for one in self._stored()]
 
     def adapter(self, adapter_id: str) -> Adapter:
@@ -195,7 +195,7 @@ class Registry:
         """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
         damaged = [one.adapter_id for one in self.adapters() if self._damage(one)]
         known = {one.adapter_id for one in self._stored()}
-        return damaged + [one for one in dict.fromkeys(standing(self.history()).stack) if one not in known]
+        return damaged + [one for one in dict.fromkeys(succession(self.history()).stack) if one not in known]
 
     # --- what changes a row --------------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class Registry:
         if adapter_id is None:
             raise UsageError("the base model serves already; there is nothing to roll back")
         with self._lease():
-            now = standing(self.history())
+            now = succession(self.history())
             if request in now.left:
                 return Rollback(self.champion(), now.left[request])
             stack = list(now.stack)

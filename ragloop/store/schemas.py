@@ -140,7 +140,7 @@ TABLES: Mapping[str, pa.Schema] = {
     ),
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }
-"""Every table with a fixed schema. `aliases` and `reports` are append-only: the newest row counts."""
+"""Every table with a fixed schema. `aliases` is append-only; of `reports`, some kinds replace their row, others add."""
 
 
 def keyed(table: Table) -> Table:

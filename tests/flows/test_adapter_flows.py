@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
+from ragloop.cli.local_stack import FlowRun as FlowRunOfStack
 from ragloop.config import Settings
 from ragloop.learning.gate import Criterion, Verdict
 from ragloop.models.registry import REJECTED, Adapter, Registry, adapter_sha256
@@ -66,6 +67,45 @@ def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say
     assert "`ragloop adapters list` shows all" in promoted["state"]["message"]
     assert "nothing to roll back" in rolled_back["state"]["message"]
     assert champion(registry) is None
+
+
+def tried_again(flows: FlowsInProcess, run: FlowRunOfStack) -> FlowRunOfStack:
+    """The end of a run of a deployment that an operator has started once more by `Retry`."""
+    body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    flows.stack.api.call("POST", f"/flow_runs/{run.run_id}/set_state", body)
+    return flows.stack.wait(run.run_id, 200)
+
+
+def test_a_run_that_is_tried_again_rolls_back_once(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
+    for name in ("early", "later"):
+        registry.promote(name, "test")
+    run = flows.stack.run_deployment("roll-back/roll-back", {"home": str(tmp_path / "home")}, 200)
+    assert run.message == "early serves; later is retired."
+    again = tried_again(flows, run)
+    assert (again.state_type, again.message, champion(registry)) == ("COMPLETED", run.message, "early")
+    assert [change["kind"] for change in registry.history()] == ["promote", "promote", "rollback"]
+
+
+def test_a_run_that_is_tried_again_promotes_over_no_rollback_of_a_person(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    parameters = {"home": str(tmp_path / "home"), "adapter_id": "later"}
+    run = flows.stack.run_deployment("promote-adapter/promote-adapter", parameters, 200)
+    assert champion(registry) == "later"
+    registry.rollback("a person saw it")
+    assert tried_again(flows, run).state_type == "COMPLETED"
+    assert (champion(registry), registry.adapter("later").state) == (None, "retired")
+
+
+def test_a_rollback_from_an_adapter_that_does_not_serve_any_more_changes_nothing_and_says_so(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    for name in ("early", "later"):
+        registry.promote(name, "test")
+    run = flows.run_of(roll_back(adapter_id="early", home=tmp_path / "home", return_state=True))
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "roll back · nothing done")
+    assert run["state"]["message"] == "early does not serve, later does; nothing was changed"
+    assert champion(registry) == "later"
 
 
 # --- promotions that an operator is asked about ----------------------------------------------------------------------

@@ -214,6 +214,14 @@ def test_an_unknown_lane_is_refused_with_those_that_exist(app: App) -> None:
 
 
 @pytest.mark.parametrize("lane", ["adapter+rag", "closed-book"])
-def test_an_adapter_lane_without_a_champion_says_how_to_get_one(app: App, lane: str) -> None:
-    with pytest.raises(NotFoundError, match="ragloop retrain"):
-        app.answerer.ask("Who keeps the bees?", lane)
+def test_an_adapter_lane_without_a_champion_answers_by_the_base_model_and_says_how_to_get_one(
+    app: App, lane: str
+) -> None:
+    answer = app.answerer.ask("Who keeps the bees?", lane)
+    assert (answer.lane, answer.abstained, answer.answer) == (
+        "base+rag",
+        False,
+        app.answerer.ask("Who keeps the bees?").answer,
+    )
+    assert "`ragloop retrain` makes one" in answer.fallback
+    assert logged(app)[answer.interaction_id]["fallback"] == answer.fallback

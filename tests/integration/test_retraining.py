@@ -215,6 +215,21 @@ def test_a_run_that_was_killed_before_its_verdict_goes_on(app: App) -> None:
     assert after.metrics["training"] == before.metrics["training"]
 
 
+def test_a_step_that_is_run_again_leaves_what_it_left_before(app: App) -> None:
+    steps, adapter_id = app.retraining, only(app).adapter_id
+    verdict = steps.judge(adapter_id)
+    for step in (
+        lambda: steps.train(steps.build_dataset().dataset_id, lambda _: pytest.fail("it trains")),
+        lambda: steps.judge(adapter_id),
+        lambda: [steps.evaluate(adapter_id), steps.judge(adapter_id)],
+        lambda: steps.conclude(adapter_id, verdict),
+    ):
+        step()
+        before = [app.registry.adapters(), app.registry.history(), app.store.count("datasets"), snapshot(app)]
+        step()
+        assert [app.registry.adapters(), app.registry.history(), app.store.count("datasets"), snapshot(app)] == before
+
+
 def test_an_adapter_whose_files_changed_is_not_marked_promoted(app: App) -> None:
     adapter = only(app)
     (app.registry.folder(adapter) / "adapter_model.safetensors").write_bytes(b"other")
