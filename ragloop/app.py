@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings
-from ragloop.errors import ConfigError, MismatchError, NotFoundError
+from ragloop.errors import ConfigError, MismatchError, NotFoundError, UnavailableError, UsageError
 from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
@@ -78,9 +78,13 @@ class App:
         return Journal(self.store, self._bearing_out)
 
     def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
+        """What corrections rest on; nobody can tell where no index can be read, and feedback is logged all the same."""
         from ragloop.answering.corrections import bearing_out
 
-        return bearing_out(self.index, given) if given and self.generations.live() else [None] * len(given)
+        try:
+            return bearing_out(self.index, given) if given else []
+        except (UsageError, UnavailableError):
+            return [None] * len(given)
 
     @cached_property
     def registry(self) -> Registry:
