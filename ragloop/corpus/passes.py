@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
+from ragloop.corpus.planning import withholds
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.report import Progress, SyncReport
-from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan
+from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan, unconfirmed
 from ragloop.corpus.source import Source
 from ragloop.corpus.sync import SourceSync, delete, guarded
 from ragloop.errors import NotFoundError
@@ -49,10 +50,23 @@ def into_live(
         except NotFoundError as error:
             work.missed(error, report)
         else:
-            record_scan(work.store, source.name, began, complete=True)
+            _record(work, index, source.name, began, report)
     for name in work.removed:
         _let_go(work, index, name, report)
     index.maintain()
+
+
+def _record(work: Work, index: Index, source: str, began: datetime, report: SyncReport) -> None:
+    """Note that a scan ended, unless an index that began anew lacks so much that a sync would not have deleted it."""
+    found, before = index.documents(source), unconfirmed(work.store).get(source, 0)
+    policy = work.policy
+    if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
+        report.problems.append(
+            f"the source {source} has {found} documents and had {before} before the index began anew: bring the others "
+            "back, or accept the loss with `ragloop sync --confirm-deletes`"
+        )
+        return
+    record_scan(work.store, source, began, complete=True, documents=found)
 
 
 def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:

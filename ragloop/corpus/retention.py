@@ -5,6 +5,7 @@ it again. So the time counts from when it was first seen unused, which is looked
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from ragloop.corpus.generations import GRACE, Generations, KnownGeneration
 from ragloop.corpus.vectors import table_of, tidy
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.store import Store, quoted
 
 LOOKS = 30
@@ -28,14 +29,12 @@ def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) ->
     look = _is_due(store, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
     for name in filter(store.has, store.names("vectors_")):
-        try:
+        # A table that is damaged is set aside by whoever needs a vector of it.
+        with suppress(StoreDamagedError):
             if look:
                 _let_go_of_vectors(store, name, _used(store, name, held), keep_vectors, now)
             tidy(store, name)
-        except DAMAGE as error:
-            # A table that cannot be read is dropped by whoever needs a vector of it.
-            if not is_damage(error):
-                raise
+    store.expire_aside(max(keep_generation, keep_vectors))
     if look:
         row = {"report_id": "vectors", "at": now, "kind": "vectors", "subject": "", "body": "{}"}
         store.upsert_rows("reports", [row])

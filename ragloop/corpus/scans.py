@@ -16,6 +16,22 @@ def last_scan(store: Store, source: str) -> datetime | None:
     return row["at"] if row and json.loads(row["body"])["complete"] else None
 
 
+def known_documents(store: Store) -> dict[str, int]:
+    """How many documents each source had after its last completed scan, as far as that was noted."""
+    return {source: body["documents"] for source, body in _scans(store).items() if body.get("documents") is not None}
+
+
+def unconfirmed(store: Store) -> dict[str, int]:
+    """Those of `known_documents` whose source was not completely scanned since the index began anew."""
+    scans = _scans(store)
+    return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
+
+
+def _scans(store: Store) -> dict[str, dict[str, Any]]:
+    rows = store.rows("reports", "kind = 'scan'", ["subject", "body"]).to_pylist()
+    return {row["subject"]: json.loads(row["body"]) for row in rows}
+
+
 def scanned_sources(store: Store) -> list[str]:
     """Names of the sources that were ever scanned to the end, and not let go since."""
     names: list[str] = store.rows("reports", "kind = 'scan'", ["subject"])["subject"].to_pylist()
@@ -33,21 +49,26 @@ def _report(store: Store, report_id: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
-def record_scan(store: Store, source: str, at: datetime, *, complete: bool) -> None:
-    """Note when the last scan of a source began; one that is not complete has lag measured from nothing."""
-    _upsert_report(store, f"scan:{source}", at, "scan", source, {"complete": complete})
+def record_scan(store: Store, source: str, at: datetime, *, complete: bool, documents: int | None) -> None:
+    """Note when the last scan of a source began, and how many documents it had in the index when it ended.
+
+    One that is not complete has lag measured from nothing.
+    """
+    body = {"complete": complete, "documents": documents}
+    _upsert_report(store, f"scan:{source}", at, "scan", source, body)
 
 
 def note_source(store: Store, source: str) -> None:
     """Keep the source known, though the live generation has not been scanned for it."""
     if source not in scanned_sources(store):
-        record_scan(store, source, datetime.now(UTC), complete=False)
+        record_scan(store, source, datetime.now(UTC), complete=False, documents=None)
 
 
 def forget_scans(store: Store) -> None:
-    """An index that begins anew has no scan to measure lag from; its sources stay known."""
+    """An index that begins anew has no scan to measure lag from; its sources stay known, and what they had."""
+    documents = known_documents(store)
     for source in scanned_sources(store):
-        record_scan(store, source, datetime.now(UTC), complete=False)
+        record_scan(store, source, datetime.now(UTC), complete=False, documents=documents.get(source))
 
 
 def forget_source(store: Store, source: str) -> None:

@@ -9,7 +9,7 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.scans import scanned_sources
 from ragloop.corpus.source import Source
-from ragloop.errors import DAMAGE, NotFoundError, UsageError, is_damage
+from ragloop.errors import NotFoundError, StoreDamagedError, UsageError
 from ragloop.store import Store
 
 
@@ -76,20 +76,14 @@ def sources_left(
 def _scanned_left(store: Store) -> list[str]:
     try:
         return scanned_sources(store)
-    except NotFoundError:
-        return []
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except (NotFoundError, StoreDamagedError):
         return []
 
 
 def _sources_in(store: Store, live: Generation | None) -> list[str]:
     try:
         return Index(store, live).sources() if live else []
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except StoreDamagedError:
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
         return []
 

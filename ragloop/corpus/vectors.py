@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.index import BTree
 
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -32,15 +32,13 @@ class VectorStore:
         self._name = table_of(embedder.fingerprint)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors among these hashes. A table that cannot be read is dropped, to be made anew."""
+        """The stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
         if not hashes or not self._store.has(self._name):
             return {}
         try:
             return self._find(hashes)
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
-            self._store.drop(self._name)
+        except StoreDamagedError:
+            self._store.set_aside(self._name)
             return {}
 
     def _find(self, hashes: Sequence[str]) -> dict[str, Vectors]:

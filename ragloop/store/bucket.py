@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import lancedb
 
-from ragloop.errors import REQUEST_FAILED, ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
+from ragloop.errors import ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
+from ragloop.store.failures import explained
 from ragloop.store.files import RESTORING, BucketFiles
 from ragloop.store.holder import holder, name_of
 from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
@@ -104,24 +105,25 @@ class BucketPlace:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            yield
+            with explained(str(self), self._open):
+                yield
         except ClientError as error:
             raise self._refused(error) from error
         except BotoCoreError as error:
             raise UnavailableError(f"no answer from S3 for the store {self}: {one_line(error)}; try again") from error
-        except (OSError, RuntimeError, ValueError) as error:
-            if not any(mark in str(error) for mark in REQUEST_FAILED):
-                raise
-            raise UnavailableError(
-                f"a request to the store {self} failed: {one_line(error)[:200]}; what was committed stays: try again"
-            ) from error
+
+    def _open(self, name: str) -> None:
+        """Begin to read the objects of the database whose names begin so."""
+        for found in self.database.list(name):
+            for _ in self.database.read(found):
+                break
 
     def _refused(self, error: "ClientError") -> RagloopError:
         if is_transient(error):
             return UnavailableError(f"S3 cannot serve the store {self} now: {said(error)}; try again")
         if status(error) == 404:
             return NotFoundError(f"found no bucket {self._bucket} for the store {self}; make it, or correct `store`")
-        return NotFoundError(f"cannot use the store {self}: {said(error)}; expected credentials that may write there")
+        return UnavailableError(f"cannot use the store {self}: {said(error)}; expected credentials that may write there")
 
     def ages(self, table: str) -> list[float]:
         """Seconds since each version of a table was written, by the clock of S3."""
@@ -164,11 +166,40 @@ class BucketPlace:
 
     def remove(self, table: str) -> None:
         """Remove the objects of a table, whether they can be read or not."""
+        self._remove(self._table(table))
+
+    def _remove(self, prefix: str) -> None:
         with self.errors():
-            for page in self._pages(self._table(table)):
+            for page in self._pages(prefix):
                 keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
                 if keys:
                     self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+
+    def set_aside(self, table: str) -> None:
+        """Move the objects of a table beside the database, whether they can be read or not."""
+        top, aside = self._table(table), f"{self._prefix}aside/{table}-{uuid.uuid4().hex[:8]}/"
+        with self.errors():
+            for page in self._pages(top):
+                for one in page.get("Contents", ()):
+                    source = {"Bucket": self._bucket, "Key": one["Key"]}
+                    self._client.copy(source, self._bucket, aside + one["Key"].removeprefix(top))
+            self.remove(table)
+
+    def aside(self) -> dict[str, float]:
+        """Seconds since tables were set aside, by the names that they got there."""
+        ages: dict[str, float] = {}
+        with self.errors():
+            for page in self._pages(f"{self._prefix}aside/"):
+                now = _date(page)
+                for one in page.get("Contents", ()):
+                    name = one["Key"].removeprefix(f"{self._prefix}aside/").partition("/")[0]
+                    age = (now - one["LastModified"]).total_seconds()
+                    ages[name] = min(age, ages.get(name, age))
+        return ages
+
+    def remove_aside(self, name: str) -> None:
+        """Remove a table that was set aside under this name."""
+        self._remove(f"{self._prefix}aside/{name}/")
 
     def flush(self, table: str, since: float) -> None:
         """Nothing to do: S3 answers when an object is durable."""

@@ -4,6 +4,7 @@
     home/artifacts/  datasets and adapters
     home/journal/    answers that are not yet folded into the tables
     home/leases/     who writes what, now
+    home/aside/      tables that were found damaged, or that nothing named, until their retention ends
 
 Database and leases may be in a bucket instead (bucket.py); the rest stays in `home`. A process that meets a store of a
 newer schema refuses to open it.
@@ -19,7 +20,8 @@ from typing import Any, Protocol
 import lancedb
 import pyarrow as pa
 
-from ragloop.errors import DAMAGE, MismatchError, NotFoundError, damage, is_damage
+from ragloop.errors import MismatchError, NotFoundError, StoreDamagedError
+from ragloop.store.failures import damaged
 from ragloop.store.files import Files
 from ragloop.store.folder import FolderPlace
 from ragloop.store.migrations import MIGRATIONS
@@ -52,7 +54,7 @@ class Place(Protocol):
         """What a restore that has not ended has noted, or an empty string."""
 
     def errors(self) -> AbstractContextManager[None]:
-        """Says what an error of the database means here."""
+        """Raises what an error of the database means here; see failures.py."""
 
     def has(self, table: str) -> bool:
         """Whether the table has a version."""
@@ -71,6 +73,15 @@ class Place(Protocol):
 
     def remove(self, table: str) -> None:
         """Remove all files of a table."""
+
+    def set_aside(self, table: str) -> None:
+        """Move all files of a table beside the database, where nothing reads them."""
+
+    def aside(self) -> dict[str, float]:
+        """Seconds since tables were set aside, by the names that they got there."""
+
+    def remove_aside(self, name: str) -> None:
+        """Remove a table that was set aside under this name."""
 
     def flush(self, table: str, since: float) -> None:
         """Make durable what was written to the table since that time (seconds since 1970)."""
@@ -126,10 +137,9 @@ class Store:
         if not self.has("migrations"):
             return 0
         try:
-            rows = self._db.open_table("migrations").search().select(["number"]).to_arrow()
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
+            with self.errors():
+                rows = self._db.open_table("migrations").search().select(["number"]).to_arrow()
+        except StoreDamagedError as error:
             raise MismatchError(
                 f"the table migrations of the store in {self._place}, which says of which schema it is, cannot be "
                 "read; `ragloop restore --replace` brings back a backup of the store"
@@ -161,7 +171,7 @@ class Store:
         return hashlib.sha256(first["at"].isoformat().encode()).hexdigest()[:16]
 
     def errors(self) -> AbstractContextManager[None]:
-        """Turns what LanceDB raises where a disk is full or a bucket does not answer into errors that say so."""
+        """Raises what an error of LanceDB means: StoreDamagedError, StorageFullError or UnavailableError."""
         return self._place.errors()
 
     @contextmanager
@@ -206,6 +216,21 @@ class Store:
         """Remove the table and its files, whether they can be read or not."""
         with self.writing():
             self._place.remove(name)
+
+    def set_aside(self, name: str) -> None:
+        """Take a table that cannot be read, or that nothing names, out of the database; its files are kept beside it.
+
+        What was found damaged may still be of use to a person: only `expire_aside` removes it.
+        """
+        with self.writing():
+            self._place.set_aside(name)
+
+    def expire_aside(self, keep: timedelta) -> None:
+        """Remove the tables that were set aside longer ago than `keep`."""
+        for name, age_s in self._place.aside().items():
+            if age_s > keep.total_seconds():
+                with self.writing():
+                    self._place.remove_aside(name)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
@@ -311,7 +336,7 @@ def _how_to_get(name: str) -> str:
 def _must_have_columns(name: str, schema: pa.Schema) -> None:
     """LanceDB reads a manifest of zeros as one of an empty table: without this, what is damaged would look empty."""
     if not schema.names:
-        raise damage(f"the newest manifest of the table {name} names no columns")
+        raise damaged(f"the newest manifest of the table {name} names no columns")
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -13,8 +14,9 @@ from typing import IO, Final
 
 import lancedb
 
-from ragloop.errors import StoreBusyError, UsageError, full_disk_is_an_error
-from ragloop.store.files import RESTORING, FolderFiles, sync_to_disk
+from ragloop.errors import StoreBusyError, UsageError
+from ragloop.store.failures import explained
+from ragloop.store.files import PART_BYTES, RESTORING, FolderFiles, sync_to_disk
 from ragloop.store.holder import holder, name_of
 
 NAMING_S: Final = 1.0
@@ -60,54 +62,89 @@ class FolderPlace:
 
     def errors(self) -> AbstractContextManager[None]:
         """Says what an error of the database means here."""
-        return full_disk_is_an_error(self._home)
+        return explained(str(self._home), self._open)
+
+    def _open(self, name: str) -> None:
+        """Read a file of the database, or every file of a folder in it."""
+        path = self._folder / name
+        for one in path.iterdir() if path.is_dir() else (path,):
+            with one.open("rb") as file:
+                while file.read(PART_BYTES):
+                    pass
 
     def ages(self, table: str) -> list[float]:
         """Seconds since each version of a table was written; none where the table has no version."""
         now = time.time()
-        try:
-            with os.scandir(self._table(table) / "_versions") as versions:
-                return [now - one.stat().st_mtime for one in versions if one.name.endswith(".manifest")]
-        except FileNotFoundError:
-            return []
+        with self.errors():
+            versions = _entries(self._table(table) / "_versions")
+            return [now - one.lstat().st_mtime for one in versions if one.suffix == ".manifest"]
 
     def has(self, table: str) -> bool:
         """Whether the table has a version; a creation that was killed left its folder only."""
-        try:
-            with os.scandir(self._table(table) / "_versions") as versions:
-                return any(one.name.endswith(".manifest") for one in versions)
-        except FileNotFoundError:
-            return False
+        with self.errors():
+            try:
+                with os.scandir(self._table(table) / "_versions") as versions:
+                    return any(one.name.endswith(".manifest") for one in versions)
+            except FileNotFoundError:
+                return False
 
     def tables(self, prefix: str) -> list[str]:
         """Names of the tables that begin so, those included whose creation was killed."""
-        return sorted(path.stem for path in self._folder.glob(f"{prefix}*.lance"))
+        with self.errors():
+            entries = _entries(self._folder)
+            return sorted(one.stem for one in entries if one.suffix == ".lance" and one.name.startswith(prefix))
 
     def files(self, table: str) -> dict[str, float]:
         """Seconds since each file of a table was written, by its path in it."""
         now, top = time.time(), self._table(table)
-        found = (Path(folder, file) for folder, _, files in os.walk(top) for file in files)
-        return {one.relative_to(top).as_posix(): now - one.stat().st_mtime for one in found}
+        with self.errors():
+            return {one.relative_to(top).as_posix(): now - one.lstat().st_mtime for one in _below(top)}
 
     def read(self, table: str, file: str) -> bytes:
         """The bytes of a file of a table."""
-        return (self._table(table) / file).read_bytes()
+        with self.errors():
+            return (self._table(table) / file).read_bytes()
 
     def remove(self, table: str) -> None:
         """Remove the files of a table, whether they can be read or not."""
-        shutil.rmtree(self._table(table), ignore_errors=True)
+        self._remove(self._table(table))
+
+    def _remove(self, folder: Path) -> None:
+        with self.errors():
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                if folder.exists():  # another removes it too
+                    self._remove(folder)
+
+    def set_aside(self, table: str) -> None:
+        """Move the files of a table into `home`/aside, whether they can be read or not."""
+        target = self._home / "aside" / f"{table}-{uuid.uuid4().hex[:8]}"
+        with self.errors():
+            if self._table(table).is_dir():
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                self._table(table).rename(target)
+                os.utime(target)
+
+    def aside(self) -> dict[str, float]:
+        """Seconds since tables were set aside, by the names that they got there."""
+        now = time.time()
+        with self.errors():
+            return {one.name: now - one.stat().st_mtime for one in _entries(self._home / "aside")}
+
+    def remove_aside(self, name: str) -> None:
+        """Remove a table that was set aside under this name."""
+        self._remove(self._home / "aside" / name)
 
     def flush(self, table: str, since: float) -> None:
         """Force on disk what was written to the table since that time (seconds since 1970).
 
         LanceDB leaves it to the system when its files reach the disk; who deletes the only other copy may not.
         """
-        for folder, _, files in os.walk(self._table(table)):
-            new = [file for file in files if Path(folder, file).stat().st_mtime >= since - 1]
-            for file in new:
-                sync_to_disk(Path(folder, file))
-            if new:
-                sync_to_disk(Path(folder))
+        with self.errors():
+            new = [one for one in _below(self._table(table)) if one.stat().st_mtime >= since - 1]
+            for one in (*new, *dict.fromkeys(one.parent for one in new)):
+                sync_to_disk(one)
 
     @contextmanager
     def lease(self, what: str, wait_s: float) -> Iterator[Callable[[], None]]:
@@ -131,6 +168,23 @@ class FolderPlace:
 
     def _table(self, name: str) -> Path:
         return self._folder / f"{name}.lance"
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is not there."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _below(top: Path) -> Iterator[Path]:
+    """Every file below a folder. Raises OSError where a folder cannot be read, which os.walk passes over."""
+    for one in _entries(top):
+        if one.is_dir() and not one.is_symlink():
+            yield from _below(one)
+        else:
+            yield one
 
 
 def _written(handle: IO[str]) -> str:
