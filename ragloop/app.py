@@ -16,7 +16,7 @@ from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
-from ragloop.store import Store
+from ragloop.store import Store, make_home
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class App:
             return FolderPlace(self.settings.home)
         from ragloop.store.bucket import BucketPlace
 
-        self.settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(self.settings.home)
         return BucketPlace(self.settings.store)
 
     @cached_property

@@ -6,7 +6,6 @@ processes append to under a lock. `fold` seals that file by renaming it, upserts
 doubling a row.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -19,25 +18,32 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from ragloop import locks
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
-from ragloop.store import TABLES, Store, quoted, sync_to_disk
+from ragloop.store import TABLES, Store, make_room, quoted, sync_to_disk
 
 FEEDBACK_KINDS = ("up", "down", "correction")
 _FOLDED = ("interactions", "feedback")
+WAIT_S = 10.0
+"""How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
 _TIMES = {"asked_at", "given_at"}
 
 
 class Journal:
     """The log of one store."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, *, wait_s: float = WAIT_S) -> None:
+        """`wait_s`: how long an entry waits for others to write theirs before StoreBusyError is raised."""
+        self.store, self._wait_s = store, wait_s
         self._folder = store.home / "journal"
         self._current = self._folder / "current.jsonl"
         self._aside = self._folder / "unreadable.lines"
 
     def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Put entries of `table` (interactions or feedback) on disk, all or none. Raises StorageFullError."""
+        """Put entries of `table` (interactions or feedback) on disk, all or none.
+
+        Raises StorageFullError, and StoreBusyError, which names who keeps the log locked.
+        """
         lines = b"".join(_line(table, entry) for entry in entries)
         with full_disk_is_an_error(self._folder), self._locked() as file:
             end = _mend_tail(file)
@@ -51,10 +57,10 @@ class Journal:
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
         """The current file, locked. A fold may rename it between open and lock, so its identity is checked after."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_room(self.store.home, self._folder.name)
         while True:
-            with self._current.open("ab+", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with open(self._current, "ab+", buffering=0, opener=locks.private) as file:
+                locks.must_take(file, f"the log {self._current}", self._wait_s)
                 if _is_at(self._current, file):
                     if os.fstat(file.fileno()).st_size == 0:
                         sync_to_disk(self._folder)
@@ -94,7 +100,7 @@ class Journal:
         """Keep lines that are no entries, torn by a kill or written by something else; they stop no others."""
         if not lines:
             return
-        with full_disk_is_an_error(self._folder), self._aside.open("ab") as file:
+        with full_disk_is_an_error(self._folder), open(self._aside, "ab", opener=locks.private) as file:
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())

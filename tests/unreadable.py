@@ -2,12 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 NOBODY = 65534
-Hides = Callable[[Iterable[Path]], "contextmanager[None]"]
 
 
 @contextmanager
@@ -16,6 +15,18 @@ def denied(files: Iterable[Path]) -> Iterator[None]:
     modes = {file: file.stat().st_mode for file in files}
     for file in modes:
         file.chmod(0)
+    try:
+        with as_nobody():
+            yield
+    finally:
+        for file, mode in modes.items():
+            if file.exists():
+                file.chmod(mode)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Run the block as another user, where root runs it."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -24,28 +35,22 @@ def denied(files: Iterable[Path]) -> Iterator[None]:
     finally:
         if user == 0:
             os.seteuid(0)
-        for file, mode in modes.items():
-            if file.exists():
-                file.chmod(mode)
 
 
 @contextmanager
 def looped(files: Iterable[Path]) -> Iterator[None]:
     """ELOOP: a link to itself stands where each file was."""
-    hidden = {file: file.with_name(f"{file.name}.hidden") for file in files}
-    top = Path(tempfile.mkdtemp())
-    for number, (file, _) in enumerate(hidden.items()):
-        hidden[file] = top / str(number)
-        file.replace(hidden[file])
-        file.symlink_to(file)
-    try:
-        yield
-    finally:
+    with tempfile.TemporaryDirectory() as top:
+        hidden = {file: Path(top, str(number)) for number, file in enumerate(files)}
         for file, kept in hidden.items():
-            if file.is_symlink():
-                file.unlink()
-            if file.parent.is_dir():
-                kept.replace(file)
+            file.replace(kept)
+            file.symlink_to(file)
+        try:
+            yield
+        finally:
+            for file, kept in hidden.items():
+                if file.parent.is_dir():
+                    kept.replace(file)
 
 
 @contextmanager

@@ -161,6 +161,7 @@ class _Look:
         self.generation: Generation | None = None
         self.audit: Audit | None = None
         self.damaged_model: Path | None = None
+        self._lost: set[str] = set()
 
     def all(self) -> None:
         """Every check, in the order in which they rely on each other."""
@@ -193,6 +194,7 @@ class _Look:
         """The known generations, on which all else rests; None where they cannot be told."""
         missing = missing_tables(self._store)
         damaged = {name for name in (*TABLES, "migrations") if name not in missing and not self._is_readable(name)}
+        self._lost = missing | damaged
         only = "" if damaged.isdisjoint({*ANEW, GENERATIONS}) else f"; {_ONLY_THESE}"
         self._say("tables", list(damaged), "tables that cannot be read", f"none: {_EVIDENCE}{only}")
         self._say("lost-tables", list(missing - ANEW - {GENERATIONS}), "tables that are gone", f"none: {_EVIDENCE}")
@@ -371,7 +373,7 @@ class _Look:
 
     def _shrunk(self) -> None:
         """An index that began anew may hold less than the one before it, which a sync withholds to call complete."""
-        if self.audit is None or "reports" in {*missing_tables(self._store)}:
+        if self.audit is None or "reports" in self._lost:
             return
         found = Counter(row["source"] for row in self.audit.ledger.values())
         lost = {one: count - found[one] for one, count in unconfirmed(self._store).items() if count > found[one]}

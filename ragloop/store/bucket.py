@@ -123,7 +123,10 @@ class BucketPlace:
             return UnavailableError(f"S3 cannot serve the store {self} now: {said(error)}; try again")
         if status(error) == 404:
             return NotFoundError(f"found no bucket {self._bucket} for the store {self}; make it, or correct `store`")
-        return UnavailableError(f"cannot use the store {self}: {said(error)}; expected credentials that may write there")
+        # Keys expire and rights are mended: what is refused now is not lost.
+        return UnavailableError(
+            f"cannot use the store {self}: {said(error)}; expected credentials that may read and write there"
+        )
 
     def ages(self, table: str) -> list[float]:
         """Seconds since each version of a table was written, by the clock of S3."""

@@ -1,6 +1,5 @@
 """A store in a folder: its files, and leases that the kernel holds."""
 
-import fcntl
 import os
 import shutil
 import time
@@ -14,10 +13,12 @@ from typing import IO, Final
 
 import lancedb
 
+from ragloop import locks
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.store.failures import explained
 from ragloop.store.files import PART_BYTES, RESTORING, FolderFiles, sync_to_disk
 from ragloop.store.holder import holder, name_of
+from ragloop.store.home import make_home, make_room
 
 NAMING_S: Final = 1.0
 """How long a holder that has not written who it is is waited for."""
@@ -38,7 +39,8 @@ class FolderPlace:
     def connect(self) -> lancedb.DBConnection:
         """The database, whose folder is made where it is missing. Raises UsageError where it cannot be."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_home(self._home)
+            make_room(self._home, "store")
         except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise UsageError(
                 f"cannot keep state in {self._folder}: {error.strerror}; name another folder with --home"
@@ -122,7 +124,7 @@ class FolderPlace:
         target = self._home / "aside" / f"{table}-{uuid.uuid4().hex[:8]}"
         with self.errors():
             if self._table(table).is_dir():
-                target.parent.mkdir(mode=0o700, exist_ok=True)
+                make_room(self._home, "aside")
                 self._table(table).rename(target)
                 os.utime(target)
 
@@ -152,14 +154,15 @@ class FolderPlace:
 
         Raises StoreBusyError, which names the holder.
         """
-        file = self._home / "leases" / what
         with self.errors():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            handle = file.open("a+", encoding="utf-8")
-        with handle:
-            if not _lock(handle.fileno(), wait_s):
+            file = make_room(self._home, "leases") / what
+            opened = locks.private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        with os.fdopen(opened, "a+", encoding="utf-8") as handle:
+            if not locks.take(handle.fileno(), wait_s):
+                written = _written(handle)
+                by = name_of(written) if written else locks.holder_of(handle.fileno())
                 raise StoreBusyError(
-                    f"{what} is being written by {name_of(_written(handle))}; try again when it has ended"
+                    f"{what} is being written by {by}; try again when it has ended, and end it if it hangs"
                 )
             with self.errors():
                 os.ftruncate(handle.fileno(), 0)
@@ -195,15 +198,3 @@ def _written(handle: IO[str]) -> str:
         if (written := handle.read()) or time.monotonic() >= end:
             return written
         time.sleep(0.005)
-
-
-def _lock(descriptor: int, wait_s: float) -> bool:
-    end = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
