@@ -20,12 +20,13 @@ import pyarrow as pa
 
 from ragloop import locks
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
-from ragloop.store import TABLES, Store, make_room, quoted, sync_to_disk
+from ragloop.store import TABLES, Store, after, make_room, quoted, sync_to_disk
 
 FEEDBACK_KINDS = ("up", "down", "correction")
 _FOLDED = ("interactions", "feedback")
 WAIT_S = 10.0
 """How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TIMES = {"asked_at", "given_at"}
 
 
@@ -129,19 +130,28 @@ class Journal:
             if kind not in FEEDBACK_KINDS or (kind == "correction") != bool(correction and correction.strip()):
                 raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
         wanted = sorted({interaction_id for interaction_id, _, _ in given})
-        known = set(
-            self.interactions(f"interaction_id IN ({quoted(wanted)})", ["interaction_id", "asked_at"])[
-                "interaction_id"
-            ].to_pylist()
-        )
-        if missing := [one for one in wanted if one not in known]:
+        times = self._times(wanted)
+        if missing := [one for one in wanted if one not in times]:
             raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
-        entries = [
-            {"feedback_id": uuid4().hex, "interaction_id": i, "given_at": datetime.now(UTC), "kind": k, "correction": c}
-            for i, k, c in given
-        ]
+        entries = []
+        for interaction_id, kind, correction in given:
+            # The last correction counts, also where the clock was set back since the one before.
+            at = times[interaction_id] = after(self.store.now(), [times[interaction_id]])
+            names = {"feedback_id": uuid4().hex, "interaction_id": interaction_id, "given_at": at}
+            entries.append({**names, "kind": kind, "correction": correction})
         self.append("feedback", entries)
         return [str(entry["feedback_id"]) for entry in entries]
+
+    def _times(self, interaction_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of these answers was given, or the last feedback on it, by interaction id."""
+        where = f"interaction_id IN ({quoted(interaction_ids)})"
+        asked = self.interactions(where, ["interaction_id", "asked_at"])
+        given = self.store.rows("feedback", where, ["interaction_id", "given_at"])
+        times: dict[str, datetime] = {}
+        for table, column in ((asked, "asked_at"), (given, "given_at")):
+            for one, at in zip(table["interaction_id"].to_pylist(), table[column].to_pylist(), strict=True):
+                times[one] = max(times.get(one, _LONG_AGO), at or _LONG_AGO)
+        return times
 
 
 def _encode(value: object) -> object:

@@ -14,13 +14,13 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.store import TABLES, Store, index_schema
+from ragloop.store import TABLES, Store, after, index_schema
 
 BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
 
@@ -293,7 +293,8 @@ class Generations:
         self, target: KnownGeneration, live: KnownGeneration | None, end: str, known: Iterable[KnownGeneration]
     ) -> None:
         """One commit: the target answers, the live one ends, and no refusal of the target's fingerprint is left."""
-        now = datetime.now(UTC)
+        known = tuple(known)
+        now = self._next_moment(known)
         rows = [replace(target, state=LIVE, cut_over_at=now, ended_at=None)]
         if live is not None:
             rows.append(replace(live, state=end, ended_at=now))
@@ -305,15 +306,24 @@ class Generations:
         ]
         self._write(rows)
 
+    def _next_moment(self, known: Iterable[KnownGeneration]) -> datetime:
+        """Now, or just after the last change where the clock was set back since: which came later is told by times."""
+        times = (time for one in known for time in (one.created_at, one.cut_over_at, one.ended_at))
+        return after(self._store.now(), (time for time in times if time is not None))
+
     def _made(self, wanted: Generation, state: str) -> Generation:
         """A new table, with a row that says so."""
-        taken = {one.table for one in self.all()}
+        known = self.all()
+        taken = {one.table for one in known}
         made = replace(wanted, number=1)
         while made.table in taken:
             made = replace(made, number=made.number + 1)
-        self._store.drop(made.table)
+        if self._store.has(made.table):  # its row was lost
+            self._store.set_aside(made.table)
+        else:
+            self._store.drop(made.table)
         self._store.create(made.table, index_schema(made.dimension))
-        now = datetime.now(UTC)
+        now = self._next_moment(known)
         self._write([KnownGeneration(made, state, now, now if state == LIVE else None)])
         return made
 

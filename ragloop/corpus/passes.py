@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
@@ -42,7 +42,7 @@ def into_live(
 ) -> None:
     """Bring the live generation to the state of its sources; a source that is not there loses nothing."""
     for source in work.sources:
-        began = datetime.now(UTC)
+        began = work.store.now()
         last = last_scan(work.store, source.name)
         one = SourceSync(source, index, embedder, work.policy, report, last_scan=last, progress=progress)
         try:
@@ -88,7 +88,7 @@ def into_building(
     policy = replace(work.policy, confirm_deletes=True)
     scans = {}
     for source in work.sources:
-        began = datetime.now(UTC)
+        began = work.store.now()
         one = SourceSync(source, index, embedder, policy, report, progress=work.progress)
         try:
             if not one.run(until):

@@ -6,7 +6,7 @@ it again. So the time counts from when it was first seen unused, which is looked
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +23,7 @@ _PART = 1000
 
 def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
     """Drop what is due, and keep the tables of vectors quick. Needs the index lease."""
-    now = datetime.now(UTC)
+    now = store.now()
     generations = Generations(store)
     generations.let_go(keep_generation, now)
     look = _is_due(store, keep_vectors / LOOKS, now)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ragloop.corpus.report import SyncReport
@@ -61,14 +61,14 @@ def record_scan(store: Store, source: str, at: datetime, *, complete: bool, docu
 def note_source(store: Store, source: str) -> None:
     """Keep the source known, though the live generation has not been scanned for it."""
     if source not in scanned_sources(store):
-        record_scan(store, source, datetime.now(UTC), complete=False, documents=None)
+        record_scan(store, source, store.now(), complete=False, documents=None)
 
 
 def forget_scans(store: Store) -> None:
     """An index that begins anew has no scan to measure lag from; its sources stay known, and what they had."""
     documents = known_documents(store)
     for source in scanned_sources(store):
-        record_scan(store, source, datetime.now(UTC), complete=False, documents=documents.get(source))
+        record_scan(store, source, store.now(), complete=False, documents=documents.get(source))
 
 
 def forget_source(store: Store, source: str) -> None:
@@ -79,7 +79,7 @@ def forget_source(store: Store, source: str) -> None:
 def record_run(store: Store, report: SyncReport) -> None:
     """Keep the report, without the documents that changed."""
     body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
-    _upsert_report(store, "sync", datetime.now(UTC), "sync", "", body)
+    _upsert_report(store, "sync", store.now(), "sync", "", body)
 
 
 def _upsert_report(

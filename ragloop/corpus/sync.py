@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ragloop.corpus import identity
@@ -82,7 +82,7 @@ class SourceSync:
             self._source.list() if listing is None else listing,
             known,
             retry_quarantined=self._policy.retry_quarantined,
-            now_us=_us(datetime.now(UTC)),
+            now_us=_us(self._index.store.now()),
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
@@ -253,7 +253,7 @@ class SourceSync:
         listed, read = document.listed, document.read
         old = self._ledger.get(listed.key)
         changed = read.changed_at if read else listed.changed_at
-        now = datetime.now(UTC)
+        now = self._index.store.now()
         base = old or LedgerRow(
             identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
             self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +79,7 @@ def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, re
     """
     schema = vectors_schema(vectors.shape[1])
     store.create(name, schema)
-    now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
+    now = pa.array([store.now()] * len(hashes), TIME)
     unused = pa.nulls(len(hashes), TIME)
     rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema)
     (store.upsert if replaces else store.insert)(name, rows)

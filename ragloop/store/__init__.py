@@ -1,6 +1,6 @@
 """The LanceDB database under `home`: its tables, their schemas, numbered migrations, and the writers' leases."""
 
-from ragloop.store.database import Place, Store, quoted
+from ragloop.store.database import Place, Store, after, quoted
 from ragloop.store.files import sync_to_disk
 from ragloop.store.home import make_home, make_room
 from ragloop.store.migrations import MIGRATIONS
@@ -12,6 +12,7 @@ __all__ = [
     "TIME",
     "Place",
     "Store",
+    "after",
     "index_schema",
     "make_home",
     "make_room",

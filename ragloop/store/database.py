@@ -11,7 +11,7 @@ newer schema refuses to open it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,11 @@ KEPT_VERSIONS = timedelta(hours=1)
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
+
+
+def utc_now() -> datetime:
+    """The time of the system's clock."""
+    return datetime.now(UTC)
 
 
 class Place(Protocol):
@@ -93,14 +98,24 @@ class Place(Protocol):
 class Store:
     """The database of one home. Reads see every commit that finished before they began."""
 
-    def __init__(self, home: Path, place: Place, db: lancedb.DBConnection) -> None:
-        self.home = home
+    def __init__(
+        self, home: Path, place: Place, db: lancedb.DBConnection, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        """`now` is the clock by which everything in the store is dated."""
+        self.home, self.now = home, now
         self._place = place
         self._db = db
         self._held: list[Callable[[], None]] = []
 
     @classmethod
-    def open(cls, home: Path, *, create: bool = True, place: Place | None = None) -> "Store":
+    def open(
+        cls,
+        home: Path,
+        *,
+        create: bool = True,
+        place: Place | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> "Store":
         """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
         Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
@@ -113,7 +128,7 @@ class Store:
         if not create and not place.exists():
             raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")
         with place.errors():
-            store = cls(home, place, place.connect())
+            store = cls(home, place, place.connect(), now)
             store._migrate()
         return store
 
@@ -129,7 +144,7 @@ class Store:
         with self.lease("schema", wait_s=30):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
                 MIGRATIONS[number - 1](self)
-                row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": datetime.now(UTC)}
+                row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": self.now()}
                 table = self._db.create_table("migrations", schema=_MIGRATIONS_SCHEMA, exist_ok=True)
                 table.add(pa.Table.from_pylist([row], schema=_MIGRATIONS_SCHEMA))
 
@@ -337,6 +352,11 @@ def _must_have_columns(name: str, schema: pa.Schema) -> None:
     """LanceDB reads a manifest of zeros as one of an empty table: without this, what is damaged would look empty."""
     if not schema.names:
         raise damaged(f"the newest manifest of the table {name} names no columns")
+
+
+def after(now: datetime, others: Iterable[datetime]) -> datetime:
+    """`now`, or a microsecond after the latest of the others where a clock that was set back would put it before."""
+    return max([now, *(one + timedelta(microseconds=1) for one in others)])
 
 
 def quoted(values: Sequence[str]) -> str:
