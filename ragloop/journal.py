@@ -82,11 +82,11 @@ class Journal:
         entries: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in _FOLDED}
         left: list[bytes] = []
         for line in file.read_bytes().split(b"\n"):
-            parsed = _parse(line)
-            if parsed is None:
+            found = parsed(line)
+            if found is None:
                 left += [line] if line.strip() else []
             else:
-                table, entry = parsed
+                table, entry = found
                 entries[table][entry[TABLES[table].names[0]]] = entry
         self._set_aside(left)
         started = time.time()
@@ -166,19 +166,22 @@ def _line(table: str, entry: Mapping[str, Any]) -> bytes:
     return record.encode("utf-8", "replace") + b"\n"
 
 
-def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
-    """An entry that fits its table, or None: a torn line, whose answer was never returned, or something foreign."""
+def parsed(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    """Read a line as (table, entry), or None: torn, so that its answer was never returned, or nothing that fits.
+
+    Numbers beyond their column, times beyond the calendar, half surrogate pairs and nesting without end are foreign too.
+    """
     try:
         record = json.loads(line)
         entry = record["entry"]
         for name in _TIMES & entry.keys():
-            entry[name] = datetime.fromisoformat(entry[name])
+            entry[name] = datetime.fromisoformat(entry[name]) if entry[name] is not None else None
         if isinstance(entry.get("latency_ms"), dict):
             entry["latency_ms"] = list(entry["latency_ms"].items())
         schema = TABLES[record["table"]]
-        pa.Table.from_pylist([entry], schema=schema).validate()
+        pa.Table.from_pylist([entry], schema=schema).validate(full=True)
         return (record["table"], entry) if record["table"] in _FOLDED and entry[schema.names[0]] else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException):
         return None
 
 
