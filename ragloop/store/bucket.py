@@ -2,7 +2,8 @@
 
 A lease holds a fencing number, and changes with every renewal. Whether it is old is told by the clock of S3 alone:
 the Date of its answer minus the lease's Last-Modified. Before each commit the holder renews its lease on the condition
-that nobody else wrote it, so that a writer that was away for longer than LEASE_S finds out before it writes.
+that nobody else wrote it, so that a writer that was away for longer than LEASE_S finds out before it writes. One that
+stands still between that check and its commit is refused by LanceDB: who takes over fences the tables (Store.lease).
 """
 
 import json
@@ -61,13 +62,13 @@ class BucketPlace:
     def _client(self) -> Any:
         return self._given_client or new_client(f"store {self}", read_timeout_s=ANSWER_S)
 
-    def connect(self) -> lancedb.DBConnection:
-        """The database."""
+    def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
+        """The database; a table of a connection that does not follow stays as it was when it was opened."""
         with self.errors():
             return lancedb.connect(
                 f"s3://{self._bucket}/{self._prefix}store",
                 storage_options=self._options(),
-                read_consistency_interval=timedelta(0),
+                read_consistency_interval=timedelta(0) if follows else None,
             )
 
     def _options(self) -> dict[str, str]:
@@ -215,15 +216,20 @@ class BucketPlace:
             yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **how)
 
     @contextmanager
-    def lease(self, what: str, wait_s: float) -> Iterator[Callable[[], None]]:
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], None]]:
         """Hold the right to write `what`; yields a check that renews it, and raises StoreBusyError when it was lost.
 
-        Raises StoreBusyError, which names the holder.
+        `taken_over` is called first where the holder before was silent for too long. Raises StoreBusyError, which names
+        the holder.
         """
         lease = _Lease(self, what, f"{self._prefix}leases/{what}.json", self._lease_s)
         lease.take(wait_s)
         try:
             with _renewing(lease, self.renewing_every):
+                if lease.taken_over:
+                    taken_over()
                 yield lease.renew
         finally:
             lease.release()
@@ -246,6 +252,7 @@ class _Lease:
         self._client, self._address = place._client, {"Bucket": place._bucket, "Key": key}
         self._nonce = uuid.uuid4().hex
         self._fence, self._etag, self._lost = 0, "", False
+        self.taken_over = False
         self._lock = threading.Lock()
 
     def take(self, wait_s: float) -> None:
@@ -256,6 +263,7 @@ class _Lease:
                 found = self._found()
                 free = found is None or found.body.get("released") or found.age_s > self._lease_s
                 if free and self._written(found):
+                    self.taken_over = found is not None and not found.body.get("released")
                     return
                 if found is not None and not free and time.monotonic() >= end:
                     by = name_of(json.dumps(found.body.get("holder")))

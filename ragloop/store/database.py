@@ -12,8 +12,9 @@ newer schema refuses to open it.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,9 @@ from ragloop.store.versions import mark, version_of
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
+_FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "registry": ("adapters", "aliases")}
+"""Tables, or how their names begin, by the lease under which they are written. Those of the log are not among them: a
+late fold writes what an earlier one wrote."""
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
@@ -47,7 +51,8 @@ class Place(Protocol):
     leases_expire: bool
     """Whether a holder that stood still can lose its lease between the check of it and a commit."""
 
-    def connect(self) -> lancedb.DBConnection: ...
+    def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
+        """The database; a table of a connection that does not follow stays as it was when it was opened."""
 
     def exists(self) -> bool: ...
 
@@ -91,8 +96,13 @@ class Place(Protocol):
     def flush(self, table: str, since: float) -> None:
         """Make durable what was written to the table since that time (seconds since 1970)."""
 
-    def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
-        """Hold the right to write `what`; yields a check that raises StoreBusyError when it was lost."""
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the right to write `what`; yields a check that raises StoreBusyError when it was lost.
+
+        `taken_over` is called first where the holder before did not let go of it, and may still be about to commit.
+        """
 
 
 class Store:
@@ -200,6 +210,39 @@ class Store:
         with self._place.errors():
             yield
 
+    @cached_property
+    def _unmoved(self) -> lancedb.DBConnection:
+        return self._place.connect(follows=False)
+
+    @contextmanager
+    def _committing(self, name: str) -> Iterator[lancedb.table.Table]:
+        """Yield the table for a block that makes one commit.
+
+        Where a lease can be lost between its check and the commit, the table is opened before the check and not looked
+        at again: LanceDB refuses the commit when another writer, who took over, has fenced the table since.
+        """
+        table = self.table(name)
+        if self.leases_expire:
+            with self.errors():
+                table = self._unmoved.open_table(name)
+        with self.writing():
+            yield table
+
+    def _fence(self, what: str) -> None:
+        """Let LanceDB refuse what a writer may still commit who was silent for so long that its lease was taken over.
+
+        Of all commits only a restore is refused by none and refuses all that began before it; so each table is restored
+        to the state that it is in. Where the silent writer committed in that instant, its commit is brought back.
+        """
+        for prefix in _FENCED.get(what, ()):
+            for name in filter(self.has, self.names(prefix)):
+                with suppress(StoreDamagedError), self.errors():
+                    table = self.table(name)
+                    before = table.version
+                    table.restore(before)
+                    if table.version > before + 1:
+                        table.restore(table.version - 1)
+
     def has(self, name: str) -> bool:
         """Whether the table exists; a creation that was killed left its folder, but no version in it."""
         return self._place.has(name)
@@ -251,8 +294,8 @@ class Store:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
         if rows.num_rows == 0:
             return
-        with self.writing():
-            merge = self.table(name).merge_insert(rows.schema.names[0])
+        with self._committing(name) as table:
+            merge = table.merge_insert(rows.schema.names[0])
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
     def upsert_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -261,13 +304,13 @@ class Store:
 
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that satisfy the SQL predicate `where`, in one commit."""
-        with self.writing():
-            self.table(name).delete(where)
+        with self._committing(name) as table:
+            table.delete(where)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Append rows, in one commit."""
-        with self.writing():
-            self.table(name).add(rows)
+        with self._committing(name) as table:
+            table.add(rows)
 
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to a table of fixed schema, in one commit."""
@@ -331,7 +374,7 @@ class Store:
 
         Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
         """
-        with self._place.lease(what, wait_s) as check:
+        with self._place.lease(what, wait_s, partial(self._fence, what)) as check:
             self._held.append(check)
             try:
                 yield

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ragloop.errors import RagloopError, StoreDamagedError, UnavailableError, full_disk_is_an_error
+from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError, UnavailableError, full_disk_is_an_error
 
 REQUEST_FAILED: Final = ("Error performing ", "RetryError", "Generic S3 error", 'store: "S3"')
 """LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError. The last two are all
 that is said of an answer that breaks off half-way; an object that is not there is said otherwise."""
 _SYSTEM = re.compile(r"\(os error (\d+)\)")
-_PASSES = ("ommit conflict", "oo many concurrent writers", "was preempted by", "imed out", "Resources exhausted")
+_MET = ("ommit conflict", "ncompatible transaction", "oo many concurrent writers", "was preempted by")
+_PASSES = ("imed out", "Resources exhausted")
 _DAMAGED = (
     "does not appear to be a Lance file",
     "Version 0 no longer exists",
@@ -54,10 +55,15 @@ def meaning(error: Exception, place: str, opens: Opens) -> RagloopError | None:
         return UnavailableError(
             f"a request to the store {place} failed: {told[:200]}; what was committed stays: try again"
         )
-    if isinstance(error, RuntimeError) and told.startswith("lance error") and any(mark in told for mark in _PASSES):
-        return UnavailableError(f"the store in {place} is written by others: {told[:200]}; run the same command again")
     if not _is_damage(error, told):
         return None
+    if any(mark in told for mark in _MET):
+        return StoreBusyError(
+            f"another process wrote to the store in {place} meanwhile, and nothing was written by this one: "
+            f"{told[:200]}; run the same command again"
+        )
+    if any(mark in told for mark in _PASSES):
+        return _away(place, told)
     # What lies behind "not found" may be another file, which LanceDB could not open and does not name.
     if refused := _refused(told, opens):
         return _away(place, refused)

@@ -36,7 +36,7 @@ class FolderPlace:
     def __str__(self) -> str:
         return str(self._home)
 
-    def connect(self) -> lancedb.DBConnection:
+    def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
         """The database, whose folder is made where it is missing. Raises UsageError where it cannot be."""
         try:
             make_home(self._home)
@@ -45,7 +45,7 @@ class FolderPlace:
             raise UsageError(
                 f"cannot keep state in {self._folder}: {error.strerror}; name another folder with --home"
             ) from None
-        return lancedb.connect(self._folder, read_consistency_interval=timedelta(0))
+        return lancedb.connect(self._folder, read_consistency_interval=timedelta(0) if follows else None)
 
     def exists(self) -> bool:
         return self._folder.is_dir()
@@ -149,7 +149,9 @@ class FolderPlace:
                 sync_to_disk(one)
 
     @contextmanager
-    def lease(self, what: str, wait_s: float) -> Iterator[Callable[[], None]]:
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], None]]:
         """Hold the right to write `what`; the kernel releases it when the process dies, so it cannot be lost before.
 
         Raises StoreBusyError, which names the holder.
