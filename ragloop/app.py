@@ -5,7 +5,7 @@ Every part is made when it is first asked for, so that a question loads no torch
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from ragloop.journal import Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
-from ragloop.store import Store, make_home
+from ragloop.store import Store, make_home, utc_now
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class App:
     """The parts of one home. `embedder` replaces the one that the settings name; `say` hears of long preparations.
 
     `open_embedder` opens what a name and a backend mean, for those that the settings name and kept generations know.
+    `now` is the clock of the store.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class App:
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.settings = settings
+        self.settings, self._now = settings, now
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
 
     @cached_property
@@ -62,7 +64,7 @@ class App:
         return self._opened(create=False)
 
     def _opened(self, *, create: bool) -> Store:
-        return Store.open(self.settings.home, create=create, place=self._place())
+        return Store.open(self.settings.home, create=create, place=self._place(), now=self._now)
 
     def _place(self) -> "Place":
         if self.settings.store is None:

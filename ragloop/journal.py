@@ -169,7 +169,7 @@ def _line(table: str, entry: Mapping[str, Any]) -> bytes:
 def parsed(line: bytes) -> tuple[str, dict[str, Any]] | None:
     """Read a line as (table, entry), or None: torn, so that its answer was never returned, or nothing that fits.
 
-    Numbers beyond their column, times beyond the calendar, half surrogate pairs and nesting without end are foreign too.
+    Numbers beyond their column, times beyond the calendar, half surrogate pairs and endless nesting are foreign too.
     """
     try:
         record = json.loads(line)

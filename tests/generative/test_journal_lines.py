@@ -44,8 +44,6 @@ def test_what_is_read_from_any_lines_fits_its_table(lines: list[bytes]) -> None:
         pa.Table.from_pylist(rows, schema=TABLES[name]).validate(full=True)
 
 
-
-
 @pytest.mark.parametrize("line", [DEEP, HUGE, json.dumps({"table": [], "entry": {}}).encode()])
 def test_a_line_that_is_no_entry_stops_no_other(line: bytes) -> None:
     with tempfile.TemporaryDirectory() as home:
