@@ -9,8 +9,6 @@ from ragloop.store.failures import explained, meaning
 
 TOP = "lance error: "
 OPENING = "LanceError(IO): Generic LocalFileSystem error: Unable to open file /h/store"
-    "LanceError(IO): Generic N/A error: LanceError(IO): Generic LocalFileSystem error: Unable to open file /h/store"
-)
 MEANT: dict[type[RagloopError], list[Exception]] = {
     UnavailableError: [
         RuntimeError(f"{TOP}LanceError(IO): Permission denied (os error 13), lance-io-13.0.0/src/local.rs:274:24"),
@@ -73,9 +71,7 @@ def test_behind_a_file_that_is_not_found_one_that_cannot_be_opened_is_looked_for
         raise PermissionError(errno.EACCES, "Permission denied", f"/h/store/{name}/metadata.lance")
 
     uuid = "8d8da6cf-3455-45ca-a353-d5fb9ade71d1"
-    error = RuntimeError(
-        f"{TOP}Not found: /h/store/t.lance/_indices/{uuid}/tokens.lance, lance-io/object.rs"
-    )
+    error = RuntimeError(f"{TOP}Not found: /h/store/t.lance/_indices/{uuid}/tokens.lance, lance-io/object.rs")
     meant = meaning(error, "/h", opens)
     assert type(meant) is UnavailableError
     assert "metadata.lance" in str(meant)
