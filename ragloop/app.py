@@ -398,4 +398,6 @@ class App:
         home, place = self.settings.home, self._place()
         told = progress or (lambda done, total, written: None)
         backups = self.backups(uri)
+        if not dry_run:
+            make_home(home)
         return restore(backups, backup_id, home, place, replace=replace, dry_run=dry_run, progress=told)

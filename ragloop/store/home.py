@@ -41,9 +41,12 @@ def close_home(home: Path) -> None:
     shared = any(one.name not in OURS for one in rooms)
     open_ = [one for one in (rooms if shared else [home]) if (one.name in OURS or one is home) and _is_open(one)]
     for one in open_:
-        one.chmod(stat.S_IMODE(one.stat().st_mode) & ~_OTHERS)
-    if open_:
-        log.warning("%s could be read by other users, and is its owner's alone now", ", ".join(map(str, open_)))
+        try:
+            one.chmod(stat.S_IMODE(one.stat().st_mode) & ~_OTHERS)
+        except OSError as error:  # a file system without rights, or one that is read only
+            log.warning("%s can be read by other users: %s; close it", one, error.strerror)
+        else:
+            log.warning("%s could be read by other users, and is its owner's alone now", one)
 
 
 def _is_open(folder: Path) -> bool:

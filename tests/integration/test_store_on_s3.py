@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from lancedb.table import Table
 
 from ragloop.app import App
 from ragloop.config import load_settings
@@ -126,15 +127,27 @@ def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_sto
     assert states == {"a": "retired", "b": "live"}
 
 
-def test_what_was_committed_while_another_took_over_is_kept(bucket: "Bucket", tmp_path: Path) -> None:
+class Overtaken(Store):
+    """Whenever a table is opened, another process commits to it just before anything is done with it."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def table(self, name: str) -> Table:
+        table = self._unmoved.open_table(name)
+        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens()
+        return table
+
+
+def test_what_is_committed_in_the_instant_of_a_takeover_is_kept(bucket: "Bucket", tmp_path: Path) -> None:
+    place = BucketPlace(bucket.uri("home"), lease_s=LEASE_S)
     store = opened(bucket, tmp_path)
     store.create("vectors_x", vectors_schema(8))
-    with opened(bucket, tmp_path).lease("index"):
-        store.upsert("vectors_x", vector("a", 1))
+    taking = Overtaken(tmp_path, place, place.connect())
+    taking.meanwhile = lambda: store.insert("vectors_x", vector("a", 1))
     silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
-    with silent.lease("index"), opened(bucket, tmp_path).lease("index", wait_s=4 * LEASE_S):
+    with silent.lease("index"), taking.lease("index", wait_s=4 * LEASE_S):
         assert store.count("vectors_x") == 1
-    assert store.count("vectors_x") == 1
 
 
 def test_a_lease_is_kept_for_as_long_as_its_holder_lives(bucket: "Bucket", tmp_path: Path) -> None:
