@@ -221,10 +221,7 @@ class Store:
         Where a lease can be lost between its check and the commit, the table is opened before the check and not looked
         at again: LanceDB refuses the commit when another writer, who took over, has fenced the table since.
         """
-        table = self.table(name)
-        if self.leases_expire:
-            with self.errors():
-                table = self._unmoved.open_table(name)
+        table = self._opened(name, self._unmoved if self.leases_expire else self._db)
         with self.writing():
             yield table
 
@@ -249,10 +246,13 @@ class Store:
 
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
+        return self._opened(name, self._db)
+
+    def _opened(self, name: str, db: lancedb.DBConnection) -> lancedb.table.Table:
         if not self.has(name):
             raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
         with self.errors():
-            return self._db.open_table(name)
+            return db.open_table(name)
 
     def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
         """Create the table, keyed by its first column, or open it when it exists."""
