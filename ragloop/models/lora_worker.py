@@ -37,14 +37,14 @@ def main(spec_file: Path) -> None:
     spec = TrainingSpec(**json.loads(spec_file.read_text(encoding="utf-8")))
     output = Path(spec.output)
     progress = _own_stdout()
-    with alone(output / "lock", f"the training in {output}", WAIT_S):
-        digest = spec_digest(spec)
-        if not _is_done(output, digest):
-            (output / RESULT).unlink(missing_ok=True)
-            try:
+    try:
+        with alone(output / "lock", f"the training in {output}", WAIT_S):
+            digest = spec_digest(spec)
+            if not _is_done(output, digest):
+                (output / RESULT).unlink(missing_ok=True)
                 _train(spec, output, digest, progress)
-            except (RagloopError, ImportError) as error:
-                _refuse(error, progress)
+    except (RagloopError, ImportError) as error:
+        _refuse(error, progress)
 
 
 def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:
