@@ -22,6 +22,7 @@ def storage() -> str:
         "    home/artifacts/  datasets/ID (train.parquet, eval.parquet, manifest.json), adapters/ID (PEFT folder)",
         "    home/journal/    answers and feedback that are not yet folded into the tables",
         "    home/leases/     who writes what, now",
+        "    home/aside/      tables that were found damaged, or that nothing named, until their retention ends",
         "",
         "    backup.uri/backups/ID.json         a backup: its tables and every file, with SHA-256; written last",
         "    backup.uri/files/store/            files of the database, shared by backups",

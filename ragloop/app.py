@@ -17,7 +17,7 @@ from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.models.registry import Registry
 from ragloop.records import BASE_LANE
-from ragloop.store import Store
+from ragloop.store import Store, make_home, utc_now
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class App:
     """The parts of one home. `embedder` replaces the one that the settings name; `say` hears of long preparations.
 
     `open_embedder` opens what a name and a backend mean, for those that the settings name and kept generations know.
+    `now` is the clock of the store.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class App:
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.settings = settings
+        self.settings, self._now = settings, now
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
 
     @cached_property
@@ -63,14 +65,14 @@ class App:
         return self._opened(create=False)
 
     def _opened(self, *, create: bool) -> Store:
-        return Store.open(self.settings.home, create=create, place=self._place())
+        return Store.open(self.settings.home, create=create, place=self._place(), now=self._now)
 
     def _place(self) -> "Place":
         if self.settings.store is None:
             return FolderPlace(self.settings.home)
         from ragloop.store.bucket import BucketPlace
 
-        self.settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(self.settings.home)
         return BucketPlace(self.settings.store)
 
     @cached_property
@@ -445,6 +447,8 @@ class App:
 
         home, place = self.settings.home, self._place()
         told = progress or (lambda done, total, written: None)
+        if not dry_run:
+            make_home(home)
         from ragloop.models.registry import files_are_whole
 
         return restore(

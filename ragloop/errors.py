@@ -9,6 +9,7 @@
     │   └── PassingDocumentError         for a reason that is not in it; it is tried again, ever later
     │       └── ParserStoppedError       its parser was killed at a limit, or crashed
     ├── TrainingError           exit 1   a training process failed; the champion keeps serving
+    ├── StoreDamagedError       exit 2   files of the store were read and are not as they were written
     └── UnavailableError        exit 3   something that is needed cannot be reached now (transient)
         ├── StoreBusyError               another process holds the writer's lease
         ├── StoreChangedError            what a backup copies was changed or removed meanwhile
@@ -21,7 +22,6 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 
 class RagloopError(Exception):
@@ -90,6 +90,10 @@ class TrainingError(RagloopError):
     exit_code = 1
 
 
+class StoreDamagedError(RagloopError):
+    """Files of the store were read and are not as they were written; what merely cannot be read now is unavailable."""
+
+
 class UnavailableError(RagloopError):
     """Something that is needed cannot be reached now; a later try may succeed."""
 
@@ -107,38 +111,6 @@ class StoreChangedError(UnavailableError):
 
 class StorageFullError(UnavailableError):
     """The disk under the store is full; nothing of the interrupted write is visible."""
-
-
-REQUEST_FAILED = ("Error performing ", "RetryError", "Generic S3 error", 'store: "S3"')
-"""LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError. The last two are all
-that is said of an answer that breaks off half-way; an object that is not there is said otherwise."""
-
-
-DAMAGE: Final = (RuntimeError, ValueError)
-"""What LanceDB raises where it cannot read its own files, and elsewhere too: `is_damage` tells which it is."""
-_DAMAGED = (
-    "does not appear to be a Lance file",
-    "Version 0 no longer exists",
-    "No field named",
-    "does not exist in table schema",
-    "not found in target schema",
-)
-"""Of a ValueError. A file of zeros is none of Lance; a manifest of zeros is version 0 of a table without columns."""
-
-
-def is_damage(error: BaseException) -> bool:
-    """Whether LanceDB says that it cannot read its own files: by a RuntimeError with its prefix, or by a ValueError."""
-    told = str(error)
-    if any(mark in told for mark in REQUEST_FAILED):
-        return False
-    if isinstance(error, RuntimeError):
-        return told.startswith("lance error")
-    return isinstance(error, ValueError) and any(mark in told for mark in _DAMAGED)
-
-
-def damage(found: str) -> RuntimeError:
-    """An error that `is_damage`, for what LanceDB takes for no damage."""
-    return RuntimeError(f"lance error: {found}")
 
 
 @contextmanager

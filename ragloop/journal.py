@@ -6,7 +6,6 @@ processes append to under a lock. `fold` seals that file by renaming it, upserts
 doubling a row.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -19,8 +18,9 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from ragloop import locks
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
-from ragloop.store import TABLES, Store, quoted, sync_to_disk
+from ragloop.store import TABLES, Store, after, make_room, quoted, sync_to_disk
 
 Corrected = tuple[Mapping[str, Any], str]
 """A logged answer as its row, and the correction of it."""
@@ -30,21 +30,29 @@ FEEDBACK_KINDS = ("up", "down", "correction")
 LONGEST_CORRECTION = 32_000
 """Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
 _FOLDED = ("interactions", "feedback")
+WAIT_S = 10.0
+"""How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TIMES = {"asked_at", "given_at"}
 
 
 class Journal:
     """The log of one store. `supporting` is asked when corrections are given: later their passages may be gone."""
 
-    def __init__(self, store: Store, supporting: Supporting = lambda given: [None] * len(given)) -> None:
-        self.store = store
-        self._supporting = supporting
+    def __init__(
+        self, store: Store, supporting: Supporting = lambda given: [None] * len(given), *, wait_s: float = WAIT_S
+    ) -> None:
+        """`wait_s`: how long an entry waits for others to write theirs before StoreBusyError is raised."""
+        self.store, self._supporting, self._wait_s = store, supporting, wait_s
         self._folder = store.home / "journal"
         self._current = self._folder / "current.jsonl"
         self._aside = self._folder / "unreadable.lines"
 
     def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Put entries of `table` (interactions or feedback) on disk, all or none. Raises StorageFullError."""
+        """Put entries of `table` (interactions or feedback) on disk, all or none.
+
+        Raises StorageFullError, and StoreBusyError, which names who keeps the log locked.
+        """
         lines = b"".join(_line(table, entry) for entry in entries)
         with full_disk_is_an_error(self._folder), self._locked() as file:
             end = _mend_tail(file)
@@ -58,10 +66,10 @@ class Journal:
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
         """The current file, locked. A fold may rename it between open and lock, so its identity is checked after."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_room(self.store.home, self._folder.name)
         while True:
-            with self._current.open("ab+", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with open(self._current, "ab+", buffering=0, opener=locks.private) as file:
+                locks.must_take(file, f"the log {self._current}", self._wait_s)
                 if _is_at(self._current, file):
                     if os.fstat(file.fileno()).st_size == 0:
                         sync_to_disk(self._folder)
@@ -82,11 +90,11 @@ class Journal:
         entries: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in _FOLDED}
         left: list[bytes] = []
         for line in file.read_bytes().split(b"\n"):
-            parsed = _parse(line)
-            if parsed is None:
+            found = parsed(line)
+            if found is None:
                 left += [line] if line.strip() else []
             else:
-                table, entry = parsed
+                table, entry = found
                 entries[table][entry[TABLES[table].names[0]]] = entry
         self._set_aside(left)
         started = time.time()
@@ -101,7 +109,7 @@ class Journal:
         """Keep lines that are no entries, torn by a kill or written by something else; they stop no others."""
         if not lines:
             return
-        with full_disk_is_an_error(self._folder), self._aside.open("ab") as file:
+        with full_disk_is_an_error(self._folder), open(self._aside, "ab", opener=locks.private) as file:
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
@@ -141,13 +149,25 @@ class Journal:
         if missing := [one for one in wanted if one not in known]:
             raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
         support = iter(self._supporting([(known[i], c) for i, _, c in given if c]))
-        entries = [
-            {"feedback_id": uuid4().hex, "interaction_id": i, "given_at": datetime.now(UTC), "kind": k, "correction": c,
-             "support": next(support) if c else None}
-            for i, k, c in given
-        ]  # fmt: skip
+        times = self._times(known)
+        entries = []
+        for interaction_id, kind, correction in given:
+            # The last correction counts, also where the clock was set back since the one before.
+            at = times[interaction_id] = after(self.store.now(), [times[interaction_id]])
+            names = {"feedback_id": uuid4().hex, "interaction_id": interaction_id, "given_at": at}
+            rests_on = next(support) if correction else None
+            entries.append({**names, "kind": kind, "correction": correction, "support": rests_on})
         self.append("feedback", entries)
         return [str(entry["feedback_id"]) for entry in entries]
+
+    def _times(self, asked: Mapping[str, Mapping[str, Any]]) -> dict[str, datetime]:
+        """When each of these answers was given, or the last feedback on it, by interaction id."""
+        times = {one: row["asked_at"] or _LONG_AGO for one, row in asked.items()}
+        where = f"interaction_id IN ({quoted(sorted(times))})"
+        given = self.store.rows("feedback", where, ["interaction_id", "given_at"])
+        for one, at in zip(given["interaction_id"].to_pylist(), given["given_at"].to_pylist(), strict=True):
+            times[one] = max(times[one], at or _LONG_AGO)
+        return times
 
 
 def _encode(value: object) -> object:
@@ -162,21 +182,24 @@ def _line(table: str, entry: Mapping[str, Any]) -> bytes:
     return record.encode("utf-8", "replace") + b"\n"
 
 
-def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
-    """An entry that fits its table, or None: a torn line, whose answer was never returned, or something foreign."""
+def parsed(line: bytes) -> tuple[str, dict[str, Any]] | None:
+    """Read a line as (table, entry), or None: torn, so that its answer was never returned, or nothing that fits.
+
+    Numbers beyond their column, times beyond the calendar, half surrogate pairs and endless nesting are foreign too.
+    """
     try:
         record = json.loads(line)
         entry = record["entry"]
         for name in _TIMES & entry.keys():
-            entry[name] = datetime.fromisoformat(entry[name])
+            entry[name] = datetime.fromisoformat(entry[name]) if entry[name] is not None else None
         if isinstance(entry.get("latency_ms"), dict):
             entry["latency_ms"] = list(entry["latency_ms"].items())
         if len(entry.get("correction") or "") > LONGEST_CORRECTION:
             return None
         schema = TABLES[record["table"]]
-        pa.Table.from_pylist([entry], schema=schema).validate()
+        pa.Table.from_pylist([entry], schema=schema).validate(full=True)
         return (record["table"], entry) if record["table"] in _FOLDED and entry[schema.names[0]] else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, pa.ArrowException):
         return None
 
 

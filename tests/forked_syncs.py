@@ -223,7 +223,7 @@ def _set_up(boundaries: _Boundaries) -> None:
     for name in ("insert", "upsert"):
         boundaries.put(Store, name, _table)
     boundaries.put(Store, "create", lambda *_: "generation")
-    for name in ("delete", "drop"):
+    for name in ("delete", "drop", "set_aside"):
         boundaries.put(Store, name, lambda *_: "delete")
     boundaries.put(LanceTable, "delete", lambda *_: "optimize")
     boundaries.put(LanceTable, "optimize", lambda *_, **__: "optimize")

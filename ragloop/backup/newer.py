@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 
 from ragloop.backup.manifest import Manifest
 from ragloop.backup.verifying import hashed
-from ragloop.errors import DAMAGE, MismatchError, NotFoundError, damage, is_damage
+from ragloop.errors import MismatchError, NotFoundError, StoreDamagedError
 from ragloop.store import MIGRATIONS, TABLES, Place, Store
+from ragloop.store.failures import damaged
 from ragloop.store.files import Files, FolderFiles
 from ragloop.store.versions import version_of
 
@@ -75,9 +76,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
             had = then.rows(table, [TABLES[table].names[0], *_COMPARED.get(table, ())])
             try:
                 changed = _not_in(store, table, had)
-            except DAMAGE as error:
-                if not is_damage(error):
-                    raise
+            except StoreDamagedError as error:
                 unreadable[table] = " ".join(str(error).split())[:200]
                 continue
             kept = _kept(table, changed, then, whole) if same else changed.slice(0, 0)
@@ -92,9 +91,7 @@ def _is_same_store(store: Store, manifest: Manifest) -> bool:
     """Whether the backup is of this store; where the store cannot tell, it counts as the one that is brought back."""
     try:
         number, identity = store.schema, store.identity
-    except (MismatchError, NotFoundError, *DAMAGE) as error:
-        if not isinstance(error, MismatchError | NotFoundError) and not is_damage(error):
-            raise
+    except (MismatchError, NotFoundError, StoreDamagedError):
         return True
     if number > len(MIGRATIONS):
         raise MismatchError(
@@ -143,7 +140,7 @@ def _not_in(store: Store, table: str, had: pa.Table | None) -> pa.Table:
     with store.errors():
         reader = store.table(table).search().to_batches(_BATCH)
         if not reader.schema.names:
-            raise damage(f"the newest manifest of the table {table} names no columns")
+            raise damaged(f"the newest manifest of the table {table} names no columns")
         columns = had.schema.names if had is not None else []
         known = set(_tuples(had, columns)) if had is not None else set()
         batches = [batch.filter(_mask(batch, columns, known)) for batch in reader]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragloop.backup.manifest import UNREADABLE, TableState
-from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError
+from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, StoreDamagedError
 from ragloop.store import Store
 from ragloop.store.files import Files, FolderFiles, Found
 from ragloop.store.versions import missing, named, version_of
@@ -115,7 +115,7 @@ def _rows(store: Store, name: str, version: str, number: int) -> int:
             table = store.table(name)
             table.checkout(number)
             return int(table.count_rows())
-    except (RuntimeError, ValueError) as error:
+    except (StoreDamagedError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise _changed_or_damaged(store, name, version, said) from error
 

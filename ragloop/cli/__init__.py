@@ -13,7 +13,7 @@ import typer
 
 from ragloop.cli import automations, corpus, demo, doctor, index, learning, questions, setup, up, upkeep, watch
 from ragloop.cli.output import fail, open_streams
-from ragloop.errors import DAMAGE, RagloopError, UnavailableError, is_damage, missing_package
+from ragloop.errors import RagloopError, UnavailableError, missing_package
 
 GARBAGE_EVERY: Final = 100_000
 """New objects between two looks for cycles among them. What is imported stays, 140,000 objects with LanceDB: looking
@@ -75,11 +75,6 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except RagloopError as error:
         fail(str(error), error.exit_code)
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
-        found = " ".join(str(error).split())[:200]
-        fail(f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it mends it", 2)
     except ImportError as error:
         missing = missing_package(error.name)
         if missing is None:

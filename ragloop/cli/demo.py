@@ -78,7 +78,7 @@ def _empty_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="ragloop-demo-"))
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise UsageError(f"found something in {home}; the demonstration needs an empty folder: name another --home")
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home.resolve()
 
 

@@ -1,5 +1,6 @@
 """Commands about the generations of the index: index list, cutover, rollback."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,17 +63,14 @@ def _switched(live: "Generation", was: "Generation", json: bool) -> None:
 def _described(app: "App") -> list[dict[str, Any]]:
     """Every generation; without counts where its table is dropped or cannot be read."""
     from ragloop.corpus.index import Index
-    from ragloop.errors import DAMAGE, is_damage
+    from ragloop.errors import StoreDamagedError
 
     generations = app.generations
     rows = []
     for known in generations.all():
         made, counts = known.generation, {"documents": None, "chunks": None}
-        try:
+        with suppress(StoreDamagedError):
             counts = Index(app.store, made).counts() if generations.is_held(known) else counts
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
         rows.append(
             {
                 "fingerprint": made.fingerprint,

@@ -11,10 +11,11 @@ from datetime import datetime
 from ragloop.corpus.generations import BUILDING, LIVE, READY, Generation, Generations
 from ragloop.corpus.index import Index
 from ragloop.corpus.passes import Work, into_building, into_live
+from ragloop.corpus.planning import withholds
 from ragloop.corpus.report import SyncReport
-from ragloop.corpus.scans import record_scan
+from ragloop.corpus.scans import known_documents, record_scan
 from ragloop.corpus.sync import guarded
-from ragloop.errors import DAMAGE, RagloopError, is_damage
+from ragloop.errors import RagloopError, StoreDamagedError
 from ragloop.models import Embedder
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
@@ -69,11 +70,12 @@ class Build:
             return
         try:
             into_live(self._work, self.live, self._live_embedder, self._beside)
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
-            self._live_is_readable = False
-            self._say_stale("files of it are damaged")
+        except StoreDamagedError as error:
+            self._note_damage(error)
+
+    def _note_damage(self, error: StoreDamagedError) -> None:
+        self._live_is_readable = False
+        self._say_stale(f"files of it are damaged ({error})")
 
     def _say_stale(self, why: str) -> None:
         self.report.notices.append(
@@ -98,11 +100,12 @@ class Build:
         withheld = self._withheld() if whole else 0
         if whole and not withheld and self._work.policy.cutover == "auto":
             for source, began in scans.items():
-                record_scan(self._work.store, source, began, complete=True)
-            self._generations.cut_over(built, drop_live=not self._live_is_readable)
-            back = "; `ragloop index rollback` goes back" if self._live_is_readable else ""
+                documents = self.building.documents(source)
+                record_scan(self._work.store, source, began, complete=True, documents=documents)
+            self._generations.cut_over(built, damaged=not self._live_is_readable)
+            back = "`ragloop index rollback` goes back" if self._live_is_readable else f"{live.table} is set aside"
             report.state = LIVE
-            report.notices.append(f"cut over from {live} to {built}{back}")
+            report.notices.append(f"cut over from {live} to {built}; {back}")
             return
         self._generations.mark(built, ready=whole)
         report.state = READY if whole else BUILDING
@@ -113,16 +116,32 @@ class Build:
         if not whole:
             return "not complete, the next sync goes on with it"
         if withheld:
+            there = "can be found now" if self._live_is_readable else "were there at the last completed scan"
             return (
-                f"complete but lacks {withheld} documents that can be found now, so it does not answer yet: "
+                f"complete but lacks {withheld} documents that {there}, so it does not answer yet: "
                 "`ragloop sync --confirm-deletes` cuts over to it"
             )
         return "complete, `ragloop index cutover` lets it answer (index.cutover is manual)"
 
     def _withheld(self) -> int:
-        """Documents that a cut-over would lose and that the guard of deletes withholds; a few quarantined are said."""
-        if not self._live_is_readable:
-            return 0
+        """Documents that a cut-over would lose and that the guard of deletes withholds."""
+        if self._live_is_readable:
+            try:
+                return self._withheld_of_live()
+            except StoreDamagedError as error:
+                self._note_damage(error)
+        return self._withheld_by_count()
+
+    def _withheld_by_count(self) -> int:
+        """What of a live generation that is damaged was there at the last completed scans."""
+        policy = self._work.policy
+        known = {} if policy.confirm_deletes else known_documents(self._work.store)
+        lost = {source: before - self.building.documents(source) for source, before in known.items()}
+        bounds = policy.guard_documents, policy.guard_share
+        return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
+
+    def _withheld_of_live(self) -> int:
+        """Those that the live generation has; a few that are quarantined in the other one are said."""
         withheld, quarantined, policy = 0, 0, self._work.policy
         for source in self.live.sources():
             ledger = self.live.ledger(source)

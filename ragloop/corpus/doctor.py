@@ -6,6 +6,7 @@ ordinary sync read again what is wrong (repair.py), and looks a second time: wha
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +20,17 @@ from ragloop.corpus.missing import ANEW, GENERATIONS, missing_tables, told_gener
 from ragloop.corpus.planning import CURRENT, bare_stamp
 from ragloop.corpus.repair import Treatment, treat
 from ragloop.corpus.report import SyncReport
+from ragloop.corpus.scans import unconfirmed
 from ragloop.corpus.source import Source
 from ragloop.corpus.vectors import table_of
 from ragloop.corpus.versions import CHUNKER, PARSER
-from ragloop.errors import DAMAGE, NotFoundError, RagloopError, StoreBusyError, damage, is_damage
+from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
 from ragloop.models.registry import Registry
 from ragloop.store import TABLES, Store, index_schema, quoted, vectors_schema
+from ragloop.store.failures import damaged
 
 FOUND, REPAIRED, REMAINS = "found", "repaired", "remains"
 _SHOWN = 3
@@ -36,6 +39,7 @@ _RESTORE = "`ragloop restore --replace` brings back a backup of the whole store"
 _EVIDENCE = f"nothing makes them anew; {_RESTORE}"
 _ONLY_THESE = "but reports and generations, once their folder is removed, by a repair"
 _OTHERWISE = f"{_RESTORE}, `ragloop sync --rebuild` builds the index anew"
+_ASIDE = "set aside, in the folder aside beside the store"
 _BY_SYNC = "read again and written anew by a sync"
 
 
@@ -165,6 +169,7 @@ class _Look:
         self.damaged_model: Path | None = None
         self.champion: str | None = None
         """The champion to roll back from."""
+        self._lost: set[str] = set()
 
     def all(self) -> None:
         """Every check, in the order in which they rely on each other."""
@@ -179,6 +184,7 @@ class _Look:
             self._index(self.generation)
         self._leftovers(known)
         self._sources()
+        self._shrunk()
         self._log()
 
     def _say(self, check: str, what: Sequence[str] | int, detail: str, repair: str) -> None:
@@ -197,6 +203,7 @@ class _Look:
         """The known generations, on which all else rests; None where they cannot be told."""
         missing = missing_tables(self._store)
         damaged = {name for name in (*TABLES, "migrations") if name not in missing and not self._is_readable(name)}
+        self._lost = missing | damaged
         only = "" if damaged.isdisjoint({*ANEW, GENERATIONS}) else f"; {_ONLY_THESE}"
         self._say("tables", list(damaged), "tables that cannot be read", f"none: {_EVIDENCE}{only}")
         self._say("lost-tables", list(missing - ANEW - {GENERATIONS}), "tables that are gone", f"none: {_EVIDENCE}")
@@ -248,21 +255,18 @@ class _Look:
             self._must_have_columns(name)
             for _ in batches(self._store, name):
                 pass
-        except NotFoundError:
-            return False
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
+        except StoreDamagedError:
             return False
         return True
 
     def _must_have_columns(self, name: str) -> None:
-        """Raises an error that is_damage where a column is missing, as all are where a manifest is zeros."""
+        """Raises StoreDamagedError where a column is missing, as all are where a manifest is zeros."""
         schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
-        found = set(self._store.table(name).schema.names)
+        with self._store.errors():
+            found = set(self._store.table(name).schema.names)
         missing = sorted(set(schema.names if schema else ["number"]) - found)
         if missing:
-            raise damage(f"the table {name} lacks the columns {', '.join(missing)}")
+            raise damaged(f"the table {name} lacks the columns {', '.join(missing)}")
 
     def _known(self, known: Sequence[KnownGeneration]) -> None:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
@@ -272,8 +276,8 @@ class _Look:
         self._say("generation", int(bool(lost)), "no generation answers", "built anew by a sync")
         beside = [one for one in known if one.state != "live" and self._generations.is_held(one)]
         damaged = [one.table for one in beside if not self._is_readable(one.table)]
-        self._say("kept-generations", damaged, "kept generations that cannot be read", "dropped")
-        self.treatment.forget.update(damaged)
+        self._say("kept-generations", damaged, "kept generations that are damaged", "set aside")
+        self.treatment.damaged.update(damaged)
         live = self.generation
         if live and (live.parser != f"parser {PARSER}" or not live.chunker.startswith(f"chunker {CHUNKER}/")):
             detail = f"made by {live.parser} and {live.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
@@ -294,14 +298,12 @@ class _Look:
         vectors = table_of(generation.embedder)
         if self._store.has(vectors) and not self._is_readable(vectors):
             self._say("tables", [vectors], "vectors that cannot be read", "taken from the index")
-            self.treatment.drop.add(vectors)
-        without = {vectors} & self.treatment.drop
+            self.treatment.aside.add(vectors)
+        without = {vectors} & self.treatment.aside
         try:
             self._must_have_columns(generation.table)
             audit = Auditor(index, self._counter, use_stored=not without).run(patient.progress)
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
+        except StoreDamagedError:
             self._say("index", [generation.table], "the index cannot be read", "built anew from stored vectors")
             self.treatment.rebuild = True
             return
@@ -362,13 +364,13 @@ class _Look:
     def _leftovers(self, known: Sequence[KnownGeneration]) -> None:
         named = {one.table for one in known}
         names = self._store.names("")
-        empty = [one for one in names if not self._store.has(one) and one not in self.treatment.drop]
+        empty = [one for one in names if not self._store.has(one) and one not in self.treatment.aside]
         orphans = {one for one in names if one.startswith("index_") and one not in named}.union(empty)
-        self._say("orphan-tables", list(orphans), "tables that no generation names, or that have no version", "removed")
-        self.treatment.drop |= orphans
-        readable = [one for one in names if one.startswith(("index_", "vectors_")) and one not in self.treatment.drop]
+        self._say("orphan-tables", list(orphans), "tables that no generation names, or that have no version", _ASIDE)
+        self.treatment.aside |= orphans
+        readable = [one for one in names if one.startswith(("index_", "vectors_")) and one not in self.treatment.aside]
         files = [f"{name}/{file}" for name in readable for file in self._orphan_files(name)]
-        self.treatment.clean = {one.partition("/")[0] for one in files} - self.treatment.forget
+        self.treatment.clean = {one.partition("/")[0] for one in files} - self.treatment.damaged
         self._say("orphan-files", files, "files that no version of a table names", "removed by LanceDB's own cleanup")
 
     def _orphan_files(self, name: str) -> list[str]:
@@ -397,6 +399,19 @@ class _Look:
         detail = "documents that are not in the index as their source lists them"
         self._say("sources", differing, detail, "`ragloop sync`")
         self.treatment.sync |= bool(differing)
+
+    def _shrunk(self) -> None:
+        """An index that began anew may hold less than the one before it, which a sync withholds to call complete."""
+        if self.audit is None or "reports" in self._lost:
+            return
+        found = Counter(row["source"] for row in self.audit.ledger.values())
+        lost = {one: count - found[one] for one, count in unconfirmed(self._store).items() if count > found[one]}
+        self._say(
+            "lost-documents",
+            sum(lost.values()),
+            f"documents that were there before the index began anew, of {', '.join(sorted(lost))}",
+            "a sync, once their source has them again; `ragloop sync --confirm-deletes` where they are to be gone",
+        )
 
     def _log(self) -> None:
         where = self._store.home / "journal" / "unreadable.lines"

@@ -7,20 +7,20 @@
 
 The first generation of a store is live from its start, so that documents appear early. Every change is one commit, so
 that a reader sees one side of it and a process that is killed leaves one side of it. The row of a generation is written
-after its table and removed before it: a table without a row is nobody's, and is dropped.
+after its table and removed before it: a table without a row is nobody's, and is set aside.
 """
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.store import TABLES, Store, index_schema
+from ragloop.store import TABLES, Store, after, index_schema
 
 BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
 
@@ -154,7 +154,7 @@ class Generations:
             known = self.all()
             live = self._live(known)
             if live is None:
-                self._forget(one for one in known if one.state in (LIVE, BUILDING, READY))
+                self._set_aside([one for one in known if one.state in (LIVE, BUILDING, READY)])
                 return Aim(self._made(wanted, LIVE), begins_anew=True)
             going_on = [] if rebuild else _half_built(known, wanted)
             self._forget(one for one in known if one.state in (BUILDING, READY) and one not in going_on)
@@ -179,10 +179,10 @@ class Generations:
             if known.state not in (LIVE, state):
                 self._write([replace(known, state=state)])
 
-    def cut_over(self, built: Generation, *, drop_live: bool = False) -> None:
+    def cut_over(self, built: Generation, *, damaged: bool = False) -> None:
         """Let a generation that was built answer from now on, in one commit; the live one is kept for a rollback.
 
-        `drop_live`: it cannot be read, so it is of no use. Raises MismatchError when the generation is gone.
+        `damaged`: the live one was found damaged and is set aside. Raises MismatchError when the generation is gone.
         """
         with self._lease():
             known = self.all()
@@ -190,8 +190,8 @@ class Generations:
             if target.state == LIVE:
                 return
             self._switch(target, live, RETIRED, known)
-            if drop_live and live is not None:
-                self._forget([live])
+            if damaged and live is not None:
+                self._set_aside([live])
 
     def cut_over_to(self, wanted: str | None) -> tuple[Generation, Generation]:
         """An operator's cut-over, by fingerprint or table; without one to what is ready, else to what was refused.
@@ -222,9 +222,10 @@ class Generations:
             return target.generation, live.generation
 
     def let_go(self, keep: timedelta, now: datetime) -> None:
-        """Drop the tables that nobody needs: ended longer ago than `keep`, all but the newest retired, and nobody's.
+        """Drop the tables that nobody needs: ended longer ago than `keep`, all but the newest retired.
 
-        None is dropped within GRACE. A refused generation stays refused when its table is gone. Needs the index lease.
+        None is dropped within GRACE. A refused generation stays refused when its table is gone. A table that no row
+        names is set aside: the row may have been lost. Needs the index lease.
         """
         with self._lease():
             known = self.all()
@@ -232,14 +233,17 @@ class Generations:
             ended = [one for one in known if one.state in (RETIRED, REFUSED)]
             due = [one for one in ended if now - _end(one) > _held_for(one, one in newest, keep)]
             self._forget(one for one in due if one.state == RETIRED)
-            kept = {one.table for one in known if one not in due}
-            for table in set(self._store.names("index_")) - kept:
-                self._store.drop(table)
+            there = self._store.names("index_")
+            for one in due:
+                if one.table in there and one.state == REFUSED:
+                    self._store.drop(one.table)
+            for table in set(there) - {one.table for one in known}:
+                self._store.set_aside(table)
 
-    def forget(self, tables: Collection[str]) -> None:
-        """Drop these generations, which do not answer, whether they can be read or not. Needs the index lease."""
+    def set_aside(self, tables: Collection[str]) -> None:
+        """Set these generations aside, which do not answer and were found damaged. Needs the index lease."""
         with self._lease():
-            self._forget(one for one in self.all() if one.table in tables and one.state != LIVE)
+            self._set_aside([one for one in self.all() if one.table in tables and one.state != LIVE])
 
     def make_anew(self, known: Sequence[KnownGeneration] = ()) -> None:
         """Make the table, where it is gone, with these rows, in one commit."""
@@ -293,7 +297,8 @@ class Generations:
         self, target: KnownGeneration, live: KnownGeneration | None, end: str, known: Iterable[KnownGeneration]
     ) -> None:
         """One commit: the target answers, the live one ends, and no refusal of the target's fingerprint is left."""
-        now = datetime.now(UTC)
+        known = tuple(known)
+        now = self._next_moment(known)
         rows = [replace(target, state=LIVE, cut_over_at=now, ended_at=None)]
         if live is not None:
             rows.append(replace(live, state=end, ended_at=now))
@@ -305,15 +310,24 @@ class Generations:
         ]
         self._write(rows)
 
+    def _next_moment(self, known: Iterable[KnownGeneration]) -> datetime:
+        """Now, or just after the last change where the clock was set back since: which came later is told by times."""
+        times = (time for one in known for time in (one.created_at, one.cut_over_at, one.ended_at))
+        return after(self._store.now(), (time for time in times if time is not None))
+
     def _made(self, wanted: Generation, state: str) -> Generation:
         """A new table, with a row that says so."""
-        taken = {one.table for one in self.all()}
+        known = self.all()
+        taken = {one.table for one in known}
         made = replace(wanted, number=1)
         while made.table in taken:
             made = replace(made, number=made.number + 1)
-        self._store.drop(made.table)
+        if self._store.has(made.table):  # its row was lost
+            self._store.set_aside(made.table)
+        else:
+            self._store.drop(made.table)
         self._store.create(made.table, index_schema(made.dimension))
-        now = datetime.now(UTC)
+        now = self._next_moment(known)
         self._write([KnownGeneration(made, state, now, now if state == LIVE else None)])
         return made
 
@@ -334,6 +348,11 @@ class Generations:
         for one in known:
             self._store.delete("generations", f"table = '{one.table}'")
             self._store.drop(one.table)
+
+    def _set_aside(self, known: Iterable[KnownGeneration]) -> None:
+        for one in known:
+            self._store.delete("generations", f"table = '{one.table}'")
+            self._store.set_aside(one.table)
 
 
 def _half_built(known: Iterable[KnownGeneration], wanted: Generation) -> list[KnownGeneration]:

@@ -21,7 +21,7 @@ from ragloop.corpus.ledger import COLUMNS, COMPARED, Ledger, known
 from ragloop.corpus.maintenance import INDEXES, WORDS, maintain, most_unindexed, wanted_indexes
 from ragloop.corpus.planning import QUARANTINED, WAITING, Known, LedgerRow
 from ragloop.corpus.vectors import to_numpy
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
@@ -296,8 +296,14 @@ class Index:
                 tries["vector"] = partial(_finds_vectors, table, self.generation.dimension)
         for name, (where, count) in expected.items():
             tries[name] = lambda where=where, count=count: table.count_rows(where) == count  # type: ignore[misc]
-        with self.store.errors():
-            return [name for name, work in tries.items() if not _works(work)]
+        return [name for name, work in tries.items() if not self._works(work)]
+
+    def _works(self, work: Callable[[], bool]) -> bool:
+        try:
+            with self.store.errors():
+                return work()
+        except StoreDamagedError:
+            return False
 
     def index_anew(self, columns: Sequence[str]) -> None:
         """Make the indexes of these columns from all rows. Needs the index lease."""
@@ -380,15 +386,6 @@ def _by_words(
     columns = [*_PASSAGE, "vector", "_score"]
     # The one has a column more than the other.
     return query.limit(limit).select(columns).to_arrow().select(columns)
-
-
-def _works(work: Callable[[], bool]) -> bool:
-    try:
-        return work()
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
-        return False
 
 
 def _finds_vectors(table: Table, dimension: int) -> bool:

@@ -7,7 +7,6 @@ since an empty one would pass for a log in which nothing was asked.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from ragloop.corpus.generations import LIVE, Generation, KnownGeneration
 from ragloop.errors import RagloopError
@@ -51,5 +50,5 @@ def told_generations(store: Store, wanted: Callable[[], Generation]) -> Told:
         return Told(
             None, f"what built {tables[0]} is unknown: the settings, which may have changed, build {made.table}"
         )
-    now = datetime.now(UTC)
+    now = store.now()
     return Told((KnownGeneration(replace(made, number=int(named[1] or 1)), LIVE, now, now),))

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ragloop.corpus.generations import Generation
 from ragloop.corpus.index import Index
+from ragloop.corpus.planning import withholds
 from ragloop.corpus.policy import SyncPolicy
 from ragloop.corpus.report import Progress, SyncReport
-from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan, record_way
+from ragloop.corpus.scans import forget_source, last_scan, note_source, record_scan, record_way, unconfirmed
 from ragloop.corpus.source import Source
 from ragloop.corpus.sync import SourceSync, delete, guarded
 from ragloop.errors import NotFoundError
@@ -41,7 +42,7 @@ def into_live(
 ) -> None:
     """Bring the live generation to the state of its sources; a source that is not there loses nothing."""
     for source in work.sources:
-        began = datetime.now(UTC)
+        began = work.store.now()
         last = last_scan(work.store, source.name)
         one = SourceSync(source, index, embedder, work.policy, report, last_scan=last, progress=progress)
         try:
@@ -49,7 +50,7 @@ def into_live(
         except NotFoundError as error:
             work.missed(error, report)
         else:
-            record_scan(work.store, source.name, began, complete=True)
+            _record(work, index, source.name, began, report)
             _note_way(work, source, report)
     for name in work.removed:
         _let_go(work, index, name, report)
@@ -60,6 +61,19 @@ def _note_way(work: Work, source: Source, report: SyncReport) -> None:
     if before := record_way(work.store, source.name, source.way):
         now = source.way.place
         report.notices.append(f"source {source.name} is at {now} now, where a link leads; it was at {before}")
+
+
+def _record(work: Work, index: Index, source: str, began: datetime, report: SyncReport) -> None:
+    """Note that a scan ended, unless an index that began anew lacks so much that a sync would not have deleted it."""
+    found, before = index.documents(source), unconfirmed(work.store).get(source, 0)
+    policy = work.policy
+    if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
+        report.problems.append(
+            f"the source {source} has {found} documents and had {before} before the index began anew: bring the others "
+            "back, or accept the loss with `ragloop sync --confirm-deletes`"
+        )
+        return
+    record_scan(work.store, source, began, complete=True, documents=found)
 
 
 def _let_go(work: Work, index: Index, source: str, report: SyncReport) -> None:
@@ -81,7 +95,7 @@ def into_building(
     policy = replace(work.policy, confirm_deletes=True)
     scans = {}
     for source in work.sources:
-        began = datetime.now(UTC)
+        began = work.store.now()
         one = SourceSync(source, index, embedder, policy, report, progress=work.progress)
         try:
             if not one.run(until):

@@ -25,15 +25,16 @@ _PART = 1000
 class Treatment:
     """What is to be done. `anew`: tables to make, empty; `generations`: the rows of theirs, where it is to be made.
 
-    `drop`: tables; `forget`: generations by their table; `reindex`: columns of the live index.
+    `aside`: tables to be set aside; `damaged`: generations, by their table, likewise; `reindex`: columns of the live
+    index.
 
     `clean`: tables with files that no version names; `rebuild`: the live index cannot be read.
     """
 
     anew: set[str] = field(default_factory=set)
     generations: tuple[KnownGeneration, ...] | None = None
-    drop: set[str] = field(default_factory=set)
-    forget: set[str] = field(default_factory=set)
+    aside: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
     reindex: list[str] = field(default_factory=list)
     clean: set[str] = field(default_factory=set)
     rebuild: bool = False
@@ -56,10 +57,10 @@ def treat(
         store.create(name, TABLES[name])
     if treatment.generations is not None:
         Generations(store).make_anew(treatment.generations)
-    for name in treatment.drop:
-        store.drop(name)
-    if treatment.forget:
-        Generations(store).forget(treatment.forget)
+    for name in treatment.aside:
+        store.set_aside(name)
+    if treatment.damaged:
+        Generations(store).set_aside(treatment.damaged)
     if generation is not None and audit is not None:
         index = Index(store, generation)
         index.index_anew(treatment.reindex)

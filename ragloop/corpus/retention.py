@@ -5,14 +5,15 @@ it again. So the time counts from when it was first seen unused, which is looked
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ragloop.corpus.generations import GRACE, Generations, KnownGeneration
 from ragloop.corpus.vectors import table_of, tidy
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.store import Store, quoted
 
 LOOKS = 30
@@ -22,20 +23,18 @@ _PART = 1000
 
 def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
     """Drop what is due, and keep the tables of vectors quick. Needs the index lease."""
-    now = datetime.now(UTC)
+    now = store.now()
     generations = Generations(store)
     generations.let_go(keep_generation, now)
     look = _is_due(store, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
     for name in filter(store.has, store.names("vectors_")):
-        try:
+        # A table that is damaged is set aside by whoever needs a vector of it.
+        with suppress(StoreDamagedError):
             if look:
                 _let_go_of_vectors(store, name, _used(store, name, held), keep_vectors, now)
             tidy(store, name)
-        except DAMAGE as error:
-            # A table that cannot be read is dropped by whoever needs a vector of it.
-            if not is_damage(error):
-                raise
+    store.expire_aside(max(keep_generation, keep_vectors))
     if look:
         row = {"report_id": "vectors", "at": now, "kind": "vectors", "subject": "", "body": "{}"}
         store.upsert_rows("reports", [row])

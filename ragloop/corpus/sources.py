@@ -15,7 +15,7 @@ from ragloop.corpus.index import Index
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.scans import last_way, scanned_sources
 from ragloop.corpus.source import Patterns, Source, Way, as_folder
-from ragloop.errors import DAMAGE, ConfigError, NotFoundError, UsageError, is_damage
+from ragloop.errors import ConfigError, NotFoundError, StoreDamagedError, UsageError
 from ragloop.store import Store
 
 WayOf = Callable[[str], Way | None]
@@ -148,31 +148,21 @@ def sources_left(
 def _way_left(store: Store, source: str) -> Way | None:
     try:
         return last_way(store, source)
-    except NotFoundError:
-        return None
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except (NotFoundError, StoreDamagedError):
         return None
 
 
 def _scanned_left(store: Store) -> list[str]:
     try:
         return scanned_sources(store)
-    except NotFoundError:
-        return []
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except (NotFoundError, StoreDamagedError):
         return []
 
 
 def _sources_in(store: Store, live: Generation | None) -> list[str]:
     try:
         return Index(store, live).sources() if live else []
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except StoreDamagedError:
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
         return []
 

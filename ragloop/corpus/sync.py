@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ragloop.corpus import identity
@@ -78,7 +78,7 @@ class SourceSync:
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
         """
-        name, self._began_us = self._source.name, _us(datetime.now(UTC))
+        name, self._began_us = self._source.name, _us(self._index.store.now())
         known = self._index.known(name, self._source.labels, self._keys)
         planned = plan(
             self._source.list() if listing is None else listing,
@@ -285,7 +285,7 @@ class SourceSync:
         listed, read = document.listed, document.read
         old = self._ledger.get(listed.key)
         changed = read.changed_at if read else listed.changed_at
-        now = datetime.now(UTC)
+        now = self._index.store.now()
         base = old or LedgerRow(
             identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
             self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,

@@ -16,7 +16,7 @@ from lancedb.table import Table
 
 from ragloop.corpus.maintenance import maintain
 from ragloop.corpus.retention import let_go
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
 from ragloop.store import Store
 from ragloop.store.database import KEPT_VERSIONS
@@ -89,9 +89,7 @@ def keep_up(
             try:
                 with _lease(store, name):
                     tables.append(_table(store, name))
-            except DAMAGE as error:
-                if not is_damage(error):
-                    raise
+            except StoreDamagedError:
                 problems.append(f"the table {name} cannot be read; `ragloop doctor` says what is damaged")
         progress(len(names), len(names), "")
     seconds = round(time.perf_counter() - started, 3)
@@ -102,9 +100,7 @@ def _folded(store: Store) -> int:
     """Entries of the journal that are now in the tables; none where a table cannot be read, which is said of that."""
     try:
         return Journal(store).fold()
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+    except StoreDamagedError:
         return 0
 
 
@@ -138,7 +134,8 @@ def _table(store: Store, name: str) -> TableUpkeep:
 
 def _files(store: Store, name: str) -> dict[str, Found]:
     top = f"{name}.lance/"
-    return {path.removeprefix(top): found for path, found in store.files.list(top).items()}
+    with store.errors():
+        return {path.removeprefix(top): found for path, found in store.files.list(top).items()}
 
 
 def _is_untidy(table: Table, files: dict[str, Found]) -> bool:

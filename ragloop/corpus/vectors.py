@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.index import BTree
 
-from ragloop.errors import DAMAGE, is_damage
+from ragloop.errors import StoreDamagedError
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -32,15 +31,13 @@ class VectorStore:
         self._name = table_of(embedder.fingerprint)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors among these hashes. A table that cannot be read is dropped, to be made anew."""
+        """The stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
         if not hashes or not self._store.has(self._name):
             return {}
         try:
             return self._find(hashes)
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
-            self._store.drop(self._name)
+        except StoreDamagedError:
+            self._store.set_aside(self._name)
             return {}
 
     def _find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
@@ -82,7 +79,7 @@ def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, re
     """
     schema = vectors_schema(vectors.shape[1])
     store.create(name, schema)
-    now = pa.array([datetime.now(UTC)] * len(hashes), TIME)
+    now = pa.array([store.now()] * len(hashes), TIME)
     unused = pa.nulls(len(hashes), TIME)
     rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema)
     (store.upsert if replaces else store.insert)(name, rows)

@@ -4,6 +4,7 @@ They decide whether the adapter may still be promoted, and which questions it is
 dataset that they came from.
 """
 
+import errno
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from ragloop.answering.prompts import closed_book_messages
 from ragloop.answering.statements import statements
 from ragloop.corpus.index import Index
-from ragloop.errors import MismatchError
+from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.curation import DocumentRevision, Standing
 
 ROWS = "rows.parquet"
@@ -87,10 +88,15 @@ def write_rows(rows: Sequence[TrainedRow], folder: Path) -> Path:
 
 
 def read_rows(folder: Path) -> list[TrainedRow]:
-    """The rows that the adapter in `folder` was trained on. Raises MismatchError where they are gone or damaged."""
+    """The rows that the adapter in `folder` was trained on.
+
+    Raises MismatchError where they are gone or damaged, UnavailableError where they cannot be read now.
+    """
     try:
         table = pq.read_table(folder / ROWS, columns=["question", "answer", "documents"])
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise UnavailableError(f"cannot read {folder / ROWS} now: {error.strerror}; try again") from error
         found = "is not there" if isinstance(error, FileNotFoundError) else "is damaged"
         raise MismatchError(f"{folder / ROWS} {found}; restore it from a backup, or retrain") from None
     return [TrainedRow.of(row) for row in table.to_pylist()]

@@ -4,20 +4,21 @@ A folder is built beside its final place and renamed into it; its manifest is wr
 complete, and a builder that was killed leaves only a scratch folder, which the next one removes.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from ragloop.errors import full_disk_is_an_error
+from ragloop.locks import alone
 
 MANIFEST = "manifest.json"
 SCRATCH = ".building-"
+WAIT_S = 1800.0
+"""How long another process may build; merging and quantizing a model of a few billion weights takes minutes."""
 
 
 def default_cache() -> Path:
@@ -30,16 +31,17 @@ def default_cache() -> Path:
     return user_cache_path("ragloop")
 
 
-def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
+def built_once(folder: Path, build: Callable[[Path], None], *, wait_s: float = WAIT_S) -> Path:
     """`folder`, which `build` fills unless it is complete. `build` gets an empty folder and writes the manifest last.
 
-    A second process waits for the first and finds its work done. Raises what `build` raises, and StorageFullError.
+    A second process waits for the first and finds its work done. Raises what `build` raises, StorageFullError, and
+    StoreBusyError where the first is not done after `wait_s` seconds.
     """
     if (folder / MANIFEST).is_file():
         return folder
     with full_disk_is_an_error(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent / ".lock"):
+        with alone(folder.parent / ".lock", f"the cache of models {folder.parent}", wait_s):
             if not (folder / MANIFEST).is_file():
                 _build(folder, build)
     return folder
@@ -55,14 +57,6 @@ def _build(folder: Path, build: Callable[[Path], None]) -> None:
         build(made)
         shutil.rmtree(folder, ignore_errors=True)  # without a manifest it is no one's
         made.rename(folder)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    # The kernel drops the lock of a process that dies.
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def damaged_files(folder: Path) -> list[str]:

@@ -5,7 +5,6 @@ Started by `lora.train` with the path of a spec; writes one JSON line of progres
 made in the functions, so that a wrong spec fails at once.
 """
 
-import fcntl
 import json
 import os
 import resource
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ragloop.errors import MismatchError, RagloopError, missing_package
+from ragloop.locks import alone
 from ragloop.models.cache import sha256_of
 from ragloop.models.chat import Chat, Example
 from ragloop.models.local import best_dtype, load_base
@@ -28,6 +28,9 @@ from ragloop.records import Message
 COMPLETE = "complete.json"
 """Marks a checkpoint whose files are all written; one without it is thrown away."""
 
+WAIT_S = 24 * 3600.0
+"""How long another process may train this adapter, whose result is then found done."""
+
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -36,15 +39,14 @@ def main(spec_file: Path) -> None:
     spec = TrainingSpec(**json.loads(spec_file.read_text(encoding="utf-8")))
     output = Path(spec.output)
     progress = _own_stdout()
-    with (output / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        digest = spec_digest(spec)
-        if not _is_done(output, digest):
-            (output / RESULT).unlink(missing_ok=True)
-            try:
+    try:
+        with alone(output / "lock", f"the training in {output}", WAIT_S):
+            digest = spec_digest(spec)
+            if not _is_done(output, digest):
+                (output / RESULT).unlink(missing_ok=True)
                 _train(spec, output, digest, progress)
-            except (RagloopError, ImportError) as error:
-                _refuse(error, progress)
+    except (RagloopError, ImportError) as error:
+        _refuse(error, progress)
 
 
 def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:

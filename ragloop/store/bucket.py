@@ -2,7 +2,8 @@
 
 A lease holds a fencing number, and changes with every renewal. Whether it is old is told by the clock of S3 alone:
 the Date of its answer minus the lease's Last-Modified. Before each commit the holder renews its lease on the condition
-that nobody else wrote it, so that a writer that was away for longer than LEASE_S finds out before it writes.
+that nobody else wrote it, so that a writer that was away for longer than LEASE_S finds out before it writes. One that
+stands still between that check and its commit is refused by LanceDB: who takes over fences the tables (Store.lease).
 """
 
 import json
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import lancedb
 
-from ragloop.errors import REQUEST_FAILED, ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
+from ragloop.errors import ConfigError, NotFoundError, RagloopError, StoreBusyError, UnavailableError
+from ragloop.store.failures import explained
 from ragloop.store.files import RESTORING, BucketFiles
 from ragloop.store.holder import holder, name_of
 from ragloop.store.names import table_file
@@ -61,13 +63,13 @@ class BucketPlace:
     def _client(self) -> Any:
         return self._given_client or new_client(f"store {self}", read_timeout_s=ANSWER_S)
 
-    def connect(self) -> lancedb.DBConnection:
-        """The database."""
+    def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
+        """The database; a table of a connection that does not follow stays as it was when it was opened."""
         with self.errors():
             return lancedb.connect(
                 f"s3://{self._bucket}/{self._prefix}store",
                 storage_options=self._options(),
-                read_consistency_interval=timedelta(0),
+                read_consistency_interval=timedelta(0) if follows else None,
             )
 
     def _options(self) -> dict[str, str]:
@@ -105,24 +107,28 @@ class BucketPlace:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            yield
+            with explained(str(self), self._open):
+                yield
         except ClientError as error:
             raise self._refused(error) from error
         except BotoCoreError as error:
             raise UnavailableError(f"no answer from S3 for the store {self}: {one_line(error)}; try again") from error
-        except (OSError, RuntimeError, ValueError) as error:
-            if not any(mark in str(error) for mark in REQUEST_FAILED):
-                raise
-            raise UnavailableError(
-                f"a request to the store {self} failed: {one_line(error)[:200]}; what was committed stays: try again"
-            ) from error
+
+    def _open(self, name: str) -> None:
+        """Begin to read the objects of the database whose names begin so."""
+        for found in self.database.list(name):
+            for _ in self.database.read(found):
+                break
 
     def _refused(self, error: "ClientError") -> RagloopError:
         if is_transient(error):
             return UnavailableError(f"S3 cannot serve the store {self} now: {said(error)}; try again")
         if status(error) == 404:
             return NotFoundError(f"found no bucket {self._bucket} for the store {self}; make it, or correct `store`")
-        return NotFoundError(f"cannot use the store {self}: {said(error)}; expected credentials that may write there")
+        # Keys expire and rights are mended: what is refused now is not lost.
+        return UnavailableError(
+            f"cannot use the store {self}: {said(error)}; expected credentials that may read and write there"
+        )
 
     def ages(self, table: str) -> list[float]:
         """Seconds since each version of a table was written, by the clock of S3."""
@@ -165,11 +171,40 @@ class BucketPlace:
 
     def remove(self, table: str) -> None:
         """Remove the objects of a table, whether they can be read or not."""
+        self._remove(self._table(table))
+
+    def _remove(self, prefix: str) -> None:
         with self.errors():
-            for page in self._pages(self._table(table)):
+            for page in self._pages(prefix):
                 keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
                 if keys:
                     self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+
+    def set_aside(self, table: str) -> None:
+        """Move the objects of a table beside the database, whether they can be read or not."""
+        top, aside = self._table(table), f"{self._prefix}aside/{table}-{uuid.uuid4().hex[:8]}/"
+        with self.errors():
+            for page in self._pages(top):
+                for one in page.get("Contents", ()):
+                    source = {"Bucket": self._bucket, "Key": one["Key"]}
+                    self._client.copy(source, self._bucket, aside + one["Key"].removeprefix(top))
+            self.remove(table)
+
+    def aside(self) -> dict[str, float]:
+        """Seconds since tables were set aside, by the names that they got there."""
+        ages: dict[str, float] = {}
+        with self.errors():
+            for page in self._pages(f"{self._prefix}aside/"):
+                now = _date(page)
+                for one in page.get("Contents", ()):
+                    name = one["Key"].removeprefix(f"{self._prefix}aside/").partition("/")[0]
+                    age = (now - one["LastModified"]).total_seconds()
+                    ages[name] = min(age, ages.get(name, age))
+        return ages
+
+    def remove_aside(self, name: str) -> None:
+        """Remove a table that was set aside under this name."""
+        self._remove(f"{self._prefix}aside/{name}/")
 
     def flush(self, table: str, since: float) -> None:
         """Nothing to do: S3 answers when an object is durable."""
@@ -182,15 +217,20 @@ class BucketPlace:
             yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **how)
 
     @contextmanager
-    def lease(self, what: str, wait_s: float) -> Iterator[Callable[[], None]]:
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], None]]:
         """Hold the right to write `what`; yields a check that renews it, and raises StoreBusyError when it was lost.
 
-        Raises StoreBusyError, which names the holder.
+        `taken_over` is called first where the holder before was silent for too long. Raises StoreBusyError, which names
+        the holder.
         """
         lease = _Lease(self, what, f"{self._prefix}leases/{what}.json", self._lease_s)
         lease.take(wait_s)
         try:
             with _renewing(lease, self.renewing_every):
+                if lease.taken_over:
+                    taken_over()
                 yield lease.renew
         finally:
             lease.release()
@@ -213,6 +253,7 @@ class _Lease:
         self._client, self._address = place._client, {"Bucket": place._bucket, "Key": key}
         self._nonce = uuid.uuid4().hex
         self._fence, self._etag, self._lost = 0, "", False
+        self.taken_over = False
         self._lock = threading.Lock()
 
     def take(self, wait_s: float) -> None:
@@ -223,6 +264,7 @@ class _Lease:
                 found = self._found()
                 free = found is None or found.body.get("released") or found.age_s > self._lease_s
                 if free and self._written(found):
+                    self.taken_over = found is not None and not found.body.get("released")
                     return
                 if found is not None and not free and time.monotonic() >= end:
                     by = name_of(json.dumps(found.body.get("holder")))

@@ -4,22 +4,25 @@
     home/artifacts/  datasets and adapters
     home/journal/    answers that are not yet folded into the tables
     home/leases/     who writes what, now
+    home/aside/      tables that were found damaged, or that nothing named, until their retention ends
 
 Database and leases may be in a bucket instead (bucket.py); the rest stays in `home`. A process that meets a store of a
 newer schema refuses to open it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import lancedb
 import pyarrow as pa
 
-from ragloop.errors import DAMAGE, MismatchError, NotFoundError, damage, is_damage
+from ragloop.errors import MismatchError, NotFoundError, StoreDamagedError
+from ragloop.store.failures import damaged
 from ragloop.store.files import Files
 from ragloop.store.folder import FolderPlace
 from ragloop.store.migrations import MIGRATIONS
@@ -29,9 +32,17 @@ from ragloop.store.versions import mark, version_of
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
+_FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "registry": ("adapters", "aliases")}
+"""Tables, or how their names begin, by the lease under which they are written. Those of the log are not among them: a
+late fold writes what an earlier one wrote."""
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
+
+
+def utc_now() -> datetime:
+    """The time of the system's clock."""
+    return datetime.now(UTC)
 
 
 class Place(Protocol):
@@ -40,7 +51,8 @@ class Place(Protocol):
     leases_expire: bool
     """Whether a holder that stood still can lose its lease between the check of it and a commit."""
 
-    def connect(self) -> lancedb.DBConnection: ...
+    def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
+        """The database; a table of a connection that does not follow stays as it was when it was opened."""
 
     def exists(self) -> bool: ...
 
@@ -52,7 +64,7 @@ class Place(Protocol):
         """What a restore that has not ended has noted, or an empty string."""
 
     def errors(self) -> AbstractContextManager[None]:
-        """Says what an error of the database means here."""
+        """Raises what an error of the database means here; see failures.py."""
 
     def has(self, table: str) -> bool:
         """Whether the table has a version."""
@@ -72,24 +84,49 @@ class Place(Protocol):
     def remove(self, table: str) -> None:
         """Remove all files of a table."""
 
+    def set_aside(self, table: str) -> None:
+        """Move all files of a table beside the database, where nothing reads them."""
+
+    def aside(self) -> dict[str, float]:
+        """Seconds since tables were set aside, by the names that they got there."""
+
+    def remove_aside(self, name: str) -> None:
+        """Remove a table that was set aside under this name."""
+
     def flush(self, table: str, since: float) -> None:
         """Make durable what was written to the table since that time (seconds since 1970)."""
 
-    def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
-        """Hold the right to write `what`; yields a check that raises StoreBusyError when it was lost."""
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the right to write `what`; yields a check that raises StoreBusyError when it was lost.
+
+        `taken_over` is called first where the holder before did not let go of it, and may still be about to commit.
+        """
 
 
 class Store:
     """The database of one home. Reads see every commit that finished before they began."""
 
-    def __init__(self, home: Path, place: Place, db: lancedb.DBConnection) -> None:
-        self.home = home
+    def __init__(
+        self, home: Path, place: Place, db: lancedb.DBConnection, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        """`now` is the clock by which everything in the store is dated."""
+        self.home, self.now = home, now
         self._place = place
         self._db = db
         self._held: list[Callable[[], None]] = []
 
     @classmethod
-    def open(cls, home: Path, *, create: bool = True, place: Place | None = None, restoring: bool = False) -> "Store":
+    def open(
+        cls,
+        home: Path,
+        *,
+        create: bool = True,
+        place: Place | None = None,
+        restoring: bool = False,
+        now: Callable[[], datetime] = utc_now,
+    ) -> "Store":
         """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
         Raises NotFoundError when there is none and `create` is false, UsageError when `home` cannot be a folder,
@@ -102,7 +139,7 @@ class Store:
         if not create and not place.exists():
             raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")
         with place.errors():
-            store = cls(home, place, place.connect())
+            store = cls(home, place, place.connect(), now)
             store._migrate()
         return store
 
@@ -118,7 +155,7 @@ class Store:
         with self.lease("schema", wait_s=30):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
                 MIGRATIONS[number - 1](self)
-                row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": datetime.now(UTC)}
+                row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": self.now()}
                 table = self._db.create_table("migrations", schema=_MIGRATIONS_SCHEMA, exist_ok=True)
                 table.add(pa.Table.from_pylist([row], schema=_MIGRATIONS_SCHEMA))
 
@@ -126,10 +163,9 @@ class Store:
         if not self.has("migrations"):
             return 0
         try:
-            rows = self._db.open_table("migrations").search().select(["number"]).to_arrow()
-        except DAMAGE as error:
-            if not is_damage(error):
-                raise
+            with self.errors():
+                rows = self._db.open_table("migrations").search().select(["number"]).to_arrow()
+        except StoreDamagedError as error:
             raise MismatchError(
                 f"the table migrations of the store in {self._place}, which says of which schema it is, cannot be "
                 "read; `ragloop restore --replace` brings back a backup of the store"
@@ -161,7 +197,7 @@ class Store:
         return hashlib.sha256(first["at"].isoformat().encode()).hexdigest()[:16]
 
     def errors(self) -> AbstractContextManager[None]:
-        """Turns what LanceDB raises where a disk is full or a bucket does not answer into errors that say so."""
+        """Raises what an error of LanceDB means: StoreDamagedError, StorageFullError or UnavailableError."""
         return self._place.errors()
 
     @contextmanager
@@ -175,16 +211,49 @@ class Store:
         with self._place.errors():
             yield
 
+    @cached_property
+    def _unmoved(self) -> lancedb.DBConnection:
+        return self._place.connect(follows=False)
+
+    @contextmanager
+    def _committing(self, name: str) -> Iterator[lancedb.table.Table]:
+        """Yield the table for a block that makes one commit.
+
+        Where a lease can be lost between its check and the commit, the table is opened before the check and not looked
+        at again: LanceDB refuses the commit when another writer, who took over, has fenced the table since.
+        """
+        table = self._opened(name, self._unmoved if self.leases_expire else self._db)
+        with self.writing():
+            yield table
+
+    def _fence(self, what: str) -> None:
+        """Let LanceDB refuse what a writer may still commit who was silent for so long that its lease was taken over.
+
+        Of all commits only a restore is refused by none and refuses all that began before it; so each table is restored
+        to the state that it is in. Where the silent writer committed in that instant, its commit is brought back.
+        """
+        for prefix in _FENCED.get(what, ()):
+            for name in filter(self.has, self.names(prefix)):
+                with suppress(StoreDamagedError), self.errors():
+                    table = self.table(name)
+                    before = table.version
+                    table.restore(before)
+                    if table.version > before + 1:
+                        table.restore(table.version - 1)
+
     def has(self, name: str) -> bool:
         """Whether the table exists; a creation that was killed left its folder, but no version in it."""
         return self._place.has(name)
 
     def table(self, name: str) -> lancedb.table.Table:
         """The open table. Raises NotFoundError when it does not exist."""
+        return self._opened(name, self._db)
+
+    def _opened(self, name: str, db: lancedb.DBConnection) -> lancedb.table.Table:
         if not self.has(name):
             raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
         with self.errors():
-            return self._db.open_table(name)
+            return db.open_table(name)
 
     def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
         """Create the table, keyed by its first column, or open it when it exists."""
@@ -207,12 +276,27 @@ class Store:
         with self.writing():
             self._place.remove(name)
 
+    def set_aside(self, name: str) -> None:
+        """Take a table that cannot be read, or that nothing names, out of the database; its files are kept beside it.
+
+        What was found damaged may still be of use to a person: only `expire_aside` removes it.
+        """
+        with self.writing():
+            self._place.set_aside(name)
+
+    def expire_aside(self, keep: timedelta) -> None:
+        """Remove the tables that were set aside longer ago than `keep`."""
+        for name, age_s in self._place.aside().items():
+            if age_s > keep.total_seconds():
+                with self.writing():
+                    self._place.remove_aside(name)
+
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
         if rows.num_rows == 0:
             return
-        with self.writing():
-            merge = self.table(name).merge_insert(rows.schema.names[0])
+        with self._committing(name) as table:
+            merge = table.merge_insert(rows.schema.names[0])
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
     def upsert_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -221,13 +305,13 @@ class Store:
 
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that satisfy the SQL predicate `where`, in one commit."""
-        with self.writing():
-            self.table(name).delete(where)
+        with self._committing(name) as table:
+            table.delete(where)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Append rows, in one commit."""
-        with self.writing():
-            self.table(name).add(rows)
+        with self._committing(name) as table:
+            table.add(rows)
 
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to a table of fixed schema, in one commit."""
@@ -291,7 +375,7 @@ class Store:
 
         Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
         """
-        with self._place.lease(what, wait_s) as check:
+        with self._place.lease(what, wait_s, partial(self._fence, what)) as check:
             self._held.append(check)
             try:
                 yield
@@ -311,7 +395,12 @@ def _how_to_get(name: str) -> str:
 def _must_have_columns(name: str, schema: pa.Schema) -> None:
     """LanceDB reads a manifest of zeros as one of an empty table: without this, what is damaged would look empty."""
     if not schema.names:
-        raise damage(f"the newest manifest of the table {name} names no columns")
+        raise damaged(f"the newest manifest of the table {name} names no columns")
+
+
+def after(now: datetime, others: Iterable[datetime]) -> datetime:
+    """`now`, or a microsecond after the latest of the others where a clock that was set back would put it before."""
+    return max([now, *(one + timedelta(microseconds=1) for one in others)])
 
 
 def quoted(values: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ older schemas stands here, and is never changed.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ragloop.errors import DAMAGE, NotFoundError, is_damage
+from ragloop.errors import NotFoundError, StoreDamagedError
 from ragloop.store.schemas import TABLES, TIME, keyed
 
 if TYPE_CHECKING:
@@ -53,26 +54,23 @@ def _keep_several_generations(store: "Store") -> None:
 
 def _note_unused_vectors(store: "Store", name: str) -> None:
     try:
-        table = store.table(name)
-        if "unused_since" not in table.schema.names:
-            table.add_columns(pa.field("unused_since", TIME))
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
+        with store.errors():
+            table = store.table(name)
+            if "unused_since" not in table.schema.names:
+                table.add_columns(pa.field("unused_since", TIME))
+    except StoreDamagedError:
         # Vectors can be made again; a table that cannot be read must not keep the store from being opened.
-        store.drop(name)
+        store.set_aside(name)
 
 
 def _retry_documents(store: "Store") -> None:
     """The ledger says when a document whose parser was stopped is tried again."""
     for name in filter(store.has, store.names("index_")):
-        try:
+        # `ragloop sync --rebuild` builds anew what cannot be read.
+        with suppress(StoreDamagedError), store.errors():
             table = store.table(name)
             if "retry_at" not in table.schema.names:
                 table.add_columns(pa.field("retry_at", TIME))
-        except DAMAGE as error:
-            if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
-                raise
 
 
 _SPANS = pa.list_(pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))
@@ -88,11 +86,9 @@ def _place_chunks_by_document(store: "Store") -> None:
     # What a sync of an older ragloop commits meanwhile would have no spans.
     with store.lease("index", wait_s=_WAIT_S):
         for name in names:
-            try:
+            # `ragloop sync --rebuild` builds anew what cannot be read.
+            with suppress(StoreDamagedError), store.errors():
                 _place_chunks(store, name)
-            except DAMAGE as error:
-                if not is_damage(error):  # `ragloop sync --rebuild` builds anew what cannot be read
-                    raise
 
 
 def _place_chunks(store: "Store", name: str) -> None:
@@ -126,14 +122,11 @@ def _fill_spans(store: "Store", name: str) -> None:
 def _note_bases_and_fallbacks(store: "Store") -> None:
     """Adapters name the weights that they were trained on, answers why another lane gave them."""
     for name, column in (("adapters", "base_sha256"), ("interactions", "fallback")):
-        try:
+        # What a doctor tells of must not keep the store from being opened.
+        with suppress(StoreDamagedError, NotFoundError), store.errors():
             table = store.table(name)
             if column not in table.schema.names:
                 table.add_columns(pa.field(column, pa.string()))
-        except (*DAMAGE, NotFoundError) as error:
-            # What a doctor tells of must not keep the store from being opened.
-            if not (isinstance(error, NotFoundError) or is_damage(error)):
-                raise
 
 
 _SUPPORT = pa.list_(pa.struct([("document_id", pa.string()), ("statements", pa.list_(pa.string()))]))
@@ -142,9 +135,10 @@ _SUPPORT = pa.list_(pa.struct([("document_id", pa.string()), ("statements", pa.l
 def _hold_support(store: "Store") -> None:
     """The log says on which statements an answer and a correction rest; of older ones nobody knows."""
     for name in filter(store.has, ("interactions", "feedback")):
-        table = store.table(name)
-        if "support" not in table.schema.names:
-            table.add_columns(pa.field("support", _SUPPORT))
+        with suppress(StoreDamagedError), store.errors():
+            table = store.table(name)
+            if "support" not in table.schema.names:
+                table.add_columns(pa.field("support", _SUPPORT))
 
 
 MIGRATIONS: Sequence[Callable[["Store"], None]] = (

@@ -4,17 +4,22 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
+from lancedb.table import Table
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.generations import Generation
+from ragloop.corpus.generations import Generation, Generations
 from ragloop.corpus.index import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
-from ragloop.store import Store
+from ragloop.store import Store, vectors_schema
 from ragloop.store.bucket import BucketPlace
 from ragloop.store.schemas import index_schema
 from tests.constant_embedder import ConstantEmbedder
@@ -42,6 +47,107 @@ class Silent(BucketPlace):
     @property
     def renewing_every(self) -> float:
         return 3600
+
+
+class Paused(Silent):
+    """A process that stands still between the check of its lease and the commit: `meanwhile` happens then, once."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri, lease_s=LEASE_S)
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def lease(self, what: str, wait_s: float, *others: Any) -> Iterator[Callable[[], None]]:
+        with super().lease(what, wait_s, *others) as check:
+
+            def checked() -> None:
+                check()
+                happens, self.meanwhile = self.meanwhile, lambda: None
+                happens()
+
+            yield checked
+
+
+def vector(text_hash: str, at: int) -> pa.Table:
+    made = [{"text_hash": text_hash, "created_at": datetime.fromtimestamp(at, UTC), "vector": [1.0] * 8}]
+    return pa.Table.from_pylist(made, schema=vectors_schema(8))
+
+
+LATE: dict[str, Callable[[Store], None]] = {
+    "upsert": lambda store: store.upsert("vectors_x", vector("a", 2)),
+    "insert": lambda store: store.insert("vectors_x", vector("gone", 2)),
+    "delete": lambda store: store.delete("vectors_x", "text_hash = 'a'"),
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_writer_that_stands_still_after_the_check_of_its_lease_cannot_commit(
+    bucket: "Bucket", tmp_path: Path, late: str
+) -> None:
+    place = Paused(bucket.uri("home"))
+    paused = Store.open(tmp_path, place=place)
+    paused.create("vectors_x", vectors_schema(8))
+
+    def by_others() -> None:
+        for at, wait_s in ((3, 4 * LEASE_S), (4, 0)):
+            other = opened(bucket, tmp_path)
+            with other.lease("index", wait_s=wait_s):
+                other.upsert("vectors_x", vector("a", at))
+
+    with paused.lease("index"):
+        paused.upsert("vectors_x", pa.concat_tables([vector("a", 1), vector("b", 1)]))
+        place.meanwhile = by_others
+        with pytest.raises(StoreBusyError, match="run the same command again"):
+            LATE[late](paused)
+    rows = opened(bucket, tmp_path).rows("vectors_x", columns=["text_hash", "created_at"]).to_pylist()
+    assert {one["text_hash"]: one["created_at"].timestamp() for one in rows} == {"a": 4, "b": 1}
+
+
+def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_stood_still(
+    bucket: "Bucket", tmp_path: Path
+) -> None:
+    place = Paused(bucket.uri("home"))
+    paused = Generations(Store.open(tmp_path, place=place))
+    made = [Generation("parser 1", "chunker 1/256", name, 8) for name in ("a", "b")]
+    paused.begin(made[0])
+    building = paused.begin(made[1]).building
+    assert building is not None
+    paused.mark(building, ready=True)
+
+    def by_another() -> None:
+        other = opened(bucket, tmp_path)
+        with other.lease("generations", wait_s=4 * LEASE_S):
+            pass
+        Generations(other).cut_over(building)
+
+    place.meanwhile = by_another
+    with pytest.raises(StoreBusyError, match="run the same command again"):
+        paused.mark(building, ready=False)
+    states = {one.generation.embedder: one.state for one in Generations(opened(bucket, tmp_path)).all()}
+    assert states == {"a": "retired", "b": "live"}
+
+
+class Overtaken(Store):
+    """Whenever a table is opened, another process commits to it just before anything is done with it."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def table(self, name: str) -> Table:
+        table = self._unmoved.open_table(name)
+        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens()
+        return table
+
+
+def test_what_is_committed_in_the_instant_of_a_takeover_is_kept(bucket: "Bucket", tmp_path: Path) -> None:
+    place = BucketPlace(bucket.uri("home"), lease_s=LEASE_S)
+    store = opened(bucket, tmp_path)
+    store.create("vectors_x", vectors_schema(8))
+    taking = Overtaken(tmp_path, place, place.connect())
+    taking.meanwhile = lambda: store.insert("vectors_x", vector("a", 1))
+    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+    with silent.lease("index"), taking.lease("index", wait_s=4 * LEASE_S):
+        assert store.count("vectors_x") == 1
 
 
 def test_a_lease_is_kept_for_as_long_as_its_holder_lives(bucket: "Bucket", tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Tell what an error of LanceDB means: files that are damaged, something that passes, or a defect.
+
+LanceDB says it as text. Damage is what was read and is not as it was written; what the system refuses (permissions, a
+failing disk, a mount that is away, too many open files), a request that failed and a commit that met another are not.
+"""
+
+import errno
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError, UnavailableError, full_disk_is_an_error
+
+REQUEST_FAILED: Final = ("Error performing ", "RetryError", "Generic S3 error", 'store: "S3"')
+"""LanceDB reports a failed request to S3 as text inside a RuntimeError, ValueError or OSError. The last two are all
+that is said of an answer that breaks off half-way; an object that is not there is said otherwise."""
+_SYSTEM = re.compile(r"\(os error (\d+)\)")
+_MET = ("ommit conflict", "ncompatible transaction", "oo many concurrent writers", "was preempted by")
+_PASSES = ("imed out", "Resources exhausted")
+_DAMAGED = (
+    "does not appear to be a Lance file",
+    "Version 0 no longer exists",
+    "No field named",
+    "does not exist in table schema",
+    "not found in target schema",
+)
+"""Of a ValueError. A file of zeros is none of Lance; a manifest of zeros is version 0 of a table without columns."""
+_FILE = re.compile(r"([\w-]+\.lance/(?:data|_versions|_indices|_deletions)/[\w./-]+?)(?=[,:\s]|$)")
+"""A file of a table, by its name in the database."""
+
+Opens = Callable[[str], None]
+"""Opens a file of the database, or every file of a folder of it; raises OSError or UnavailableError where it cannot."""
+
+
+@contextmanager
+def explained(place: str, opens: Opens) -> Iterator[None]:
+    """Raise what an error of the database in `place` means: StoreDamagedError, UnavailableError or StorageFullError."""
+    try:
+        with full_disk_is_an_error(place):
+            yield
+    except (OSError, RuntimeError, ValueError) as error:
+        meant = meaning(error, place, opens)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def meaning(error: Exception, place: str, opens: Opens) -> RagloopError | None:
+    """The error of ragloop's tree that this one is; None where it is not about files of the database."""
+    told = " ".join(str(error).split())
+    if _is_of_the_system(error, told):
+        return _away(place, told)
+    if any(mark in told for mark in REQUEST_FAILED):
+        return UnavailableError(
+            f"a request to the store {place} failed: {told[:200]}; what was committed stays: try again"
+        )
+    if not _is_damage(error, told):
+        return None
+    if any(mark in told for mark in _MET):
+        return StoreBusyError(
+            f"another process wrote to the store in {place} meanwhile, and nothing was written by this one: "
+            f"{told[:200]}; run the same command again"
+        )
+    if any(mark in told for mark in _PASSES):
+        return _away(place, told)
+    # What lies behind "not found" may be another file, which LanceDB could not open and does not name.
+    if refused := _refused(told, opens):
+        return _away(place, refused)
+    return damaged(told[:200])
+
+
+def damaged(found: str) -> StoreDamagedError:
+    """Report damage of the database, also what LanceDB itself takes for none."""
+    return StoreDamagedError(
+        f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it mends it"
+    )
+
+
+def _away(place: str, found: str) -> UnavailableError:
+    return UnavailableError(
+        f"the store in {place} cannot be used now: {found[:300]}; nothing is known to be damaged: look at the disk, "
+        "its mount and its permissions, and run the same command again"
+    )
+
+
+def _is_of_the_system(error: Exception, told: str) -> bool:
+    """Whether the system refused, by errno or by LanceDB's words; a file that is not there is not refused."""
+    codes = {int(one) for one in _SYSTEM.findall(told)}
+    if isinstance(error, OSError) and error.errno is not None:
+        codes.add(error.errno)
+    return bool(codes - {errno.ENOENT})
+
+
+def _is_damage(error: Exception, told: str) -> bool:
+    if isinstance(error, RuntimeError):
+        return told.startswith("lance error")
+    return isinstance(error, ValueError) and any(mark in told for mark in _DAMAGED)
+
+
+def _refused(told: str, opens: Opens) -> str:
+    """Why a file that the text names, or one of the same index, cannot be opened; empty where all can, or are gone."""
+    for name in dict.fromkeys(_FILE.findall(told)):
+        try:
+            opens(name.rpartition("/")[0] if "/_indices/" in name else name)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnavailableError) as error:
+            return str(error)
+    return ""

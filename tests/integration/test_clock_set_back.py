@@ -1,0 +1,96 @@
+"""A clock that is set back changes times that are shown, never which of two things came later."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ragloop.corpus.generations import Generation, Generations
+from ragloop.journal import Journal
+from ragloop.store import Store
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def set(self, hours: float) -> None:
+        self.at += timedelta(hours=hours)
+
+
+def made(name: str) -> Generation:
+    return Generation("parser 1", "chunker 1/256", name, 8)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Store:
+    return Store.open(tmp_path / "home", now=clock)
+
+
+def cut_over(generations: Generations, name: str) -> None:
+    aim = generations.begin(made(name))
+    if aim.building is not None:
+        generations.mark(aim.building, ready=True)
+        generations.cut_over(aim.building)
+
+
+def test_a_rollback_goes_back_to_the_generation_that_answered_last(store: Store, clock: Clock) -> None:
+    generations = Generations(store)
+    for name, hours in (("a", 0), ("b", 1), ("c", -5)):
+        clock.set(hours)
+        cut_over(generations, name)
+    live, was = generations.roll_back()
+    assert (live.embedder, was.embedder) == ("b", "c")
+
+
+def test_retention_keeps_the_generation_that_answered_last(store: Store, clock: Clock) -> None:
+    generations = Generations(store)
+    for name, hours in (("a", 0), ("b", 1), ("c", -5)):
+        clock.set(hours)
+        cut_over(generations, name)
+    clock.set(24)
+    with store.lease("index"):
+        generations.let_go(timedelta(days=7), clock())
+    assert {one.generation.embedder for one in generations.all()} == {"b", "c"}
+
+
+def test_generations_are_listed_in_the_order_in_which_they_were_made(store: Store, clock: Clock) -> None:
+    generations = Generations(store)
+    for name, hours in (("a", 0), ("b", -1), ("c", -1), ("d", 0)):
+        clock.set(hours)
+        cut_over(generations, name)
+    assert [one.generation.embedder for one in generations.all()] == ["d", "c", "b", "a"]
+
+
+def interaction(clock: Clock) -> dict[str, object]:
+    return {"interaction_id": "i", "asked_at": clock(), "question": "How long?", "answer": "Two weeks."}
+
+
+def test_the_correction_that_was_given_last_counts(store: Store, clock: Clock) -> None:
+    journal = Journal(store)
+    journal.append("interactions", [interaction(clock)])
+    for correction, hours in (("Three weeks", 1), ("Four weeks", -5), ("Five weeks", 0)):
+        clock.set(hours)
+        journal.give_feedback("i", "correction", correction)
+    assert journal.feedback()["correction"].to_pylist() == ["Three weeks", "Four weeks", "Five weeks"]
+    journal.give_all_feedback([("i", "up", None), ("i", "correction", "Six weeks"), ("i", "down", None)])
+    assert journal.feedback()["kind"].to_pylist()[-3:] == ["up", "correction", "down"]
+
+
+def test_feedback_is_given_after_the_answer_that_it_is_on(store: Store, clock: Clock) -> None:
+    journal = Journal(store)
+    journal.append("interactions", [interaction(clock)])
+    asked = clock()
+    clock.set(-5)
+    journal.give_feedback("i", "up")
+    assert journal.feedback()["given_at"].to_pylist()[0] > asked
