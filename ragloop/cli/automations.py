@@ -39,15 +39,16 @@ def add_to(app: typer.Typer) -> None:
 def apply_command(json: Json = False) -> None:
     """Make the automations of the Prefect server equal to flows/automations.json; again, it changes nothing.
 
-    PREFECT_API_URL names the server, by default that of `ragloop up`. What is noticed is sent to notify.block, where
+    PREFECT_API_URL names the server, by default that of `ragloop up` on this home. What is noticed is sent to notify.block, where
     that is set.
     """
     from ragloop.cli.context import settings
     from ragloop.cli.local_stack import project_root
     from ragloop.cli.output import print_json, print_table
 
-    api = named_api()
-    done = asdict(apply(api, wanted(project_root()), settings().notify.block))
+    chosen = settings()
+    api = named_api(chosen.home)
+    done = asdict(apply(api, wanted(project_root()), chosen.notify.block))
     if json:
         print_json(done)
         return

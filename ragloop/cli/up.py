@@ -33,10 +33,12 @@ def up(
             interruptible() as interrupted,
             LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack,
         ):
-            say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
             if watches:
                 stack.watch()
-            say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
+            say(f"Commands of ragloop find it by the home; for those of Prefect in another terminal:\n{stack.exports}")
+            say("ctrl-C here ends all.\n")
             while not interrupted.is_set():
                 stack.processes.check()
                 time.sleep(0.5)

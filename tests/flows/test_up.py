@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi
+from ragloop.cli.prefect_api import named_api
 from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
 
@@ -71,7 +71,12 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
     copy_database(stack.home / "prefect", home / "prefect")
     stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
     with up(home, 0) as process:
-        api = PrefectApi(lines_until(process, "Prefect API")[-1].split()[-1])
+        said = lines_until(process, "Prefect API")
+        api = named_api(home)
+        assert (said[-1].split()[-1], said[-2].strip()) == (
+            api.url,
+            f"log in to the UI with the line in {home}/prefect/auth-string",
+        )
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -47,9 +48,9 @@ def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
     [("PREFECT_API_KEY", "pnu_1", "Bearer pnu_1"), ("PREFECT_API_AUTH_STRING", "me:secret", "Basic bWU6c2VjcmV0")],
 )
 def test_a_protected_server_is_asked_as_prefect_would(
-    page: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sent: str
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sent: str
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", page)
     monkeypatch.setenv(name, value)
-    assert named_api(1).call("GET", "/health") == sent
-    assert value not in repr(named_api(1))
+    assert named_api(tmp_path, 1).call("GET", "/health") == sent
+    assert value not in repr(named_api(tmp_path, 1))
