@@ -17,7 +17,10 @@ from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import NotFoundError
 
 TAG = "ragloop"
-"""What the file no longer names and bears this tag is deleted; Prefect gives those of deployments none."""
+"""What bears this tag and the prefix and is not in the file is deleted; Prefect gives those of deployments no tag."""
+_PREFIX = "ragloop: "
+_ADDED = ("id", "created", "updated")
+"""What the server adds to an automation, its trigger and its actions."""
 _PAGE = 200
 """Most that the server tells at once."""
 _BODY = """{{ automation.description }}
@@ -39,8 +42,8 @@ def add_to(app: typer.Typer) -> None:
 def apply_command(json: Json = False) -> None:
     """Make the automations of the Prefect server equal to flows/automations.json; again, it changes nothing.
 
-    PREFECT_API_URL names the server, by default that of `ragloop up` on this home. What is noticed is sent to notify.block, where
-    that is set.
+    PREFECT_API_URL names the server, by default that of `ragloop up` on this home. What is noticed is sent to
+    notify.block, where that is set.
     """
     from ragloop.cli.context import settings
     from ragloop.cli.local_stack import project_root
@@ -86,7 +89,7 @@ def apply(api: PrefectApi, wanted: Sequence[Automation], block: str | None = Non
         done[_made_equal(api, one, same_name)].append(one["name"])
     names = {one["name"] for one in wanted}
     for found in there:
-        if TAG in found["tags"] and found["name"] not in names:
+        if TAG in found["tags"] and found["name"].startswith(_PREFIX) and found["name"] not in names:
             api.call("DELETE", f"/automations/{found['id']}")
             done["deleted"].append(found["name"])
     return Applied(**{what: tuple(names) for what, names in done.items()})
@@ -113,14 +116,22 @@ def _there(api: PrefectApi) -> list[Automation]:
 
 
 def _is(wanted: Any, found: Any) -> bool:
-    """Whether the server's value says what the file says; it adds ids, and keeps some lists as sets."""
+    """Whether the server's value says what the file says, and nothing beside it; the server adds ids and empty values,
+    and keeps some lists as sets."""
     if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(_is(value, found.get(name)) for name, value in wanted.items())
+        return isinstance(found, Mapping) and all(
+            _is(wanted[name], found.get(name)) if name in wanted else name in _ADDED or not found[name]
+            for name in {*wanted, *found}
+        )
     if isinstance(wanted, list):
         if not isinstance(found, list) or len(wanted) != len(found):
             return False
-        return all(map(_is, sorted(wanted, key=str), sorted(found, key=str)))
+        return all(map(_is, sorted(wanted, key=_sorted), sorted(found, key=_sorted)))
     return bool(wanted == found)
+
+
+def _sorted(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _notifying(one: Automation, block_id: str) -> Automation:

@@ -179,8 +179,10 @@ class LocalStack:
         self._until(self._worker_is_online, "the worker did not report")
 
     def _bury(self) -> None:
-        """Runs that were under way when this home's last server ended are gone: they would hold their slot for ever."""
-        under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}}}
+        """Crash our runs that were under way when this home's last server ended: they would hold their slots for ever."""
+        states = {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}
+        # Of others that use this server, a process may have outlived it.
+        under_way = {"flow_runs": {"state": states, "tags": {"all_": [automations.TAG]}}}
         message = "The process of this run ended together with the Prefect server that it reported to."
         crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
         for run in self.api.call("POST", "/flow_runs/filter", under_way):

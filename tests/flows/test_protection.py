@@ -133,6 +133,7 @@ def test_commands_find_the_server_of_their_home_and_its_string(
 def test_the_string_of_a_home_goes_to_no_other_server(
     stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     assert named_api(stack.home).authorization == ""
     monkeypatch.delenv("PREFECT_API_URL")

@@ -81,6 +81,11 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
         lines_until(process, "rang for")
+        (trigger,) = [
+            one for one in api.call("POST", "/automations/filter", {}) if one["name"] == "ragloop: a source has changed"
+        ]
+        api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": False})
+        lines_until(process, "problem: the trigger of index-changes is disabled")
         # Server, worker, watcher and the flow run, which is in a session of its own: all of them end.
         assert len(started_in(home)) >= 4
         interrupted(process)
