@@ -25,6 +25,8 @@ _TRIGGERS = {"index-changes": "ragloop.source.changed", "retrain-adapter": "ragl
 _SKEW = timedelta(seconds=10)
 """Clocks of who rings and of the server may differ by as much."""
 _FAILED = "prefect.automation.action.failed"
+_FIRINGS = ("prefect.automation.triggered", "prefect.automation.action.executed", _FAILED)
+"""What the server emits of an automation that fires, each with its own id; others tell that it was changed."""
 
 Deployment = Mapping[str, Any]
 
@@ -108,7 +110,7 @@ def _plans(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         if schedules and (one.get("paused") or not active):
             yield f"the schedule of {one['name']} is paused"
         elif any(_age(schedule["created"]) > _PLANNED_WITHIN for schedule in active) and not _planned(api, one):
-            yield f"no run of {one['name']} is planned though its schedule is active: the server's scheduler does nothing"
+            yield f"no run of {one['name']} is planned, as its schedule wants it: the server's scheduler does nothing"
 
 
 def _planned(api: PrefectApi, deployment: Deployment) -> int:
@@ -143,7 +145,7 @@ def _silent(api: PrefectApi, trigger: Mapping[str, Any], event: str) -> Iterator
         return
     after = (datetime.fromisoformat(rung["occurred"]) - _SKEW).isoformat()
     own = {"id": [f"prefect.automation.{trigger['id']}"]}
-    fired = _newest(api, {"resource": own, "occurred": {"since": after}})
+    fired = _newest(api, {"event": {"name": list(_FIRINGS)}, "resource": own, "occurred": {"since": after}})
     if fired is None:
         yield f"{event} was emitted and the trigger {trigger['name']!r} did not fire: the server's triggers do nothing"
     elif fired["event"] == _FAILED:

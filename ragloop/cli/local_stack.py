@@ -179,7 +179,7 @@ class LocalStack:
         self._until(self._worker_is_online, "the worker did not report")
 
     def _bury(self) -> None:
-        """Crash our runs that were under way when this home's last server ended: they would hold their slots for ever."""
+        """Crash our runs that were under way when this home's last server ended: they would hold their slots."""
         states = {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}
         # Of others that use this server, a process may have outlived it.
         under_way = {"flow_runs": {"state": states, "tags": {"all_": [automations.TAG]}}}

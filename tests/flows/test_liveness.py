@@ -1,4 +1,4 @@
-"""What stands still is said: a scheduler without plans, a pool without a worker, runs that wait, a trigger that is silent."""
+"""What stands still is said: a scheduler without plans, a pool without a worker, runs that wait, a silent trigger."""
 
 import time
 import uuid
@@ -108,12 +108,8 @@ def test_a_trigger_that_is_off_and_one_that_did_not_follow_its_event_are_told(
     def rung_and_heard() -> bool:
         rung(stack, folder, tmp_path / "home")
         time.sleep(3)
-        wanted = {
-            "filter": {
-                "event": {"name": ["prefect.automation.triggered"]},
-                "resource": {"id": [f"prefect.automation.{trigger['id']}"]},
-            }
-        }
+        resource = {"id": [f"prefect.automation.{trigger['id']}"]}
+        wanted = {"filter": {"event": {"name": ["prefect.automation.triggered"]}, "resource": resource}}
         events: list[Any] = stack.api.call("POST", "/events/filter", wanted)["events"]
         return bool(events)
 

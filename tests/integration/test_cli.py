@@ -125,18 +125,24 @@ def test_the_commands_of_a_first_day(shell: Shell, monkeypatch: pytest.MonkeyPat
     assert (status["documents"], status["chunks"], status["quarantined"]) == (4, 4, 0)
     assert (status["interactions"], status["feedback"], status["champion"]) == (2, 1, None)
     assert status["lag_s"].keys() >= {"p50", "p95", "max"}
-    assert status["prefect"] is None
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    away = shell("status", "--json")
-    assert (away.code, away.json["prefect"]["url"]) == (0, "http://127.0.0.1:9/api")
-    assert "does not answer" in away.json["prefect"]["problems"][0]
-    assert "problem: Prefect at http://127.0.0.1:9/api does not answer" in shell("status").err
-    monkeypatch.delenv("PREFECT_API_URL")
 
     assert "Unchanged" in shell("sync").out or "unchanged" in shell("sync").out
     monkeypatch.setenv("COLUMNS", "400")  # a folder's path is not cut then
     assert "otter.md" in shell("search", "otters").out
     assert "documents" in shell("status").out
+
+
+@pytest.mark.realmodel
+def test_status_says_that_a_prefect_that_is_named_does_not_answer_and_knows_of_none_else(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("sync", "documents")
+    assert shell("status", "--json").json["prefect"] is None
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    away = shell("status", "--json")
+    assert (away.code, away.json["prefect"]["url"]) == (0, "http://127.0.0.1:9/api")
+    assert "does not answer" in away.json["prefect"]["problems"][0]
+    assert "problem: Prefect at http://127.0.0.1:9/api does not answer" in shell("status").err
 
 
 @pytest.mark.realmodel
