@@ -1,4 +1,4 @@
-"""What of the deployed flows does nothing: schedules without runs, runs that no worker takes, triggers that do not fire.
+"""What of the deployed flows does nothing: schedules without runs, runs that nobody takes, triggers that do not fire.
 
 Prefect shows each of these as active. What is judged here is what followed: a run, an online worker, a firing.
 """

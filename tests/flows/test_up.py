@@ -8,23 +8,31 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ragloop.cli.access import basic
 from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import named_api
+from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
 
 
 @contextlib.contextmanager
-def up(home: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+def up(home: Path, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     main = "from ragloop.cli import main; main()"
     command = [sys.executable, "-c", main, "--home", str(home), "up", "--port", str(port)]
     with subprocess.Popen(
-        command, cwd=home.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=home.parent,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield process
@@ -70,13 +78,16 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
     left_running = run_under_way(stack)
     copy_database(stack.home / "prefect", home / "prefect")
     stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
-    with up(home, 0) as process:
+    with up(home, 0, **OF_OPERATOR) as process:
         said = lines_until(process, "Prefect API")
         api = named_api(home)
         assert (said[-1].split()[-1], said[-2].strip()) == (
             api.url,
             f"log in to the UI with the line in {home}/prefect/auth-string",
         )
+        assert api.authorization == basic(SECRET)
+        assert allowed_origin(api, "https://ops.example") == "https://ops.example"
+        assert allowed_origin(api, api.url.removesuffix("/api")) is None
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
@@ -90,6 +101,27 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         assert len(started_in(home)) >= 4
         interrupted(process)
         assert started_in(home) == []
+
+
+SECRET = "ops:correct-horse-battery-staple"
+OF_OPERATOR = {
+    "PREFECT_SERVER_API_AUTH_STRING": SECRET,
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "https://ops.example",
+    "PREFECT_API_AUTH_STRING": "of:another-server",
+}
+"""Protections that an operator has chosen, and what leads to another server."""
+
+
+def allowed_origin(api: PrefectApi, origin: str) -> str | None:
+    """The origin whose pages may read what the server answers to this one."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    request = urllib.request.Request(f"{api.url}/flows/", None, asked, method="OPTIONS")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return answer.headers["Access-Control-Allow-Origin"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.headers["Access-Control-Allow-Origin"]
 
 
 DEPLOYMENT = "check-drift/check-drift"
