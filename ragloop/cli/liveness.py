@@ -44,6 +44,8 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
         found += problems(api, _BUDGET_S)
     except RagloopError as error:
         found.append(str(error))
+    except (AttributeError, KeyError, TypeError) as error:  # of another service, or of another release of Prefect
+        found.append(f"{api.url} does not answer as Prefect does ({type(error).__name__}: {error})")
     return {"url": api.url, "problems": found}
 
 

@@ -36,7 +36,8 @@ class PrefectApi:
     patience_s: float = PATIENCE_S
     authorization: str = field(default="", repr=False)
     """Header of that name, where the server asks for one."""
-    _client: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False, compare=False)
+    client: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False, compare=False)
+    """The name that tokens are made for."""
     _tokens: list[str] = field(default_factory=list, repr=False, compare=False)
     """The newest token against forged requests, which a server with that protection wants beside every change."""
 
@@ -82,7 +83,7 @@ class PrefectApi:
         return True
 
     def _renew_token(self) -> None:
-        self._tokens[:] = [str(self.call("GET", f"/csrf-token?client={self._client}")["token"])]
+        self._tokens[:] = [str(self.call("GET", f"/csrf-token?client={self.client}")["token"])]
 
     def _request(self, method: str, path: str, body: Body | None) -> urllib.request.Request:
         data = None if body is None else json.dumps(body).encode()
@@ -90,7 +91,7 @@ class PrefectApi:
         if self.authorization:
             headers["Authorization"] = self.authorization
         if self._tokens:
-            headers |= {"Prefect-Csrf-Client": self._client, "Prefect-Csrf-Token": self._tokens[-1]}
+            headers |= {"Prefect-Csrf-Client": self.client, "Prefect-Csrf-Token": self._tokens[-1]}
         return urllib.request.Request(self.url + path, data, headers, method=method)
 
 

@@ -145,6 +145,14 @@ def test_who_has_no_string_is_told_what_to_do(stack: LocalStack) -> None:
         PrefectApi(stack.api_url).call("POST", "/flows/filter", {})
 
 
+def test_a_token_that_is_no_longer_good_is_renewed(stack: LocalStack) -> None:
+    """They end after an hour; `ragloop watch` runs for days."""
+    api = PrefectApi(stack.api_url, authorization=stack.api.authorization)
+    api.call("POST", "/flows/filter", {})
+    ask(stack, "GET", f"/csrf-token?client={api.client}", credentials(stack))  # another one takes its place
+    assert api.call("POST", "/flows/filter", {"limit": 1}) is not None
+
+
 def test_prefects_own_command_line_works_with_the_string(stack: LocalStack) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "concurrency-limit", "create", "a-tag", "3"]
     subprocess.run(command, env=stack.client_environment, check=True, timeout=120, capture_output=True)

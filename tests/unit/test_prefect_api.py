@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.cli.liveness import prefect_report
 from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import UnavailableError
 
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer()
+
+    def _answer(self) -> None:
         self.send_response(200)
         self.end_headers()
         asked = self.headers.get("Authorization")
@@ -36,6 +44,18 @@ def page() -> Iterator[str]:
 def test_an_address_that_is_none_is_one_line() -> None:
     with pytest.raises(UnavailableError, match="Prefect at nowhere does not answer"):
         PrefectApi("nowhere", 1).call("GET", "/health")
+
+
+def test_a_status_names_what_is_not_prefect_and_goes_on(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", page)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:secret")
+    report = prefect_report(tmp_path)
+    assert report is not None
+    (problem,) = report["problems"]
+    assert "does not answer as Prefect does" in problem
+    assert "secret" not in problem
 
 
 def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
