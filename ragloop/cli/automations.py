@@ -21,6 +21,8 @@ TAG = "ragloop"
 _PREFIX = "ragloop: "
 _ADDED = ("id", "created", "updated")
 """What the server adds to an automation, its trigger and its actions."""
+_EMPTY: Mapping[str, Any] = {"actions_on_trigger": [], "actions_on_resolve": []}
+"""What the file leaves out, and the server would keep."""
 _PAGE = 200
 """Most that the server tells at once."""
 _BODY = """{{ automation.description }}
@@ -104,7 +106,7 @@ def _made_equal(api: PrefectApi, one: Automation, there: Sequence[Automation]) -
         api.call("DELETE", f"/automations/{double['id']}")
     if not _is(one, there[0]):
         # It is not replaced where it is equal: a replaced trigger forgets what it has seen.
-        api.call("PUT", f"/automations/{there[0]['id']}", one)
+        api.call("PUT", f"/automations/{there[0]['id']}", {**_EMPTY, **one})
     return "unchanged" if _is(one, there[0]) and len(there) == 1 else "changed"
 
 

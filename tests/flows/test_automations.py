@@ -87,7 +87,8 @@ def test_what_is_doubled_changed_or_no_longer_in_the_file_is_made_equal_to_it(
     stack.api.call("POST", "/automations/", next(one for one in file if one["name"] == FAILED))
     stack.api.call("PATCH", f"/automations/{changed['id']}", {"enabled": False})
     stack.api.call("POST", "/automations/", {**file[-1], "name": "ragloop: of an earlier release"})
-    stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": []})
+    for tags_of_them in ([], ["ragloop"]):
+        stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": tags_of_them})
     try:
         done = apply(stack.api, file)
         assert (done.created, set(done.changed), done.deleted) == (

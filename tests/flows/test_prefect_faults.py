@@ -191,7 +191,6 @@ def test_a_run_of_another_team_that_is_silent_for_longer_goes_on(
     run_id, end = foreign
     until(lambda: stack.api.call("GET", f"/flow_runs/{killed[0]}")["state_type"] == "CRASHED", timeout_s=240)
     time.sleep(10)
-    assert heartbeats(stack, run_id) == 1
     end.touch()
     until(lambda: stack.api.call("GET", f"/flow_runs/{run_id}")["end_time"])
     states = stack.api.call("GET", f"/flow_run_states/?flow_run_id={run_id}")
