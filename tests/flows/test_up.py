@@ -75,9 +75,10 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
     home = tmp_path / "home"
     (tmp_path / "handbook").mkdir()
     (tmp_path / "ragloop.toml").write_text('[[sources]]\nname = "handbook"\nuri = "handbook"\n')
-    left_running = run_under_way(stack)
+    left_running, of_others = run_under_way(stack), run_of_another_flow(stack)
     copy_database(stack.home / "prefect", home / "prefect")
     stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+    stack.api.call("DELETE", f"/flow_runs/{of_others}")
     with up(home, 0, **OF_OPERATOR) as process:
         said = lines_until(process, "Prefect API")
         api = named_api(home)
@@ -89,6 +90,7 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         assert allowed_origin(api, "https://ops.example") == "https://ops.example"
         assert allowed_origin(api, api.url.removesuffix("/api")) is None
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
+        assert api.call("GET", f"/flow_runs/{of_others}")["state_type"] == "RUNNING"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
         lines_until(process, "rang for")
@@ -135,6 +137,12 @@ def run_under_way(stack: LocalStack) -> str:
         answer = stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}, "force": True})
         assert answer["status"] == "ACCEPT", answer
     return run
+
+
+def run_of_another_flow(stack: LocalStack) -> str:
+    """A run that someone who uses this server too has started by hand; its process may outlive the server."""
+    flow = stack.api.call("POST", "/flows/", {"name": "of-another-team"})["id"]
+    return str(stack.api.call("POST", "/flow_runs/", {"flow_id": flow, "state": {"type": "RUNNING"}})["id"])
 
 
 def copy_database(source: Path, target: Path) -> None:
