@@ -151,14 +151,13 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
 def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
     from ragloop.cli.prefect_api import named_api
 
-    os.environ["PREFECT_API_URL"] = "http://127.0.0.1:4233/api"
     with (
         running([*asked, "up", "--port", "4233"], "Prefect UI"),
         running([*asked, "watch", "--every", "1"], "watching"),
     ):
         latencies(place, 1, 500, 20)
         told("ragloop watch, event, trigger, worker", latencies(place, max(5, uploads // 4), 510, 20))
-        before = {run["id"] for run in flow_runs(named_api())}
+        before = {run["id"] for run in flow_runs(named_api(place.app().settings.home))}
         began, app = time.perf_counter(), place.app()
         for number in range(10_000, 10_000 + burst):
             place.upload(number)
@@ -168,7 +167,7 @@ def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
             time.sleep(1)
         seconds = time.perf_counter() - began
         time.sleep(30)  # rings of the last look
-        runs = flow_runs(named_api())
+        runs = flow_runs(named_api(place.app().settings.home))
     states = Counter(run["state"]["name"] for run in runs if run["id"] not in before)
     print(
         f"\nthrough Prefect: {burst:,} uploads took {uploaded:.1f} s, all were searchable after {seconds:.1f} s; "

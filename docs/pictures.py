@@ -4,6 +4,7 @@ A made handbook of a few hundred pages is indexed, asked about, changed and dele
 keeps what; all of it runs on a local stack with its worker, driven through the forms of the UI in headless Chromium.
 """
 
+import base64
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.app import App
+from ragloop.cli import access
 from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
 from ragloop.demo.tiny import save_tiny_model
@@ -79,6 +81,7 @@ def main() -> None:
         home = Path(scratch) / "home"
         config = furnish(Path(scratch))
         with LocalStack(home, config=config, say=print) as stack, browser(Path(scratch) / "browser") as page:
+            log_in(page, access.kept_string(stack.home))
             Operator(stack, page, App(load_settings(config, home))).walk(Path(scratch) / "handbook")
     for picture in sorted(PICTURES.glob("*.png")):
         size = picture.stat().st_size
@@ -138,6 +141,12 @@ def browser(profile: Path) -> Iterator[Any]:
         )
         yield context.pages[0]
         context.close()
+
+
+def log_in(page: Any, auth: str) -> None:
+    """Leave in the browser what the form of the login leaves there, before any page of the UI is loaded."""
+    password = base64.b64encode(auth.encode()).decode()
+    page.add_init_script(f"localStorage.setItem('prefect-password', {json.dumps(password)})")
 
 
 class Operator:

@@ -17,7 +17,12 @@ from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import NotFoundError
 
 TAG = "ragloop"
-"""What the file no longer names and bears this tag is deleted; Prefect gives those of deployments none."""
+"""What bears this tag and the prefix and is not in the file is deleted; Prefect gives those of deployments no tag."""
+_PREFIX = "ragloop: "
+_ADDED = ("id", "created", "updated")
+"""What the server adds to an automation, its trigger and its actions."""
+_EMPTY: Mapping[str, Any] = {"actions_on_trigger": [], "actions_on_resolve": []}
+"""What the file leaves out, and the server would keep."""
 _PAGE = 200
 """Most that the server tells at once."""
 _BODY = """{{ automation.description }}
@@ -39,15 +44,16 @@ def add_to(app: typer.Typer) -> None:
 def apply_command(json: Json = False) -> None:
     """Make the automations of the Prefect server equal to flows/automations.json; again, it changes nothing.
 
-    PREFECT_API_URL names the server, by default that of `ragloop up`. What is noticed is sent to notify.block, where
-    that is set.
+    PREFECT_API_URL names the server, by default that of `ragloop up` on this home. What is noticed is sent to
+    notify.block, where that is set.
     """
     from ragloop.cli.context import settings
     from ragloop.cli.local_stack import project_root
     from ragloop.cli.output import print_json, print_table
 
-    api = named_api()
-    done = asdict(apply(api, wanted(project_root()), settings().notify.block))
+    chosen = settings()
+    api = named_api(chosen.home)
+    done = asdict(apply(api, wanted(project_root()), chosen.notify.block))
     if json:
         print_json(done)
         return
@@ -85,7 +91,7 @@ def apply(api: PrefectApi, wanted: Sequence[Automation], block: str | None = Non
         done[_made_equal(api, one, same_name)].append(one["name"])
     names = {one["name"] for one in wanted}
     for found in there:
-        if TAG in found["tags"] and found["name"] not in names:
+        if TAG in found["tags"] and found["name"].startswith(_PREFIX) and found["name"] not in names:
             api.call("DELETE", f"/automations/{found['id']}")
             done["deleted"].append(found["name"])
     return Applied(**{what: tuple(names) for what, names in done.items()})
@@ -100,7 +106,7 @@ def _made_equal(api: PrefectApi, one: Automation, there: Sequence[Automation]) -
         api.call("DELETE", f"/automations/{double['id']}")
     if not _is(one, there[0]):
         # It is not replaced where it is equal: a replaced trigger forgets what it has seen.
-        api.call("PUT", f"/automations/{there[0]['id']}", one)
+        api.call("PUT", f"/automations/{there[0]['id']}", {**_EMPTY, **one})
     return "unchanged" if _is(one, there[0]) and len(there) == 1 else "changed"
 
 
@@ -112,14 +118,22 @@ def _there(api: PrefectApi) -> list[Automation]:
 
 
 def _is(wanted: Any, found: Any) -> bool:
-    """Whether the server's value says what the file says; it adds ids, and keeps some lists as sets."""
+    """Whether the server's value says what the file says, and nothing beside it; the server adds ids and empty values,
+    and keeps some lists as sets."""
     if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(_is(value, found.get(name)) for name, value in wanted.items())
+        return isinstance(found, Mapping) and all(
+            _is(wanted[name], found.get(name)) if name in wanted else name in _ADDED or not found[name]
+            for name in {*wanted, *found}
+        )
     if isinstance(wanted, list):
         if not isinstance(found, list) or len(wanted) != len(found):
             return False
-        return all(map(_is, sorted(wanted, key=str), sorted(found, key=str)))
+        return all(map(_is, sorted(wanted, key=_sorted), sorted(found, key=_sorted)))
     return bool(wanted == found)
+
+
+def _sorted(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _notifying(one: Automation, block_id: str) -> Automation:

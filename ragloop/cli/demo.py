@@ -234,7 +234,7 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator[PrefectFlows | None]:
     with (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log, interruptible():
         stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))
         flows = PrefectFlows(stack, say)
-        say(f"a Prefect server will be on {stack.ui_url} while this runs")
+        say(f"a Prefect server will be on {stack.ui_url} while this runs; {stack.login}")
         try:
             yield flows
         except KeyboardInterrupt:

@@ -4,9 +4,9 @@ Prefect runs as processes and is spoken to over HTTP: the core does not import i
 home, away from the Prefect that a person may use otherwise.
 """
 
-import fcntl
 import importlib.util
 import os
+import shlex
 import socket
 import sys
 import time
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import ragloop
-from ragloop.cli import automations
+from ragloop.cli import access, automations
 from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import Processes
 from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_package
@@ -27,6 +27,18 @@ from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_
 HOST = "127.0.0.1"
 POOL = "local"
 START_TIMEOUT_S = 180.0
+_AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+_HANDED_ON = (
+    "PREFECT_LOGGING_",
+    # What protects a server, and how its services work: settings of an operator, that name no other Prefect.
+    "PREFECT_SERVER_CSRF_",
+    "PREFECT_SERVER_API_CSRF_",
+    "PREFECT_SERVER_CORS_",
+    "PREFECT_SERVER_API_CORS_",
+    "PREFECT_SERVER_SERVICES_",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD",
+    "PREFECT_EVENTS_RETENTION_PERIOD",
+)
 _TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -67,7 +79,8 @@ class LocalStack:
         self.project = project or project_root()
         self.home, self._say, self._notify = home.expanduser().resolve(), say, notify
         self._port = _free_port() if port == 0 else _unused(port)
-        self.api = PrefectApi(self.api_url)
+        self._auth = os.environ.get(_AUTH) or access.kept_string(self.home) or access.new_string()
+        self.api = PrefectApi(self.api_url, authorization=access.basic(self._auth))
         self._environment = self._make_environment(config)
         self.processes = Processes(say)
         self._claim: IO[str] | None = None
@@ -80,12 +93,28 @@ class LocalStack:
     def api_url(self) -> str:
         return f"{self.ui_url}/api"
 
+    @property
+    def login(self) -> str:
+        """How a person logs in to the UI, without the string itself: what is said may be kept in a log."""
+        return f"log in to the UI with the line in {access.string_file(self.home)}"
+
+    @property
+    def exports(self) -> str:
+        """The lines that let Prefect's own commands speak to this server; the shell reads the string from its file."""
+        file = shlex.quote(str(access.string_file(self.home)))
+        return f'export PREFECT_API_URL={self.api_url}\nexport PREFECT_API_AUTH_STRING="$(cat {file})"'
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """The variables of a process that speaks to this server."""
+        return dict(self._environment)
+
     def _make_environment(self, config: Path | None) -> dict[str, str]:
         """The variables of this process without those that name another Prefect."""
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("PREFECT_") or name.startswith("PREFECT_LOGGING_")
+            if not name.startswith("PREFECT_") or name.startswith(_HANDED_ON)
         }
         ours = {
             "RAGLOOP_HOME": str(self.home),
@@ -93,6 +122,8 @@ class LocalStack:
             "PREFECT_API_URL": self.api_url,
             # Without it the UI calls the default port, whatever port the server listens on.
             "PREFECT_UI_URL": self.ui_url,
+            _AUTH: self._auth,
+            "PREFECT_API_AUTH_STRING": self._auth,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "PREFECT_CLI_PROMPT": "false",
@@ -104,7 +135,12 @@ class LocalStack:
         if cache := inherited.get("RAGLOOP_CACHE"):
             named["RAGLOOP_CACHE"] = str(Path(cache).expanduser().resolve())
         quiet = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_COLORS": "false"}
-        return {**quiet, **inherited, **ours, **named}
+        # By the older of their names: Prefect prefers the newer one, by which an operator may have set them otherwise.
+        protected = {
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{self.ui_url},http://localhost:{self._port}",
+        }
+        return {**quiet, **protected, **inherited, **ours, **named}
 
     # --- up and down ---------------------------------------------------------------------------------------------
 
@@ -128,7 +164,8 @@ class LocalStack:
 
     def _start(self) -> None:
         _must_have_prefect()
-        self._claim_home()
+        self._claim = access.claim(self.home, self.api_url)
+        access.keep_string(self.home, self._auth)
         self._say(f"starting a Prefect server on {self.ui_url}")
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
@@ -142,8 +179,10 @@ class LocalStack:
         self._until(self._worker_is_online, "the worker did not report")
 
     def _bury(self) -> None:
-        """Runs that were under way when this home's last server ended are gone: they would hold their slot for ever."""
-        under_way = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}}}
+        """Crash our runs that were under way when this home's last server ended: they would hold their slots."""
+        states = {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}
+        # Of others that use this server, a process may have outlived it.
+        under_way = {"flow_runs": {"state": states, "tags": {"all_": [automations.TAG]}}}
         message = "The process of this run ended together with the Prefect server that it reported to."
         crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
         for run in self.api.call("POST", "/flow_runs/filter", under_way):
@@ -161,18 +200,6 @@ class LocalStack:
         main = "from ragloop.cli import main; main()"
         # Where `up` was started, so that it finds the same configuration.
         self.processes.start("watch", [sys.executable, "-c", main, "watch"], self._environment, Path.cwd())
-
-    def _claim_home(self) -> None:
-        """Two servers on one database would each take the runs of the other for dead."""
-        folder = self.home / "prefect"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._claim = (folder / "claim").open("w")
-        try:
-            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"another `ragloop up` or demo runs a Prefect server on {folder}; end it, or name another --home"
-            ) from None
 
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

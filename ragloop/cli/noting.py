@@ -32,7 +32,7 @@ def note(app: "App", config: Path | None, report: "SyncReport", messages: int, s
         say(f"problem: {problem}")
     if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
-        api = named_api(_PATIENCE_S)
+        api = named_api(app.settings.home, _PATIENCE_S)
         end = "COMPLETED" if report.complete else "FAILED"
         message = told if report.complete else f"done in part: {told}. {' '.join(left_out(report))}"
         try:

@@ -1,9 +1,16 @@
 """The command that brings the flows up on this machine."""
 
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ragloop.cli.prefect_api import PrefectApi
+
+_LOOK_EVERY_S = 30.0
+"""How often `up` looks whether schedules, triggers and the worker do their work."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,13 +40,39 @@ def up(
             interruptible() as interrupted,
             LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack,
         ):
-            say(f"\nPrefect UI   {stack.ui_url}\nPrefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
             if watches:
                 stack.watch()
-            say(f"Use it from another terminal with PREFECT_API_URL={stack.api_url}; ctrl-C here ends all.\n")
+            say(f"Commands of ragloop find it by the home; for those of Prefect in another terminal:\n{stack.exports}")
+            say("ctrl-C here ends all.\n")
+            looks = _what_stands_still(stack.api)
             while not interrupted.is_set():
                 stack.processes.check()
+                for told in next(looks):
+                    say(told)
                 time.sleep(0.5)
     except KeyboardInterrupt:
         pass
     say("all processes have ended")
+
+
+def _what_stands_still(api: "PrefectApi") -> Iterator[list[str]]:
+    """Yield what began or ceased to stand still since the last look; nothing between looks."""
+    from ragloop.cli.liveness import problems
+    from ragloop.errors import RagloopError
+
+    known: set[str] = set()
+    looked = time.monotonic()
+    while True:
+        if time.monotonic() - looked < _LOOK_EVERY_S:
+            yield []
+            continue
+        try:
+            found = set(problems(api))
+        except RagloopError:  # a server that has died is told of by its process, a busy one is asked again
+            found = known
+        yield [f"problem: {one}" for one in sorted(found - known)] + [
+            f"no longer: {one}" for one in sorted(known - found)
+        ]
+        known, looked = found, time.monotonic()

@@ -74,7 +74,8 @@ def watch(
                 if index:
                     _apply(app, looks, every, partial(note, app, config_file()), interrupted)
                 else:
-                    _ring(looks, every, address(app.settings.home, config_file()), interrupted)
+                    api = named_api(app.settings.home)
+                    _ring(api, looks, every, address(app.settings.home, config_file()), interrupted)
         except KeyboardInterrupt:
             pass
         say("stopped watching")
@@ -214,11 +215,14 @@ class _Folder:
 
 
 def _ring(
-    looks: "Sequence[_Queue | _Folder]", every: float, place: Mapping[str, Any], interrupted: threading.Event
+    api: PrefectApi,
+    looks: "Sequence[_Queue | _Folder]",
+    every: float,
+    place: Mapping[str, Any],
+    interrupted: threading.Event,
 ) -> None:
     from ragloop.cli.output import say
 
-    api = named_api()
     patience, rang_at = {one.place: _Patience(every) for one in looks}, dict[str, float]()
     while not interrupted.is_set():
         for one in looks:

@@ -12,7 +12,13 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_HOME,
+    temporary_settings,
+)
 
 from ragloop.cli.local_stack import LocalStack
 
@@ -32,7 +38,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> It
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
             patch.setenv(name, value)
         stack = LocalStack(tmp_path_factory.mktemp("stack"), say=print)
-    with stack:
+    with stack, pytest.MonkeyPatch.context() as patch:
+        # Of processes that tests start, as an operator exports it.
+        patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])
         yield stack
         # What the flows of this process still have to tell must be told while the server listens.
         APILogWorker.drain_all(timeout=10)
@@ -75,11 +83,17 @@ def serving(stack: LocalStack, deployment: str, home: Path, config: Path | None)
         stack.api.call("PATCH", place, {"parameters": before})
 
 
+def settings_of(stack: LocalStack) -> dict[Any, Any]:
+    """Settings of Prefect in this process that lead to the server of the session."""
+    auth = stack.client_environment["PREFECT_API_AUTH_STRING"]
+    return {PREFECT_API_URL: stack.api_url, PREFECT_API_AUTH_STRING: auth}
+
+
 @pytest.fixture
 def flows(stack: LocalStack, tmp_path: Path) -> Iterator[FlowsInProcess]:
-    of_session = {PREFECT_API_URL: stack.api_url, PREFECT_HOME: tmp_path / "prefect"}
     # As deployments have it: the session's server takes a run that is silent for 90 seconds for dead.
-    with temporary_settings({**of_session, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
+    of_process = {PREFECT_HOME: tmp_path / "prefect", PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}
+    with temporary_settings({**settings_of(stack), **of_process}):
         yield FlowsInProcess(stack)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+from prefect import tags
 from prefect.events.worker import EventsWorker
 from typer.testing import CliRunner
 
@@ -86,7 +87,8 @@ def test_what_is_doubled_changed_or_no_longer_in_the_file_is_made_equal_to_it(
     stack.api.call("POST", "/automations/", next(one for one in file if one["name"] == FAILED))
     stack.api.call("PATCH", f"/automations/{changed['id']}", {"enabled": False})
     stack.api.call("POST", "/automations/", {**file[-1], "name": "ragloop: of an earlier release"})
-    stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": []})
+    for tags_of_them in ([], ["ragloop"]):
+        stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": tags_of_them})
     try:
         done = apply(stack.api, file)
         assert (done.created, set(done.changed), done.deleted) == (
@@ -94,9 +96,48 @@ def test_what_is_doubled_changed_or_no_longer_in_the_file_is_made_equal_to_it(
         )  # fmt: skip
         assert (len(there(stack, FAILED)), there(stack, LATE)[0]["enabled"]) == (1, True)
         assert len(there(stack, "ragloop: retraining is due")) == 1, "it belongs to a deployment"
+        assert len(there(stack, "of somebody else")) == 2
     finally:
         for one in there(stack, "of somebody else"):
             stack.api.call("DELETE", f"/automations/{one['id']}")
+
+
+BERN = {"prefect.resource.name": "bern"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (LATE, {"trigger": {"match_related": BERN}}),
+        (LATE, {"trigger": {"match": {"prefect.resource.id": ["ragloop.home.*"], **BERN}}}),
+        (SILENT, {"trigger": {"match_related": {}}}),
+        (WORSE, {"trigger": {"for_each": ["prefect.resource.id"]}}),
+        (WORSE, {"actions_on_resolve": [{"type": "do-nothing"}]}),
+    ],
+)
+def test_one_that_was_narrowed_or_widened_is_changed_back(
+    stack: LocalStack, file: list[dict[str, Any]], name: str, change: dict[str, Any]
+) -> None:
+    of_file = next(one for one in file if one["name"] == name)
+    (before,) = there(stack, name)
+    changed = {**of_file, **change, "trigger": {**of_file["trigger"], **change.get("trigger", {})}}
+    stack.api.call("PUT", f"/automations/{before['id']}", changed)
+    assert apply(stack.api, file).changed == (name,)
+    (after,) = there(stack, name)
+    assert (after["trigger"]["match_related"], after["trigger"]["match"], after["actions_on_resolve"]) == (
+        before["trigger"]["match_related"], before["trigger"]["match"], []
+    )  # fmt: skip
+    assert apply(stack.api, file).changed == ()
+
+
+def test_nothing_that_the_file_holds_takes_runs_of_others(file: list[dict[str, Any]]) -> None:
+    """By the tag, that the deployments bear, or by events that only ragloop emits."""
+    tagged = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.ragloop"}
+    for one in file:
+        trigger = one["trigger"]
+        related = trigger["match_related"]
+        ours = all(event.startswith("ragloop.") for event in trigger["expect"])
+        assert ours or tagged in (related if isinstance(related, list) else [related]), one["name"]
 
 
 def test_the_command_says_what_it_did(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +157,8 @@ def test_a_sync_that_was_done_in_part_is_noticed(
     config = tmp_path / "small.toml"
     config.write_text("[sync]\nmax_document_mb = 0.001\n")
     (folder / "long.md").write_text("# Long\n\n" + "The heron eats frogs.\n" * 200)
-    sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
+    with tags("ragloop"):
+        sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
 
     # Once an hour for each flow: of a session with other failures, the first of them.
     def told() -> list[str]:
@@ -175,7 +217,8 @@ def test_a_source_that_falls_silent_is_noticed_though_nothing_happens(
     impatient["trigger"] = {**silent["trigger"], "within": 10}
     made = stack.api.call("POST", "/automations/", impatient)
     try:
-        sync_index(folder=folder, home=tmp_path / "home")
+        with tags("ragloop"):
+            sync_index(folder=folder, home=tmp_path / "home")
         assert fired(stack, "silent for ten seconds")
     finally:
         stack.api.call("DELETE", f"/automations/{made['id']}")

@@ -1,7 +1,6 @@
 """prefect.yaml on a real server: what is deployed, how often, and what the form of a run says."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,9 +100,8 @@ def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_a
 
 
 def prefect(stack: LocalStack, *arguments: str) -> None:
-    environment = {**os.environ, "PREFECT_API_URL": stack.api_url, "PREFECT_HOME": str(stack.home / "prefect")}
     command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    subprocess.run(command, cwd=project_root(), env=environment, check=True, timeout=120)
+    subprocess.run(command, cwd=project_root(), env=stack.client_environment, check=True, timeout=120)
 
 
 def test_a_run_without_heartbeat_is_found_and_no_other(stack: LocalStack) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 
 from flows.evaluate import evaluate_champion
 from flows.monitor import check_drift
 from ragloop.app import App
 from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
-from tests.flows.conftest import FlowsInProcess
+from tests.flows.conftest import FlowsInProcess, settings_of
 from tests.flows.stored_tables import stored_tables
 from tests.tiny_model import save_tiny_model
 
@@ -79,7 +79,7 @@ class Loop:
 @pytest.fixture(scope="module")
 def loop(stack: LocalStack, place: Path) -> Loop:
     """check_drift called here, and the retraining that the worker started because of its event."""
-    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+    with temporary_settings(settings_of(stack)):
         state = check_drift(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
     flows = FlowsInProcess(stack)
     started = eventually(lambda: stack.flow_runs("retrain-adapter/retrain-adapter"))
@@ -155,7 +155,7 @@ def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
     lenient.write_text((place / "ragloop.toml").read_text() + "[gate]\nmin_pairs = 5\n")
     registry = app(place, "serving").registry
     champion = registry.promote(registry.adapters()[0].adapter_id, "test").adapter_id
-    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+    with temporary_settings(settings_of(stack)):
         state = evaluate_champion(home=place / "serving", config=lenient, return_state=True)
         EventsWorker.drain_all(timeout=10)
     flows = FlowsInProcess(stack)
@@ -175,6 +175,6 @@ def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
 
 
 def test_without_a_champion_there_is_nothing_to_evaluate(stack: LocalStack, loop: Loop, place: Path) -> None:
-    with temporary_settings({PREFECT_API_URL: stack.api_url}):
+    with temporary_settings(settings_of(stack)):
         state = evaluate_champion(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
     assert FlowsInProcess(stack).run_of(state)["name"] == "evaluate champion · no champion"

@@ -25,6 +25,7 @@ SYNC = """
 import sys
 import time
 from pathlib import Path
+from prefect import tags
 from flows.sync import sync_index
 from tasks.reporting import Progress
 
@@ -39,8 +40,23 @@ def wait_and_show(self, *given):
     show(self, *given)
 
 Progress.show = wait_and_show
-sync_index(folder=folder, home=home)
+with tags("ragloop"):  # as runs of the deployments have it
+    sync_index(folder=folder, home=home)
 """
+FOREIGN = """
+import sys
+import time
+from pathlib import Path
+from prefect import flow
+
+@flow(name="of-another-team", flow_run_name="of another team")
+def foreign():
+    while not Path(sys.argv[1]).exists():
+        time.sleep(0.2)
+
+foreign()
+"""
+"""It sends heartbeats as Prefect does by default: one every three minutes."""
 
 
 def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
@@ -71,8 +87,23 @@ def newest_run(stack: LocalStack, folder: Path) -> dict[str, Any]:
     return runs[0] if runs else {}
 
 
+@pytest.fixture(scope="module")
+def foreign(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The id of a run that ragloop has nothing to do with, and the file that lets it end."""
+    end = tmp_path_factory.mktemp("foreign") / "end"
+    environment = {**os.environ, "PREFECT_API_URL": stack.api_url}
+    running = subprocess.Popen([sys.executable, "-c", FOREIGN, str(end)], env=environment)
+    named = {"flow_runs": {"name": {"any_": ["of another team"]}, "state": {"type": {"any_": ["RUNNING"]}}}}
+    until(lambda: bool(stack.api.call("POST", "/flow_runs/filter", named)))
+    (run,) = stack.api.call("POST", "/flow_runs/filter", named)
+    until(lambda: heartbeats(stack, run["id"]) > 0)
+    yield run["id"], end
+    end.touch()
+    running.wait(timeout=60)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def killed(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def killed(stack: LocalStack, foreign: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A run that was killed with the worker that ran it, so that nobody is left to tell of its end; and its place."""
     place = tmp_path_factory.mktemp("killed")
     folder = place / "killed"
@@ -151,3 +182,16 @@ def test_a_run_whose_process_and_worker_are_gone_is_told_to_have_crashed_and_the
     state = sync_index(folder=place / "killed", home=place / "home", return_state=True)
     assert flows.run_of(state)["state_type"] == "COMPLETED"
     assert state.message == "1 added; 1 chunks"
+
+
+def test_a_run_of_another_team_that_is_silent_for_longer_goes_on(
+    killed: tuple[str, Path], foreign: tuple[str, Path], stack: LocalStack
+) -> None:
+    """Its last heartbeat is older than that of the run which is told to have crashed."""
+    run_id, end = foreign
+    until(lambda: stack.api.call("GET", f"/flow_runs/{killed[0]}")["state_type"] == "CRASHED", timeout_s=240)
+    time.sleep(10)
+    end.touch()
+    until(lambda: stack.api.call("GET", f"/flow_runs/{run_id}")["end_time"])
+    states = stack.api.call("GET", f"/flow_run_states/?flow_run_id={run_id}")
+    assert [one["type"] for one in states] == ["PENDING", "RUNNING", "COMPLETED"]

@@ -8,23 +8,31 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ragloop.cli.access import basic
 from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi
+from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
 
 
 @contextlib.contextmanager
-def up(home: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+def up(home: Path, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     main = "from ragloop.cli import main; main()"
     command = [sys.executable, "-c", main, "--home", str(home), "up", "--port", str(port)]
     with subprocess.Popen(
-        command, cwd=home.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=home.parent,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield process
@@ -67,19 +75,55 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
     home = tmp_path / "home"
     (tmp_path / "handbook").mkdir()
     (tmp_path / "ragloop.toml").write_text('[[sources]]\nname = "handbook"\nuri = "handbook"\n')
-    left_running = run_under_way(stack)
+    left_running, of_others = run_under_way(stack), run_of_another_flow(stack)
     copy_database(stack.home / "prefect", home / "prefect")
     stack.api.call("POST", f"/flow_runs/{left_running}/set_state", {"state": {"type": "CRASHED"}, "force": True})
-    with up(home, 0) as process:
-        api = PrefectApi(lines_until(process, "Prefect API")[-1].split()[-1])
+    stack.api.call("DELETE", f"/flow_runs/{of_others}")
+    with up(home, 0, **OF_OPERATOR) as process:
+        said = lines_until(process, "Prefect API")
+        api = named_api(home)
+        assert (said[-1].split()[-1], said[-2].strip()) == (
+            api.url,
+            f"log in to the UI with the line in {home}/prefect/auth-string",
+        )
+        assert api.authorization == basic(SECRET)
+        assert allowed_origin(api, "https://ops.example") == "https://ops.example"
+        assert allowed_origin(api, api.url.removesuffix("/api")) is None
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
+        assert api.call("GET", f"/flow_runs/{of_others}")["state_type"] == "RUNNING"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
         lines_until(process, "rang for")
+        (trigger,) = [
+            one for one in api.call("POST", "/automations/filter", {}) if one["name"] == "ragloop: a source has changed"
+        ]
+        api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": False})
+        lines_until(process, "problem: the trigger of index-changes is disabled")
         # Server, worker, watcher and the flow run, which is in a session of its own: all of them end.
         assert len(started_in(home)) >= 4
         interrupted(process)
         assert started_in(home) == []
+
+
+SECRET = "ops:correct-horse-battery-staple"
+OF_OPERATOR = {
+    "PREFECT_SERVER_API_AUTH_STRING": SECRET,
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "https://ops.example",
+    "PREFECT_API_AUTH_STRING": "of:another-server",
+}
+"""Protections that an operator has chosen, and what leads to another server."""
+
+
+def allowed_origin(api: PrefectApi, origin: str) -> str | None:
+    """The origin whose pages may read what the server answers to this one."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    request = urllib.request.Request(f"{api.url}/flows/", None, asked, method="OPTIONS")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return answer.headers["Access-Control-Allow-Origin"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.headers["Access-Control-Allow-Origin"]
 
 
 DEPLOYMENT = "check-drift/check-drift"
@@ -93,6 +137,12 @@ def run_under_way(stack: LocalStack) -> str:
         answer = stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state}, "force": True})
         assert answer["status"] == "ACCEPT", answer
     return run
+
+
+def run_of_another_flow(stack: LocalStack) -> str:
+    """A run that someone who uses this server too has started by hand; its process may outlive the server."""
+    flow = stack.api.call("POST", "/flows/", {"name": "of-another-team"})["id"]
+    return str(stack.api.call("POST", "/flow_runs/", {"flow_id": flow, "state": {"type": "RUNNING"}})["id"])
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -91,7 +91,7 @@ def test_every_setting_of_prefect_that_is_named_exists() -> None:
     from prefect.settings.legacy import _get_valid_setting_names
 
     known = {name.upper() for name in _get_valid_setting_names(Settings)} | PREFECT_REDIS
-    ours = {"PREFECT_PUBLIC_URL"}  # of compose.yaml itself
+    ours = {"PREFECT_PUBLIC_URL", "PREFECT_AUTH_STRING"}  # of compose.yaml itself
     named = {name for text in texts().values() for name in re.findall(r"\bPREFECT_[A-Z0-9_]+\b", text)}
     assert named - known - ours == set()
 
@@ -174,7 +174,7 @@ def test_only_what_needs_it_runs_as_root() -> None:
 
 def test_no_secret_stands_in_the_file() -> None:
     text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
-    secret = re.compile(r"^\s+(\w*(?:PASSWORD|SECRET|ACCESS_KEY|ROOT_USER)\w*): (.*)$", re.MULTILINE)
+    secret = re.compile(r"^\s+(\w*(?:PASSWORD|SECRET|ACCESS_KEY|ROOT_USER|AUTH_STRING)\w*): (.*)$", re.MULTILINE)
     assert [name for name, value in secret.findall(text) if not value.startswith("${")] == []
     asked = set(re.findall(r"\$\{(\w+)", text))
     example = (INFRA / ".env.example").read_text(encoding="utf-8")
@@ -196,6 +196,18 @@ def test_only_the_ui_is_open_and_only_on_this_machine() -> None:
     assert {name: one["ports"] for name, one in SERVICES.items() if "ports" in one} == {
         "prefect-server": ["127.0.0.1:4200:4200"]
     }
+
+
+def test_prefect_asks_for_a_string_that_all_of_ragloop_knows_and_answers_no_other_origin() -> None:
+    for name, one in SERVICES.items():
+        given = one.get("environment", {})
+        if one["image"].startswith("prefecthq/prefect:"):
+            assert given["PREFECT_SERVER_API_AUTH_STRING"].startswith("${PREFECT_AUTH_STRING:?"), name
+            assert given["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true", name
+            assert given["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].startswith("${PREFECT_PUBLIC_URL:-"), name
+        elif "PREFECT_API_URL" in given:
+            assert given["PREFECT_API_AUTH_STRING"].startswith("${PREFECT_AUTH_STRING:?"), name
+    assert "PREFECT_API_AUTH_STRING" in SERVICES["worker"]["environment"]
 
 
 # ---- Kubernetes -----------------------------------------------------------------------------------------------------
@@ -275,3 +287,17 @@ def test_the_values_meet_each_other() -> None:
     )
     assert not VALUES["server"]["postgresql"]["enabled"]
     assert VALUES["server"]["backgroundServices"]["messaging"]["broker"] == "prefect_redis.messaging"
+
+
+def test_all_that_speaks_to_prefect_reads_the_string_that_it_asks_for_from_one_secret() -> None:
+    secret = {"secretKeyRef": {"name": "prefect-auth", "key": "auth-string"}}
+    server = {one["name"]: one for one in VALUES["server"]["global"]["prefect"]["env"]}
+    assert server["PREFECT_SERVER_API_AUTH_STRING"]["valueFrom"] == secret
+    assert server["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"]["value"] == "true"
+    origin = server["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]["value"]
+    assert VALUES["server"]["server"]["uiConfig"]["prefectUiApiUrl"] == f"{origin}/api"
+    clients = [VALUES["worker"]["worker"]["extraEnvVars"], *(pod["containers"][0]["env"] for pod in pods())]
+    assert len(clients) == 3
+    for given in clients:
+        (auth,) = [one for one in given if one["name"] == "PREFECT_API_AUTH_STRING"]
+        assert auth["valueFrom"] == secret

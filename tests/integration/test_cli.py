@@ -133,6 +133,19 @@ def test_the_commands_of_a_first_day(shell: Shell, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.realmodel
+def test_status_says_that_a_prefect_that_is_named_does_not_answer_and_knows_of_none_else(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("sync", "documents")
+    assert shell("status", "--json").json["prefect"] is None
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    away = shell("status", "--json")
+    assert (away.code, away.json["prefect"]["url"]) == (0, "http://127.0.0.1:9/api")
+    assert "does not answer" in away.json["prefect"]["problems"][0]
+    assert "problem: Prefect at http://127.0.0.1:9/api does not answer" in shell("status").err
+
+
+@pytest.mark.realmodel
 def test_exit_code_1_says_that_something_was_left_out(shell: Shell) -> None:
     (shell.folder / "documents" / "broken.md").write_bytes(b"\x00\x01\xff" * 100)
     ran = shell("sync", "documents")

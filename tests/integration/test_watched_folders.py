@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
+from ragloop.cli.prefect_api import PrefectApi
 from ragloop.cli.processes import interruptible
 from ragloop.cli.watch import _Folder, _ring
 from ragloop.config import Settings
@@ -76,6 +77,6 @@ def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> 
     with interruptible() as interrupted:
         held: Interrupting | None = Interrupting()
         held = None  # Python prints what a finalizer raises, and goes on
-        _ring([], 0.01, {}, interrupted)
+        _ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted)
     assert held is None
     assert interrupted.is_set()

@@ -4,15 +4,24 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
+from ragloop.cli.liveness import prefect_report
 from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import UnavailableError
 
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer()
+
+    def _answer(self) -> None:
         self.send_response(200)
         self.end_headers()
         asked = self.headers.get("Authorization")
@@ -37,6 +46,18 @@ def test_an_address_that_is_none_is_one_line() -> None:
         PrefectApi("nowhere", 1).call("GET", "/health")
 
 
+def test_a_status_names_what_is_not_prefect_and_goes_on(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", page)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:secret")
+    report = prefect_report(tmp_path)
+    assert report is not None
+    (problem,) = report["problems"]
+    assert "does not answer as Prefect does" in problem
+    assert "secret" not in problem
+
+
 def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         PrefectApi(page, 1).call("GET", "/health")
@@ -47,9 +68,9 @@ def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
     [("PREFECT_API_KEY", "pnu_1", "Bearer pnu_1"), ("PREFECT_API_AUTH_STRING", "me:secret", "Basic bWU6c2VjcmV0")],
 )
 def test_a_protected_server_is_asked_as_prefect_would(
-    page: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sent: str
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sent: str
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", page)
     monkeypatch.setenv(name, value)
-    assert named_api(1).call("GET", "/health") == sent
-    assert value not in repr(named_api(1))
+    assert named_api(tmp_path, 1).call("GET", "/health") == sent
+    assert value not in repr(named_api(tmp_path, 1))
