@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.models.registry import REJECTED, Adapter, adapter_sha256
+from ragloop.models.registry import REGISTERED, REJECTED, Adapter, adapter_sha256
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
@@ -73,7 +73,8 @@ class BackedUp:
         (place / "adapter_model.safetensors").write_bytes(name.encode() * 100)
         (place / "adapter_config.json").write_text('{"r": 8}')
         at, sha256 = datetime.now(UTC), adapter_sha256(place)
-        app.registry.register(Adapter(name, at, "base", "d", f"adapters/{name}", sha256, "registered", "", (), {}))
+        base, path = app.settings.model.base, f"adapters/{name}"
+        app.registry.register(Adapter(name, at, base, "d", path, sha256, REGISTERED, "", (), {}))
 
     def goes_on(self) -> dict[str, Any]:
         """Answers, votes and promotions after the backup, and a document; returns what the log holds then."""
