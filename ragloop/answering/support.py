@@ -29,7 +29,7 @@ _SAID_IN = 3
 _STEM = 5
 _CLAUSES = 8
 _LONGEST = 400
-"""Words of a sentence; a longer one is said by nothing."""
+"""Words of a sentence; a longer one is said only where it is quoted."""
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}](?:[\w.+-]*[\w+#])?")
@@ -127,10 +127,11 @@ class _Place:
 def says(sentence: str, passages: Sequence[Passage]) -> list[Said]:
     """The passages that say what the sentence says, the best first."""
     claim = _Claim(_terms(sentence), _tokens(sentence))
-    if not claim.terms.words or len(claim.tokens) > _LONGEST:
+    if not claim.terms.words:
         return []
     quoted = [found for n, one in enumerate(passages) if (found := _quoting(claim, n, one))]
-    ranked = [] if quoted else _ranked(claim.terms, claim.terms, passages, lambda place: _holds(place, claim), 0.0)
+    quoted_only = bool(quoted) or len(claim.tokens) > _LONGEST
+    ranked = [] if quoted_only else _ranked(claim.terms, claim.terms, passages, lambda place: _holds(place, claim), 0.0)
     return _by_passage([*quoted, *ranked])
 
 

@@ -29,8 +29,7 @@ def passage(text: str, heading: str = "", title: str = "") -> Passage:
 
 def answer(question: str, *passages: Passage) -> str:
     draft = ExtractiveGenerator(Impartial()).generate([rag_prompt(question, passages)])[0].text
-    text, _ = cite(draft, passages)
-    return text
+    return cite(draft, passages).text
 
 
 FACTS = "- Version: 26.1.0\n- License: MIT\n- Author: Hynek Schlawack\n- Requires-Python: >=3.10"
