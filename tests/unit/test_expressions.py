@@ -26,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("ragloop", "tasks", "flows")
 FUNCTIONS = frozenset(("compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"))
 MEGABYTE = 1_000_000
-TINY, SMALL, SHORT = (16, 24, 36, 54, 81), 400, 4_000
-SLOWEST = 40
+TINY, SMALL, SHORT = (16, 24, 36, 54, 81), 200, 4_000
+SLOWEST = 24
 """Texts per expression that are tried at 4,000 characters."""
 SECONDS_PER_CHARACTER = 4e-6
 GRACE_S = 0.2
@@ -167,7 +167,7 @@ def slowest(expression: Expression, anchored: bool) -> str | None:
 
 
 def _slowest(expression: Expression, anchored: bool, trying: mmap.mmap) -> str | None:
-    """All texts are tried at ever more characters up to 400, in steps so small that exponential time shows before it
+    """All texts are tried at ever more characters up to 200, in steps so small that exponential time shows before it
     takes for ever; the slowest at more. `trying` tells the beginning of the one that is being read.
     """
     left: list[str] = []
@@ -178,7 +178,7 @@ def _slowest(expression: Expression, anchored: bool, trying: mmap.mmap) -> str |
             timed.append((least_seconds(expression, anchored, text, limit_s), text))
             if timed[-1][0] > limit_s:
                 return text
-        left = [longer(text, 5) if size == SMALL else text for _, text in sorted(timed, reverse=True)[:keep]]
+        left = [longer(text, 10) if size == SMALL else text for _, text in sorted(timed, reverse=True)[:keep]]
     return next((grown for text in left if (grown := _too_slow(expression, anchored, text))), None)
 
 
