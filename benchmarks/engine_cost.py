@@ -98,7 +98,7 @@ class Parsing:
     """Knows how long parsing took in this process, without what cuts into chunks after it."""
 
     seconds = 0.0
-    parse = staticmethod(isolation.parse)
+    parse = staticmethod(isolation.parse)  # type: ignore[attr-defined]
 
     @staticmethod
     def timed(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> ParsedDocument:

@@ -10,7 +10,6 @@ from ragloop.corpus.index import Index
 from ragloop.journal import Corrected
 from ragloop.records import Passage
 
-
 _MOST_SENTENCES = 500
 """A correction of more rests on nothing: each is held against all statements of the passages, which takes 5 ms."""
 

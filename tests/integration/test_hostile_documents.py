@@ -28,7 +28,7 @@ WORST = {
     ),
     "a.mdx": ("titles of images", "titles of ticks", "{}, one after the other"),
     "a.rst": ("a title of rst literals", "a title of rst stars", "titles of rst", "':a' repeated"),
-    "a.txt": ("'`' repeated", "'\\ufdfa' repeated"),
+    "a.txt": ("'`' repeated", "'\u4e00' repeated"),
 }
 SHORT = {
     "a.md": SHORT_MARKDOWN_BYTES,
