@@ -39,6 +39,7 @@ NOT_OF_DOCUMENTS = {
     "ragloop/corpus/missing.py": "names of tables that ragloop made",
     "ragloop/models/embedding.py": "the name of a model, which the operator chose",
     "ragloop/models/counting.py": "special tokens of the tokenizer, joined by |: no repetition",
+    "ragloop/models/chat.py": "special tokens of the tokenizer, joined by |: no repetition",
     "ragloop/demo/documents.py": "the version of an installed package",
     "ragloop/demo/facts.py": "names of installed packages and their authors",
 }
