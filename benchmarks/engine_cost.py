@@ -36,10 +36,10 @@ from tokenizers import Tokenizer
 from ragloop.app import App
 from ragloop.cli import GARBAGE_EVERY
 from ragloop.config import load_settings
-from ragloop.corpus import preparing
 from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.index import Index
-from ragloop.corpus.parsing.isolation import DocumentParser
+from ragloop.corpus.parsing import isolation
+from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.models import Embedder, Vectors
 from ragloop.models.counting import TokenCounter
 from ragloop.models.embedding import DEFAULT_EMBEDDER, open_embedder
@@ -94,17 +94,19 @@ class Cost:
         self.engine = self.total - self.parse - self.tokenize - self.encode
 
 
-class TimedParser(DocumentParser):
-    """Knows how long it parsed."""
+class Parsing:
+    """Knows how long parsing took in this process, without what cuts into chunks after it."""
 
     seconds = 0.0
+    parse = staticmethod(isolation.parse)  # type: ignore[attr-defined]
 
-    def parse(self, data: bytes, media_type: str, name: str) -> ParsedDocument:
+    @staticmethod
+    def timed(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> ParsedDocument:
         started = time.thread_time()
         try:
-            return super().parse(data, media_type, name)
+            return Parsing.parse(data, media_type, name, limits)
         finally:
-            TimedParser.seconds += time.thread_time() - started
+            Parsing.seconds += time.thread_time() - started
 
 
 class Maintaining:
@@ -121,14 +123,14 @@ class Maintaining:
 
 
 def synced(home: Path, documents: Path, profile: cProfile.Profile | None = None) -> Cost:
-    embedder, TimedParser.seconds = ConstantCost(), 0.0
+    embedder, Parsing.seconds = ConstantCost(), 0.0
     app = App(load_settings(home=home), embedder=embedder)
     started = time.process_time()
     with profile or nullcontext():
         report = app.sync(documents, confirm_deletes=True)
     total = time.process_time() - started
     return Cost(
-        total, TimedParser.seconds, embedder.tokenize_s, embedder.encode_s, Maintaining.seconds,
+        total, Parsing.seconds, embedder.tokenize_s, embedder.encode_s, Maintaining.seconds,
         report.chunks_total, report.chunks_embedded, report.commits,
     )  # fmt: skip
 
@@ -205,7 +207,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
 
 def main() -> None:
     gc.set_threshold(GARBAGE_EVERY)  # as the command does
-    preparing.DocumentParser = TimedParser  # type: ignore[attr-defined]
+    isolation.parse = Parsing.timed  # type: ignore[attr-defined]
     Index.maintain = Maintaining.timed  # type: ignore[method-assign, assignment]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=1000, help="documents in the folder")

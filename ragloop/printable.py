@@ -15,6 +15,7 @@ them, and they override nothing."""
 _LINES = "\u2028\u2029"
 """Separators that some programs take for the end of a line."""
 _UNSAFE = re.compile(f"[{_CONTROL}{_REORDERING}{_LINES}]")
+_TICKS = re.compile("`+")
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#!]|(?<![^\W_])_|_(?![^\W_])|^(?=[-+=])")
 """What begins a construct of CommonMark or GFM: code, emphasis, links, images, HTML, entities, cells, headings, lists.
 An underscore between letters begins none, and the names of figures hold them."""
@@ -55,5 +56,5 @@ def _escaped(word: str) -> str:
 
 def _as_code(word: str) -> str:
     """Fence a word by more backticks than it holds in a row (CommonMark 6.1)."""
-    fence = "`" * (1 + max(map(len, re.findall("`+", word)), default=0))
+    fence = "`" * (1 + max(map(len, _TICKS.findall(word)), default=0))
     return f"{fence} {word.replace('|', '%7C')} {fence}"

@@ -5,7 +5,6 @@ Chunks keep their offsets.
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import given
@@ -33,12 +32,11 @@ class Embedder:
 
 
 def sync(documents: Path, chunks: Path, state: Path) -> None:
-    class Parser(DocumentParser):
-        def parse(self, data: bytes, media_type: str, name: str) -> Any:
-            return SimpleNamespace(title=name, data=data)
+    class Given(DocumentParser):
+        def chunks(self, data: bytes, media_type: str, name: str, *_: Any) -> tuple[str, list[Chunk]]:
+            return name, [Chunk(**one) for one in given.chunks_of(data, chunks)]
 
-    preparing.DocumentParser = Parser
-    preparing.chunk = lambda document, *_: [Chunk(**one) for one in given.chunks_of(document.data, chunks)]
+    preparing.DocumentParser = Given
     Index.maintain = timed(Index.maintain)
     app(state).sync(documents)
 

@@ -71,9 +71,12 @@ def cite(text: str, passages: Sequence[Passage]) -> Cited:
     it best; one that no passage says is dropped.
     """
     kept, rests_on = [], dict[int, tuple[str, ...]]()
+    known: dict[str, dict[int, tuple[str, ...]]] = {}  # a model may say one sentence until its tokens run out
     for sentence in sentences(text):
         bare = _MARK.sub("", sentence).strip()
-        said = {one.passage + 1: one.digests for one in says(bare, passages)}
+        if bare not in known:
+            known[bare] = {one.passage + 1: one.digests for one in says(bare, passages)}
+        said = known[bare]
         numbers = [n for n in map(int, _MARK.findall(sentence)) if n in said] or list(said)[:1]
         if numbers:
             kept.append(bare + " " + "".join(f"[{n}]" for n in dict.fromkeys(numbers)))

@@ -33,6 +33,7 @@ _LONGEST = 400
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}](?:[\w.+-]*[\w+#])?")
+_UNSPACED = re.compile(f"[{_CJK}]")
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _MONTHS = ("january february march april may june july august september october november december").split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS) + "|sept"
@@ -315,7 +316,7 @@ def _terms(text: str) -> _Terms:
         names=_names(plain),
         exact=frozenset(_singular(part) for one in raw for part in (one, *_PIECE.findall(one))) | numbers,
         negations=sum(one in _NEGATIONS for one in tokens),
-        unspaced=sum(bool(re.match(f"[{_CJK}]", one)) for one in tokens) > len(tokens) / 2,
+        unspaced=sum(bool(_UNSPACED.match(one)) for one in tokens) > len(tokens) / 2,
     )
 
 

@@ -26,8 +26,8 @@ _DAMAGED = (
     "not found in target schema",
 )
 """Of a ValueError. A file of zeros is none of Lance; a manifest of zeros is version 0 of a table without columns."""
-_FILE = re.compile(r"([\w-]+\.lance/(?:data|_versions|_indices|_deletions)/[\w./-]+?)(?=[,:\s]|$)")
-"""A file of a table, by its name in the database."""
+_FILE = re.compile(r"(?<![\w-])([\w-]++\.lance/(?:data|_versions|_indices|_deletions)/[\w./-]++)")
+"""A file of a table, by its name in the database. A message may quote any text, so each run of letters is read once."""
 
 Opens = Callable[[str], None]
 """Opens a file of the database, or every file of a folder of it; raises OSError or UnavailableError where it cannot."""

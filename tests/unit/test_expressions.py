@@ -7,7 +7,11 @@ names that ragloop or its operator made up, and no document, question, answer or
 import ast
 import gc
 import importlib
+import mmap
+import os
 import re
+import resource
+import signal
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -22,16 +26,20 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("ragloop", "tasks", "flows")
 FUNCTIONS = frozenset(("compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"))
 MEGABYTE = 1_000_000
-TINY, SMALL, SHORT = (16, 22, 31, 43, 60, 84, 118, 165, 231), 400, 4_000
-SLOWEST = 40
+TINY, SMALL, SHORT = (16, 24, 36, 54, 81), 200, 4_000
+SLOWEST = 24
 """Texts per expression that are tried at 4,000 characters."""
 SECONDS_PER_CHARACTER = 4e-6
 GRACE_S = 0.2
+TRIES = 3
+MOST_SECONDS = 20
+"""CPU of the process that tries one expression; it takes half a second of them as a rule."""
 
 NOT_OF_DOCUMENTS = {
     "ragloop/corpus/missing.py": "names of tables that ragloop made",
     "ragloop/models/embedding.py": "the name of a model, which the operator chose",
     "ragloop/models/counting.py": "special tokens of the tokenizer, joined by |: no repetition",
+    "ragloop/models/chat.py": "special tokens of the tokenizer, joined by |: no repetition",
     "ragloop/demo/documents.py": "the version of an installed package",
     "ragloop/demo/facts.py": "names of installed packages and their authors",
 }
@@ -125,28 +133,66 @@ def allowed(text: str) -> float:
     return GRACE_S + SECONDS_PER_CHARACTER * len(text)
 
 
-def slowest(expression: Expression, anchored: bool) -> str | None:
+def least_seconds(expression: Expression, anchored: bool, text: str, limit_s: float) -> float:
+    """Return what reading the text takes, once more where it is beyond the limit: a machine under load is slow too."""
+    taken = seconds(expression, anchored, text)
+    for _ in range(TRIES - 1):
+        if taken <= limit_s:
+            break
+        taken = min(taken, seconds(expression, anchored, text))
+    return taken
+
+
+def slowest(expression: Expression, anchored: bool, most_seconds: int = MOST_SECONDS) -> str | None:
     """Return a text of at most a megabyte that takes longer than one in proportion to its length may; None if none.
 
-    All texts are tried at ever more characters up to 400, in steps so small that exponential time shows before it
-    takes for ever; the slowest at more.
+    It is looked for in a process that ends when it has taken too much CPU: exponential time is for ever.
+    """
+    trying, told = mmap.mmap(-1, 64), os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (most_seconds, most_seconds + 1))
+            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+            found = _slowest(expression, anchored, trying)
+            os.write(told[1], b"none" if found is None else b"slow" + found[:1000].encode())
+        finally:
+            os._exit(0)
+    os.close(told[1])
+    with os.fdopen(told[0], "rb") as pipe:
+        answered = pipe.read().decode()
+    os.waitpid(child, 0)
+    if answered == "none":
+        return None
+    return answered.removeprefix("slow") or trying[:].rstrip(b"\0").decode(errors="replace")
+
+
+def _slowest(expression: Expression, anchored: bool, trying: mmap.mmap) -> str | None:
+    """All texts are tried at ever more characters up to 200, in steps so small that exponential time shows before it
+    takes for ever; the slowest at more. `trying` tells the beginning of the one that is being read.
     """
     left: list[str] = []
     for size, limit_s, keep in (*((size, 0.01, 0) for size in TINY), (SMALL, 0.05, SLOWEST), (SHORT, GRACE_S, 1)):
         timed = []
         for text in left or attacks(expression, size):
-            timed.append((seconds(expression, anchored, text), text))
+            trying[:] = text.encode()[:64].ljust(64, b"\0")
+            timed.append((least_seconds(expression, anchored, text, limit_s), text))
             if timed[-1][0] > limit_s:
                 return text
-        left = [longer(text, 5) if size == SMALL else text for _, text in sorted(timed, reverse=True)[:keep]]
+        left = [longer(text, 10) if size == SMALL else text for _, text in sorted(timed, reverse=True)[:keep]]
+    return next((grown for text in left if (grown := _too_slow(expression, anchored, text))), None)
+
+
+def _too_slow(expression: Expression, anchored: bool, text: str) -> str | None:
+    """Return the text at the length at which it takes too long, of up to a megabyte."""
     before = None
-    for times in (16, 240, 480):
-        for text in left:
-            grown = longer(text, times)
-            taken = seconds(expression, anchored, grown)
-            if taken > allowed(grown) or (before and times == 480 and taken > 3 * before + GRACE_S):
-                return grown
-            before = taken
+    for times in (16, 48, 480):
+        grown = longer(text, times)
+        limit_s = allowed(grown) if before is None else min(allowed(grown), 20 * before + GRACE_S)
+        taken = least_seconds(expression, anchored, grown, limit_s)
+        if taken > limit_s:
+            return grown
+        before = taken if times == 48 else None
     return None
 
 
@@ -175,10 +221,13 @@ def test_an_expression_takes_time_in_proportion_to_a_megabyte_made_against_it(na
         r"\w+://\S+",
         r"\s*\[(\d{1,3})\]",
         r"[<>=]+(?=\d)",
+        r"(?:a|ab|b)*c",
+        r"(a+)+$",
+        r"(\w+\s?)*$",
     ],
 )
 def test_an_expression_that_is_not_linear_is_found_out(written: str) -> None:
-    assert slowest(re.compile(written), False) is not None
+    assert slowest(re.compile(written), False, 2) is not None
 
 
 def test_no_expression_is_made_where_this_suite_does_not_look() -> None:

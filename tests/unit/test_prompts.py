@@ -6,6 +6,7 @@ import pytest
 
 from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, prompt_hash, rag_prompt, sentences
 from ragloop.records import Passage
+from tests.cpu import cpu_seconds_below
 
 
 def _passage(text: str, title: str = "", heading: str = "") -> Passage:
@@ -87,3 +88,9 @@ def test_equal_prompts_have_equal_hashes_and_others_do_not() -> None:
     assert prompt_hash(rag_prompt("a", [LYNX])) == prompt_hash(rag_prompt("a", [LYNX]))
     others = [rag_prompt("a", [LYNX]), rag_prompt("b", [LYNX]), rag_prompt("a", [OTTER]), closed_book_prompt("a")]
     assert len({prompt_hash(one) for one in others}) == 4
+
+
+def test_a_sentence_that_is_said_over_and_over_is_held_against_the_passages_once() -> None:
+    numbers = _passage("1. " * 60)
+    with cpu_seconds_below(0.4):
+        cite("1. " * 1300, [numbers] * 5)

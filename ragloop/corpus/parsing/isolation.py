@@ -27,7 +27,14 @@ from ragloop.errors import DocumentError, ParserStoppedError, RagloopError, Unav
 
 SHORT_TEXT_BYTES = 256 * 1024
 """Longer texts are parsed, and those of more characters are cut into chunks, in the worker."""
-_TEXT = ("text/markdown", "text/mdx", "text/x-rst", "text/plain")
+SHORT_MARKDOWN_BYTES = 64 * 1024
+"""The same of Markdown: each line below a quotation is read once per level that it may go on, of which there are 20."""
+_SHORT = {
+    "text/markdown": SHORT_MARKDOWN_BYTES,
+    "text/mdx": SHORT_MARKDOWN_BYTES,
+    "text/x-rst": SHORT_TEXT_BYTES,
+    "text/plain": SHORT_TEXT_BYTES,
+}
 _START_SECONDS = 60.0
 
 
@@ -112,7 +119,7 @@ class DocumentParser:
 
 
 def _is_short(data: bytes, media_type: str) -> bool:
-    return media_type in _TEXT and len(data) <= SHORT_TEXT_BYTES
+    return len(data) <= _SHORT.get(media_type, -1)
 
 
 def _parsed(data: bytes, media_type: str, name: str, limits: ParseLimits) -> ParsedDocument:
