@@ -18,9 +18,10 @@ from ragloop.learning.gate import Criterion, Verdict
 from ragloop.models.registry import REJECTED, Adapter, Registry, adapter_sha256
 from ragloop.store import Store
 from tasks.approval import approved_promotion
-from tests.flows.conftest import FlowsInProcess, answer_when_asked
+from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
 
 BASE = Settings().model.base
+ROLL_BACK, PROMOTE_ADAPTER = "roll-back/roll-back", "promote-adapter/promote-adapter"
 
 
 @pytest.fixture
@@ -79,9 +80,10 @@ def tried_again(flows: FlowsInProcess, run: FlowRunOfStack) -> FlowRunOfStack:
 def test_a_run_that_is_tried_again_rolls_back_once(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     for name in ("early", "later"):
         registry.promote(name, "test")
-    run = flows.stack.run_deployment("roll-back/roll-back", {"home": str(tmp_path / "home")}, 200)
-    assert run.message == "early serves; later is retired."
-    again = tried_again(flows, run)
+    with serving(flows.stack, ROLL_BACK, tmp_path / "home", None):
+        run = flows.stack.run_deployment(ROLL_BACK, timeout_s=200)
+        assert run.message == "early serves; later is retired."
+        again = tried_again(flows, run)
     assert (again.state_type, again.message, champion(registry)) == ("COMPLETED", run.message, "early")
     assert [change["kind"] for change in registry.history()] == ["promote", "promote", "rollback"]
 
@@ -89,11 +91,11 @@ def test_a_run_that_is_tried_again_rolls_back_once(flows: FlowsInProcess, regist
 def test_a_run_that_is_tried_again_promotes_over_no_rollback_of_a_person(
     flows: FlowsInProcess, registry: Registry, tmp_path: Path
 ) -> None:
-    parameters = {"home": str(tmp_path / "home"), "adapter_id": "later"}
-    run = flows.stack.run_deployment("promote-adapter/promote-adapter", parameters, 200)
-    assert champion(registry) == "later"
-    registry.rollback("a person saw it")
-    assert tried_again(flows, run).state_type == "COMPLETED"
+    with serving(flows.stack, PROMOTE_ADAPTER, tmp_path / "home", None):
+        run = flows.stack.run_deployment(PROMOTE_ADAPTER, {"adapter_id": "later"}, 200)
+        assert champion(registry) == "later"
+        registry.rollback("a person saw it")
+        assert tried_again(flows, run).state_type == "COMPLETED"
     assert (champion(registry), registry.adapter("later").state) == (None, "retired")
 
 
