@@ -7,6 +7,7 @@ when `write` returns.
 
 import io
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ from ragloop.errors import (
     UsageError,
     full_disk_is_an_error,
 )
-from ragloop.store.names import inside, must_be_clean
+from ragloop.store.names import inside, must_be_clean, why_unclean
 from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
 
 if TYPE_CHECKING:
@@ -92,29 +93,46 @@ class FolderFiles:
         return str(self.folder)
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every file whose name begins so; one that goes meanwhile is left out."""
+        """Every regular file whose name begins so; one that goes meanwhile is left out.
+
+        Raises UnavailableError where a folder cannot be read: what is in it is not gone.
+        """
         now, found = time.time(), {}
         top = self._top(prefix)
-        for folder, _, files in os.walk(top):
-            for file in files:
-                path = Path(folder, file)
-                name = path.relative_to(self.folder).as_posix()
-                try:
-                    stat = path.stat()
-                except FileNotFoundError:
-                    continue
-                if name.startswith(prefix):
-                    found[name] = Found(stat.st_size, now - stat.st_mtime)
+        with self._errors():
+            for folder, _, files in os.walk(top, onerror=_unless_gone):
+                for file in files:
+                    path = Path(folder, file)
+                    name = path.relative_to(self.folder).as_posix()
+                    try:
+                        about = path.stat()
+                    except FileNotFoundError:
+                        continue
+                    if name.startswith(prefix) and stat.S_ISREG(about.st_mode):
+                        found[name] = Found(about.st_size, now - about.st_mtime)
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
+        """The bytes of a file, in parts. Raises NotFoundError when it is gone, UnavailableError when it is refused."""
+        path = self._held(name, through=name)
+        with self._errors():
+            try:
+                # Of a pipe, opening it would wait for somebody to write into it.
+                if not stat.S_ISREG(path.stat().st_mode):
+                    raise MismatchError(f"found {name} in {self}, expected a regular file; something else made it")
+                with path.open("rb") as file:
+                    while part := file.read(PART_BYTES):
+                        yield part
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotFoundError(f"found no file {name} in {self}") from None
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            with self._held(name, through=name).open("rb") as file:
-                while part := file.read(PART_BYTES):
-                    yield part
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError(f"found no file {name} in {self}") from None
+            yield
+        except OSError as error:
+            what = error.filename or self
+            raise UnavailableError(f"cannot read {what} now: {error.strerror or error}; try again") from error
 
     def _top(self, prefix: str) -> Path:
         """The folder in which every file lies whose name begins so."""
@@ -204,8 +222,9 @@ class BucketFiles:
             for page in self._client.get_paginator("list_objects_v2").paginate(**pages):
                 now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
                 for one in page.get("Contents", ()):
-                    age = (now - one["LastModified"]).total_seconds()
-                    found[one["Key"].removeprefix(self._prefix)] = Found(one["Size"], age)
+                    name, age = one["Key"].removeprefix(self._prefix), (now - one["LastModified"]).total_seconds()
+                    if not why_unclean(name):  # no file of ragloop's: left alone
+                        found[name] = Found(one["Size"], age)
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -263,7 +282,13 @@ class BucketFiles:
             return NotFoundError(f"found no such object in {self}: {said(error)}")
         if status(error) == 404:
             return NotFoundError(f"found no bucket {self._bucket} for {self}; make it, or correct the address")
-        return NotFoundError(f"cannot use {self}: {said(error)}; expected credentials that may read and write there")
+        # What may not be read is not gone: a backup would be called damaged for a key that has expired.
+        return UnavailableError(f"cannot use {self}: {said(error)}; expected credentials that may read and write there")
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 class _Stream(io.RawIOBase):

@@ -1,12 +1,14 @@
 """What a place of files promises, whether it is a folder or a prefix of a bucket."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ragloop.errors import NotFoundError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, UnavailableError, UsageError
 from ragloop.store import files as files_module
 from ragloop.store.files import Files, FolderFiles, open_files
 
@@ -85,3 +87,40 @@ def test_an_address_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="name another folder"):
         FolderFiles(tmp_path / "file").write("one", [b""])
+
+
+def test_names_that_ragloop_makes_none_of_are_neither_listed_nor_removed(files: Files) -> None:
+    files.write("a/one", [b"1"])
+    if isinstance(files, FolderFiles):
+        os.mkfifo(files.folder / "a" / "pipe")
+    else:
+        files._client.put_object(Bucket=files._bucket, Key=f"{files._prefix}a//two", Body=b"2")  # type: ignore[attr-defined]
+    assert sizes(files) == {"a/one": 1}
+    files.remove(files.list())
+    assert sizes(files) == {}
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MismatchError, match="expected a regular file"):
+        list(files.read("pipe"))
+
+
+def test_what_may_not_be_read_now_is_not_gone(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "files")
+    files.write("a/one", [b"1"])
+    (tmp_path / "files" / "a").chmod(0)
+    tmp_path.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        refused = 0
+        for work in (files.list, lambda: list(files.read("a/one"))):
+            with suppress(UnavailableError):
+                work()
+                break
+            refused += 1
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2, "both say that the files cannot be read now"
