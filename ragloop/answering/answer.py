@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -201,7 +200,7 @@ class Answerer:
         """The evidence for the log: ids, revisions and hashes of passages, never their text."""
         return {
             "interaction_id": answer.interaction_id,
-            "asked_at": datetime.now(UTC),
+            "asked_at": self._journal.store.now(),
             "question": answer.question,
             "answer": answer.answer,
             "abstained": answer.abstained,

@@ -5,7 +5,6 @@ They hold counts, ids and scores, and no text. A year of daily ones is a few hun
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ from ragloop.store import Store, quoted
 def keep(store: Store, kind: str, body: Mapping[str, Any], subject: str = "", key: str = "") -> None:
     """Add a report of a kind. One that is kept again under the same `key` takes the place of the first."""
     report_id = f"{kind}:{key or uuid4().hex}"
-    row = {"report_id": report_id, "at": datetime.now(UTC), "kind": kind, "subject": subject, "body": json.dumps(body)}
+    row = {"report_id": report_id, "at": store.now(), "kind": kind, "subject": subject, "body": json.dumps(body)}
     store.upsert_rows("reports", [row])
 
 

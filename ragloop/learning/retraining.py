@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -186,9 +186,15 @@ class Retraining:
             why = ", ".join(f"{count} {reason}" for reason, count in curated.funnel.items()) or "the log is empty"
             raise UsageError(f"found no eligible example ({why}); corrections and thumbs up on short answers make some")
         made = build(
-            self._registry.artifacts / "datasets", curated, eval_share=self._policy.eval_share, seed=self._policy.seed
+            self._registry.artifacts / "datasets",
+            curated,
+            eval_share=self._policy.eval_share,
+            seed=self._policy.seed,
+            created_at=self._journal.store.now(),
         )
-        self._journal.store.upsert_rows("datasets", [_dataset_row(made, self._registry.artifacts)])
+        self._journal.store.upsert_rows(
+            "datasets", [_dataset_row(made, self._registry.artifacts, self._journal.store.now())]
+        )
         return DatasetSummary(
             made.dataset_id, made.rows, made.train.num_rows, made.eval.num_rows,
             funnel_of(curated, made), str(made.path),
@@ -271,7 +277,7 @@ class Retraining:
             take_snapshot(self._journal.store, revisions)
         metrics = {"training": {**_training_metrics(result), "left_out": dict(left_out or {})}}
         made = Adapter(
-            adapter_id, datetime.now(UTC), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
+            adapter_id, self._journal.store.now(), self._policy.base_name, dataset_id, f"adapters/{adapter_id}",
             adapter_sha256(folder), REGISTERED, "", (), metrics, self._base_sha256(),
         )  # fmt: skip
         if known:
@@ -441,10 +447,10 @@ def _training_metrics(result: Any) -> dict[str, Any]:
     }
 
 
-def _dataset_row(made: Dataset, artifacts: Path) -> dict[str, Any]:
+def _dataset_row(made: Dataset, artifacts: Path, now: datetime) -> dict[str, Any]:
     return {
         "dataset_id": made.dataset_id,
-        "created_at": datetime.now(UTC),
+        "created_at": now,
         "path": str(made.path.relative_to(artifacts)),
         "rows": made.rows,
         "train": made.train.num_rows,

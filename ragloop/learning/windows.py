@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,7 @@ def measure_drift(
     )
     if _snapshot(store) is None:
         take_snapshot(store, revisions)
-    decision = decide(
-        report, now=datetime.now(UTC), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence
-    )
+    decision = decide(report, now=store.now(), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence)
     measured = DriftMeasurement(report, decision)
     keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]}, key=key)
     return measured
@@ -79,7 +77,7 @@ def measure_drift(
 
 def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
     """Keep the revisions of all documents as the reference for the next measurement."""
-    store.upsert_rows("reports", [_row(SNAPSHOT, dict(revisions))])
+    store.upsert_rows("reports", [_row(SNAPSHOT, dict(revisions), store.now())])
 
 
 def last_measurement(store: Store) -> dict[str, Any] | None:
@@ -107,9 +105,9 @@ def _read(store: Store, report_id: str) -> dict[str, Any] | None:
     return {"at": rows[0]["at"].isoformat(), **json.loads(rows[0]["body"])} if rows else None
 
 
-def _row(report_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _row(report_id: str, body: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     kind = report_id.split(":")[0]
-    return {"report_id": report_id, "at": datetime.now(UTC), "kind": kind, "subject": "", "body": json.dumps(body)}
+    return {"report_id": report_id, "at": at, "kind": kind, "subject": "", "body": json.dumps(body)}
 
 
 def _votes(feedback: Sequence[Mapping[str, Any]]) -> dict[str, bool]:

@@ -18,7 +18,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.models.cache import sha256_of
-from ragloop.store import Store, quoted
+from ragloop.store import Store, after, quoted
 from ragloop.store.names import inside
 
 CHAMPION = "champion"
@@ -337,16 +337,13 @@ class Registry:
     def _point(self, adapter_id: str | None, kind: str, reason: str, request: str = "") -> None:
         row = {
             "change_id": request or uuid4().hex,
-            "at": datetime.now(UTC),
+            # A clock that was set back must not hide this change behind an older one.
+            "at": after(self._store.now(), [one["at"] for one in self.history()[-1:]]),
             "alias": CHAMPION,
             "kind": kind,
             "adapter_id": adapter_id,
             "reason": reason,
         }
-        last = self.history()
-        if last and row["at"] <= last[-1]["at"]:
-            # A clock that was set back must not hide this change behind an older one.
-            row["at"] = last[-1]["at"] + timedelta(microseconds=1)
         self._store.append("aliases", [row])
 
 
