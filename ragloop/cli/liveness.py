@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ragloop.cli.automations import TAG
 from ragloop.cli.prefect_api import PrefectApi, knows_a_server, named_api
@@ -44,7 +45,12 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
         found += problems(api, _BUDGET_S)
     except RagloopError as error:
         found.append(str(error))
-    except (AttributeError, KeyError, TypeError) as error:  # of another service, or of another release of Prefect
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # of another service, or of another release of Prefect
         found.append(f"{api.url} does not answer as Prefect does ({type(error).__name__}: {error})")
     return {"url": api.url, "problems": found}
 
@@ -77,7 +83,7 @@ def _workers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
     """Pools of deployments that no worker serves."""
     for pool in sorted({str(one["work_pool_name"]) for one in deployments if one.get("work_pool_name")}):
         try:
-            workers = api.call("POST", f"/work_pools/{pool}/workers/filter", {})
+            workers = api.call("POST", f"/work_pools/{quote(pool, safe='')}/workers/filter", {})
         except NotFoundError:
             workers = []
         if not any(one.get("status") == "ONLINE" for one in workers):

@@ -7,6 +7,7 @@ import pytest
 
 from ragloop.corpus.generations import Generation, Generations
 from ragloop.journal import Journal
+from ragloop.models.registry import REGISTERED, Adapter, Registry, adapter_sha256
 from ragloop.store import Store
 
 
@@ -51,6 +52,26 @@ def test_a_rollback_goes_back_to_the_generation_that_answered_last(store: Store,
         cut_over(generations, name)
     live, was = generations.roll_back()
     assert (live.embedder, was.embedder) == ("b", "c")
+
+
+def test_a_promotion_that_came_later_serves_though_the_clock_was_set_back(store: Store, clock: Clock) -> None:
+    registry = Registry(store)
+    for name, hours in (("early", 0), ("later", -5)):
+        clock.set(hours)
+        folder = registry.artifacts / "adapters" / name
+        folder.mkdir(parents=True)
+        (folder / "adapter_model.safetensors").write_bytes(name.encode())
+        (folder / "adapter_config.json").write_text("{}")
+        sha256 = adapter_sha256(folder)
+        registry.register(Adapter(name, clock(), "base", "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}))
+        registry.promote(name, "test")
+    assert registry.champion_id() == "later"
+    assert [one["at"] - clock() for one in registry.history()] == [
+        timedelta(hours=5),
+        timedelta(hours=5, microseconds=1),
+    ]
+    registry.rollback("it was worse")
+    assert registry.champion_id() == "early"
 
 
 def test_retention_keeps_the_generation_that_answered_last(store: Store, clock: Clock) -> None:
