@@ -17,11 +17,12 @@ from flows.monitor import check_drift
 from ragloop.app import App
 from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
-from tests.flows.conftest import FlowsInProcess, settings_of
+from tests.flows.conftest import FlowsInProcess, serving, settings_of
 from tests.flows.stored_tables import stored_tables
 from tests.tiny_model import save_tiny_model
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(600)]
+RETRAIN = "retrain-adapter/retrain-adapter"
 
 CONFIG = """
 [model]
@@ -79,11 +80,12 @@ class Loop:
 @pytest.fixture(scope="module")
 def loop(stack: LocalStack, place: Path) -> Loop:
     """check_drift called here, and the retraining that the worker started because of its event."""
-    with temporary_settings(settings_of(stack)):
-        state = check_drift(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
-    flows = FlowsInProcess(stack)
-    started = eventually(lambda: stack.flow_runs("retrain-adapter/retrain-adapter"))
-    retrain = stack.wait(started[0].run_id, 400)
+    flows, home, config = FlowsInProcess(stack), place / "by-flow", place / "ragloop.toml"
+    with serving(stack, RETRAIN, home, config):
+        with temporary_settings(settings_of(stack)):
+            state = check_drift(home=home, config=config, return_state=True)
+        started = eventually(lambda: stack.flow_runs(RETRAIN))
+        retrain = stack.wait(started[0].run_id, 400)
     wanted = {"flow_runs": {"id": {"any_": [retrain.run_id]}}}
     found = {one["key"]: one["data"] for one in stack.api.call("POST", "/artifacts/filter", wanted) if one["key"]}
     return Loop({**flows.run_of(state), "artifacts": flows.artifacts(state)}, retrain, found)
