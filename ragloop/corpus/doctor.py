@@ -220,7 +220,7 @@ class _Look:
         Nothing of an adapter is removed: what is left of it, its row and its log say what it was.
         """
         registry = self._patient.registry
-        if registry is None or not all(self._is_readable(name) for name in ("adapters", "aliases")):
+        if registry is None or self._lost & {"adapters", "aliases"}:
             return
         lost, champion_id = registry.lost(), registry.champion_id()
         detail = "adapters whose files are gone or were changed, or of which the row is gone"
