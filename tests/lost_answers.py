@@ -20,9 +20,11 @@ class LosingAnswers(FolderPlace):
         """Whether there were as many accesses."""
         return self.count >= self._lost
 
-    def lease(self, what: str, wait_s: float) -> AbstractContextManager[Callable[[], None]]:
+    def lease(
+        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Callable[[], None]]:
         """Leases answer always."""
-        return FolderPlace(self._home).lease(what, wait_s)
+        return FolderPlace(self._home).lease(what, wait_s, taken_over)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -317,7 +317,7 @@ def test_a_document_that_changes_while_a_promotion_waits_for_its_turn_counts(app
             resync(app, place)
         decided, promoted = concluded.result()
     assert (promoted, champion(app)) == (False, None)
-    assert "rest on documents that changed" in decided.reasons[0]
+    assert "rest on passages that changed" in decided.reasons[0]
 
 
 def test_a_verdict_promotes_on_the_evaluation_only_that_it_is_of(app: App) -> None:
