@@ -18,6 +18,8 @@ from itertools import pairwise
 _QUOTED = re.compile(r"(?:>[ \t]?)+")
 _ITEM = re.compile(r"(?:[-*+\u2022]|\d{1,4}[.)]|#\.)[ \t]+(?=\S)")
 _FIELD = re.compile(r"[\w\"'`*][\w\"'`*.()/ -]{0,60}:(?:[ \t]|$)")
+_ASSIGNED = re.compile(r"[\w\"'`.-]{1,60}[ \t]?=(?!=)")
+"""A setting of a TOML, INI or environment file, which goes on with no sentence before it."""
 _RULE = re.compile(r"[|:\s=+~*_-]+")
 _COLUMN = re.compile(r"[=-]+")
 _COLUMNS = re.compile(r"[=-]{2,}(?:[ \t]+[=-]{2,})+")
@@ -124,13 +126,14 @@ def _kind(line: str) -> str:
         return "row"
     if _ITEM.match(line):
         return "item"
-    return "field" if _FIELD.match(line) else "prose"
+    return "field" if _FIELD.match(line) or _ASSIGNED.match(line) else "prose"
 
 
 def _continues(before: _Block, block: _Block) -> bool:
     """Whether a line goes on with the sentence of the lines before it."""
     if before.kind == "prose":
-        return block.kind in ("prose", "field") and block.indent == before.indent
+        goes_on = block.kind == "prose" or (block.kind == "field" and not _ASSIGNED.match(block.text))
+        return goes_on and block.indent == before.indent
     if before.kind == "item":
         named = _FIELD.match(_ITEM.sub("", before.text, count=1))
         return block.kind == "prose" and not named

@@ -41,14 +41,21 @@ _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?({_MONTH})\.
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d,])")
+_NE = re.compile(r"\bn['\u2019](?=[aeiouyh\u00e0-\u00ff])", re.IGNORECASE)
+_DIGITS = {zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for digit in range(10)}
+"""Decimal digits of Arabic, Persian and Hindi texts, and those of full width."""
 _NEGATIVE = re.compile(r"(?<![\w.)\]])[-\u2212](?=\d)")
 _SIGNS = {"%": " percent ", "$": " dollar ", "\u20ac": " euro ", "\u00a3": " pound ", "\u00b0": " degree "}
 _MEASURED = re.compile(r"(\d[\d.]*)-?([^\W\d_]+)")
 _UNITS = {
     spelled: unit
     for unit, spellings in {
-        "millisecond": "ms msec millisecond", "second": "s sec second", "minute": "min minute", "hour": "h hr hour",
-        "day": "day", "week": "week", "month": "month", "year": "yr year", "percent": "percent", "dollar": "dollar usd",
+        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden",
+        "minute": "min minute minuto minuten", "hour": "h hr hour hora heure stunde stunden",
+        "day": "day d\u00eda jour tage tagen", "week": "week semana semaine woche wochen",
+        "month": "month meses mois monat monate monaten", "year": "yr year a\u00f1o ann\u00e9e jahr jahre jahren",
+        "percent": "percent", "dollar": "dollar usd",
         "euro": "euro eur", "pound": "pound gbp", "degree": "degree", "byte": "byte", "kilobyte": "kb kib kilobyte",
         "megabyte": "mb mib megabyte", "gigabyte": "gb gib gigabyte", "terabyte": "tb tib terabyte",
         "millimetre": "mm millimetre millimeter", "centimetre": "cm centimetre centimeter", "metre": "m metre meter",
@@ -65,8 +72,10 @@ _COUNTED = {
 } | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100"}
 _BETWEEN = frozenset("and to or \u2013 -".split())
 _NEGATIONS = frozenset(
-    "not no never none nothing nobody neither nor cannot without nicht kein keine keinen keiner nie ohne ne pas jamais "
-    "sans nunca sin \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
+    "not no never none nothing nobody neither nor cannot without except unless excluding nicht nichts niemals nirgends "
+    "kein keine keinen keiner nie ohne weder ne pas jamais sauf excepto salvo "
+    "sans nunca sin \u0644\u0627 \u0644\u0645 \u0644\u0646 \u0644\u064a\u0633 \u0644\u064a\u0633\u062a "
+    "\u063a\u064a\u0631 \u0628\u062f\u0648\u0646 \u062f\u0648\u0646 \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
 )
 _NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
 _CLAUSE = re.compile(
@@ -165,7 +174,8 @@ def _ranked(
     places = [place for n, passage in enumerate(passages) for place in _places(n, passage)]
     given = _smallest([place for place in places if gives(place)])
     most = max((len(asked.numbers & place.all.exact) for place in given), default=0)
-    wanted = (claim.words | asked.words) - {number for _, number in claim.kinds - asked.kinds}
+    told = claim.kinds if claim is asked else claim.kinds - asked.kinds
+    wanted = (claim.words | asked.words) - {number for _, number in told}
 
     def fits(place: _Place) -> int:
         return len(wanted & place.all.words)
@@ -206,9 +216,29 @@ def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -
     share = UNSPACED_SHARE if terms.unspaced else SHARE
     if not (_agrees(place.all, terms, needed, share) and needed & place.own.words):
         return False
-    if _swapped(claim.tokens, _tokens(_text(place.statements)), place.elsewhere):
+    if _is_of_another(place, terms) or _swapped(claim.tokens, _tokens(_text(place.statements)), place.elsewhere):
         return False
     return place.all.negations == terms.negations or _holds_in_part(place, claim, needed)
+
+
+def _is_of_another(place: _Place, claim: _Terms) -> bool:
+    """Whether a number stands in one field, or clause before a semicolon, and more of the claim's words in another one
+    with a number of that kind of its own."""
+    several = len(place.statements) > 1
+    parts = [_terms(one) for one in ([one.text for one in place.statements] if several else _text_parts(place))]
+    words = claim.words - {number for _, number in claim.kinds}
+    for kind, number in claim.kinds if len(parts) > 1 else ():
+        with_it = [len(words & one.words) for one in parts if (kind, number) in one.kinds]
+        without = [
+            len(words & one.words) for one in parts if (kind, number) not in one.kinds and kind in dict(one.kinds)
+        ]
+        if with_it and without and max(without) > max(with_it):
+            return True
+    return False
+
+
+def _text_parts(place: _Place) -> list[str]:
+    return _text(place.statements).split(";")
 
 
 def _holds_in_part(place: _Place, claim: _Claim, needed: frozenset[str]) -> bool:
@@ -321,11 +351,12 @@ def _terms(text: str) -> _Terms:
 
 
 def _plain(text: str) -> str:
-    """Dates as 2026-09-30, thousands without commas, signs and contractions as words."""
-    text = " ".join(_NOT.sub(" not ", text).split())
+    """Dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
+    text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text.translate(_DIGITS))).split())
     text = _DAY_FIRST.sub(lambda found: _iso(found[3], found[2], found[1]), text)
     text = _MONTH_FIRST.sub(lambda found: _iso(found[3], found[1], found[2]), text)
     text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = _NEGATIVE.sub("minus_", text)
     for sign, word in _SIGNS.items():
         text = text.replace(sign, word)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ragloop.corpus.index import Live
 from ragloop.corpus.vectors import VectorStore
-from ragloop.errors import MismatchError
+from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.lineage import TrainedRow, documents_of, read_rows, standing_of
 from ragloop.learning.wording import Likeness
 from ragloop.models import Vectors
@@ -54,7 +54,7 @@ class OutdatedRows:
         """
         try:
             fallen = self._fallen(adapter_id, live)
-        except MismatchError as error:
+        except (MismatchError, UnavailableError) as error:
             return [f"not asked of adapter {adapter_id}: {error}"] * len(questions)
         behind = [fallen.of(question, vector) for question, vector in zip(questions, vectors, strict=True)]
         return [

@@ -6,6 +6,47 @@ from ragloop.answering.statements import statements
 from ragloop.answering.support import answers, says
 from ragloop.records import Passage
 
+SETTINGS = "[server]\nmax_connections = 100\ntimeout = 30\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "false", "true"),
+    [
+        (SETTINGS, "timeout = 100", "timeout = 30"),
+        (SETTINGS, "The server timeout is 100.", "The timeout is 30."),
+        ("max_wait: 100 s\ntimeout: 30 s", "The timeout is 100 s.", "The timeout is 30 s."),
+        ("The heater uses 5 kW; the pump uses 3 kW.", "The heater uses 3 kW.", "The pump uses 3 kW."),
+        (
+            "Die Anfrage endet nach 2,5 Sekunden.",
+            "Die Anfrage endet nach 5 Sekunden.",
+            "Die Anfrage endet nach 2.5 Sekunden.",
+        ),
+        ("Dateien werden niemals gelöscht.", "Dateien werden gelöscht.", "Dateien werden niemals gelöscht."),
+        (
+            "La sesión caduca a los 30 segundos.",
+            "La sesión caduca a los 30 minutos.",
+            "La sesión caduca a los 30 segundos.",
+        ),
+        ("لا يدعم النظام النسخ الاحتياطي.", "يدعم النظام النسخ الاحتياطي.", "لا يدعم النظام النسخ الاحتياطي."),
+        ("المهلة ٣٠ ثانية.", "المهلة 40 ثانية.", "المهلة 30 ثانية."),
+        (
+            "Backups are kept in every plan except Basic.",
+            "Backups are kept in Basic.",
+            "Backups are kept in every plan except Basic.",
+        ),
+        ("Ce service n'est plus gratuit.", "Ce service est gratuit.", "Ce service n'est plus gratuit."),
+    ],
+)
+def test_settings_clauses_and_other_languages_are_held_to_the_same(text: str, false: str, true: str) -> None:
+    assert says(true, [passage(text, "")])
+    assert not says(false, [passage(text, "")])
+
+
+def test_a_setting_answers_for_itself_alone() -> None:
+    assert answers("What is the timeout?", "30", [passage(SETTINGS, "")])
+    assert not answers("What is the timeout?", "100", [passage(SETTINGS, "")])
+
+
 GATEWAY = (
     "Requests time out after 45 seconds. The pool keeps idle connections for 30 seconds. "
     "Since 2.4, uploads are not limited. Mirrors in Oslo hold 1,200 GB; Bergen has none."
