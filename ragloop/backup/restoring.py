@@ -19,9 +19,9 @@ from pathlib import Path
 
 from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
-from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.newer import LOG, PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
 from ragloop.backup.verifying import fault, hashed
-from ragloop.errors import MismatchError, UsageError
+from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
@@ -96,6 +96,8 @@ def restore(
             "--replace"
         )
     verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
+    lost = _complete_other(backups, manifest, home, place, whole) if replace and not dry_run else {}
+    before = tuple(name for name in place.tables("") if place.has(name))  # also of what was completed just now
     work = _Restore(backups.files, manifest, home, place.database, progress)
 
     def find() -> Newer:
@@ -110,7 +112,7 @@ def restore(
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
         work.files_written, work.bytes_written, work.files_removed, before, round(time.perf_counter() - started, 3),
-        newer.kept | unfolded, newer.gone, newer.unreadable,
+        newer.kept | unfolded, newer.gone, lost | dict(newer.unreadable),
     )  # fmt: skip
 
 
@@ -259,16 +261,38 @@ def _run(
     return newer
 
 
-def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
-    """What an interrupted restore has put aside is what its backup lacks; what another one lacks too is gone."""
+def _complete_other(backups: Backups, manifest: Manifest, home: Path, place: Place, whole: Whole) -> dict[str, str]:
+    """Complete an interrupted restore of another backup, so that this one finds what came between the two.
+
+    Where that backup cannot be had, return why nothing of it is kept, by table.
+    """
+    noted = place.restoring()
+    other = _noted(noted)
+    if not noted or other == manifest.backup_id:
+        return {}
     try:
-        backup_id = json.loads(noted)["backup"] if noted else manifest.backup_id
+        restore(backups, other, home, place, replace=True, whole=whole)
+    except (NotFoundError, MismatchError) as error:
+        why = f"a restore of {other or 'an unknown backup'} was interrupted and cannot be completed: {error}"
+        return dict.fromkeys(LOG, why)
+    return {}
+
+
+def _noted(noted: str) -> str:
+    """The id of the backup whose restore was interrupted, or an empty string where the note does not tell."""
+    try:
+        return str(json.loads(noted)["backup"]) if noted else ""
     except (ValueError, KeyError, TypeError):
-        return
-    if backup_id != manifest.backup_id and not replace:
+        return ""
+
+
+def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
+    """What an interrupted restore has put aside is what its backup lacks; what another one lacks too would go."""
+    other = _noted(noted)
+    if other not in ("", manifest.backup_id) and not replace:
         raise UsageError(
-            f"found an interrupted restore of {backup_id}, expected to complete it before {manifest.backup_id} is "
-            "restored, so that no answer since then is lost; or say --replace to go without them"
+            f"found an interrupted restore of {other}, expected to complete it before {manifest.backup_id} is "
+            "restored, so that no answer since then is lost; or say --replace, which does both"
         )
 
 

@@ -185,3 +185,31 @@ def test_the_command_says_what_goes_and_what_is_kept(
     shutil.rmtree(folder.indexed.home / "store" / "feedback.lance")
     _, err = run("--replace")
     assert "feedback" not in err.partition("and kept: ")[2].splitlines()[0]
+
+
+@pytest.mark.parametrize("at", ["before the tables", "amid the tables"])
+def test_an_older_backup_in_place_of_an_interrupted_restore_keeps_what_that_one_brought_back(
+    folder: BackedUp, at: str
+) -> None:
+    folder.fill(2)
+    folder.app.journal.fold()
+    first = folder.app.back_up(folder.uri)
+    log = folder.goes_on()
+    second = folder.app.back_up(folder.uri)
+    folder.database().write(RESTORING, [json.dumps({"backup": second.backup_id, "then": "…"}).encode()])
+    if at == "amid the tables":
+        database = folder.database()
+        database.remove([one for one in database.list() if "/_versions/" in one])
+    done = folder.app.restore(folder.uri, first.backup_id, replace=True)
+    assert folder.log() == log
+    assert done.kept["feedback"] == 2
+    assert folder.app.diagnose(offline=True).healthy
+
+
+def test_answers_of_an_interrupted_restore_whose_backup_is_gone_are_said_to_go(folder: BackedUp) -> None:
+    folder.fill(1)
+    first = folder.app.back_up(folder.uri)
+    folder.database().write(RESTORING, [json.dumps({"backup": "20200101T000000Z", "then": "…"}).encode()])
+    done = folder.app.restore(folder.uri, first.backup_id, replace=True)
+    assert "20200101T000000Z" in done.unreadable["interactions"]
+    assert folder.healthy()
