@@ -81,15 +81,15 @@ def test_of_a_deployment_one_run_works_at_a_time_and_tells_that_it_lives(
     home = tmp_path / "home"
     given = {"parameters": {"folder": str(folder)}}
     started = f"/deployments/{stack.deployment_id(CHANGES)}/create_flow_run"
-    own = serving(stack, CHANGES, home, configured(folder, tmp_path))
-    with own, Store.open(home, create=True).lease("index"):
-        first = stack.api.call("POST", started, given)["id"]
-        until(lambda: stack.api.call("GET", f"/flow_runs/{first}")["state_type"] == "RUNNING", "the start of a run")
-        second = stack.api.call("POST", started, given)["id"]
-        assert stack.wait(second, 120).state_type == "CANCELLED"
-        until(lambda: heartbeats(stack, first) >= 2, "a second heartbeat")
-        assert stack.api.call("GET", f"/flow_runs/{first}")["state_type"] == "RUNNING"
-    assert stack.wait(first, 240).state_type == "COMPLETED"
+    with serving(stack, CHANGES, home, configured(folder, tmp_path)):
+        with Store.open(home, create=True).lease("index"):
+            first = stack.api.call("POST", started, given)["id"]
+            until(lambda: stack.api.call("GET", f"/flow_runs/{first}")["state_type"] == "RUNNING", "the start of a run")
+            second = stack.api.call("POST", started, given)["id"]
+            assert stack.wait(second, 120).state_type == "CANCELLED"
+            until(lambda: heartbeats(stack, first) >= 2, "a second heartbeat")
+            assert stack.api.call("GET", f"/flow_runs/{first}")["state_type"] == "RUNNING"
+        assert stack.wait(first, 240).state_type == "COMPLETED"
 
 
 def heartbeats(stack: LocalStack, run_id: str) -> int:

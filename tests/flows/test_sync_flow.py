@@ -206,8 +206,9 @@ def test_a_store_that_another_process_writes_is_tried_again(
 
     @flow
     def impatient() -> str:
-        busy = sync_sources.with_options(retry_delay_seconds=2)
-        threading.Timer(1.0, released.set).start()
+        busy = sync_sources.with_options(retry_delay_seconds=4)
+        # Long enough that the first try meets the other writer, on a busy machine too.
+        threading.Timer(8.0, released.set).start()
         return f"{busy(folder, False, False, False, home, None).added} added"
 
     state = impatient(return_state=True)
