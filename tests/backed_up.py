@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.models.registry import REGISTERED, REJECTED, Adapter, adapter_sha256
+from ragloop.models.registry import REJECTED
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
+from tests.registered import register
 
 if TYPE_CHECKING:
     from tests.s3_server import Bucket
@@ -68,13 +69,7 @@ class BackedUp:
     def add_adapter(self, name: str) -> None:
         """Register an adapter whose weights are of its own."""
         app = self.app
-        place = app.registry.artifacts / "adapters" / name
-        place.mkdir(parents=True)
-        (place / "adapter_model.safetensors").write_bytes(name.encode() * 100)
-        (place / "adapter_config.json").write_text('{"r": 8}')
-        at, sha256 = datetime.now(UTC), adapter_sha256(place)
-        base, path = app.settings.model.base, f"adapters/{name}"
-        app.registry.register(Adapter(name, at, base, "d", path, sha256, REGISTERED, "", (), {}))
+        register(app.registry, name, at=datetime.now(UTC), base=app.settings.model.base)
 
     def goes_on(self) -> dict[str, Any]:
         """Answers, votes and promotions after the backup, and a document; returns what the log holds then."""
@@ -121,11 +116,8 @@ def rows_of(store: Store) -> dict[str, list[str]]:
 
 
 def _add_adapter(app: App) -> None:
-    folder = app.registry.artifacts / "adapters" / "early"
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "adapter_model.safetensors").write_bytes(b"weights" * 100)
-    (folder / "adapter_config.json").write_text('{"r": 8}')
-    (folder / "checkpoints" / "half").write_text("of no use once the adapter is there")
-    at, sha256, base = datetime(2026, 1, 1, tzinfo=UTC), adapter_sha256(folder), app.settings.model.base
-    app.registry.register(Adapter("early", at, base, "d", "adapters/early", sha256, REJECTED, "reject", (), {}))
+    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict="reject")
+    checkpoints = app.registry.artifacts / "adapters" / "early" / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "half").write_text("of no use once the adapter is there")
     app.registry.promote("early", "for the test")

@@ -15,10 +15,11 @@ from flows.adapters import promote_adapter, roll_back
 from ragloop.cli.local_stack import FlowRun as FlowRunOfStack
 from ragloop.config import Settings
 from ragloop.learning.gate import Criterion, Verdict
-from ragloop.models.registry import REJECTED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import REJECTED, Registry
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
+from tests.registered import register
 
 BASE = Settings().model.base
 ROLL_BACK, PROMOTE_ADAPTER = "roll-back/roll-back", "promote-adapter/promote-adapter"
@@ -29,12 +30,8 @@ def registry(tmp_path: Path) -> Registry:
     """Two adapters, early and later; none serves."""
     registry = Registry(Store.open(tmp_path / "home"))
     for day, name in enumerate(("early", "later"), 1):
-        folder = registry.artifacts / "adapters" / name
-        folder.mkdir(parents=True)
-        (folder / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter_config.json").write_text('{"r": 8}')
-        at, sha256 = datetime(2026, 1, day, tzinfo=UTC), adapter_sha256(folder)
-        registry.register(Adapter(name, at, BASE, "d", f"adapters/{name}", sha256, REJECTED, "reject", (), {}))
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        register(registry, name, at=at, base=BASE, state=REJECTED, verdict="reject")
     return registry
 
 

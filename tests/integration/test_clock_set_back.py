@@ -7,8 +7,9 @@ import pytest
 
 from ragloop.corpus.generations import Generation, Generations
 from ragloop.journal import Journal
-from ragloop.models.registry import REGISTERED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import Registry
 from ragloop.store import Store
+from tests.registered import register
 
 
 class Clock:
@@ -58,12 +59,7 @@ def test_a_promotion_that_came_later_serves_though_the_clock_was_set_back(store:
     registry = Registry(store)
     for name, hours in (("early", 0), ("later", -5)):
         clock.set(hours)
-        folder = registry.artifacts / "adapters" / name
-        folder.mkdir(parents=True)
-        (folder / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter_config.json").write_text("{}")
-        sha256 = adapter_sha256(folder)
-        registry.register(Adapter(name, clock(), "base", "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}))
+        register(registry, name, at=clock())
         registry.promote(name, "test")
     assert registry.champion_id() == "later"
     assert [one["at"] - clock() for one in registry.history()] == [

@@ -1,14 +1,15 @@
 """Which adapter serves: promotion, rollback, and files that are no longer what was registered."""
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ragloop.errors import MismatchError, UsageError
-from ragloop.models.registry import PROMOTED, REGISTERED, RETIRED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry
 from ragloop.store import Store
+from tests.registered import AT, register
 
 
 @pytest.fixture
@@ -16,14 +17,7 @@ def registry(tmp_path: Path) -> Registry:
     """Three adapters, a, b and c; none serves."""
     registry = Registry(Store.open(tmp_path))
     for number, name in enumerate("abc"):
-        folder = registry.artifacts / "adapters" / name
-        folder.mkdir(parents=True)
-        (folder / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter_config.json").write_text('{"r": 8, "target_modules": ["q", "v"]}')
-        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
-        registry.register(
-            Adapter(name, at, "base", "d", f"adapters/{name}", adapter_sha256(folder), REGISTERED, "", (), {})
-        )
+        register(registry, name, at=AT + timedelta(days=number))
     return registry
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from ragloop.config import load_settings
 from ragloop.learning.evaluation import ELSEWHERE, TARGET, Question
 from ragloop.learning.gate import GatePolicy
 from ragloop.learning.review import Review, review, reviews
-from ragloop.models.registry import Adapter, Registry, adapter_sha256
+from ragloop.models.registry import Registry
 from ragloop.records import Draft, Prompt
 from ragloop.store import Store
+from tests.registered import register
 
 
 @dataclass
@@ -53,12 +53,7 @@ QUESTIONS = [
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     registry = Registry(Store.open(tmp_path / "home"))
-    folder = registry.artifacts / "adapters" / "a1"
-    folder.mkdir(parents=True)
-    (folder / "adapter_model.safetensors").write_bytes(b"weights")
-    (folder / "adapter_config.json").write_text('{"r": 8}')
-    at, sha256 = datetime(2026, 1, 1, tzinfo=UTC), adapter_sha256(folder)
-    registry.register(Adapter("a1", at, "base", "d", "adapters/a1", sha256, "promoted", "promote", (), {}))
+    register(registry, "a1", verdict="promote")
     registry.promote("a1", "test")
     return registry
 

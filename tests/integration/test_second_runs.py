@@ -14,11 +14,12 @@ from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
 from ragloop.learning.history import keep, kept
-from ragloop.models.registry import REGISTERED, Adapter, Registry, adapter_sha256
+from ragloop.models.registry import Registry
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder
 from tests.lost_answers import LosingAnswers
+from tests.registered import AT, register
 
 STATES = {"a": "promoted", "b": "promoted", "c": "promoted"}
 
@@ -29,13 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("made") / "home"
     registry = Registry(Store.open(home))
     for number, name in enumerate("abcd"):
-        folder = registry.artifacts / "adapters" / name
-        folder.mkdir(parents=True)
-        (folder / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter_config.json").write_text('{"r": 8}')
-        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
-        sha256 = adapter_sha256(folder)
-        registry.register(Adapter(name, at, "base", "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}))
+        register(registry, name, at=AT + timedelta(days=number))
         if name != "d":
             registry.promote(name, "test")
     return home
