@@ -20,7 +20,8 @@ from itertools import islice
 from pathlib import Path
 
 from ragloop.answering.prompts import sentences
-from ragloop.answering.support import answers, content_words, says
+from ragloop.answering.support import answers, says
+from ragloop.answering.terms import content_words
 from ragloop.corpus.chunking import chunk
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.records import Passage

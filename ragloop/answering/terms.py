@@ -1,0 +1,218 @@
+"""The terms of a sentence that are compared: words, numbers with their units, names and negations. Pure.
+
+It is lexical: it knows units, months and negations of English, and the commonest of German, French, Spanish, Arabic and
+Chinese.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+_STEM = 5
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}](?:[\w.+-]*[\w+#])?")
+_UNSPACED = re.compile(f"[{_CJK}]")
+_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_MONTHS = ("january february march april may june july august september october november december").split()
+_MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS) + "|sept"
+_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?({_MONTH})\.?,? (\d{{4}})\b", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})\b", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d,])")
+_NE = re.compile(r"\bn['\u2019](?=[aeiouyh\u00e0-\u00ff])", re.IGNORECASE)
+_DIGITS = {zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for digit in range(10)}
+"""Decimal digits of Arabic, Persian and Hindi texts, and those of full width."""
+_NEGATIVE = re.compile(r"(?<![\w.)\]])[-\u2212](?=\d)")
+_SIGNS = {"%": " percent ", "$": " dollar ", "\u20ac": " euro ", "\u00a3": " pound ", "\u00b0": " degree "}
+_MEASURED = re.compile(r"(\d[\d.]*)-?([^\W\d_]+)")
+_UNITS = {
+    spelled: unit
+    for unit, spellings in {
+        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden",
+        "minute": "min minute minuto minuten", "hour": "h hr hour hora heure stunde stunden",
+        "day": "day d\u00eda jour tage tagen", "week": "week semana semaine woche wochen",
+        "month": "month meses mois monat monate monaten", "year": "yr year a\u00f1o ann\u00e9e jahr jahre jahren",
+        "percent": "percent", "dollar": "dollar usd",
+        "euro": "euro eur", "pound": "pound gbp", "degree": "degree", "byte": "byte", "kilobyte": "kb kib kilobyte",
+        "megabyte": "mb mib megabyte", "gigabyte": "gb gib gigabyte", "terabyte": "tb tib terabyte",
+        "millimetre": "mm millimetre millimeter", "centimetre": "cm centimetre centimeter", "metre": "m metre meter",
+        "kilometre": "km kilometre kilometer", "mile": "mi mile", "foot": "ft foot feet", "gram": "g gram",
+        "kilogram": "kg kilogram", "ton": "ton tonne", "litre": "l litre liter", "watt": "w watt",
+        "kilowatt": "kw kilowatt", "megawatt": "mw megawatt", "hertz": "hz hertz", "thousand": "thousand",
+        "million": "million", "billion": "billion", "time": "times",
+    }.items()
+    for spelled in spellings.split()
+}  # fmt: skip
+_COUNTED = {
+    word: str(number)
+    for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
+} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100"}
+_BETWEEN = frozenset("and to or \u2013 -".split())
+_NEGATIONS = frozenset(
+    "not no never none nothing nobody neither nor cannot without except unless excluding nicht nichts niemals nirgends "
+    "kein keine keinen keiner nie ohne weder ne pas jamais sauf excepto salvo "
+    "sans nunca sin \u0644\u0627 \u0644\u0645 \u0644\u0646 \u0644\u064a\u0633 \u0644\u064a\u0633\u062a "
+    "\u063a\u064a\u0631 \u0628\u062f\u0648\u0646 \u062f\u0648\u0646 \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
+)
+_NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
+_STOP = frozenset(
+    "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
+    "on or our shall should so such than that the their them then there these they this those to was we were what when "
+    "where which who whom why will with would you your".split()
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is compared. `words` are stems; `numbers` hold "30" and "30 second", `kinds` the same by what they count."""
+
+    words: frozenset[str]
+    numbers: frozenset[str]
+    measured: frozenset[str]
+    kinds: frozenset[tuple[str, str]]
+    names: frozenset[str]
+    exact: frozenset[str]
+    negations: int
+    unspaced: bool
+
+
+def content_words(text: str) -> frozenset[str]:
+    """Lower-case words that carry meaning."""
+    return frozenset(word for word in folded(text) if word not in _STOP)
+
+
+def telling(tokens: Sequence[str]) -> frozenset[str]:
+    """Return the tokens with a digit or a capital: numbers, names and identifiers."""
+    return frozenset(
+        singular(one)
+        for one in tokens
+        if any(letter.isdigit() or letter.isupper() for letter in one) and one.casefold() not in _STOP
+    )
+
+
+@lru_cache(maxsize=65536)
+def terms_of(text: str) -> Terms:
+    """The terms of a text."""
+    plain = _plain(text)
+    raw = [found[0] for found in _TOKEN.finditer(plain)]
+    tokens = [one.casefold() for one in raw]
+    numbers, kinds = _numbers(tokens)
+    measured = frozenset(one for one in numbers if " " in one)
+    bare = frozenset(one.partition(" ")[0] for one in measured)
+    words = frozenset(stem for one in raw for stem in stems(one))
+    return Terms(
+        words=words,
+        numbers=numbers | _parts_of_dates(numbers),
+        measured=measured | (numbers - bare),
+        kinds=kinds,
+        names=_names(plain),
+        exact=frozenset(singular(part) for one in raw for part in (one, *_PIECE.findall(one))) | numbers,
+        negations=sum(one in _NEGATIONS for one in tokens),
+        unspaced=sum(bool(_UNSPACED.match(one)) for one in tokens) > len(tokens) / 2,
+    )
+
+
+def _plain(text: str) -> str:
+    """Dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
+    text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text.translate(_DIGITS))).split())
+    text = _DAY_FIRST.sub(lambda found: _iso(found[3], found[2], found[1]), text)
+    text = _MONTH_FIRST.sub(lambda found: _iso(found[3], found[1], found[2]), text)
+    text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
+    text = _NEGATIVE.sub("minus_", text)
+    for sign, word in _SIGNS.items():
+        text = text.replace(sign, word)
+    return text
+
+
+def _iso(year: str, month: str, day: str) -> str:
+    number = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()[:3]))
+    return f"{year}-{number:02}-{int(day):02}"
+
+
+def _numbers(tokens: Sequence[str]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Numbers, also with their unit, and each with its kind: the unit, a date, a version, or a plain number."""
+    found, kinds = set[str](), set[tuple[str, str]]()
+    for position, token in enumerate(tokens):
+        number = _COUNTED.get(token, token)
+        if not any(one.isdigit() for one in number):
+            continue
+        glued = _MEASURED.fullmatch(number)
+        unit = _UNITS.get(singular(glued[2])) if glued else None
+        number = glued[1] if glued and unit else number.removeprefix("v")
+        unit = unit or _unit_after(tokens, position) or _unit_before(tokens, position)
+        found |= {number, f"{number} {unit}"} if unit else {number}
+        kinds.add((unit or _kind(number), number))
+    return frozenset(found), frozenset(kinds)
+
+
+def _unit_after(tokens: Sequence[str], position: int) -> str | None:
+    """The unit that follows; in "18 and 30 kilograms" that of the second number is the first one's too."""
+    for step in (1, 2, 3):
+        if position + step >= len(tokens):
+            return None
+        token = tokens[position + step]
+        if unit := _UNITS.get(token) or _UNITS.get(singular(token)):
+            return unit if step != 2 or tokens[position + 1].isdigit() else None
+        expected = _BETWEEN if step == 1 else ()
+        if token not in expected and not (step <= 2 and token.replace(".", "").isdigit()):
+            return None
+    return None
+
+
+def _unit_before(tokens: Sequence[str], position: int) -> str | None:
+    before = tokens[position - 1] if position else ""
+    return before if before in ("dollar", "euro", "pound") else None
+
+
+def _kind(number: str) -> str:
+    if _DATE.fullmatch(number):
+        return "date"
+    return "number" if number.isdigit() else "version"
+
+
+def _parts_of_dates(numbers: frozenset[str]) -> frozenset[str]:
+    dates = [found for one in numbers if (found := _DATE.fullmatch(one))]
+    return frozenset(part for one in dates for part in (one[1], f"{one[1]}-{one[2]}"))
+
+
+def _names(text: str) -> frozenset[str]:
+    """Words that are capital inside a sentence, and those that no dictionary has: acronyms, identifiers."""
+    found = set[str]()
+    begins = True
+    for match in _TOKEN.finditer(text):
+        word = match[0]
+        inner = any(one.isupper() for one in word[1:]) or "_" in word
+        if (inner or (word[0].isupper() and not begins)) and word.casefold() not in _STOP:
+            found.add(singular(word))
+        begins = text[match.end() : match.end() + 1] in (".", "!", "?", ":")
+    return frozenset(found)
+
+
+def stems(token: str) -> list[str]:
+    """The first letters of the words that a token is made of; nothing of those that carry no meaning."""
+    if (glued := _MEASURED.fullmatch(token)) and (unit := _UNITS.get(singular(glued[2]))):
+        return [glued[1], unit[:_STEM]]
+    if any(one.isdigit() for one in token):
+        return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
+    parts = [part.casefold() for part in _PIECE.findall(token)] or [token.casefold()]
+    kept = (singular(part) for part in parts if part not in _STOP and part not in _NEGATIONS)
+    return [_UNITS.get(part, part)[:_STEM] for part in kept]
+
+
+def singular(word: str) -> str:
+    """Return a word without its case, and without the `s` of an English plural."""
+    word = word.casefold()
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return the words and numbers of a text in order."""
+    return [found[0] for found in _TOKEN.finditer(_plain(text))]
+
+
+def folded(text: str) -> list[str]:
+    """Return the tokens of a text without their case."""
+    return [one.casefold() for one in tokens_of(text)]
