@@ -152,11 +152,8 @@ def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -
 def _is_of_another(place: _Place, claim: Terms) -> bool:
     """Whether a number stands in one field, or clause before a semicolon, and more of the claim's words in another one
     with a number of that kind of its own."""
-    several = len(place.statements) > 1
-    parts = [
-        terms_of(one)
-        for one in ([one.text for one in place.statements] if several else _text(place.statements).split(";"))
-    ]
+    fields = [one.text for one in place.statements]
+    parts = [terms_of(one) for one in (fields if len(fields) > 1 else fields[0].split(";"))]
     words = claim.words - {number for _, number in claim.kinds}
     for kind, number in claim.kinds if len(parts) > 1 else ():
         with_it = [len(words & one.words) for one in parts if (kind, number) in one.kinds]
