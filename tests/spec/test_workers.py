@@ -22,7 +22,7 @@ from ragloop.config import Settings
 from ragloop.corpus.local import LocalFolder
 from ragloop.corpus.preparing import Preparation
 from ragloop.corpus.s3 import S3Bucket
-from ragloop.corpus.workers import GROUP_DOCUMENTS, TaskRunner, Workers, open_workers
+from ragloop.corpus.workers import GROUP_DOCUMENTS, Workers, open_workers
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
@@ -161,36 +161,46 @@ def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None
     assert (vectors == ConstantEmbedder().embed(texts)).all()
 
 
+OWNER = """
+import subprocess, sys
+from ragloop.corpus.workers import open_workers
+from tests.constant_embedder import ConstantEmbedder
+
+def address():
+    if sys.argv[1] == "dask":
+        from distributed import default_client
+        return default_client().scheduler.address.replace("tls://", "tcp://")
+    import ray
+    return ray.get_runtime_context().gcs_address
+
+with open_workers(sys.argv[1], processes=1) as workers:
+    assert len(workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(["a text"])) == 1
+    print("opened", flush=True)
+    theirs = {name: value for name, value in __import__("os").environ.items() if not name.startswith("RAY_")}
+    sys.exit(subprocess.run([sys.executable, "-c", sys.argv[2], address(), sys.argv[3]], env=theirs).returncode)
+"""
 STRANGERS = {
-    "dask": "from distributed import Client; Client({address!r}, timeout=10).submit(open, {place!r}, 'w').result(10)",
-    "ray": "import ray; ray.init({address!r}, log_to_driver=False)\n"
-    "ray.get(ray.remote(open).remote({place!r}, 'w'), timeout=10)",
+    "dask": "import sys\nfrom distributed import Client\n"
+    "Client(sys.argv[1], timeout=10).submit(__import__('os').mkdir, sys.argv[2]).result(10)",
+    "ray": "import ray, sys\nray.init(sys.argv[1], log_to_driver=False)\n"
+    "ray.get(ray.remote(__import__('os').mkdir).remote(sys.argv[2]), timeout=10)",
 }
 
 
-def _address_of(runner: str) -> str:
-    if runner == "dask":
-        from distributed import default_client
-
-        return str(default_client().scheduler.address).replace("tls://", "tcp://")
-    import ray
-
-    return str(ray.get_runtime_context().gcs_address)
-
-
 @pytest.mark.parametrize("runner", STRANGERS)
-def test_another_program_runs_nothing_on_a_cluster_that_was_started_here(runner: TaskRunner, tmp_path: Path) -> None:
+def test_another_program_of_this_user_runs_nothing_on_a_cluster_that_was_started_here(
+    runner: str, tmp_path: Path
+) -> None:
+    """In processes of their own: Ray reads its token once, and would keep one of its own in the user's folder."""
     if importlib.util.find_spec(runner) is None:
         pytest.skip(MISSING.format(runner))
-    place = tmp_path / "run by a stranger"
-    with open_workers(runner, processes=1) as workers:
-        assert len(workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(["a text"])) == 1
-        script = STRANGERS[runner].format(address=_address_of(runner), place=str(place))
-        theirs = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        stranger = subprocess.run(
-            [sys.executable, "-c", script], env={**theirs, "HOME": str(tmp_path)}, capture_output=True, timeout=120
-        )
-    assert stranger.returncode != 0
+    place, home = tmp_path / "made by a stranger", tmp_path / "user"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-c", OWNER, runner, STRANGERS[runner], str(place)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    assert "opened" in ran.stdout, ran.stderr
+    assert ran.returncode != 0
     assert not place.exists()
 
 
