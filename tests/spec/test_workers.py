@@ -177,6 +177,7 @@ with open_workers(sys.argv[1], processes=1) as workers:
     assert len(workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(["a text"])) == 1
     print("opened", flush=True)
     theirs = {name: value for name, value in __import__("os").environ.items() if not name.startswith("RAY_")}
+    theirs["RAY_AUTH_MODE"] = "token"  # and takes the one that Ray keeps in the user's folder, if there is one
     sys.exit(subprocess.run([sys.executable, "-c", sys.argv[2], address(), sys.argv[3]], env=theirs).returncode)
 """
 STRANGERS = {
