@@ -184,7 +184,7 @@ STRANGERS = {
     "dask": "import sys\nfrom distributed import Client\n"
     "Client(sys.argv[1], timeout=10).submit(__import__('os').mkdir, sys.argv[2]).result(10)",
     "ray": "import ray, sys\nray.init(sys.argv[1], log_to_driver=False)\n"
-    "ray.get(ray.remote(__import__('os').mkdir).remote(sys.argv[2]), timeout=10)",
+    "ray.get(ray.remote(lambda place: __import__('os').mkdir(place)).remote(sys.argv[2]), timeout=30)",
 }
 
 
