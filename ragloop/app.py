@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings
-from ragloop.errors import ConfigError, MismatchError, NotFoundError, UnavailableError, UsageError
+from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreDamagedError, UnavailableError, UsageError
 from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
@@ -85,7 +85,7 @@ class App:
 
         try:
             return bearing_out(self.index, given) if given else []
-        except (UsageError, UnavailableError):
+        except (UsageError, UnavailableError, StoreDamagedError):
             return [None] * len(given)
 
     @cached_property

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from ragloop.answering.statements import Statement, statements
-from ragloop.answering.terms import Terms, folded, singular, stems, telling, terms_of, tokens_of
+from ragloop.answering.terms import Terms, folded, opposed, plain, singular, stems, telling, terms_of, tokens_of
 from ragloop.records import Passage
 
 SHARE = 0.6
@@ -30,6 +30,7 @@ _CLAUSES = 8
 _LONGEST = 400
 """Words of a sentence; a longer one is said only where it is quoted."""
 
+_PART = re.compile(r"[,;](?=\s)|\b(?:and|or|und|oder|et|ou|y|o)\b")
 _CLAUSE = re.compile(
     r"[,:](?=\s)|[;()\u2013\u2014\uff0c\uff1b]|\b(?:but|while|although|though|however|whereas|aber|mais)\b"
 )
@@ -88,9 +89,13 @@ def answers(question: str, answer: str, passages: Sequence[Passage], fit: float 
     new = claim.terms.words - asked.words or claim.terms.words
     short = [singular(one) for one in folded(answer)]
 
+    both = replace(claim.terms, words=claim.terms.words | asked.words)
+
     def gives(place: _Place) -> bool:
         told = [singular(one) for one in folded(_text(place.statements))]
-        return _find(told, short) is not None or (len(short) >= _SAID_IN and _holds(place, claim, new))
+        if _find(told, short) is not None:
+            return not _is_of_another(place, both)
+        return len(short) >= _SAID_IN and _holds(place, claim, new)
 
     return _by_passage(_ranked(claim.terms, asked, passages, gives, fit)) if new and len(short) <= _LONGEST else []
 
@@ -144,25 +149,40 @@ def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -
     share = UNSPACED_SHARE if terms.unspaced else SHARE
     if not (_agrees(place.all, terms, needed, share) and needed & place.own.words):
         return False
+    if opposed(claim.tokens, tokens_of(_text(place.statements))):
+        return False
     if _is_of_another(place, terms) or _swapped(claim.tokens, tokens_of(_text(place.statements)), place.elsewhere):
         return False
     return place.all.negations == terms.negations or _holds_in_part(place, claim, needed)
 
 
 def _is_of_another(place: _Place, claim: Terms) -> bool:
-    """Whether a number stands in one field, or clause before a semicolon, and more of the claim's words in another one
-    with a number of that kind of its own."""
+    """Whether a number of the claim belongs to something else: in another part of the statement (a field of an item, or
+    what `and`, a comma or a semicolon part) the claim's words stand beside another number of that kind."""
     fields = [one.text for one in place.statements]
-    parts = [terms_of(one) for one in (fields if len(fields) > 1 else fields[0].split(";"))]
-    words = claim.words - {number for _, number in claim.kinds}
-    for kind, number in claim.kinds if len(parts) > 1 else ():
-        with_it = [len(words & one.words) for one in parts if (kind, number) in one.kinds]
-        without = [
-            len(words & one.words) for one in parts if (kind, number) not in one.kinds and kind in dict(one.kinds)
-        ]
-        if with_it and without and max(without) > max(with_it):
-            return True
-    return False
+    parts = [terms_of(one) for one in (fields if len(fields) > 1 else _PART.split(plain(fields[0])))]
+    return any(_is_in_another_part(kind, number, parts, claim, len(fields) > 1) for kind, number in claim.kinds)
+
+
+def _is_in_another_part(kind: str, number: str, parts: Sequence[Terms], claim: Terms, are_fields: bool) -> bool:
+    """The same of one number.
+
+    A later clause leaves out what it shares with the first one ("500 people work in Berlin and 300 in Paris"). So it is
+    told by the words that it alone has, and a word that a later clause alone has is said of the number there.
+    """
+    numbers = {one for other, one in claim.kinds if other == kind}
+    held = [{one for other, one in part.kinds if other == kind} for part in parts]
+    own = next((n for n, one in enumerate(held) if number in one), None)
+    others = [n for n, one in enumerate(held) if one - numbers and number not in one]
+    if own is None or not others:
+        return False
+    every = frozenset(one for found in held for one in found)
+    words = [part.words - every for part in parts]
+    if are_fields:
+        return max(len(claim.words & words[n]) for n in others) > len(claim.words & words[own])
+    alone = words[own].difference(*(words[n] for n in range(len(parts)) if n != own))
+    later = (words[n].difference(*words[:n]) & claim.words for n in others if n > own)
+    return bool((own > min(others) and alone and not alone & claim.words) or any(later))
 
 
 def _holds_in_part(place: _Place, claim: _Claim, needed: frozenset[str]) -> bool:

@@ -30,9 +30,10 @@ _MEASURED = re.compile(r"(\d[\d.]*)-?([^\W\d_]+)")
 _UNITS = {
     spelled: unit
     for unit, spellings in {
-        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden",
-        "minute": "min minute minuto minuten", "hour": "h hr hour hora heure stunde stunden",
-        "day": "day d\u00eda jour tage tagen", "week": "week semana semaine woche wochen",
+        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden \u062b\u0627\u0646\u064a\u0629 \u062b\u0648\u0627\u0646",
+        "minute": "min minute minuto minuten \u062f\u0642\u064a\u0642\u0629 \u062f\u0642\u0627\u0626\u0642",
+        "hour": "h hr hour hora heure stunde stunden \u0633\u0627\u0639\u0629 \u0633\u0627\u0639\u0627\u062a",
+        "day": "day d\u00eda jour tage tagen \u064a\u0648\u0645 \u0623\u064a\u0627\u0645", "week": "week semana semaine woche wochen",
         "month": "month meses mois monat monate monaten", "year": "yr year a\u00f1o ann\u00e9e jahr jahre jahren",
         "percent": "percent", "dollar": "dollar usd",
         "euro": "euro eur", "pound": "pound gbp", "degree": "degree", "byte": "byte", "kilobyte": "kb kib kilobyte",
@@ -57,6 +58,22 @@ _NEGATIONS = frozenset(
     "\u063a\u064a\u0631 \u0628\u062f\u0648\u0646 \u062f\u0648\u0646 \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
 )
 _NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
+_PAIRS = (
+    "before after; above below; over under; least most; more less; more fewer; minimum maximum; min max; lower higher; "
+    "lower upper; older newer; earlier later; first last; enable disable; allow deny; allow forbid; accept reject; "
+    "accept refuse; start stop; begin end; open closed; opened closed; increase decrease; rise fall; rose fell; "
+    "true false; success failure; include exclude; inside outside; public private; optional required; "
+    "optional mandatory; old new; first second; second third; start end; added removed; always sometimes; all some; enabled disabled; allowed denied; allowed forbidden; "
+    "accepted rejected; included excluded; started stopped; increased decreased; vor nach; mehr weniger; "
+    "mindestens h\u00f6chstens; avant apr\u00e8s; plus moins; antes despu\u00e9s; m\u00e1s menos"
+)
+_NONE = frozenset[str]()
+_OPPOSITE: dict[str, frozenset[str]] = {}
+for _one, _other in (pair.split() for pair in _PAIRS.split("; ")):
+    _OPPOSITE[_one] = _OPPOSITE.get(_one, _NONE) | {_other}
+    _OPPOSITE[_other] = _OPPOSITE.get(_other, _NONE) | {_one}
+_OPPOSING = ("un", "dis", "in", "im", "non", "non-", "ir")
+"""Prefixes that turn a word into its opposite."""
 _STOP = frozenset(
     "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
     "on or our shall should so such than that the their them then there these they this those to was we were what when "
@@ -95,8 +112,8 @@ def telling(tokens: Sequence[str]) -> frozenset[str]:
 @lru_cache(maxsize=65536)
 def terms_of(text: str) -> Terms:
     """The terms of a text."""
-    plain = _plain(text)
-    raw = [found[0] for found in _TOKEN.finditer(plain)]
+    written = plain(text)
+    raw = [found[0] for found in _TOKEN.finditer(written)]
     tokens = [one.casefold() for one in raw]
     numbers, kinds = _numbers(tokens)
     measured = frozenset(one for one in numbers if " " in one)
@@ -107,14 +124,14 @@ def terms_of(text: str) -> Terms:
         numbers=numbers | _parts_of_dates(numbers),
         measured=measured | (numbers - bare),
         kinds=kinds,
-        names=_names(plain),
+        names=_names(written),
         exact=frozenset(singular(part) for one in raw for part in (one, *_PIECE.findall(one))) | numbers,
         negations=sum(one in _NEGATIONS for one in tokens),
         unspaced=sum(bool(_UNSPACED.match(one)) for one in tokens) > len(tokens) / 2,
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
     text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text.translate(_DIGITS))).split())
     text = _DAY_FIRST.sub(lambda found: _iso(found[3], found[2], found[1]), text)
@@ -197,20 +214,34 @@ def stems(token: str) -> list[str]:
         return [glued[1], unit[:_STEM]]
     if any(one.isdigit() for one in token):
         return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
-    parts = [part.casefold() for part in _PIECE.findall(token)] or [token.casefold()]
-    kept = (singular(part) for part in parts if part not in _STOP and part not in _NEGATIONS)
+    parts = _PIECE.findall(token) or [token]
+    kept = (singular(part) for part in parts if part.casefold() not in _STOP | _NEGATIONS)
     return [_UNITS.get(part, part)[:_STEM] for part in kept]
 
 
+def opposed(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Return whether a text says the opposite of a word of the other one, and not the word itself."""
+    words, others = {singular(word) for word in one}, {singular(word) for word in other}
+    only, only_other = words - others, others - words
+    prefixed = any(
+        f"{prefix}{word}" in theirs
+        for ours, theirs in ((only, only_other), (only_other, only))
+        for word in ours
+        for prefix in _OPPOSING
+    )
+    return prefixed or any(_OPPOSITE.get(word, _NONE) & only_other for word in only)
+
+
 def singular(word: str) -> str:
-    """Return a word without its case, and without the `s` of an English plural."""
-    word = word.casefold()
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    """Return a word without its case, and without the `s` of an English plural, which an acronym has not (HTTPS)."""
+    folds = word.casefold()
+    plural = len(word) > 3 and folds.endswith("s") and not folds.endswith("ss") and not word.isupper()
+    return folds[:-1] if plural else folds
 
 
 def tokens_of(text: str) -> list[str]:
     """Return the words and numbers of a text in order."""
-    return [found[0] for found in _TOKEN.finditer(_plain(text))]
+    return [found[0] for found in _TOKEN.finditer(plain(text))]
 
 
 def folded(text: str) -> list[str]:

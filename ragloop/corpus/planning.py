@@ -133,7 +133,8 @@ def _marked(kept: str) -> tuple[int | None, str]:
     if not kept.startswith(_MARK):
         return None, kept
     kept_us, _, stamp = kept.removeprefix(_MARK).partition(":")
-    return int(kept_us), stamp
+    # A mark that no sync made is of no listing either, so that the document is read.
+    return (int(kept_us), stamp) if kept_us.isdecimal() else (None, kept)
 
 
 def retry_after_s(attempts: int) -> float:

@@ -42,6 +42,74 @@ def test_settings_clauses_and_other_languages_are_held_to_the_same(text: str, fa
     assert not says(false, [passage(text, "")])
 
 
+PORTS = "The server listens on port 8080 for HTTP and 8443 for HTTPS."
+STAFF = "The company employs 500 people in Berlin and 300 in Paris."
+HEAT = "The heater uses 5 kW and the pump uses 3 kW."
+ENDS = "Version 7.0 ends in 2026, 6.0 in 2023."
+
+
+@pytest.mark.parametrize(
+    ("text", "false"),
+    [
+        (PORTS, "The server listens on port 8080 for HTTPS."),
+        (PORTS, "The server listens on port 8443 for HTTP."),
+        (STAFF, "The company employs 300 people in Berlin."),
+        (STAFF, "The company employs 500 people in Paris."),
+        (HEAT, "The heater uses 3 kW."),
+        (HEAT, "The pump uses 5 kW."),
+        (ENDS, "Version 7.0 ends in 2023."),
+        (ENDS, "Version 6.0 ends in 2026."),
+    ],
+)
+def test_of_two_values_in_one_statement_each_is_of_its_own(text: str, false: str) -> None:
+    assert not says(false, [passage(text, "")])
+
+
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [
+        (PORTS, "The server listens on port 8080 for HTTP."),
+        (PORTS, "Port 8443 is for HTTPS."),
+        (STAFF, "The company employs 500 people in Berlin."),
+        (STAFF, STAFF),
+        (HEAT, "The pump uses 3 kW."),
+        (ENDS, "Version 7.0 ends in 2026."),
+        (
+            "Django 4.2 came in April 2023 and is supported until April 2026.",
+            "Django 4.2 is supported until April 2026.",
+        ),
+    ],
+)
+def test_one_of_two_values_is_said_by_a_statement_of_both(text: str, true: str) -> None:
+    assert says(true, [passage(text, "")])
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "wrong"),
+    [("Which port is for HTTPS?", "8443", "8080"), ("Which port is used for HTTP?", "8080", "8443")],
+)
+def test_a_short_answer_is_of_what_was_asked_for(question: str, right: str, wrong: str) -> None:
+    assert answers(question, right, [passage(PORTS, "")])
+    assert not answers(question, wrong, [passage(PORTS, "")])
+
+
+@pytest.mark.parametrize(
+    ("text", "false"),
+    [
+        ("Backups are enabled by default.", "Backups are disabled by default."),
+        ("The cache is unsafe across threads.", "The cache is safe across threads."),
+        ("Deploy the database before the service.", "Deploy the database after the service."),
+        ("A password has at least 8 characters.", "A password has at most 8 characters."),
+        ("Prices rose in March.", "Prices fell in March."),
+        ("The field is required.", "The field is optional."),
+        ("This release is incompatible with 3.2.", "This release is compatible with 3.2."),
+    ],
+)
+def test_the_opposite_is_not_said(text: str, false: str) -> None:
+    assert says(text, [passage(text, "")])
+    assert not says(false, [passage(text, "")])
+
+
 def test_a_setting_answers_for_itself_alone() -> None:
     assert answers("What is the timeout?", "30", [passage(SETTINGS, "")])
     assert not answers("What is the timeout?", "100", [passage(SETTINGS, "")])
