@@ -30,10 +30,12 @@ _MEASURED = re.compile(r"(\d[\d.]*)-?([^\W\d_]+)")
 _UNITS = {
     spelled: unit
     for unit, spellings in {
-        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden \u062b\u0627\u0646\u064a\u0629 \u062b\u0648\u0627\u0646",
+        "millisecond": "ms msec millisecond", "second": "s sec second segundo seconde sekunde sekunden "
+        "\u062b\u0627\u0646\u064a\u0629 \u062b\u0648\u0627\u0646",
         "minute": "min minute minuto minuten \u062f\u0642\u064a\u0642\u0629 \u062f\u0642\u0627\u0626\u0642",
         "hour": "h hr hour hora heure stunde stunden \u0633\u0627\u0639\u0629 \u0633\u0627\u0639\u0627\u062a",
-        "day": "day d\u00eda jour tage tagen \u064a\u0648\u0645 \u0623\u064a\u0627\u0645", "week": "week semana semaine woche wochen",
+        "day": "day d\u00eda jour tage tagen \u064a\u0648\u0645 \u0623\u064a\u0627\u0645",
+        "week": "week semana semaine woche wochen",
         "month": "month meses mois monat monate monaten", "year": "yr year a\u00f1o ann\u00e9e jahr jahre jahren",
         "percent": "percent", "dollar": "dollar usd",
         "euro": "euro eur", "pound": "pound gbp", "degree": "degree", "byte": "byte", "kilobyte": "kb kib kilobyte",
@@ -63,7 +65,8 @@ _PAIRS = (
     "lower upper; older newer; earlier later; first last; enable disable; allow deny; allow forbid; accept reject; "
     "accept refuse; start stop; begin end; open closed; opened closed; increase decrease; rise fall; rose fell; "
     "true false; success failure; include exclude; inside outside; public private; optional required; "
-    "optional mandatory; old new; first second; second third; start end; added removed; always sometimes; all some; enabled disabled; allowed denied; allowed forbidden; "
+    "optional mandatory; old new; first second; second third; start end; added removed; "
+    "always sometimes; all some; enabled disabled; allowed denied; allowed forbidden; "
     "accepted rejected; included excluded; started stopped; increased decreased; vor nach; mehr weniger; "
     "mindestens h\u00f6chstens; avant apr\u00e8s; plus moins; antes despu\u00e9s; m\u00e1s menos"
 )
