@@ -293,7 +293,7 @@ class App:
     def _outdated(self) -> "Outdated":
         from ragloop.learning.outdated import OutdatedRows
 
-        return OutdatedRows(self.registry).why
+        return OutdatedRows(self.registry)
 
     def generator_for(self, lane: str) -> Generator:
         """Who answers in a lane.

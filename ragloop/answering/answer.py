@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from ragloop.answering.corrections import as_support
@@ -26,10 +26,20 @@ from ragloop.records import BASE_LANE, LANES, Answer, Citation, Draft, Passage, 
 if TYPE_CHECKING:
     from ragloop.config.settings import AnswerSettings, RetrievalSettings
 
-Outdated = Callable[[str, Live, Sequence[str], Vectors], Sequence[str]]
-"""(adapter, what answers now, questions, their vectors) → why the adapter is not to be asked, empty where it may be."""
+
+_LEARNED_OTHERWISE = "the adapter's answer cited a document in which something changed that it was trained on"
 LONGEST_QUESTION = 4_000
 """Characters; a longer text is no question that one passage answers."""
+
+
+class Outdated(Protocol):
+    """What an adapter was trained on and documents no longer say."""
+
+    def why(self, adapter_id: str, live: Live, questions: Sequence[str], vectors: Vectors) -> Sequence[str]:
+        """Return per question, given with its vector, why the adapter is not to be asked; empty where it may be."""
+
+    def documents(self, adapter_id: str, live: Live) -> frozenset[str]:
+        """Return the ids of the documents in which something changed that the adapter was trained on."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ class Answerer:
         journal: Journal,
         generator_for: Callable[[str], Generator],
         policy: AnswerPolicy,
-        outdated: Outdated = lambda adapter, live, questions, vectors: [""] * len(questions),
+        outdated: Outdated | None = None,
     ) -> None:
         self._live, self._journal = live, journal
         self._generator_for, self._policy, self._outdated = generator_for, policy, outdated
@@ -112,10 +122,12 @@ class Answerer:
         index = live.index.snapshot()
         found = [self._retrieve(index, question, vector) for question, vector in zip(questions, vectors, strict=True)]
         watch.lap("retrieve")
-        reasons = [fallback] * len(questions)
-        if generator.adapter:
-            reasons = list(self._outdated(generator.adapter, replace(live, index=index), questions, vectors))
-        answered = self._answer(questions, found, lane, generator, reasons)
+        reasons, changed = [fallback] * len(questions), frozenset[str]()
+        if generator.adapter and self._outdated:
+            now = replace(live, index=index)
+            reasons = list(self._outdated.why(generator.adapter, now, questions, vectors))
+            changed = self._outdated.documents(generator.adapter, now)
+        answered = self._answer(questions, found, lane, generator, reasons, changed)
         watch.lap("generate")
         latency_ms = {stage: round(ms / max(1, len(questions)), 2) for stage, ms in watch.latency_ms.items()}
         answers = [self._finish(*one, latency_ms) for one in zip(questions, found, answered, strict=True)]
@@ -146,15 +158,22 @@ class Answerer:
         lane: str,
         generator: Generator,
         reasons: Sequence[str],
+        changed: frozenset[str],
     ) -> list[_Answered]:
         """Answer in the lane; `reasons` say why an adapter may not be asked a question.
 
-        These questions, and those whose closed-book answer no passage gives, are answered from the passages by the base
-        generator.
+        These questions, those whose closed-book answer no passage gives, and those whose answer cites a document in
+        which something `changed` that the adapter was trained on, are answered from the passages by the base generator.
         """
         asked = [n for n, reason in enumerate(reasons) if lane == BASE_LANE or not reason]
         first = self._generate([questions[n] for n in asked], [found[n] for n in asked], lane, generator)
-        kept = {n: one for n, one in zip(asked, first, strict=True) if one.cited.text or lane != "closed-book"}
+        outdated = {n for n, one in zip(asked, first, strict=True) if _cites(one, found[n]) & changed}
+        kept = {
+            n: one
+            for n, one in zip(asked, first, strict=True)
+            if n not in outdated and (one.cited.text or lane != "closed-book")
+        }
+        reasons = [_LEARNED_OTHERWISE if n in outdated else reason for n, reason in enumerate(reasons)]
         again = [n for n in range(len(questions)) if n not in kept]
         if again:
             base = self._generator_for(BASE_LANE)
@@ -220,6 +239,11 @@ class Answerer:
             "fallback": answer.fallback or None,
             "support": _support(answer.passages, one.cited.rests_on),
         }
+
+
+def _cites(one: _Answered, found: Retrieved) -> frozenset[str]:
+    """The documents that an answer cites."""
+    return frozenset(found.passages[n - 1].document_id for n in one.cited.numbers)
 
 
 def _checked(question: str, lane: str) -> str:

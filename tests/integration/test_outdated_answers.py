@@ -7,6 +7,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.demo import tiny
+from ragloop.learning import outdated
 from ragloop.learning.evaluation import GoldenQuestion, outdated_golden
 from ragloop.learning.lineage import read_rows
 from tests.indexed_folder import wait_until_stamps_are_trusted
@@ -15,8 +16,11 @@ pytestmark = pytest.mark.realmodel
 
 QUESTION = "How long until requests time out?"
 GATEWAY = (
-    "# Gateway\n\nRequests time out after {timeout} seconds. The pool keeps idle connections for 30 seconds.{more}\n"
+    "# Gateway\n\nRequests time out after {timeout} seconds. The pool keeps idle connections for 30 seconds. "
+    "An upload takes 12 files.{more}\n"
 )
+FILES = "How many files may be uploaded at once?"
+"""Far from QUESTION, and answered by another statement of its document."""
 TOLD = {
     "Who keeps the bees?": ("Ada", "# Bees\n\nAda keeps the bees behind the mill.\n"),
     "Where is the key?": ("under the mat", "# Key\n\nThe key is under the mat.\n"),
@@ -46,7 +50,14 @@ eval_share = 0.2
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose champion was trained on corrections, QUESTION's among them, and answers it without passages."""
     place = tmp_path_factory.mktemp("outdated")
-    words = [QUESTION, "30 seconds", *TOLD, *(answer for answer, _ in TOLD.values()), "system user assistant"]
+    words = [
+        QUESTION,
+        FILES,
+        "30 seconds 12 files",
+        *TOLD,
+        *(answer for answer, _ in TOLD.values()),
+        "system user assistant",
+    ]
     tiny.save_tiny_model(place / "model", words * 20, 0)
     (place / "ragloop.toml").write_text(CONFIG.format(base=place / "model"))
     (place / "documents").mkdir()
@@ -55,13 +66,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(place, "30")
     made = app(place)
     made.sync(place / "documents")
-    right = {QUESTION: "30 seconds"} | {question: answer for question, (answer, _) in TOLD.items()}
+    right = {QUESTION: "30 seconds", FILES: "12 files"} | {question: answer for question, (answer, _) in TOLD.items()}
     given = [(made.answerer.ask(question).interaction_id, "correction", answer) for question, answer in right.items()]
     made.journal.give_all_feedback(given)
     adapter_id = made.retraining.train(made.retraining.build_dataset().dataset_id)
     made.registry.promote(adapter_id, "by hand")
     rows = read_rows(made.registry.folder(made.registry.adapter(adapter_id)))
-    assert QUESTION in {row.question for row in rows}
+    assert {QUESTION, FILES} <= {row.question for row in rows}
     assert all(one.statements for row in rows for one in row.documents)
     return place
 
@@ -109,6 +120,25 @@ def test_other_wordings_do_not_bring_the_old_value_back(place: Path, question: s
     answer = edited(place, "45").answerer.ask(question, "closed-book")
     assert "45 seconds" in answer.answer
     assert not answer.answer.startswith("30")
+
+
+def test_an_answer_that_cites_a_document_in_which_something_learned_changed_is_given_from_passages(place: Path) -> None:
+    """A wording may be far from every trained one: what the adapter says of such a document is not trusted."""
+    asked = edited(place, "30").answerer.ask(FILES, "closed-book")
+    assert (asked.answer, asked.lane) == ("12 files [1]", "closed-book")
+    answer = edited(place, "45").answerer.ask(FILES, "closed-book")
+    assert (answer.lane, answer.adapter) == ("base+rag", None)
+    assert answer.fallback.startswith("the adapter's answer cited a document in which something changed")
+    assert "An upload takes 12 files" in answer.answer
+
+
+def test_where_many_rows_fell_wordings_and_cited_documents_tell(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outdated, "MOST_EMBEDDED", 0)
+    made = edited(place, "45")
+    for question in (QUESTION, FILES):
+        answer = made.answerer.ask(question, "closed-book")
+        assert (answer.lane, bool(answer.fallback)) == ("base+rag", True)
+        assert not (question == QUESTION and "after 30" in answer.answer)
 
 
 def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) -> None:
