@@ -35,7 +35,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 
 
 def command(home: Path, *flags: str) -> list[str]:
-    start = "from ragloop.cli import run; run()"
+    start = "from ragloop.cli.main import run; run()"
     return [sys.executable, *flags, "-c", start, "--home", str(home), "ask", QUESTION, "--json"]
 
 

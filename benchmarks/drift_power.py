@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragloop.learning.drift import DriftPolicy, Window, measure
+from ragloop.learning.monitoring.drift import DriftPolicy, Window, measure
 
 DIMENSION, TOPICS, N_REFERENCE = 384, 20, 500
 

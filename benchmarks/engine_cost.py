@@ -34,15 +34,15 @@ from peers.corpus import RELEASES, chosen, default_cache, delete, edit, release,
 from tokenizers import Tokenizer
 
 from ragloop.app import App
-from ragloop.cli import GARBAGE_EVERY
+from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
-from ragloop.corpus.document import ParsedDocument
-from ragloop.corpus.index import Index
-from ragloop.corpus.parsing import isolation
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.isolation import process as isolation
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.models import Embedder, Vectors
-from ragloop.models.counting import TokenCounter
-from ragloop.models.embedding import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.token_counts import TokenCounter
 
 Edit = Callable[[Sequence[Path]], None]
 

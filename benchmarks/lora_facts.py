@@ -23,9 +23,9 @@ from ragloop.answering.prompts import closed_book_messages
 from ragloop.demo.facts import KINDS, Fact, choose, facts_of, installed_packages, question
 from ragloop.demo.traffic import TRAINED_WORDINGS, UNSEEN_WORDING
 from ragloop.models.cache import default_cache
-from ragloop.models.local import LocalGenerator
-from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.smollm2 import NAME, resolve_base
+from ragloop.models.generation.local import LocalGenerator
+from ragloop.models.generation.smollm2 import NAME, resolve_base
+from ragloop.models.training.process import Progress, TrainingSpec, train
 from ragloop.records import Prompt
 
 

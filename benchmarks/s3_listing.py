@@ -88,7 +88,7 @@ def paginated() -> int:
 
 
 def listed() -> int:
-    from ragloop.corpus.s3 import S3Bucket
+    from ragloop.corpus.sources.s3 import S3Bucket
 
     return sum(1 for _ in S3Bucket("handbook", f"s3://{BUCKET}").list())
 
@@ -117,7 +117,7 @@ class _FromMemory:
         return getattr(self._source, name)
 
     def read(self, one: Any, _: int) -> Any:
-        from ragloop.corpus.source import Read
+        from ragloop.corpus.sources.source import Read
 
         return Read(text(int(Path(one.key).stem)), one.stamp, one.changed_at)
 

@@ -29,10 +29,10 @@ import pyarrow as pa
 from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.answering.retrieval import retrieve
-from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index, tombstone
-from ragloop.corpus.ledger import Ledger
-from ragloop.corpus.vectors import to_numpy
+from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.ledger import Ledger
+from ragloop.corpus.index.table import Index, tombstone
+from ragloop.corpus.index.vectors import to_numpy
 from ragloop.models import Vectors
 from ragloop.store import Store, quoted
 

@@ -149,7 +149,7 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
 
 
 def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
-    from ragloop.cli.prefect_api import named_api
+    from ragloop.orchestrator.prefect_api import named_api
 
     with (
         running([*asked, "up", "--port", "4233"], "Prefect UI"),

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.app import App
-from ragloop.cli import access
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
 from ragloop.demo.tiny import save_tiny_model
+from ragloop.orchestrator import access
+from ragloop.orchestrator.local_stack import LocalStack
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""

@@ -15,8 +15,8 @@ from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreDamag
 from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
-from ragloop.models.registry import Registry
 from ragloop.records import BASE_LANE
+from ragloop.registry import Registry
 from ragloop.store import Store, make_home, utc_now
 from ragloop.store.folder import FolderPlace
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer, Outdated
     from ragloop.answering.retrieval import Retrieved
     from ragloop.backup import BackupReport, Backups, RestoreReport
-    from ragloop.corpus.changes import Changes, Watched
-    from ragloop.corpus.doctor import Diagnosis
-    from ragloop.corpus.generations import Generation, Generations
-    from ragloop.corpus.index import Index, Live
-    from ragloop.corpus.local import LocalFolder
-    from ragloop.corpus.report import Progress, SyncReport
-    from ragloop.corpus.source import Source
-    from ragloop.corpus.sources import KnownSources
-    from ragloop.corpus.upkeep import Upkeep
+    from ragloop.corpus.changes.drain import Changes, Watched
+    from ragloop.corpus.doctor.diagnosis import Diagnosis
+    from ragloop.corpus.index.generations import Generation, Generations
+    from ragloop.corpus.index.table import Index, Live
+    from ragloop.corpus.maintain import Upkeep
+    from ragloop.corpus.sources.local import LocalFolder
+    from ragloop.corpus.sources.source import Source
+    from ragloop.corpus.sync.known_sources import KnownSources
+    from ragloop.corpus.sync.report import Progress, SyncReport
+    from ragloop.learning.evaluation.review import Review
+    from ragloop.learning.monitoring.windows import DriftMeasurement
     from ragloop.learning.retraining import Retraining
-    from ragloop.learning.review import Review
-    from ragloop.learning.windows import DriftMeasurement
-    from ragloop.models.registry import Adapter
+    from ragloop.registry import Adapter
     from ragloop.store import Place
 
 
@@ -105,7 +105,7 @@ class App:
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
         """Opens in another process what `embedder_of` opens here."""
-        from ragloop.corpus.workers import model_opener
+        from ragloop.corpus.sync.workers import model_opener
 
         wanted = self.settings.index
         name = generation.embedder_name or wanted.embedder
@@ -117,8 +117,8 @@ class App:
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
-        from ragloop.corpus.generations import Generation
-        from ragloop.corpus.versions import CHUNKER, PARSER
+        from ragloop.corpus.index.generations import Generation
+        from ragloop.corpus.index.versions import CHUNKER, PARSER
 
         wanted, embedder = self.settings.index, self.embedder
         if wanted.chunk_tokens > embedder.max_tokens:
@@ -133,14 +133,14 @@ class App:
     @property
     def generations(self) -> "Generations":
         """Which generation answers, and what is kept or built beside it."""
-        from ragloop.corpus.generations import Generations
+        from ragloop.corpus.index.generations import Generations
 
         return Generations(self.store)
 
     @property
     def index(self) -> "Index":
         """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
-        from ragloop.corpus.index import Index
+        from ragloop.corpus.index.table import Index
 
         live = self.generations.live()
         if live is None:
@@ -149,7 +149,7 @@ class App:
 
     def live(self) -> "Live":
         """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
-        from ragloop.corpus.index import Live
+        from ragloop.corpus.index.table import Live
 
         index = self.index
         return Live(index, self.embedder_of(index.generation))
@@ -165,8 +165,8 @@ class App:
 
     @cached_property
     def _sources(self) -> "KnownSources":
-        from ragloop.corpus.scans import last_way
-        from ragloop.corpus.sources import KnownSources, indexed_sources
+        from ragloop.corpus.sync.known_sources import KnownSources, indexed_sources
+        from ragloop.corpus.sync.scans import last_way
 
         def has_store() -> bool:
             return "store" in vars(self) or self._place().exists()
@@ -187,15 +187,15 @@ class App:
         asked_at: datetime | None = None,
         progress: "Progress | None" = None,
     ) -> "SyncReport":
-        """Bring the index to the state of its sources; see ragloop.corpus.reconcile.sync.
+        """Bring the index to the state of its sources; see ragloop.corpus.sync.run.sync.
 
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
-        from ragloop.corpus.policy import SyncPolicy
-        from ragloop.corpus.reconcile import sync
-        from ragloop.corpus.sources import indexed_sources, is_part_of, must_exist
-        from ragloop.corpus.workers import open_workers
+        from ragloop.corpus.sync.known_sources import indexed_sources, is_part_of, must_exist
+        from ragloop.corpus.sync.policy import SyncPolicy
+        from ragloop.corpus.sync.run import sync
+        from ragloop.corpus.sync.workers import open_workers
 
         self.store = self._opened(create=True)
         if rebuild:
@@ -225,21 +225,21 @@ class App:
     @cached_property
     def changes(self) -> "Changes":
         """Applies what the queues of buckets say to the index that answers."""
-        from ragloop.corpus.changes import Changes
-        from ragloop.corpus.policy import SyncPolicy
+        from ragloop.corpus.changes.drain import Changes
+        from ragloop.corpus.sync.policy import SyncPolicy
 
         policy = SyncPolicy.of(self.settings.sync, self.settings.index)
         return Changes(self.store, self.embedder_of, self.generation, policy)
 
     def watched(self) -> "list[Watched]":
         """The queues of the configuration, each with the sources whose buckets notify it."""
-        from ragloop.corpus.changes import watched
+        from ragloop.corpus.changes.drain import watched
 
         return watched(self.settings.sources)
 
     def folders(self) -> "list[LocalFolder]":
         """The known sources that are folders."""
-        from ragloop.corpus.local import LocalFolder
+        from ragloop.corpus.sources.local import LocalFolder
 
         self.store = self._opened(create=True)
         return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
@@ -247,8 +247,9 @@ class App:
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
     ) -> "Diagnosis":
-        """What is wrong with the store, and its repair; see ragloop.corpus.doctor. `offline` asks no source."""
-        from ragloop.corpus import doctor, sources
+        """What is wrong with the store, and its repair; see corpus/doctor/diagnosis.py. `offline` asks no source."""
+        from ragloop.corpus.doctor import diagnosis as doctor
+        from ragloop.corpus.sync import known_sources as sources
 
         home, told = self.settings.home, progress or (lambda done, total: None)
         left = None if offline else partial(sources.sources_left, self.settings.sources, home, self.store)
@@ -291,7 +292,7 @@ class App:
 
     @cached_property
     def _outdated(self) -> "Outdated":
-        from ragloop.learning.outdated import OutdatedRows
+        from ragloop.learning.examples.outdated import OutdatedRows
 
         return OutdatedRows(self.registry)
 
@@ -302,7 +303,7 @@ class App:
         serve: its files are gone or changed, or it was trained on another base model.
         """
         if lane == BASE_LANE:
-            from ragloop.models.extractive import ExtractiveGenerator
+            from ragloop.models.generation.extractive import ExtractiveGenerator
 
             if self.settings.answers.generator == "extractive":
                 return ExtractiveGenerator(self.live().embedder)
@@ -319,10 +320,10 @@ class App:
     @cached_property
     def retraining(self) -> "Retraining":
         """The steps of a retraining over this store."""
-        from ragloop.learning.evaluation import read_golden
-        from ragloop.learning.gate import GatePolicy
+        from ragloop.learning.evaluation.gate import GatePolicy
+        from ragloop.learning.evaluation.run import read_golden
         from ragloop.learning.retraining import Retraining, RetrainingPolicy
-        from ragloop.models.lora import TrainingSpec
+        from ragloop.models.training.process import TrainingSpec
 
         s = self.settings
         training = TrainingSpec(base="", rows="", output="", threads=s.model.threads, **s.training.model_dump())
@@ -354,9 +355,9 @@ class App:
 
     def measure_drift(self, key: str = "") -> "DriftMeasurement":
         """Measure drift and decide whether training is due; the report is kept, by `key` as history.keep has it."""
-        from ragloop.learning.cadence import CadencePolicy
-        from ragloop.learning.drift import DriftPolicy
-        from ragloop.learning.windows import measure_drift
+        from ragloop.learning.monitoring.cadence import CadencePolicy
+        from ragloop.learning.monitoring.drift import DriftPolicy
+        from ragloop.learning.monitoring.windows import measure_drift
 
         return measure_drift(
             self.journal,
@@ -374,8 +375,8 @@ class App:
 
         The report is kept, by `key` as history.keep has it.
         """
-        from ragloop.learning.gate import GatePolicy
-        from ragloop.learning.review import review
+        from ragloop.learning.evaluation.gate import GatePolicy
+        from ragloop.learning.evaluation.review import review
 
         gate = GatePolicy(**self.settings.gate.model_dump())
         return review(self.store, self.registry, self.retraining.questions, self._generator_with, gate, key)
@@ -383,8 +384,8 @@ class App:
     def status(self) -> dict[str, Any]:
         """What the store holds and what ran last, `last_backup` None where no place is configured; loads no model."""
         from ragloop.backup import last_backup
-        from ragloop.corpus.scans import last_run
-        from ragloop.learning.windows import last_measurement
+        from ragloop.corpus.sync.scans import last_run
+        from ragloop.learning.monitoring.windows import last_measurement
 
         index = self.index if self.generations.live() else None
         nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
@@ -411,8 +412,8 @@ class App:
         return export_log(self.journal, file)
 
     def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":
-        """Maintain every table of the store; see ragloop.corpus.upkeep."""
-        from ragloop.corpus.upkeep import keep_up
+        """Maintain every table of the store; see ragloop.corpus.maintain."""
+        from ragloop.corpus.maintain import keep_up
 
         generations, vectors = self.settings.index.keep_days, self.settings.index.vector_retention_days
         told = progress or (lambda done, total, name: None)
@@ -449,7 +450,7 @@ class App:
         told = progress or (lambda done, total, written: None)
         if not dry_run:
             make_home(home)
-        from ragloop.models.registry import files_are_whole
+        from ragloop.registry import files_are_whole
 
         return restore(
             self.backups(uri),

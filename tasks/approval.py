@@ -23,8 +23,8 @@ from tasks.run_retention import TAG
 from tasks.running import open_app
 
 if TYPE_CHECKING:
-    from ragloop.corpus.report import SyncReport
-    from ragloop.learning.gate import Verdict
+    from ragloop.corpus.sync.report import SyncReport
+    from ragloop.learning.evaluation.gate import Verdict
 
 _POLL_S = 3
 _SHOWN = 6
@@ -72,7 +72,7 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
     Asked is only about what the gate would promote, and only with retrain.approve_promotion. No answer within
     retrain.approval_minutes is a no. The adapter stays in the registry: promote-adapter makes it the champion by hand.
     """
-    from ragloop.learning.gate import withheld
+    from ragloop.learning.evaluation.gate import withheld
 
     app = open_app(home, config)
     wanted = app.settings.retrain

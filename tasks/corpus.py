@@ -12,8 +12,8 @@ from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
 if TYPE_CHECKING:
-    from ragloop.corpus.changes import Drained
-    from ragloop.corpus.report import SyncReport
+    from ragloop.corpus.changes.drain import Drained
+    from ragloop.corpus.sync.report import SyncReport
 
 
 @task(name="sync sources", **TRANSIENT_ONLY)

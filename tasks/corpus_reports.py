@@ -10,16 +10,16 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from ragloop.corpus.left_out import left_out
+from ragloop.corpus.sync.report import left_out
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, plain
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
-    from ragloop.corpus.changes import Drained
-    from ragloop.corpus.freshness import Freshness
-    from ragloop.corpus.report import SyncReport
-    from ragloop.corpus.upkeep import Upkeep
+    from ragloop.corpus.changes.drain import Drained
+    from ragloop.corpus.maintain import Upkeep
+    from ragloop.corpus.sync.freshness import Freshness
+    from ragloop.corpus.sync.report import SyncReport
 
 _MIB = 2**20
 _FEW_SOURCES = 3

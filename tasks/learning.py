@@ -20,8 +20,8 @@ from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
-    from ragloop.learning.gate import Verdict
-    from ragloop.models.registry import Adapter, Rollback
+    from ragloop.learning.evaluation.gate import Verdict
+    from ragloop.registry import Adapter, Rollback
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)

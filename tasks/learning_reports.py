@@ -14,12 +14,12 @@ from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, 
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, run_link
 
 if TYPE_CHECKING:
-    from ragloop.learning.evaluation import EvalReport
-    from ragloop.learning.gate import Verdict
+    from ragloop.learning.evaluation.gate import Verdict
+    from ragloop.learning.evaluation.review import Review
+    from ragloop.learning.evaluation.run import EvalReport
+    from ragloop.learning.monitoring.windows import DriftMeasurement
     from ragloop.learning.retraining import DatasetSummary
-    from ragloop.learning.review import Review
-    from ragloop.learning.windows import DriftMeasurement
-    from ragloop.models.registry import Adapter, Rollback
+    from ragloop.registry import Adapter, Rollback
 
 # --- drift -----------------------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
 
 def publish_training(adapter_id: str, folder: Path) -> None:
     """The loss curve, and what training cost."""
-    from ragloop.models.lora import read_result
+    from ragloop.models.training.process import read_result
 
     result = read_result(folder)
     names = ("rows", "tokens", "tokens_per_s", "training_seconds", "cpu_seconds", "rss_peak_mb", "final_loss", "seed")

@@ -12,7 +12,7 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
-    from ragloop.corpus.upkeep import Upkeep
+    from ragloop.corpus.maintain import Upkeep
 
 
 @task(name="maintain tables", **TRANSIENT_ONLY)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.models.registry import REJECTED
+from ragloop.registry import REJECTED
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document

@@ -200,10 +200,11 @@ def _table(store: Any, name: str, *_: Any) -> str | None:
 def _set_up(boundaries: _Boundaries) -> None:
     from lancedb.table import LanceTable
 
-    from ragloop.corpus import passes, sync
-    from ragloop.corpus.change_queue import ChangeQueue
-    from ragloop.corpus.local import LocalFolder
-    from ragloop.corpus.s3 import S3Bucket
+    from ragloop.corpus.changes.sqs import ChangeQueue
+    from ragloop.corpus.sources.local import LocalFolder
+    from ragloop.corpus.sources.s3 import S3Bucket
+    from ragloop.corpus.sync import passes
+    from ragloop.corpus.sync import source_sync as sync
     from ragloop.store import Store
     from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
@@ -255,7 +256,7 @@ def _set_clock(ahead_s: float) -> None:
 
 
 def _sync(order: Mapping[str, Any]) -> None:
-    from ragloop.corpus.change_queue import VISIBILITY_S, ChangeQueue
+    from ragloop.corpus.changes.sqs import VISIBILITY_S, ChangeQueue
     from ragloop.errors import RagloopError
     from ragloop.store.bucket import LEASE_S, BucketPlace
     from tests.indexed_folder import EmbeddedByName

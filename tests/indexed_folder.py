@@ -8,8 +8,8 @@ from typing import Any
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.local import RACY_NS
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sources.local import RACY_NS
+from ragloop.corpus.sync.report import SyncReport
 from ragloop.errors import NotFoundError
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 

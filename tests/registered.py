@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ragloop.models.registry import REGISTERED, Adapter, AdapterState, Registry, adapter_sha256
+from ragloop.registry import REGISTERED, Adapter, AdapterState, Registry, adapter_sha256
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -38,7 +38,7 @@ def chat(question: str, answer: str | None = None) -> Sequence[Mapping[str, str]
 
 def training_spec(base: Path, rows: Path, output: Path, **changes):
     """A spec that memorises FACTS in some seconds."""
-    from ragloop.models.lora import TrainingSpec
+    from ragloop.models.training.process import TrainingSpec
 
     values = {
         "seed": 1,

@@ -17,7 +17,7 @@ from ragloop.answering.prompts import (
     rag_prompt,
 )
 from ragloop.answering.retrieval import Retrieved, retrieve
-from ragloop.corpus.index import Index, Live
+from ragloop.corpus.index.table import Index, Live
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.models import Generator, Vectors

@@ -6,7 +6,7 @@ from typing import Any
 from ragloop.answering.prompts import sentences
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support import answers
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.table import Index
 from ragloop.journal import Corrected
 from ragloop.records import Passage
 

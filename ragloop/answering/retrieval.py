@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.table import Index
 from ragloop.models import Vectors
 from ragloop.records import Passage
 

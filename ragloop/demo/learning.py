@@ -10,9 +10,9 @@ from ragloop.demo.stage import Stage
 from ragloop.demo.traffic import UNSEEN_WORDING, is_right, shuffled
 
 if TYPE_CHECKING:
-    from ragloop.learning.datasets import Dataset
-    from ragloop.models.lora import Progress
-    from ragloop.models.registry import Adapter
+    from ragloop.learning.examples.datasets import Dataset
+    from ragloop.models.training.process import Progress
+    from ragloop.registry import Adapter
 
 PLANT = "Plant an adapter trained on shuffled answers"
 SCORED = ("champion", "candidate")
@@ -169,6 +169,6 @@ def _champion(stage: Stage) -> str | None:
 
 
 def _dataset(stage: Stage, adapter: "Adapter") -> "Dataset":
-    from ragloop.learning.datasets import load
+    from ragloop.learning.examples.datasets import load
 
     return load(stage.app.registry.artifacts / "datasets" / adapter.dataset_id)

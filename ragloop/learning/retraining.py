@@ -21,13 +21,12 @@ from typing import Any
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import retrieve
-from ragloop.corpus.index import Index, Live
-from ragloop.corpus.vectors import VectorStore
+from ragloop.corpus.index.table import Index, Live
+from ragloop.corpus.index.vectors import VectorStore
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.journal import Journal
-from ragloop.learning.curation import Curated, curate, rested_on
-from ragloop.learning.datasets import Dataset, build, documents_behind, funnel_of, load, stale_examples
-from ragloop.learning.evaluation import (
+from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge, rejects, withheld
+from ragloop.learning.evaluation.run import (
     ELSEWHERE,
     EvalReport,
     GoldenQuestion,
@@ -39,14 +38,15 @@ from ragloop.learning.evaluation import (
     target_questions,
     trained_questions,
 )
-from ragloop.learning.gate import GatePolicy, Verdict, judge, rejects, withheld
-from ragloop.learning.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of, write_rows
-from ragloop.learning.windows import take_snapshot
-from ragloop.learning.wording import Likeness
+from ragloop.learning.examples.curation import Curated, curate, rested_on
+from ragloop.learning.examples.datasets import Dataset, build, documents_behind, funnel_of, load, stale_examples
+from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of, write_rows
+from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.monitoring.windows import take_snapshot
 from ragloop.models import Generator
 from ragloop.models.chat import load_chat
-from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.registry import (
+from ragloop.models.training.process import Progress, TrainingSpec, train
+from ragloop.registry import (
     INCONCLUSIVE,
     REGISTERED,
     REJECTED,

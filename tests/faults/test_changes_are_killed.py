@@ -17,7 +17,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.vectors import text_hash
+from ragloop.corpus.index.vectors import text_hash
 from tests.constant_embedder import ConstantEmbedder
 from tests.faults.conftest import SmallDisk
 from tests.forked_syncs import Ended, Stop, Syncs

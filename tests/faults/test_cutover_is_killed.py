@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.table import Index
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
 from tests.faults.conftest import SmallDisk
@@ -111,7 +111,7 @@ def test_a_build_killed_at_any_write_leaves_what_answers_whole_and_is_completed_
 SYNC = """
 import sys
 from pathlib import Path
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.table import Index
 from ragloop.store import Store
 from tests.indexed_folder import EmbeddedByName
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.vectors import table_of, text_hash
+from ragloop.corpus.index.vectors import table_of, text_hash
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 from tests.forked_syncs import Ended, Stop, Syncs

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import maintenance
-from ragloop.corpus.vectors import table_of
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted

@@ -12,10 +12,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
-from ragloop.cli.local_stack import FlowRun as FlowRunOfStack
 from ragloop.config import Settings
-from ragloop.learning.gate import Criterion, Verdict
-from ragloop.models.registry import REJECTED, Registry
+from ragloop.learning.evaluation.gate import Criterion, Verdict
+from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
+from ragloop.registry import REJECTED, Registry
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving

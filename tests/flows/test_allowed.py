@@ -9,8 +9,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ragloop.app import App
-from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tasks.reporting import run_link
 from tests.flows.conftest import FlowsInProcess, serving, when_asked
 

@@ -17,10 +17,11 @@ from prefect.events.worker import EventsWorker
 from typer.testing import CliRunner
 
 from flows.sync import sync_index
-from ragloop.cli import automations
-from ragloop.cli.automations import apply, wanted
-from ragloop.cli.local_stack import LocalStack, project_root
 from ragloop.errors import NotFoundError
+from ragloop.orchestrator import automations
+from ragloop.orchestrator.automations import apply, wanted
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.project import project_root
 from tests.flows.conftest import FlowsInProcess
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]

@@ -15,8 +15,8 @@ import pytest
 
 from flows.changes import index_changes
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
+from ragloop.orchestrator.local_stack import LocalStack
 from tests.flows.conftest import FlowsInProcess, serving
 from tests.notified_queue import NotifiedQueue
 from tests.relay import Relay
@@ -161,7 +161,7 @@ def test_changes_that_cannot_be_applied_while_another_process_writes_are_no_fail
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.DRAIN_WAIT_S", 0.1)
     with opened(config, tmp_path).store.lease("index"):
         state = index_changes(home=tmp_path / "home", config=config, return_state=True)
     run = flows.run_of(state)

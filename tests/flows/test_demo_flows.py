@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from ragloop.cli import demo
-from ragloop.cli.demo import PrefectFlows
-from ragloop.cli.local_stack import FlowRun, LocalStack
-from ragloop.cli.processes import running_with
+from ragloop.cli.commands import demo
+from ragloop.cli.commands.demo import PrefectFlows
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
+from ragloop.orchestrator.processes import running_with
 
 
 @dataclass
@@ -63,7 +63,7 @@ def test_a_run_gives_way_to_a_scheduled_one_but_not_for_ever(monkeypatch: pytest
 INTERRUPTED = """
 import sys, time
 from pathlib import Path
-from ragloop.cli.demo import _flows
+from ragloop.cli.commands.demo import _flows
 with _flows(Path(sys.argv[1]), wanted=True) as flows:
     flows.start()
     while not flows._stack.processes.left():

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import local_stack
-from ragloop.cli.automations import wanted
-from ragloop.cli.local_stack import LocalStack, project_root
 from ragloop.errors import NotFoundError
+from ragloop.orchestrator import local_stack
+from ragloop.orchestrator.automations import wanted
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.project import project_root
 
 NAMES = [
     "check-drift",

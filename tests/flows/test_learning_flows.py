@@ -15,8 +15,8 @@ from prefect.settings import temporary_settings
 from flows.evaluate import evaluate_champion
 from flows.monitor import check_drift
 from ragloop.app import App
-from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tests.flows.conftest import FlowsInProcess, serving, settings_of
 from tests.flows.stored_tables import stored_tables
 from tests.tiny_model import save_tiny_model

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli.liveness import prefect_report, problems
-from ragloop.cli.local_stack import LocalStack
+from ragloop.orchestrator.liveness import prefect_report, problems
+from ragloop.orchestrator.local_stack import LocalStack
 
 pytestmark = pytest.mark.realmodel
 

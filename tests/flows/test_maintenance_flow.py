@@ -9,8 +9,8 @@ import pytest
 
 from flows.maintain import maintain_store
 from ragloop.app import App
-from ragloop.cli.noting import record
 from ragloop.config import load_settings
+from ragloop.orchestrator.batch_runs import record
 from ragloop.store import Store
 from tasks import run_retention
 from tests.backed_up import BackedUp, rows_of

@@ -14,8 +14,8 @@ import pytest
 
 from flows.sync import sync_index
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import Settings
+from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import FlowsInProcess
 from tests.relay import Relay

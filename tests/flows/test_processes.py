@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.processes import Processes, uninterrupted
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.processes import Processes, uninterrupted
 
 # Starts a grandchild in a session of its own, as Prefect does with flow runs, and tells its id.
 PARENT = (
@@ -62,7 +62,7 @@ def test_a_grandchild_whose_parent_has_died_ends_too() -> None:
 
 
 def test_a_child_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragloop.cli.processes._GRACE_S", 0.2)
+    monkeypatch.setattr("ragloop.orchestrator.processes._GRACE_S", 0.2)
     processes = Processes(lambda line: None)
     start(processes, IGNORING + FOR_EVER)
     processes.stop()

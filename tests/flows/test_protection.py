@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi, named_api
-from ragloop.cli.processes import running_with
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.processes import running_with
 
 FOREIGN = {"Origin": "http://evil.example"}
 PLAIN = {"Content-Type": "text/plain;charset=UTF-8"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import Settings
+from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import serving
 

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.access import basic
-from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi, named_api
-from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
+from ragloop.orchestrator.access import basic
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.processes import running_with
 
 
 @contextlib.contextmanager
 def up(home: Path, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    main = "from ragloop.cli import main; main()"
+    main = "from ragloop.cli.main import main; main()"
     command = [sys.executable, "-c", main, "--home", str(home), "up", "--port", str(port)]
     with subprocess.Popen(
         command,

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.learning.gate import GatePolicy, PairedScores, judge
+from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, judge
 
 # Few pairs suffice here, so that the examples stay small; the thresholds are low enough to be passed.
 POLICY = GatePolicy(min_pairs=5, min_score=0.1, margin=0.3)

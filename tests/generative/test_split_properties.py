@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.learning.curation import DocumentRevision, Example, Standing, curate
-from ragloop.learning.scoring import tokens
-from ragloop.learning.splitting import split
-from ragloop.learning.wording import NEAR_DUPLICATE, Likeness
+from ragloop.learning.evaluation.scoring import tokens
+from ragloop.learning.examples.curation import DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.near_duplicates import NEAR_DUPLICATE, Likeness
+from ragloop.learning.examples.splitting import split
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ["which", "licence", "version", "of", "torch", "numpy", "3.9", "does", "what", "python", "is", "for"]

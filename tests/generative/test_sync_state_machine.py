@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ragloop.corpus.vectors import text_hash
+from ragloop.corpus.index.vectors import text_hash
 from ragloop.models import Vectors
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import MismatchError
-from ragloop.learning.lineage import write_rows
-from ragloop.models.local import load_base
-from ragloop.models.registry import REGISTERED, Adapter, adapter_sha256
+from ragloop.learning.examples.lineage import write_rows
+from ragloop.models.generation.local import load_base
 from ragloop.records import Answer
+from ragloop.registry import REGISTERED, Adapter, adapter_sha256
 from tests.tiny_model import save_tiny_model
 
 pytestmark = pytest.mark.realmodel

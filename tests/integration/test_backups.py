@@ -13,7 +13,7 @@ import pytest
 
 from ragloop.backup import Entry, manifest
 from ragloop.backup.backups import TRIES
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
 from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
 from ragloop.store.s3_client import CONNECTIONS

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.watch import _Queue
+from ragloop.cli.commands.watch import _Queue
 from ragloop.config import Settings
-from ragloop.corpus.change_queue import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
-from ragloop.corpus.changes import Watched, receive
-from ragloop.corpus.s3 import S3Bucket
+from ragloop.corpus.changes.drain import Watched, receive
+from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
+from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
@@ -224,7 +224,7 @@ def test_a_document_that_cannot_be_read_leaves_the_changes_in_part(
 def test_messages_stay_when_the_commit_cannot_be_made(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.DRAIN_WAIT_S", 0.1)
     bucket.write("docs/new.md", document("new"))
     app = opened()
     with Store.open(app.settings.home).lease("index"):
@@ -238,7 +238,7 @@ def test_messages_stay_when_the_commit_cannot_be_made(
 def test_a_watcher_that_could_not_commit_receives_nothing_more_until_it_can(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.LEASE_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.LEASE_WAIT_S", 0.1)
     app = opened()
     look = _Queue(app, Watched(queue.queue(visibility_s=1), app.watched()[0].sources))
     bucket.write("docs/new.md", document("new"))

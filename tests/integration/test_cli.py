@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import hoisted, main
+from ragloop.cli.main import hoisted, main
 from ragloop.store import Store
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -363,7 +363,7 @@ def test_global_options_are_found_wherever_they_stand() -> None:
 
 @pytest.fixture
 def command() -> list[str]:
-    return [sys.executable, "-c", "from ragloop.cli import run; run()"]
+    return [sys.executable, "-c", "from ragloop.cli.main import run; run()"]
 
 
 def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str], tmp_path: Path) -> None:

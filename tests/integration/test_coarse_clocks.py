@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ragloop.corpus import local
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sources import local
+from ragloop.corpus.sync.report import SyncReport
 from tests.indexed_folder import IndexedFolder, document
 
 SECOND = 1_000_000_000

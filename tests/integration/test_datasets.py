@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.learning import datasets
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing
-from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, stale_examples
+from ragloop.learning.examples import datasets
+from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing
+from ragloop.learning.examples.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, stale_examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

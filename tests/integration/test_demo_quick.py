@@ -7,7 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from ragloop.app import App
-from ragloop.cli import context, demo
+from ragloop.cli import options as context
+from ragloop.cli.commands import demo
 from ragloop.config import load_settings
 from ragloop.demo.scale import QUICK
 from ragloop.errors import UsageError

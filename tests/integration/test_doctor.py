@@ -12,14 +12,15 @@ import lancedb
 import pyarrow as pa
 import pytest
 
-from ragloop.cli import main
-from ragloop.corpus import maintenance
-from ragloop.corpus.doctor import Diagnosis
-from ragloop.corpus.planning import WAITING
-from ragloop.corpus.vectors import table_of
+from ragloop.cli.main import main
+from ragloop.corpus.doctor.diagnosis import Diagnosis
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index.ledger import WAITING
+from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, StoreDamagedError
-from ragloop.models.cache import MANIFEST, sha256_of
-from ragloop.models.embedding import export_folder
+from ragloop.hashes import sha256_of
+from ragloop.models.cache import MANIFEST
+from ragloop.models.embedding.runtimes import export_folder
 from ragloop.store import TABLES, Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
@@ -586,7 +587,7 @@ class Command:
         self, indexed: IndexedFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._capsys = capsys
-        monkeypatch.setattr("ragloop.cli.doctor.open_app", indexed.app)
+        monkeypatch.setattr("ragloop.cli.commands.doctor.open_app", indexed.app)
         wait_until_stamps_are_trusted()
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import vectors, versions
-from ragloop.corpus.generations import GRACE
+from ragloop.corpus.index import vectors, versions
+from ragloop.corpus.index.generations import GRACE
 from ragloop.errors import MismatchError, NotFoundError
 from tests.indexed_folder import EmbeddedByName, document
 

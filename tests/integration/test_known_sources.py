@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import versions
-from ragloop.corpus.sync import SourceSync
+from ragloop.corpus.index import versions
+from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import sync
-from ragloop.corpus.chunking import Chunk, chunk
+from ragloop.corpus.chunking.chunker import Chunk, chunk
+from ragloop.corpus.isolation.process import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type, parse
-from ragloop.corpus.parsing.isolation import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.sync import source_sync as sync
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
 from tests.cpu import cpu_seconds_below
 from tests.indexed_folder import IndexedFolder, document
@@ -301,7 +301,7 @@ def test_the_worker_ends_with_its_parent_in_the_middle_of_a_document(tmp_path: P
     (tmp_path / "endless.pdf").write_bytes(endless_form())
     code = (
         "import sys, threading, time; from pathlib import Path\n"
-        "from ragloop.corpus.parsing.isolation import DocumentParser\n"
+        "from ragloop.corpus.isolation.process import DocumentParser\n"
         "parser = DocumentParser(); data = Path(sys.argv[1]).read_bytes()\n"
         "threading.Thread(target=parser.parse, args=(data, 'application/pdf', 'a'), daemon=True).start()\n"
         "while parser.worker_pid is None: time.sleep(0.01)\n"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.errors import MismatchError, UsageError
-from ragloop.models.registry import Adapter, adapter_sha256
+from ragloop.registry import Adapter, adapter_sha256
 from ragloop.store.files import RESTORING
 from tests.backed_up import BackedUp, backed_up_in
 from tests.indexed_folder import IndexedFolder

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import StoreBusyError, UsageError
-from ragloop.learning.gate import Verdict
-from ragloop.learning.lineage import read_rows
+from ragloop.learning.evaluation.gate import Verdict
+from ragloop.learning.examples.lineage import read_rows
+from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
-from ragloop.learning.windows import SNAPSHOT
 from ragloop.models import Generator
-from ragloop.models.local import LocalGenerator
-from ragloop.models.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter
+from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
+from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
 
@@ -463,7 +463,7 @@ def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) ->
 def test_the_commands_go_from_the_log_to_a_champion_and_back(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.models.embedding.open_embedder", lambda *_, **__: ConstantEmbedder())
+    monkeypatch.setattr("ragloop.models.embedding.runtimes.open_embedder", lambda *_, **__: ConstantEmbedder())
     drift = command(capsys, place, "drift")
     assert drift.keys() == {"signals", "decision"}
     assert drift["decision"].keys() == {"due", "reasons"}

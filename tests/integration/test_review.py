@@ -10,11 +10,11 @@ import pytest
 from ragloop.answering.prompts import closed_book_prompt
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.learning.evaluation import ELSEWHERE, TARGET, Question
-from ragloop.learning.gate import GatePolicy
-from ragloop.learning.review import Review, review, reviews
-from ragloop.models.registry import Registry
+from ragloop.learning.evaluation.gate import GatePolicy
+from ragloop.learning.evaluation.review import Review, review, reviews
+from ragloop.learning.evaluation.run import ELSEWHERE, TARGET, Question
 from ragloop.records import Draft, Prompt
+from ragloop.registry import Registry
 from ragloop.store import Store
 from tests.registered import register
 

@@ -14,9 +14,9 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.report import SyncReport
-from ragloop.corpus.s3 import BODY_ATTEMPTS, S3Bucket
-from ragloop.corpus.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
+from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
+from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
+from ragloop.corpus.sync.report import SyncReport
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, contents, document

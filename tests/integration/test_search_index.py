@@ -11,11 +11,11 @@ import pytest
 from lancedb.query import FullTextOperator, MultiMatchQuery
 from lancedb.table import Table
 
-from ragloop.corpus import index as index_module
-from ragloop.corpus import maintenance
-from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index, tombstone
-from ragloop.corpus.maintenance import WORDS
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index import table as index_module
+from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.search_indexes import WORDS
+from ragloop.corpus.index.table import Index, tombstone
 from ragloop.models import Vectors
 from ragloop.store import Store
 

@@ -14,7 +14,7 @@ from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
 from ragloop.learning.history import keep, kept
-from ragloop.models.registry import Registry
+from ragloop.registry import Registry
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder

@@ -8,7 +8,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.models.chat import load_chat
-from ragloop.models.local import LocalGenerator
+from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.stock_model import STOCK, save_stock_model

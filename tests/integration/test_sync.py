@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.ledger import Ledger
-from ragloop.corpus.planning import LedgerRow
+from ragloop.corpus.index.ledger import Ledger, LedgerRow
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, document
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ragloop.corpus.chunking import chunk
-from ragloop.corpus.ledger import COLUMNS, COMPARED
+from ragloop.corpus.chunking.chunker import chunk
+from ragloop.corpus.index.ledger import COLUMNS, COMPARED
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.store import Store

@@ -65,7 +65,7 @@ def test_maintenance_of_a_tidy_store_changes_no_file(worn: BackedUp) -> None:
 
 
 def test_old_versions_are_removed(worn: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragloop.corpus.upkeep.KEPT_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr("ragloop.corpus.maintain.KEPT_VERSIONS", timedelta(milliseconds=1))
     done = worn.app.maintain()
     left = [name for name in _files(worn.indexed.home) if name.endswith(".manifest")]
     assert len(left) == len(done.tables)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ragloop.backup import BackupReport, Backups, Manifest
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.errors import MismatchError
 from ragloop.store.files import BucketFiles, FolderFiles, open_files
 from tests.backed_up import BackedUp, backed_up_in

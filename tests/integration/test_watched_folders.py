@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.prefect_api import PrefectApi
-from ragloop.cli.processes import interruptible
-from ragloop.cli.watch import _Folder, _ring
+from ragloop.cli.commands.watch import _Folder, _ring
 from ragloop.config import Settings
+from ragloop.orchestrator.prefect_api import PrefectApi
+from ragloop.orchestrator.processes import interruptible
 from tests.constant_embedder import ConstantEmbedder
 
 
 def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.cli.watch._LOST_PAUSE_S", 0.2)
+    monkeypatch.setattr("ragloop.cli.commands.watch._LOST_PAUSE_S", 0.2)
     folder = tmp_path / "handbook"
     folder.mkdir()
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")

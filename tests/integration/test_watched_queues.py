@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from ragloop.app import App
-from ragloop.cli.watch import _Queue
+from ragloop.cli.commands.watch import _Queue
 from ragloop.config import Settings
-from ragloop.corpus.changes import Watched
+from ragloop.corpus.changes.drain import Watched
 from tests.notified_queue import NotifiedQueue, notification
 
 if TYPE_CHECKING:

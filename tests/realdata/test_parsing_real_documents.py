@@ -13,10 +13,10 @@ import docutils.utils
 import pytest
 from docutils.parsers.rst import Directive, Parser, directives, roles
 
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.formats.restructuredtext import parse_restructuredtext
 from ragloop.corpus.parsing.outline import Outline
-from ragloop.corpus.parsing.restructuredtext import parse_restructuredtext
 from ragloop.errors import DocumentError
 from tests.cpu import cpu_seconds_below
 

@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.models import Embedder
 from ragloop.models.cache import default_cache
-from ragloop.models.embedding import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
 from tests.constant_embedder import ConstantEmbedder
 
 TEXTS = [

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
-from ragloop.learning.drift import DriftReport, Signal
+from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.monitoring.drift import DriftReport, Signal
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 POLICY = CadencePolicy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)

@@ -2,7 +2,7 @@
 
 import typer.main
 
-from ragloop.cli import app
+from ragloop.cli.main import app
 
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",

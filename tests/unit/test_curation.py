@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REVISIONS = {"numpy": "r1", "scipy": "r1", "torch": "r1"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ragloop.learning.drift import DriftPolicy, DriftReport, Signal, Window, _fisher, _holm, measure
+from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Signal, Window, _fisher, _holm, measure
 
 QUICK = DriftPolicy(min_questions=40, permutations=200)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ragloop.learning.gate import GatePolicy, PairedScores, Verdict, judge, mean_bounds
+from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, Verdict, judge, mean_bounds
 
 
 def paired(champion: list[float] | np.ndarray, candidate: list[float] | np.ndarray) -> PairedScores:

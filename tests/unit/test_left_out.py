@@ -2,8 +2,7 @@
 
 import pytest
 
-from ragloop.corpus.left_out import left_out
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sync.report import SyncReport, left_out
 
 
 def test_nothing_is_said_of_a_sync_that_is_complete() -> None:

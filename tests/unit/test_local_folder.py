@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import local
-from ragloop.corpus.local import LocalFolder, changed_at
+from ragloop.corpus.sources import local
+from ragloop.corpus.sources.local import LocalFolder, changed_at
 from ragloop.errors import DocumentError, PassingDocumentError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import StorageFullError
-from ragloop.models.cache import MANIFEST, built_once, default_cache, sha256_of
+from ragloop.hashes import sha256_of
+from ragloop.models.cache import MANIFEST, built_once, default_cache
 
 
 def complete(folder: Path) -> None:

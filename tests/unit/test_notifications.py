@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ragloop.corpus.notifications import MessageError, ObjectChange, changed_objects
+from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from tests.notified_queue import notification
 
 

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
 from tests.made_documents import (

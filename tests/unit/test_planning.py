@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ragloop.corpus.planning import Known, Listed, bare_stamp, kept_stamp, plan, retry_after_s, withholds
+from ragloop.corpus.index.ledger import Known
+from ragloop.corpus.sources.source import Listed
+from ragloop.corpus.sync.planning import bare_stamp, kept_stamp, plan, retry_after_s, withholds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.liveness import prefect_report
-from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.liveness import prefect_report
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
 
 
 class _Page(BaseHTTPRequestHandler):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.local import LocalFolder
-from ragloop.corpus.parsing import isolation
+from ragloop.corpus.isolation import process as isolation
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.preparing import Preparation, Prepared
+from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sync.preparing import Preparation, Prepared
 from ragloop.errors import NotFoundError, UnavailableError
 
 

@@ -2,8 +2,8 @@
 
 import time
 
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow
-from ragloop.corpus.renames import Renames
+from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, LedgerRow
+from ragloop.corpus.sync.renames import Renames
 
 
 def _row(key: str, good: str | None, bad: str | None = None, stamp: str = "") -> LedgerRow:

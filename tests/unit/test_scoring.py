@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragloop.learning.scoring import exact_match, exact_matches, normalise, token_f1, token_f1s
+from ragloop.learning.evaluation.scoring import exact_match, exact_matches, normalise, token_f1, token_f1s
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.learning.curation import DocumentRevision, Example
-from ragloop.learning.splitting import split
+from ragloop.learning.examples.curation import DocumentRevision, Example
+from ragloop.learning.examples.splitting import split
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

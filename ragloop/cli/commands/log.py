@@ -1,0 +1,34 @@
+"""`ragloop log`: the logged answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragloop.cli.options import Json, open_app
+from ragloop.cli.output import print_json, print_table, say
+
+log = typer.Typer(no_args_is_help=True, help="The log of answers and feedback.")
+
+
+@log.command("tail")
+def tail(
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of answers.")] = 10, json: Json = False
+) -> None:
+    """Show the newest answers, newest last."""
+    rows = open_app().journal.interactions().slice(0)
+    newest = rows.slice(max(0, rows.num_rows - count)).to_pylist()
+    if json:
+        print_json({"interactions": newest})
+        return
+    print_table("Answers", newest, ["interaction_id", "asked_at", "lane", "question", "answer"])
+
+
+@log.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines, by its suffix: .parquet or .jsonl.")],
+    json: Json = False,
+) -> None:
+    """Write every logged answer, with its feedback, to a file."""
+    rows = open_app().export_log(file)
+    print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {rows:,} answers to {file}")

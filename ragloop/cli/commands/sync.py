@@ -1,0 +1,76 @@
+"""`ragloop sync`: make the index match its sources."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ragloop.cli.options import Json, open_app
+from ragloop.cli.output import print_facts, print_json, progress, say
+from ragloop.errors import UsageError
+
+if TYPE_CHECKING:
+    from ragloop.corpus.sync.report import SyncReport
+
+
+def _folder(given: str) -> Path:
+    """A path; as one, that of an unset variable would be the current folder."""
+    if not given:
+        raise UsageError("found an empty path, expected a folder; without an argument, every known source is synced")
+    return Path(given)
+
+
+def sync(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder to index; without it, every known source.", metavar="[DIR]", parser=_folder),
+    ] = None,
+    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Let withheld deletes through.")] = False,
+    retry_quarantined: Annotated[
+        bool, typer.Option("--retry-quarantined", help="Read quarantined documents again.")
+    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index afresh, beside the present one.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring the index to the state of its sources.
+
+    Exit code 1 when something was left out: deletes withheld, documents quarantined, a source that is not there.
+    """
+    app = open_app()
+    with progress("sync", "documents") as advance:
+        report = app.sync(
+            folder,
+            rebuild=rebuild,
+            confirm_deletes=confirm_deletes,
+            retry_quarantined=retry_quarantined,
+            progress=lambda done, total, embedded: advance(done, total, f"{embedded:,} chunks embedded"),
+        )
+    if json:
+        print_json(asdict(report))
+    else:
+        _show(report)
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+def _show(report: "SyncReport") -> None:
+    apart = ("changes", "problems", "notices", "live")
+    facts = {name: value for name, value in asdict(report).items() if name not in apart}
+    print_facts("Sync", facts)
+    for change in report.changes:
+        if change["change"] == "failed":
+            say(f"quarantined: {change['key']}: {change['reason']}")
+    if any(report.live.values()):
+        print_facts("Meanwhile, in the index that answered", report.live)
+    for notice in report.notices:
+        say(notice)
+    for problem in report.problems:
+        say(f"problem: {problem}")
+    if report.withheld_deletes:
+        say(
+            f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
+            "Check the source; `ragloop sync --confirm-deletes` lets them through"
+        )
+    if report.quarantined:
+        say(f"{report.quarantined} documents are quarantined; `ragloop status` says why, --retry-quarantined retries")

@@ -1,0 +1,83 @@
+"""One sync run: the lease, what it works on, the passes over the sources, maintenance."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from ragloop.corpus.index.generations import LIVE, Aim, Generation, Generations
+from ragloop.corpus.index.retention import let_go
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sync.build import Build
+from ragloop.corpus.sync.passes import Work, into_live
+from ragloop.corpus.sync.policy import SyncPolicy
+from ragloop.corpus.sync.report import Progress, SyncReport
+from ragloop.corpus.sync.scans import forget_scans, record_run
+from ragloop.models import Embedder
+from ragloop.store import Store
+
+
+def sync(
+    store: Store,
+    sources: Sequence[Source],
+    open_embedder: Callable[[Generation], Embedder],
+    wanted: Generation,
+    policy: SyncPolicy,
+    *,
+    rebuild: bool = False,
+    everything: bool = True,
+    removed: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Bring the index to the state of `sources`, and let go of the sources named in `removed`.
+
+    Where the settings want another generation than the live one, or with `rebuild`, that one is built beside it and
+    answers when it is complete; only where `sources` are `everything`, since what they leave out would be lost.
+
+    A source that is not there is a problem in the report and loses nothing; when it is the only one, NotFoundError.
+    Raises StoreBusyError when another process writes the index.
+    """
+    started = time.perf_counter()
+    work = Work(store, sources, open_embedder, policy, removed, progress)
+    with store.lease("index"):
+        aim = Generations(store).begin(wanted, rebuild=rebuild)
+        if aim.begins_anew:
+            forget_scans(store)
+        if aim.building and everything:
+            run = Build(work, aim.live, aim.building)
+            report, index = run.run(), run.building
+        else:
+            index = Index(store, aim.live)
+            report = _update(work, aim, index, wanted)
+        let_go(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
+        _finish(report, index, started, {source.name for source in sources})
+        record_run(store, report)
+        store.tidy("reports")
+        store.tidy("generations")
+    return report
+
+
+def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncReport:
+    """Bring the live generation up to date, as far as this code can make it."""
+    report = SyncReport(generation=aim.live.fingerprint, state=LIVE)
+    if aim.refused:
+        report.notices.append(
+            f"{aim.live} answers; the settings ask for {wanted}, which was rolled back: `ragloop index cutover` lets "
+            "it answer again, or set the settings back"
+        )
+    if aim.live.is_made_as(wanted):
+        into_live(work, index, work.open_embedder(aim.live), report, work.progress)
+    else:
+        report.problems.append(
+            f"the live generation {aim.live} cannot be brought up to date, this ragloop has {wanted.parser} and "
+            f"{wanted.chunker}: install the ragloop that built it, or let another generation answer"
+        )
+    return report
+
+
+def _finish(report: SyncReport, index: Index, started: float, sources: set[str]) -> None:
+    report.chunks_total = index.chunks()
+    report.quarantined = sum(one["source"] in sources for one in index.quarantine())
+    report.commits = index.commits
+    report.seconds = round(time.perf_counter() - started, 3)
+    report.embed_seconds = round(report.embed_seconds, 3)

@@ -1,0 +1,71 @@
+"""The champion and the base model on the same questions, again: documents and golden answers move after a promotion.
+
+Answers to prompts that have not changed are taken from the evaluations that are kept, so a review of an unchanged index
+costs little; what a change of documents did to the prompts is asked anew.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
+from ragloop.learning.evaluation.run import Question, evaluate
+from ragloop.learning.history import keep, kept
+from ragloop.models import Generator
+from ragloop.registry import Adapter, Registry
+from ragloop.store import Store
+from ragloop.store.names import inside
+
+REVIEW = "review"
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the gate says of the champion today, with the base model in the place of the champion.
+
+    `scores` are those of `EvalReport.metrics` under the names base and champion.
+    """
+
+    adapter_id: str
+    scores: dict[str, dict[str, Any]]
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+    @property
+    def worse(self) -> bool:
+        """Whether the gate would reject it: no better than the base model, or worse elsewhere beyond the margin."""
+        return self.verdict.verdict == "reject"
+
+
+def review(
+    store: Store,
+    registry: Registry,
+    questions: Callable[[Adapter], tuple[Sequence[Question], Sequence[str]]],
+    generator: Callable[[Adapter | None], Generator],
+    gate: GatePolicy,
+    key: str = "",
+) -> Review | None:
+    """Hold the champion against the base model and keep the report; None while the base model serves.
+
+    It changes no alias: to roll back is a person's decision. `key` is that of history.keep. Raises MismatchError when
+    the champion's files changed, StoreBusyError while another review of this store runs.
+    """
+    champion = registry.champion()
+    if champion is None:
+        return None
+    registry.folder(champion)
+    asked, notes = questions(champion)
+    folder = inside(registry.artifacts / "reviews", champion.adapter_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with store.lease("review"):  # its answers are kept under one name
+        report = evaluate(asked, generator(None), generator(champion), folder)
+    scores = {"base": report.metrics["champion"], "champion": report.metrics["candidate"]}
+    made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
+    criteria = [asdict(one) for one in made.verdict.criteria]
+    keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)
+    return made
+
+
+def reviews(store: Store) -> list[dict[str, Any]]:
+    """All reviews, oldest first, of every champion; the adapter stands under `subject`."""
+    return kept(store, REVIEW)

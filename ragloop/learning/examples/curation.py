@@ -1,0 +1,267 @@
+"""Logged answers and their feedback → eligible examples, and a funnel that says why the other rows fell.
+
+Pure: rows as mappings (a table's `to_pylist()`) in, frozen records out. Every row is accounted for: the funnel's counts
+and the examples add up to the rows that came in; the first reason in the order of REASONS counts.
+
+What an example rests on (promise: no training row rests on a passage that changed or went since the answer was given;
+an edit elsewhere in its document costs no row):
+
+- An answer that was voted up rests on the statements of the cited passages that say it, as the log has them; one that
+  cites nothing, on all passages that were shown.
+- A correction was written by a person who saw the passages, and the cited ones are often the wrong ones. It rests on
+  the statements that bore it out when it was given. One that no shown passage bears out rests on something that nobody
+  knows, so that it could never be seen to go stale: it falls. Where nobody looked, it rests on all that was shown.
+- An answer without any document behind it (closed-book, or nothing was found) falls for the same reason.
+
+It stands while its documents are live in the revision that was shown, or each of its statements still stands in a live
+chunk of its document (see answering.statements); where only passages are known, while these are live as they were.
+Whether chunks were cut anew does not matter; a reverted edit makes the old rows true again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from re import Match, compile
+from typing import Any
+
+from ragloop.learning.evaluation.scoring import normalise
+from ragloop.learning.examples.near_duplicates import Likeness
+
+Row = Mapping[str, Any]
+
+REASONS = (
+    "no feedback",
+    "thumbs down",
+    "abstained",
+    "no document behind it",
+    "no passage bears it out",
+    "passage changed or gone",
+    "in the golden set",
+    "empty text",
+    "answer too long",
+    "duplicate question",
+)
+"""Why a row fell, in the order in which they are asked."""
+
+_MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
+
+
+@dataclass(frozen=True)
+class DocumentRevision:
+    """A document as it stood when the answer was given. `cited`: the answer cites it; else it was shown only.
+
+    What of it counts: the digests of `statements`, or where nobody knows them the `text_hashes` of passages.
+    """
+
+    document_id: str
+    revision: str
+    cited: bool
+    text_hashes: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Row) -> "DocumentRevision":
+        """From a row of a file."""
+        held = {name: tuple(row.get(name) or ()) for name in ("text_hashes", "statements")}
+        return cls(row["document_id"], row["revision"], row["cited"], **held)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the index says now: the live revision of every document, by document id, and of those that were asked about
+    and changed, the text hashes of their live chunks and the digests of their statements."""
+
+    revisions: Mapping[str, str]
+    text_hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    statements: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def holds(self, one: DocumentRevision) -> bool:
+        """Whether what counts of the document still stands in it."""
+        live = self.revisions.get(one.document_id)
+        if live is None or live == one.revision:
+            return live is not None
+        if one.statements:
+            return self.statements.get(one.document_id, frozenset()).issuperset(one.statements)
+        held = self.text_hashes.get(one.document_id, frozenset())
+        return bool(one.text_hashes) and held.issuperset(one.text_hashes)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with the answer that people stood by. `interaction_ids` lists every interaction that gave it, oldest
+    first; `documents` (never empty, cited ones first) and `asked_at` are those of the newest."""
+
+    question: str
+    answer: str
+    interaction_ids: tuple[str, ...]
+    documents: tuple[DocumentRevision, ...]
+    asked_at: datetime
+
+    def __post_init__(self) -> None:
+        if not (self.question.strip() and self.answer.strip() and self.interaction_ids and self.documents):
+            raise ValueError("an example needs a question, an answer, an interaction and a document")
+        if self.asked_at.utcoffset() is None:
+            raise ValueError(f"asked_at needs a time zone, found {self.asked_at.isoformat()}")
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Ids of the documents that the question is about: the cited ones, else the best of those shown."""
+        cited = frozenset(document.document_id for document in self.documents if document.cited)
+        return cited or frozenset([self.documents[0].document_id])
+
+
+@dataclass(frozen=True)
+class Curated:
+    """Eligible examples, oldest first, and rows per reason for which they fell (every reason, also at 0)."""
+
+    rows: int
+    examples: tuple[Example, ...]
+    funnel: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if sum(self.funnel.values()) + len(self.examples) != self.rows:
+            raise ValueError("the funnel and the examples must add up to the rows")
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a row is held against."""
+
+    votes: Mapping[str, Row]
+    standing: Standing
+    golden: Likeness
+    max_answer_words: int
+    count_words: Callable[[str], int]
+
+
+def count_words(text: str) -> int:
+    """Words between blanks. A script without blanks needs another measure, a tokenizer's for instance."""
+    return len(text.split())
+
+
+def curate(
+    interactions: Iterable[Row],
+    feedback: Iterable[Row],
+    standing: Standing,
+    *,
+    golden: Sequence[str] = (),
+    max_answer_words: int = 24,
+    count_words: Callable[[str], int] = count_words,
+) -> Curated:
+    """Which logged answers may be trained on.
+
+    `interactions` and `feedback`: rows of the tables of those names; feedback on interactions that are not given is
+    left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
+    trained on. `count_words` measures answers.
+    """
+    rules = _Rules(counted_feedback(feedback), standing, Likeness(golden), max_answer_words, count_words)
+    outcomes = [_judge(row, rules) for row in interactions]
+    eligible = [outcome for outcome in outcomes if isinstance(outcome, Example)]
+    examples = _newest_per_question(eligible)
+    fallen = Counter(outcome for outcome in outcomes if isinstance(outcome, str))
+    fallen["duplicate question"] = len(eligible) - len(examples)
+    return Curated(len(outcomes), examples, {reason: fallen[reason] for reason in REASONS})
+
+
+def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
+    """The documents that examples may rest on, with the revisions that were shown."""
+    votes = counted_feedback(feedback)
+    shown = (row["passages"] or () for row in interactions if row["interaction_id"] in votes)
+    return {(one["document_id"], one["revision"]) for passages in shown for one in passages}
+
+
+def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
+    """The feedback that counts per interaction: the newest, but only another correction withdraws a correction.
+
+    A thumb after it may be meant for the answer or for the correction, so it says nothing about either.
+    """
+    counted: dict[str, Row] = {}
+    for vote in sorted(feedback, key=lambda vote: vote["given_at"]):
+        before = counted.get(vote["interaction_id"])
+        if not (before and before["kind"] == "correction" and vote["kind"] != "correction"):
+            counted[vote["interaction_id"]] = vote
+    return counted
+
+
+def _judge(row: Row, rules: _Rules) -> Example | str:
+    """The example that a row gives, or the first reason why it gives none."""
+    vote = rules.votes.get(row["interaction_id"])
+    if vote is None:
+        return "no feedback"
+    if vote["kind"] == "down":
+        return "thumbs down"
+    corrected = vote["kind"] == "correction"
+    if row["abstained"] and not corrected:
+        return "abstained"
+    documents = _documents(row, vote if corrected else None)
+    if not documents:
+        return "no document behind it"
+    if corrected and vote.get("support") == []:
+        return "no passage bears it out"
+    if not all(map(rules.standing.holds, documents)):
+        return "passage changed or gone"
+    if rules.golden.matches(row["question"]):
+        return "in the golden set"
+    answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
+    if not answer or not row["question"].strip():
+        return "empty text"
+    if rules.count_words(answer) > rules.max_answer_words:
+        return "answer too long"
+    return Example(row["question"].strip(), answer, (row["interaction_id"],), documents, row["asked_at"])
+
+
+def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]:
+    """What the example rests on, cited first, then shown by rank, each revision once."""
+    cited = [(one["document_id"], one["revision"]) for one in row["citations"] or ()]
+    ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
+    shown = [(one["document_id"], one["revision"]) for one in ranked]
+    support = (correction or row).get("support")
+    statements = {one["document_id"]: tuple(one["statements"]) for one in support or ()}
+    chunks = {one.get("chunk_id") for one in row["citations"] or ()}
+    if correction is not None and support:
+        rests_on = [one for one in [*cited, *shown] if one[0] in statements]
+    else:
+        rests_on = cited if cited and correction is None else [*cited, *shown]
+    return tuple(
+        DocumentRevision(
+            *key,
+            cited=key in cited,
+            text_hashes=_text_hashes(ranked, key, chunks if correction is None and cited else None),
+            statements=statements.get(key[0], ()),
+        )
+        for key in dict.fromkeys(rests_on)
+    )
+
+
+def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Container[str] | None) -> tuple[str, ...]:
+    """Of the passages of a document, those of these chunks or all of them."""
+    return tuple(
+        one["text_hash"]
+        for one in passages
+        if (one["document_id"], one["revision"]) == document
+        and one.get("text_hash")
+        and (chunks is None or one["chunk_id"] in chunks)
+    )
+
+
+def _without_marks(row: Row) -> str:
+    """The answer without the marks of its citations, which mean nothing apart from its passages."""
+    numbers = {citation["n"] for citation in row["citations"] or ()}
+
+    def drop(mark: Match[str]) -> str:
+        return "" if int(mark[1]) in numbers else mark[0]
+
+    return _MARK.sub(drop, row["answer"] or "").strip()
+
+
+def _newest_per_question(eligible: Sequence[Example]) -> tuple[Example, ...]:
+    """One example per normalised question: the newest, since a later answer may correct an earlier one."""
+    kept: dict[str, Example] = {}
+    for example in sorted(eligible, key=lambda one: (one.asked_at, one.interaction_ids)):
+        question = normalise(example.question)
+        before = kept.pop(question, None)
+        agrees = before is not None and normalise(before.answer) == normalise(example.answer)
+        earlier = before.interaction_ids if before is not None and agrees else ()
+        kept[question] = replace(example, interaction_ids=(*earlier, *example.interaction_ids))
+    return tuple(kept.values())

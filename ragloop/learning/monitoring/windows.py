@@ -1,0 +1,138 @@
+"""From the log to a drift report: which answers form the reference window and the current one, and what is decided."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.vectors import VectorStore
+from ragloop.journal import Journal
+from ragloop.learning.examples.curation import counted_feedback
+from ragloop.learning.history import keep, kept
+from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.registry import Registry
+from ragloop.store import Store
+
+SNAPSHOT = "snapshot:training"
+"""The revisions of all documents when the last training ended: the reference of the corpus signal."""
+DRIFT = "drift"
+_COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter", "generation"]
+
+
+@dataclass(frozen=True)
+class DriftMeasurement:
+    """What was measured, and whether training is due."""
+
+    report: DriftReport
+    decision: RetrainDecision
+
+
+def measure_drift(
+    journal: Journal,
+    registry: Registry,
+    live: Live,
+    *,
+    window: int,
+    new_eligible: int,
+    drift: DriftPolicy,
+    cadence: CadencePolicy,
+    key: str = "",
+) -> DriftMeasurement:
+    """Compare the oldest answers since the last training with the newest ones, and decide.
+
+    The report is kept, by `key` as history.keep has it.
+    """
+    store = journal.store
+    trained_at = last_trained_at(registry)
+    rows = journal.interactions(columns=_COLUMNS)
+    if trained_at is not None:
+        rows = rows.filter(
+            pa.compute.greater(rows["asked_at"], pa.scalar(trained_at, rows.schema.field("asked_at").type))
+        )
+    size = min(window, rows.num_rows // 2)
+    votes = _votes(journal.feedback().to_pylist())
+    vectors = VectorStore(store, live.embedder)
+    generation = live.index.generation.fingerprint
+    before, after = rows.slice(0, size), rows.slice(rows.num_rows - size)
+    revisions = live.index.revisions()
+    report = measure(
+        _window(before, votes, vectors, _snapshot(store), generation),
+        _window(after, votes, vectors, revisions, generation),
+        drift,
+        champion_changed=_served(before) != _served(after),
+    )
+    if _snapshot(store) is None:
+        take_snapshot(store, revisions)
+    decision = decide(report, now=store.now(), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence)
+    measured = DriftMeasurement(report, decision)
+    keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]}, key=key)
+    return measured
+
+
+def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
+    """Keep the revisions of all documents as the reference for the next measurement."""
+    store.upsert_rows("reports", [_row(SNAPSHOT, dict(revisions), store.now())])
+
+
+def last_measurement(store: Store) -> dict[str, Any] | None:
+    """The last drift report, with its time under `at`."""
+    return next(reversed(measurements(store)), None)
+
+
+def measurements(store: Store) -> list[dict[str, Any]]:
+    """All drift reports, oldest first, each with its time under `at`."""
+    return [{name: value for name, value in one.items() if name != "subject"} for one in kept(store, DRIFT)]
+
+
+def last_trained_at(registry: Registry) -> datetime | None:
+    """When the last training ended, whatever became of its adapter."""
+    return max((adapter.created_at for adapter in registry.adapters()), default=None)
+
+
+def _snapshot(store: Store) -> dict[str, str] | None:
+    found = _read(store, SNAPSHOT)
+    return {name: revision for name, revision in found.items() if name != "at"} if found else None
+
+
+def _read(store: Store, report_id: str) -> dict[str, Any] | None:
+    rows = store.rows("reports", f"report_id = '{report_id}'").to_pylist()
+    return {"at": rows[0]["at"].isoformat(), **json.loads(rows[0]["body"])} if rows else None
+
+
+def _row(report_id: str, body: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    kind = report_id.split(":")[0]
+    return {"report_id": report_id, "at": at, "kind": kind, "subject": "", "body": json.dumps(body)}
+
+
+def _votes(feedback: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Whether the feedback that counts for an answer says that it was wrong; a correction does."""
+    return {one: row["kind"] != "up" for one, row in counted_feedback(feedback).items()}
+
+
+def _window(
+    rows: pa.Table,
+    votes: Mapping[str, bool],
+    vectors: VectorStore,
+    documents: Mapping[str, str] | None,
+    generation: str,
+) -> Window:
+    """The answers as a window; cosines of another generation's vectors and chunks are not comparable, and left out."""
+    comparable = rows.filter(pa.compute.equal(rows["generation"], generation))
+    ids = rows["interaction_id"].to_pylist()
+    return Window(
+        documents=documents,
+        embeddings=vectors.of_texts(rows["question"].to_pylist()),
+        similarities=comparable["top_similarity"].cast(pa.float64()).to_numpy(),
+        abstained=np.array(rows["abstained"].to_pylist(), dtype=np.bool_),
+        thumbs_down=np.array([votes[one] for one in ids if one in votes], dtype=np.bool_),
+    )
+
+
+def _served(rows: pa.Table) -> frozenset[str | None]:
+    return frozenset(rows["adapter"].to_pylist())

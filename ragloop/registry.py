@@ -1,0 +1,409 @@
+"""Adapters: their versions, the alias `champion`, promotion and rollback.
+
+The files of an adapter never change once it is registered; its row gathers what evaluation and gate found. An alias
+changes by appending one row, so that it changes at once; the rows are its history. That an adapter is promoted or
+retired follows from the history and stands nowhere else, so no kill can leave the two apart.
+
+Promotions make a stack: each pushes an adapter (the champion again pushes nothing), each rollback pops one. After A, B
+and A were promoted, a first rollback brings back B, a second one A, a third one the base model. A rollback pops further
+where the adapter that it would bring back cannot serve. The adapter that was rolled back from is retired: a gate never
+promotes it again, a person may.
+
+A change names what it changes from, and changes nothing where that no longer serves. A change that is asked for under
+the name of a request is made once, however often it is repeated.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.hashes import sha256_of
+from ragloop.store import Store, after, quoted
+from ragloop.store.names import inside
+
+CHAMPION = "champion"
+PROMOTE, ROLLBACK = "promote", "rollback"
+"""Kinds of a change of an alias."""
+WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_WAIT_S = 30
+"""Changes are single commits; who waits longer waits for a process that hangs."""
+
+
+class AdapterState(StrEnum):
+    """What became of an adapter. The first three are what a retraining left, the others follow from the history."""
+
+    REGISTERED = "registered"
+    REJECTED = "rejected"
+    INCONCLUSIVE = "inconclusive"
+    PROMOTED = "promoted"
+    RETIRED = "retired"
+
+    def may_become(self, state: "AdapterState") -> bool:
+        """Return whether an adapter in this state may come to be in the other one."""
+        return state == self or state in _NEXT[self]
+
+
+REGISTERED, REJECTED, INCONCLUSIVE, PROMOTED, RETIRED = AdapterState
+_NEXT: Mapping[AdapterState, frozenset[AdapterState]] = {
+    REGISTERED: frozenset({REJECTED, INCONCLUSIVE, PROMOTED}),
+    REJECTED: frozenset({INCONCLUSIVE, PROMOTED}),
+    INCONCLUSIVE: frozenset({REJECTED, PROMOTED}),
+    PROMOTED: frozenset({RETIRED}),
+    RETIRED: frozenset({PROMOTED}),
+}
+_BY_HISTORY = frozenset({PROMOTED, RETIRED})
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One version. `path` is relative to the artifact root, `sha256` is `adapter_sha256` of what lies there; `metrics`
+    holds what training and evaluation measured. `base` and `base_sha256` name the model that it was trained on and its
+    weights; the hash is empty where nobody noted it."""
+
+    adapter_id: str
+    created_at: datetime
+    base: str
+    dataset_id: str
+    path: str
+    sha256: str
+    state: AdapterState
+    verdict: str
+    reasons: tuple[str, ...]
+    metrics: Mapping[str, Any]
+    base_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", AdapterState(self.state))
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What a rollback did. `champion` is None for the base model; `skipped` says why adapters in between were passed
+    over. `changed` is false where `left` did not serve any more."""
+
+    champion: Adapter | None
+    left: str
+    skipped: tuple[str, ...] = ()
+    changed: bool = True
+
+
+@dataclass(frozen=True)
+class Succession:
+    """What follows from a history: the champion and what rollbacks can return to, the champion last, and the state of
+    every adapter that ever served. `left` holds what each rollback was made from, by the id of the change."""
+
+    stack: tuple[str, ...]
+    states: Mapping[str, AdapterState]
+    left: Mapping[str, str]
+
+
+def succession(history: Sequence[Mapping[str, Any]]) -> Succession:
+    """Return what follows from the changes of an alias, oldest first."""
+    stack: list[str] = []
+    states: dict[str, AdapterState] = {}
+    left: dict[str, str] = {}
+    for change in history:
+        if change["kind"] == PROMOTE:
+            stack.append(change["adapter_id"])
+        elif stack:
+            left[change["change_id"]] = stack.pop()
+            states[left[change["change_id"]]] = RETIRED
+            while stack and stack[-1] != change["adapter_id"]:
+                stack.pop()
+        if change["adapter_id"]:
+            states[change["adapter_id"]] = PROMOTED
+    return Succession(tuple(stack), states, left)
+
+
+class Registry:
+    """The adapters of one store. `other_base` says why an adapter does not fit the base model that is in use, or
+    returns an empty string."""
+
+    def __init__(self, store: Store, other_base: Callable[[Adapter], str] = lambda adapter: "") -> None:
+        self._store, self._other_base = store, other_base
+        self.artifacts = store.home / "artifacts"
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    def adapters(self) -> list[Adapter]:
+        """All versions, oldest first."""
+        states = succession(self.history()).states
+        return [_in_state(one, states) for one in self._stored()]
+
+    def adapter(self, adapter_id: str) -> Adapter:
+        """One version, by its id or an unambiguous beginning of it. Raises NotFoundError."""
+        found = [one for one in self.adapters() if one.adapter_id.startswith(adapter_id)] if adapter_id else []
+        exact = [one for one in found if one.adapter_id == adapter_id] or found
+        if len(exact) != 1:
+            raise NotFoundError(
+                f"found {len(exact)} adapters named {adapter_id!r}, expected one; `ragloop adapters list` shows all"
+            )
+        return exact[0]
+
+    def folder(self, adapter: Adapter) -> Path:
+        """Where the adapter's files are. Raises MismatchError when weights or configuration are gone or changed."""
+        folder = inside(self.artifacts, adapter.path)
+        if not folder.is_dir():
+            raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
+        if adapter_sha256(folder) != adapter.sha256:
+            raise MismatchError(
+                f"the files of adapter {adapter.adapter_id} at {folder} were changed; roll back or retrain"
+            )
+        return folder
+
+    def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
+        """Every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
+        rows: list[dict[str, Any]] = (
+            self._store.rows("aliases", f"alias IN ({quoted([alias])})").sort_by("at").to_pylist()
+        )
+        return rows
+
+    def champion_id(self) -> str | None:
+        """What the alias names, whether it can serve or not; None for the base model."""
+        history = self.history()
+        return history[-1]["adapter_id"] if history else None
+
+    def champion(self) -> Adapter | None:
+        """The adapter that the alias names; None for the base model, and where the adapter has no row."""
+        return self._known(self.champion_id())
+
+    def serving(self) -> tuple[Adapter | None, str]:
+        """The champion if it can serve, else None; and why it cannot, or an empty string."""
+        champion_id = self.champion_id()
+        if champion_id is None:
+            return None, ""
+        adapter = self._known(champion_id)
+        trouble = self._trouble(adapter, champion_id)
+        return (None, trouble) if trouble else (adapter, "")
+
+    def is_whole(self, adapter: Adapter) -> bool:
+        """Whether the adapter's files are those that were registered."""
+        return not self._damage(adapter)
+
+    def trouble(self, adapter_id: str) -> str:
+        """Return why an adapter cannot serve (no row, files gone or changed, another base), or an empty string."""
+        return self._trouble(self._known(adapter_id), adapter_id)
+
+    def lost(self) -> list[str]:
+        """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
+        damaged = [one.adapter_id for one in self.adapters() if self._damage(one)]
+        known = {one.adapter_id for one in self._stored()}
+        return damaged + [one for one in dict.fromkeys(succession(self.history()).stack) if one not in known]
+
+    # --- what changes a row --------------------------------------------------------------------------------------
+
+    def register(self, adapter: Adapter) -> None:
+        """Add a version; the same id again replaces its row."""
+        with self._lease():
+            self._write(adapter)
+
+    def update(self, adapter_id: str, change: Callable[[Adapter], Adapter]) -> Adapter:
+        """Read a version, change it and write it back under the lease of the registry; returns it as it is then.
+
+        `change` must call nothing that takes the lease. Raises NotFoundError, and ValueError for a state that may not
+        follow the present one.
+        """
+        with self._lease():
+            now = self.adapter(adapter_id)
+            changed = change(now)
+            if changed.state != now.state and (changed.state in _BY_HISTORY or not now.state.may_become(changed.state)):
+                raise ValueError(f"adapter {now.adapter_id} is {now.state} and cannot be made {changed.state}")
+            self._write(changed)
+        return changed
+
+    # --- what moves the alias ------------------------------------------------------------------------------------
+
+    def promote(self, adapter_id: str, reason: str) -> Adapter:
+        """Make an adapter the champion, whatever its state and whoever serves. Raises MismatchError where it cannot."""
+        with self._lease():
+            return self._promote(self.adapter(adapter_id), reason)
+
+    def promote_from(self, champion_id: str | None, adapter_id: str, reason: str, request: str = "") -> Adapter:
+        """Make an adapter the champion in the place of `champion_id` (None: the base model).
+
+        A request that was carried out before changes nothing, whatever happened since. Raises UsageError where another
+        one serves, MismatchError where the adapter cannot serve.
+        """
+        with self._lease():
+            adapter, serves = self.adapter(adapter_id), self.champion_id()
+            if self._is_done(request):
+                return adapter
+            if serves not in (champion_id, adapter.adapter_id):
+                raise UsageError(
+                    f"{_named(serves)} serves, expected {_named(champion_id)}: adapter {adapter.adapter_id} was not "
+                    "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
+                )
+            return self._promote(adapter, reason, request)
+
+    def promote_if(self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str]) -> str:
+        """Make an adapter the champion unless `why_not` says why it must not be; returns that, or an empty string.
+
+        `why_not` is told the adapter and the champion that can serve (None: the base model), both as they are under the
+        lease, right before the alias moves. One that serves already is left as it is. Raises MismatchError where the
+        adapter cannot serve.
+        """
+        with self._lease():
+            adapter, (serving, _) = self.adapter(adapter_id), self.serving()
+            self._must_be_able(adapter)
+            if serving is None or serving.adapter_id != adapter.adapter_id:
+                if why := why_not(adapter, serving):
+                    return why
+                self._point(adapter.adapter_id, PROMOTE, reason)
+        return ""
+
+    def rollback(self, reason: str) -> Rollback:
+        """Bring back the champion before the present one; see `rollback_from`."""
+        return self.rollback_from(self.champion_id(), reason)
+
+    def rollback_from(self, adapter_id: str | None, reason: str, request: str = "") -> Rollback:
+        """Bring back the champion before this one, or the base model, and retire this one.
+
+        Where this one does not serve, or the request was carried out before, nothing is changed. Raises UsageError for
+        None, the base model, and NotFoundError for an adapter that was never there.
+        """
+        if adapter_id is None:
+            raise UsageError("the base model serves already; there is nothing to roll back")
+        with self._lease():
+            now = succession(self.history())
+            if request in now.left:
+                return Rollback(self.champion(), now.left[request])
+            stack = list(now.stack)
+            if not stack or stack[-1] != adapter_id:
+                left = adapter_id if adapter_id in now.states else self.adapter(adapter_id).adapter_id
+                if not stack or stack[-1] != left:
+                    return Rollback(self.champion(), left, changed=False)
+            left, skipped = stack.pop(), []
+            while stack and (trouble := self.trouble(stack[-1])):
+                skipped.append(f"skipped {stack.pop()}: {trouble}")
+            back_to = stack[-1] if stack else None
+            self._point(back_to, ROLLBACK, "; ".join([reason, *skipped]), request)
+            return Rollback(self._known(back_to), left, tuple(skipped))
+
+    # --- the parts; those that write need the lease --------------------------------------------------------------
+
+    def _lease(self) -> AbstractContextManager[None]:
+        return self._store.lease("registry", wait_s=_WAIT_S)
+
+    def _stored(self) -> list[Adapter]:
+        """Versions as their rows have them, oldest first: in the state that a retraining left."""
+        rows = self._store.rows("adapters").sort_by("created_at").to_pylist()
+        return [_adapter(row) for row in rows]
+
+    def _known(self, adapter_id: str | None) -> Adapter | None:
+        return next((one for one in self.adapters() if one.adapter_id == adapter_id), None)
+
+    def _write(self, adapter: Adapter) -> None:
+        before = next((one.state for one in self._stored() if one.adapter_id == adapter.adapter_id), REGISTERED)
+        state = before if adapter.state in _BY_HISTORY else adapter.state
+        columns = {"reasons": list(adapter.reasons), "metrics": json.dumps(dict(adapter.metrics)), "state": str(state)}
+        self._store.upsert_rows("adapters", [{**adapter.__dict__, **columns}])
+
+    def _is_done(self, request: str) -> bool:
+        return any(change["change_id"] == request for change in self.history())
+
+    def _promote(self, adapter: Adapter, reason: str, request: str = "") -> Adapter:
+        self._must_be_able(adapter)
+        if self.champion_id() != adapter.adapter_id:
+            self._point(adapter.adapter_id, PROMOTE, reason, request)
+        return replace(adapter, state=PROMOTED)
+
+    def _must_be_able(self, adapter: Adapter) -> None:
+        """Raises MismatchError where the adapter cannot serve."""
+        self.folder(adapter)
+        if why := self._other_base(adapter):
+            raise MismatchError(why)
+
+    def _trouble(self, adapter: Adapter | None, adapter_id: str) -> str:
+        if adapter is None:
+            return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
+        return self._damage(adapter) or self._other_base(adapter)
+
+    def _damage(self, adapter: Adapter) -> str:
+        """What is wrong with an adapter's files, or an empty string."""
+        try:
+            self.folder(adapter)
+        except MismatchError as error:
+            return str(error)
+        return ""
+
+    def _point(self, adapter_id: str | None, kind: str, reason: str, request: str = "") -> None:
+        row = {
+            "change_id": request or uuid4().hex,
+            # A clock that was set back must not hide this change behind an older one.
+            "at": after(self._store.now(), [one["at"] for one in self.history()[-1:]]),
+            "alias": CHAMPION,
+            "kind": kind,
+            "adapter_id": adapter_id,
+            "reason": reason,
+        }
+        self._store.append("aliases", [row])
+
+
+def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
+    """Whether the adapter at this path has the files of this `adapter_sha256`."""
+    try:
+        return adapter_sha256(inside(artifacts, path)) == sha256
+    except MismatchError:
+        return False
+
+
+def other_base(adapter: Adapter, name: str, sha256: str) -> str:
+    """Return why an adapter is not one of the base model `name` with weights `sha256`, or an empty string.
+
+    The weights decide, whatever the model is called: a folder may have been moved. Where those of either side are not
+    known, the names must be equal.
+    """
+    if adapter.base_sha256 and sha256:
+        if adapter.base_sha256 == sha256:
+            return ""
+        return (
+            f"adapter {adapter.adapter_id} was trained on the weights {adapter.base_sha256[:12]} of {adapter.base}, "
+            f"found {sha256[:12]} in model.base {name}: set model.base to the model that it was trained on, or retrain"
+        )
+    if adapter.base == name:
+        return ""
+    return (
+        f"adapter {adapter.adapter_id} was trained on the base model {adapter.base}, found {name} in model.base: set "
+        "it back, or retrain"
+    )
+
+
+def adapter_sha256(folder: Path) -> str:
+    """SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not there.
+
+    The configuration decides as much as the weights do (alpha scales them). It is hashed by its values: PEFT keeps
+    names of modules in a set and writes them in any order.
+    """
+    for name in (WEIGHTS, ADAPTER_CONFIG):
+        if not (folder / name).is_file():
+            raise MismatchError(f"found no {name} in {folder}; retrain, or restore it from a backup")
+    try:
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except ValueError:
+        raise MismatchError(f"{folder / ADAPTER_CONFIG} is damaged; retrain, or restore it from a backup") from None
+    values = {name: sorted(map(str, one)) if isinstance(one, list) else one for name, one in config.items()}
+    content = [sha256_of(folder / WEIGHTS), json.dumps(values, sort_keys=True)]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+
+def _named(adapter_id: str | None) -> str:
+    return adapter_id or "the base model"
+
+
+def _in_state(stored: Adapter, states: Mapping[str, AdapterState]) -> Adapter:
+    """The adapter in the state that the history gives it; without one, none that only a history gives."""
+    left = REGISTERED if stored.state in _BY_HISTORY else stored.state
+    return replace(stored, state=states.get(stored.adapter_id, left))
+
+
+def _adapter(row: Mapping[str, Any]) -> Adapter:
+    columns = {**row, "base_sha256": row["base_sha256"] or ""}
+    return Adapter(**{**columns, "reasons": tuple(row["reasons"] or ()), "metrics": json.loads(row["metrics"])})
