@@ -106,7 +106,7 @@ def synced(home: Path, *, first: bool = False) -> int:
             return [_FromMemory(source) for source in super().sources(*given, **asked)]
 
     settings = Settings(home=home, sources=(SourceSettings(name="handbook", uri=f"s3://{BUCKET}"),))
-    return (FirstSync if first else App)(settings, embedder=ConstantEmbedder()).sync().scanned
+    return (FirstSync if first else App)(settings, embedder=ConstantEmbedder()).corpus.sync().scanned
 
 
 class _FromMemory:

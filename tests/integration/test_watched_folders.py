@@ -25,8 +25,8 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
         Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
         embedder=ConstantEmbedder(),
     )
-    app.sync()
-    (source,) = app.folders()
+    app.corpus.sync()
+    (source,) = app.corpus.folders()
     with _Folder(app, source) as look:
         look.apply(0)
         time.sleep(1)
@@ -53,8 +53,8 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
         Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
         embedder=ConstantEmbedder(),
     )
-    app.sync()
-    (source,) = app.folders()
+    app.corpus.sync()
+    (source,) = app.corpus.folders()
     look = _Folder(app, source)
     first = look.again_s
     for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
@@ -62,7 +62,7 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
         look.rang()
     assert look.waits()
     assert look.again_s == 2 * first
-    app.sync()
+    app.corpus.sync()
     assert look.waits() is None
     assert look.again_s == first
 
