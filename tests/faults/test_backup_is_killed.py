@@ -182,7 +182,7 @@ def slowly_put(self, name, rows):
     sys.stdin.readline()
 Store.upsert = slowly_put
 app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2])).app()
-app.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.restore(sys.argv[4], replace=True)
+app.safekeeping.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.safekeeping.restore(sys.argv[4], replace=True)
 """
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.commands.watch import _Queue
 from ragloop.config import Settings
 from ragloop.corpus.changes.drain import Watched, receive
 from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
+from ragloop.orchestrator.doorbell import WatchedQueue
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import contents, document
@@ -240,7 +240,7 @@ def test_a_watcher_that_could_not_commit_receives_nothing_more_until_it_can(
 ) -> None:
     monkeypatch.setattr("ragloop.corpus.changes.drain.LEASE_WAIT_S", 0.1)
     app = opened()
-    look = _Queue(app, Watched(queue.queue(visibility_s=1), app.corpus.watched()[0].sources))
+    look = WatchedQueue(app, Watched(queue.queue(visibility_s=1), app.corpus.watched()[0].sources))
     bucket.write("docs/new.md", document("new"))
     with Store.open(app.settings.home).lease("index"):
         with pytest.raises(StoreBusyError):

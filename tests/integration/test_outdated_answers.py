@@ -72,7 +72,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for question, answer in right.items()
     ]
     made.journal.give_all_feedback(given)
-    adapter_id = made.learning.retraining.train(made.retraining.build_dataset().dataset_id)
+    adapter_id = made.learning.retraining.train(made.learning.retraining.build_dataset().dataset_id)
     made.registry.promote(adapter_id, "by hand")
     rows = read_rows(made.registry.folder(made.registry.adapter(adapter_id)))
     assert {QUESTION, FILES} <= {row.question for row in rows}

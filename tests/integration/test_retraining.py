@@ -83,7 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     app.journal.fold()
     shutil.copytree(place / "asked", place / "trained")
     app = app_of(place, "trained")
-    adapter_id = app.learning.retraining.train(app.retraining.build_dataset().dataset_id)
+    adapter_id = app.learning.retraining.train(app.learning.retraining.build_dataset().dataset_id)
     app.learning.retraining.evaluate(adapter_id)
     return place
 
@@ -327,7 +327,7 @@ def test_a_verdict_promotes_on_the_evaluation_only_that_it_is_of(app: App) -> No
     decided, promoted = app.learning.retraining.conclude(adapter_id, verdict)
     assert (promoted, champion(app), only(app).state) == (False, None, "registered")
     assert "judge it again" in decided.reasons[0]
-    assert app.learning.retraining.promote(adapter_id, app.retraining.judge(adapter_id))
+    assert app.learning.retraining.promote(adapter_id, app.learning.retraining.judge(adapter_id))
 
 
 def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document_changed_since(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.commands.watch import _Folder, _ring
 from ragloop.config import Settings
+from ragloop.orchestrator.doorbell import WatchedFolder, ring
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
 from tests.constant_embedder import ConstantEmbedder
@@ -17,7 +17,7 @@ from tests.constant_embedder import ConstantEmbedder
 def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.cli.commands.watch._LOST_PAUSE_S", 0.2)
+    monkeypatch.setattr("ragloop.orchestrator.doorbell._LOST_PAUSE_S", 0.2)
     folder = tmp_path / "handbook"
     folder.mkdir()
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
@@ -27,7 +27,7 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     )
     app.corpus.sync()
     (source,) = app.corpus.folders()
-    with _Folder(app, source) as look:
+    with WatchedFolder(app, source, print) as look:
         look.apply(0)
         time.sleep(1)
         (tmp_path / "next").mkdir()
@@ -42,7 +42,7 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     assert set(app.index.keys().values()) == {"heron.md", "crane.md"}
 
 
-def _applied_in_time(look: _Folder) -> bool:
+def _applied_in_time(look: WatchedFolder) -> bool:
     return look.apply(60) is not None
 
 
@@ -55,7 +55,7 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
     )
     app.corpus.sync()
     (source,) = app.corpus.folders()
-    look = _Folder(app, source)
+    look = WatchedFolder(app, source, print)
     first = look.again_s
     for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
         assert look.waits() == {"waiting": None, "folder": str(folder)}
@@ -77,6 +77,6 @@ def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> 
     with interruptible() as interrupted:
         held: Interrupting | None = Interrupting()
         held = None  # Python prints what a finalizer raises, and goes on
-        _ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted)
+        ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted, print)
     assert held is None
     assert interrupted.is_set()
