@@ -322,7 +322,8 @@ class App:
         """The steps of a retraining over this store."""
         from ragloop.learning.evaluation.gate import GatePolicy
         from ragloop.learning.evaluation.run import read_golden
-        from ragloop.learning.retraining import Retraining, RetrainingPolicy
+        from ragloop.learning.retraining import Retraining
+        from ragloop.learning.steps.parts import RetrainingParts, RetrainingPolicy
         from ragloop.models.training.process import TrainingSpec
 
         s = self.settings
@@ -338,7 +339,7 @@ class App:
             rrf_k=s.retrieval.rrf_k,
             seed=s.dataset.seed,
         )
-        return Retraining(
+        parts = RetrainingParts(
             self.journal,
             self.registry,
             self.live,
@@ -347,6 +348,7 @@ class App:
             policy,
             self.models.base_sha256,
         )
+        return Retraining(parts)
 
     def _generator_with(self, adapter: "Adapter | None") -> Generator:
         if adapter is None:

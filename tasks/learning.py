@@ -21,6 +21,7 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.gate import Verdict
+    from ragloop.learning.steps.promote import Promotion
     from ragloop.registry import Adapter, Rollback
 
 
@@ -59,11 +60,9 @@ def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "V
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(
-    adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None
-) -> "tuple[Verdict, bool]":
-    """Make the adapter the champion if the verdict says so; returns the verdict as it stands then, and if it did."""
-    return open_app(home, config).retraining.conclude(adapter_id, verdict)
+def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Promotion":
+    """Make the adapter the champion if the verdict says so."""
+    return open_app(home, config).retraining.promote(adapter_id, verdict)
 
 
 @task(name="find champion", **TRANSIENT_ONLY)

@@ -82,7 +82,7 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
         epochs = stage.scale.planted_epochs
         adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
         retraining.evaluate(adapter_id)
-        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id))
+        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id)).promoted
         adapter = stage.app.registry.adapter(adapter_id)
         figures |= _tell_verdict(stage, adapter)
         figures["promoted"] = promoted

@@ -21,6 +21,7 @@ from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.examples.lineage import read_rows
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
+from ragloop.learning.steps.promote import Promotion
 from ragloop.models import Generator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
@@ -144,7 +145,7 @@ def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
     assert report.metrics["champion"]["exact_match_trained"] == 0 < report.metrics["candidate"]["exact_match_trained"]
     assert app.registry.rollback("test").champion is None
     assert app.registry.adapter(report.adapter_id).state == RETIRED
-    assert app.retraining.promote(report.adapter_id, PROMOTE) is False
+    assert not app.retraining.promote(report.adapter_id, PROMOTE).promoted
     assert champion(app) is None
     assert "rolled back" in only(app).reasons[0]
     assert app.registry.promote(report.adapter_id, "by hand").state == PROMOTED
@@ -159,7 +160,7 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
         file = place / "documents" / f"{number}.md"
         file.write_text("# Other\n\nAll is different.\n") if change == "edit" else file.unlink()
     resync(app, place)
-    promoted = retraining.promote(adapter.adapter_id, verdict)
+    promoted = retraining.promote(adapter.adapter_id, verdict).promoted
     assert (promoted, champion(app)) == (False, None)
     found = only(app)
     assert found.verdict == "inconclusive"
@@ -222,7 +223,7 @@ def test_a_step_that_is_run_again_leaves_what_it_left_before(app: App) -> None:
         lambda: steps.train(steps.build_dataset().dataset_id, lambda _: pytest.fail("it trains")),
         lambda: steps.judge(adapter_id),
         lambda: [steps.evaluate(adapter_id), steps.judge(adapter_id)],
-        lambda: steps.conclude(adapter_id, verdict),
+        lambda: steps.promote(adapter_id, verdict),
     ):
         step()
         before = [app.registry.adapters(), app.registry.history(), app.store.count("datasets"), snapshot(app)]
@@ -241,10 +242,10 @@ def test_an_adapter_whose_files_changed_is_not_marked_promoted(app: App) -> None
 def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app: App) -> None:
     adapter = only(app)
     app.registry.promote(other(app).adapter_id, "by hand")
-    verdict, promoted = app.retraining.conclude(adapter.adapter_id, PROMOTE)
-    assert (promoted, champion(app)) == (False, "other")
-    assert "evaluate again" in verdict.reasons[0]
-    assert app.registry.adapter(adapter.adapter_id).reasons == verdict.reasons
+    ended = app.retraining.promote(adapter.adapter_id, PROMOTE)
+    assert (ended.promoted, champion(app)) == (False, "other")
+    assert "evaluate again" in ended.verdict.reasons[0]
+    assert app.registry.adapter(adapter.adapter_id).reasons == ended.verdict.reasons
     report = app.retraining.run(lambda _: pytest.fail("it trains"))
     assert app.registry.adapter(adapter.adapter_id).metrics["compared_with"] == "other"
     assert not report.promoted, "it answers as the champion does"
@@ -260,14 +261,14 @@ def promote_and_roll_back(app: App, adapter_id: str) -> None:
 
 def retraining_during_which(app: App, act: Callable[[], object]) -> Retraining:
     """The steps, with something that happens once while an adapter is being loaded for its evaluation."""
-    steps, acts = app.retraining, iter([act])
+    parts, acts = app.retraining.parts, iter([act])
 
     def generator(adapter: Adapter | None) -> Generator:
         for one in acts:
             one()
-        return steps._generator(adapter)
+        return parts.generator(adapter)
 
-    return Retraining(app.journal, app.registry, app.live, steps._base, generator, steps._policy)
+    return Retraining(replace(parts, generator=generator))
 
 
 def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) -> None:
@@ -277,7 +278,7 @@ def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) ->
     assert only(app).state == RETIRED
     verdict = steps.judge(adapter_id)
     assert (verdict.verdict, only(app).state) == ("promote", RETIRED)
-    assert steps.promote(adapter_id, verdict) is False
+    assert not steps.promote(adapter_id, verdict).promoted
     assert (only(app).state, champion(app), only(app).verdict) == (RETIRED, None, "inconclusive")
     steps.promote(adapter_id, Verdict("reject", ("bad.",)))
     assert only(app).state == RETIRED
@@ -312,22 +313,22 @@ def test_a_document_that_changes_while_a_promotion_waits_for_its_turn_counts(app
         file.with_name(f"{number}.md").write_text("# Other\n\nAll is different.\n")
     with ThreadPoolExecutor(1) as thread:
         with app.store.lease("registry"):
-            concluded = thread.submit(app_of(place, "trained").retraining.conclude, adapter_id, verdict)
+            concluded = thread.submit(app_of(place, "trained").retraining.promote, adapter_id, verdict)
             time.sleep(1)
             resync(app, place)
-        decided, promoted = concluded.result()
-    assert (promoted, champion(app)) == (False, None)
-    assert "rest on passages that changed" in decided.reasons[0]
+        ended = concluded.result()
+    assert (ended.promoted, champion(app)) == (False, None)
+    assert "rest on passages that changed" in ended.verdict.reasons[0]
 
 
 def test_a_verdict_promotes_on_the_evaluation_only_that_it_is_of(app: App) -> None:
     adapter_id = only(app).adapter_id
     verdict = app.retraining.judge(adapter_id)
     app.retraining.evaluate(adapter_id)
-    decided, promoted = app.retraining.conclude(adapter_id, verdict)
-    assert (promoted, champion(app), only(app).state) == (False, None, "registered")
-    assert "judge it again" in decided.reasons[0]
-    assert app.retraining.promote(adapter_id, app.retraining.judge(adapter_id))
+    ended = app.retraining.promote(adapter_id, verdict)
+    assert (ended.promoted, champion(app), only(app).state) == (False, None, "registered")
+    assert "judge it again" in ended.verdict.reasons[0]
+    assert app.retraining.promote(adapter_id, app.retraining.judge(adapter_id)).promoted
 
 
 def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document_changed_since(
@@ -335,14 +336,14 @@ def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document
 ) -> None:
     adapter_id = only(app).adapter_id
     verdict = app.retraining.judge(adapter_id)
-    assert app.retraining.promote(adapter_id, verdict)
+    assert app.retraining.promote(adapter_id, verdict).promoted
     for number in range(8):
         (place / "documents" / f"{number}.md").write_text("# Other\n\nAll is different.\n")
     resync(app, place)
-    assert app.retraining.conclude(adapter_id, verdict) == (verdict, True)
+    assert app.retraining.promote(adapter_id, verdict) == Promotion(verdict, promoted=True)
     assert (champion(app), only(app).state) == (adapter_id, PROMOTED)
     app.registry.rollback("a person saw it")
-    assert app.retraining.promote(adapter_id, verdict) is False
+    assert not app.retraining.promote(adapter_id, verdict).promoted
 
 
 def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
@@ -351,7 +352,7 @@ def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
             app.retraining.run,
             lambda: app.retraining.train("any"),
             lambda: app.retraining.evaluate(only(app).adapter_id),
-            lambda: app.retraining.train_rows([("a", "b")], "any"),
+            lambda: app.retraining.train_rows([("a", "b")], "any", epochs=1),
         ):
             with pytest.raises(StoreBusyError, match=r"retraining .* by process \d+"):
                 step()
@@ -407,7 +408,7 @@ def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: 
 def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> None:
     app = app_of(place, "asked")
     dataset_id = app.retraining.build_dataset().dataset_id
-    question = app.retraining._dataset(dataset_id).train["question"].to_pylist()[0]
+    question = app.retraining.parts.dataset(dataset_id).train["question"].to_pylist()[0]
     golden_of(place, {"question": question.upper(), "answer": "Ada"})
     configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
@@ -447,7 +448,7 @@ def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
 
 def test_held_out_questions_find_passages_as_questions_of_people_do(place: Path) -> None:
     configure(place, "top_k = 1", "top_k = 1\ncandidates = 7\nrrf_k = 11")
-    policy = app_of(place, "trained").retraining._policy
+    policy = app_of(place, "trained").retraining.parts.policy
     assert (policy.candidates, policy.rrf_k) == (7, 11)
 
 

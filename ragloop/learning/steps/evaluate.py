@@ -1,0 +1,84 @@
+"""Ask champion and candidate the same questions, and keep what they answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ragloop.answering.prompts import rag_prompt
+from ragloop.answering.retrieval import retrieve
+from ragloop.corpus.index.vectors import VectorStore
+from ragloop.learning.evaluation.gate import rejects
+from ragloop.learning.evaluation.run import (
+    ELSEWHERE,
+    EvalReport,
+    Question,
+    Target,
+    evaluate,
+    outdated_golden,
+    target_questions,
+    trained_questions,
+)
+from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_examples
+from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
+from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.registry import Adapter
+
+
+def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
+    """Answer the golden and the held-out questions by champion and candidate, and keep what was found."""
+    adapter = parts.registry.adapter(adapter_id)
+    questions, left_out = questions_for(parts, adapter)
+    champion, notes = parts.champion()
+    folder = parts.registry.folder(adapter)
+    answering = parts.generator(champion), parts.generator(adapter)
+    report = evaluate(questions, *answering, folder, lambda target: rejects(target, parts.policy.gate))
+    golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
+    notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
+    compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *left_out]}
+    parts.registry.update(adapter_id, lambda now: _evaluated(now, {**report.metrics, **compared}))
+    return report
+
+
+def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Question], list[str]]:
+    """Return what an adapter is asked, and a sentence per kind of golden question that it is not asked."""
+    rows = read_rows(parts.registry.folder(adapter))
+    target = _target(parts, rows)
+    standing = standing_of(parts.index, documents_of(rows))
+    true = [(row.question, row.answer) for row in rows if not row.changed(standing)]
+    trained = trained_questions(true, parts.policy.max_trained)
+    return [*target.questions, *trained, *_elsewhere(parts, parts.dataset(adapter.dataset_id))], target.notes
+
+
+def _target(parts: RetrainingParts, rows: Sequence[TrainedRow]) -> Target:
+    index, golden = parts.index, parts.policy.golden
+    keys = index.keys()
+    trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
+    questions = [row.question for row in rows]
+    return target_questions(
+        golden, questions, trained_keys, frozenset(keys.values()), outdated_golden(golden, index)
+    )  # fmt: skip
+
+
+def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
+    """Return held-out questions of which what they rest on still stands, each with its best passage."""
+    stale = stale_examples(dataset, standing_of(parts.index, documents_behind(dataset)))
+    p = parts.policy
+    rows = [row for row in dataset.eval.to_pylist() if row["example_id"] not in stale][-p.max_elsewhere :]
+    if not rows:
+        return []
+    live = parts.live()
+    vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
+    found = [
+        retrieve(live.index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
+        for row, vector in zip(rows, vectors, strict=True)
+    ]
+    return [
+        Question(ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
+        for row, passages in zip(rows, found, strict=True)
+    ]
+
+
+def _evaluated(adapter: Adapter, metrics: Mapping[str, Any]) -> Adapter:
+    """Return the adapter with a new evaluation, of which there is no verdict yet."""
+    kept = {name: value for name, value in adapter.metrics.items() if name != "criteria"}
+    return replace(adapter, metrics={**kept, **metrics})
