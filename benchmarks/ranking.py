@@ -85,7 +85,7 @@ def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
         (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
     (folder / "ragloop.toml").write_text(f'[index]\nembedder_backend = "{backend}"\n', encoding="utf-8")
     app = App(load_settings(folder / "ragloop.toml", folder / "home"))
-    app.sync(folder / "documents")
+    app.corpus.sync(folder / "documents")
     return app
 
 

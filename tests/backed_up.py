@@ -38,9 +38,9 @@ class BackedUp:
         self.indexed.sync()
         app = self.app
         _add_adapter(app)
-        answers = [app.answerer.ask(f"What speaks of {number}?") for number in range(3)]
+        answers = [app.answering.answerer.ask(f"What speaks of {number}?") for number in range(3)]
         app.journal.give_feedback(answers[0].interaction_id, "up")
-        app.answerer.ask("And what of the last one?")
+        app.answering.answerer.ask("And what of the last one?")
         # So that it also lists some files of versions before the newest.
         app.store.upsert_rows("reports", [{"report_id": "x", "at": None, "kind": "x", "subject": "", "body": "{}"}])
 
@@ -75,7 +75,7 @@ class BackedUp:
         """Answers, votes and promotions after the backup, and a document; returns what the log holds then."""
         app = self.app
         known = app.journal.interactions()["interaction_id"].to_pylist()
-        answers = [app.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
+        answers = [app.answering.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
         app.journal.give_feedback(answers[0].interaction_id, "correction", "the right answer")
         app.journal.give_feedback(known[0], "down")
         self.add_adapter("late")
@@ -96,7 +96,7 @@ class BackedUp:
         return {**rows, "champion": champion and (champion.adapter_id, champion.state, app.registry.is_whole(champion))}
 
     def healthy(self) -> bool:
-        found = self.app.diagnose()
+        found = self.app.corpus.diagnose()
         return found.healthy and not found.notes
 
 

@@ -30,7 +30,7 @@ def measure(stage: Stage) -> None:
     """Measure drift and hear whether the bell rings."""
     with stage.step("Measure drift; ring by cadence") as figures:
         if stage.flows is None:
-            stage.app.measure_drift()
+            stage.app.learning.measure_drift()
         else:
             stage.tell(stage.flows.run(DRIFT))
         measured = stage.app.status()["last_drift"]
@@ -55,7 +55,7 @@ def retrain(stage: Stage) -> "Adapter":
 
 def _answer_the_bell(stage: Stage) -> None:
     if stage.flows is None:
-        stage.app.retraining.run(told(stage))
+        stage.app.learning.retraining.run(told(stage))
     elif stage.app.status()["last_drift"]["decision"]["due"]:
         stage.say("   the event of the last step has started the deployment retrain-adapter")
         stage.tell(stage.flows.follow(RETRAIN))
@@ -77,7 +77,7 @@ def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
 def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
     """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
     with stage.step(PLANT) as figures:
-        retraining = stage.app.retraining
+        retraining = stage.app.learning.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
         adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
@@ -134,7 +134,8 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
             stage.say("   no corrected fact is among the questions that it was trained on, so there is none to ask")
             return
         answers = [
-            stage.app.answerer.ask(question(fact, wording), lane="closed-book") for wording in (0, UNSEEN_WORDING)
+            stage.app.answering.answerer.ask(question(fact, wording), lane="closed-book")
+            for wording in (0, UNSEEN_WORDING)
         ]
         for answer in answers:
             tell_answer(stage, answer)
@@ -156,7 +157,7 @@ def roll_back(stage: Stage) -> None:
             stage.app.registry.rollback("demonstration")
         figures["champion_after"] = _champion(stage)
         stage.say(f"   now serving: {figures['champion_after'] or 'the base model'}")
-        answer = stage.app.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
+        answer = stage.app.answering.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
         tell_answer(stage, answer)
         figures["lane_after"] = answer.lane
         history = stage.app.registry.history()

@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "documents").mkdir()
     (place / "documents" / "bees.md").write_text("# Bees\n\nAda keeps the bees.\n")
     app = app_of(place)
-    app.sync(place / "documents")
+    app.corpus.sync(place / "documents")
     for day, name in enumerate(("early", "later"), 1):
         add_adapter(app, name, day)
     return place
@@ -91,7 +91,7 @@ def logged(app: App, answer: Answer) -> dict[str, Any]:
 
 def lane_and_why(app: App) -> tuple[str, str]:
     """Who answers, and why not the lane of the settings; the log says the same."""
-    answer = app.answerer.ask(QUESTION)
+    answer = app.answering.answerer.ask(QUESTION)
     row = logged(app, answer)
     assert (row["lane"], row["adapter"], row["fallback"] or "") == (answer.lane, answer.adapter, answer.fallback)
     assert bool(answer.fallback) == (answer.adapter is None)
@@ -169,7 +169,7 @@ def test_an_adapter_of_another_base_of_the_same_shape_does_not_serve(place: Path
     assert lane == "base+rag"
     assert "adapter later was trained on the weights" in why
     with pytest.raises(MismatchError, match=r"set model\.base to the model that it was trained on, or retrain"):
-        app.retraining.parts.generator(app.registry.adapter("later"))
+        app.learning.retraining.parts.generator(app.registry.adapter("later"))
     with pytest.raises(MismatchError, match="was trained on the weights"):
         app.registry.promote("early", "test")
     assert lane_and_why(app_of(place)) == ("later", "")
@@ -197,7 +197,7 @@ def test_an_adapter_of_which_nobody_noted_the_weights_goes_by_the_name_of_its_ba
 
 
 def found(app: App, *, repair: bool = False) -> dict[str, str]:
-    return {one.check: one.state for one in app.diagnose(repair=repair, offline=True).findings}
+    return {one.check: one.state for one in app.corpus.diagnose(repair=repair, offline=True).findings}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -228,7 +228,7 @@ def test_a_doctor_tells_of_an_adapter_that_never_served(place: Path) -> None:
     app = app_of(place)
     app.registry.rollback("test")
     flip_a_byte(place)
-    (finding,) = app.diagnose(offline=True).findings
+    (finding,) = app.corpus.diagnose(offline=True).findings
     assert (finding.check, finding.count, finding.detail.endswith(": later")) == ("adapters", 1, True)
     assert lane_and_why(app) == ("early", "")
 

@@ -102,4 +102,4 @@ def test_answers_to_unchanged_prompts_are_not_generated_again_and_every_review_i
 
 def test_while_the_base_model_serves_there_is_nothing_to_review(registry: Registry, tmp_path: Path) -> None:
     registry.rollback("test")
-    assert App(load_settings(home=tmp_path / "home")).review() is None
+    assert App(load_settings(home=tmp_path / "home")).learning.review() is None

@@ -161,15 +161,11 @@ def test_a_measurement_that_is_tried_again_is_kept_once(tmp_path: Path) -> None:
 # --- documents and backups -------------------------------------------------------------------------------------------
 
 
-class LosingApp(App):
+def losing_app(indexed: IndexedFolder, lost: LosingAnswers) -> App:
     """An application whose store loses an answer."""
-
-    def __init__(self, indexed: IndexedFolder, lost: LosingAnswers) -> None:
-        super().__init__(Settings(home=indexed.home), embedder=indexed.embedder)
-        self._lost = lost
-
-    def _place(self) -> LosingAnswers:
-        return self._lost
+    app = App(Settings(home=indexed.home), embedder=indexed.embedder)
+    app.parts.place = lost
+    return app
 
 
 def generations(indexed: IndexedFolder) -> list[str]:
@@ -183,7 +179,7 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
     fresh = indexed.home.with_name("fresh")
     shutil.copytree(indexed.home, fresh)
     straight = LosingAnswers(indexed.home, 10**6)
-    LosingApp(indexed, straight).sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    losing_app(indexed, straight).corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
     accesses = straight.count
     assert generations(indexed) == ["live", "retired"]
     tried = 0
@@ -192,12 +188,12 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
         shutil.copytree(fresh, indexed.home)
         asked_at, lost = datetime.now(UTC), LosingAnswers(indexed.home, number)
         with may_fail(lost):
-            LosingApp(indexed, lost).sync(indexed.folder, rebuild=True, asked_at=asked_at)
+            losing_app(indexed, lost).corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
         tried += lost.was_lost
-        indexed.app().sync(indexed.folder, rebuild=True, asked_at=asked_at)
+        indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
         assert generations(indexed) == ["live", "retired"], number
     assert tried > 3
-    indexed.app().sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
     assert generations(indexed) == ["live", "retired", "retired"], "one that is asked for now is built"
 
 
