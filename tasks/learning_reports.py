@@ -116,7 +116,7 @@ def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> No
 def _standing(review: "Review") -> str:
     if review.worse:
         return "no longer earns its place"
-    return "holds its place" if review.verdict.verdict == "promote" else "can be neither confirmed nor rejected"
+    return "holds its place" if review.confirmed else "can be neither confirmed nor rejected"
 
 
 def end_of_review(review: "Review | None") -> State[Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.registry import REJECTED
+from ragloop.registry import REJECTED, VerdictKind
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
@@ -116,7 +116,7 @@ def rows_of(store: Store) -> dict[str, list[str]]:
 
 
 def _add_adapter(app: App) -> None:
-    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict="reject")
+    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict=VerdictKind.REJECT)
     checkpoints = app.registry.artifacts / "adapters" / "early" / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "half").write_text("of no use once the adapter is there")

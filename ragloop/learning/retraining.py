@@ -12,7 +12,6 @@ and only while every row that it was trained on is still true. One that was roll
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.run import EvalReport, Question
@@ -24,7 +23,8 @@ from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.learning.steps.promote import Promotion, promote_adapter
 from ragloop.learning.steps.train import train_adapter, train_on_rows
 from ragloop.models.training.process import Progress
-from ragloop.registry import Adapter
+from ragloop.registry import Adapter, VerdictKind
+from ragloop.registry.evidence import Scores
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class RetrainReport:
     """How one retraining ended."""
 
     adapter_id: str
-    verdict: str
+    verdict: VerdictKind
     reasons: tuple[str, ...]
-    metrics: Mapping[str, Mapping[str, Any]]
+    metrics: Mapping[str, Scores]
     promoted: bool
 
 

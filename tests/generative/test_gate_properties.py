@@ -18,7 +18,7 @@ def paired(rows: list[tuple[float, float]]) -> PairedScores:
 
 
 def swapped(scored: PairedScores) -> PairedScores:
-    return PairedScores(scored.candidate, scored.champion)
+    return PairedScores(scored.challenger, scored.incumbent)
 
 
 @settings(max_examples=60, deadline=None)

@@ -18,7 +18,7 @@ from ragloop.errors import MismatchError
 from ragloop.learning.examples.lineage import write_rows
 from ragloop.models.generation.local import load_base
 from ragloop.records import Answer
-from ragloop.registry import REGISTERED, Adapter, adapter_sha256
+from ragloop.registry import REGISTERED, Adapter, Evidence, adapter_sha256
 from tests.tiny_model import save_tiny_model
 
 pytestmark = pytest.mark.realmodel
@@ -70,7 +70,9 @@ def add_adapter(app: App, name: str, day: int) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     base, sha256 = app.settings.model.base, adapter_sha256(folder)
     app.registry.register(
-        Adapter(name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}, app.models.base_sha256())
+        Adapter(
+            name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, None, (), Evidence(), app.models.base_sha256()
+        )
     )
 
 

@@ -25,7 +25,7 @@ from ragloop.learning.steps.promote import Promotion
 from ragloop.models import Generator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
-from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter
+from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, VerdictKind
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
 
@@ -128,7 +128,7 @@ def champion(app: App) -> str | None:
     return serving.adapter_id if serving else None
 
 
-PROMOTE = Verdict("promote", ("it is good.",))
+PROMOTE = Verdict(VerdictKind.PROMOTE, ("it is good.",))
 
 
 def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
@@ -164,7 +164,7 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
     assert (promoted, champion(app)) == (False, None)
     found = only(app)
     assert found.verdict == "inconclusive"
-    rows = found.metrics["training"]["rows"]
+    rows = found.evidence.training.rows
     assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on passages that changed")
     if change == "edit":
         assert ".md (" in found.reasons[0]
@@ -191,7 +191,7 @@ def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Pat
     assert retraining.new_eligible() == 0
     ask_and_correct(app, "What does the ferry cost?")
     assert retraining.new_eligible() == 1
-    retraining.promote(adapter.adapter_id, Verdict("reject", ("bad.",)))
+    retraining.promote(adapter.adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert retraining.new_eligible() == 1
     shutil.rmtree(app.registry.artifacts / "datasets" / adapter.dataset_id)
     assert retraining.new_eligible() == 9
@@ -200,7 +200,7 @@ def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Pat
 @pytest.mark.parametrize(("verdict", "word"), [("promote", "promoted"), ("reject", "rejected")])
 def test_the_same_examples_are_not_trained_on_twice(app: App, verdict: str, word: str) -> None:
     retraining, adapter = app.learning.retraining, only(app)
-    retraining.promote(adapter.adapter_id, Verdict(verdict, ("so it is.",)))
+    retraining.promote(adapter.adapter_id, Verdict(VerdictKind(verdict), ("so it is.",)))
     before = only(app)
     with pytest.raises(UsageError, match=f"nothing new to train on: adapter {adapter.adapter_id} .* {word}"):
         retraining.run(lambda _: pytest.fail("it trains"))
@@ -213,7 +213,7 @@ def test_a_run_that_was_killed_before_its_verdict_goes_on(app: App) -> None:
     after = only(app)
     assert (report.adapter_id, report.promoted) == (before.adapter_id, True)
     assert (after.created_at, after.sha256) == (before.created_at, before.sha256)
-    assert after.metrics["training"] == before.metrics["training"]
+    assert after.evidence.training == before.evidence.training
 
 
 def test_a_step_that_is_run_again_leaves_what_it_left_before(app: App) -> None:
@@ -247,7 +247,7 @@ def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app:
     assert "evaluate again" in ended.verdict.reasons[0]
     assert app.registry.adapter(adapter.adapter_id).reasons == ended.verdict.reasons
     report = app.learning.retraining.run(lambda _: pytest.fail("it trains"))
-    assert app.registry.adapter(adapter.adapter_id).metrics["compared_with"] == "other"
+    assert app.registry.adapter(adapter.adapter_id).evidence.compared_with == "other"
     assert not report.promoted, "it answers as the champion does"
 
 
@@ -280,7 +280,7 @@ def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) ->
     assert (verdict.verdict, only(app).state) == ("promote", RETIRED)
     assert not steps.promote(adapter_id, verdict).promoted
     assert (only(app).state, champion(app), only(app).verdict) == (RETIRED, None, "inconclusive")
-    steps.promote(adapter_id, Verdict("reject", ("bad.",)))
+    steps.promote(adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert only(app).state == RETIRED
 
 
@@ -288,11 +288,11 @@ def test_what_is_measured_is_added_to_what_the_row_holds_by_then(app: App) -> No
     adapter_id = only(app).adapter_id
 
     def note() -> None:
-        app.registry.update(adapter_id, lambda now: replace(now, metrics={**now.metrics, "noted": "meanwhile"}))
+        app.registry.update(adapter_id, lambda now: replace(now, reasons=("meanwhile",)))
 
     retraining_during_which(app, note).evaluate(adapter_id)
-    assert only(app).metrics["noted"] == "meanwhile"
-    assert "candidate" in only(app).metrics
+    assert only(app).reasons == ("meanwhile",)
+    assert only(app).evidence.evaluation is not None
 
 
 def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None:
@@ -398,11 +398,12 @@ def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: 
     app = app_of(place, "trained")
     report = app.learning.retraining.evaluate(only(app).adapter_id)
     assert len(report.target) == 1
-    assert only(app).metrics["notes"] == [
+    notes = only(app).evidence.notes
+    assert notes == (
         "golden questions left out because they match a trained row: 1.",
         "golden questions left out because they name a document that the index does not have: 1.",
-    ]
-    assert set(only(app).metrics["notes"]) <= set(app.learning.retraining.judge(only(app).adapter_id).reasons)
+    )
+    assert set(notes) <= set(app.learning.retraining.judge(only(app).adapter_id).reasons)
 
 
 def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> None:
@@ -414,9 +415,9 @@ def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> No
     app = app_of(place, "asked")
     app.learning.retraining.train(dataset_id)
     assert question not in trained_questions(app)
-    assert only(app).metrics["training"]["left_out"] == {"stale": 0, "golden": 1}
+    assert only(app).evidence.left_out == {"stale": 0, "golden": 1}
     app.learning.retraining.evaluate(only(app).adapter_id)
-    assert only(app).metrics["notes"] == ["rows not trained on because they match a golden question: 1."]
+    assert only(app).evidence.notes == ("rows not trained on because they match a golden question: 1.",)
 
 
 def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
@@ -442,7 +443,7 @@ def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
     before = snapshot(app)
     assert before is not None
     planted = app.learning.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
-    assert app.registry.adapter(planted).metrics["training"]["rows"] == 1
+    assert app.registry.adapter(planted).evidence.training.rows == 1
     assert snapshot(app) == before
 
 
@@ -503,7 +504,7 @@ def test_an_answer_that_an_evaluation_keeps_is_not_written_again(app: App, monke
     second = other(app)
     again = app.learning.retraining.evaluate(second.adapter_id)
     assert set(by) == {second.adapter_id}
-    assert again.elsewhere.champion.tolist() == first.elsewhere.champion.tolist()
+    assert again.elsewhere.incumbent.tolist() == first.elsewhere.incumbent.tolist()
 
 
 def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(

@@ -14,7 +14,7 @@ from ragloop.learning.evaluation.gate import GatePolicy
 from ragloop.learning.evaluation.review import Review, review, reviews
 from ragloop.learning.evaluation.run import ELSEWHERE, TARGET, Question
 from ragloop.records import Draft, Prompt
-from ragloop.registry import Registry
+from ragloop.registry import Registry, VerdictKind
 from ragloop.store import Store
 from tests.registered import register
 
@@ -53,7 +53,7 @@ QUESTIONS = [
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     registry = Registry(Store.open(tmp_path / "home"))
-    register(registry, "a1", verdict="promote")
+    register(registry, "a1", verdict=VerdictKind.PROMOTE)
     registry.promote("a1", "test")
     return registry
 

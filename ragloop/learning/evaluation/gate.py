@@ -24,18 +24,22 @@ the honest width 3/n. Its coverage is proven for 0/1 scores and conjectured in g
 `confidence` is that of each bound by itself.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from math import ceil, log
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ragloop.registry.evidence import Criterion, CriterionState, VerdictKind
+
 Scores = NDArray[np.float64]
 
-STATES = ("pass", "fail", "undecided")
-VERDICTS = ("promote", "reject", "inconclusive")
+PROMOTE, REJECT, INCONCLUSIVE = VerdictKind
+PASS, FAIL, UNDECIDED = CriterionState
+_DECIDED_BY = {REJECT: FAIL, PROMOTE: PASS, INCONCLUSIVE: UNDECIDED}
+"""The criteria that a verdict rests on, which are told first."""
 
 _POWER = 0.8
 """Chance of deciding that the needed number of pairs aims at, the custom of trial design (Cohen 1988)."""
@@ -70,57 +74,37 @@ class GatePolicy:
 class PairedScores:
     """Scores in 0..1 of both on the same questions, shape (n,) each, in the same order; kept as float64 arrays."""
 
-    champion: Sequence[float] | Scores
-    candidate: Sequence[float] | Scores
+    incumbent: Sequence[float] | Scores
+    challenger: Sequence[float] | Scores
 
     def __post_init__(self) -> None:
-        for name in ("champion", "candidate"):
+        for name in ("incumbent", "challenger"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
             if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"the scores of the {name} must be a list of numbers between 0 and 1")
-        if len(self.champion) != len(self.candidate):
-            raise ValueError(f"scores must be paired, found {len(self.champion)} and {len(self.candidate)}")
+        if len(self.incumbent) != len(self.challenger):
+            raise ValueError(f"scores must be paired, found {len(self.incumbent)} and {len(self.challenger)}")
 
     def __len__(self) -> int:
-        return len(self.champion)
+        return len(self.incumbent)
 
     @property
     def differences(self) -> Scores:
-        """Candidate − champion, in −1..1, shape (n,)."""
-        return np.asarray(self.candidate, dtype=np.float64) - np.asarray(self.champion, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """`estimate`, `low` and `high` are None without any pair. `needed_n`: pairs that would decide with a chance of
-    0.8 if what was observed holds; None where it is decided, or where no sensible number would."""
-
-    name: str
-    estimate: float | None
-    low: float | None
-    high: float | None
-    threshold: float
-    n: int
-    state: str
-    needed_n: int | None
-
-    def __post_init__(self) -> None:
-        if self.state not in STATES:
-            raise ValueError(f"state must be one of {STATES}, found {self.state!r}")
+        """Challenger − incumbent, in −1..1, shape (n,)."""
+        return np.asarray(self.challenger, dtype=np.float64) - np.asarray(self.incumbent, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """`reasons` holds one sentence per criterion, those that decide first."""
 
-    verdict: str
+    verdict: VerdictKind
     reasons: tuple[str, ...]
-    criteria: tuple[Criterion, ...] = field(default=())
+    criteria: tuple[Criterion, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise ValueError(f"verdict must be one of {VERDICTS}, found {self.verdict!r}")
+        object.__setattr__(self, "verdict", VerdictKind(self.verdict))
 
 
 def judge(
@@ -135,26 +119,31 @@ def judge(
     policy = policy or GatePolicy()
     criteria = (
         _criterion("lift", target.differences, -1, policy.min_lift, policy.min_pairs, policy),
-        _criterion("floor", np.asarray(target.candidate), 0, policy.min_score, policy.min_pairs, policy),
+        _criterion("floor", np.asarray(target.challenger), 0, policy.min_score, policy.min_pairs, policy),
         _criterion("non-inferiority", elsewhere.differences, -1, -policy.margin, 1, policy),
     )
     states = {criterion.state for criterion in criteria}
-    verdict = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
-    first = {"reject": "fail", "promote": "pass", "inconclusive": "undecided"}[verdict]
-    deciding_first = sorted(criteria, key=lambda criterion: criterion.state != first)
+    verdict = _decided(states)
+    deciding_first = sorted(criteria, key=lambda criterion: criterion.state != _DECIDED_BY[verdict])
     # What rejects a candidate may be known before the rest is asked, which then says nothing about it.
-    told = [one for one in deciding_first if verdict != "reject" or one.n]
+    told = [one for one in deciding_first if verdict != REJECT or one.n]
     return Verdict(verdict, tuple(_sentence(criterion, policy, ended_early) for criterion in told), criteria)
+
+
+def _decided(states: Set[CriterionState]) -> VerdictKind:
+    if FAIL in states:
+        return REJECT
+    return PROMOTE if states == {PASS} else INCONCLUSIVE
 
 
 def rejects(target: PairedScores, policy: GatePolicy) -> bool:
     """Whether the scores on the target reject a candidate, whatever it answers elsewhere."""
-    return judge(target, PairedScores([], []), policy).verdict == "reject"
+    return judge(target, PairedScores([], []), policy).verdict == REJECT
 
 
 def withheld(verdict: Verdict, why: str) -> Verdict:
     """The verdict of an adapter that must not be promoted, whatever its scores."""
-    kept = "reject" if verdict.verdict == "reject" else "inconclusive"
+    kept = REJECT if verdict.verdict == REJECT else INCONCLUSIVE
     return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
@@ -193,23 +182,23 @@ def _criterion(name: str, values: Scores, lowest: float, threshold: float, least
     if not len(values):
         # Nothing observed: the plan assumes that neither is better, without variance.
         needed = _needed(0.0, 0.0, lowest, threshold, least, policy)
-        return Criterion(name, None, None, None, threshold, 0, "undecided", needed)
+        return Criterion(name, None, None, None, threshold, 0, UNDECIDED, needed)
     estimate = float(values.mean())
     low, high = mean_bounds(values, lowest, 1, policy.confidence, policy.seed)
-    state = _state(name, low, high, threshold) if len(values) >= least else "undecided"
+    state = _state(name, low, high, threshold) if len(values) >= least else UNDECIDED
     needed = None
-    if state == "undecided":
+    if state == UNDECIDED:
         spread = float(values.std(ddof=1)) if len(values) > 1 else 1.0
         needed = _needed(estimate, spread, lowest, threshold, max(least, len(values) + 1), policy)
     return Criterion(name, estimate, low, high, threshold, len(values), state, needed)
 
 
-def _state(name: str, low: float, high: float, threshold: float) -> str:
+def _state(name: str, low: float, high: float, threshold: float) -> CriterionState:
     # A lift must exceed its threshold: a candidate that equals the champion is not promoted.
     strict = name == "lift"
     passes = low > threshold if strict else low >= threshold
     fails = high <= threshold if strict else high < threshold
-    return "pass" if passes else "fail" if fails else "undecided"
+    return PASS if passes else FAIL if fails else UNDECIDED
 
 
 def _needed(
@@ -250,7 +239,7 @@ def _sentence(criterion: Criterion, policy: GatePolicy, ended_early: bool) -> st
         f"{_WHAT[criterion.name]} is {criterion.estimate:.3f} ({criterion.low:.3f} to {criterion.high:.3f}, "
         f"n = {criterion.n}), threshold {criterion.threshold:g}"
     )
-    if criterion.state != "undecided":
+    if criterion.state != UNDECIDED:
         return f"{criterion.name} {criterion.state}: {figures}."
     few = criterion.name != "non-inferiority" and criterion.n < policy.min_pairs
     lacking = f"; not enough data below {policy.min_pairs} pairs" if few else ""

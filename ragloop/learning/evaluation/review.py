@@ -4,7 +4,7 @@ Answers to prompts that have not changed are taken from the evaluations that are
 costs little; what a change of documents did to the prompts is asked anew.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
 from ragloop.learning.evaluation.run import Question, evaluate
 from ragloop.learning.history import keep, kept
 from ragloop.models import Generator
-from ragloop.registry import Adapter, Registry
+from ragloop.registry import Adapter, Registry, VerdictKind
+from ragloop.registry.evidence import Scores
 from ragloop.store import Store
 from ragloop.store.names import inside
 
@@ -23,18 +24,23 @@ REVIEW = "review"
 class Review:
     """What the gate says of the champion today, with the base model in the place of the champion.
 
-    `scores` are those of `EvalReport.metrics` under the names base and champion.
+    `scores` holds those of the base model, the incumbent here, and of the champion, the challenger.
     """
 
     adapter_id: str
-    scores: dict[str, dict[str, Any]]
+    scores: Mapping[str, Scores]
     verdict: Verdict
     notes: tuple[str, ...] = ()
 
     @property
+    def confirmed(self) -> bool:
+        """Whether the gate would promote it again."""
+        return self.verdict.verdict == VerdictKind.PROMOTE
+
+    @property
     def worse(self) -> bool:
         """Whether the gate would reject it: no better than the base model, or worse elsewhere beyond the margin."""
-        return self.verdict.verdict == "reject"
+        return self.verdict.verdict == VerdictKind.REJECT
 
 
 def review(
@@ -59,7 +65,7 @@ def review(
     folder.mkdir(parents=True, exist_ok=True)
     with store.lease("review"):  # its answers are kept under one name
         report = evaluate(asked, generator(None), generator(champion), folder)
-    scores = {"base": report.metrics["champion"], "champion": report.metrics["candidate"]}
+    scores = {"base": report.incumbent, "champion": report.challenger}
     made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
     keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)

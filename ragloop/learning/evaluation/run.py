@@ -23,6 +23,7 @@ from ragloop.learning.evaluation.scoring import exact_matches, token_f1s
 from ragloop.learning.examples.near_duplicates import Likeness
 from ragloop.models import Generator
 from ragloop.records import Prompt
+from ragloop.registry.evidence import Scores as MeanScores
 
 ANSWERS = "evaluation.parquet"
 TARGET = "target"
@@ -80,18 +81,28 @@ class EvalReport:
     ended_early: bool = False
 
     @property
-    def metrics(self) -> dict[str, dict[str, Any]]:
-        """Mean scores and numbers of questions, per model."""
+    def incumbent(self) -> MeanScores:
+        """Mean scores of the incumbent, and numbers of questions."""
+        return self._means(lambda scores: scores.incumbent)
+
+    @property
+    def challenger(self) -> MeanScores:
+        """Mean scores of the challenger, and numbers of questions."""
+        return self._means(lambda scores: scores.challenger)
+
+    @property
+    def metrics(self) -> dict[str, MeanScores]:
+        """The scores of both, as tables and JSON name the two."""
+        return {"champion": self.incumbent, "candidate": self.challenger}
+
+    def _means(self, side: Callable[[PairedScores], Any]) -> MeanScores:
         return {
-            who: {
-                "exact_match": _mean(getattr(self.target, who)),
-                "target_questions": len(self.target),
-                "token_f1_elsewhere": _mean(getattr(self.elsewhere, who)),
-                "elsewhere_questions": len(self.elsewhere),
-                "exact_match_trained": _mean(getattr(self.trained, who)),
-                "trained_questions": len(self.trained),
-            }
-            for who in ("champion", "candidate")
+            "exact_match": _mean(side(self.target)),
+            "target_questions": len(self.target),
+            "token_f1_elsewhere": _mean(side(self.elsewhere)),
+            "elsewhere_questions": len(self.elsewhere),
+            "exact_match_trained": _mean(side(self.trained)),
+            "trained_questions": len(self.trained),
         }
 
 
@@ -204,8 +215,8 @@ def trained_questions(rows: Sequence[tuple[str, str]], most: int) -> list[Questi
 
 def evaluate(
     questions: Sequence[Question],
-    champion: Generator,
-    candidate: Generator,
+    incumbent: Generator,
+    challenger: Generator,
     folder: Path,
     rejects: Callable[[PairedScores], bool] = lambda target: False,
 ) -> EvalReport:
@@ -215,7 +226,7 @@ def evaluate(
     questions with passages cost most of an evaluation. What the same generator answered to the same prompt in another
     evaluation is taken from there: `folder` is one of an adapter, beside other kinds (adapters/ID, reviews/ID).
     """
-    who = {"champion": champion, "candidate": candidate}
+    who = {"champion": incumbent, "candidate": challenger}
     known = {name: _kept_answers(folder.parent.parent, generator.fingerprint) for name, generator in who.items()}
     rows: list[dict[str, Any]] = []
     asked: Sequence[Question] = ()

@@ -9,7 +9,7 @@ time since is then unknown, and counts as cooldown.
 from dataclasses import dataclass
 from datetime import datetime
 
-from ragloop.learning.monitoring.drift import DriftReport
+from ragloop.learning.monitoring.drift import DriftReport, SignalAction, SignalState
 
 _SECONDS_PER_DAY = 86_400
 
@@ -99,10 +99,10 @@ def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolic
 def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
     if drift is None:
         return False, "Drift does not ring: it was not measured."
-    asking = [signal.name for signal in drift.drifted if signal.action == "retrain"]
+    asking = [signal.name for signal in drift.drifted if signal.action == SignalAction.RETRAIN]
     if not asking:
         others = [f"{signal.name} asks to {signal.action}" for signal in drift.drifted]
-        undecided = sum(signal.state == "not enough data" for signal in drift.signals)
+        undecided = sum(signal.state == SignalState.NOT_ENOUGH_DATA for signal in drift.signals)
         lacking = [f"{undecided} of {len(drift.signals)} signals have not enough data"] if undecided else []
         return False, f"Drift does not ring: {', '.join(['no signal asks to retrain', *others, *lacking])}."
     rings = new_eligible >= policy.drift_min_new_examples

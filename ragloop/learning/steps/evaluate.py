@@ -1,8 +1,7 @@
 """Ask champion and candidate the same questions, and keep what they answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import retrieve
@@ -22,20 +21,24 @@ from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.registry import Adapter
+from ragloop.registry.evidence import EvaluationRecord
 
 
 def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
     """Answer the golden and the held-out questions by champion and candidate, and keep what was found."""
     adapter = parts.registry.adapter(adapter_id)
     questions, left_out = questions_for(parts, adapter)
-    champion, notes = parts.champion()
+    incumbent, notes = parts.champion()
     folder = parts.registry.folder(adapter)
-    answering = parts.generator(champion), parts.generator(adapter)
+    answering = parts.generator(incumbent), parts.generator(adapter)
     report = evaluate(questions, *answering, folder, lambda target: rejects(target, parts.policy.gate))
-    golden = adapter.metrics["training"].get("left_out", {}).get("golden", 0)
-    notes += [f"rows not trained on because they match a golden question: {golden}."] * bool(golden)
-    compared = {"compared_with": champion.adapter_id if champion else None, "notes": [*notes, *left_out]}
-    parts.registry.update(adapter_id, lambda now: _evaluated(now, {**report.metrics, **compared}))
+    found = EvaluationRecord(
+        report.incumbent,
+        report.challenger,
+        compared_with=incumbent.adapter_id if incumbent else None,
+        notes=(*notes, *_not_trained(adapter), *left_out),
+    )
+    parts.registry.update(adapter_id, lambda now: _evaluated(now, found))
     return report
 
 
@@ -78,7 +81,11 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
     ]
 
 
-def _evaluated(adapter: Adapter, metrics: Mapping[str, Any]) -> Adapter:
+def _not_trained(adapter: Adapter) -> list[str]:
+    golden = adapter.evidence.left_out.get("golden")
+    return [f"rows not trained on because they match a golden question: {golden}."] if golden else []
+
+
+def _evaluated(adapter: Adapter, found: EvaluationRecord) -> Adapter:
     """Return the adapter with a new evaluation, of which there is no verdict yet."""
-    kept = {name: value for name, value in adapter.metrics.items() if name != "criteria"}
-    return replace(adapter, metrics={**kept, **metrics})
+    return replace(adapter, evidence=replace(adapter.evidence, evaluation=found, gate=None))

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ragloop.learning.evaluation.gate import Verdict, withheld
-from ragloop.learning.steps.judge import criteria_of, judged
+from ragloop.learning.steps.judge import judged
 from ragloop.learning.steps.parts import RetrainingParts
-from ragloop.registry import INCONCLUSIVE, REGISTERED, REJECTED, RETIRED, Adapter, AdapterState
+from ragloop.registry import INCONCLUSIVE, REGISTERED, REJECTED, RETIRED, Adapter, AdapterState, VerdictKind
 
-_STATE = {"reject": REJECTED, "inconclusive": INCONCLUSIVE}
+_STATE = {VerdictKind.REJECT: REJECTED, VerdictKind.INCONCLUSIVE: INCONCLUSIVE}
 _COMPARE_AGAIN = "another champion serves than the one that it was compared with; evaluate again."
 _JUDGE_AGAIN = "it was evaluated or judged again since this verdict; judge it again."
 _ROLLED_BACK = "it was rolled back from; `ragloop adapters promote` brings it back."
@@ -30,7 +30,7 @@ def promote_adapter(parts: RetrainingParts, adapter_id: str, verdict: Verdict) -
     next retraining evaluates them again. One that serves already, as a promotion that was killed leaves it, is
     promoted. Raises MismatchError when its files changed.
     """
-    if verdict.verdict != "promote":
+    if verdict.verdict != VerdictKind.PROMOTE:
         _note(parts, adapter_id, verdict, _STATE[verdict.verdict])
         return Promotion(verdict, promoted=False)
     reason = "gate: " + " ".join(verdict.reasons)
@@ -46,9 +46,9 @@ def _why_not(parts: RetrainingParts, verdict: Verdict, adapter: Adapter, serving
     """Return why the adapter must not be promoted now; what changes most often is looked at last."""
     if adapter.state == RETIRED:
         return _ROLLED_BACK
-    if adapter.metrics.get("compared_with") != (serving.adapter_id if serving else None):
+    if adapter.evidence.compared_with != (serving.adapter_id if serving else None):
         return _COMPARE_AGAIN
-    if adapter.metrics.get("criteria", []) != criteria_of(verdict):
+    if adapter.evidence.criteria != verdict.criteria:
         return _JUDGE_AGAIN
     return parts.staleness(adapter)
 

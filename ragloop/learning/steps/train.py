@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ragloop.errors import UsageError
 from ragloop.learning.examples.datasets import documents_behind, stale_examples
@@ -16,7 +15,8 @@ from ragloop.learning.monitoring.windows import take_snapshot
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, train
-from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, adapter_sha256
+from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256
+from ragloop.registry.evidence import TrainingRecord
 
 OnProgress = Callable[[Progress], None]
 
@@ -120,9 +120,9 @@ def _made(parts: RetrainingParts, job: _Job, adapter_id: str, result: TrainingRe
         path=f"adapters/{adapter_id}",
         sha256=adapter_sha256(result.adapter),
         state=REGISTERED,
-        verdict="",
+        verdict=None,
         reasons=(),
-        metrics={"training": {**_measured(result), "left_out": dict(job.left_out)}},
+        evidence=Evidence(_record(result, job.left_out)),
         base_sha256=parts.base_sha256(),
     )
 
@@ -144,10 +144,17 @@ def adapter_id_of(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpe
     return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
 
 
-def _measured(result: TrainingResult) -> dict[str, Any]:
-    names = ("rows", "seconds", "cpu_seconds", "tokens", "tokens_per_s", "rss_peak_mb", "seed", "chat")
-    return {
-        **{name: getattr(result, name) for name in names},
-        "final_loss": result.final_loss,
-        "notes": list(result.notes),
-    }
+def _record(result: TrainingResult, left_out: Mapping[str, int]) -> TrainingRecord:
+    return TrainingRecord(
+        rows=result.rows,
+        seconds=result.seconds,
+        cpu_seconds=result.cpu_seconds,
+        tokens=result.tokens,
+        tokens_per_s=result.tokens_per_s,
+        rss_peak_mb=result.rss_peak_mb,
+        seed=result.seed,
+        chat=result.chat,
+        final_loss=result.final_loss,
+        notes=tuple(result.notes),
+        left_out=left_out,
+    )

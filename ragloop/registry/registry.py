@@ -13,114 +13,25 @@ A change names what it changes from, and changes nothing where that no longer se
 the name of a request is made once, however often it is repeated.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.hashes import sha256_of
+from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Rollback
+from ragloop.registry.evidence import Evidence
+from ragloop.registry.files import adapter_sha256
+from ragloop.registry.succession import AliasChange, succession
 from ragloop.store import Store, after, quoted
 from ragloop.store.names import inside
 
 CHAMPION = "champion"
-PROMOTE, ROLLBACK = "promote", "rollback"
-"""Kinds of a change of an alias."""
-WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _WAIT_S = 30
 """Changes are single commits; who waits longer waits for a process that hangs."""
-
-
-class AdapterState(StrEnum):
-    """What became of an adapter. The first three are what a retraining left, the others follow from the history."""
-
-    REGISTERED = "registered"
-    REJECTED = "rejected"
-    INCONCLUSIVE = "inconclusive"
-    PROMOTED = "promoted"
-    RETIRED = "retired"
-
-    def may_become(self, state: "AdapterState") -> bool:
-        """Return whether an adapter in this state may come to be in the other one."""
-        return state == self or state in _NEXT[self]
-
-
-REGISTERED, REJECTED, INCONCLUSIVE, PROMOTED, RETIRED = AdapterState
-_NEXT: Mapping[AdapterState, frozenset[AdapterState]] = {
-    REGISTERED: frozenset({REJECTED, INCONCLUSIVE, PROMOTED}),
-    REJECTED: frozenset({INCONCLUSIVE, PROMOTED}),
-    INCONCLUSIVE: frozenset({REJECTED, PROMOTED}),
-    PROMOTED: frozenset({RETIRED}),
-    RETIRED: frozenset({PROMOTED}),
-}
-_BY_HISTORY = frozenset({PROMOTED, RETIRED})
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """One version. `path` is relative to the artifact root, `sha256` is `adapter_sha256` of what lies there; `metrics`
-    holds what training and evaluation measured. `base` and `base_sha256` name the model that it was trained on and its
-    weights; the hash is empty where nobody noted it."""
-
-    adapter_id: str
-    created_at: datetime
-    base: str
-    dataset_id: str
-    path: str
-    sha256: str
-    state: AdapterState
-    verdict: str
-    reasons: tuple[str, ...]
-    metrics: Mapping[str, Any]
-    base_sha256: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "state", AdapterState(self.state))
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """What a rollback did. `champion` is None for the base model; `skipped` says why adapters in between were passed
-    over. `changed` is false where `left` did not serve any more."""
-
-    champion: Adapter | None
-    left: str
-    skipped: tuple[str, ...] = ()
-    changed: bool = True
-
-
-@dataclass(frozen=True)
-class Succession:
-    """What follows from a history: the champion and what rollbacks can return to, the champion last, and the state of
-    every adapter that ever served. `left` holds what each rollback was made from, by the id of the change."""
-
-    stack: tuple[str, ...]
-    states: Mapping[str, AdapterState]
-    left: Mapping[str, str]
-
-
-def succession(history: Sequence[Mapping[str, Any]]) -> Succession:
-    """Return what follows from the changes of an alias, oldest first."""
-    stack: list[str] = []
-    states: dict[str, AdapterState] = {}
-    left: dict[str, str] = {}
-    for change in history:
-        if change["kind"] == PROMOTE:
-            stack.append(change["adapter_id"])
-        elif stack:
-            left[change["change_id"]] = stack.pop()
-            states[left[change["change_id"]]] = RETIRED
-            while stack and stack[-1] != change["adapter_id"]:
-                stack.pop()
-        if change["adapter_id"]:
-            states[change["adapter_id"]] = PROMOTED
-    return Succession(tuple(stack), states, left)
 
 
 class Registry:
@@ -214,7 +125,7 @@ class Registry:
         with self._lease():
             now = self.adapter(adapter_id)
             changed = change(now)
-            if changed.state != now.state and (changed.state in _BY_HISTORY or not now.state.may_become(changed.state)):
+            if changed.state != now.state and (changed.state in BY_HISTORY or not now.state.may_become(changed.state)):
                 raise ValueError(f"adapter {now.adapter_id} is {now.state} and cannot be made {changed.state}")
             self._write(changed)
         return changed
@@ -256,7 +167,7 @@ class Registry:
             if serving is None or serving.adapter_id != adapter.adapter_id:
                 if why := why_not(adapter, serving):
                     return why
-                self._point(adapter.adapter_id, PROMOTE, reason)
+                self._point(adapter.adapter_id, AliasChange.PROMOTE, reason)
         return ""
 
     def rollback(self, reason: str) -> Rollback:
@@ -284,7 +195,7 @@ class Registry:
             while stack and (trouble := self.trouble(stack[-1])):
                 skipped.append(f"skipped {stack.pop()}: {trouble}")
             back_to = stack[-1] if stack else None
-            self._point(back_to, ROLLBACK, "; ".join([reason, *skipped]), request)
+            self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), request)
             return Rollback(self._known(back_to), left, tuple(skipped))
 
     # --- the parts; those that write need the lease --------------------------------------------------------------
@@ -302,9 +213,8 @@ class Registry:
 
     def _write(self, adapter: Adapter) -> None:
         before = next((one.state for one in self._stored() if one.adapter_id == adapter.adapter_id), REGISTERED)
-        state = before if adapter.state in _BY_HISTORY else adapter.state
-        columns = {"reasons": list(adapter.reasons), "metrics": json.dumps(dict(adapter.metrics)), "state": str(state)}
-        self._store.upsert_rows("adapters", [{**adapter.__dict__, **columns}])
+        state = before if adapter.state in BY_HISTORY else adapter.state
+        self._store.upsert_rows("adapters", [_row(replace(adapter, state=state))])
 
     def _is_done(self, request: str) -> bool:
         return any(change["change_id"] == request for change in self.history())
@@ -312,7 +222,7 @@ class Registry:
     def _promote(self, adapter: Adapter, reason: str, request: str = "") -> Adapter:
         self._must_be_able(adapter)
         if self.champion_id() != adapter.adapter_id:
-            self._point(adapter.adapter_id, PROMOTE, reason, request)
+            self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, request)
         return replace(adapter, state=PROMOTED)
 
     def _must_be_able(self, adapter: Adapter) -> None:
@@ -334,64 +244,17 @@ class Registry:
             return str(error)
         return ""
 
-    def _point(self, adapter_id: str | None, kind: str, reason: str, request: str = "") -> None:
+    def _point(self, adapter_id: str | None, kind: AliasChange, reason: str, request: str = "") -> None:
         row = {
             "change_id": request or uuid4().hex,
             # A clock that was set back must not hide this change behind an older one.
             "at": after(self._store.now(), [one["at"] for one in self.history()[-1:]]),
             "alias": CHAMPION,
-            "kind": kind,
+            "kind": str(kind),
             "adapter_id": adapter_id,
             "reason": reason,
         }
         self._store.append("aliases", [row])
-
-
-def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
-    """Whether the adapter at this path has the files of this `adapter_sha256`."""
-    try:
-        return adapter_sha256(inside(artifacts, path)) == sha256
-    except MismatchError:
-        return False
-
-
-def other_base(adapter: Adapter, name: str, sha256: str) -> str:
-    """Return why an adapter is not one of the base model `name` with weights `sha256`, or an empty string.
-
-    The weights decide, whatever the model is called: a folder may have been moved. Where those of either side are not
-    known, the names must be equal.
-    """
-    if adapter.base_sha256 and sha256:
-        if adapter.base_sha256 == sha256:
-            return ""
-        return (
-            f"adapter {adapter.adapter_id} was trained on the weights {adapter.base_sha256[:12]} of {adapter.base}, "
-            f"found {sha256[:12]} in model.base {name}: set model.base to the model that it was trained on, or retrain"
-        )
-    if adapter.base == name:
-        return ""
-    return (
-        f"adapter {adapter.adapter_id} was trained on the base model {adapter.base}, found {name} in model.base: set "
-        "it back, or retrain"
-    )
-
-
-def adapter_sha256(folder: Path) -> str:
-    """SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not there.
-
-    The configuration decides as much as the weights do (alpha scales them). It is hashed by its values: PEFT keeps
-    names of modules in a set and writes them in any order.
-    """
-    for name in (WEIGHTS, ADAPTER_CONFIG):
-        if not (folder / name).is_file():
-            raise MismatchError(f"found no {name} in {folder}; retrain, or restore it from a backup")
-    try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    except ValueError:
-        raise MismatchError(f"{folder / ADAPTER_CONFIG} is damaged; retrain, or restore it from a backup") from None
-    values = {name: sorted(map(str, one)) if isinstance(one, list) else one for name, one in config.items()}
-    content = [sha256_of(folder / WEIGHTS), json.dumps(values, sort_keys=True)]
-    return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
 
 def _named(adapter_id: str | None) -> str:
@@ -400,10 +263,22 @@ def _named(adapter_id: str | None) -> str:
 
 def _in_state(stored: Adapter, states: Mapping[str, AdapterState]) -> Adapter:
     """The adapter in the state that the history gives it; without one, none that only a history gives."""
-    left = REGISTERED if stored.state in _BY_HISTORY else stored.state
+    left = REGISTERED if stored.state in BY_HISTORY else stored.state
     return replace(stored, state=states.get(stored.adapter_id, left))
 
 
+def _row(adapter: Adapter) -> dict[str, Any]:
+    columns = {name: value for name, value in vars(adapter).items() if name != "evidence"}
+    return {
+        **columns,
+        "state": str(adapter.state),
+        "verdict": str(adapter.verdict or ""),
+        "reasons": list(adapter.reasons),
+        "metrics": json.dumps(adapter.evidence.as_row()),
+    }
+
+
 def _adapter(row: Mapping[str, Any]) -> Adapter:
-    columns = {**row, "base_sha256": row["base_sha256"] or ""}
-    return Adapter(**{**columns, "reasons": tuple(row["reasons"] or ()), "metrics": json.loads(row["metrics"])})
+    columns = {name: value for name, value in row.items() if name != "metrics"}
+    columns |= {"reasons": tuple(row["reasons"] or ()), "base_sha256": row["base_sha256"] or ""}
+    return Adapter(**columns, evidence=Evidence.of_row(json.loads(row["metrics"])))
