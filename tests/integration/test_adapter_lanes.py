@@ -16,6 +16,7 @@ from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import MismatchError
 from ragloop.learning.examples.lineage import write_rows
+from ragloop.learning.recipes import CLOSED_BOOK_SFT
 from ragloop.models.generation.local import load_base
 from ragloop.records import Answer
 from ragloop.registry import REGISTERED, Adapter, Evidence, adapter_sha256
@@ -66,7 +67,7 @@ def add_adapter(app: App, name: str, day: int) -> None:
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
-    write_rows([], folder)
+    write_rows([], folder, CLOSED_BOOK_SFT.messages)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     base, sha256 = app.settings.model.base, adapter_sha256(folder)
     app.registry.register(

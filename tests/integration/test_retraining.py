@@ -18,6 +18,7 @@ from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.evaluation.gate import Verdict
+from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
 from ragloop.learning.examples.lineage import read_rows
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
@@ -397,7 +398,7 @@ def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: 
     )
     app = app_of(place, "trained")
     report = app.learning.retraining.evaluate(only(app).adapter_id)
-    assert len(report.target) == 1
+    assert len(report.of(EXACT_MATCH)) == 1
     notes = only(app).evidence.notes
     assert notes == (
         "golden questions left out because they match a trained row: 1.",
@@ -504,7 +505,7 @@ def test_an_answer_that_an_evaluation_keeps_is_not_written_again(app: App, monke
     second = other(app)
     again = app.learning.retraining.evaluate(second.adapter_id)
     assert set(by) == {second.adapter_id}
-    assert again.elsewhere.incumbent.tolist() == first.elsewhere.incumbent.tolist()
+    assert again.of(TOKEN_F1_ELSEWHERE).incumbent.tolist() == first.of(TOKEN_F1_ELSEWHERE).incumbent.tolist()
 
 
 def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
@@ -524,8 +525,8 @@ def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
     monkeypatch.setattr(LocalGenerator, "generate", counted)
     adapter_id = other(app).adapter_id
     report = app.learning.retraining.evaluate(adapter_id)
-    assert (len(report.elsewhere), len(report.trained)) == (0, 0)
-    assert asked == len(report.target) > 0, "the champion's answers are kept"
+    assert report.scores.keys() == {EXACT_MATCH.name}
+    assert asked == len(report.of(EXACT_MATCH)) > 0, "the champion's answers are kept"
     verdict = app.learning.retraining.judge(adapter_id)
     assert verdict.verdict == "reject"
     assert not [reason for reason in verdict.reasons if reason.startswith("non-inferiority")]

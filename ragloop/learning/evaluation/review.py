@@ -1,6 +1,6 @@
 """The champion and the base model on the same questions, again: documents and golden answers move after a promotion.
 
-Answers to prompts that have not changed are taken from the evaluations that are kept, so a review of an unchanged index
+Answers to prompts that have not changed are taken from the answer cache, so a review of an unchanged index
 costs little; what a change of documents did to the prompts is asked anew.
 """
 
@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
-from ragloop.learning.evaluation.run import Question, evaluate
+from ragloop.learning.evaluation.measures import Question
+from ragloop.learning.evaluation.run import Pair, evaluate, report_of
 from ragloop.learning.history import keep, kept
 from ragloop.models import Generator
 from ragloop.registry import Adapter, Registry, VerdictKind
 from ragloop.registry.evidence import Scores
 from ragloop.store import Store
-from ragloop.store.names import inside
 
 REVIEW = "review"
 
@@ -61,12 +62,11 @@ def review(
         return None
     registry.folder(champion)
     asked, notes = questions(champion)
-    folder = inside(registry.artifacts / "reviews", champion.adapter_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with store.lease("review"):  # its answers are kept under one name
-        report = evaluate(asked, generator(None), generator(champion), folder)
+    with store.lease("review"):  # two at once would generate every answer twice
+        models = Pair(incumbent=generator(None), challenger=generator(champion))
+        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts)))
     scores = {"base": report.incumbent, "champion": report.challenger}
-    made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
+    made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
     keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)
     return made

@@ -56,6 +56,11 @@ class Dataset:
         return int(self.train.num_rows + self.eval.num_rows)
 
     @property
+    def recipe(self) -> str:
+        """Name of the recipe that its rows are for."""
+        return str(self.manifest["recipe"])
+
+    @property
     def seen(self) -> frozenset[str]:
         """Interactions behind every example that was looked at: trained on, held out, or left out by the split."""
         lists = [ids for table in (self.train, self.eval) for ids in table["interaction_ids"].to_pylist()]
@@ -67,12 +72,10 @@ class Dataset:
         return dict(self.manifest["funnel"])
 
 
-def build(
-    root: Path, curated: Curated, *, eval_share: float = 0.1, seed: int = 0, created_at: datetime | None = None
-) -> Dataset:
+def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed: int, created_at: datetime) -> Dataset:
     """Split the examples and write them to `root/<dataset_id>`; a dataset that is there already is returned as it is.
 
-    `created_at` defaults to now. Raises StorageFullError; nothing of an interrupted write is visible.
+    `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is visible.
     """
     parts = split(curated.examples, eval_share, seed)
     tables = {TRAIN: as_table(parts.train), EVALUATION: as_table(parts.eval)}
@@ -87,7 +90,8 @@ def build(
             **_manifest(curated, parts),
             "dataset_id": dataset_id,
             "left_out": left_out,
-            "created_at": (created_at or datetime.now(UTC)).isoformat(),
+            "recipe": recipe,
+            "created_at": created_at.isoformat(),
             "eval_share": eval_share,
             "seed": seed,
         }
@@ -111,7 +115,7 @@ def load(path: Path) -> Dataset:
         raise NotFoundError(f"found no complete dataset in {path}; `ragloop dataset build` makes one")
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        version, hashes = int(manifest["schema_version"]), dict(manifest["sha256"])
+        version, hashes, _ = int(manifest["schema_version"]), dict(manifest["sha256"]), manifest["recipe"]
     except (ValueError, KeyError, TypeError):
         raise MismatchError(f"{path / MANIFEST} is damaged; delete {path} and build the dataset again") from None
     if version > SCHEMA_VERSION:

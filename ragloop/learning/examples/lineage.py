@@ -6,7 +6,7 @@ dataset that they came from.
 
 import errno
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ragloop.answering.prompts import closed_book_messages
 from ragloop.answering.statements import statements
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.examples.curation import DocumentRevision, Standing
+from ragloop.records import Message
 
 ROWS = "rows.parquet"
 _NAMED = 5
@@ -72,11 +72,11 @@ class TrainedRow:
         return [one.document_id for one in self.documents if not standing.holds(one)]
 
 
-def write_rows(rows: Sequence[TrainedRow], folder: Path) -> Path:
-    """Write the rows as training reads them, with their lineage; returns the file."""
+def write_rows(rows: Sequence[TrainedRow], folder: Path, messages: Callable[[TrainedRow], Sequence[Message]]) -> Path:
+    """Write the rows as training reads them, as chat messages, with their lineage; returns the file."""
     table = [
         {
-            "messages": [*map(dict, closed_book_messages(row.question)), {"role": "assistant", "content": row.answer}],
+            "messages": [dict(one) for one in messages(row)],
             "question": row.question,
             "answer": row.answer,
             "documents": [asdict(one) for one in row.documents],

@@ -35,7 +35,7 @@ class Split:
     note: str
 
 
-def split(examples: Sequence[Example], eval_share: float = 0.1, seed: int = 0) -> Split:
+def split(examples: Sequence[Example], eval_share: float, seed: int) -> Split:
     """Deterministic: the same examples, in any order, are split alike.
 
     The seed orders components whose newest examples were asked at the same moment, in an imported log for instance.

@@ -22,13 +22,9 @@ no p-value. `benchmarks/drift_power.py` repeats the calibration.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from ragloop.config.settings import DriftSettings
 
 Floats = NDArray[np.floating]
 
@@ -68,26 +64,15 @@ OK, DRIFT, NOT_ENOUGH_DATA = SignalState
 class DriftPolicy:
     """When a difference counts. Below 100 questions a window decides nothing (simulated at 384 dimensions)."""
 
-    alpha: float = 0.05
-    corpus_share: float = 0.1
-    min_questions: int = 100
-    min_answers: int = 50
-    min_votes: int = 20
-    permutations: int = 500
-    max_questions: int = 1000
+    alpha: float
+    corpus_share: float
+    min_questions: int
+    min_answers: int
+    min_votes: int
+    permutations: int
+    max_questions: int
     """Per window: the kernel matrix grows with the square. More questions are sampled, without replacement."""
-    seed: int = 0
-
-    @classmethod
-    def of(cls, drift: "DriftSettings") -> "DriftPolicy":
-        """What the settings say; no more questions are compared than a window has."""
-        return cls(
-            alpha=drift.alpha,
-            corpus_share=drift.corpus_share,
-            min_questions=drift.min_questions,
-            max_questions=drift.window,
-            seed=drift.seed,
-        )
+    seed: int
 
     def __post_init__(self) -> None:
         _require(0 < self.alpha < 1, f"alpha must lie between 0 and 1, found {self.alpha}")
@@ -172,14 +157,11 @@ class _Test:
     n_current: int
 
 
-def measure(
-    reference: Window, current: Window, policy: DriftPolicy | None = None, *, champion_changed: bool = False
-) -> DriftReport:
+def measure(reference: Window, current: Window, policy: DriftPolicy, *, champion_changed: bool = False) -> DriftReport:
     """Compare two windows. `champion_changed`: another adapter (or none) serves in `current` than in `reference`.
 
     Raises ValueError where the embeddings of the two windows have different dimensions.
     """
-    policy = policy or DriftPolicy()
     tests = (
         _questions(reference.embeddings, current.embeddings, policy),
         _top_similarity(reference.similarities, current.similarities, policy),

@@ -56,8 +56,13 @@ def build_dataset(parts: RetrainingParts) -> DatasetSummary:
         raise UsageError(f"found no eligible example ({why}); add corrections or thumbs-up to short answers first")
     artifacts, policy = parts.registry.artifacts, parts.policy
     made = build(
-        artifacts / "datasets", eligible, eval_share=policy.eval_share, seed=policy.seed, created_at=now
-    )  # fmt: skip
+        artifacts / "datasets",
+        eligible,
+        recipe=policy.training.recipe,
+        eval_share=policy.eval_share,
+        seed=policy.seed,
+        created_at=now,
+    )
     parts.journal.store.upsert_rows("datasets", [_row(made, artifacts, now)])
     return DatasetSummary(
         made.dataset_id, made.rows, made.train.num_rows, made.eval.num_rows,

@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import retrieve
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.learning.evaluation.gate import rejects
-from ragloop.learning.evaluation.run import (
-    ELSEWHERE,
-    EvalReport,
-    Question,
-    Target,
-    evaluate,
-    outdated_golden,
-    target_questions,
-    trained_questions,
-)
+from ragloop.learning.evaluation.golden import outdated_golden
+from ragloop.learning.evaluation.measures import Part, Question
+from ragloop.learning.evaluation.questions import Target, target_questions, trained_questions
+from ragloop.learning.evaluation.run import EvalReport, Pair, evaluate, keep_evaluation, report_of
 from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_examples
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
+from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.registry import Adapter
 from ragloop.registry.evidence import EvaluationRecord
@@ -30,8 +26,10 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
     questions, left_out = questions_for(parts, adapter)
     incumbent, notes = parts.champion()
     folder = parts.registry.folder(adapter)
-    answering = parts.generator(incumbent), parts.generator(adapter)
-    report = evaluate(questions, *answering, folder, lambda target: rejects(target, parts.policy.gate))
+    models = Pair(parts.generator(incumbent), parts.generator(adapter))
+    answered = evaluate(questions, models, parts.cache, partial(rejects, policy=parts.policy.gate))
+    keep_evaluation(answered, folder)
+    report = report_of(answered)
     found = EvaluationRecord(
         report.incumbent,
         report.challenger,
@@ -44,22 +42,21 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
 
 def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Question], list[str]]:
     """Return what an adapter is asked, and a sentence per kind of golden question that it is not asked."""
-    rows = read_rows(parts.registry.folder(adapter))
-    target = _target(parts, rows)
+    rows, dataset = read_rows(parts.registry.folder(adapter)), parts.dataset(adapter.dataset_id)
+    recipe = recipe_of(dataset.recipe)
+    target = _target(parts, rows, recipe)
     standing = standing_of(parts.index, documents_of(rows))
     true = [(row.question, row.answer) for row in rows if not row.changed(standing)]
-    trained = trained_questions(true, parts.policy.max_trained)
-    return [*target.questions, *trained, *_elsewhere(parts, parts.dataset(adapter.dataset_id))], target.notes
+    trained = trained_questions(true, parts.policy.max_trained, recipe.prompt)
+    return [*target.questions, *trained, *_elsewhere(parts, dataset)], target.notes
 
 
-def _target(parts: RetrainingParts, rows: Sequence[TrainedRow]) -> Target:
+def _target(parts: RetrainingParts, rows: Sequence[TrainedRow], recipe: Recipe) -> Target:
     index, golden = parts.index, parts.policy.golden
     keys = index.keys()
     trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
-    questions = [row.question for row in rows]
-    return target_questions(
-        golden, questions, trained_keys, frozenset(keys.values()), outdated_golden(golden, index)
-    )  # fmt: skip
+    trained, changed = [row.question for row in rows], outdated_golden(golden, index)
+    return target_questions(golden, trained, trained_keys, frozenset(keys.values()), changed, recipe.prompt)
 
 
 def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
@@ -76,7 +73,7 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
         for row, vector in zip(rows, vectors, strict=True)
     ]
     return [
-        Question(ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
+        Question(Part.ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
         for row, passages in zip(rows, found, strict=True)
     ]
 

@@ -16,7 +16,7 @@ def judge_adapter(parts: RetrainingParts, adapter_id: str) -> Verdict:
     """
     adapter = parts.registry.adapter(adapter_id)
     report = read_evaluation(parts.registry.folder(adapter))
-    verdict = judge(report.target, report.elsewhere, parts.policy.gate, ended_early=report.ended_early)
+    verdict = judge(report.scores, parts.policy.gate, ended_early=report.ended_early)
     verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.evidence.notes))
     stale = parts.staleness(adapter)
     verdict = withheld(verdict, stale) if stale else verdict

@@ -7,8 +7,9 @@ from pathlib import Path
 from ragloop.corpus.index.table import Index, Live
 from ragloop.errors import NotFoundError
 from ragloop.journal import Journal
+from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy
-from ragloop.learning.evaluation.run import GoldenQuestion
+from ragloop.learning.evaluation.golden import GoldenQuestion
 from ragloop.learning.examples.datasets import Dataset, load
 from ragloop.learning.examples.lineage import documents_of, read_rows, staleness, standing_of
 from ragloop.models import Generator
@@ -27,14 +28,14 @@ class RetrainingPolicy:
     base_name: str
     training: TrainingSpec
     gate: GatePolicy
-    golden: Sequence[GoldenQuestion] = ()
-    eval_share: float = 0.15
-    max_answer_words: int = 24
-    max_elsewhere: int = 64
-    max_trained: int = 100
-    candidates: int = 30
-    rrf_k: int = 60
-    seed: int = 0
+    golden: Sequence[GoldenQuestion]
+    eval_share: float
+    max_answer_words: int
+    max_elsewhere: int
+    max_trained: int
+    candidates: int
+    rrf_k: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class RetrainingParts:
     def golden(self) -> list[str]:
         """The golden questions, which are never trained on."""
         return [one.question for one in self.policy.golden]
+
+    @property
+    def cache(self) -> AnswerCache:
+        """Answers that were given in evaluations before."""
+        return AnswerCache(self.registry.artifacts)
 
     def champion(self) -> tuple[Adapter | None, list[str]]:
         """Return the champion that adapters are compared with, None for the base model, and notes about it.

@@ -12,9 +12,10 @@ from ragloop.learning.examples.datasets import documents_behind, stale_examples
 from ragloop.learning.examples.lineage import TrainedRow, standing_of, write_rows
 from ragloop.learning.examples.near_duplicates import Likeness
 from ragloop.learning.monitoring.windows import take_snapshot
+from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
-from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, train
+from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
 from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256
 from ragloop.registry.evidence import TrainingRecord
 
@@ -29,6 +30,7 @@ class _Job:
     """All that one training rests on. `revisions` of None leaves the reference of drift alone; see take_snapshot."""
 
     dataset_id: str
+    recipe: Recipe
     rows: Sequence[TrainedRow]
     spec: TrainingSpec
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -58,10 +60,11 @@ def train_on_rows(
 
     A row rests on the documents of the dataset's row with the same question.
     """
-    of_dataset = [TrainedRow.of(row) for row in parts.dataset(dataset_id).train.to_pylist()]
-    documents = {row.question: row.documents for row in of_dataset}
+    dataset = parts.dataset(dataset_id)
+    recipe = recipe_of(dataset.recipe)
+    documents = {row.question: row.documents for row in recipe.rows(dataset.train.to_pylist())}
     given = [TrainedRow(question, answer, documents.get(question, ())) for question, answer in rows]
-    return _fit(parts, _Job(dataset_id, given, replace(_spec(parts), epochs=epochs)), on_progress)
+    return _fit(parts, _Job(dataset_id, recipe, given, replace(_spec(parts, recipe), epochs=epochs)), on_progress)
 
 
 def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
@@ -71,19 +74,20 @@ def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
     golden = Likeness(parts.golden)
     stale = stale_examples(dataset, standing)
     true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
-    rows = [TrainedRow.of(row) for row in true if not golden.matches(row["question"])]
+    recipe = recipe_of(dataset.recipe)
+    rows = recipe.rows(row for row in true if not golden.matches(row["question"]))
     left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
     if not rows:
         raise UsageError(
             f"no row of dataset {dataset_id} can be trained on: {left_out['stale']} rest on a passage that changed, "
             f"{left_out['golden']} match a golden question; build it again"
         )
-    return _Job(dataset_id, rows, _spec(parts), left_out, standing.revisions)
+    return _Job(dataset_id, recipe, rows, _spec(parts, recipe), left_out, standing.revisions)
 
 
-def _spec(parts: RetrainingParts) -> TrainingSpec:
+def _spec(parts: RetrainingParts, recipe: Recipe) -> TrainingSpec:
     base = parts.base()
-    return replace(parts.policy.training, base=str(base), chat=load_chat(base).fingerprint)
+    return replace(parts.policy.training, recipe=recipe.name, base=str(base), chat=load_chat(base).fingerprint)
 
 
 def _registered(parts: RetrainingParts, adapter_id: str) -> Adapter | None:
@@ -98,8 +102,8 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
         return adapter_id
     folder = parts.registry.artifacts / "adapters" / adapter_id
     folder.mkdir(parents=True, exist_ok=True)
-    spec = replace(job.spec, rows=str(write_rows(job.rows, folder)), output=str(folder))
-    result = train(spec, on_progress)
+    spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.recipe.messages)), output=str(folder))
+    result = job.recipe.train(spec, on_progress)
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)
@@ -135,11 +139,12 @@ def adapter_id_of(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpe
     """Return the id of the adapter that this training makes: deterministic, so that a killed retraining goes on.
 
     A base model in a folder is told by its weights: other ones in the same folder make another adapter. One of a hub
-    is told by its name, since its weights may not be on this disk yet.
+    is told by its name, since its weights may not be on this disk yet. Settings count where they differ from those of
+    the first trainings, so that a new setting changes no old id.
     """
     pairs = [[row.question, row.answer] for row in rows]
     base = base_sha256 if Path(spec.base).is_dir() and base_sha256 else spec.base
-    settings = {**asdict(spec), "base": base, "rows": "", "output": ""}
+    settings = {**what_differs(asdict(spec)), "base": base, "rows": "", "output": ""}
     content = json.dumps([pairs, dataset_id, settings], sort_keys=True)
     return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
 
