@@ -22,7 +22,7 @@ from tasks.running import TRANSIENT_ONLY, open_app
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.gate import Verdict
     from ragloop.learning.steps.promote import Promotion
-    from ragloop.registry import Adapter, Rollback
+    from ragloop.registry import Adapter, Request, Rollback
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
@@ -77,7 +77,7 @@ def make_champion(
 ) -> "Adapter":
     """Promote an adapter over the one that serves, as an operator asks."""
     registry = open_app(home, config).registry
-    adapter = registry.promote_from(champion_id, adapter_id, reason, str(runtime.flow_run.id))
+    adapter = registry.promote(adapter_id, reason, _request(champion_id))
     publish_history(registry.history())
     return adapter
 
@@ -86,6 +86,13 @@ def make_champion(
 def restore_champion(champion_id: str | None, reason: str, home: Path | None, config: Path | None) -> "Rollback":
     """Roll back from an adapter, as an operator asks."""
     registry = open_app(home, config).registry
-    done = registry.rollback_from(champion_id, reason, str(runtime.flow_run.id))
+    done = registry.rollback(reason, _request(champion_id))
     publish_history(registry.history())
     return done
+
+
+def _request(champion_id: str | None) -> "Request":
+    """What this run asks for while `champion_id` serves; tried again, it is done once."""
+    from ragloop.registry import Request
+
+    return Request(champion_id, str(runtime.flow_run.id))

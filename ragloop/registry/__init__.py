@@ -8,11 +8,12 @@ from ragloop.registry.adapter import (
     RETIRED,
     Adapter,
     AdapterState,
+    Request,
     Rollback,
 )
 from ragloop.registry.evidence import Evidence, VerdictKind
 from ragloop.registry.files import adapter_sha256, files_are_whole, other_base
-from ragloop.registry.registry import Registry
+from ragloop.registry.registry import Registry, lost_adapters
 
 __all__ = [
     "INCONCLUSIVE",
@@ -24,9 +25,11 @@ __all__ = [
     "AdapterState",
     "Evidence",
     "Registry",
+    "Request",
     "Rollback",
     "VerdictKind",
     "adapter_sha256",
     "files_are_whole",
+    "lost_adapters",
     "other_base",
 ]

@@ -58,6 +58,15 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Request:
+    """A change of the champion that is asked for while `champion_id` serves (None: the base model). Under one `name` it
+    is carried out once, however often it is asked for; without a name each time."""
+
+    champion_id: str | None
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Rollback:
     """What a rollback did. `champion` is None for the base model; `skipped` says why adapters in between were passed
     over. `changed` is false where `left` did not serve any more."""

@@ -22,9 +22,9 @@ from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Rollback
+from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Request, Rollback
 from ragloop.registry.evidence import Evidence
-from ragloop.registry.files import adapter_sha256
+from ragloop.registry.files import adapter_sha256, files_are_whole
 from ragloop.registry.succession import AliasChange, succession
 from ragloop.store import Store, after, quoted
 from ragloop.store.names import inside
@@ -95,20 +95,6 @@ class Registry:
         trouble = self._trouble(adapter, champion_id)
         return (None, trouble) if trouble else (adapter, "")
 
-    def is_whole(self, adapter: Adapter) -> bool:
-        """Whether the adapter's files are those that were registered."""
-        return not self._damage(adapter)
-
-    def trouble(self, adapter_id: str) -> str:
-        """Return why an adapter cannot serve (no row, files gone or changed, another base), or an empty string."""
-        return self._trouble(self._known(adapter_id), adapter_id)
-
-    def lost(self) -> list[str]:
-        """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
-        damaged = [one.adapter_id for one in self.adapters() if self._damage(one)]
-        known = {one.adapter_id for one in self._stored()}
-        return damaged + [one for one in dict.fromkeys(succession(self.history()).stack) if one not in known]
-
     # --- what changes a row --------------------------------------------------------------------------------------
 
     def register(self, adapter: Adapter) -> None:
@@ -132,27 +118,20 @@ class Registry:
 
     # --- what moves the alias ------------------------------------------------------------------------------------
 
-    def promote(self, adapter_id: str, reason: str) -> Adapter:
-        """Make an adapter the champion, whatever its state and whoever serves. Raises MismatchError where it cannot."""
-        with self._lease():
-            return self._promote(self.adapter(adapter_id), reason)
-
-    def promote_from(self, champion_id: str | None, adapter_id: str, reason: str, request: str = "") -> Adapter:
-        """Make an adapter the champion in the place of `champion_id` (None: the base model).
+    def promote(self, adapter_id: str, reason: str, request: Request | None = None) -> Adapter:
+        """Make an adapter the champion, whatever its state and, without a request, whoever serves.
 
         A request that was carried out before changes nothing, whatever happened since. Raises UsageError where another
-        one serves, MismatchError where the adapter cannot serve.
+        one serves than it names, MismatchError where the adapter cannot serve.
         """
         with self._lease():
-            adapter, serves = self.adapter(adapter_id), self.champion_id()
+            adapter = self.adapter(adapter_id)
+            if request is None:
+                return self._promote(adapter, reason)
             if self._is_done(request):
                 return adapter
-            if serves not in (champion_id, adapter.adapter_id):
-                raise UsageError(
-                    f"{_named(serves)} serves, expected {_named(champion_id)}: adapter {adapter.adapter_id} was not "
-                    "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
-                )
-            return self._promote(adapter, reason, request)
+            self._must_serve(request.champion_id, adapter)
+            return self._promote(adapter, reason, request.name)
 
     def promote_if(self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str]) -> str:
         """Make an adapter the champion unless `why_not` says why it must not be; returns that, or an empty string.
@@ -170,33 +149,17 @@ class Registry:
                 self._point(adapter.adapter_id, AliasChange.PROMOTE, reason)
         return ""
 
-    def rollback(self, reason: str) -> Rollback:
-        """Bring back the champion before the present one; see `rollback_from`."""
-        return self.rollback_from(self.champion_id(), reason)
+    def rollback(self, reason: str, request: Request | None = None) -> Rollback:
+        """Bring back the champion before the one that serves or that a request names, and retire this one.
 
-    def rollback_from(self, adapter_id: str | None, reason: str, request: str = "") -> Rollback:
-        """Bring back the champion before this one, or the base model, and retire this one.
-
-        Where this one does not serve, or the request was carried out before, nothing is changed. Raises UsageError for
-        None, the base model, and NotFoundError for an adapter that was never there.
+        Where the named one does not serve, or the request was carried out before, nothing is changed. Raises UsageError
+        for the base model, and NotFoundError for an adapter that was never there.
         """
-        if adapter_id is None:
+        request = request or Request(self.champion_id())
+        if request.champion_id is None:
             raise UsageError("the base model serves already; there is nothing to roll back")
         with self._lease():
-            now = succession(self.history())
-            if request in now.left:
-                return Rollback(self.champion(), now.left[request])
-            stack = list(now.stack)
-            if not stack or stack[-1] != adapter_id:
-                left = adapter_id if adapter_id in now.states else self.adapter(adapter_id).adapter_id
-                if not stack or stack[-1] != left:
-                    return Rollback(self.champion(), left, changed=False)
-            left, skipped = stack.pop(), []
-            while stack and (trouble := self.trouble(stack[-1])):
-                skipped.append(f"skipped {stack.pop()}: {trouble}")
-            back_to = stack[-1] if stack else None
-            self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), request)
-            return Rollback(self._known(back_to), left, tuple(skipped))
+            return self._roll_back(request.champion_id, reason, request.name)
 
     # --- the parts; those that write need the lease --------------------------------------------------------------
 
@@ -216,8 +179,33 @@ class Registry:
         state = before if adapter.state in BY_HISTORY else adapter.state
         self._store.upsert_rows("adapters", [_row(replace(adapter, state=state))])
 
-    def _is_done(self, request: str) -> bool:
-        return any(change["change_id"] == request for change in self.history())
+    def _is_done(self, request: Request) -> bool:
+        return any(change["change_id"] == request.name for change in self.history())
+
+    def _must_serve(self, champion_id: str | None, adapter: Adapter) -> None:
+        """Raise UsageError where neither this champion nor the adapter serves."""
+        serves = self.champion_id()
+        if serves not in (champion_id, adapter.adapter_id):
+            raise UsageError(
+                f"{_named(serves)} serves, expected {_named(champion_id)}: adapter {adapter.adapter_id} was not "
+                "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
+            )
+
+    def _roll_back(self, adapter_id: str, reason: str, request: str) -> Rollback:
+        now = succession(self.history())
+        if request in now.left:
+            return Rollback(self.champion(), now.left[request])
+        stack = list(now.stack)
+        if not stack or stack[-1] != adapter_id:
+            left = adapter_id if adapter_id in now.states else self.adapter(adapter_id).adapter_id
+            if not stack or stack[-1] != left:
+                return Rollback(self.champion(), left, changed=False)
+        left, skipped = stack.pop(), []
+        while stack and (trouble := self._trouble(self._known(stack[-1]), stack[-1])):
+            skipped.append(f"skipped {stack.pop()}: {trouble}")
+        back_to = stack[-1] if stack else None
+        self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), request)
+        return Rollback(self._known(back_to), left, tuple(skipped))
 
     def _promote(self, adapter: Adapter, reason: str, request: str = "") -> Adapter:
         self._must_be_able(adapter)
@@ -255,6 +243,14 @@ class Registry:
             "reason": reason,
         }
         self._store.append("aliases", [row])
+
+
+def lost_adapters(registry: Registry) -> list[str]:
+    """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
+    adapters = registry.adapters()
+    damaged = [one.adapter_id for one in adapters if not files_are_whole(registry.artifacts, one.path, one.sha256)]
+    known = {one.adapter_id for one in adapters}
+    return damaged + [one for one in dict.fromkeys(succession(registry.history()).stack) if one not in known]
 
 
 def _named(adapter_id: str | None) -> str:

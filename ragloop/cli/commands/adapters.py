@@ -58,8 +58,10 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Bring back the champion before the present one, or the base model where there was none, and retire this one."""
+    from ragloop.registry import Request
+
     registry = open_app().registry
-    done = registry.rollback_from(adapter_id or registry.champion_id(), reason)
+    done = registry.rollback(reason, Request(adapter_id) if adapter_id else None)
     name = done.champion.adapter_id if done.champion else None
     for line in done.skipped:
         say(line)

@@ -7,7 +7,6 @@ on. Rows hold questions and answers only; prompts are made when training begins.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
+from ragloop.hashes import sha256_of
 from ragloop.learning.examples.curation import Curated, DocumentRevision, Example, Standing
 from ragloop.learning.examples.lineage import DOCUMENTS
 from ragloop.learning.examples.splitting import Split, split
+from ragloop.store import sync_to_disk
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -124,7 +125,7 @@ def load(path: Path) -> Dataset:
             "install the ragloop that wrote it, or a newer one"
         )
     for name in (TRAIN, EVALUATION):
-        found = _sha256(path / name) if (path / name).is_file() else "no file"
+        found = sha256_of(path / name) if (path / name).is_file() else "no file"
         if found != hashes.get(name):
             raise MismatchError(
                 f"{path / name} is not what was written: found {found[:12]}, expected {str(hashes.get(name))[:12]}; "
@@ -199,10 +200,10 @@ def _write(target: Path, tables: Mapping[str, pa.Table], manifest: dict[str, Any
     try:
         for name, table in tables.items():
             pq.write_table(table, partial / name)
-            _sync(partial / name)
-        hashes = {name: _sha256(partial / name) for name in tables}
+            sync_to_disk(partial / name)
+        hashes = {name: sha256_of(partial / name) for name in tables}
         (partial / MANIFEST).write_text(json.dumps({**manifest, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
-        _sync(partial / MANIFEST)
+        sync_to_disk(partial / MANIFEST)
         _move(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -218,17 +219,4 @@ def _move(partial: Path, target: Path) -> None:
         # Another process finished the same dataset first; its content is equal.
         if not (target / MANIFEST).is_file():
             raise
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    sync_to_disk(target.parent)

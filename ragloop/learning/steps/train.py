@@ -16,7 +16,7 @@ from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
-from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256
+from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
 from ragloop.registry.evidence import TrainingRecord
 
 OnProgress = Callable[[Progress], None]
@@ -98,7 +98,7 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     """Train and register; an adapter that is registered and whole stays as it is."""
     adapter_id = _id(parts, job)
     known = _registered(parts, adapter_id)
-    if known and parts.registry.is_whole(known):
+    if known and files_are_whole(parts.registry.artifacts, known.path, known.sha256):
         return adapter_id
     folder = parts.registry.artifacts / "adapters" / adapter_id
     folder.mkdir(parents=True, exist_ok=True)
