@@ -1,7 +1,7 @@
 """The champion and the base model on the same questions, again: documents and golden answers move after a promotion.
 
-Answers to prompts that have not changed are taken from the answer cache, so a review of an unchanged index
-costs little; what a change of documents did to the prompts is asked anew.
+Answers to prompts that have not changed are taken from the answer cache, so a review of an unchanged index costs
+little; where a change of documents changed a prompt, it is asked again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
