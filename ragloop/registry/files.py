@@ -13,7 +13,7 @@ WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
-    """Whether the adapter at this path has the files of this `adapter_sha256`."""
+    """Return whether the adapter at this path has the files of this `adapter_sha256`."""
     try:
         return adapter_sha256(inside(artifacts, path)) == sha256
     except MismatchError:

@@ -42,15 +42,13 @@ class Registry:
         self._store, self._other_base = store, other_base
         self.artifacts = store.home / "artifacts"
 
-    # --- what is there -------------------------------------------------------------------------------------------
-
     def adapters(self) -> list[Adapter]:
-        """All versions, oldest first."""
+        """Return all versions, oldest first."""
         states = succession(self.history()).states
         return [_in_state(one, states) for one in self._stored()]
 
     def adapter(self, adapter_id: str) -> Adapter:
-        """One version, by its id or an unambiguous beginning of it. Raises NotFoundError."""
+        """Return a version by its id or an unambiguous beginning of it. Raises NotFoundError."""
         found = [one for one in self.adapters() if one.adapter_id.startswith(adapter_id)] if adapter_id else []
         exact = [one for one in found if one.adapter_id == adapter_id] or found
         if len(exact) != 1:
@@ -60,7 +58,7 @@ class Registry:
         return exact[0]
 
     def folder(self, adapter: Adapter) -> Path:
-        """Where the adapter's files are. Raises MismatchError when weights or configuration are gone or changed."""
+        """Return the adapter's folder. Raises MismatchError when weights or configuration are gone or changed."""
         folder = inside(self.artifacts, adapter.path)
         if not folder.is_dir():
             raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
@@ -71,31 +69,29 @@ class Registry:
         return folder
 
     def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
-        """Every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
+        """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
         rows: list[dict[str, Any]] = (
             self._store.rows("aliases", f"alias IN ({quoted([alias])})").sort_by("at").to_pylist()
         )
         return rows
 
     def champion_id(self) -> str | None:
-        """What the alias names, whether it can serve or not; None for the base model."""
+        """Return the id that the alias names, whether that adapter can serve or not; None for the base model."""
         history = self.history()
         return history[-1]["adapter_id"] if history else None
 
     def champion(self) -> Adapter | None:
-        """The adapter that the alias names; None for the base model, and where the adapter has no row."""
+        """Return the adapter that the alias names; None for the base model, and where the adapter has no row."""
         return self._known(self.champion_id())
 
     def serving(self) -> tuple[Adapter | None, str]:
-        """The champion if it can serve, else None; and why it cannot, or an empty string."""
+        """Return the champion if it can serve, else None; and why it cannot, or an empty string."""
         champion_id = self.champion_id()
         if champion_id is None:
             return None, ""
         adapter = self._known(champion_id)
         trouble = self._trouble(adapter, champion_id)
         return (None, trouble) if trouble else (adapter, "")
-
-    # --- what changes a row --------------------------------------------------------------------------------------
 
     def register(self, adapter: Adapter) -> None:
         """Add a version; the same id again replaces its row."""
@@ -116,8 +112,6 @@ class Registry:
             self._write(changed)
         return changed
 
-    # --- what moves the alias ------------------------------------------------------------------------------------
-
     def promote(self, adapter_id: str, reason: str, request: Request | None = None) -> Adapter:
         """Make an adapter the champion, whatever its state and, without a request, whoever serves.
 
@@ -134,9 +128,9 @@ class Registry:
             return self._promote(adapter, reason, request.name)
 
     def promote_if(self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str]) -> str:
-        """Make an adapter the champion unless `why_not` says why it must not be; returns that, or an empty string.
+        """Make an adapter the champion unless `why_not` says why it must not be; return that, or an empty string.
 
-        `why_not` is told the adapter and the champion that can serve (None: the base model), both as they are under the
+        `why_not` gets the adapter and the champion that can serve (None: the base model), both as they are under the
         lease, right before the alias moves. One that serves already is left as it is. Raises MismatchError where the
         adapter cannot serve.
         """
@@ -161,13 +155,11 @@ class Registry:
         with self._lease():
             return self._roll_back(request.champion_id, reason, request.name)
 
-    # --- the parts; those that write need the lease --------------------------------------------------------------
-
     def _lease(self) -> AbstractContextManager[None]:
         return self._store.lease("registry", wait_s=_WAIT_S)
 
     def _stored(self) -> list[Adapter]:
-        """Versions as their rows have them, oldest first: in the state that a retraining left."""
+        """Return versions as their rows have them, oldest first: in the state that a retraining left."""
         rows = self._store.rows("adapters").sort_by("created_at").to_pylist()
         return [_adapter(row) for row in rows]
 
@@ -214,7 +206,7 @@ class Registry:
         return replace(adapter, state=PROMOTED)
 
     def _must_be_able(self, adapter: Adapter) -> None:
-        """Raises MismatchError where the adapter cannot serve."""
+        """Raise MismatchError where the adapter cannot serve."""
         self.folder(adapter)
         if why := self._other_base(adapter):
             raise MismatchError(why)
@@ -225,7 +217,7 @@ class Registry:
         return self._damage(adapter) or self._other_base(adapter)
 
     def _damage(self, adapter: Adapter) -> str:
-        """What is wrong with an adapter's files, or an empty string."""
+        """Return what is wrong with an adapter's files, or an empty string."""
         try:
             self.folder(adapter)
         except MismatchError as error:
@@ -258,7 +250,7 @@ def _named(adapter_id: str | None) -> str:
 
 
 def _in_state(stored: Adapter, states: Mapping[str, AdapterState]) -> Adapter:
-    """The adapter in the state that the history gives it; without one, none that only a history gives."""
+    """Return the adapter in the state that the history gives it; without one, none that only a history gives."""
     left = REGISTERED if stored.state in BY_HISTORY else stored.state
     return replace(stored, state=states.get(stored.adapter_id, left))
 

@@ -187,13 +187,13 @@ def rejects(scores: Mapping[str, PairedScores], policy: GatePolicy) -> bool:
 
 
 def withheld(verdict: Verdict, why: str) -> Verdict:
-    """The verdict of an adapter that must not be promoted, whatever its scores."""
+    """Return the verdict of an adapter that must not be promoted, whatever its scores."""
     kept = REJECT if verdict.verdict == REJECT else INCONCLUSIVE
     return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
 def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: float, seed: int) -> tuple[float, float]:
-    """One-sided bounds, each at `confidence`, for the mean of values that lie in lowest..highest (Gaffke, see above).
+    """Return one-sided bounds, each at `confidence`, for the mean of values in lowest..highest (Gaffke, see above).
 
     Drawn with a seed: the same values, in any order, give the same bounds. Raises ValueError without any value.
     """
@@ -214,7 +214,7 @@ def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: fl
 def _weighted(
     distinct: Scores, counts: NDArray[np.int_], draws: int, rng: np.random.Generator
 ) -> tuple[Scores, Scores]:
-    """Per draw: the weighted sum of the values, and the weight that the end of the scale gets.
+    """Return per draw the weighted sum of the values, and the weight that the end of the scale gets.
 
     Equal values share one gamma variate instead of an exponential each: the same distribution, and little work for 0/1.
     """

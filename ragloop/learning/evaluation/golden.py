@@ -23,7 +23,7 @@ class GoldenQuestion:
 
 
 def read_golden(file: Path | None) -> list[GoldenQuestion]:
-    """The golden questions of a JSONL file; none without a file.
+    """Read the golden questions of a JSONL file; none without a file.
 
     Raises NotFoundError, or ConfigError with the number of the line. A message never quotes the line: it ends in logs
     that an erasure does not reach.
@@ -53,7 +53,7 @@ def _golden(line: str, place: str) -> GoldenQuestion:
 
 
 def outdated_golden(golden: Sequence[GoldenQuestion], index: Index) -> frozenset[GoldenQuestion]:
-    """The golden questions that name a revision of which the document has another by now, without their answer."""
+    """Return the golden questions that name an older revision of their document, which no longer gives their answer."""
     named = [one for one in golden if one.revision]
     if not named:
         return frozenset()

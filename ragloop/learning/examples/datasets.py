@@ -102,7 +102,7 @@ def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed:
 
 
 def funnel_of(curated: Curated, dataset: Dataset) -> dict[str, int]:
-    """Rows of this curation per reason for which they fell; with the rows of the dataset they add up to its rows."""
+    """Count rows of this curation by why they fell; with the rows of the dataset they add up to its rows."""
     return {**curated.funnel, SPLIT_REASON: len(curated.examples) - dataset.rows}
 
 
@@ -136,13 +136,13 @@ def load(path: Path) -> Dataset:
 
 
 def documents_behind(dataset: Dataset) -> set[tuple[str, str]]:
-    """The documents that its rows rest on, with their revisions."""
+    """Return the documents that its rows rest on, with their revisions."""
     lists = [one for table in (dataset.train, dataset.eval) for one in table["documents"].to_pylist()]
     return {(one["document_id"], one["revision"]) for documents in lists for one in documents}
 
 
 def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
-    """Checks every row against what the index says now, and returns the ids of those that no longer stand."""
+    """Check every row against what the index says now, and return the ids of those that no longer stand."""
     return frozenset(
         row["example_id"]
         for table in (dataset.train, dataset.eval)
@@ -152,7 +152,7 @@ def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
 
 
 def as_table(examples: Sequence[Example]) -> pa.Table:
-    """Examples as a table of SCHEMA, in the given order."""
+    """Return examples as a table of SCHEMA, in the given order."""
     return pa.Table.from_pylist([_row(example) for example in examples], schema=SCHEMA)
 
 

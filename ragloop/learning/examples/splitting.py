@@ -36,7 +36,7 @@ class Split:
 
 
 def split(examples: Sequence[Example], eval_share: float, seed: int) -> Split:
-    """Deterministic: the same examples, in any order, are split alike.
+    """Split the examples; deterministic: the same ones, in any order, are split alike.
 
     The seed orders components whose newest examples were asked at the same moment, in an imported log for instance.
     Raises ValueError for a share outside 0..1.
