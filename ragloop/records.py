@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ Message = Mapping[str, str]
 BASE_LANE = "base+rag"
 LANES = (BASE_LANE, "adapter+rag", "closed-book")
 """Who answers from what: base model with passages, adapter with passages, adapter without passages."""
+
+
+class FeedbackKind(StrEnum):
+    """What a person says of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+    CORRECTION = "correction"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import MismatchError
 from ragloop.learning.examples.lineage import write_rows
+from ragloop.learning.recipes import CLOSED_BOOK_SFT
 from ragloop.models.generation.local import load_base
 from ragloop.records import Answer
-from ragloop.registry import REGISTERED, Adapter, adapter_sha256
+from ragloop.registry import REGISTERED, Adapter, Evidence, adapter_sha256
 from tests.tiny_model import save_tiny_model
 
 pytestmark = pytest.mark.realmodel
@@ -66,11 +67,13 @@ def add_adapter(app: App, name: str, day: int) -> None:
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
-    write_rows([], folder)
+    write_rows([], folder, CLOSED_BOOK_SFT.messages)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     base, sha256 = app.settings.model.base, adapter_sha256(folder)
     app.registry.register(
-        Adapter(name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}, app.models.base_sha256())
+        Adapter(
+            name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, None, (), Evidence(), app.models.base_sha256()
+        )
     )
 
 
@@ -169,7 +172,7 @@ def test_an_adapter_of_another_base_of_the_same_shape_does_not_serve(place: Path
     assert lane == "base+rag"
     assert "adapter later was trained on the weights" in why
     with pytest.raises(MismatchError, match=r"set model\.base to the model that it was trained on, or retrain"):
-        app.learning.retraining._generator(app.registry.adapter("later"))
+        app.learning.retraining.parts.generator(app.registry.adapter("later"))
     with pytest.raises(MismatchError, match="was trained on the weights"):
         app.registry.promote("early", "test")
     assert lane_and_why(app_of(place)) == ("later", "")

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.monitoring.cadence import RetrainDecision, decide
 from ragloop.learning.monitoring.drift import DriftReport, Signal
+from tests.policies import cadence_policy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-POLICY = CadencePolicy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)
+POLICY = cadence_policy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)
 
 
 def report(action: str = "none", state: str = "drift") -> DriftReport:
@@ -99,4 +100,4 @@ def test_a_time_without_a_zone_is_refused() -> None:
 @pytest.mark.parametrize("wrong", [{"every_days": -1}, {"cooldown_days": -0.1}, {"min_new_examples": 0}])
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        CadencePolicy(**wrong)  # type: ignore[arg-type]
+        cadence_policy(**wrong)
