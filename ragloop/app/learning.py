@@ -23,6 +23,7 @@ class Learning:
     @cached_property
     def retraining(self) -> "Retraining":
         """The steps of a retraining over this store."""
+        from ragloop.answering.retrieval import RetrievalPolicy
         from ragloop.learning.evaluation.gate import GatePolicy
         from ragloop.learning.evaluation.run import read_golden
         from ragloop.learning.retraining import Retraining, RetrainingPolicy
@@ -37,8 +38,7 @@ class Learning:
             golden=read_golden(s.dataset.golden),
             eval_share=s.dataset.eval_share,
             max_answer_words=s.dataset.max_answer_words,
-            candidates=s.retrieval.candidates,
-            rrf_k=s.retrieval.rrf_k,
+            retrieval=RetrievalPolicy.of(s.retrieval),
             seed=s.dataset.seed,
         )
         return Retraining(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.answering.prompts import rag_prompt
-from ragloop.answering.retrieval import retrieve
+from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.corpus.index.table import Index, Live
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.errors import MismatchError, NotFoundError, UsageError
@@ -70,19 +70,18 @@ _ROLLED_BACK = "it was rolled back from; `ragloop adapters promote` brings it ba
 class RetrainingPolicy:
     """What the steps need to know of the settings.
 
-    `training` is the spec without its files; `candidates` and `rrf_k` are those that questions are answered with.
+    `training` is the spec without its files; `retrieval` is how passages are found for questions that are answered.
     """
 
     base_name: str
     training: TrainingSpec
     gate: GatePolicy
+    retrieval: RetrievalPolicy
     golden: Sequence[GoldenQuestion] = ()
     eval_share: float = 0.15
     max_answer_words: int = 24
     max_elsewhere: int = 64
     max_trained: int = 100
-    candidates: int = 30
-    rrf_k: int = 60
     seed: int = 0
 
 
@@ -330,11 +329,11 @@ class Retraining:
         ]
         if not rows:
             return []
-        p, live = self._policy, self._live()
+        live = self._live()
+        retriever = Retriever(live.index, replace(self._policy.retrieval, top_k=1))
         vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
         found = [
-            retrieve(live.index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
-            for row, vector in zip(rows, vectors, strict=True)
+            retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)
         ]
         return [
             Question(ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
