@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ragloop.config import Settings
 
 if TYPE_CHECKING:
+    from ragloop.answering.retrieval import RetrievalPolicy
     from ragloop.learning.evaluation.gate import GatePolicy
     from ragloop.learning.monitoring.cadence import CadencePolicy
     from ragloop.learning.monitoring.drift import DriftPolicy
@@ -52,6 +53,14 @@ def cadence_policy(settings: Settings) -> "CadencePolicy":
     return CadencePolicy(**settings.cadence.model_dump())
 
 
+def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
+    """How passages are found."""
+    from ragloop.answering.retrieval import RetrievalPolicy
+
+    retrieval = settings.retrieval
+    return RetrievalPolicy(retrieval.top_k, retrieval.candidates, retrieval.rrf_k)
+
+
 def training_spec(settings: Settings) -> "TrainingSpec":
     """All that the settings decide of a training; its base model and files are filled in when it begins."""
     from ragloop.learning.recipes import CLOSED_BOOK_SFT
@@ -77,7 +86,7 @@ def retraining_policy(settings: Settings) -> "RetrainingPolicy":
     from ragloop.learning.evaluation.golden import read_golden
     from ragloop.learning.steps.parts import RetrainingPolicy
 
-    dataset, retrieval = settings.dataset, settings.retrieval
+    dataset = settings.dataset
     return RetrainingPolicy(
         base_name=settings.model.base,
         training=training_spec(settings),
@@ -87,7 +96,6 @@ def retraining_policy(settings: Settings) -> "RetrainingPolicy":
         max_answer_words=dataset.max_answer_words,
         max_elsewhere=_MAX_ELSEWHERE,
         max_trained=_MAX_TRAINED,
-        candidates=retrieval.candidates,
-        rrf_k=retrieval.rrf_k,
+        retrieval=retrieval_policy(settings),
         seed=dataset.seed,
     )

@@ -13,7 +13,7 @@ from ragloop.registry.adapter import (
 )
 from ragloop.registry.evidence import Evidence, VerdictKind
 from ragloop.registry.files import adapter_sha256, files_are_whole, other_base
-from ragloop.registry.registry import Registry, lost_adapters
+from ragloop.registry.registry import Registry, lost_adapters, without_row
 
 __all__ = [
     "INCONCLUSIVE",
@@ -32,4 +32,5 @@ __all__ = [
     "files_are_whole",
     "lost_adapters",
     "other_base",
+    "without_row",
 ]

@@ -213,7 +213,7 @@ class Registry:
 
     def _trouble(self, adapter: Adapter | None, adapter_id: str) -> str:
         if adapter is None:
-            return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
+            return without_row(adapter_id)
         return self._damage(adapter) or self._other_base(adapter)
 
     def _damage(self, adapter: Adapter) -> str:
@@ -235,6 +235,11 @@ class Registry:
             "reason": reason,
         }
         self._store.append("aliases", [row])
+
+
+def without_row(adapter_id: str) -> str:
+    """Say that an adapter which has served has no row."""
+    return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
 
 
 def lost_adapters(registry: Registry) -> list[str]:

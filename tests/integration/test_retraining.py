@@ -451,7 +451,7 @@ def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
 def test_held_out_questions_find_passages_as_questions_of_people_do(place: Path) -> None:
     configure(place, "top_k = 1", "top_k = 1\ncandidates = 7\nrrf_k = 11")
     policy = app_of(place, "trained").learning.retraining.parts.policy
-    assert (policy.candidates, policy.rrf_k) == (7, 11)
+    assert (policy.retrieval.candidates, policy.retrieval.rrf_k) == (7, 11)
 
 
 def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ragloop.answering.prompts import rag_prompt
-from ragloop.answering.retrieval import retrieve
+from ragloop.answering.retrieval import Retriever
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.learning.evaluation.gate import rejects
 from ragloop.learning.evaluation.golden import outdated_golden
@@ -68,10 +68,8 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
         return []
     live = parts.live()
     vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
-    found = [
-        retrieve(live.index, row["question"], vector, top_k=1, candidates=p.candidates, rrf_k=p.rrf_k).passages
-        for row, vector in zip(rows, vectors, strict=True)
-    ]
+    retriever = Retriever(live.index, replace(p.retrieval, top_k=1))
+    found = [retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)]
     return [
         Question(Part.ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
         for row, passages in zip(rows, found, strict=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.corpus.index.table import Index, Live
 from ragloop.errors import NotFoundError
 from ragloop.journal import Journal
@@ -22,7 +23,7 @@ from ragloop.store.names import inside
 class RetrainingPolicy:
     """What the steps need to know of the settings.
 
-    `training` is the spec without its files; `candidates` and `rrf_k` are those that questions are answered with.
+    `training` is the spec without its files; `retrieval` is how passages are found for questions that are answered.
     """
 
     base_name: str
@@ -33,8 +34,7 @@ class RetrainingPolicy:
     max_answer_words: int
     max_elsewhere: int
     max_trained: int
-    candidates: int
-    rrf_k: int
+    retrieval: RetrievalPolicy
     seed: int
 
 
