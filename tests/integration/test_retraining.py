@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.evaluation.gate import Verdict
-from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
+from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINED, TOKEN_F1_ELSEWHERE
 from ragloop.learning.examples.lineage import read_rows
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
@@ -141,9 +142,11 @@ def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
     adapter = app.registry.champion()
     assert adapter is not None
     assert (adapter.adapter_id, adapter.state, adapter.verdict) == (report.adapter_id, PROMOTED, "promote")
-    assert report.metrics["champion"]["exact_match"] == 0 < report.metrics["candidate"]["exact_match"]
-    assert report.metrics["candidate"]["trained_questions"] > 0
-    assert report.metrics["champion"]["exact_match_trained"] == 0 < report.metrics["candidate"]["exact_match_trained"]
+    for measure in (EXACT_MATCH, EXACT_MATCH_TRAINED):
+        base, trained = (report.metrics[who][measure.name] for who in ("champion", "candidate"))
+        assert base == 0
+        assert trained
+    assert report.metrics["candidate"]["trained_questions"]
     assert app.registry.rollback("test").champion is None
     assert app.registry.adapter(report.adapter_id).state == RETIRED
     assert not app.learning.retraining.promote(report.adapter_id, PROMOTE).promoted
@@ -165,7 +168,7 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
     assert (promoted, champion(app)) == (False, None)
     found = only(app)
     assert found.verdict == "inconclusive"
-    rows = found.evidence.training.rows
+    rows = len(trained_questions(app))
     assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on passages that changed")
     if change == "edit":
         assert ".md (" in found.reasons[0]
@@ -300,7 +303,7 @@ def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None
     adapter_id = only(app).adapter_id
     for state in (PROMOTED, RETIRED):
         with pytest.raises(ValueError, match=f"is registered and cannot be made {state}"):
-            app.registry.update(adapter_id, lambda now, state=state: replace(now, state=state))
+            app.registry.update(adapter_id, partial(replace, state=state))
     app.registry.promote(adapter_id, "by hand")
     with pytest.raises(ValueError, match="is promoted and cannot be made rejected"):
         app.registry.update(adapter_id, lambda now: replace(now, state=REJECTED))
@@ -444,7 +447,9 @@ def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
     before = snapshot(app)
     assert before is not None
     planted = app.learning.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
-    assert app.registry.adapter(planted).evidence.training.rows == 1
+    training = app.registry.adapter(planted).evidence.training
+    assert training is not None
+    assert training.rows == 1
     assert snapshot(app) == before
 
 

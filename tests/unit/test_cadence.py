@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ragloop.learning.monitoring.cadence import RetrainDecision, decide
-from ragloop.learning.monitoring.drift import DriftReport, Signal
+from ragloop.learning.monitoring.drift import DriftReport, Signal, SignalAction, SignalKind, SignalState
 from tests.policies import cadence_policy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -13,7 +13,8 @@ POLICY = cadence_policy(every_days=7, cooldown_days=2, min_new_examples=100, dri
 
 
 def report(action: str = "none", state: str = "drift") -> DriftReport:
-    return DriftReport((Signal("questions", "query", 0.1, 0.01, 0.05, 200, 200, state, action),))
+    found = SignalState(state), SignalAction(action)
+    return DriftReport((Signal("questions", SignalKind.QUERY, 0.1, 0.01, 0.05, 200, 200, *found),))
 
 
 def at(days_ago: float | None, new_eligible: int, drift: DriftReport | None = None) -> RetrainDecision:

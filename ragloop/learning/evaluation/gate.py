@@ -24,7 +24,7 @@ the honest width 3/n. Its coverage is proven for 0/1 scores and conjectured in g
 `confidence` is that of each bound by itself.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, log
@@ -78,7 +78,7 @@ class Rule:
 
     def values(self, scores: "PairedScores") -> Scores:
         """Select the values that the criterion is the mean of."""
-        return scores.differences if self.side == Side.DIFFERENCE else np.asarray(scores.challenger)
+        return scores.differences if self.side == Side.DIFFERENCE else scores.challenger
 
     def state(self, low: float, high: float) -> CriterionState:
         """Return on which side of the threshold the bounds lie."""
@@ -124,8 +124,8 @@ class GatePolicy:
 class PairedScores:
     """Scores in 0..1 of both on the same questions, shape (n,) each, in the same order; kept as float64 arrays."""
 
-    incumbent: Sequence[float] | Scores
-    challenger: Sequence[float] | Scores
+    incumbent: Scores
+    challenger: Scores
 
     def __post_init__(self) -> None:
         for name in ("incumbent", "challenger"):
@@ -142,10 +142,10 @@ class PairedScores:
     @property
     def differences(self) -> Scores:
         """Challenger − incumbent, in −1..1, shape (n,)."""
-        return np.asarray(self.challenger, dtype=np.float64) - np.asarray(self.incumbent, dtype=np.float64)
+        return self.challenger - self.incumbent
 
 
-NO_SCORES = PairedScores([], [])
+NO_SCORES = PairedScores(np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
