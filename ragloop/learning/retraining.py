@@ -46,6 +46,7 @@ from ragloop.learning.monitoring.windows import take_snapshot
 from ragloop.models import Generator
 from ragloop.models.chat import load_chat
 from ragloop.models.training.process import Progress, TrainingSpec, train
+from ragloop.records import UNLABELLED
 from ragloop.registry import (
     INCONCLUSIVE,
     REGISTERED,
@@ -330,7 +331,7 @@ class Retraining:
         if not rows:
             return []
         live = self._live()
-        retriever = Retriever(live.index, replace(self._policy.retrieval, top_k=1))
+        retriever = Retriever(live.index, replace(self._policy.retrieval, top_k=1, without_labels=UNLABELLED))
         vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
         found = [
             retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)
