@@ -1,12 +1,12 @@
 """Passages for a question: vector and full-text search, fused by rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.index.table import Index
 from ragloop.models import Vectors
-from ragloop.records import Passage
+from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
 
 if TYPE_CHECKING:
     from ragloop.config.settings import RetrievalSettings
@@ -26,20 +26,26 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class RetrievalPolicy:
-    """How passages are found; see config.RetrievalSettings."""
+    """How passages are found, and what a caller without labels sees; see config.RetrievalSettings."""
 
     top_k: int
     candidates: int
     rrf_k: int
+    without_labels: View = UNLABELLED
 
     @classmethod
     def of(cls, settings: "RetrievalSettings") -> "RetrievalPolicy":
         """What the settings say."""
-        return cls(settings.top_k, settings.candidates, settings.rrf_k)
+        view = EVERYTHING if settings.without_labels == "everything" else UNLABELLED
+        return cls(settings.top_k, settings.candidates, settings.rrf_k, view)
 
     def for_top(self, top_k: int) -> "RetrievalPolicy":
         """This policy with another number of passages, for which there are candidates enough."""
         return replace(self, top_k=top_k, candidates=max(self.candidates, top_k))
+
+    def view_of(self, labels: Collection[str]) -> View:
+        """Return what a caller with these labels sees."""
+        return View(frozenset(labels)) if labels else self.without_labels
 
 
 class Retriever:
@@ -48,12 +54,15 @@ class Retriever:
     def __init__(self, index: Index, policy: RetrievalPolicy) -> None:
         self._index, self._policy = index.snapshot(), policy
 
-    def retrieve(self, question: str, vector: Vectors) -> Retrieved:
-        """Find the passages for a question whose unit vector is `vector` (shape (dimension,))."""
-        p = self._policy
+    def retrieve(self, question: str, vector: Vectors, labels: Collection[str] = ()) -> Retrieved:
+        """Find the passages that a caller with these labels sees.
+
+        `vector` is the question's unit vector (shape (dimension,)). What is out of view is no candidate either.
+        """
+        p, view = self._policy, self._policy.view_of(labels)
         rankings = [
-            self._index.search_vectors(vector, p.candidates),
-            self._index.search_text(question, vector, p.candidates),
+            self._index.search_vectors(vector, p.candidates, view),
+            self._index.search_text(question, vector, p.candidates, view),
         ]
         rows = {row["id"]: row for ranking in rankings for row in ranking}
         scores = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from ragloop.config import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as",
+        metavar="LABEL",
+        help="A label of the caller; may be given several times.",
+    ),
+]
 BackupPlace = Annotated[
     str | None, typer.Option("--from", help="A folder or s3://bucket/prefix with backups; default backup.uri.")
 ]
@@ -56,6 +64,11 @@ def open_app() -> "App":
     from ragloop.cli.output import say
 
     return App(settings(), say=say)
+
+
+def labels_of(given: list[str] | None) -> list[str]:
+    """The labels that --as names."""
+    return [encodable(one) for one in given or ()]
 
 
 def encodable(text: str) -> str:

@@ -176,7 +176,7 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
             for together in (0, 10**9):
                 monkeypatch.setattr(index_module, "RANKED_TOGETHER", together)
                 matching = MultiMatchQuery(question, list(WORDS), operator=FullTextOperator.OR)
-                best = index._best_by_words(matching, 1000, max(index._outside_words().values()))
+                best = index._best_by_words(matching, 1000, max(index._outside_words().values()), index_module._CHUNKS)
                 found.append(dict(zip(best["id"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True)))
                 assert len(found[-1]) == best.num_rows
             assert found[0] == found[1]

@@ -22,6 +22,7 @@ from ragloop.corpus.index.search_indexes import INDEXES, WORDS, maintain, most_u
 from ragloop.corpus.index.vectors import to_numpy
 from ragloop.errors import StoreDamagedError
 from ragloop.models import Embedder, Vectors
+from ragloop.records import UNLABELLED, View
 from ragloop.store import Store, index_schema, quoted
 
 FTS_TERMS = 64
@@ -132,6 +133,11 @@ class Index:
         rows = self.store.rows(self.generation.table, where, ["document_id", "revision"])
         return dict(zip(rows["document_id"].to_pylist(), rows["revision"].to_pylist(), strict=True))
 
+    def labelled(self) -> frozenset[str]:
+        """The ids of the documents that carry labels."""
+        where = "kind = 'document' AND live AND cardinality(labels) > 0"
+        return frozenset(self.store.rows(self.generation.table, where, ["document_id"])["document_id"].to_pylist())
+
     def keys(self) -> dict[str, str]:
         """The key of every live document, by document id."""
         rows = self.store.rows(self.generation.table, "kind = 'document' AND live", ["document_id", "key"])
@@ -208,8 +214,8 @@ class Index:
             self.store.delete(self.generation.table, f"document_id IN ({quoted(document_ids)})")
             self.commits += 1
 
-    def search_vectors(self, vector: Vectors, limit: int) -> list[dict[str, Any]]:
-        """The chunks nearest by cosine, with `similarity`."""
+    def search_vectors(self, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
+        """The chunks in view that are nearest by cosine, with `similarity`."""
         with self.store.errors():
             query = self._table().search(vector, vector_column_name="vector", query_type="vector")
             rows = (
@@ -217,14 +223,14 @@ class Index:
                 .distance_type("cosine")
                 .nprobes(PROBES)
                 .maximum_nprobes(0)
-                .where(_CHUNKS, prefilter=True)
+                .where(_chunks_in(view), prefilter=True)
                 .limit(limit)
             )
             found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
         return [{**row, "similarity": 1 - row.pop("_distance")} for row in found]
 
-    def search_text(self, question: str, vector: Vectors, limit: int) -> list[dict[str, Any]]:
-        """The chunks that match best by words (BM25), with their `similarity` to the question's vector."""
+    def search_text(self, question: str, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
+        """The chunks in view that match best by words (BM25), with their `similarity` to the question's vector."""
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which LanceDB refuses.
         words = " ".join(question.split()[:FTS_TERMS]).encode("utf-8", "replace").decode()
         outside = self._outside_words()
@@ -233,23 +239,23 @@ class Index:
         # A plain string is parsed: one in quotes would ask for a phrase, which this index does not answer.
         matching = MultiMatchQuery(words, list(outside), boosts=None, operator=FullTextOperator.OR)
         with self.store.errors():
-            best = self._best_by_words(matching, limit, max(outside.values()))
+            best = self._best_by_words(matching, limit, max(outside.values()), _chunks_in(view))
         if best.num_rows == 0:
             return []
         similarity = to_numpy(best["vector"], self.generation.dimension) @ vector
         rows = best.drop_columns(["vector", "_score"]).to_pylist()
         return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
 
-    def _best_by_words(self, matching: MultiMatchQuery, limit: int, outside: int) -> pa.Table:
-        """The best matches, of which so many of the table's rows, its last ones, are in no index yet."""
+    def _best_by_words(self, matching: MultiMatchQuery, limit: int, outside: int, where: str) -> pa.Table:
+        """The best matches among these rows, where so many of the table's rows, its last ones, are in no index yet."""
         table = self._table()
         rows = table.count_rows()
         if not outside or outside > RANKED_APART or rows <= RANKED_TOGETHER:
-            return _by_words(table, matching, limit)
+            return _by_words(table, matching, limit, where)
         last = table.take_offsets(list(range(rows - outside, rows))).select(["id", "kind", "live"]).to_arrow()
         ids = last.filter(pc.and_(last["live"], pc.equal(last["kind"], "chunk")))["id"].to_pylist()
-        apart = [_by_words(table, matching, limit, f"id IN ({quoted(ids)})")] if ids else []
-        found = pa.concat_tables([*apart, _by_words(table, matching, limit, indexed=True)])
+        apart = [_by_words(table, matching, limit, f"id IN ({quoted(ids)}) AND {where}")] if ids else []
+        found = pa.concat_tables([*apart, _by_words(table, matching, limit, where, indexed=True)])
         found = found.sort_by([("_score", "descending"), ("id", "ascending")])
         # Where an update was killed, rows are in the one index and not yet in the other: they are found by both.
         _, first = np.unique(found["id"].to_pylist(), return_index=True)
@@ -349,6 +355,14 @@ def _of_source(source: str, keys: Sequence[str] | None = None) -> str:
     return f"{where} AND document_id IN ({quoted([document_id(source, key or '') for key in keys] or [''])})"
 
 
+def _chunks_in(view: View) -> str:
+    """Where the chunks in view are. Labels that cannot be told (null among them) are nobody's."""
+    if view.labels is None:
+        return _CHUNKS
+    shared = f" OR array_has_any(labels, [{quoted(sorted(view.labels))}])" if view.labels else ""
+    return f"{_CHUNKS} AND (labels IS NULL OR cardinality(labels) = 0{shared})"
+
+
 def _places(documents: pa.Table, chunk_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """`revision`, `start` and `end` of these chunks by id; a long document has thousands of others."""
     spans = documents["spans"].combine_chunks()
@@ -376,9 +390,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
     }
 
 
-def _by_words(
-    table: Table, matching: MultiMatchQuery, limit: int, where: str = _CHUNKS, *, indexed: bool = False
-) -> pa.Table:
+def _by_words(table: Table, matching: MultiMatchQuery, limit: int, where: str, *, indexed: bool = False) -> pa.Table:
     """The best matches among these rows with their `_score`, or among those that are `indexed`."""
     query = cast(LanceFtsQueryBuilder, table.search(matching, query_type="fts").where(where, prefilter=True))
     query = query.fast_search() if indexed else query

@@ -113,8 +113,11 @@ def standing_of(index: Index, documents: Iterable[tuple[str, str]]) -> Standing:
     for row in index.chunk_texts(changed):
         hashes[row["document_id"]].add(row["text_hash"])
         held[row["document_id"]] |= {one.digest for one in statements(row["heading"] or "", row["text"])}
-    frozen = ({one: frozenset(values) for one, values in found.items()} for found in (hashes, held))
-    return Standing(revisions, *frozen)
+    return Standing(revisions, _frozen(hashes), _frozen(held), index.labelled())
+
+
+def _frozen(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {one: frozenset(values) for one, values in found.items()}
 
 
 def documents_of(rows: Iterable[TrainedRow]) -> set[tuple[str, str]]:

@@ -16,6 +16,7 @@ from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
 from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.records import UNLABELLED
 from ragloop.registry import Adapter
 from ragloop.registry.evidence import EvaluationRecord
 
@@ -68,7 +69,7 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
         return []
     live = parts.live()
     vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
-    retriever = Retriever(live.index, replace(p.retrieval, top_k=1))
+    retriever = Retriever(live.index, replace(p.retrieval, top_k=1, without_labels=UNLABELLED))
     found = [retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)]
     return [
         Question(Part.ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])
