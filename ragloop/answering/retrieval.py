@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.models import Vectors
 from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
@@ -52,7 +53,8 @@ class Retriever:
     """Finds passages in one state of an index, so that no document shows two of its revisions."""
 
     def __init__(self, index: Index, policy: RetrievalPolicy) -> None:
-        self._index, self._policy = index.snapshot(), policy
+        self._search, self._policy = Search(index), policy
+        self._generation = index.generation
 
     def retrieve(self, question: str, vector: Vectors, labels: Collection[str] = ()) -> Retrieved:
         """Find the passages that a caller with these labels sees.
@@ -61,16 +63,16 @@ class Retriever:
         """
         p, view = self._policy, self._policy.view_of(labels)
         rankings = [
-            self._index.search_vectors(vector, p.candidates, view),
-            self._index.search_text(question, vector, p.candidates, view),
+            self._search.by_vector(vector, p.candidates, view),
+            self._search.by_words(question, vector, p.candidates, view),
         ]
         rows = {row["id"]: row for ranking in rankings for row in ranking}
         scores = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
         best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[: p.top_k]
-        found = self._index.located([rows[one] for one in best])
+        found = self._search.located([rows[one] for one in best])
         passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
         top_similarity = max((row["similarity"] for row in rows.values()), default=None)
-        return Retrieved(passages, top_similarity, self._index.generation.fingerprint)
+        return Retrieved(passages, top_similarity, self._generation.fingerprint)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:

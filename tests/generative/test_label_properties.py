@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ragloop.app import App
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.search import Search
 from ragloop.records import EVERYTHING, View
 from tests.indexed_folder import IndexedFolder
 
@@ -32,7 +34,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> IndexedFolder:
 
 def label(app: App, labelled: Mapping[str, frozenset[str]]) -> None:
     """Write the chunks anew with these labels, as a sync does."""
-    held = app.index.chunk_rows(sorted(app.index.keys()))
+    held = app.index.chunk_rows(sorted(inventory.keys(app.index)))
     rows = [{**row, "labels": sorted(labelled[row["key"]])} for row, _ in held]
     with app.store.lease("index"):
         app.index.commit(rows, [vector for _, vector in held])
@@ -62,7 +64,7 @@ def test_a_search_finds_exactly_what_its_caller_may_see(
     index, view = app.index, View(caller)
     for question in QUESTIONS:
         vector = app.embedder.embed([question])[0]
-        for search in (index.search_vectors, lambda *rest, words=question: index.search_text(words, *rest)):
+        for search in (Search(index).by_vector, lambda *rest, words=question: Search(index).by_words(words, *rest)):
             expected = ids(of_keys(search(vector, 1000, EVERYTHING), permitted))
             assert sorted(ids(search(vector, 1000, view))) == sorted(expected)
             some = ids(search(vector, few, view))

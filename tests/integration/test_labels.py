@@ -9,7 +9,9 @@ import pytest
 from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.config import load_settings
-from ragloop.corpus.index import table as index_module
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index import search as search_module
+from ragloop.corpus.index.search import Search, outside_words
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.records import EVERYTHING, View
 from tests.constant_embedder import ConstantEmbedder
@@ -77,7 +79,7 @@ def test_labels_that_a_source_gets_or_loses_hold_from_the_next_sync_on(place: Pa
 
 def test_an_answer_and_its_log_rest_on_what_the_caller_may_see(place: Path) -> None:
     made = app(place)
-    (other,) = {row["document_id"] for row, _ in made.index.chunk_rows(sorted(made.index.labelled()))}
+    (other,) = {row["document_id"] for row, _ in made.index.chunk_rows(sorted(inventory.labelled(made.index)))}
     for labels, texts in (((), {OPEN}), (("hr",), {OPEN, PAY})):
         answer = made.answering.answerer.ask(QUESTION, labels=labels)
         row = made.journal.interactions(f"interaction_id = '{answer.interaction_id}'").to_pylist()[0]
@@ -87,19 +89,19 @@ def test_an_answer_and_its_log_rest_on_what_the_caller_may_see(place: Path) -> N
 
 
 def test_rows_that_no_index_of_words_holds_yet_are_filtered_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "RANKED_TOGETHER", 0)
+    monkeypatch.setattr(search_module, "RANKED_TOGETHER", 0)
     made = app(place)
-    held = made.index.chunk_rows(sorted(made.index.keys()))
+    held = made.index.chunk_rows(sorted(inventory.keys(made.index)))
     with made.store.lease("index"):
         made.index.commit([row for row, _ in held], [vector for _, vector in held])
-    assert max(made.index._outside_words().values())
+    assert max(outside_words(made.index).values())
     vector = made.embedder.embed([QUESTION])[0]
     for view, sources in (
         (View(), {"open"}),
         (View(frozenset({"hr"})), {"open", "pay"}),
         (EVERYTHING, {"open", "pay"}),
     ):
-        assert {row["source"] for row in made.index.search_text("bees", vector, 9, view)} == sources
+        assert {row["source"] for row in Search(made.index).by_words("bees", vector, 9, view)} == sources
 
 
 @pytest.mark.parametrize("command", ["ask", "search"])
@@ -134,5 +136,5 @@ def test_what_was_trained_on_and_is_labelled_later_no_longer_stands(place: Path)
     rests_on = {(one.document_id, one.revision) for one in example.documents}
     now = synced(place)
     standing = standing_of(now.index, rests_on)
-    assert standing.labelled == now.index.labelled()
+    assert standing.labelled == inventory.labelled(now.index)
     assert not all(map(standing.holds, example.documents))

@@ -6,6 +6,7 @@ import typer
 
 from ragloop.cli.options import Json, encodable, open_app
 from ragloop.cli.output import print_json, print_table, say
+from ragloop.corpus.index import inventory
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -65,7 +66,7 @@ def _described(app: "App") -> list[dict[str, Any]]:
     for known in generations.all():
         made, counts = known.generation, {"documents": None, "chunks": None}
         with suppress(StoreDamagedError):
-            counts = Index(app.store, made).counts() if generations.is_held(known) else counts
+            counts = inventory.counts(Index(app.store, made)) if generations.is_held(known) else counts
         rows.append(
             {
                 "fingerprint": made.fingerprint,

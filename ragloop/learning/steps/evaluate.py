@@ -6,6 +6,7 @@ from functools import partial
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import Retriever
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.learning.evaluation.gate import rejects
 from ragloop.learning.evaluation.golden import outdated_golden
@@ -54,7 +55,7 @@ def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Questi
 
 def _target(parts: RetrainingParts, rows: Sequence[TrainedRow], recipe: Recipe) -> Target:
     index, golden = parts.index, parts.policy.golden
-    keys = index.keys()
+    keys = inventory.keys(index)
     trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
     trained, changed = [row.question for row in rows], outdated_golden(golden, index)
     return target_questions(golden, trained, trained_keys, frozenset(keys.values()), changed, recipe.prompt)
