@@ -390,11 +390,11 @@ class App:
         index = self.index if self.generations.live() else None
         nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
         champion = self.registry.champion()
-        self.journal.fold()
+        logged = self.journal.counts()
         return {
             **(index.counts() if index else nothing),
-            "interactions": self.store.count("interactions"),
-            "feedback": self.store.count("feedback"),
+            "interactions": logged["interactions"],
+            "feedback": logged["feedback"],
             "champion": champion.adapter_id if champion else None,
             "generation": str(index.generation) if index else None,
             "generations": {one.table: one.state for one in self.generations.all()},
