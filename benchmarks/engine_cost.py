@@ -127,7 +127,7 @@ def synced(home: Path, documents: Path, profile: cProfile.Profile | None = None)
     app = App(load_settings(home=home), embedder=embedder)
     started = time.process_time()
     with profile or nullcontext():
-        report = app.sync(documents, confirm_deletes=True)
+        report = app.corpus.sync(documents, confirm_deletes=True)
     total = time.process_time() - started
     return Cost(
         total, Parsing.seconds, embedder.tokenize_s, embedder.encode_s, Maintaining.seconds,
@@ -195,7 +195,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
         recording = Recording(embedder)
         app = App(load_settings(home=scratch / f"home-{number}"), embedder=recording)
         started = time.process_time()
-        chunks = app.sync(folder).chunks_total
+        chunks = app.corpus.sync(folder).chunks_total
         whole = time.process_time() - started
         started = time.process_time()
         for batch in recording.batches:

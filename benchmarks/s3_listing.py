@@ -97,16 +97,18 @@ def synced(home: Path, *, first: bool = False) -> int:
     from no_op_sync import ConstantEmbedder
 
     from ragloop.app import App
+    from ragloop.app.corpus import Corpus
     from ragloop.config import Settings, SourceSettings
 
-    class FirstSync(App):
+    class FirstSync(Corpus):
         """Reads from this process what the bucket lists."""
 
         def sources(self, *given: Any, **asked: Any) -> Any:
             return [_FromMemory(source) for source in super().sources(*given, **asked)]
 
     settings = Settings(home=home, sources=(SourceSettings(name="handbook", uri=f"s3://{BUCKET}"),))
-    return (FirstSync if first else App)(settings, embedder=ConstantEmbedder()).sync().scanned
+    app = App(settings, embedder=ConstantEmbedder())
+    return (FirstSync(app.parts) if first else app.corpus).sync().scanned
 
 
 class _FromMemory:

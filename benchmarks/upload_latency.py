@@ -94,7 +94,7 @@ def latencies(place: Place, uploads: int, first: int, pause_s: float) -> list[fl
         word = text(number).decode().split()[2]
         began = time.perf_counter()
         place.upload(number)
-        while not any(word in passage.text for passage in app.search(word, 10).passages):
+        while not any(word in passage.text for passage in app.answering.search(word, 10).passages):
             time.sleep(0.02)
             if time.perf_counter() - began > 120:
                 raise SystemExit(f"upload {number} was not searchable within two minutes")
@@ -128,7 +128,7 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Place(Path(scratch))
         place.upload(0)
-        place.app().sync()
+        place.app().corpus.sync()
         asked = ["--home", str(place.folder / "home"), "--config", str(place.config)]
         print("| upload to searchable | uploads | p50 s | p95 s | worst s |\n|---|---:|---:|---:|---:|")
         with running([*asked, "watch", "--index"], "watching"):
@@ -140,7 +140,9 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
             place.upload(number)
         for way, app in (("events", place.app()), ("a sync without events", place.app("other"))):
             began, cpu = time.perf_counter(), time.process_time()
-            done = app.changes.drain(app.watched()).objects if way == "events" else app.sync().added
+            done = (
+                app.corpus.changes.drain(app.corpus.watched()).objects if way == "events" else app.corpus.sync().added
+            )
             seconds = time.perf_counter() - began
             print(
                 f"\n{way}: {done:,} objects in {seconds:.1f} s, {done / seconds:.0f} a second, "

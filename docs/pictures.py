@@ -116,7 +116,7 @@ def write_pages(folder: Path, places: list[str], hours: str = "dawn to dusk") ->
 def ask_and_correct(app: App) -> None:
     """Traffic: a question about each of 320 pages; most answers are corrected, some voted down, some are left."""
     pairs = [(f"Who keeps the {thing} at {where}?", who) for where in PLACES[:80] for thing, who in KEEPERS.items()]
-    answers = app.answerer.ask_all([question for question, _ in pairs])
+    answers = app.answering.answerer.ask_all([question for question, _ in pairs])
     asked = [one.interaction_id for one in answers]
     given = [(one, "correction", who) for one, (_, who) in zip(asked[:240], pairs, strict=False)]
     app.journal.give_all_feedback([*given, *((one, "down", None) for one in asked[240:270])])

@@ -31,7 +31,7 @@ def measure_drift(home: Path | None, config: Path | None) -> "DriftMeasurement":
     from ragloop.learning.monitoring.windows import measurements
 
     app = open_app(home, config)
-    measured = app.measure_drift(str(runtime.task_run.id))  # tried again, it is one measurement
+    measured = app.learning.measure_drift(str(runtime.task_run.id))  # tried again, it is one measurement
     publish_drift(measured, measurements(app.store))
     return measured
 
@@ -48,7 +48,7 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
     from ragloop.learning.evaluation.review import reviews
 
     app = open_app(home, config)
-    review = app.review(str(runtime.task_run.id))  # tried again, it is one review
+    review = app.learning.review(str(runtime.task_run.id))  # tried again, it is one review
     if review is not None:
         publish_review(review, reviews(app.store))
     if review is not None and review.worse:

@@ -274,7 +274,7 @@ def _sync(order: Mapping[str, Any]) -> None:
     try:
         if drain_s:
             app = indexed.app()
-            report: Any = app.changes.drain(app.watched(), wait_s=0)
+            report: Any = app.corpus.changes.drain(app.corpus.watched(), wait_s=0)
         else:
             report = indexed.sync(settings if settings.get("sources") else None, **asked)
         boundaries.say(json.dumps({"report": asdict(report)}))

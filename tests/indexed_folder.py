@@ -55,7 +55,7 @@ class IndexedFolder:
         wait_until_stamps_are_trusted()
         self.embedder.embedded.clear()
         folder = None if settings else self.folder
-        return self.app(**(settings or {})).sync(folder, **asked)
+        return self.app(**(settings or {})).corpus.sync(folder, **asked)
 
     def contents(self) -> dict[str, dict[str, Any]]:
         return contents(self.app())
@@ -68,7 +68,7 @@ class IndexedFolder:
 
     def found(self, text: str, top_k: int = 100) -> list[str]:
         """The texts of the passages for a question."""
-        return [passage.text for passage in self.app().search(text, top_k).passages]
+        return [passage.text for passage in self.app().answering.search(text, top_k).passages]
 
 
 def contents(app: App) -> dict[str, dict[str, Any]]:

@@ -43,7 +43,7 @@ def first_sync(stage: Stage) -> None:
             if "first_cited_answer_s" not in figures:
                 _ask_first(stage, figures)
 
-        report = stage.app.sync(progress=progress)
+        report = stage.app.corpus.sync(progress=progress)
         names = ("added", "failed", "chunks_total", "chunks_embedded", "chunks_reused", "commits", "embed_seconds")
         figures |= {name: getattr(report, name) for name in names}
 
@@ -52,7 +52,7 @@ def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
     """A question about a document that has just been committed; then the server may take its share of the cores."""
     there = set(stage.app.index.keys().values())
     package = next(one for one in stage.packages if any(key.rsplit(".", 1)[0] == one.name.lower() for key in there))
-    answer = stage.app.answerer.ask(question(Fact(package.name, "version", package.version), 0))
+    answer = stage.app.answering.answerer.ask(question(Fact(package.name, "version", package.version), 0))
     if answer.citations:
         figures["first_cited_answer_s"] = stage.meter.seconds
         stage.say(f"   first cited answer after {stage.meter.seconds} s:")
@@ -65,7 +65,7 @@ def ask(stage: Stage) -> None:
     """Three questions, with what their answers cite."""
     with stage.step("Ask three questions") as figures:
         asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
-        answers = [stage.app.answerer.ask(text) for text in asked]
+        answers = [stage.app.answering.answerer.ask(text) for text in asked]
         for answer in answers:
             tell_answer(stage, answer)
         figures["questions"] = len(answers)
@@ -91,7 +91,7 @@ def replay(stage: Stage) -> None:
         size = stage.scale.batch
         for start in range(0, len(asked), size):
             batch = asked[start : start + size]
-            given += zip(batch, stage.app.answerer.ask_all([one.question for one in batch]), strict=True)
+            given += zip(batch, stage.app.answering.answerer.ask_all([one.question for one in batch]), strict=True)
             stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
         votes = stage.traffic.votes(given)
         stage.app.journal.give_all_feedback(votes)
@@ -121,17 +121,17 @@ def change(stage: Stage) -> None:
     """Edit three documents, rename one, delete one, sync; show what was embedded and what the log lost by it."""
     with stage.step("Change five documents and sync again") as figures:
         before = _chunks(stage)
-        eligible = stage.app.retraining.curated()
+        eligible = stage.app.learning.retraining.curated()
         owners = stage.app.index.keys()
         changing = to_change(stage.traffic, stage.packages)
         asked = question(Fact(changing[0].name, "version", changing[0].version), UNSEEN_WORDING)
-        figures["answer_before"] = stage.app.answerer.ask(asked).answer
+        figures["answer_before"] = stage.app.answering.answerer.ask(asked).answer
         edits = change_documents(stage.documents, changing)
         stage.say(f"   edited {', '.join(edits.edited)}; renamed {' to '.join(edits.renamed)}; deleted {edits.deleted}")
         _sync_again(stage)
         figures |= _show_chunks(stage, before, _chunks(stage), edits)
-        figures |= _show_rows(stage, eligible, stage.app.retraining.curated(), owners, edits)
-        answer = stage.app.answerer.ask(asked)
+        figures |= _show_rows(stage, eligible, stage.app.learning.retraining.curated(), owners, edits)
+        answer = stage.app.answering.answerer.ask(asked)
         figures["new_version"], figures["answer_after"] = edits.new_version, answer.answer
         stage.say(f"   before, {asked!r} was answered with {figures['answer_before']!r}; now:")
         tell_answer(stage, answer)
@@ -139,7 +139,7 @@ def change(stage: Stage) -> None:
 
 def _sync_again(stage: Stage) -> None:
     if stage.flows is None:
-        stage.app.sync()
+        stage.app.corpus.sync()
         return
     stage.say("   waiting for the Prefect server and its worker, which have been starting beside all this")
     stage.flows.wait_until_up()

@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from ragloop.records import FeedbackKind
 from ragloop.store import TABLES
 
 FOLDED = ("interactions", "feedback")
 """The tables that entries are folded into."""
-FEEDBACK_KINDS = ("up", "down", "correction")
+FEEDBACK_KINDS = tuple(FeedbackKind)
 LONGEST_CORRECTION = 32_000
 """Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
 _TIMES = {"asked_at", "given_at"}

@@ -19,6 +19,7 @@ from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, Entries, line_of
 from ragloop.journal.segment import Segment
 from ragloop.journal.tables import LogTable
+from ragloop.records import FeedbackKind
 from ragloop.store import Store, after, quoted
 
 Corrected = tuple[Mapping[str, Any], str]
@@ -126,7 +127,9 @@ class Journal:
     def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
         """Append several pieces of feedback at once: (interaction id, kind, correction)."""
         for _, kind, correction in given:
-            if kind not in FEEDBACK_KINDS or (kind == "correction") != bool(correction and correction.strip()):
+            if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
+                correction and correction.strip()
+            ):
                 raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
             if correction and len(correction) > LONGEST_CORRECTION:
                 raise UsageError(

@@ -62,10 +62,10 @@ class WatchedQueue:
         from ragloop.corpus.changes.drain import receive
 
         if self._failed:
-            self._app.changes.ready()
+            self._app.corpus.changes.ready()
         self._failed = True
         batch = receive(self._watched.queue, self._app.settings.sync.batch_documents, wait_s)
-        drained = self._app.changes.apply(self._watched, batch) if batch.held else None
+        drained = self._app.corpus.changes.apply(self._watched, batch) if batch.held else None
         self._failed = False
         return (drained.report, drained.messages) if drained else None
 
@@ -157,7 +157,7 @@ class WatchedFolder:
             return None
         self._changed.clear()
         try:
-            return self._app.sync(self._source.folder), 0
+            return self._app.corpus.sync(self._source.folder), 0
         except RagloopError:
             self._changed.set()
             raise
@@ -235,7 +235,7 @@ def _first_index(app: "App", every: float, told: "Told", interrupted: threading.
     while app.generations.live() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
-                return told(app.sync(), 0, ["every source"])
+                return told(app.corpus.sync(), 0, ["every source"])
         time.sleep(every)
     return None
 

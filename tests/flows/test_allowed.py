@@ -54,7 +54,7 @@ def served(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         (place / name / f"{name}.md").write_text(f"# {name}\n\nThe heron of the {name} eats frogs.\n")
     config = place / "ragloop.toml"
     config.write_text('home = "home"\n[[sources]]\nname = "handbook"\nuri = "handbook"\n')
-    App(load_settings(config)).sync()
+    App(load_settings(config)).corpus.sync()
     with serving(stack, CHANGES, place / "home", config), serving(stack, SYNC, place / "home", config):
         yield Served(stack, place / "home", config, place / "handbook", place / "private")
 

@@ -17,8 +17,8 @@ from prefect.events.worker import EventsWorker
 from typer.testing import CliRunner
 
 from flows.sync import sync_index
+from ragloop.cli.commands import automations
 from ragloop.errors import NotFoundError
-from ragloop.orchestrator import automations
 from ragloop.orchestrator.automations import apply, wanted
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.project import project_root
@@ -144,7 +144,7 @@ def test_nothing_that_the_file_holds_takes_runs_of_others(file: list[dict[str, A
 def test_the_command_says_what_it_did(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", stack.api_url)
     application = typer.Typer()
-    automations.add_to(application)
+    application.add_typer(automations.automations, name="automations")
     result = CliRunner().invoke(application, ["automations", "apply", "--json"], catch_exceptions=False)
     assert len(json.loads(result.stdout)["unchanged"]) == len(wanted(project_root()))
 

@@ -46,7 +46,7 @@ def config(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Path:
     source = {"name": "handbook", "uri": bucket.uri("docs"), "queue": queue.url}
     config.write_text("[[sources]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in source.items()))
     bucket.write("docs/heron.md", "# Heron\n\nThe heron eats frogs.\n")
-    opened(config, tmp_path).sync()
+    opened(config, tmp_path).corpus.sync()
     return config
 
 
@@ -179,7 +179,7 @@ def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
     folder.mkdir()
     config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
-    opened(config, tmp_path).sync()
+    opened(config, tmp_path).corpus.sync()
     with serving(stack, CHANGES, tmp_path / "home", config), watching(config, tmp_path, stack.api_url, *options):
         time.sleep(2)
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from ragloop.cli.commands import demo
-from ragloop.cli.commands.demo import PrefectFlows
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator import demo_flows
+from ragloop.orchestrator.demo_flows import PrefectFlows
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from ragloop.orchestrator.processes import running_with
 
@@ -51,7 +51,7 @@ def test_a_sync_that_left_a_document_out_does_not_end_the_demonstration() -> Non
 
 
 def test_a_run_gives_way_to_a_scheduled_one_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_BETWEEN_TRIES_S", 0)
+    monkeypatch.setattr(demo_flows, "_BETWEEN_TRIES_S", 0)
     once = ScriptedStack([("CANCELLED", ""), ("COMPLETED", "ok")])
     assert once.flows().run("check-drift/check-drift").message == "ok"
     always = ScriptedStack([("CANCELLED", "another run is under way")])

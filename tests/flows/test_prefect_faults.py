@@ -165,7 +165,7 @@ def test_a_sync_is_applied_though_the_server_stays_away(
         assert running.wait(timeout=150) != 0
     app = App(Settings(home=home))
     assert len(app.index.keys()) == 25
-    assert app.sync(folder).commits == 0
+    assert app.corpus.sync(folder).commits == 0
 
 
 def test_a_run_whose_process_and_worker_are_gone_is_told_to_have_crashed_and_the_next_one_completes_it(

@@ -27,7 +27,7 @@ def test_the_flow_and_the_core_leave_equal_tables(flows: FlowsInProcess, folder:
     by_core, by_flow = tmp_path / "by-core", tmp_path / "by-flow"
     for change in (lambda folder: None, edit):
         change(folder)
-        App(load_settings(home=by_core)).sync(folder)
+        App(load_settings(home=by_core)).corpus.sync(folder)
         sync_index(folder=folder, home=by_flow)
     assert stored_tables(by_flow) == stored_tables(by_core)
 

@@ -163,7 +163,7 @@ class SyncMachine(RuleBasedStateMachine):
         if not hasattr(self, "indexed") or not self._is_indexed():
             return
         living = {one for one, row in self.indexed.contents().items() if row["kind"] == "chunk"}
-        found = self.indexed.app().search("Paragraph 1 of alpha", 100).passages
+        found = self.indexed.app().answering.search("Paragraph 1 of alpha", 100).passages
         assert {passage.chunk_id for passage in found} <= living
         assert all(passage.text for passage in found)
 

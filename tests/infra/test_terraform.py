@@ -132,11 +132,11 @@ def opened(applied: Terraform, aws: Any, tmp_path: Path) -> Callable[[], App]:
 
 
 def drain(app: App) -> Any:
-    return app.changes.drain(app.watched(), wait_s=0)
+    return app.corpus.changes.drain(app.corpus.watched(), wait_s=0)
 
 
 def test_an_upload_reaches_the_queue_and_is_indexed(opened: Callable[[], App], aws: Callable[[str], Any]) -> None:
-    opened().sync()
+    opened().corpus.sync()
     drain(opened())
     for key in ("handbook/new.md", "elsewhere/beside.md"):
         aws("s3").put_object(Bucket=f"{NAME}-documents", Key=key, Body=document("new").encode())
@@ -224,9 +224,9 @@ def test_a_worker_may_do_its_work_and_not_write_the_documents(
     opened: Callable[[], App], applied: Terraform, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws("s3").put_object(Bucket=f"{NAME}-documents", Key="handbook/a.md", Body=document("a").encode())
-    aws("sqs").send_message(QueueUrl=opened().watched()[0].queue.url, MessageBody="ring ring")
+    aws("sqs").send_message(QueueUrl=opened().corpus.watched()[0].queue.url, MessageBody="ring ring")
     with acting_as("worker", applied, aws, monkeypatch):
-        opened().sync()
+        opened().corpus.sync()
         drained = drain(opened())
         assert (drained.messages, drained.refused) == (2, 1)
         assert "a.md" in opened().index.keys().values()
@@ -237,11 +237,11 @@ def test_a_worker_may_do_its_work_and_not_write_the_documents(
 def test_a_watcher_may_look_and_not_receive(
     opened: Callable[[], App], applied: Terraform, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened().sync()
+    opened().corpus.sync()
     with acting_as("watcher", applied, aws, monkeypatch):
         app = opened()
-        (watched,) = app.watched()
-        assert app.folders() == []
+        (watched,) = app.corpus.watched()
+        assert app.corpus.folders() == []
         watched.queue.backlog()
         with pytest.raises(NotFoundError, match="AccessDenied"):
             watched.queue.receive()
@@ -252,13 +252,13 @@ def test_a_service_may_answer_and_not_see_the_documents(
     opened: Callable[[], App], applied: Terraform, aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws("s3").put_object(Bucket=f"{NAME}-documents", Key="handbook/heron.md", Body=b"# Heron\n\nIt eats frogs.\n")
-    opened().sync()
+    opened().corpus.sync()
     with acting_as("service", applied, aws, monkeypatch):
-        opened().answerer.ask("What does the heron eat?")
+        opened().answering.answerer.ask("What does the heron eat?")
         assert len(opened().journal.interactions()) > 0
         assert_refused(lambda: aws("s3").get_object(Bucket=f"{NAME}-documents", Key="handbook/heron.md"))
         with pytest.raises(NotFoundError, match="AccessDenied"):
-            opened().watched()[0].queue.backlog()
+            opened().corpus.watched()[0].queue.backlog()
 
 
 def assert_refused(ask: Callable[[], Any]) -> None:

@@ -37,7 +37,7 @@ def _at_the_start_of_a_tick(tick_s: float) -> None:
 
 
 def _synced(indexed: IndexedFolder) -> SyncReport:
-    return indexed.app().sync(indexed.folder)
+    return indexed.app().corpus.sync(indexed.folder)
 
 
 def _edited(indexed: IndexedFolder, number: int) -> None:

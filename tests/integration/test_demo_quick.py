@@ -21,7 +21,7 @@ def told(tmp_path_factory):
     """The home of a demonstration, what it said, and its report."""
     home = tmp_path_factory.mktemp("demo") / "home"
     application = typer.Typer()
-    demo.add_to(application)
+    application.command()(demo.demo)
     context.remember(str(home), None)
     try:
         result = CliRunner().invoke(application, ["--quick", "--json"], catch_exceptions=False)

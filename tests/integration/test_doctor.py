@@ -45,7 +45,7 @@ def table(indexed: IndexedFolder) -> lancedb.table.Table:
 
 def diagnose(indexed: IndexedFolder, **asked: bool) -> Diagnosis:
     wait_until_stamps_are_trusted()
-    return indexed.app().diagnose(**asked)
+    return indexed.app().corpus.diagnose(**asked)
 
 
 def checks(found: Diagnosis) -> dict[str, int]:
@@ -291,7 +291,7 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
 def test_of_every_index_files_that_were_overwritten_are_found_and_made_anew(whole: IndexedFolder) -> None:
     for column in maintenance.INDEXES:
         overwrite_the_files_of(column)(whole)
-        (found,) = whole.app().diagnose(repair=True, offline=True).findings
+        (found,) = whole.app().corpus.diagnose(repair=True, offline=True).findings
         assert (found.check, found.detail.rpartition(": ")[2], found.state) == ("indexes", column, "repaired")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
@@ -384,15 +384,15 @@ def test_a_table_that_is_read_as_empty_since_its_manifest_was_overwritten_is_dam
 def test_a_store_that_cannot_say_its_schema_names_restore(whole: IndexedFolder) -> None:
     overwrite_in("_versions", "migrations")(whole)
     with pytest.raises(MismatchError, match="restore --replace"):
-        whole.app().diagnose()
+        whole.app().corpus.diagnose()
 
 
 def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "handbook", "uri": str(indexed.folder)}]})
-    (finding,) = indexed.app().diagnose().findings
+    (finding,) = indexed.app().corpus.diagnose().findings
     assert (finding.check, finding.count) == ("sources", 2)
-    (left,) = indexed.app().diagnose(repair=True).findings
+    (left,) = indexed.app().corpus.diagnose(repair=True).findings
     assert left.state == "remains"
     assert indexed.app().index.counts()["documents"] == 2
 
@@ -529,7 +529,7 @@ def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: I
     assert checks(diagnose(whole)) == {"missing-tables": 1}
     assert diagnose(whole, repair=True).healthy
     whole.write("new.md", document("new"))
-    assert whole.app().sync().added == 1
+    assert whole.app().corpus.sync().added == 1
     quiet(whole)
 
 

@@ -45,7 +45,7 @@ def test_another_embedder_is_built_beside_while_the_first_goes_on_answering(inde
     seen = []
 
     def ask(done: int, total: int, embedded: int) -> None:
-        found = indexed.app().search("Paragraph 1 of 1", 50)
+        found = indexed.app().answering.search("Paragraph 1 of 1", 50)
         seen.append((found.generation, len(found.passages)))
 
     before = indexed.app().index.generation
@@ -86,7 +86,7 @@ def test_what_answers_is_brought_up_to_date_while_another_is_built(indexed: Embe
     def edit(done: int, total: int, embedded: int) -> None:
         if total == 9:
             indexed.write("new.md", document("omega"))
-        search = indexed.app().search("Paragraph 1 of omega", 100)
+        search = indexed.app().answering.search("Paragraph 1 of omega", 100)
         found.append((search.generation, any("omega" in one.text for one in search.passages)))
 
     report = indexed.sync(progress=edit)
@@ -101,7 +101,7 @@ def test_a_build_waits_for_every_source_and_goes_on_with_the_next_sync(indexed: 
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
-    indexed.app().sync(other)
+    indexed.app().corpus.sync(other)
     moved = other.rename(tmp_path / "unmounted")
     indexed.chosen = WIDE
     report = indexed.sync()
@@ -155,9 +155,9 @@ def test_one_folder_that_is_named_builds_every_known_source(indexed: EmbeddedByN
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
-    indexed.app().sync(other)
+    indexed.app().corpus.sync(other)
     indexed.chosen = WIDE
-    assert indexed.app().sync(other).scanned == 13
+    assert indexed.app().corpus.sync(other).scanned == 13
     assert indexed.app().status()["documents"] == 13
 
 
@@ -169,8 +169,8 @@ def test_a_folder_that_only_a_build_has_seen_stays_known(
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
     indexed.chosen = {"embedder": "narrow", "cutover": "manual"}
-    assert indexed.app().sync(other).state == "ready"
-    assert indexed.app().sync().unchanged == 13
+    assert indexed.app().corpus.sync(other).state == "ready"
+    assert indexed.app().corpus.sync().unchanged == 13
 
 
 def test_a_rebuild_that_embeds_nothing_takes_few_commits(indexed: EmbeddedByName) -> None:
@@ -292,7 +292,7 @@ def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedB
     stop = threading.Event()
 
     def search() -> tuple[str, set[str]]:
-        found = app.search("Paragraph 1 of 1", 100)
+        found = app.answering.search("Paragraph 1 of 1", 100)
         return found.generation, {one.chunk_id for one in found.passages}
 
     def hammer() -> None:

@@ -123,9 +123,9 @@ def test_a_document_that_stands_twice_does_not_keep_a_store_from_being_opened(
     old = _of_schema_1(indexed, monkeypatch)
     (name,) = old.names("index_")
     old.insert(name, old.rows(name, "kind = 'document' AND key = '01.md'"))
-    assert not indexed.app().diagnose().healthy
-    indexed.app().diagnose(repair=True)
-    assert indexed.app().diagnose().healthy
+    assert not indexed.app().corpus.diagnose().healthy
+    indexed.app().corpus.diagnose(repair=True)
+    assert indexed.app().corpus.diagnose().healthy
     assert indexed.contents() == indexed.from_scratch(indexed.home.with_name("anew"))
 
 

@@ -89,7 +89,7 @@ def test_it_is_as_if_it_had_always_had_that_name_when_it_is_mended(indexed: Inde
     indexed.write("inner.md", document("beta"))
     report = indexed.sync(_source(indexed))
     assert (report.chunks_embedded, report.quarantined) == (0, 0)
-    assert indexed.app(**_source(indexed)).diagnose().healthy
+    assert indexed.app(**_source(indexed)).corpus.diagnose().healthy
     fresh = IndexedFolder(tmp_path / "other", indexed.folder)
     fresh.sync(_source(indexed))
     assert indexed.contents() == fresh.contents()

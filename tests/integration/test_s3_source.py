@@ -37,7 +37,7 @@ class Synced:
     def sync(self, **asked: Any) -> SyncReport:
         """In an App of its own, as a new process would; the server then holds what this run asked for."""
         self.bucket.server.forget()
-        return self.app().sync(**asked)
+        return self.app().corpus.sync(**asked)
 
     @property
     def asked(self) -> dict[str, int]:
@@ -65,14 +65,14 @@ def test_overwrites_of_equal_size_within_a_second_are_found_where_no_etag_tells(
         synced.bucket.write("docs/a.md", document(f"edit{number}"))
         synced.bucket.server.forget()
         synced.bucket.server.weather = OneETag(etag)
-        report = synced.app().sync()
+        report = synced.app().corpus.sync()
         assert (report.added + report.updated, report.failed) == (1, 0)
         synced.bucket.server.weather = None
     time.sleep(2)
     for gets in (1, 0):
         synced.bucket.server.forget()
         synced.bucket.server.weather = OneETag(etag)
-        assert synced.app().sync().unchanged == 1
+        assert synced.app().corpus.sync().unchanged == 1
         assert synced.asked == {"LIST": 1, **({"GET": gets} if gets else {})}
 
 
@@ -242,7 +242,7 @@ def test_an_object_that_may_not_be_read_is_quarantined_alone(synced: Synced) -> 
     synced.bucket.server.forget()
     app = synced.app()
     synced.bucket.server.before["GET"] = deque([refusing("403 Forbidden", "AccessDenied", "no\nway")])
-    report = app.sync()
+    report = app.corpus.sync()
     assert (report.added, report.failed) == (2, 1)
     (reason,) = [change["reason"] for change in report.changes if change["reason"]]
     assert reason.startswith("cannot be read: AccessDenied no way; allow s3:GetObject")
@@ -262,7 +262,7 @@ def test_a_listing_that_fails_half_way_deletes_and_reads_nothing(synced: Synced)
     server.forget()
     server.before["LIST"] = deque([of_pages(server, 2), *[refusing("503 Slow Down", "SlowDown")] * 3])
     with pytest.raises(UnavailableError, match=r"cannot list s3://.*/docs/ \(source handbook\) now: SlowDown told to"):
-        synced.app().sync(confirm_deletes=True)
+        synced.app().corpus.sync(confirm_deletes=True)
     assert synced.asked == {"LIST": 4}
     assert len(synced.indexed_keys()) == 6
 
@@ -287,7 +287,7 @@ def test_a_network_that_fails_while_reading_ends_the_run_and_keeps_what_was_comm
     bucket.server.forget()
     bucket.server.before["GET"] = deque([None] * 15 + [refusing("503 Slow Down", "SlowDown")] * 100)
     with pytest.raises(UnavailableError, match=r"cannot read from .* now: SlowDown.*what was committed stays"):
-        synced.app().sync()
+        synced.app().corpus.sync()
     kept = synced.app().status()
     assert kept["documents"] >= 5
     assert kept["quarantined"] == 0

@@ -266,13 +266,13 @@ def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     indexed.write("00.md", document("edited"))
     bucket.server.weather = of_the_database
     with pytest.raises(UnavailableError):
-        indexed.app().diagnose(repair=True) if repair else indexed.sync()
+        indexed.app().corpus.diagnose(repair=True) if repair else indexed.sync()
     bucket.server.weather = None
     assert indexed.app().store.names("") == tables
     indexed.write("01.md", document("2"))
     again = indexed.sync()
     assert (again.chunks_embedded, again.chunks_reused) == (2, 2)
-    assert indexed.app().diagnose().healthy
+    assert indexed.app().corpus.diagnose().healthy
 
 
 def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucket: "Bucket", tmp_path: Path) -> None:
@@ -284,16 +284,16 @@ def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucke
     for kind, line in (("folder", ""), ("bucket", f'store = "{bucket.uri("home")}"')):
         (tmp_path / f"{kind}.toml").write_text(f"{line}\n[retrieval]\nmin_similarity = -1.0\n")
         apps.append(App(load_settings(tmp_path / f"{kind}.toml", tmp_path / kind), embedder=ConstantEmbedder()))
-    reports = [app.sync(documents) for app in apps]
+    reports = [app.corpus.sync(documents) for app in apps]
     (documents / "a.md").unlink()
     (documents / "b.md").write_text("# b\n\nThe house b was torn down.\n")
-    reports += [app.sync(documents) for app in apps]
+    reports += [app.corpus.sync(documents) for app in apps]
     for folder, in_bucket in (reports[:2], reports[2:]):
         assert (folder.added, folder.updated, folder.deleted) == (in_bucket.added, in_bucket.updated, in_bucket.deleted)
         assert (folder.chunks_embedded, folder.commits) == (in_bucket.chunks_embedded, in_bucket.commits)
-    found = [[one.text for one in app.search("Which house was torn down?").passages] for app in apps]
+    found = [[one.text for one in app.answering.search("Which house was torn down?").passages] for app in apps]
     assert found[0] == found[1] != []
-    answers = [app.answerer.ask("Which house was torn down?") for app in apps]
+    answers = [app.answering.answerer.ask("Which house was torn down?") for app in apps]
     assert answers[0].answer == answers[1].answer
     for app in apps:
         app.journal.fold()

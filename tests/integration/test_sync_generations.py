@@ -14,9 +14,9 @@ from tests.indexed_folder import IndexedFolder, document
 def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync()
-    before, built = indexed.contents(), indexed.app().generation
+    before, built = indexed.contents(), indexed.app().parts.generation
     indexed.settings = {"index": {"chunk_tokens": 50}}
-    asked = indexed.app().generation
+    asked = indexed.app().parts.generation
     assert indexed.found("alpha"), "what answers does not depend on the settings"
     assert indexed.contents() == before
 
@@ -72,7 +72,7 @@ def test_a_newer_schema_is_refused(indexed: IndexedFolder) -> None:
     migrations = indexed.app().store.table("migrations")
     migrations.add([{"number": 99, "name": "of_the_future", "at": datetime.now(UTC)}])
     with pytest.raises(MismatchError, match=r"has schema 99, this ragloop knows schemas up to \d"):
-        indexed.app().search("alpha")
+        indexed.app().answering.search("alpha")
     with pytest.raises(MismatchError, match="newer"):
         indexed.sync()
 
@@ -84,7 +84,7 @@ def test_a_home_that_is_a_file_is_a_usage_error(indexed: IndexedFolder) -> None:
 
 
 def test_a_table_whose_creation_was_killed_is_made_anew(indexed: IndexedFolder) -> None:
-    for table in ("generations", indexed.app().generation.table):
+    for table in ("generations", indexed.app().parts.generation.table):
         (indexed.home / "store" / f"{table}.lance" / "_versions").mkdir(parents=True)
     indexed.write_numbered(2)
     assert indexed.sync().added == 2
@@ -119,7 +119,7 @@ def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: py
     indexed.sync()
     reports = indexed.home / "store" / "reports.lance"
     for _ in range(55):
-        indexed.app().sync(indexed.folder)
+        indexed.app().corpus.sync(indexed.folder)
     assert len(list((reports / "_versions").iterdir())) > database.MANY_VERSIONS
     for file in reports.rglob("*"):
         os.utime(file, (1e9, 1e9))

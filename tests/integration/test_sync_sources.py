@@ -87,7 +87,7 @@ def test_a_sync_of_a_folder_leaves_other_sources_as_they_are(indexed: IndexedFol
     assert {row["source"] for row in indexed.contents().values()} == {str(indexed.folder), str(other.folder)}
     indexed.write("00.md", document("changed"))
     wait_until_stamps_are_trusted()
-    assert indexed.app().sync().updated == 1, "a sync without a folder reads every folder that was synced before"
+    assert indexed.app().corpus.sync().updated == 1, "a sync without a folder reads every folder that was synced before"
 
 
 # --- what cannot be read ----------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_no_failure(indexed:
     indexed.write_numbered(3)
     indexed.sync()
     indexed.write("01.md", document("edited"))
-    (source,) = indexed.app().sources(indexed.folder, known=False)
+    (source,) = indexed.app().corpus.sources(indexed.folder, known=False)
     listing = list(source.list())
     (indexed.folder / "01.md").unlink()
     with pytest.raises(NotFoundError, match="gone since it was listed"):
@@ -277,7 +277,7 @@ def test_a_document_renamed_while_a_sync_runs_is_never_lost(indexed: IndexedFold
         return embed(texts)
 
     indexed.embedder.embed = rename_meanwhile  # type: ignore[method-assign, assignment]
-    report = indexed.app(sync={"batch_documents": 1}).sync(indexed.folder)
+    report = indexed.app(sync={"batch_documents": 1}).corpus.sync(indexed.folder)
     assert report.failed == report.deleted == 0
     indexed.sync()
     assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
@@ -287,7 +287,7 @@ def test_a_folder_whose_path_is_not_utf8_is_refused_in_one_line(indexed: Indexed
     folder = Path(os.fsdecode(os.fsencode(indexed.folder) + b"/\xff"))
     folder.mkdir()
     with pytest.raises(UsageError, match="expected a path in UTF-8"):
-        indexed.app().sync(folder)
+        indexed.app().corpus.sync(folder)
 
 
 def test_a_missing_folder_is_an_error_and_deletes_nothing(indexed: IndexedFolder) -> None:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from ragloop.app import App
-from ragloop.cli.commands.watch import _Queue
 from ragloop.config import Settings
 from ragloop.corpus.changes.drain import Watched
+from ragloop.orchestrator.doorbell import WatchedQueue
 from tests.notified_queue import NotifiedQueue, notification
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_a_queue_is_rung_for_ever_less_often_while_a_run_is_at_it(bucket: "Bucket") -> None:
     notified = NotifiedQueue(bucket, notify=False)
-    look = _Queue(App(Settings()), Watched(notified.queue(), []))
+    look = WatchedQueue(App(Settings()), Watched(notified.queue(), []))
     assert look.waits() is None
     first = look.again_s
     notified.send(notification(bucket.name, "a.md"))
@@ -30,7 +30,7 @@ def test_a_queue_is_rung_for_ever_less_often_while_a_run_is_at_it(bucket: "Bucke
     assert look.settled
 
 
-def pauses(look: _Queue, rings: int) -> list[float]:
+def pauses(look: WatchedQueue, rings: int) -> list[float]:
     """How long each of so many rings lets the next one wait; one message waits."""
     found = []
     for _ in range(rings):

@@ -56,7 +56,7 @@ def test_answers_of_a_faq_outlast_a_release_where_their_sentence_does(indexed: I
     indexed.sync()
     app = indexed.app()
     right = {asked: said for asked, said in _first_sentences(realdata, "4.2.16").items() if len(said.split()) <= 24}
-    given = app.answerer.ask_all(list(right))
+    given = app.answering.answerer.ask_all(list(right))
     app.journal.give_all_feedback([(one.interaction_id, "correction", right[one.question]) for one in given])
     questions = {one.interaction_id: one.question for one in given}
     first = eligible(app)

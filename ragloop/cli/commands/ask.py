@@ -20,7 +20,7 @@ def ask(
     json: Json = False,
 ) -> None:
     """Answer a question from the documents, citing them, or abstain. The answer is logged before it is shown."""
-    answer = open_app().answerer.ask(encodable(question), lane and encodable(lane))
+    answer = open_app().answering.answerer.ask(encodable(question), lane and encodable(lane))
     if json:
         print_json(_answer(answer))
         _say_fallback(answer)

@@ -33,7 +33,7 @@ def take(
         return
     app = open_app()
     with progress("backup", "files") as advance:
-        done = app.back_up(
+        done = app.safekeeping.back_up(
             to and encodable(to), lambda files, total, copied: advance(files, total, f"{copied / _MIB:,.1f} MiB copied")
         )
     print_json(asdict(done)) if json else _show(done)
@@ -60,7 +60,7 @@ def list_(from_: BackupPlace = None, json: Json = False) -> None:
 
     Exit code 1 when the manifest of one is damaged.
     """
-    backups = open_app().backups(from_ and encodable(from_))
+    backups = open_app().safekeeping.backups(from_ and encodable(from_))
     marked = backups.marked()
     rows: list[dict[str, Any]] = [
         {

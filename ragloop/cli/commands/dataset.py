@@ -13,7 +13,7 @@ dataset = typer.Typer(no_args_is_help=True, help="Datasets of logged answers.")
 @dataset.command("build")
 def build(json: Json = False) -> None:
     """Write the eligible examples of the log as a dataset, and say why the others are not eligible."""
-    made = open_app().retraining.build_dataset()
+    made = open_app().learning.retraining.build_dataset()
     if json:
         print_json(asdict(made))
         return

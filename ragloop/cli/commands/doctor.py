@@ -25,7 +25,9 @@ def doctor(
     """
     app = open_app()
     with progress("doctor", "rows") as advance:
-        found = app.diagnose(repair=repair, offline=offline, progress=lambda done, total: advance(done, total, ""))
+        found = app.corpus.diagnose(
+            repair=repair, offline=offline, progress=lambda done, total: advance(done, total, "")
+        )
     if json:
         print_json({"healthy": found.healthy, **asdict(found)})
     else:

@@ -8,7 +8,7 @@ from ragloop.cli.output import print_json, print_table, say
 
 def drift(json: Json = False) -> None:
     """Measure drift of documents, questions, retrieval and quality, and say whether training is due."""
-    measured = open_app().measure_drift()
+    measured = open_app().learning.measure_drift()
     signals = [asdict(signal) for signal in measured.report.signals]
     if json:
         print_json({"signals": signals, "decision": asdict(measured.decision)})

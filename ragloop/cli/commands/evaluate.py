@@ -13,7 +13,7 @@ def evaluate(json: Json = False) -> None:
 
     Exit code 1 where the gate would reject it now: `ragloop adapters rollback` brings back the one before it.
     """
-    review = open_app().review()
+    review = open_app().learning.review()
     if json:
         print_json({**(asdict(review) if review else {"adapter_id": None}), "worse": bool(review and review.worse)})
     elif review is None:

@@ -29,5 +29,5 @@ def export(
     json: Json = False,
 ) -> None:
     """Write every logged answer, with its feedback, to a file."""
-    rows = open_app().export_log(file)
+    rows = open_app().learning.export_log(file)
     print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {rows:,} answers to {file}")

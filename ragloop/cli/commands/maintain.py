@@ -17,7 +17,7 @@ def maintain(json: Json = False) -> None:
     """
     app = open_app()
     with progress("maintain", "tables") as advance:
-        done = app.maintain(advance)
+        done = app.corpus.maintain(advance)
     if json:
         print_json({**asdict(done), "versions_removed": done.versions_removed, "bytes_freed": done.bytes_freed})
     else:

@@ -28,7 +28,7 @@ def restore(
     """
     app = open_app()
     with progress("restore", "files") as advance:
-        done = app.restore(
+        done = app.safekeeping.restore(
             from_ and encodable(from_),
             encodable(backup_id),
             replace=replace,

@@ -9,10 +9,10 @@ from ragloop.cli.output import print_json, print_table, progress, say
 def retrain(json: Json = False) -> None:
     """Train an adapter on the log, hold it against the champion, and promote it if the evidence says so."""
     app = open_app()
-    for warning in app.retraining.warnings():
+    for warning in app.learning.retraining.warnings():
         say(f"warning: {warning}")
     with progress("train", "steps") as advance:
-        report = app.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"))
+        report = app.learning.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"))
     if json:
         print_json(asdict(report))
         return

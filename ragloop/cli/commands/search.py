@@ -24,7 +24,7 @@ def search(
     query = encodable(query)
     if not query.strip():
         raise UsageError("found an empty query; expected words to search for")
-    passages = open_app().search(query, top_k).passages
+    passages = open_app().answering.search(query, top_k).passages
     if json:
         print_json({"passages": [_passage(one) for one in passages]})
         return

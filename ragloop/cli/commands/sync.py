@@ -39,7 +39,7 @@ def sync(
     """
     app = open_app()
     with progress("sync", "documents") as advance:
-        report = app.sync(
+        report = app.corpus.sync(
             folder,
             rebuild=rebuild,
             confirm_deletes=confirm_deletes,

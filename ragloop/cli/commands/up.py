@@ -23,7 +23,7 @@ def up(
 
     app = open_app()
     notify = app.settings.notify.block
-    home, watches = app.settings.home, bool(app.watched() or app.folders())
+    home, watches = app.settings.home, bool(app.corpus.watched() or app.corpus.folders())
     try:
         with (
             interruptible() as interrupted,

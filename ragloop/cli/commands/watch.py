@@ -31,7 +31,7 @@ def watch(
     from ragloop.records import address
 
     app = open_app()
-    queues, folders = app.watched(), app.folders()
+    queues, folders = app.corpus.watched(), app.corpus.folders()
     if not queues and not folders:
         raise UsageError("found nothing to watch; name a folder, or a bucket with its sources.queue, in ragloop.toml")
     looks: list[WatchedQueue | WatchedFolder] = [WatchedQueue(app, one) for one in queues]
