@@ -55,7 +55,7 @@ def made(home: Path, answers: int) -> None:
     """Index the documents and log the answers."""
     write(home / "documents", DOCUMENTS)
     app = opened(home)
-    app.sync(home / "documents")
+    app.corpus.sync(home / "documents")
     for first in range(0, answers, BATCH):
         log(app, first, min(BATCH, answers - first), answers)
     wait_in_journal(app, 0)
@@ -68,7 +68,7 @@ def grown(home: Path, answers: int) -> None:
     app = opened(home)
     for file in sorted((home / "documents").rglob("*.md"))[:EDITED]:
         file.write_text(file.read_text(encoding="utf-8").replace("Line 3", "Row 3"), encoding="utf-8")
-    app.sync(home / "documents")
+    app.corpus.sync(home / "documents")
     log(app, answers, answers // 100, answers)
     wait_in_journal(app, 1)
 
@@ -196,7 +196,7 @@ def voted_up(app: App) -> None:
 
 def exported(app: App) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        app.export_log(Path(folder) / "log.parquet")
+        app.learning.export_log(Path(folder) / "log.parquet")
 
 
 def tailed(app: App) -> None:
@@ -209,9 +209,9 @@ MEASURED: dict[str, Callable[[App], object]] = {
     "feedback": voted_up,
     "log tail": tailed,
     "log export": exported,
-    "dataset build, first": lambda app: app.retraining.build_dataset(),
-    "dataset build, 1 % new": lambda app: app.retraining.build_dataset(),
-    "drift": lambda app: app.measure_drift(),
+    "dataset build, first": lambda app: app.learning.retraining.build_dataset(),
+    "dataset build, 1 % new": lambda app: app.learning.retraining.build_dataset(),
+    "drift": lambda app: app.learning.measure_drift(),
 }
 
 

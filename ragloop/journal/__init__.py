@@ -9,6 +9,6 @@ What reads the log reads the columns and the rows that it needs, and what is not
 
 from ragloop.journal.entries import FEEDBACK_KINDS, LONGEST_CORRECTION, parsed
 from ragloop.journal.log import Corrected, Journal, Supporting
-from ragloop.journal.tables import LogTable
+from ragloop.journal.tables import LogTable, RowIds
 
-__all__ = ["FEEDBACK_KINDS", "LONGEST_CORRECTION", "Corrected", "Journal", "LogTable", "Supporting", "parsed"]
+__all__ = ["FEEDBACK_KINDS", "LONGEST_CORRECTION", "Corrected", "Journal", "LogTable", "RowIds", "Supporting", "parsed"]

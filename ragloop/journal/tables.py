@@ -52,12 +52,14 @@ class LogTable:
         rows = self.rows([self._time])
         count = min(count, rows.num_rows)
         keys = [(self._time, "descending"), (ROW, "descending")]
-        return rows.take(pc.select_k_unstable(rows, count, keys))[ROW].to_numpy()[::-1]
+        newest: RowIds = rows.take(pc.select_k_unstable(rows, count, keys))[ROW].to_numpy()
+        return newest[::-1]
 
     def places(self, column: str, values: pa.Array) -> RowIds:
         """Return the places of the rows whose column has one of these values; reads one column."""
         rows = self.rows([column])
-        return rows.filter(pc.is_in(rows[column], value_set=values))[ROW].to_numpy()
+        found: RowIds = rows.filter(pc.is_in(rows[column], value_set=values))[ROW].to_numpy()
+        return found
 
     def take(self, places: RowIds, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows in these places, in their order; `columns` defaults to all."""
