@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 from clustered import CHUNKS, DIMENSION, Clustered
 
-from ragloop.answering.retrieval import retrieve
+from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.corpus.index.generations import Generation, Generations
 from ragloop.corpus.index.ledger import Ledger
 from ragloop.corpus.index.table import Index, tombstone
@@ -117,7 +117,8 @@ def _exact(index: Index, questions: Sequence[Question]) -> list[set[str]]:
 
 
 def hybrid(index: Index, question: Question) -> Any:
-    return retrieve(index, question.words, question.vector, top_k=5, candidates=30, rrf_k=60)
+    policy = RetrievalPolicy(top_k=5, candidates=30, rrf_k=60)
+    return Retriever(index, policy).retrieve(question.words, question.vector)
 
 
 def by_vector(index: Index, question: Question) -> list[str]:

@@ -28,5 +28,4 @@ def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: s
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)
     verdict = approved_promotion(adapter_id, verdict, home, config)
-    verdict, promoted = promote_adapter(adapter_id, verdict, home, config)
-    return end_of_retraining(adapter_id, verdict, promoted)
+    return end_of_retraining(adapter_id, promote_adapter(adapter_id, verdict, home, config))

@@ -20,13 +20,14 @@ import pyarrow as pa
 
 from ragloop import locks
 from ragloop.errors import NotFoundError, UsageError, full_disk_is_an_error
+from ragloop.records import FeedbackKind
 from ragloop.store import TABLES, Store, after, make_room, quoted, sync_to_disk
 
 Corrected = tuple[Mapping[str, Any], str]
 """A logged answer as its row, and the correction of it."""
 Supporting = Callable[[Sequence[Corrected]], Sequence[list[dict[str, Any]] | None]]
 """Says per correction what it rests on, as `feedback.support` holds it; None where nobody can tell."""
-FEEDBACK_KINDS = ("up", "down", "correction")
+FEEDBACK_KINDS = tuple(FeedbackKind)
 LONGEST_CORRECTION = 32_000
 """Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
 _FOLDED = ("interactions", "feedback")
@@ -135,7 +136,9 @@ class Journal:
     def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
         """Append several pieces of feedback at once: (interaction id, kind, correction)."""
         for _, kind, correction in given:
-            if kind not in FEEDBACK_KINDS or (kind == "correction") != bool(correction and correction.strip()):
+            if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
+                correction and correction.strip()
+            ):
                 raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
             if correction and len(correction) > LONGEST_CORRECTION:
                 raise UsageError(

@@ -73,10 +73,11 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
     retrain.approval_minutes is a no. The adapter stays in the registry: promote-adapter makes it the champion by hand.
     """
     from ragloop.learning.evaluation.gate import withheld
+    from ragloop.registry import VerdictKind
 
     app = open_app(home, config)
     wanted = app.settings.retrain
-    if verdict.verdict != "promote" or not wanted.approve_promotion:
+    if verdict.verdict != VerdictKind.PROMOTE or not wanted.approve_promotion:
         return verdict
     champion = app.registry.champion()
     question = _about_promotion(adapter_id, champion.adapter_id if champion else "the base model", verdict)

@@ -21,7 +21,8 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.gate import Verdict
-    from ragloop.registry import Adapter, Rollback
+    from ragloop.learning.steps.promote import Promotion
+    from ragloop.registry import Adapter, Request, Rollback
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
@@ -59,11 +60,9 @@ def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "V
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(
-    adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None
-) -> "tuple[Verdict, bool]":
-    """Make the adapter the champion if the verdict says so; returns the verdict as it stands then, and if it did."""
-    return open_app(home, config).learning.retraining.conclude(adapter_id, verdict)
+def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Promotion":
+    """Make the adapter the champion if the verdict says so."""
+    return open_app(home, config).learning.retraining.promote(adapter_id, verdict)
 
 
 @task(name="find champion", **TRANSIENT_ONLY)
@@ -78,7 +77,7 @@ def make_champion(
 ) -> "Adapter":
     """Promote an adapter over the one that serves, as an operator asks."""
     registry = open_app(home, config).registry
-    adapter = registry.promote_from(champion_id, adapter_id, reason, str(runtime.flow_run.id))
+    adapter = registry.promote(adapter_id, reason, _request(champion_id))
     publish_history(registry.history())
     return adapter
 
@@ -87,6 +86,13 @@ def make_champion(
 def restore_champion(champion_id: str | None, reason: str, home: Path | None, config: Path | None) -> "Rollback":
     """Roll back from an adapter, as an operator asks."""
     registry = open_app(home, config).registry
-    done = registry.rollback_from(champion_id, reason, str(runtime.flow_run.id))
+    done = registry.rollback(reason, _request(champion_id))
     publish_history(registry.history())
     return done
+
+
+def _request(champion_id: str | None) -> "Request":
+    """What this run asks for while `champion_id` serves; tried again, it is done once."""
+    from ragloop.registry import Request
+
+    return Request(champion_id, str(runtime.flow_run.id))

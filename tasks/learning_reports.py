@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ragloop.learning.evaluation.review import Review
     from ragloop.learning.evaluation.run import EvalReport
     from ragloop.learning.monitoring.windows import DriftMeasurement
-    from ragloop.learning.retraining import DatasetSummary
+    from ragloop.learning.steps.dataset import DatasetSummary
+    from ragloop.learning.steps.promote import Promotion
     from ragloop.registry import Adapter, Rollback
 
 # --- drift -----------------------------------------------------------------------------------------------------------
@@ -93,9 +94,9 @@ def criteria_table(verdict: "Verdict") -> str:
     return markdown_table(columns, ([getattr(one, name) for name in columns] for one in verdict.criteria))
 
 
-def end_of_retraining(adapter_id: str, verdict: "Verdict", promoted: bool) -> State[Any]:
+def end_of_retraining(adapter_id: str, ended: "Promotion") -> State[Any]:
     """Completed whatever the verdict: to reject is what the gate is for."""
-    did = "promoted" if promoted else "not promoted"
+    verdict, did = ended.verdict, "promoted" if ended.promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
     return end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
 
@@ -115,7 +116,7 @@ def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> No
 def _standing(review: "Review") -> str:
     if review.worse:
         return "no longer earns its place"
-    return "holds its place" if review.verdict.verdict == "promote" else "can be neither confirmed nor rejected"
+    return "holds its place" if review.confirmed else "can be neither confirmed nor rejected"
 
 
 def end_of_review(review: "Review | None") -> State[Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.registry import REJECTED
+from ragloop.registry import REJECTED, Adapter, VerdictKind, files_are_whole
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
@@ -62,7 +62,7 @@ class BackedUp:
         return {
             "tables": rows_of(app.store),
             "found": self.indexed.found("Paragraph 1 of 2", 5),
-            "champion": champion and (champion.adapter_id, app.registry.is_whole(champion)),
+            "champion": champion and (champion.adapter_id, _is_whole(app, champion)),
             "index": self.indexed.contents(),
         }
 
@@ -93,7 +93,7 @@ class BackedUp:
         champion = app.registry.champion()
         tables = ("interactions", "feedback", "adapters", "aliases")
         rows = {one: sorted(json.dumps(row, default=str) for row in app.store.rows(one).to_pylist()) for one in tables}
-        return {**rows, "champion": champion and (champion.adapter_id, champion.state, app.registry.is_whole(champion))}
+        return {**rows, "champion": champion and (champion.adapter_id, champion.state, _is_whole(app, champion))}
 
     def healthy(self) -> bool:
         found = self.app.corpus.diagnose()
@@ -115,8 +115,12 @@ def rows_of(store: Store) -> dict[str, list[str]]:
     return {name: sorted(json.dumps(row, default=str) for row in store.rows(name).to_pylist()) for name in names}
 
 
+def _is_whole(app: App, adapter: Adapter) -> bool:
+    return files_are_whole(app.registry.artifacts, adapter.path, adapter.sha256)
+
+
 def _add_adapter(app: App) -> None:
-    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict="reject")
+    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict=VerdictKind.REJECT)
     checkpoints = app.registry.artifacts / "adapters" / "early" / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "half").write_text("of no use once the adapter is there")

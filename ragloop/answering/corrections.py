@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import sentences
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support import answers
@@ -40,8 +41,3 @@ def _support(question: str, correction: str, passages: Sequence[Passage]) -> lis
         for one in said:
             found.setdefault(passages[one.passage].document_id, []).extend(one.digests)
     return as_support(found)
-
-
-def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Digests per document as the log holds them."""
-    return [{"document_id": one, "statements": list(dict.fromkeys(held))} for one, held in statements.items()]

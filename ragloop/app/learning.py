@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
+from ragloop.app.policies import cadence_policy, drift_policy, gate_policy, retraining_policy
 from ragloop.models import Generator
 
 if TYPE_CHECKING:
@@ -23,33 +24,19 @@ class Learning:
     @cached_property
     def retraining(self) -> "Retraining":
         """The steps of a retraining over this store."""
-        from ragloop.learning.evaluation.gate import GatePolicy
-        from ragloop.learning.evaluation.run import read_golden
-        from ragloop.learning.retraining import Retraining, RetrainingPolicy
-        from ragloop.models.training.process import TrainingSpec
+        from ragloop.learning.retraining import Retraining
+        from ragloop.learning.steps.parts import RetrainingParts
 
-        s = self._parts.settings
-        training = TrainingSpec(base="", rows="", output="", threads=s.model.threads, **s.training.model_dump())
-        policy = RetrainingPolicy(
-            base_name=s.model.base,
-            training=training,
-            gate=GatePolicy(**s.gate.model_dump()),
-            golden=read_golden(s.dataset.golden),
-            eval_share=s.dataset.eval_share,
-            max_answer_words=s.dataset.max_answer_words,
-            candidates=s.retrieval.candidates,
-            rrf_k=s.retrieval.rrf_k,
-            seed=s.dataset.seed,
-        )
-        return Retraining(
+        parts = RetrainingParts(
             self._parts.journal,
             self._parts.registry,
             self._parts.live,
             lambda: self._parts.models.base,
             self._generator_with,
-            policy,
+            retraining_policy(self._parts.settings),
             self._parts.models.base_sha256,
         )
+        return Retraining(parts)
 
     def _generator_with(self, adapter: "Adapter | None") -> Generator:
         if adapter is None:
@@ -58,8 +45,6 @@ class Learning:
 
     def measure_drift(self, key: str = "") -> "DriftMeasurement":
         """Measure drift and decide whether training is due; the report is kept, by `key` as history.keep has it."""
-        from ragloop.learning.monitoring.cadence import CadencePolicy
-        from ragloop.learning.monitoring.drift import DriftPolicy
         from ragloop.learning.monitoring.windows import measure_drift
 
         return measure_drift(
@@ -68,8 +53,8 @@ class Learning:
             self._parts.live(),
             window=self._parts.settings.drift.window,
             new_eligible=self.retraining.new_eligible(),
-            drift=DriftPolicy.of(self._parts.settings.drift),
-            cadence=CadencePolicy(**self._parts.settings.cadence.model_dump()),
+            drift=drift_policy(self._parts.settings),
+            cadence=cadence_policy(self._parts.settings),
             key=key,
         )
 
@@ -78,11 +63,10 @@ class Learning:
 
         The report is kept, by `key` as history.keep has it.
         """
-        from ragloop.learning.evaluation.gate import GatePolicy
         from ragloop.learning.evaluation.review import review
 
         parts = self._parts
-        gate = GatePolicy(**parts.settings.gate.model_dump())
+        gate = gate_policy(parts.settings)
         return review(parts.store, parts.registry, self.retraining.questions, self._generator_with, gate, key)
 
     def export_log(self, file: Path) -> int:

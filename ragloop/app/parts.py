@@ -17,6 +17,7 @@ from ragloop.store.folder import FolderPlace
 if TYPE_CHECKING:
     from ragloop.corpus.index.generations import Generation, Generations
     from ragloop.corpus.index.table import Index, Live
+    from ragloop.models.generation.generators import Generators
     from ragloop.store import Place
 
 
@@ -85,6 +86,13 @@ class Parts:
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
         return Registry(self.store, self.models.other_base)
+
+    @cached_property
+    def generators(self) -> "Generators":
+        """Who writes answers."""
+        from ragloop.models.generation.generators import Generators
+
+        return Generators(self.models, self.registry, self.settings.answers.generator)
 
     @property
     def embedder(self) -> Embedder:

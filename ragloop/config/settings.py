@@ -203,6 +203,8 @@ class TrainingSettings(Section):
     """Peak learning rate; linear decay after the warm-up."""
     rank: int = Field(default=16, ge=1, le=512)
     """Rank of the adapter (LoRA, Hu et al. 2021, arXiv:2106.09685)."""
+    alpha: int | None = Field(default=None, ge=1, le=8192)
+    """Scale of the adapter: what it adds is multiplied by alpha ÷ rank. By default twice the rank, so 2 at any rank."""
     frozen_share: float = Field(default=0.75, ge=0, lt=1)
     """Share of the layers, from the lowest, that get no adapter: they cost no backward pass, and run once per row."""
     batch_size: int = Field(default=16, ge=1, le=4096)

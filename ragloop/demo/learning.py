@@ -1,6 +1,7 @@
 """The second half of the story: drift, the bell, an adapter that is trained, judged, used and rolled back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ragloop.demo.documents_and_traffic import tell_answer
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from ragloop.learning.examples.datasets import Dataset
     from ragloop.models.training.process import Progress
     from ragloop.registry import Adapter
+    from ragloop.registry.evidence import Scores
 
 PLANT = "Plant an adapter trained on shuffled answers"
-SCORED = ("champion", "candidate")
 _SCORES = {
     "trained wordings": "exact_match_trained",
     "unseen wording": "exact_match",
@@ -82,7 +83,7 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
         epochs = stage.scale.planted_epochs
         adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
         retraining.evaluate(adapter_id)
-        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id))
+        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id)).promoted
         adapter = stage.app.registry.adapter(adapter_id)
         figures |= _tell_verdict(stage, adapter)
         figures["promoted"] = promoted
@@ -97,28 +98,32 @@ def planted_was_promoted(report: Mapping[str, Any]) -> bool:
 
 def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     """Scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
-    metrics = adapter.metrics
-    stage.show(
-        f"Scores for adapter {adapter.adapter_id}", [_scores(metrics, who) for who in SCORED], ("model", *_SCORES)
-    )
+    scored = _scored(adapter)
+    rows = [_heads(who, scores) for who, scores in scored.items()]
+    stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
     stage.say(f"   verdict: {adapter.verdict}; now serving: {_champion(stage) or 'the base model'}")
-    training = metrics["training"]
+    training = adapter.evidence.training
     return {
         "adapter_id": adapter.adapter_id,
         "verdict": adapter.verdict,
         "reasons": list(adapter.reasons),
-        "criteria": metrics["criteria"],
-        "champion": metrics["champion"],
-        "candidate": metrics["candidate"],
+        "criteria": [asdict(one) for one in adapter.evidence.criteria],
+        **scored,
         "promoted": _champion(stage) == adapter.adapter_id,
-        "training": {name: training[name] for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
+        "training": {name: getattr(training, name) for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
     }
 
 
-def _scores(metrics: Mapping[str, Any], who: str) -> dict[str, Any]:
-    return {"model": who, **{head: metrics[who][name] for head, name in _SCORES.items()}}
+def _scored(adapter: "Adapter") -> "dict[str, Scores]":
+    """Scores of the champion of that time and of the adapter; none where it was not evaluated."""
+    found = adapter.evidence.evaluation
+    return {"champion": found.incumbent, "candidate": found.challenger} if found else {}
+
+
+def _heads(who: str, scores: "Scores") -> dict[str, Any]:
+    return {"model": who, **{head: scores[name] for head, name in _SCORES.items()}}
 
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:

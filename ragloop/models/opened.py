@@ -94,7 +94,7 @@ class OpenedModels:
     def _other_chat(self, adapter: "Adapter") -> str:
         from ragloop.models.generation.smollm2 import base_on_disk
 
-        trained = adapter.metrics.get("training", {}).get("chat")
+        trained = adapter.evidence.training.chat if adapter.evidence.training else ""
         if not trained or base_on_disk(self._settings.model.base, self.cache) is None:
             return ""
         try:

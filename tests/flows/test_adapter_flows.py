@@ -13,9 +13,10 @@ from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
 from ragloop.config import Settings
-from ragloop.learning.evaluation.gate import Criterion, Verdict
+from ragloop.learning.evaluation.gate import Verdict
 from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
-from ragloop.registry import REJECTED, Registry
+from ragloop.registry import REJECTED, Registry, VerdictKind
+from ragloop.registry.evidence import Criterion, CriterionState
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
@@ -31,7 +32,7 @@ def registry(tmp_path: Path) -> Registry:
     registry = Registry(Store.open(tmp_path / "home"))
     for day, name in enumerate(("early", "later"), 1):
         at = datetime(2026, 1, day, tzinfo=UTC)
-        register(registry, name, at=at, base=BASE, state=REJECTED, verdict="reject")
+        register(registry, name, at=at, base=BASE, state=REJECTED, verdict=VerdictKind.REJECT)
     return registry
 
 
@@ -110,7 +111,7 @@ def test_a_rollback_from_an_adapter_that_does_not_serve_any_more_changes_nothing
 # --- promotions that an operator is asked about ----------------------------------------------------------------------
 
 PROMOTE = Verdict(
-    "promote", ("lift pass.",), (Criterion("lift", 0.4, 0.3, 0.5, 0.0, 120, "pass", None),)
+    VerdictKind.PROMOTE, ("lift pass.",), (Criterion("lift", 0.4, 0.3, 0.5, 0.0, 120, CriterionState.PASS, None),)
 )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,14 @@ def started_in(home: Path) -> list[int]:
     return running_with("PREFECT_HOME", str(home / "prefect"))
 
 
+def comes(condition: Callable[[], bool], within_s: float = 30) -> bool:
+    """Whether something becomes true in time."""
+    deadline = time.monotonic() + within_s
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return met
+
+
 def interrupted(process: "subprocess.Popen[str]") -> str:
     """What it still says after ctrl-C; it must end well."""
     process.send_signal(signal.SIGINT)
@@ -99,8 +108,10 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         ]
         api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": False})
         lines_until(process, "problem: the trigger of index-changes is disabled")
-        # Server, worker, watcher and the flow run, which is in a session of its own: all of them end.
-        assert len(started_in(home)) >= 4
+        # Server, worker, watcher and a flow run, which is in a session of its own: all of them end.
+        api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
+        lines_until(process, "submitted to infrastructure")
+        assert comes(lambda: len(started_in(home)) >= 4)
         interrupted(process)
         assert started_in(home) == []
 

@@ -61,7 +61,7 @@ def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
 def test_the_order_of_the_rows_does_not_change_a_split(rows: list[Example], random: Any) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert split(shuffled) == split(rows)
+    assert split(shuffled, 0.1, 0) == split(rows, 0.1, 0)
 
 
 @settings(max_examples=100, deadline=None)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
+from ragloop.learning.examples.outdated import OutdatedRows
 from ragloop.records import Answer
 
 pytestmark = pytest.mark.realmodel
@@ -60,6 +61,12 @@ def logged(app: App) -> dict[str, dict[str, Any]]:
     return {row["interaction_id"]: row for row in app.journal.interactions().to_pylist()}
 
 
+def answerer(app: App, journal: Journal, **changes: Any) -> Answerer:
+    """The answerer of the application with another journal or policy."""
+    policy = replace(AnswerPolicy.of(app.settings.retrieval, app.settings.answers), **changes)
+    return Answerer(app.parts.live, journal, app.parts.generators, policy, OutdatedRows(app.registry))
+
+
 def check_citations(answer: Answer) -> None:
     """Every sentence has a mark, every mark a citation, every citation a passage that stands in the document."""
     marked = [re.findall(r"\[(\d+)\]", sentence) for sentence in sentences(answer.answer)]
@@ -100,8 +107,7 @@ def test_words_of_headings_and_of_languages_without_spaces_are_found(app: App, w
 
 def test_the_floor_alone_decides_whether_passages_are_read(app: App) -> None:
     def ask(floor: float) -> Answer:
-        policy = AnswerPolicy(min_similarity=floor)
-        return Answerer(app.parts.live, app.journal, app.answering.generator_for, policy).ask("Who keeps the bees?")
+        return answerer(app, app.journal, min_similarity=floor).ask("Who keeps the bees?")
 
     assert ask(0.99).abstained
     assert not ask(-1).abstained
@@ -165,9 +171,9 @@ class FailingJournal(Journal):
 @pytest.mark.parametrize("writes", [True, False])
 def test_an_answer_is_in_the_log_before_it_is_returned(app: App, writes: bool) -> None:
     before = logged(app)
-    answerer = Answerer(app.parts.live, FailingJournal(app, writes=writes), app.answering.generator_for, AnswerPolicy())
+    failing = answerer(app, FailingJournal(app, writes=writes))
     with pytest.raises(OSError, match="the disk went away"):
-        answerer.ask("When does the ferry leave?")
+        failing.ask("When does the ferry leave?")
     new = [row["question"] for key, row in logged(app).items() if key not in before]
     assert new == ["When does the ferry leave?"] * writes
 

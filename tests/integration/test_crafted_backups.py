@@ -203,4 +203,4 @@ def test_a_dataset_of_another_folder_is_not_read(made: BackedUp, tmp_path: Path)
     (tmp_path / "outside").mkdir()
     for dataset_id in ("../../../outside", str(tmp_path / "outside"), ""):
         with pytest.raises((MismatchError, NotFoundError), match="expected a path of plain parts"):
-            made.app.learning.retraining._dataset(dataset_id)
+            made.app.learning.retraining.parts.dataset(dataset_id)

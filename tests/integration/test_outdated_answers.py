@@ -7,7 +7,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.demo import tiny
-from ragloop.learning.evaluation.run import GoldenQuestion, outdated_golden
+from ragloop.learning.evaluation.golden import GoldenQuestion, outdated_golden
 from ragloop.learning.examples import outdated
 from ragloop.learning.examples.lineage import read_rows
 from tests.indexed_folder import wait_until_stamps_are_trusted

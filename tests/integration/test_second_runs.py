@@ -14,7 +14,7 @@ from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
 from ragloop.learning.history import keep, kept
-from ragloop.registry import Registry
+from ragloop.registry import Registry, Request
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder
@@ -77,20 +77,20 @@ def as_a_task_runs_it(lost: LosingAnswers, home: Path, act: Callable[[Registry],
 
 def test_a_rollback_that_is_tried_again_pops_one_adapter(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback_from("c", "test", "run 1"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback("test", Request("c", "run 1")))
         assert changes(registry) == [("rollback", "b")]
         assert states(registry) == {**STATES, "c": "retired", "d": "registered"}
 
 
 def test_a_rollback_that_names_no_request_pops_one_adapter_too(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback_from("c", "test"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback("test", Request("c")))
         assert changes(registry) == [("rollback", "b")]
 
 
 def test_a_promotion_that_is_tried_again_is_made_once(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.promote_from("c", "d", "test", "run 1"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.promote("d", "test", Request("c", "run 1")))
         assert changes(registry) == [("promote", "d")]
         assert states(registry) == {**STATES, "d": "promoted"}
 
@@ -110,33 +110,33 @@ def registry(made: Path, tmp_path: Path) -> Registry:
 
 
 def test_a_request_is_not_made_again_over_what_a_person_did_since(registry: Registry) -> None:
-    registry.promote_from("c", "d", "test", "run 1")
+    registry.promote("d", "test", Request("c", "run 1"))
     registry.rollback("a person saw it")
-    registry.promote_from("c", "d", "test", "run 1")
+    registry.promote("d", "test", Request("c", "run 1"))
     assert (registry.champion_id(), registry.adapter("d").state) == ("c", "retired")
-    registry.rollback_from("c", "test", "run 2")
+    registry.rollback("test", Request("c", "run 2"))
     registry.promote("c", "a person wants it")
-    done = registry.rollback_from("c", "test", "run 2")
+    done = registry.rollback("test", Request("c", "run 2"))
     assert (done.left, done.changed, registry.champion_id()) == ("c", True, "c")
-    again = registry.rollback_from("b", "test", "run 2")
+    again = registry.rollback("test", Request("b", "run 2"))
     assert (again.left, registry.champion_id()) == ("c", "c")
 
 
 def test_what_acts_from_an_adapter_that_does_not_serve_changes_nothing_and_says_so(registry: Registry) -> None:
-    done = registry.rollback_from("b", "test")
+    done = registry.rollback("test", Request("b"))
     assert (done.changed, done.left, done.champion and done.champion.adapter_id) == (False, "b", "c")
     with pytest.raises(UsageError, match="c serves, expected b: adapter d was not promoted"):
-        registry.promote_from("b", "d", "test")
+        registry.promote("d", "test", Request("b"))
     with pytest.raises(UsageError, match="c serves, expected the base model"):
-        registry.promote_from(None, "d", "test")
+        registry.promote("d", "test", Request(None))
     with pytest.raises(UsageError, match="found 0 adapters named 'e'"):
-        registry.rollback_from("e", "test")
+        registry.rollback("test", Request("e"))
     assert changes(registry) == []
 
 
 def test_of_two_rollbacks_from_one_adapter_at_once_one_is_made(registry: Registry, tmp_path: Path) -> None:
     def roll_back(_: int) -> bool:
-        return Registry(Store.open(tmp_path / "home")).rollback_from("c", "test").changed
+        return Registry(Store.open(tmp_path / "home")).rollback("test", Request("c")).changed
 
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(roll_back, range(4)))

@@ -67,7 +67,8 @@ def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App
     assert (report.verdict, report.promoted) == ("promote", True), report
     adapter = app.registry.champion()
     assert adapter is not None
-    assert adapter.metrics["training"]["notes"] == []
+    assert adapter.evidence.training is not None
+    assert adapter.evidence.training.notes == ()
     record = json.loads((app.registry.folder(adapter) / "training.json").read_text())
     assert record["spec"]["chat"] == record["result"]["chat"] == load_chat(app.models.base).fingerprint
     answered = app.answering.answerer.ask_all(QUESTIONS, "closed-book")

@@ -30,12 +30,12 @@ def show(adapter_id: str, json: Json = False) -> None:
     """Show one adapter with its scores, its verdict and its training."""
     registry = open_app().registry
     adapter = registry.adapter(adapter_id)
-    row = {**_row(adapter, registry.champion()), "metrics": adapter.metrics, "history": registry.history()}
+    row = {**_row(adapter, registry.champion()), "metrics": adapter.evidence.as_row(), "history": registry.history()}
     if json:
         print_json(row)
         return
     print_facts(adapter.adapter_id, {k: v for k, v in row.items() if k not in ("metrics", "history")})
-    print_facts("Measured", {k: v for k, v in adapter.metrics.items() if k != "criteria"})
+    print_facts("Measured", {k: v for k, v in row["metrics"].items() if k != "criteria"})
 
 
 @adapters.command("promote")
@@ -58,8 +58,10 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Bring back the champion before the present one, or the base model where there was none, and retire this one."""
+    from ragloop.registry import Request
+
     registry = open_app().registry
-    done = registry.rollback_from(adapter_id or registry.champion_id(), reason)
+    done = registry.rollback(reason, Request(adapter_id) if adapter_id else None)
     name = done.champion.adapter_id if done.champion else None
     for line in done.skipped:
         say(line)
@@ -75,4 +77,5 @@ def rollback(
 def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:
     names = ("adapter_id", "created_at", "state", "verdict", "base", "dataset_id", "path", "sha256", "reasons")
     serves = champion is not None and champion.adapter_id == adapter.adapter_id
-    return {**{name: getattr(adapter, name) for name in names}, "champion": serves}
+    shown = {name: getattr(adapter, name) for name in names}
+    return {**shown, "verdict": adapter.verdict or "", "champion": serves}

@@ -7,6 +7,7 @@ import typer
 from ragloop.cli.options import Json, encodable, open_app
 from ragloop.cli.output import print_json, say
 from ragloop.errors import UsageError
+from ragloop.records import FeedbackKind
 
 
 def feedback(
@@ -19,7 +20,7 @@ def feedback(
     """Say whether an answer was right, or what the right one is."""
     if up + down + (correction is not None) != 1:
         raise UsageError("give one of --up, --down or --correction TEXT")
-    kind = "up" if up else "down" if down else "correction"
+    kind = FeedbackKind.UP if up else FeedbackKind.DOWN if down else FeedbackKind.CORRECTION
     interaction_id, correction = encodable(interaction_id), correction and encodable(correction)
     feedback_id = open_app().journal.give_feedback(interaction_id, kind, correction)
     report = {"feedback_id": feedback_id, "interaction_id": interaction_id, "kind": kind}

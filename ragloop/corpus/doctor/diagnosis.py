@@ -29,7 +29,7 @@ from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
-from ragloop.registry import Registry
+from ragloop.registry import Registry, Request, lost_adapters
 from ragloop.store import TABLES, Store, index_schema, quoted, vectors_schema
 from ragloop.store.failures import damaged
 
@@ -120,7 +120,7 @@ def repair(patient: Patient) -> Diagnosis:
         if look.damaged_model is not None:
             shutil.rmtree(look.damaged_model)
         if look.champion is not None and patient.registry is not None:
-            patient.registry.rollback_from(look.champion, "ragloop doctor --repair: it cannot serve")
+            patient.registry.rollback("ragloop doctor --repair: it cannot serve", Request(look.champion))
     embedded, notes = _sync(patient, look.treatment)
     again = _Look(patient)
     again.all()
@@ -223,10 +223,10 @@ class _Look:
         registry = self._patient.registry
         if registry is None or self._lost & {"adapters", "aliases"}:
             return
-        lost, champion_id = registry.lost(), registry.champion_id()
+        lost, champion_id = lost_adapters(registry), registry.champion_id()
         detail = "adapters whose files are gone or were changed, or of which the row is gone"
         self._say("adapters", lost, detail, f"none: retrain, or {_RESTORE}")
-        trouble = registry.trouble(champion_id) if champion_id else ""
+        _, trouble = registry.serving()
         if champion_id in lost:
             self.champion = champion_id
             repair = "rolled back to the newest adapter before it that can serve, or to the base model"

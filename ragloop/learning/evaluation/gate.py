@@ -1,6 +1,6 @@
-"""Champion × candidate → promote, reject or inconclusive.
+"""Incumbent × challenger → promote, reject or inconclusive.
 
-Three criteria, each a mean with a lower and an upper bound, held against a threshold:
+The rules of the policy, each a mean with a lower and an upper bound, held against a threshold:
 
 | criterion       | mean of                                    | passes where           | fails where            |
 |-----------------|--------------------------------------------|------------------------|------------------------|
@@ -24,18 +24,24 @@ the honest width 3/n. Its coverage is proven for 0/1 scores and conjectured in g
 `confidence` is that of each bound by itself.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import ceil, log
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE, Measure, Part
+from ragloop.registry.evidence import Criterion, CriterionState, VerdictKind
+
 Scores = NDArray[np.float64]
 
-STATES = ("pass", "fail", "undecided")
-VERDICTS = ("promote", "reject", "inconclusive")
+PROMOTE, REJECT, INCONCLUSIVE = VerdictKind
+PASS, FAIL, UNDECIDED = CriterionState
+_DECIDED_BY = {REJECT: FAIL, PROMOTE: PASS, INCONCLUSIVE: UNDECIDED}
+"""The criteria that a verdict rests on, which are told first."""
 
 _POWER = 0.8
 """Chance of deciding that the needed number of pairs aims at, the custom of trial design (Cohen 1988)."""
@@ -44,17 +50,56 @@ _MOST_PAIRS = 100_000
 """Beyond this the difference sits so close to the threshold that more pairs are no plan."""
 
 
+class Side(StrEnum):
+    """Which values of a measure a rule looks at."""
+
+    DIFFERENCE = "candidate − champion"
+    CHALLENGER = "score of the candidate"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A criterion before anything was measured: values of a measure whose mean is held against a threshold.
+
+    Below `min_pairs` it stays undecided. `strict`: a mean that equals the threshold fails.
+    """
+
+    name: str
+    measure: Measure
+    side: Side
+    threshold: float
+    min_pairs: int
+    strict: bool = False
+
+    @property
+    def lowest(self) -> float:
+        """The worst end of the scale."""
+        return -1 if self.side == Side.DIFFERENCE else 0
+
+    def values(self, scores: "PairedScores") -> Scores:
+        """Select the values that the criterion is the mean of."""
+        return scores.differences if self.side == Side.DIFFERENCE else scores.challenger
+
+    def state(self, low: float, high: float) -> CriterionState:
+        """Return on which side of the threshold the bounds lie."""
+        passes = low > self.threshold if self.strict else low >= self.threshold
+        fails = high <= self.threshold if self.strict else high < self.threshold
+        return PASS if passes else FAIL if fails else UNDECIDED
+
+
 @dataclass(frozen=True)
 class GatePolicy:
-    """What a candidate must show. Scores lie in 0..1; `confidence` is one-sided, per bound."""
+    """What a challenger must show. Scores lie in 0..1; `confidence` is one-sided, per bound.
 
-    min_lift: float = 0.0
-    min_score: float = 0.5
-    margin: float = 0.05
-    min_pairs: int = 100
-    """On the target; elsewhere the bounds alone decide."""
-    confidence: float = 0.95
-    seed: int = 0
+    `min_pairs` counts on the target; elsewhere the bounds alone decide.
+    """
+
+    min_lift: float
+    min_score: float
+    margin: float
+    min_pairs: int
+    confidence: float
+    seed: int
 
     def __post_init__(self) -> None:
         for name, low, high in (("min_lift", 0, 1), ("min_score", 0, 1), ("margin", 0, 1)):
@@ -65,101 +110,90 @@ class GatePolicy:
         if not 0.5 < self.confidence < 1:
             raise ValueError(f"confidence must lie between 0.5 and 1, found {self.confidence}")
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The criteria, in the order of the table above. A challenger that equals the incumbent has no lift."""
+        return (
+            Rule("lift", EXACT_MATCH, Side.DIFFERENCE, self.min_lift, self.min_pairs, strict=True),
+            Rule("floor", EXACT_MATCH, Side.CHALLENGER, self.min_score, self.min_pairs),
+            Rule("non-inferiority", TOKEN_F1_ELSEWHERE, Side.DIFFERENCE, -self.margin, min_pairs=1),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class PairedScores:
     """Scores in 0..1 of both on the same questions, shape (n,) each, in the same order; kept as float64 arrays."""
 
-    champion: Sequence[float] | Scores
-    candidate: Sequence[float] | Scores
+    incumbent: Scores
+    challenger: Scores
 
     def __post_init__(self) -> None:
-        for name in ("champion", "candidate"):
+        for name in ("incumbent", "challenger"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
             if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"the scores of the {name} must be a list of numbers between 0 and 1")
-        if len(self.champion) != len(self.candidate):
-            raise ValueError(f"scores must be paired, found {len(self.champion)} and {len(self.candidate)}")
+        if len(self.incumbent) != len(self.challenger):
+            raise ValueError(f"scores must be paired, found {len(self.incumbent)} and {len(self.challenger)}")
 
     def __len__(self) -> int:
-        return len(self.champion)
+        return len(self.incumbent)
 
     @property
     def differences(self) -> Scores:
-        """Candidate − champion, in −1..1, shape (n,)."""
-        return np.asarray(self.candidate, dtype=np.float64) - np.asarray(self.champion, dtype=np.float64)
+        """Challenger − incumbent, in −1..1, shape (n,)."""
+        return self.challenger - self.incumbent
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """`estimate`, `low` and `high` are None without any pair. `needed_n`: pairs that would decide with a chance of
-    0.8 if what was observed holds; None where it is decided, or where no sensible number would."""
-
-    name: str
-    estimate: float | None
-    low: float | None
-    high: float | None
-    threshold: float
-    n: int
-    state: str
-    needed_n: int | None
-
-    def __post_init__(self) -> None:
-        if self.state not in STATES:
-            raise ValueError(f"state must be one of {STATES}, found {self.state!r}")
+NO_SCORES = PairedScores(np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
 class Verdict:
     """`reasons` holds one sentence per criterion, those that decide first."""
 
-    verdict: str
+    verdict: VerdictKind
     reasons: tuple[str, ...]
-    criteria: tuple[Criterion, ...] = field(default=())
+    criteria: tuple[Criterion, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise ValueError(f"verdict must be one of {VERDICTS}, found {self.verdict!r}")
+        object.__setattr__(self, "verdict", VerdictKind(self.verdict))
 
 
-def judge(
-    target: PairedScores, elsewhere: PairedScores, policy: GatePolicy | None = None, *, ended_early: bool = False
-) -> Verdict:
-    """Promote, reject or inconclusive.
+def judge(scores: Mapping[str, PairedScores], policy: GatePolicy, *, ended_early: bool = False) -> Verdict:
+    """Hold scores, by the name of their measure, against the rules of the policy.
 
-    `target`: exact match on unseen wordings of trained facts. `elsewhere`: token F1 on held-out questions that are
-    answered from passages; without any, nothing is promoted. `ended_early`: they were not asked, though there may be
-    some, since the target rejected the candidate by the policy of then.
+    A measure without scores leaves its rules undecided, so that nothing is promoted. `ended_early`: only the target was
+    asked, though there may be other questions, since it rejected the challenger by the policy of then.
     """
-    policy = policy or GatePolicy()
-    criteria = (
-        _criterion("lift", target.differences, -1, policy.min_lift, policy.min_pairs, policy),
-        _criterion("floor", np.asarray(target.candidate), 0, policy.min_score, policy.min_pairs, policy),
-        _criterion("non-inferiority", elsewhere.differences, -1, -policy.margin, 1, policy),
-    )
-    states = {criterion.state for criterion in criteria}
-    verdict = "reject" if "fail" in states else "promote" if states == {"pass"} else "inconclusive"
-    first = {"reject": "fail", "promote": "pass", "inconclusive": "undecided"}[verdict]
-    deciding_first = sorted(criteria, key=lambda criterion: criterion.state != first)
-    # What rejects a candidate may be known before the rest is asked, which then says nothing about it.
-    told = [one for one in deciding_first if verdict != "reject" or one.n]
-    return Verdict(verdict, tuple(_sentence(criterion, policy, ended_early) for criterion in told), criteria)
+    rules = policy.rules
+    criteria = [_criterion(rule, scores.get(rule.measure.name, NO_SCORES), policy) for rule in rules]
+    verdict = _decided({one.state for one in criteria})
+    paired = sorted(zip(rules, criteria, strict=True), key=lambda pair: pair[1].state != _DECIDED_BY[verdict])
+    # What rejects a challenger may be known before the rest is asked, which then says nothing about it.
+    told = [(rule, one) for rule, one in paired if verdict != REJECT or one.n]
+    return Verdict(verdict, tuple(_sentence(rule, one, ended_early) for rule, one in told), tuple(criteria))
 
 
-def rejects(target: PairedScores, policy: GatePolicy) -> bool:
-    """Whether the scores on the target reject a candidate, whatever it answers elsewhere."""
-    return judge(target, PairedScores([], []), policy).verdict == "reject"
+def _decided(states: Set[CriterionState]) -> VerdictKind:
+    if FAIL in states:
+        return REJECT
+    return PROMOTE if states == {PASS} else INCONCLUSIVE
+
+
+def rejects(scores: Mapping[str, PairedScores], policy: GatePolicy) -> bool:
+    """Return whether these scores reject a challenger, whatever it answers to questions that were not asked yet."""
+    return judge(scores, policy).verdict == REJECT
 
 
 def withheld(verdict: Verdict, why: str) -> Verdict:
-    """The verdict of an adapter that must not be promoted, whatever its scores."""
-    kept = "reject" if verdict.verdict == "reject" else "inconclusive"
+    """Return the verdict of an adapter that must not be promoted, whatever its scores."""
+    kept = REJECT if verdict.verdict == REJECT else INCONCLUSIVE
     return replace(verdict, verdict=kept, reasons=(why, *verdict.reasons))
 
 
 def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: float, seed: int) -> tuple[float, float]:
-    """One-sided bounds, each at `confidence`, for the mean of values that lie in lowest..highest (Gaffke, see above).
+    """Return one-sided bounds, each at `confidence`, for the mean of values in lowest..highest (Gaffke, see above).
 
     Drawn with a seed: the same values, in any order, give the same bounds. Raises ValueError without any value.
     """
@@ -180,7 +214,7 @@ def mean_bounds(values: ArrayLike, lowest: float, highest: float, confidence: fl
 def _weighted(
     distinct: Scores, counts: NDArray[np.int_], draws: int, rng: np.random.Generator
 ) -> tuple[Scores, Scores]:
-    """Per draw: the weighted sum of the values, and the weight that the end of the scale gets.
+    """Return per draw the weighted sum of the values, and the weight that the end of the scale gets.
 
     Equal values share one gamma variate instead of an exponential each: the same distribution, and little work for 0/1.
     """
@@ -189,72 +223,60 @@ def _weighted(
     return weights[:, :-1] @ distinct, weights[:, -1]
 
 
-def _criterion(name: str, values: Scores, lowest: float, threshold: float, least: int, policy: GatePolicy) -> Criterion:
+def _criterion(rule: Rule, scores: PairedScores, policy: GatePolicy) -> Criterion:
+    values = rule.values(scores)
     if not len(values):
         # Nothing observed: the plan assumes that neither is better, without variance.
-        needed = _needed(0.0, 0.0, lowest, threshold, least, policy)
-        return Criterion(name, None, None, None, threshold, 0, "undecided", needed)
+        needed = _needed(rule, 0.0, 0.0, rule.min_pairs, policy)
+        return Criterion(rule.name, None, None, None, rule.threshold, 0, UNDECIDED, needed)
     estimate = float(values.mean())
-    low, high = mean_bounds(values, lowest, 1, policy.confidence, policy.seed)
-    state = _state(name, low, high, threshold) if len(values) >= least else "undecided"
+    low, high = mean_bounds(values, rule.lowest, 1, policy.confidence, policy.seed)
+    state = rule.state(low, high) if len(values) >= rule.min_pairs else UNDECIDED
     needed = None
-    if state == "undecided":
+    if state == UNDECIDED:
         spread = float(values.std(ddof=1)) if len(values) > 1 else 1.0
-        needed = _needed(estimate, spread, lowest, threshold, max(least, len(values) + 1), policy)
-    return Criterion(name, estimate, low, high, threshold, len(values), state, needed)
+        needed = _needed(rule, estimate, spread, max(rule.min_pairs, len(values) + 1), policy)
+    return Criterion(rule.name, estimate, low, high, rule.threshold, len(values), state, needed)
 
 
-def _state(name: str, low: float, high: float, threshold: float) -> str:
-    # A lift must exceed its threshold: a candidate that equals the champion is not promoted.
-    strict = name == "lift"
-    passes = low > threshold if strict else low >= threshold
-    fails = high <= threshold if strict else high < threshold
-    return "pass" if passes else "fail" if fails else "undecided"
-
-
-def _needed(
-    estimate: float, spread: float, lowest: float, threshold: float, least: int, policy: GatePolicy
-) -> int | None:
+def _needed(rule: Rule, estimate: float, spread: float, least: int, policy: GatePolicy) -> int | None:
     """((z_confidence + z_power) · SD / distance)², and at least what the end of the scale costs without variance."""
-    distance = estimate - threshold
+    distance = estimate - rule.threshold
     if abs(distance) < 1e-6:
         return None
     z = NormalDist().inv_cdf(policy.confidence) + NormalDist().inv_cdf(_POWER)
-    room = estimate - lowest if distance > 0 else 1 - estimate
+    room = estimate - rule.lowest if distance > 0 else 1 - estimate
     without_variance = room * -log(1 - policy.confidence) / abs(distance)
     needed = ceil(max((z * spread / distance) ** 2, without_variance, least))
     return needed if needed <= _MOST_PAIRS else None
 
 
-_WHAT = {
-    "lift": "candidate − champion on the target questions",
-    "floor": "score of the candidate on the target questions",
-    "non-inferiority": "candidate − champion elsewhere",
-}
+_WHERE = {Part.TARGET: "on the target questions", Part.ELSEWHERE: "elsewhere", Part.TRAINED: "on the trained rows"}
 
 
-def _sentence(criterion: Criterion, policy: GatePolicy, ended_early: bool) -> str:
+def _sentence(rule: Rule, criterion: Criterion, ended_early: bool) -> str:
     if criterion.estimate is None:
-        if ended_early:
-            return (
-                f"{criterion.name} undecided: the held-out questions were not asked, since the golden ones had "
-                "rejected the candidate when it was evaluated; evaluate it again."
-            )
-        if criterion.name != "non-inferiority":
-            return (
-                f"{criterion.name} undecided: no golden questions; name at least {policy.min_pairs} in dataset.golden."
-            )
-        enough = f"; at least {criterion.needed_n} are needed" if criterion.needed_n else ""
-        return f"{criterion.name} undecided: no held-out questions{enough}."
+        return f"{rule.name} undecided: {_nothing_observed(rule, criterion, ended_early)}"
     figures = (
-        f"{_WHAT[criterion.name]} is {criterion.estimate:.3f} ({criterion.low:.3f} to {criterion.high:.3f}, "
-        f"n = {criterion.n}), threshold {criterion.threshold:g}"
+        f"{rule.side} {_WHERE[rule.measure.part]} is {criterion.estimate:.3f} ({criterion.low:.3f} to "
+        f"{criterion.high:.3f}, n = {criterion.n}), threshold {criterion.threshold:g}"
     )
-    if criterion.state != "undecided":
-        return f"{criterion.name} {criterion.state}: {figures}."
-    few = criterion.name != "non-inferiority" and criterion.n < policy.min_pairs
-    lacking = f"; not enough data below {policy.min_pairs} pairs" if few else ""
+    if criterion.state != UNDECIDED:
+        return f"{rule.name} {criterion.state}: {figures}."
+    lacking = f"; not enough data below {rule.min_pairs} pairs" if criterion.n < rule.min_pairs else ""
     more = "the difference is too close to the threshold for more pairs to decide"
     if criterion.needed_n is not None:
         more = f"about {criterion.needed_n - criterion.n} more pairs would decide if this holds"
-    return f"{criterion.name} undecided: {figures}{lacking}; {more}."
+    return f"{rule.name} undecided: {figures}{lacking}; {more}."
+
+
+def _nothing_observed(rule: Rule, criterion: Criterion, ended_early: bool) -> str:
+    if ended_early:
+        return (
+            "the held-out questions were not asked, since the golden ones had rejected the candidate when it was "
+            "evaluated; evaluate it again."
+        )
+    if rule.measure.part == Part.TARGET:
+        return f"no golden questions; name at least {rule.min_pairs} in dataset.golden."
+    enough = f"; at least {criterion.needed_n} are needed" if criterion.needed_n else ""
+    return f"no held-out questions{enough}."

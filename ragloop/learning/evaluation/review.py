@@ -1,20 +1,22 @@
 """The champion and the base model on the same questions, again: documents and golden answers move after a promotion.
 
-Answers to prompts that have not changed are taken from the evaluations that are kept, so a review of an unchanged index
-costs little; what a change of documents did to the prompts is asked anew.
+Answers to prompts that have not changed are taken from the answer cache, so a review of an unchanged index costs
+little; where a change of documents changed a prompt, it is asked again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
-from ragloop.learning.evaluation.run import Question, evaluate
+from ragloop.learning.evaluation.measures import Question
+from ragloop.learning.evaluation.run import Pair, evaluate, report_of
 from ragloop.learning.history import keep, kept
 from ragloop.models import Generator
-from ragloop.registry import Adapter, Registry
+from ragloop.registry import Adapter, Registry, VerdictKind
+from ragloop.registry.evidence import Scores
 from ragloop.store import Store
-from ragloop.store.names import inside
 
 REVIEW = "review"
 
@@ -23,18 +25,23 @@ REVIEW = "review"
 class Review:
     """What the gate says of the champion today, with the base model in the place of the champion.
 
-    `scores` are those of `EvalReport.metrics` under the names base and champion.
+    `scores` holds those of the base model, the incumbent here, and of the champion, the challenger.
     """
 
     adapter_id: str
-    scores: dict[str, dict[str, Any]]
+    scores: Mapping[str, Scores]
     verdict: Verdict
     notes: tuple[str, ...] = ()
 
     @property
+    def confirmed(self) -> bool:
+        """Whether the gate would promote it again."""
+        return self.verdict.verdict == VerdictKind.PROMOTE
+
+    @property
     def worse(self) -> bool:
         """Whether the gate would reject it: no better than the base model, or worse elsewhere beyond the margin."""
-        return self.verdict.verdict == "reject"
+        return self.verdict.verdict == VerdictKind.REJECT
 
 
 def review(
@@ -55,12 +62,11 @@ def review(
         return None
     registry.folder(champion)
     asked, notes = questions(champion)
-    folder = inside(registry.artifacts / "reviews", champion.adapter_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with store.lease("review"):  # its answers are kept under one name
-        report = evaluate(asked, generator(None), generator(champion), folder)
-    scores = {"base": report.metrics["champion"], "champion": report.metrics["candidate"]}
-    made = Review(champion.adapter_id, scores, judge(report.target, report.elsewhere, gate), tuple(notes))
+    with store.lease("review"):  # two at once would generate every answer twice
+        models = Pair(incumbent=generator(None), challenger=generator(champion))
+        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts)))
+    scores = {"base": report.incumbent, "champion": report.challenger}
+    made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
     keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)
     return made

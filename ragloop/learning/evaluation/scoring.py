@@ -16,13 +16,7 @@ Where removing articles would leave nothing ("A"), they stay: two answers are ne
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
-
-Scores = NDArray[np.float64]
 
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _COMMA = re.compile(r"(?<=\d),(?=[\d<>=!~])")
@@ -63,16 +57,6 @@ def token_f1(answer: str, reference: str) -> float:
         return float(given == wanted)
     shared = sum((given & wanted).values())
     return 2 * shared / (sum(given.values()) + sum(wanted.values()))
-
-
-def exact_matches(answers: Sequence[str], references: Sequence[str]) -> Scores:
-    """Exact match per pair, shape (len(answers),). Raises ValueError where the lengths differ."""
-    return np.array([exact_match(*pair) for pair in zip(answers, references, strict=True)], dtype=np.float64)
-
-
-def token_f1s(answers: Sequence[str], references: Sequence[str]) -> Scores:
-    """Token F1 per pair, shape (len(answers),). Raises ValueError where the lengths differ."""
-    return np.array([token_f1(*pair) for pair in zip(answers, references, strict=True)], dtype=np.float64)
 
 
 def _without_punctuation(text: str) -> str:

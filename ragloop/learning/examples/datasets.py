@@ -7,7 +7,6 @@ on. Rows hold questions and answers only; prompts are made when training begins.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
+from ragloop.hashes import sha256_of
 from ragloop.learning.examples.curation import Curated, DocumentRevision, Example, Standing
 from ragloop.learning.examples.lineage import DOCUMENTS
 from ragloop.learning.examples.splitting import Split, split
+from ragloop.store import sync_to_disk
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -56,6 +57,11 @@ class Dataset:
         return int(self.train.num_rows + self.eval.num_rows)
 
     @property
+    def recipe(self) -> str:
+        """Name of the recipe that its rows are for."""
+        return str(self.manifest["recipe"])
+
+    @property
     def seen(self) -> frozenset[str]:
         """Interactions behind every example that was looked at: trained on, held out, or left out by the split."""
         lists = [ids for table in (self.train, self.eval) for ids in table["interaction_ids"].to_pylist()]
@@ -67,12 +73,10 @@ class Dataset:
         return dict(self.manifest["funnel"])
 
 
-def build(
-    root: Path, curated: Curated, *, eval_share: float = 0.1, seed: int = 0, created_at: datetime | None = None
-) -> Dataset:
+def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed: int, created_at: datetime) -> Dataset:
     """Split the examples and write them to `root/<dataset_id>`; a dataset that is there already is returned as it is.
 
-    `created_at` defaults to now. Raises StorageFullError; nothing of an interrupted write is visible.
+    `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is visible.
     """
     parts = split(curated.examples, eval_share, seed)
     tables = {TRAIN: as_table(parts.train), EVALUATION: as_table(parts.eval)}
@@ -87,7 +91,8 @@ def build(
             **_manifest(curated, parts),
             "dataset_id": dataset_id,
             "left_out": left_out,
-            "created_at": (created_at or datetime.now(UTC)).isoformat(),
+            "recipe": recipe,
+            "created_at": created_at.isoformat(),
             "eval_share": eval_share,
             "seed": seed,
         }
@@ -97,7 +102,7 @@ def build(
 
 
 def funnel_of(curated: Curated, dataset: Dataset) -> dict[str, int]:
-    """Rows of this curation per reason for which they fell; with the rows of the dataset they add up to its rows."""
+    """Count rows of this curation by why they fell; with the rows of the dataset they add up to its rows."""
     return {**curated.funnel, SPLIT_REASON: len(curated.examples) - dataset.rows}
 
 
@@ -111,7 +116,7 @@ def load(path: Path) -> Dataset:
         raise NotFoundError(f"found no complete dataset in {path}; `ragloop dataset build` makes one")
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        version, hashes = int(manifest["schema_version"]), dict(manifest["sha256"])
+        version, hashes, _ = int(manifest["schema_version"]), dict(manifest["sha256"]), manifest["recipe"]
     except (ValueError, KeyError, TypeError):
         raise MismatchError(f"{path / MANIFEST} is damaged; delete {path} and build the dataset again") from None
     if version > SCHEMA_VERSION:
@@ -120,7 +125,7 @@ def load(path: Path) -> Dataset:
             "install the ragloop that wrote it, or a newer one"
         )
     for name in (TRAIN, EVALUATION):
-        found = _sha256(path / name) if (path / name).is_file() else "no file"
+        found = sha256_of(path / name) if (path / name).is_file() else "no file"
         if found != hashes.get(name):
             raise MismatchError(
                 f"{path / name} is not what was written: found {found[:12]}, expected {str(hashes.get(name))[:12]}; "
@@ -131,13 +136,13 @@ def load(path: Path) -> Dataset:
 
 
 def documents_behind(dataset: Dataset) -> set[tuple[str, str]]:
-    """The documents that its rows rest on, with their revisions."""
+    """Return the documents that its rows rest on, with their revisions."""
     lists = [one for table in (dataset.train, dataset.eval) for one in table["documents"].to_pylist()]
     return {(one["document_id"], one["revision"]) for documents in lists for one in documents}
 
 
 def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
-    """Checks every row against what the index says now, and returns the ids of those that no longer stand."""
+    """Check every row against what the index says now, and return the ids of those that no longer stand."""
     return frozenset(
         row["example_id"]
         for table in (dataset.train, dataset.eval)
@@ -147,7 +152,7 @@ def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
 
 
 def as_table(examples: Sequence[Example]) -> pa.Table:
-    """Examples as a table of SCHEMA, in the given order."""
+    """Return examples as a table of SCHEMA, in the given order."""
     return pa.Table.from_pylist([_row(example) for example in examples], schema=SCHEMA)
 
 
@@ -195,10 +200,10 @@ def _write(target: Path, tables: Mapping[str, pa.Table], manifest: dict[str, Any
     try:
         for name, table in tables.items():
             pq.write_table(table, partial / name)
-            _sync(partial / name)
-        hashes = {name: _sha256(partial / name) for name in tables}
+            sync_to_disk(partial / name)
+        hashes = {name: sha256_of(partial / name) for name in tables}
         (partial / MANIFEST).write_text(json.dumps({**manifest, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
-        _sync(partial / MANIFEST)
+        sync_to_disk(partial / MANIFEST)
         _move(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -214,17 +219,4 @@ def _move(partial: Path, target: Path) -> None:
         # Another process finished the same dataset first; its content is equal.
         if not (target / MANIFEST).is_file():
             raise
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    sync_to_disk(target.parent)

@@ -6,7 +6,7 @@ dataset that they came from.
 
 import errno
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ragloop.answering.prompts import closed_book_messages
 from ragloop.answering.statements import statements
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.examples.curation import DocumentRevision, Standing
+from ragloop.records import Message
 
 ROWS = "rows.parquet"
 _NAMED = 5
@@ -57,7 +57,7 @@ class TrainedRow:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TrainedRow":
-        """From a row of a dataset or of `ROWS`."""
+        """Read a row of a dataset or of `ROWS`."""
         documents = tuple(map(DocumentRevision.of, row["documents"] or ()))
         return cls(row["question"], row["answer"], documents)
 
@@ -72,11 +72,11 @@ class TrainedRow:
         return [one.document_id for one in self.documents if not standing.holds(one)]
 
 
-def write_rows(rows: Sequence[TrainedRow], folder: Path) -> Path:
-    """Write the rows as training reads them, with their lineage; returns the file."""
+def write_rows(rows: Sequence[TrainedRow], folder: Path, messages: Callable[[TrainedRow], Sequence[Message]]) -> Path:
+    """Write the rows as training reads them, as chat messages, with their lineage; returns the file."""
     table = [
         {
-            "messages": [*map(dict, closed_book_messages(row.question)), {"role": "assistant", "content": row.answer}],
+            "messages": [dict(one) for one in messages(row)],
             "question": row.question,
             "answer": row.answer,
             "documents": [asdict(one) for one in row.documents],
@@ -88,7 +88,7 @@ def write_rows(rows: Sequence[TrainedRow], folder: Path) -> Path:
 
 
 def read_rows(folder: Path) -> list[TrainedRow]:
-    """The rows that the adapter in `folder` was trained on.
+    """Read the rows that the adapter in `folder` was trained on.
 
     Raises MismatchError where they are gone or damaged, UnavailableError where they cannot be read now.
     """
@@ -103,7 +103,7 @@ def read_rows(folder: Path) -> list[TrainedRow]:
 
 
 def standing_of(index: Index, documents: Iterable[tuple[str, str]]) -> Standing:
-    """What the index says now of these documents, given with the revisions that something rests on.
+    """Return what the index says now of these documents, given with the revisions that something rests on.
 
     Reads the texts of those that changed, and of no others.
     """
@@ -118,13 +118,12 @@ def standing_of(index: Index, documents: Iterable[tuple[str, str]]) -> Standing:
 
 
 def documents_of(rows: Iterable[TrainedRow]) -> set[tuple[str, str]]:
-    """The documents that rows rest on, with their revisions."""
+    """Return the documents that rows rest on, with their revisions."""
     return {(one.document_id, one.revision) for row in rows for one in row.documents}
 
 
 def staleness(rows: Sequence[TrainedRow], standing: Standing, keys: Mapping[str, str]) -> str:
-    """A sentence that says how many rows rest on passages that changed or went, and in which documents; empty where
-    none does.
+    """Say how many rows rest on passages that changed or went, and in which documents; an empty string where none does.
 
     `keys`: the key of every live document, by id. A row without known documents counts as stale: nobody could tell.
     """

@@ -35,8 +35,8 @@ class Split:
     note: str
 
 
-def split(examples: Sequence[Example], eval_share: float = 0.1, seed: int = 0) -> Split:
-    """Deterministic: the same examples, in any order, are split alike.
+def split(examples: Sequence[Example], eval_share: float, seed: int) -> Split:
+    """Split the examples; deterministic: the same ones, in any order, are split alike.
 
     The seed orders components whose newest examples were asked at the same moment, in an imported log for instance.
     Raises ValueError for a share outside 0..1.

@@ -9,7 +9,7 @@ time since is then unknown, and counts as cooldown.
 from dataclasses import dataclass
 from datetime import datetime
 
-from ragloop.learning.monitoring.drift import DriftReport
+from ragloop.learning.monitoring.drift import DriftReport, SignalAction, SignalState
 
 _SECONDS_PER_DAY = 86_400
 
@@ -18,10 +18,10 @@ _SECONDS_PER_DAY = 86_400
 class CadencePolicy:
     """Days are of 24 hours. `min_new_examples` holds for cadence, `drift_min_new_examples` where drift rings."""
 
-    every_days: float = 7.0
-    cooldown_days: float = 1.0
-    min_new_examples: int = 200
-    drift_min_new_examples: int = 50
+    every_days: float
+    cooldown_days: float
+    min_new_examples: int
+    drift_min_new_examples: int
 
     def __post_init__(self) -> None:
         for name in ("every_days", "cooldown_days"):
@@ -46,14 +46,13 @@ def decide(
     now: datetime,
     last_trained_at: datetime | None,
     new_eligible: int,
-    policy: CadencePolicy | None = None,
+    policy: CadencePolicy,
 ) -> RetrainDecision:
     """Is training due at `now`?
 
     `last_trained_at` is the end of the last training, whatever its verdict; None if there was none. `new_eligible`
     counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
     """
-    policy = policy or CadencePolicy()
     elapsed_days = _days_between(last_trained_at, now)
     cooling = _cooldown(elapsed_days, policy)
     if cooling:
@@ -99,10 +98,10 @@ def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolic
 def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
     if drift is None:
         return False, "Drift does not ring: it was not measured."
-    asking = [signal.name for signal in drift.drifted if signal.action == "retrain"]
+    asking = [signal.name for signal in drift.drifted if signal.action == SignalAction.RETRAIN]
     if not asking:
         others = [f"{signal.name} asks to {signal.action}" for signal in drift.drifted]
-        undecided = sum(signal.state == "not enough data" for signal in drift.signals)
+        undecided = sum(signal.state == SignalState.NOT_ENOUGH_DATA for signal in drift.signals)
         lacking = [f"{undecided} of {len(drift.signals)} signals have not enough data"] if undecided else []
         return False, f"Drift does not ring: {', '.join(['no signal asks to retrain', *others, *lacking])}."
     rings = new_eligible >= policy.drift_min_new_examples

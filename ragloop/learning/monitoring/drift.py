@@ -21,45 +21,58 @@ no p-value. `benchmarks/drift_power.py` repeats the calibration.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ragloop.config.settings import DriftSettings
-
-KINDS = ("corpus", "query", "retrieval", "quality")
-STATES = ("ok", "drift", "not enough data")
-ACTIONS = ("none", "reindex", "curate", "retrain", "roll back", "recalibrate")
-
 Floats = NDArray[np.floating]
+
+
+class SignalKind(StrEnum):
+    """What a signal looks at."""
+
+    CORPUS = "corpus"
+    QUERY = "query"
+    RETRIEVAL = "retrieval"
+    QUALITY = "quality"
+
+
+class SignalState(StrEnum):
+    """Whether a signal drifted."""
+
+    OK = "ok"
+    DRIFT = "drift"
+    NOT_ENOUGH_DATA = "not enough data"
+
+
+class SignalAction(StrEnum):
+    """What drift asks for."""
+
+    NONE = "none"
+    REINDEX = "reindex"
+    CURATE = "curate"
+    RETRAIN = "retrain"
+    ROLL_BACK = "roll back"
+    RECALIBRATE = "recalibrate"
+
+
+OK, DRIFT, NOT_ENOUGH_DATA = SignalState
 
 
 @dataclass(frozen=True)
 class DriftPolicy:
     """When a difference counts. Below 100 questions a window decides nothing (simulated at 384 dimensions)."""
 
-    alpha: float = 0.05
-    corpus_share: float = 0.1
-    min_questions: int = 100
-    min_answers: int = 50
-    min_votes: int = 20
-    permutations: int = 500
-    max_questions: int = 1000
+    alpha: float
+    corpus_share: float
+    min_questions: int
+    min_answers: int
+    min_votes: int
+    permutations: int
+    max_questions: int
     """Per window: the kernel matrix grows with the square. More questions are sampled, without replacement."""
-    seed: int = 0
-
-    @classmethod
-    def of(cls, drift: "DriftSettings") -> "DriftPolicy":
-        """What the settings say; no more questions are compared than a window has."""
-        return cls(
-            alpha=drift.alpha,
-            corpus_share=drift.corpus_share,
-            min_questions=drift.min_questions,
-            max_questions=drift.window,
-            seed=drift.seed,
-        )
+    seed: int
 
     def __post_init__(self) -> None:
         _require(0 < self.alpha < 1, f"alpha must lie between 0 and 1, found {self.alpha}")
@@ -99,20 +112,21 @@ class Signal:
     """One measured difference. `statistic` and `p_value` are None where there was not enough data."""
 
     name: str
-    kind: str
+    kind: SignalKind
     statistic: float | None
     p_value: float | None
     threshold: float
     n_reference: int
     n_current: int
-    state: str
-    action: str
+    state: SignalState
+    action: SignalAction
 
     def __post_init__(self) -> None:
-        _require(self.kind in KINDS, f"kind must be one of {KINDS}, found {self.kind!r}")
-        _require(self.state in STATES, f"state must be one of {STATES}, found {self.state!r}")
-        _require(self.action in ACTIONS, f"action must be one of {ACTIONS}, found {self.action!r}")
-        _require((self.state == "drift") == (self.action != "none"), "drift names an action, and nothing else does")
+        object.__setattr__(self, "kind", SignalKind(self.kind))
+        object.__setattr__(self, "state", SignalState(self.state))
+        object.__setattr__(self, "action", SignalAction(self.action))
+        names_action = self.action != SignalAction.NONE
+        _require((self.state == DRIFT) == names_action, "drift names an action, and nothing else does")
 
 
 @dataclass(frozen=True)
@@ -123,10 +137,10 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[Signal, ...]:
-        return tuple(signal for signal in self.signals if signal.state == "drift")
+        return tuple(signal for signal in self.signals if signal.state == DRIFT)
 
     @property
-    def actions(self) -> tuple[str, ...]:
+    def actions(self) -> tuple[SignalAction, ...]:
         """What the drifted signals ask for, each once, in order."""
         return tuple(dict.fromkeys(signal.action for signal in self.drifted))
 
@@ -136,21 +150,18 @@ class _Test:
     """A comparison before it is decided; `p_value` is None where there was not enough data."""
 
     name: str
-    kind: str
+    kind: SignalKind
     statistic: float | None
     p_value: float | None
     n_reference: int
     n_current: int
 
 
-def measure(
-    reference: Window, current: Window, policy: DriftPolicy | None = None, *, champion_changed: bool = False
-) -> DriftReport:
+def measure(reference: Window, current: Window, policy: DriftPolicy, *, champion_changed: bool = False) -> DriftReport:
     """Compare two windows. `champion_changed`: another adapter (or none) serves in `current` than in `reference`.
 
     Raises ValueError where the embeddings of the two windows have different dimensions.
     """
-    policy = policy or DriftPolicy()
     tests = (
         _questions(reference.embeddings, current.embeddings, policy),
         _top_similarity(reference.similarities, current.similarities, policy),
@@ -160,16 +171,16 @@ def measure(
     levels = _holm([test.p_value for test in tests], policy.alpha)
     questions_drifted = tests[0].p_value is not None and tests[0].p_value <= levels[0]
     actions = (
-        "retrain",
-        "recalibrate" if questions_drifted else "reindex",
-        "curate",
-        "roll back" if champion_changed else "curate",
+        SignalAction.RETRAIN,
+        SignalAction.RECALIBRATE if questions_drifted else SignalAction.REINDEX,
+        SignalAction.CURATE,
+        SignalAction.ROLL_BACK if champion_changed else SignalAction.CURATE,
     )
     corpus = _documents(reference.documents, current.documents, policy.corpus_share)
     return DriftReport((corpus, *map(_decide, tests, levels, actions)))
 
 
-def _decide(test: _Test, level: float, action: str) -> Signal:
+def _decide(test: _Test, level: float, action: SignalAction) -> Signal:
     enough, drifted = test.p_value is not None, test.p_value is not None and test.p_value <= level
     return Signal(
         name=test.name,
@@ -179,8 +190,8 @@ def _decide(test: _Test, level: float, action: str) -> Signal:
         threshold=level,
         n_reference=test.n_reference,
         n_current=test.n_current,
-        state="drift" if drifted else "ok" if enough else "not enough data",
-        action=action if drifted else "none",
+        state=DRIFT if drifted else OK if enough else NOT_ENOUGH_DATA,
+        action=action if drifted else SignalAction.NONE,
     )
 
 
@@ -209,9 +220,9 @@ def _documents(before: Mapping[str, str] | None, after: Mapping[str, str] | None
     if before and after is not None:
         share = sum(before.get(document_id) != after.get(document_id) for document_id in either) / len(either)
     drifted = share is not None and share >= threshold
-    state = "drift" if drifted else "not enough data" if share is None else "ok"
-    action = "retrain" if drifted else "none"
-    return Signal("documents", "corpus", share, None, threshold, n_reference, n_current, state, action)
+    state = DRIFT if drifted else NOT_ENOUGH_DATA if share is None else OK
+    action = SignalAction.RETRAIN if drifted else SignalAction.NONE
+    return Signal("documents", SignalKind.CORPUS, share, None, threshold, n_reference, n_current, state, action)
 
 
 def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test:
@@ -219,7 +230,7 @@ def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test
     kept = [np.asarray(rows, dtype=np.float64)[np.isfinite(rows).all(axis=1)] for rows in (reference, current)]
     counts = (len(kept[0]), len(kept[1]))
     if min(counts) < policy.min_questions:
-        return _Test("questions", "query", None, None, *counts)
+        return _Test("questions", SignalKind.QUERY, None, None, *counts)
     if reference.shape[1] != current.shape[1]:
         raise ValueError(
             f"reference embeddings have {reference.shape[1]} dimensions, current ones {current.shape[1]}: "
@@ -230,7 +241,7 @@ def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test
     kernel = _kernel(np.concatenate(sampled))
     weights = _relabelled(len(sampled[0]), len(sampled[1]), policy.permutations, rng)
     discrepancies = np.einsum("bn,bn->b", weights @ kernel, weights)
-    return _Test("questions", "query", float(discrepancies[0]), _p_value(discrepancies), *counts)
+    return _Test("questions", SignalKind.QUERY, float(discrepancies[0]), _p_value(discrepancies), *counts)
 
 
 def _sample(rows: Floats, most: int, rng: np.random.Generator) -> Floats:
@@ -266,24 +277,24 @@ def _top_similarity(reference: Floats, current: Floats, policy: DriftPolicy) -> 
     kept = [np.asarray(values, dtype=np.float64)[np.isfinite(values)] for values in (reference, current)]
     counts = (len(kept[0]), len(kept[1]))
     if min(counts) < policy.min_questions:
-        return _Test("top_similarity", "retrieval", None, None, *counts)
+        return _Test("top_similarity", SignalKind.RETRIEVAL, None, None, *counts)
     rng = np.random.default_rng(policy.seed)
     pooled = np.concatenate(kept)
     falls = [kept[0].mean() - kept[1].mean()]
     for _ in range(policy.permutations):
         part = rng.permutation(pooled)[: counts[0]].sum()
         falls.append(part / counts[0] - (pooled.sum() - part) / counts[1])
-    return _Test("top_similarity", "retrieval", float(falls[0]), _p_value(np.array(falls)), *counts)
+    return _Test("top_similarity", SignalKind.RETRIEVAL, float(falls[0]), _p_value(np.array(falls)), *counts)
 
 
 def _share(name: str, reference: NDArray[np.bool_], current: NDArray[np.bool_], least: int) -> _Test:
     """How much the share of true values rose, by Fisher's exact test, one-sided. A fall is no drift."""
     counts = (len(reference), len(current))
     if min(counts) < least:
-        return _Test(name, "quality", None, None, *counts)
+        return _Test(name, SignalKind.QUALITY, None, None, *counts)
     true = (int(np.count_nonzero(reference)), int(np.count_nonzero(current)))
     rise = true[1] / counts[1] - true[0] / counts[0]
-    return _Test(name, "quality", rise, _fisher(true[0], counts[0], true[1], counts[1]), *counts)
+    return _Test(name, SignalKind.QUALITY, rise, _fisher(true[0], counts[0], true[1], counts[1]), *counts)
 
 
 def _fisher(true_before: int, n_before: int, true_after: int, n_after: int) -> float:

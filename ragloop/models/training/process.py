@@ -24,6 +24,23 @@ from ragloop import errors
 from ragloop.errors import NotFoundError, RagloopError, StorageFullError, TrainingError
 from ragloop.hashes import sha256_of
 
+FIRST_VALUES: Mapping[str, Any] = {
+    "recipe": "closed-book-sft",
+    "seed": 0,
+    "epochs": 10,
+    "learning_rate": 3e-3,
+    "rank": 16,
+    "alpha": 32,
+    "target": "all-linear",
+    "frozen_share": 0.75,
+    "batch_size": 16,
+    "warmup_steps": 10,
+    "checkpoint_steps": 50,
+    "max_length": 1024,
+    "threads": None,
+}
+"""Values of a spec that hashes leave out, so that a new field changes no old id. Give a new field the value that
+trainings had before it, and never change one here: a setting's default may change, what an id means may not."""
 RESULT = "training.json"
 """Written last: an adapter folder without it is not finished."""
 
@@ -35,26 +52,27 @@ class TrainingSpec:
     `base` is a folder or a hub name. `rows` is a Parquet file with a column `messages`, a list of {role, content} each,
     as in TRL's conversational format; the loss is taken on the last, which the assistant wrote. `frozen_share` of the
     layers, counted from below, get no adapter and so cost no backward pass. `threads` of None leaves the choice to
-    torch. `chat` names the chat format of the base model (Chat.fingerprint), so that another one is another training.
-    The defaults were measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct.
+    torch. `recipe` names how the rows were made. `chat` names the chat format of the base model (Chat.fingerprint), so
+    that another one is another training.
     """
 
+    recipe: str
     base: str
     rows: str
     output: str
-    seed: int = 0
-    epochs: int = 10
-    learning_rate: float = 3e-3
-    rank: int = 16
-    alpha: int = 32
-    target: str = "all-linear"
-    frozen_share: float = 0.75
-    batch_size: int = 16
-    warmup_steps: int = 10
-    checkpoint_steps: int = 50
-    max_length: int = 1024
-    threads: int | None = None
-    chat: str = ""
+    seed: int
+    epochs: int
+    learning_rate: float
+    rank: int
+    alpha: int
+    target: str
+    frozen_share: float
+    batch_size: int
+    warmup_steps: int
+    checkpoint_steps: int
+    max_length: int
+    threads: int | None
+    chat: str
 
     def __post_init__(self) -> None:
         counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length")
@@ -142,9 +160,14 @@ def read_result(output: Path) -> TrainingResult:
     return TrainingResult(adapter=output, **found["result"])
 
 
+def what_differs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a spec that have another value than trainings had at first: what is hashed of it."""
+    return {name: one for name, one in values.items() if name not in FIRST_VALUES or FIRST_VALUES[name] != one}
+
+
 def spec_digest(spec: TrainingSpec) -> str:
     """SHA-256 over the spec and the bytes of its rows, without the place of either: what a checkpoint belongs to."""
-    content = {**asdict(spec), "output": "", "rows": sha256_of(Path(spec.rows))}
+    content = {**what_differs(asdict(spec)), "output": "", "rows": sha256_of(Path(spec.rows))}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
