@@ -24,7 +24,7 @@ TIMES = {
     "maintain-store": {(3, 30)},
     "sync-index": {(hour, 0) for hour in range(24)},
 }
-"""Hours and minutes in UTC at which docs/operations.md says that a deployment starts."""
+"""Hours and minutes in UTC at which docs/operations/start.md says that a deployment starts."""
 
 
 def until(found: Callable[[], Any], what: str, timeout_s: float = 150) -> Any:
