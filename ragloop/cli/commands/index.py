@@ -6,7 +6,6 @@ import typer
 
 from ragloop.cli.options import Json, encodable, open_app
 from ragloop.cli.output import print_json, print_table, say
-from ragloop.corpus.index import inventory
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -58,6 +57,7 @@ def _switched(live: "Generation", was: "Generation", json: bool) -> None:
 
 def _described(app: "App") -> list[dict[str, Any]]:
     """Every generation; without counts where its table is dropped or cannot be read."""
+    from ragloop.corpus.index import inventory
     from ragloop.corpus.index.table import Index
     from ragloop.errors import StoreDamagedError
 
