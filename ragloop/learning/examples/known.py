@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("question", pa.string()),
         ("answer", pa.string()),
+        ("question_wording", pa.string()),
+        ("answer_wording", pa.string()),
         ("documents", DOCUMENTS),
         ("asked_at", TIME),
         ("stands", pa.bool_()),
@@ -89,6 +91,8 @@ def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> 
     rows = [
         {
             **vars(one),
+            "question_wording": one.wording.question,
+            "answer_wording": one.wording.answer,
             "documents": [vars(document) for document in one.documents],
             "feedback": feedback[one.interaction_id],
             "stands": False,
