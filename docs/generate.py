@@ -24,8 +24,8 @@ _BACKUP = (
 def kept() -> list[str]:
     """Everything that a home keeps, as rows of a table."""
     lines = [
-        "A home keeps these tables (in `home/store`, or in the bucket of `store`) and files. *Text of* says whose words",
-        "a thing holds; *back* says what brings it back when it is lost and no backup is at hand.",
+        "A home keeps these tables (in `home/store`, or in the bucket of `store`) and files. *Text of* says whose",
+        "words a thing holds; *back* says what brings it back when it is lost and no backup is at hand.",
         "",
         "| what | holds | rests on | text of | back | in backups | lease |",
         "|---|---|---|---|---|---|---|",
