@@ -40,7 +40,7 @@ class SourceSettings(Section):
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
-    """Labels that every document of this source carries. Refused while no search filters by them."""
+    """Labels that every document of this source carries: only a caller with one of them finds it."""
     queue: str | None = None
     """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""
 
@@ -129,6 +129,8 @@ class RetrievalSettings(Section):
     """Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
     min_similarity: float = Field(default=0.35, ge=-1, le=1)
     """Below this best cosine ragloop abstains; benchmarks/calibrate_floor.py measures it."""
+    without_labels: Literal["unlabelled", "everything"] = "unlabelled"
+    """What a caller without labels finds: documents that carry none, or everything."""
 
 
 class AnswerSettings(Section):

@@ -24,6 +24,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.errors import NotFoundError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import document
@@ -143,7 +144,7 @@ def test_an_upload_reaches_the_queue_and_is_indexed(opened: Callable[[], App], a
         aws("s3").put_object(Bucket=f"{NAME}-documents", Key=key, Body=document("new").encode())
     drained = drain(opened())
     assert (drained.report.added, drained.messages, drained.foreign) == (1, 1, 0)
-    assert list(opened().index.keys().values()) == ["new.md"]
+    assert list(inventory.keys(opened().index).values()) == ["new.md"]
 
 
 def test_applying_again_changes_nothing(applied: Terraform) -> None:
@@ -228,7 +229,7 @@ def test_a_worker_may_do_its_work_and_not_write_the_documents(
         opened().corpus.sync()
         drained = drain(opened())
         assert (drained.messages, drained.refused) == (2, 1)
-        assert "a.md" in opened().index.keys().values()
+        assert "a.md" in inventory.keys(opened().index).values()
         assert_refused(lambda: aws("s3").delete_object(Bucket=f"{NAME}-documents", Key="handbook/a.md"))
         assert_refused(lambda: aws("s3").get_object(Bucket=f"{NAME}-documents", Key="elsewhere/beside.md"))
 

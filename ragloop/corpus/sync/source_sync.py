@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ragloop.corpus.chunking.chunker import Chunk
-from ragloop.corpus.index import identity
+from ragloop.corpus.index import identity, inventory
 from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, WAITING, LedgerRow, Span
 from ragloop.corpus.index.table import Held, Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
@@ -76,7 +76,7 @@ class SourceSync:
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
-        self._documents = len(known) if self._keys is None else self._index.documents(name)
+        self._documents = len(known) if self._keys is None else inventory.documents(self._index, name)
         self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
         if not self._apply_changes(planned, until):
             return False

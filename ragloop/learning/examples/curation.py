@@ -16,6 +16,9 @@ an edit elsewhere in its document costs no row):
 It stands while its documents are live in the revision that was shown, or each of its statements still stands in a live
 chunk of its document (see answering.statements); where only passages are known, while these are live as they were.
 Whether chunks were cut anew does not matter; a reverted edit makes the old rows true again.
+
+An adapter answers everybody. So an answer falls to which a passage was shown that carries labels now, and a document
+that was trained on and labelled later counts as one that changed.
 """
 
 from collections import Counter
@@ -36,6 +39,7 @@ REASONS = (
     "abstained",
     "no document behind it",
     "no passage bears it out",
+    "passage has labels",
     "passage changed or gone",
     "in the golden set",
     "empty text",
@@ -70,14 +74,18 @@ class DocumentRevision:
 @dataclass(frozen=True)
 class Standing:
     """What the index says now: the live revision of every document, by document id, and of those that were asked about
-    and changed, the text hashes of their live chunks and the digests of their statements."""
+    and changed, the text hashes of their live chunks and the digests of their statements. `labelled`: the ids of
+    documents that not everybody sees."""
 
     revisions: Mapping[str, str]
     text_hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     statements: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    labelled: frozenset[str] = frozenset()
 
     def holds(self, one: DocumentRevision) -> bool:
-        """Whether what counts of the document still stands in it."""
+        """Whether what counts of the document still stands in it, for everybody to see."""
+        if one.document_id in self.labelled:
+            return False
         live = self.revisions.get(one.document_id)
         if live is None or live == one.revision:
             return live is not None
@@ -199,6 +207,8 @@ def _judge(row: Row, rules: _Rules) -> Example | str:
         return "no document behind it"
     if corrected and vote.get("support") == []:
         return "no passage bears it out"
+    if any(one["document_id"] in rules.standing.labelled for one in row["passages"] or ()):
+        return "passage has labels"
     if not all(map(rules.standing.holds, documents)):
         return "passage changed or gone"
     if rules.golden.matches(row["question"]):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Live
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal
@@ -60,7 +61,7 @@ def measure_drift(
     vectors = VectorStore(store, live.embedder)
     generation = live.index.generation.fingerprint
     before, after = rows.slice(0, size), rows.slice(rows.num_rows - size)
-    revisions = live.index.revisions()
+    revisions = inventory.revisions(live.index)
     report = measure(
         _window(before, votes, vectors, _snapshot(store), generation),
         _window(after, votes, vectors, revisions, generation),
