@@ -19,11 +19,11 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     index = parts.index if parts.generations.live() else None
     nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
     champion = parts.registry.champion()
-    parts.journal.fold()
+    logged = parts.journal.counts()
     return {
         **(inventory.counts(index) if index else nothing),
-        "interactions": parts.store.count("interactions"),
-        "feedback": parts.store.count("feedback"),
+        "interactions": logged["interactions"],
+        "feedback": logged["feedback"],
         "champion": champion.adapter_id if champion else None,
         "generation": str(index.generation) if index else None,
         "generations": {one.table: one.state for one in parts.generations.all()},

@@ -16,8 +16,7 @@ def tail(
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of answers.")] = 10, json: Json = False
 ) -> None:
     """Show the newest answers, newest last."""
-    rows = open_app().journal.interactions().slice(0)
-    newest = rows.slice(max(0, rows.num_rows - count)).to_pylist()
+    newest = open_app().journal.newest(count).to_pylist()
     if json:
         print_json({"interactions": newest})
         return

@@ -48,6 +48,8 @@ REASONS = (
 )
 """Why a row fell, in the order in which they are asked."""
 
+LABELLED = "passage has labels"
+CHANGED = "passage changed or gone"
 _MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
@@ -133,14 +135,41 @@ class Curated:
 
 
 @dataclass(frozen=True)
-class _Rules:
-    """What a row is held against."""
+class Rules:
+    """What answers are held against, beside the index: `golden` finds the questions that are evaluated and never
+    trained on, `count_words` measures answers."""
 
-    votes: Mapping[str, Row]
-    standing: Standing
     golden: Likeness
     max_answer_words: int
     count_words: Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """An answer with feedback, judged by all that stays as it is when documents change.
+
+    `reason` is why it falls, empty where it does not; `documents` are what it rests on and `shown` the ids of those
+    that the answer was made from, none where it falls before the index is asked.
+    """
+
+    interaction_id: str
+    reason: str
+    question: str
+    answer: str
+    documents: tuple[DocumentRevision, ...]
+    shown: tuple[str, ...]
+    asked_at: datetime
+
+    def outcome(self, standing: Standing) -> str:
+        """Return the first reason why it falls, or an empty string."""
+        if not standing.labelled.isdisjoint(self.shown):
+            return LABELLED
+        return self.reason if all(map(standing.holds, self.documents)) else CHANGED
+
+    @property
+    def example(self) -> Example:
+        """The example that it gives where it does not fall."""
+        return Example(self.question, self.answer, (self.interaction_id,), self.documents, self.asked_at)
 
 
 def count_words(text: str) -> int:
@@ -163,13 +192,24 @@ def curate(
     left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
     trained on. `count_words` measures answers.
     """
-    rules = _Rules(counted_feedback(feedback), standing, Likeness(golden), max_answer_words, count_words)
-    outcomes = [_judge(row, rules) for row in interactions]
-    eligible = [outcome for outcome in outcomes if isinstance(outcome, Example)]
+    rules = Rules(Likeness(golden), max_answer_words, count_words)
+    votes = counted_feedback(feedback)
+    rows = list(interactions)
+    assessed = [assess(row, vote, rules) for row in rows if (vote := votes.get(row["interaction_id"]))]
+    outcomes = [one.outcome(standing) for one in assessed]
+    eligible = [one.example for one, reason in zip(assessed, outcomes, strict=True) if not reason]
+    return conclude(len(rows), eligible, Counter(filter(None, outcomes)))
+
+
+def conclude(rows: int, eligible: Sequence[Example], fallen: Mapping[str, int]) -> Curated:
+    """Choose among equal questions, and account for all rows; `fallen` counts those with feedback by their reasons."""
     examples = _newest_per_question(eligible)
-    fallen = Counter(outcome for outcome in outcomes if isinstance(outcome, str))
-    fallen["duplicate question"] = len(eligible) - len(examples)
-    return Curated(len(outcomes), examples, {reason: fallen[reason] for reason in REASONS})
+    counts = {
+        **fallen,
+        "no feedback": rows - len(eligible) - sum(fallen.values()),
+        "duplicate question": len(eligible) - len(examples),
+    }
+    return Curated(rows, examples, {reason: counts.get(reason, 0) for reason in REASONS})
 
 
 def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
@@ -192,33 +232,37 @@ def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
     return counted
 
 
-def _judge(row: Row, rules: _Rules) -> Example | str:
-    """The example that a row gives, or the first reason why it gives none."""
-    vote = rules.votes.get(row["interaction_id"])
-    if vote is None:
-        return "no feedback"
+def assess(row: Row, vote: Row, rules: Rules) -> Assessed:
+    """Judge an answer by the feedback that counts for it."""
+    corrected = vote["kind"] == "correction"
+    question = (row["question"] or "").strip()
+    answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
+    documents = _documents(row, vote if corrected else None)
+    early = _early_reason(row, vote, documents)
+    late = "" if early else _late_reason(question, answer, rules)
+    rests_on = () if early else documents
+    shown = () if early else tuple(dict.fromkeys(one["document_id"] for one in row["passages"] or ()))
+    return Assessed(row["interaction_id"], early or late, question, answer, rests_on, shown, row["asked_at"])
+
+
+def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) -> str:
+    """Why an answer falls before it is asked whether what it rests on still stands."""
     if vote["kind"] == "down":
         return "thumbs down"
     corrected = vote["kind"] == "correction"
     if row["abstained"] and not corrected:
         return "abstained"
-    documents = _documents(row, vote if corrected else None)
     if not documents:
         return "no document behind it"
-    if corrected and vote.get("support") == []:
-        return "no passage bears it out"
-    if any(one["document_id"] in rules.standing.labelled for one in row["passages"] or ()):
-        return "passage has labels"
-    if not all(map(rules.standing.holds, documents)):
-        return "passage changed or gone"
-    if rules.golden.matches(row["question"]):
+    return "no passage bears it out" if corrected and vote.get("support") == [] else ""
+
+
+def _late_reason(question: str, answer: str, rules: Rules) -> str:
+    if rules.golden.matches(question):
         return "in the golden set"
-    answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
-    if not answer or not row["question"].strip():
+    if not answer or not question:
         return "empty text"
-    if rules.count_words(answer) > rules.max_answer_words:
-        return "answer too long"
-    return Example(row["question"].strip(), answer, (row["interaction_id"],), documents, row["asked_at"])
+    return "answer too long" if rules.count_words(answer) > rules.max_answer_words else ""
 
 
 def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]:

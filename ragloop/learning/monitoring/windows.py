@@ -1,29 +1,32 @@
 """From the log to a drift report: which answers form the reference window and the current one, and what is decided."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Live
 from ragloop.corpus.index.vectors import VectorStore
-from ragloop.journal import Journal
+from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
 from ragloop.learning.history import keep, kept
 from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
 from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.records import FeedbackKind
 from ragloop.registry import Registry
-from ragloop.store import Store
+from ragloop.store import TIME, Store
 
 SNAPSHOT = "snapshot:training"
 """The revisions of all documents when the last training ended: the reference of the corpus signal."""
 DRIFT = "drift"
 _COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter", "generation"]
+_FEEDBACK = ["interaction_id", "given_at", "kind"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,12 @@ def measure_drift(
     """
     store = journal.store
     trained_at = last_trained_at(registry)
-    rows = journal.interactions(columns=_COLUMNS)
-    if trained_at is not None:
-        rows = rows.filter(
-            pa.compute.greater(rows["asked_at"], pa.scalar(trained_at, rows.schema.field("asked_at").type))
-        )
-    size = min(window, rows.num_rows // 2)
-    votes = _votes(journal.feedback().to_pylist())
+    answers, feedback = journal.tables()
+    first, last = _ends(answers, trained_at, window)
+    before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
+    votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
     vectors = VectorStore(store, live.embedder)
     generation = live.index.generation.fingerprint
-    before, after = rows.slice(0, size), rows.slice(rows.num_rows - size)
     revisions = inventory.revisions(live.index)
     report = measure(
         _window(before, votes, vectors, _snapshot(store), generation),
@@ -111,9 +110,19 @@ def _row(report_id: str, body: Mapping[str, Any], at: datetime) -> dict[str, Any
     return {"report_id": report_id, "at": at, "kind": kind, "subject": "", "body": json.dumps(body)}
 
 
-def _votes(feedback: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """Whether the feedback that counts for an answer says that it was wrong; a correction does."""
-    return {one: row["kind"] != "up" for one, row in counted_feedback(feedback).items()}
+def _ends(answers: LogTable, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:
+    """Return the places of the oldest answers after `since` and of the newest, as many of each and none in both."""
+    times, places = answers.order()
+    if since is not None:
+        places = places[pc.greater(times, pa.scalar(since, TIME)).fill_null(False).to_numpy()]
+    size = min(window, len(places) // 2)
+    return places[:size], places[len(places) - size :]
+
+
+def _votes(feedback: LogTable, answers: pa.ChunkedArray) -> dict[str, bool]:
+    """Return whether the feedback that counts for these answers says that they were wrong; a correction does."""
+    rows = feedback.take(feedback.places("interaction_id", pc.unique(answers)), _FEEDBACK)
+    return {one: row["kind"] != FeedbackKind.UP for one, row in counted_feedback(rows.to_pylist()).items()}
 
 
 def _window(
@@ -124,7 +133,7 @@ def _window(
     generation: str,
 ) -> Window:
     """The answers as a window; cosines of another generation's vectors and chunks are not comparable, and left out."""
-    comparable = rows.filter(pa.compute.equal(rows["generation"], generation))
+    comparable = rows.filter(pc.equal(rows["generation"], generation))
     ids = rows["interaction_id"].to_pylist()
     return Window(
         documents=documents,

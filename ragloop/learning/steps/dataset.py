@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.learning.examples.curation import Curated, curate, rested_on
+from ragloop.errors import UsageError
+from ragloop.learning.examples.curation import Curated
 from ragloop.learning.examples.datasets import Dataset, build, funnel_of
-from ragloop.learning.examples.lineage import standing_of
+from ragloop.learning.examples.eligibility import Eligibility
 from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.store import make_room
+from ragloop.store.files import FolderFiles
 
 
 @dataclass(frozen=True)
@@ -27,25 +29,19 @@ class DatasetSummary:
 
 def curated(parts: RetrainingParts) -> Curated:
     """Return the eligible examples of the whole log, and the funnel of the rest."""
-    interactions, feedback = parts.journal.interactions().to_pylist(), parts.journal.feedback().to_pylist()
-    return curate(
-        interactions,
-        feedback,
-        standing_of(parts.index, rested_on(interactions, feedback)),
-        golden=parts.golden,
-        max_answer_words=parts.policy.max_answer_words,
-    )
+    return _eligibility(parts).curated()
 
 
 def new_eligible(parts: RetrainingParts) -> int:
     """Count the eligible examples that no retraining has looked at, whatever became of its adapter."""
-    known: set[str] = set()
-    for dataset_id in {adapter.dataset_id for adapter in parts.registry.adapters()}:
-        try:
-            known |= parts.dataset(dataset_id).seen
-        except (NotFoundError, MismatchError):
-            continue  # A dataset that somebody deleted: what it held counts as new again.
-    return sum(not known.issuperset(example.interaction_ids) for example in curated(parts).examples)
+    looked_at = {adapter.dataset_id for adapter in parts.registry.adapters()}
+    return _eligibility(parts).unseen(looked_at, parts.dataset, parts.registry.artifacts / "datasets")
+
+
+def _eligibility(parts: RetrainingParts) -> Eligibility:
+    artifacts = parts.registry.artifacts
+    files = FolderFiles(make_room(artifacts.parent, artifacts.name))
+    return Eligibility(parts.journal, parts.index, files, parts.golden, parts.policy.max_answer_words)
 
 
 def build_dataset(parts: RetrainingParts) -> DatasetSummary:
