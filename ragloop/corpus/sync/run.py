@@ -63,8 +63,8 @@ def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepor
     report = SyncReport(generation=aim.live.fingerprint, state=LIVE)
     if aim.refused:
         report.notices.append(
-            f"{aim.live} answers; the settings ask for {wanted}, which was rolled back: `ragloop index cutover` lets "
-            "it answer again, or set the settings back"
+            f"{aim.live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to "
+            "use it again, or restore the previous settings"
         )
     if aim.live.is_made_as(wanted):
         into_live(work, index, work.open_embedder(aim.live), report, work.progress)
