@@ -221,9 +221,10 @@ class Operator:
             self.shoot(picture, ready="Submit")
         before = {run.run_id for run in self.stack.flow_runs(f"{deployment}/{deployment}")}
         self.page.get_by_role("button", name="Submit").click()
-        return until(
+        found = until(
             lambda: [one for one in self.stack.flow_runs(f"{deployment}/{deployment}") if one.run_id not in before]
-        )[0].run_id
+        )
+        return str(found[0].run_id)
 
     def watch_progress(self, run: str) -> None:
         """The bar of a training while it moves."""

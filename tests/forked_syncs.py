@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -197,6 +197,16 @@ def _table(store: Any, name: str, *_: Any) -> str | None:
     return by_prefix.get(name.split("_")[0])
 
 
+def _saying(boundaries: _Boundaries, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Say which texts are embedded, and by whom."""
+
+    def embed(self: Any, texts: Sequence[str]) -> Any:
+        boundaries.say(json.dumps({"embedded": list(texts), "by": self.fingerprint}))
+        return work(self, texts)
+
+    return embed
+
+
 def _set_up(boundaries: _Boundaries) -> None:
     from lancedb.table import LanceTable
 
@@ -215,11 +225,7 @@ def _set_up(boundaries: _Boundaries) -> None:
     boundaries.put(ChangeQueue, "receive", lambda *_: "receive")
     boundaries.put(ChangeQueue, "delete", lambda *_: "acknowledge")
     for embedder in (ConstantEmbedder, WideEmbedder):
-        work = embedder.embed
-        embedder.embed = lambda self, texts, work=work: (  # type: ignore[method-assign, misc]
-            boundaries.say(json.dumps({"embedded": list(texts), "by": self.fingerprint})),
-            work(self, texts),
-        )[1]
+        embedder.embed = _saying(boundaries, embedder.embed)
         boundaries.put(embedder, "embed", lambda *_: "encode")
     for name in ("insert", "upsert"):
         boundaries.put(Store, name, _table)
@@ -229,14 +235,15 @@ def _set_up(boundaries: _Boundaries) -> None:
     boundaries.put(LanceTable, "delete", lambda *_: "optimize")
     boundaries.put(LanceTable, "optimize", lambda *_, **__: "optimize")
     boundaries.put(LanceTable, "create_index", lambda *_, **__: "index")
-    real = sync.delete
+    real = passes.__dict__["delete"]
 
     def delete(*args: Any) -> None:
         call = boundaries.before("delete")
         real(*args)
         boundaries.after("delete", call)
 
-    sync.delete = passes.delete = delete
+    for module in (sync, passes):
+        module.delete = delete  # type: ignore[attr-defined]
 
 
 def _set_clock(ahead_s: float) -> None:

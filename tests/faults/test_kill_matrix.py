@@ -216,7 +216,7 @@ def test_a_reader_sees_whole_documents_while_syncs_are_killed(syncs: Syncs, inde
         for turn, (boundary, when) in enumerate([("commit", "before"), ("commit", "after"), ("report", "before")] * 2):
             indexed.write("a.md", _sections(("odd", "even")[turn % 2]))
             wait_until_stamps_are_trusted()
-            assert syncs.run(indexed.home, indexed.folder, Stop(boundary, 1, when), settings=SETTINGS).killed  # type: ignore[arg-type]
+            assert syncs.run(indexed.home, indexed.folder, Stop(boundary, 1, when), settings=SETTINGS).killed
     finally:
         stop.set()
         reader.join()

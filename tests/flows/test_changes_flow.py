@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,9 +222,12 @@ def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
 def test_a_warm_watcher_indexes_while_the_server_is_away(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path
 ) -> None:
+    def is_indexed(key: str) -> bool:
+        return key in inventory.keys(opened(config, tmp_path).index).values()
+
     with watching(config, tmp_path, through(away), "--index") as said:
         for name in ("crane", "stork"):
             bucket.write(f"docs/{name}.md", f"# {name}\n\nThe {name} dances at dawn.\n")
-            until(lambda name=name: f"{name}.md" in inventory.keys(opened(config, tmp_path).index).values())
+            until(partial(is_indexed, f"{name}.md"))
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
     assert "not reported as a flow run" in said.read_text()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+import ragloop
 from ragloop.errors import NotFoundError
-from ragloop.orchestrator import project
 from ragloop.orchestrator.automations import wanted
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.project import project_root
@@ -118,6 +118,6 @@ def test_the_state_of_prefect_lies_under_the_home(stack: LocalStack) -> None:
 
 
 def test_an_installation_without_the_flows_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project.ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
+    monkeypatch.setattr(ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
     with pytest.raises(NotFoundError, match=r"no prefect\.yaml in .*clone the project"):
         project_root()

@@ -86,7 +86,7 @@ def test_an_object_of_which_two_sources_are_told_belongs_to_the_innermost_prefix
 ) -> None:
     names = {"all": "docs", "hr": "docs/hr"}
     sources = [{"name": name, "uri": bucket.uri(prefix), "queue": queue.url} for name, prefix in names.items()]
-    app = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder())  # type: ignore[arg-type]
+    app = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder())
     bucket.write("docs/a.md", document("alpha"))
     app.corpus.sync()
     bucket.write("docs/hr/b.md", document("beta"))

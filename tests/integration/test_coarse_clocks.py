@@ -108,10 +108,10 @@ def test_an_edit_that_keeps_its_stamp_is_found_though_the_sync_that_read_it_was_
     def dies(texts: list[str]) -> object:
         raise KeyboardInterrupt
 
-    indexed.embedder.embed = dies  # type: ignore[method-assign, assignment]
+    indexed.embedder.embed = dies
     with pytest.raises(KeyboardInterrupt):
         _synced(indexed)
-    indexed.embedder.embed = embed  # type: ignore[method-assign]
+    indexed.embedder.embed = embed
     _edited(indexed, 2)
     assert _synced(indexed).updated == 1
     assert _shows(indexed, 2)

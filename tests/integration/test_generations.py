@@ -433,7 +433,7 @@ def test_the_time_of_embedding_is_the_embedder_s_and_not_that_of_storing(
 
     def slow(*given: object) -> None:
         time.sleep(0.5)
-        keep(*given)  # type: ignore[arg-type]
+        keep(*given)
 
     monkeypatch.setattr(vectors.VectorStore, "keep", slow)
     indexed.write("new.md", document("omega"))

@@ -89,7 +89,7 @@ def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path, monkeypa
     missing = str(tmp_path / "no-such-model")
     for backend in ("onnx", "sentence-transformers"):
         with pytest.raises(NotFoundError, match="no embedding model") as raised:
-            open_embedder(missing, tmp_path / "cache", backend=backend)  # type: ignore[arg-type]
+            open_embedder(missing, tmp_path / "cache", backend=backend)
         assert missing in str(raised.value)
         assert "\n" not in str(raised.value)
     assert not list((tmp_path / "cache").rglob("*.onnx"))

@@ -34,7 +34,7 @@ def parser() -> Iterator[DocumentParser]:
 
 
 def limited(**limits: float) -> DocumentParser:
-    return DocumentParser(ParseLimits(**limits))  # type: ignore[arg-type]
+    return DocumentParser(ParseLimits(**limits))
 
 
 def read(parser: DocumentParser, data: bytes, name: str) -> str:
@@ -51,7 +51,7 @@ def is_running(pid: int) -> bool:
 
 def wait_until(condition: "object", seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
 

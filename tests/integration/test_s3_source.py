@@ -32,7 +32,7 @@ class Synced:
 
     def app(self) -> App:
         source = {"name": "handbook", "uri": self.bucket.uri("docs")}
-        return App(Settings(home=self._home, sources=[source], **self._settings), embedder=self.embedder)  # type: ignore[list-item]
+        return App(Settings(home=self._home, sources=[source], **self._settings), embedder=self.embedder)
 
     def sync(self, **asked: Any) -> SyncReport:
         """In an App of its own, as a new process would; the server then holds what this run asked for."""

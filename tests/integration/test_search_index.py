@@ -178,7 +178,7 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
             found = []
             for together in (0, 10**9):
                 monkeypatch.setattr(search_module, "RANKED_TOGETHER", together)
-                matching = MultiMatchQuery(question, list(WORDS), operator=FullTextOperator.OR)
+                matching = MultiMatchQuery(question, list(WORDS), boosts=None, operator=FullTextOperator.OR)
                 best = Search(index)._best_by_words(matching, 1000, max(outside_words(index).values()), CHUNKS)
                 found.append(dict(zip(best["id"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True)))
                 assert len(found[-1]) == best.num_rows

@@ -112,7 +112,7 @@ def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: Indexed
     indexed.sync()
     table = indexed.app().store.table(indexed.app().index.generation.table)
     assert table.count_rows("NOT live") == 0
-    assert table.stats()["fragment_stats"]["num_small_fragments"] < 16  # type: ignore[index]
+    assert table.stats()["fragment_stats"]["num_small_fragments"] < 16
 
 
 def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ def _source(indexed: IndexedFolder, name: str = "handbook", *, max_mb: float = 6
     """Settings with the folder as a configured source."""
     return {
         "sources": [{"name": name, "uri": str(indexed.folder), **fields}],
-        "sync": {"max_document_mb": max_mb},  # type: ignore[dict-item]
+        "sync": {"max_document_mb": max_mb},
     }
 
 
@@ -277,7 +277,7 @@ def test_a_document_renamed_while_a_sync_runs_is_never_lost(indexed: IndexedFold
             (indexed.folder / "z.md").rename(indexed.folder / "zz.md")
         return embed(texts)
 
-    indexed.embedder.embed = rename_meanwhile  # type: ignore[method-assign, assignment]
+    indexed.embedder.embed = rename_meanwhile
     report = indexed.app(sync={"batch_documents": 1}).corpus.sync(indexed.folder)
     assert report.failed == report.deleted == 0
     indexed.sync()

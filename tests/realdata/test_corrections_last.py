@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from corrections_last import bring, clone, eligible, measure
 
-from benchmarks.corrections_last import bring, clone, eligible, measure
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder
 
@@ -40,7 +40,7 @@ def test_corrections_fall_with_their_facts_and_outlast_every_other_edit(
 def _faq(realdata: Path, version: str) -> dict[str, bytes]:
     with tarfile.open(realdata / "django-docs" / f"v{version}.tar.xz") as tar:
         files = [one for one in tar.getmembers() if one.isfile() and "docs/faq/" in one.name]
-        return {Path(one.name).name: tar.extractfile(one).read() for one in files}  # type: ignore[union-attr]
+        return {Path(one.name).name: tar.extractfile(one).read() for one in files}
 
 
 def _first_sentences(realdata: Path, version: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ class _AnyDirective(Directive):
         return []
 
 
-def _any_role(name, rawtext, text, lineno, inliner, options=None, content=None):  # type: ignore[no-untyped-def]
+def _any_role(name, rawtext, text, lineno, inliner, options=None, content=None):
     """Sphinx's rules for what a cross-reference shows."""
     shown = docutils.utils.unescape(text)
     named = re.match(r"^(.+?)\s*(?<!\x00)<([^<]*?)>$", shown, re.DOTALL)

@@ -29,7 +29,7 @@ def opened(kind: str) -> Embedder:
     if kind == "constant":
         return ConstantEmbedder()
     # The model cache is shared with everything else that runs on this machine: what is in it was built once.
-    return open_embedder(DEFAULT_EMBEDDER, default_cache(), backend=kind)  # type: ignore[arg-type]
+    return open_embedder(DEFAULT_EMBEDDER, default_cache(), backend=kind)
 
 
 @pytest.fixture(

@@ -1,5 +1,6 @@
 """The commands that exist."""
 
+import typer.core
 import typer.main
 
 from ragloop.cli.main import app
@@ -12,4 +13,6 @@ COMMANDS = {
 
 
 def test_every_command_that_the_documents_name_exists():
-    assert set(typer.main.get_command(app).commands) == COMMANDS
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert set(group.commands) == COMMANDS

@@ -115,10 +115,10 @@ def seconds(expression: Expression, anchored: bool, text: str) -> float:
     given: str | bytes = text if isinstance(expression.pattern, str) else text.encode("utf-8")
     started = time.thread_time()
     if anchored:
-        expression.match(given)  # type: ignore[arg-type]
-        expression.fullmatch(given)  # type: ignore[arg-type]
+        expression.match(given)
+        expression.fullmatch(given)
     else:
-        for _ in expression.finditer(given):  # type: ignore[arg-type]
+        for _ in expression.finditer(given):
             pass
     return time.thread_time() - started
 
