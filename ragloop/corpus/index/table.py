@@ -6,26 +6,18 @@ place of become tombstones in that same commit (`live` false, no text, no vector
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from lancedb.table import Table
 
 from ragloop.corpus.index.generations import Generation
-from ragloop.corpus.index.ledger import COLUMNS, COMPARED, QUARANTINED, Known, Ledger, LedgerRow, known
+from ragloop.corpus.index.ledger import COLUMNS, COMPARED, QUARANTINED, Held, Known, Ledger, LedgerRow, known
 from ragloop.corpus.index.predicates import chunks_of_documents, of_source
 from ragloop.corpus.index.vectors import to_numpy
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
-
-
-class Held(NamedTuple):
-    """What a chunk that is in the index says beside its description; its id says the rest."""
-
-    document_id: str
-    heading: str
-    text: str
 
 
 @dataclass(frozen=True)
