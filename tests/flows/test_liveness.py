@@ -71,11 +71,11 @@ def without_worker(stack: LocalStack) -> Iterator[str]:
 
 def test_a_pool_without_worker_and_a_run_that_nobody_takes_are_reported(stack: LocalStack, without_worker: str) -> None:
     assert told(stack, "no worker serves the pool idle")
-    assert not told(stack, "runs of alone wait")
+    assert not told(stack, "runs of alone are due but waiting")
     due = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
     scheduled = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}}
     run = stack.api.call("POST", f"/deployments/{without_worker}/create_flow_run", scheduled)["id"]
-    assert told(stack, "runs of alone wait")
+    assert told(stack, "runs of alone are due but waiting")
     stack.api.call("DELETE", f"/flow_runs/{run}")
 
 
