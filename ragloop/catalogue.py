@@ -4,10 +4,10 @@ Each room describes what it keeps in a tuple `DERIVED`; `ragloop.app.catalogue` 
 take the leases from it, docs/storage.md is generated from it, and a test looks for files that no entry claims.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 
 class Kind(StrEnum):
@@ -53,24 +53,30 @@ class Derived:
 
     def claims_table(self, table: str) -> bool:
         """Return whether a table is of this kind."""
-        return table == self.name if self.kind is Kind.TABLE else self.kind is Kind.TABLES and _is_of(self.name, table)
+        if self.kind is Kind.TABLE:
+            return table == self.name
+        return self.kind is Kind.TABLES and table.startswith(self.name) and _is_fingerprint(table[len(self.name) :])
 
     def claims_file(self, path: str) -> bool:
         """Return whether a file under the home, outside the database, is of this kind."""
-        if self.kind is not Kind.FILES:
-            return False
-        return re.fullmatch("/".join(map(_part, self.name.split("/"))), path) is not None
+        wanted, found = self.name.split("/"), path.split("/")
+        if wanted[-1] == "**" and len(found) > len(wanted):
+            found = [*found[: len(wanted) - 1], "**"]
+        parts = zip(wanted, found, strict=False)
+        return self.kind is Kind.FILES and len(wanted) == len(found) and all(_matches(*one) for one in parts)
 
 
-def _part(name: str) -> str:
-    """A part of a path as a regular expression."""
-    if name == "**":
-        return ".+"
-    return re.sub(r"\bID\b", "[0-9a-f]{16}", re.escape(name).replace(r"\*", "[^/]+"))
+_ID = "[0-9a-f]" * 16
 
 
-def _is_of(prefix: str, table: str) -> bool:
-    return re.fullmatch(re.escape(prefix) + "[0-9a-f]{16}(_[0-9]+)?", table) is not None
+def _matches(wanted: str, found: str) -> bool:
+    return fnmatchcase(found, wanted.replace("ID", _ID))
+
+
+def _is_fingerprint(text: str) -> bool:
+    """Return whether a text is an id, and perhaps a number: an index that was built twice has one."""
+    fingerprint, _, number = text.partition("_")
+    return fnmatchcase(fingerprint, _ID) and (not number or number.isdecimal())
 
 
 def claiming_table(derived: Iterable[Derived], table: str) -> list[Derived]:

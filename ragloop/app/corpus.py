@@ -121,8 +121,8 @@ class Corpus:
         return KnownSources(
             parts.settings.sources,
             parts.settings.home,
-            lambda: indexed_sources(parts.store) if parts.has_store() else [],
-            lambda name: last_way(parts.store, name) if parts.has_store() else None,
+            lambda: indexed_sources(parts.store) if parts.place.exists() else [],
+            lambda name: last_way(parts.store, name) if parts.place.exists() else None,
         )
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
