@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,25 @@ def test_the_tree_of_the_readme_is_that_of_the_repository() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Tree")[2]
     named = set(in_tree(text))
     rooms = {f"ragloop/{one.parent.name}/" for one in (ROOT / "ragloop").glob("*/__init__.py")}
+    small = {"__init__", "hashes", "printable"}
+    rooms |= {f"ragloop/{one.name}" for one in (ROOT / "ragloop").glob("*.py") if one.stem not in small}
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
-    assert rooms <= named
+    assert sorted(rooms - named) == []
+
+
+def test_the_arrows_of_the_architecture_are_those_that_import_linter_holds() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    for room in ("ragloop", "ragloop.corpus"):
+        (held,) = [one["layers"] for one in contracts if one.get("containers") == [room]]
+        shown = re.search(rf"^    {room.rpartition('.')[2]}: ((?:.|\n {{6,}})*)", text, re.MULTILINE)
+        assert shown
+        layers = [re.split(r", | : ", layer.strip()) for layer in shown[1].split("→")]
+        optional = [[name for name in re.split(r" : ", layer) if not name.startswith("(")] for layer in held]
+        small = {"hashes", "printable", "derived"}
+        assert layers == [kept for names in optional if (kept := [name for name in names if name not in small])]
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
