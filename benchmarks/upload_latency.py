@@ -4,7 +4,7 @@
 
 S3 and SQS (moto) run in a process of their own, `ragloop watch --index` in another, with the default embedder.
 Uploads come one at a time; a document counts as searchable when a search for its own words, in this process, finds
-it. The burst is applied by the flow's core (`App.changes.drain`) and, in another home, by a sync without events:
+it. The burst is applied by the flow's core (`App.corpus.changes.drain`) and, in another home, by a sync without events:
 objects per second of each. With `--prefect` uploads go through `ragloop up` too: event, trigger, worker, run; then a
 burst goes that way, of which the flow runs are counted, and the last table says how long the parts of such a run take.
 """

@@ -70,5 +70,5 @@ def _same(what: str, named: Path | None, own: Path | None) -> None:
     if named is not None and (own is None or named.expanduser().resolve() != own.expanduser().resolve()):
         raise UsageError(
             f"the run names the {what} {named}, this worker serves {own or 'none'}; set RAGLOOP_{what.upper()} of the "
-            f"worker, or `parameters` of the deployment in prefect.yaml, where it is to serve that one"
+            f"worker, or `parameters` of the deployment in prefect.yaml, to have it serve that one"
         )

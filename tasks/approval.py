@@ -35,7 +35,7 @@ class Approval(RunInput):
     """An answer of an operator. `approve` says in each form what it allows."""
 
     approve: bool = Field(default=False, description="Go on.")
-    reason: str = Field(default="", description="Why; it is kept in the log of the run.")
+    reason: str = Field(default="", description="Reason, kept in the log of the run.")
 
 
 class DeleteApproval(Approval):
@@ -152,7 +152,7 @@ def _about_deletes(report: "SyncReport") -> str:
     keys = [f"{change['source']}: {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
     more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
     asked = (
-        f"**{report.withheld_deletes} documents are gone from their source**, more than a sync deletes unasked. An "
+        f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
@@ -162,8 +162,8 @@ def _about_deletes(report: "SyncReport") -> str:
 def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:
     """Who would serve in whose place, and the figures of the gate."""
     asked = (
-        f"**Adapter {adapter_id} passed the gate** against {champion}, which serves. Until you approve, that goes on; "
-        "questions after it are answered by the adapter, and `roll-back` undoes it. Refused or unanswered, the adapter "
-        "stays in the registry and is not promoted."
+        f"**Adapter {adapter_id} passed the gate** against {champion}, which keeps serving until you approve. "
+        "Then the adapter answers, and `roll-back` undoes that. If you refuse or do not answer, the adapter stays in "
+        "the registry and is not promoted."
     )
     return f"{asked}\n\n{criteria_table(verdict)}"

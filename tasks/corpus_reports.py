@@ -83,7 +83,7 @@ def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
     """What the queues said, and which documents changed."""
     figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
     markdown = paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
-    create_markdown_artifact(markdown, key="changes-report", description="What the last events brought.")
+    create_markdown_artifact(markdown, key="changes-report", description="What the last events changed.")
     publish_sync(drained.report, freshness)
 
 
@@ -130,7 +130,7 @@ def publish_upkeep(done: "Upkeep") -> None:
         )
         for one in done.tables
     ]
-    dropped = [f"The generation in {one} was let go." for one in done.dropped]
+    dropped = [f"The generation in {one} was dropped." for one in done.dropped]
     markdown = paragraphs(
         "# Maintenance", upkeep_summary(done), bullets([*done.problems, *dropped]), markdown_table(columns, rows)
     )
@@ -155,7 +155,7 @@ def publish_backup(done: "BackupReport") -> None:
         "MiB verified": done.bytes_verified / _MIB,
         "files mended": len(done.mended),
         "files damaged": len(done.damaged),
-        "backups let go": len(done.expired),
+        "backups removed": len(done.expired),
         "files removed": done.files_removed,
         "tries": done.tries,
         "seconds": done.seconds,

@@ -106,7 +106,7 @@ def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> No
     scores = [{"model": who, **figures} for who, figures in review.scores.items()]
     table = markdown_table(list(scores[0]), (list(row.values()) for row in scores))
     title = f"# Champion {review.adapter_id}: {_standing(review)}"
-    undo = "`roll-back`, a deployment, brings back the champion before it." if review.worse else ""
+    undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
     markdown = paragraphs(title, undo, reasons, *pictures, table)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @task(name="maintain tables", **TRANSIENT_ONLY)
 def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
-    """Compact every table, remove old versions, let go of what its retention ends."""
+    """Compact every table, remove old versions, drop what is past its retention."""
     done = open_app(home, config).corpus.maintain()
     publish_upkeep(done)
     return done

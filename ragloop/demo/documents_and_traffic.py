@@ -41,7 +41,7 @@ def first_sync(stage: Stage) -> None:
         stage.say(f"   embedder: {stage.app.embedder.fingerprint}")
 
         def progress(done: int, total: int, embedded: int) -> None:
-            stage.say(f"   {done:>3} of {total} documents can be asked, {embedded:,} chunks embedded")
+            stage.say(f"   {done:>3} of {total} documents are searchable, {embedded:,} chunks embedded")
             if "first_cited_answer_s" not in figures:
                 _ask_first(stage, figures)
 
@@ -143,7 +143,7 @@ def _sync_again(stage: Stage) -> None:
     if stage.flows is None:
         stage.app.corpus.sync()
         return
-    stage.say("   waiting for the Prefect server and its worker, which have been starting beside all this")
+    stage.say("   waiting for the Prefect server and its worker, which started in the meantime")
     stage.flows.wait_until_up()
     stage.tell(stage.flows.run(SYNC))
 
@@ -202,7 +202,7 @@ def _show_rows(
     stage.show("Answers that no training may use any more", rows, ("interaction", "question", "because of"))
     reason = "passage changed or gone"
     stage.say(
-        f"   {len(rows)} of {len(before.examples)} eligible answers fell; the funnel now has "
+        f"   {len(rows)} of {len(before.examples)} eligible answers were dropped; the funnel now has "
         f"{after.funnel[reason]} under “{reason}” (before: {before.funnel[reason]})"
     )
     return {

@@ -58,10 +58,10 @@ def _answer_the_bell(stage: Stage) -> None:
     if stage.flows is None:
         stage.app.learning.retraining.run(told(stage))
     elif stage.app.status()["last_drift"]["decision"]["due"]:
-        stage.say("   the event of the last step has started the deployment retrain-adapter")
+        stage.say("   the event of the last step started the deployment retrain-adapter")
         stage.tell(stage.flows.follow(RETRAIN))
     else:
-        stage.say("   the bell did not ring, so no event came; the deployment is started by hand")
+        stage.say("   retraining was not due, so no event came; starting the deployment by hand")
         stage.tell(stage.flows.run(RETRAIN))
 
 
@@ -131,12 +131,12 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
     with stage.step("Ask a trained question again, through the adapter") as figures:
         figures["champion"] = _champion(stage)
         if figures["champion"] is None:
-            stage.say("   no adapter serves, so there is none to ask: the base model goes on answering from passages")
+            stage.say("   no adapter serves: the base model keeps answering from passages")
             return
         trained = {row["question"] for row in _dataset(stage, adapter).train.to_pylist()}
         fact = next((fact for fact in stage.traffic.corrected if question(fact, 0) in trained), None)
         if fact is None:
-            stage.say("   no corrected fact is among the questions that it was trained on, so there is none to ask")
+            stage.say("   the adapter was trained on no corrected fact, so there is no question to ask it")
             return
         answers = [
             stage.app.answering.answerer.ask(question(fact, wording), lane="closed-book")
@@ -157,7 +157,7 @@ def roll_back(stage: Stage) -> None:
     with stage.step("Roll back") as figures:
         figures["champion_before"] = _champion(stage)
         if figures["champion_before"] is None:
-            stage.say("   the base model serves already; there is nothing to roll back")
+            stage.say("   the base model serves; there is nothing to roll back")
         else:
             stage.app.registry.rollback("demonstration")
         figures["champion_after"] = _champion(stage)

@@ -145,7 +145,7 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
 
 
 @pytest.mark.parametrize("first_is_killed", [False, True], ids=["that ends", "that is killed"])
-def test_a_second_sync_is_told_who_writes_and_completes_after_the_first(
+def test_a_second_sync_names_the_writer_and_completes_after_it(
     syncs: Syncs, indexed: EmbeddedByName, tmp_path: Path, first_is_killed: bool
 ) -> None:
     flag = tmp_path / "go on"

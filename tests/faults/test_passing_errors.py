@@ -121,7 +121,7 @@ def test_an_index_that_is_damaged_is_not_replaced_by_the_little_that_a_source_st
     assert list((kept.home / "aside").glob(f"{name}*/data/*")), "what was damaged is set aside"
 
 
-def test_an_index_whose_row_is_gone_is_set_aside_and_a_loss_is_told(kept: IndexedFolder) -> None:
+def test_an_index_whose_row_is_gone_is_set_aside_and_reported_as_a_loss(kept: IndexedFolder) -> None:
     name = table(kept)
     kept.app().store.table("generations").delete("true")
     for number in range(6, 61):

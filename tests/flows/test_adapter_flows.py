@@ -162,7 +162,7 @@ def test_a_question_outlasts_a_server_that_is_away_for_a_moment(
     assert (state.result().verdict, away) == ("promote", [0])
 
 
-def test_a_promotion_that_nobody_answers_is_not_made(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
+def test_an_unanswered_question_promotes_nothing(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     state = asks(tmp_path / "home", minutes=0.05)
     assert state.result().verdict == "inconclusive"
     assert state.result().reasons[0].startswith("nobody answered")

@@ -69,7 +69,7 @@ def test_a_child_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPat
     assert processes.left() == []
 
 
-def test_the_death_of_a_child_is_told_with_its_last_words() -> None:
+def test_the_death_of_a_child_is_reported_with_its_last_lines() -> None:
     processes = Processes(lambda line: None)
     start(processes, "import sys; print('the disk is full'); sys.exit(7)")
     with pytest.raises(UnavailableError, match=r"child ended with exit code 7; its last words: the disk is full"):
@@ -77,7 +77,7 @@ def test_the_death_of_a_child_is_told_with_its_last_words() -> None:
     processes.stop()
 
 
-def test_every_line_is_told_after_the_name_of_its_child() -> None:
+def test_every_line_is_printed_after_the_name_of_its_child() -> None:
     said: list[str] = []
     processes = Processes(said.append)
     child = processes.start(

@@ -58,9 +58,7 @@ def test_the_server_plans_runs_of_every_schedule_for_its_times(stack: LocalStack
     assert deployment != "evaluate-champion" or {one.strftime("%A") for one in due} == {"Sunday"}
 
 
-def test_a_run_that_nobody_asked_for_is_completed_by_the_worker(
-    stack: LocalStack, folder: Path, tmp_path: Path
-) -> None:
+def test_a_scheduled_run_is_completed_by_the_worker(stack: LocalStack, folder: Path, tmp_path: Path) -> None:
     deployment = stack.deployment_id(SYNC)
     often = {"active": True, "schedule": {"interval": 10}, "slug": "often"}
     ended = {"name": {"like_": f"sync {folder.name}"}, "state": {"type": {"any_": ["COMPLETED"]}}}

@@ -153,7 +153,7 @@ def end_as(state_type: str, flows: FlowsInProcess, run: str) -> None:
     flows.stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
 
 
-def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+def test_an_unanswered_question_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
     home, config = tmp_path / "home", approval_within(tmp_path, 0.05)
     sync_index(folder=folder, home=home, config=config)
     for file in sorted(folder.iterdir())[:15]:

@@ -185,7 +185,7 @@ def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path: Path) -> None
     assert len(said.splitlines()) == 1
 
 
-def test_the_death_of_the_server_ends_the_rest_and_is_told(tmp_path: Path) -> None:
+def test_the_death_of_the_server_ends_the_rest_and_is_reported(tmp_path: Path) -> None:
     with up(tmp_path / "home", 0) as process:
         lines_until(process, "starting a Prefect server")
         while not (servers := started_in(tmp_path / "home")):

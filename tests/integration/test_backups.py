@@ -116,7 +116,7 @@ def test_old_backups_go_and_those_that_stay_are_whole(folder: BackedUp) -> None:
         assert folder.state() == state
 
 
-def test_a_backup_that_is_let_go_leaves_none_of_its_own_files(folder: BackedUp) -> None:
+def test_a_removed_backup_leaves_no_file_of_its_own(folder: BackedUp) -> None:
     folder.fill(2)
     first = folder.app.safekeeping.back_up(folder.uri)
     folder.indexed.write("00.md", document("edit"))
@@ -394,7 +394,7 @@ def test_a_backup_of_a_newer_schema_or_format_is_refused(folder: BackedUp, monke
 # --- the status -------------------------------------------------------------------------------------------------------
 
 
-def test_a_status_tells_the_last_backup_or_that_there_is_none_or_why_it_cannot_tell(folder: BackedUp) -> None:
+def test_status_shows_the_last_backup_or_that_there_is_none_or_the_problem(folder: BackedUp) -> None:
     folder.fill(1)
     assert folder.app.status()["last_backup"] is None
     app = folder.indexed.app(backup={"uri": folder.uri})

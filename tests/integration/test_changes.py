@@ -81,7 +81,7 @@ def test_uploads_and_deletes_reach_the_index_and_their_messages_are_gone(
     assert is_from_scratch(opened)
 
 
-def test_an_object_of_which_two_sources_are_told_belongs_to_the_innermost_prefix(
+def test_an_object_reported_for_two_sources_belongs_to_the_innermost_prefix(
     bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path
 ) -> None:
     names = {"all": "docs", "hr": "docs/hr"}

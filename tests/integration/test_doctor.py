@@ -289,7 +289,7 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     quiet(whole)
 
 
-def test_of_every_index_files_that_were_overwritten_are_found_and_made_anew(whole: IndexedFolder) -> None:
+def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFolder) -> None:
     for column in maintenance.INDEXES:
         overwrite_the_files_of(column)(whole)
         (found,) = whole.app().corpus.diagnose(repair=True, offline=True).findings
@@ -317,7 +317,7 @@ def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_pat
 
 
 @pytest.mark.parametrize("where", ["stored", "in the index"])
-def test_vectors_that_disagree_are_made_anew(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
+def test_vectors_that_disagree_are_embedded_again(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
     text_hash = chunk_of(whole, "01.md")["text_hash"][0]
     wrong = whole.app().store.table(VECTORS) if where == "stored" else table(whole)
     wrong.update(where=f"text_hash = '{text_hash}'", values={"vector": [1.0, *[0.0] * 7]})
@@ -436,7 +436,7 @@ def test_a_repair_while_another_process_writes_is_refused(whole: IndexedFolder) 
             diagnose(whole, repair=True)
 
 
-def test_lines_of_the_log_that_cannot_be_read_are_told_and_kept(whole: IndexedFolder) -> None:
+def test_unreadable_lines_of_the_log_are_reported_and_kept(whole: IndexedFolder) -> None:
     lines = whole.home / "journal" / "unreadable.lines"
     lines.parent.mkdir(exist_ok=True)
     lines.write_text("torn\nforeign\n")
@@ -446,7 +446,7 @@ def test_lines_of_the_log_that_cannot_be_read_are_told_and_kept(whole: IndexedFo
     assert lines.exists()
 
 
-def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
+def test_a_table_that_nothing_can_rebuild_is_reported(whole: IndexedFolder) -> None:
     app = whole.app()
     row = {"report_id": "r", "at": None, "kind": "other", "subject": "", "body": "{}"}
     app.store.upsert_rows("reports", [row])
@@ -458,7 +458,7 @@ def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
 # --- tables that are gone ---------------------------------------------------------------------------------------------
 
 
-def test_generations_that_are_gone_are_told_from_the_only_index_that_the_settings_build(
+def test_lost_generations_are_restored_from_the_only_index_that_the_settings_build(
     whole: IndexedFolder, tmp_path: Path
 ) -> None:
     whole.sync(rebuild=True)
@@ -495,7 +495,7 @@ def test_what_else_is_wrong_is_found_and_repaired_with_generations_and_reports_t
 
 
 @pytest.mark.parametrize("why", ["several indexes", "other settings", "no embedder"])
-def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
+def test_generations_that_cannot_be_identified_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
     indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents")
     indexed.write_numbered(3)
     indexed.sync()
@@ -517,13 +517,13 @@ def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_
     quiet(indexed)
 
 
-def test_generations_that_are_gone_where_nothing_was_indexed_are_made_anew(whole: IndexedFolder) -> None:
+def test_lost_generations_are_recreated_where_nothing_was_indexed(whole: IndexedFolder) -> None:
     drop(whole, "generations", whole.app().index.generation.table)
     assert diagnose(whole, repair=True).healthy
     assert whole.sync().added == 12
 
 
-def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: IndexedFolder) -> None:
+def test_lost_reports_are_recreated_and_the_folder_stays_known(whole: IndexedFolder) -> None:
     drop(whole, "reports")
     with pytest.raises(NotFoundError, match="ragloop doctor"):
         whole.sync()
@@ -534,7 +534,7 @@ def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: I
     quiet(whole)
 
 
-def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
+def test_lost_evidence_is_never_recreated(whole: IndexedFolder) -> None:
     names = TABLES.keys() - {"generations", "reports"}
     drop(whole, *names)
     (left,) = diagnose(whole, repair=True).findings
@@ -546,7 +546,7 @@ def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
 
 
 @pytest.mark.parametrize("name", ["generations", "reports"])
-def test_a_table_that_cannot_be_read_is_made_anew_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
+def test_an_unreadable_table_is_recreated_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
     overwrite_in("_versions", name)(whole)
     (found,) = diagnose(whole).findings
     assert (found.check, found.count) == ("tables", 1)

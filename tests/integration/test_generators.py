@@ -104,7 +104,7 @@ def test_an_adapter_that_nobody_holds_goes_with_the_next_question_after_a_promot
         generators.champion(LANE)
 
 
-def test_an_adapter_is_let_go_where_an_answer_fails(place: Path) -> None:
+def test_an_adapter_is_released_when_an_answer_fails(place: Path) -> None:
     app = app_of(place)
 
     def fail_over_a_rollback() -> None:

@@ -13,7 +13,7 @@ from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder
 
 
-def test_a_folder_known_by_path_that_is_gone_is_let_go_when_a_person_names_and_confirms_it(
+def test_a_missing_folder_known_by_path_is_dropped_when_a_person_names_and_confirms_it(
     indexed: IndexedFolder, tmp_path: Path
 ):
     indexed.write("a.md", "# A\n\nalpha")

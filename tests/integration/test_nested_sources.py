@@ -51,7 +51,7 @@ def test_what_an_inner_source_leaves_out_is_not_taken_by_the_one_around_it(neste
     assert _documents(nested.app()) == [("all", "a.md"), ("hr", "b.md"), ("hr", "pay/c.md")]
 
 
-def test_a_link_to_a_file_of_an_inner_source_is_none_of_the_outer_one(nested: IndexedFolder) -> None:
+def test_a_link_to_a_file_of_an_inner_source_does_not_belong_to_the_outer_one(nested: IndexedFolder) -> None:
     (nested.folder / "link.md").symlink_to(nested.folder / "hr" / "b.md")
     nested.sync(_sources(all=nested.folder, hr=nested.folder / "hr"))
     assert ("all", "link.md") not in _documents(nested.app())
@@ -132,7 +132,9 @@ def test_a_folder_that_the_patterns_around_it_leave_out_is_a_source_of_its_own(n
     assert len(_documents(nested.app())) == 4
 
 
-def test_what_was_synced_by_path_within_a_source_configured_since_is_let_go_guarded(nested: IndexedFolder) -> None:
+def test_documents_synced_by_path_inside_a_source_configured_later_are_dropped_under_the_guard(
+    nested: IndexedFolder,
+) -> None:
     nested.app().corpus.sync(nested.folder / "hr")
     settings = _sources(all=nested.folder)
     report = nested.sync(settings)

@@ -150,7 +150,7 @@ def test_where_copies_do_not_tell_which_it_was_none_speaks_under_the_name_of_ano
     assert _place(indexed, "beta") | _place(indexed, "gamma") == set()
 
 
-def test_copies_moved_to_another_folder_are_told_apart_by_their_names(indexed: IndexedFolder) -> None:
+def test_copies_moved_to_another_folder_are_distinguished_by_their_names(indexed: IndexedFolder) -> None:
     _broken(indexed, "b.md", "beta")
     _broken(indexed, "g.md", "gamma")
     for key in ("b.md", "g.md"):

@@ -323,7 +323,9 @@ def test_a_refused_listing_says_why_on_one_line(bucket: Bucket, status: str, cod
         list(S3Bucket("handbook", bucket.uri()).list())
 
 
-def test_no_credentials_and_no_endpoint_are_told_apart(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_and_a_missing_endpoint_are_distinguished(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

@@ -122,7 +122,7 @@ def test_updates_leave_few_rows_outside_the_indexes_and_few_parts(index: Index) 
     assert recall(index, vectors, clustered(50, 9)) >= 0.98
 
 
-def test_versions_that_nobody_reads_any_more_leave_the_disk(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_that_nobody_reads_leave_the_disk(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(index, 0, clustered(200, 1))
     before = len(index.store.table(index.generation.table).list_versions())
     monkeypatch.setattr(maintenance, "KEPT_VERSIONS", timedelta(milliseconds=1))

@@ -70,7 +70,7 @@ def test_a_reverted_document_embeds_nothing(indexed: IndexedFolder) -> None:
     assert indexed.contents() == first
 
 
-def test_a_touched_document_is_read_and_none_of_its_chunks_is_committed(indexed: IndexedFolder) -> None:
+def test_a_touched_document_is_read_and_no_chunk_of_it_is_committed(indexed: IndexedFolder) -> None:
     indexed.write_numbered(20)  # so many that maintenance, which moves rows too, is not due
     indexed.sync()
     before = _chunk_versions(indexed)
@@ -153,7 +153,7 @@ def test_equal_paragraphs_of_one_document_keep_ids_of_their_own(indexed: Indexed
     ],
     ids=["line ends", "title", "blank lines"],
 )
-def test_an_edit_that_leaves_texts_changes_all_that_is_told_of_them(
+def test_an_edit_that_leaves_texts_updates_everything_stored_with_them(
     indexed: IndexedFolder, tmp_path: Path, before: str, after: str
 ) -> None:
     indexed.write("a.md", before)

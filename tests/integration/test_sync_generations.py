@@ -84,7 +84,7 @@ def test_a_home_that_is_a_file_is_a_usage_error(indexed: IndexedFolder) -> None:
         indexed.sync()
 
 
-def test_a_table_whose_creation_was_killed_is_made_anew(indexed: IndexedFolder) -> None:
+def test_a_table_whose_creation_was_killed_is_created_again(indexed: IndexedFolder) -> None:
     for table in ("generations", indexed.app().parts.generation.table):
         (indexed.home / "store" / f"{table}.lance" / "_versions").mkdir(parents=True)
     indexed.write_numbered(2)

@@ -152,7 +152,7 @@ def test_an_unsupported_format_that_a_pattern_includes_is_quarantined_with_its_r
     assert "found .xyz" in inventory.quarantine(indexed.app().index)[0]["reason"]
 
 
-def test_one_poison_among_eleven_stops_none_of_the_others(indexed: IndexedFolder) -> None:
+def test_one_poison_document_does_not_stop_the_other_ten(indexed: IndexedFolder) -> None:
     indexed.write_numbered(10)
     indexed.write("05b.md", b"%PDF-1.7\x00\xff\xfe\x00" * 50)
     report = indexed.sync()
@@ -303,7 +303,7 @@ def test_a_missing_folder_is_an_error_and_deletes_nothing(indexed: IndexedFolder
     assert indexed.contents() == before
 
 
-def test_a_missing_folder_beside_others_is_a_problem_that_stops_none_of_them(indexed: IndexedFolder) -> None:
+def test_a_missing_folder_is_a_problem_that_does_not_stop_the_others(indexed: IndexedFolder) -> None:
     indexed.write_numbered(3)
     other = IndexedFolder(indexed.home, indexed.folder.parent / "other")
     other.write("x.md", document("x"))

@@ -100,7 +100,7 @@ def test_who_holds_a_lease_writes_what_it_likes(opened: Opens) -> None:
     assert subjects(store) == [""]
 
 
-def test_files_that_no_version_names_are_told_with_their_age(
+def test_files_that_no_version_names_are_listed_with_their_age(
     opened: Opens, place: Callable[[], Place], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     store = opened()

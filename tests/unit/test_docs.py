@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from ragloop.cli.main import app
+from ragloop.config import load_settings
 from ragloop.config.settings import Section, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -137,8 +139,25 @@ def test_the_tree_of_the_readme_is_that_of_the_repository() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Tree")[2]
     named = set(in_tree(text))
     rooms = {f"ragloop/{one.parent.name}/" for one in (ROOT / "ragloop").glob("*/__init__.py")}
+    small = {"__init__", "hashes", "printable"}
+    rooms |= {f"ragloop/{one.name}" for one in (ROOT / "ragloop").glob("*.py") if one.stem not in small}
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
-    assert rooms <= named
+    assert sorted(rooms - named) == []
+
+
+def test_the_arrows_of_the_architecture_are_those_that_import_linter_holds() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    for room in ("ragloop", "ragloop.corpus"):
+        (held,) = [one["layers"] for one in contracts if one.get("containers") == [room]]
+        shown = re.search(rf"^    {room.rpartition('.')[2]}: ((?:.|\n {{6,}})*)", text, re.MULTILINE)
+        assert shown
+        layers = [re.split(r", | : ", layer.strip()) for layer in shown[1].split("→")]
+        optional = [[name for name in re.split(r" : ", layer) if not name.startswith("(")] for layer in held]
+        small = {"hashes", "printable", "derived"}
+        assert layers == [kept for names in optional if (kept := [name for name in names if name not in small])]
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -162,3 +181,32 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"`([a-z]+\.[a-z_]+)`", page.read_text(encoding="utf-8")))
     files = {name for name in named if name.endswith((".py", ".md", ".toml", ".json", ".lock", ".jsonl"))}
     assert [name for name in sorted(named - files) if name.partition(".")[0] in sections and name not in known] == []
+
+
+def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (toml,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    config = tmp_path / "ragloop.toml"
+    config.write_text(toml, encoding="utf-8")
+    assert load_settings(config).sources[0].name == "handbook"
+
+
+@each_guide
+def test_every_table_of_settings_that_a_page_shows_is_valid(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(tables_in(page.read_text(encoding="utf-8"))):
+        config = tmp_path / f"{number}.toml"
+        config.write_text(block, encoding="utf-8")
+        load_settings(config)
+
+
+def tables_in(text: str) -> list[str]:
+    """Return the indented blocks that start with a TOML table or name a store."""
+    blocks = re.findall(r"(?:^ {4,}.*\n|^[ ]*\n(?= {4}))+", text, re.MULTILINE)
+    parts = [re.sub(r"^ +", "", part, flags=re.MULTILINE) for block in blocks for part in re.split(r"\n[ ]*\n", block)]
+    return [part for part in map(str.lstrip, parts) if re.match(r"\[\[?[a-z]+\]|store = ", part)]
+
+
+def test_tables_of_settings_are_found_in_blocks() -> None:
+    text = (
+        "Text\n\n    [notify]\n    block = 'a/b'\n\n    ragloop up\n\nmore\n\n       [[sources]]\n       name = 'x'\n"
+    )
+    assert tables_in(text) == ["[notify]\nblock = 'a/b'", "[[sources]]\nname = 'x'\n"]

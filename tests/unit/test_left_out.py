@@ -18,6 +18,6 @@ def test_nothing_is_said_of_a_sync_that_is_complete() -> None:
         (SyncReport(failed=1, quarantined=2, withheld_deletes=3), ["3 deletes", "2 documents are quarantined"]),
     ],
 )
-def test_whatever_makes_a_sync_incomplete_is_told(report: SyncReport, told: list[str]) -> None:
+def test_whatever_makes_a_sync_incomplete_is_reported(report: SyncReport, told: list[str]) -> None:
     assert not report.complete
     assert [one for one, begins in zip(left_out(report), told, strict=True) if not one.startswith(begins)] == []

@@ -137,7 +137,7 @@ def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
     assert listed.key == name
 
 
-def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path) -> None:
+def test_watching_ignores_changes_to_excluded_files(tmp_path: Path) -> None:
     source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=[tmp_path / "home"])
     told = {
         name: source.may_hold(str(tmp_path / name))

@@ -24,7 +24,7 @@ def test_a_notification_through_sns_is_unwrapped() -> None:
     assert changed_objects(body) == [ObjectChange("b", "a.md")]
 
 
-def test_the_event_that_tries_a_queue_names_none() -> None:
+def test_the_s3_test_event_names_no_objects() -> None:
     assert changed_objects(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
 
 

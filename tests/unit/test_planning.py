@@ -104,7 +104,7 @@ def test_a_stamp_that_a_later_write_may_get_is_kept_with_the_time_until_it_has_s
     assert kept_stamp(again, "S", 20, began_us=130, now_us=150) == "S"
 
 
-def test_a_stamp_begins_to_settle_anew_when_it_changes_or_the_clock_is_set_back() -> None:
+def test_a_stamp_settles_again_when_it_changes_or_the_clock_is_set_back() -> None:
     first = kept_stamp("", "S", 20, began_us=100, now_us=110)
     other = kept_stamp(first, "T", 20, began_us=200, now_us=210)
     assert kept_stamp(other, "T", 20, began_us=229, now_us=240) == other

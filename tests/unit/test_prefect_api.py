@@ -41,7 +41,7 @@ def page() -> Iterator[str]:
     serving.join()
 
 
-def test_an_address_that_is_none_is_one_line() -> None:
+def test_an_invalid_address_is_an_error_of_one_line() -> None:
     with pytest.raises(UnavailableError, match="Prefect at nowhere does not answer"):
         PrefectApi("nowhere", 1).call("GET", "/health")
 

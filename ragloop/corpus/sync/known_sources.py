@@ -50,7 +50,7 @@ class KnownSources:
         if not sources:
             left = ", ".join(indexed if known else [])
             found = f"found no source, though the index knows {left}" if left else "found no source"
-            let_go = ", or let go of what was theirs with `ragloop sync --confirm-deletes`" if left else ""
+            let_go = ", or delete their documents with `ragloop sync --confirm-deletes`" if left else ""
             raise UsageError(f"{found}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}")
         return sources
 

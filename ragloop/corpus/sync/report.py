@@ -50,8 +50,8 @@ Progress = Callable[[int, int, int], None]
 def left_out(report: SyncReport) -> list[str]:
     """A sentence per problem, for deletes that are withheld and for documents that cannot be read; none if complete."""
     withheld = (
-        f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
-        "Check the source; a run with confirm_deletes lets them through."
+        f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
+        "Check the source; a run with confirm_deletes applies them."
     )
     quarantined = (
         f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
