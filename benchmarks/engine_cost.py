@@ -36,6 +36,7 @@ from tokenizers import Tokenizer
 from ragloop.app import App
 from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
+from ragloop.corpus.index import health
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.isolation import process as isolation
 from ragloop.corpus.parsing.document import ParsedDocument
@@ -113,7 +114,7 @@ class Maintaining:
     """Knows how long the last maintenance of the index took, which is part of the engine: indexes and compaction."""
 
     seconds = 0.0
-    maintain = staticmethod(Index.maintain)
+    maintain = staticmethod(health.maintain_indexes)
 
     @staticmethod
     def timed(index: Index) -> None:
@@ -208,7 +209,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
 def main() -> None:
     gc.set_threshold(GARBAGE_EVERY)  # as the command does
     isolation.parse = Parsing.timed  # type: ignore[attr-defined]
-    Index.maintain = Maintaining.timed  # type: ignore[method-assign, assignment]
+    health.maintain_indexes = Maintaining.timed
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=1000, help="documents in the folder")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the least is told")

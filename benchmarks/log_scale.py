@@ -34,6 +34,7 @@ from ragloop.answering.statements import statements
 from ragloop.app import App
 from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.journal import Journal
 from ragloop.store import TABLES, TIME, Store
 
@@ -174,7 +175,7 @@ def ids(rng: np.random.Generator, count: int) -> list[str]:
 def passages_of(app: App) -> pa.Table:
     """The chunks of the index, with what the log says of them."""
     index = app.index
-    revisions = index.revisions()
+    revisions = inventory.revisions(index)
     where = "kind = 'chunk' AND live"
     names = ["id", "document_id", "uri", "key", "heading", "text", "text_hash"]
     rows = app.store.rows(index.generation.table, where, names).sort_by("id").to_pylist()

@@ -22,6 +22,7 @@ from pathlib import Path
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index.search import Search
 from ragloop.records import Passage
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -97,14 +98,14 @@ def rankings(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[
     retriever = Retriever(app.index, policy)
 
     def by_vector(query: str) -> Ranking:
-        rows = app.index.search_vectors(vectors[query], policy.candidates)[:DEPTH]
+        rows = Search(app.index).by_vector(vectors[query], policy.candidates)[:DEPTH]
         return list(dict.fromkeys(Path(row["uri"]).stem for row in rows))
 
     def hybrid(query: str) -> Ranking:
         return by_document(retriever.retrieve(judged.queries[query], vectors[query]).passages)
 
     def by_words(query: str) -> Ranking:
-        rows = app.index.search_text(judged.queries[query], vectors[query], DEPTH)
+        rows = Search(app.index).by_words(judged.queries[query], vectors[query], DEPTH)
         return list(dict.fromkeys(Path(row["uri"]).stem for row in rows))
 
     bm25 = Bm25(judged.documents)

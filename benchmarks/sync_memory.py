@@ -30,6 +30,7 @@ import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.cli.main import GARBAGE_EVERY
+from ragloop.corpus.index import health
 from ragloop.corpus.index.generations import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of
@@ -130,7 +131,7 @@ def synced(home: Path, source: Generated, parts: Parts) -> tuple[SyncReport, dic
 
 def _timed_parts() -> Parts:
     parts = Parts()
-    Index.maintain = parts.timed("maintain", Index.maintain)  # type: ignore[method-assign, assignment]
+    health.maintain_indexes = parts.timed("maintain", health.maintain_indexes)  # type: ignore[assignment]
     Index.known = parts.timed("ledger", Index.known)  # type: ignore[method-assign, assignment]
     Index.ledger = parts.timed("ledger", Index.ledger)  # type: ignore[method-assign, assignment]
     SourceSync._apply = parts.timed("apply", SourceSync._apply)  # type: ignore[method-assign, assignment]

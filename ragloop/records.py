@@ -36,6 +36,17 @@ class FeedbackKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class View:
+    """What a caller sees: documents without labels, and those with at least one of `labels`; None sees everything."""
+
+    labels: frozenset[str] | None = frozenset()
+
+
+UNLABELLED = View()
+EVERYTHING = View(None)
+
+
+@dataclass(frozen=True)
 class Passage:
     """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine."""
 

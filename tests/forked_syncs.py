@@ -299,7 +299,7 @@ def _fork(order: Mapping[str, Any]) -> int:
 
 def _serve(orders: IO[str]) -> None:
     # What a sync imports, once for all of them.
-    for name in ("corpus.local", "corpus.parsing.markdown", "corpus.reconcile"):
+    for name in ("corpus.sources.local", "corpus.parsing.formats.markdown", "corpus.sync.run"):
         importlib.import_module(f"ragloop.{name}")
     importlib.import_module("tests.indexed_folder")
     importlib.import_module("boto3.session")

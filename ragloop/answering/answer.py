@@ -1,6 +1,6 @@
 """The journey of a question through the stages. Nothing is returned before it is logged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -62,14 +62,18 @@ class Answerer:
         self._live, self._journal = live, journal
         self._generators, self._policy, self._outdated = generators, policy, outdated
 
-    def ask(self, question: str, lane: str | None = None) -> Answer:
-        """Answer one question. Raises UsageError for one that is empty or too long, StorageFullError."""
-        return self.ask_all([question], lane)[0]
+    def ask(self, question: str, lane: str | None = None, labels: Collection[str] = ()) -> Answer:
+        """Answer a question. Raises UsageError for one that is empty or too long, StorageFullError.
 
-    def ask_all(self, questions: Sequence[str], lane: str | None = None) -> list[Answer]:
-        """Answer questions in one batch and log them in one write; latencies are those of the batch, per question."""
+        Only documents without labels and those with one of the caller's `labels` are looked at.
+        """
+        return self.ask_all([question], lane, labels)[0]
+
+    def ask_all(self, questions: Sequence[str], lane: str | None = None, labels: Collection[str] = ()) -> list[Answer]:
+        """Answer a caller's questions in one batch and log them in one write; latencies are equal shares of it."""
         asked = _lane(lane) if lane else self._policy.lane
-        turns: Sequence[Turn] = [Turn(uuid4().hex, _checked(question), asked) for question in questions]
+        seen = frozenset(labels)
+        turns: Sequence[Turn] = [Turn(uuid4().hex, _checked(question), asked, seen) for question in questions]
         with ExitStack() as held:
             for stage in self._stages(held) if turns else ():
                 turns = stage(turns)

@@ -7,6 +7,7 @@ from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import sentences
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support import answers
+from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.journal import Corrected
 from ragloop.records import Passage
@@ -22,7 +23,7 @@ def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str,
     rests on could never be seen to change.
     """
     shown = {one["chunk_id"] for row, _ in given for one in row["passages"] or ()}
-    live = index.passages(sorted(shown))
+    live = Search(index).passages(sorted(shown))
     return [_support(row["question"], correction, _unchanged(row, live)) for row, correction in given]
 
 

@@ -1,12 +1,13 @@
 """Passages for a question: vector and full-text search, fused by rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.models import Vectors
-from ragloop.records import Passage
+from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
 
 if TYPE_CHECKING:
     from ragloop.config.settings import RetrievalSettings
@@ -26,42 +27,52 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class RetrievalPolicy:
-    """How passages are found; see config.RetrievalSettings."""
+    """How passages are found, and what a caller without labels sees; see config.RetrievalSettings."""
 
     top_k: int
     candidates: int
     rrf_k: int
+    without_labels: View = UNLABELLED
 
     @classmethod
     def of(cls, settings: "RetrievalSettings") -> "RetrievalPolicy":
         """What the settings say."""
-        return cls(settings.top_k, settings.candidates, settings.rrf_k)
+        view = EVERYTHING if settings.without_labels == "everything" else UNLABELLED
+        return cls(settings.top_k, settings.candidates, settings.rrf_k, view)
 
     def for_top(self, top_k: int) -> "RetrievalPolicy":
         """This policy with another number of passages, for which there are candidates enough."""
         return replace(self, top_k=top_k, candidates=max(self.candidates, top_k))
+
+    def view_of(self, labels: Collection[str]) -> View:
+        """Return what a caller with these labels sees."""
+        return View(frozenset(labels)) if labels else self.without_labels
 
 
 class Retriever:
     """Finds passages in one state of an index, so that no document shows two of its revisions."""
 
     def __init__(self, index: Index, policy: RetrievalPolicy) -> None:
-        self._index, self._policy = index.snapshot(), policy
+        self._search, self._policy = Search(index), policy
+        self._generation = index.generation
 
-    def retrieve(self, question: str, vector: Vectors) -> Retrieved:
-        """Find the passages for a question whose unit vector is `vector` (shape (dimension,))."""
-        p = self._policy
+    def retrieve(self, question: str, vector: Vectors, labels: Collection[str] = ()) -> Retrieved:
+        """Find the passages that a caller with these labels sees.
+
+        `vector` is the question's unit vector (shape (dimension,)). What is out of view is no candidate either.
+        """
+        p, view = self._policy, self._policy.view_of(labels)
         rankings = [
-            self._index.search_vectors(vector, p.candidates),
-            self._index.search_text(question, vector, p.candidates),
+            self._search.by_vector(vector, p.candidates, view),
+            self._search.by_words(question, vector, p.candidates, view),
         ]
         rows = {row["id"]: row for ranking in rankings for row in ranking}
         scores = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
         best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[: p.top_k]
-        found = self._index.located([rows[one] for one in best])
+        found = self._search.located([rows[one] for one in best])
         passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
         top_similarity = max((row["similarity"] for row in rows.values()), default=None)
-        return Retrieved(passages, top_similarity, self._index.generation.fingerprint)
+        return Retrieved(passages, top_similarity, self._generation.fingerprint)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What an application does with questions: search and answers."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,14 @@ class Answering:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def search(self, question: str, top_k: int | None = None) -> "Retrieved":
-        """Find the passages for a question, without an answer and without a trace in the log."""
+    def search(self, question: str, top_k: int | None = None, labels: Collection[str] = ()) -> "Retrieved":
+        """Find the passages that a caller with these labels sees, without an answer and without a trace in the log."""
         from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 
         policy = RetrievalPolicy.of(self._parts.settings.retrieval)
         live = self._parts.live()
         vector = live.embedder.embed([question])[0]
-        return Retriever(live.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector)
+        return Retriever(live.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
 
     @cached_property
     def answerer(self) -> "Answerer":

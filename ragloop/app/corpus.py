@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ragloop.app.catalogue import CATALOGUE
 from ragloop.app.parts import Parts
 
 if TYPE_CHECKING:
@@ -170,4 +171,4 @@ class Corpus:
 
         generations, vectors = self._parts.settings.index.keep_days, self._parts.settings.index.vector_retention_days
         told = progress or (lambda done, total, name: None)
-        return keep_up(self._parts.store, timedelta(days=generations), timedelta(days=vectors), told)
+        return keep_up(self._parts.store, CATALOGUE, timedelta(days=generations), timedelta(days=vectors), told)

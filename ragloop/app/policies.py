@@ -57,8 +57,7 @@ def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
     """How passages are found."""
     from ragloop.answering.retrieval import RetrievalPolicy
 
-    retrieval = settings.retrieval
-    return RetrievalPolicy(retrieval.top_k, retrieval.candidates, retrieval.rrf_k)
+    return RetrievalPolicy.of(settings.retrieval)
 
 
 def training_spec(settings: Settings) -> "TrainingSpec":

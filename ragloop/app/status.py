@@ -4,6 +4,7 @@ from typing import Any
 
 from ragloop.app.parts import Parts
 from ragloop.app.safekeeping import Safekeeping
+from ragloop.corpus.index import inventory
 
 
 def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     champion = parts.registry.champion()
     logged = parts.journal.counts()
     return {
-        **(index.counts() if index else nothing),
+        **(inventory.counts(index) if index else nothing),
         "interactions": logged["interactions"],
         "feedback": logged["feedback"],
         "champion": champion.adapter_id if champion else None,
@@ -30,5 +31,5 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
         "last_sync": last_run(parts.store),
         "last_drift": last_measurement(parts.store),
         "last_backup": last_backup(uri, safekeeping.backups) if (uri := parts.settings.backup.uri) else None,
-        "quarantine": index.quarantine() if index else [],
+        "quarantine": inventory.quarantine(index) if index else [],
     }

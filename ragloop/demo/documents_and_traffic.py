@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.search import Search
 from ragloop.demo.documents import Edits, change_documents, write_documents
 from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC
@@ -50,7 +52,7 @@ def first_sync(stage: Stage) -> None:
 
 def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
     """A question about a document that has just been committed; then the server may take its share of the cores."""
-    there = set(stage.app.index.keys().values())
+    there = set(inventory.keys(stage.app.index).values())
     package = next(one for one in stage.packages if any(key.rsplit(".", 1)[0] == one.name.lower() for key in there))
     answer = stage.app.answering.answerer.ask(question(Fact(package.name, "version", package.version), 0))
     if answer.citations:
@@ -122,7 +124,7 @@ def change(stage: Stage) -> None:
     with stage.step("Change five documents and sync again") as figures:
         before = _chunks(stage)
         eligible = stage.app.learning.retraining.curated()
-        owners = stage.app.index.keys()
+        owners = inventory.keys(stage.app.index)
         changing = to_change(stage.traffic, stage.packages)
         asked = question(Fact(changing[0].name, "version", changing[0].version), UNSEEN_WORDING)
         figures["answer_before"] = stage.app.answering.answerer.ask(asked).answer
@@ -148,7 +150,7 @@ def _sync_again(stage: Stage) -> None:
 
 def _chunks(stage: Stage) -> dict[str, dict[str, Any]]:
     """Every live chunk by id."""
-    return stage.app.index.passages(list(stage.app.index.text_hashes()))
+    return Search(stage.app.index).passages(list(inventory.text_hashes(stage.app.index)))
 
 
 def _show_chunks(

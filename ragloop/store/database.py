@@ -37,6 +37,8 @@ _FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "re
 late fold writes what an earlier one wrote."""
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
+_MIGRATING_S = 30.0
+"""How long a process waits for another one that migrates the store."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
@@ -152,7 +154,7 @@ class Store:
             )
         if applied == len(MIGRATIONS):
             return
-        with self.lease("schema", wait_s=30):
+        with self.lease("schema", wait_s=_MIGRATING_S):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
                 MIGRATIONS[number - 1](self)
                 row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": self.now()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index import search_indexes as maintenance
 from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import UnavailableError
@@ -116,7 +117,7 @@ def test_an_index_that_is_damaged_is_not_replaced_by_the_little_that_a_source_st
     assert files(kept, name, "data")
     report = kept.sync(confirm_deletes=True)
     assert report.state == "live"
-    assert kept.app().index.counts()["documents"] == 6
+    assert inventory.counts(kept.app().index)["documents"] == 6
     assert list((kept.home / "aside").glob(f"{name}*/data/*")), "what was damaged is set aside"
 
 

@@ -79,10 +79,13 @@ def test_a_checkpoint_of_another_spec_is_not_used(spec: TrainingSpec, tmp_path: 
     assert newest_complete(tmp_path / "none", "ours") is None
 
 
+WORKER = b"ragloop.models.training.worker"
+
+
 def test_a_training_that_is_killed_by_others_says_so(spec: TrainingSpec, tmp_path: Path) -> None:
     def kill_the_child(progress: Progress) -> None:
         children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        mine = [pid for pid in children if b"lora_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        mine = [pid for pid in children if WORKER in Path(f"/proc/{pid}/cmdline").read_bytes()]
         for pid in mine:
             os.kill(int(pid), signal.SIGKILL)
 

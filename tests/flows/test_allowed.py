@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tasks.reporting import run_link
 from tests.flows.conftest import FlowsInProcess, serving, when_asked
@@ -43,7 +44,7 @@ class Served:
         raise AssertionError("no run came")
 
     def indexed(self) -> list[str]:
-        return sorted(App(load_settings(self.config, self.home)).index.keys().values())
+        return sorted(inventory.keys(App(load_settings(self.config, self.home)).index).values())
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import pytest
 from flows.changes import index_changes
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from tests.flows.conftest import FlowsInProcess, serving
 from tests.notified_queue import NotifiedQueue
@@ -111,7 +112,7 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     before = len(stack.flow_runs(CHANGES))
     with watching(config, tmp_path, stack.api_url, "--every", "0.5"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
         until(lambda: any(run.state_type == "COMPLETED" for run in stack.flow_runs(CHANGES)))
     runs = stack.flow_runs(CHANGES)
@@ -132,9 +133,9 @@ def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     config.write_text(config.read_text() + "[freshness]\nobjective_minutes = 0.00001\n")
     with watching(config, tmp_path, stack.api_url, "--index"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         bucket.remove("docs/heron.md")
-        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+        until(lambda: list(inventory.keys(opened(config, tmp_path).index).values()) == ["crane.md"])
         until(lambda: bool(noted("1 deleted")))
     assert queue.queue().backlog().waiting == 0
     (run,) = noted("1 added")
@@ -184,7 +185,7 @@ def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
         time.sleep(2)
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         (folder / "heron.md").unlink()
-        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+        until(lambda: list(inventory.keys(opened(config, tmp_path).index).values()) == ["crane.md"])
 
 
 def test_what_an_operator_sees_of_a_message_that_is_garbage(
@@ -211,7 +212,7 @@ def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
         until(lambda: "watching goes on" in said.read_text())
         assert queue.queue().backlog().waiting > 0
         away.mend()
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
     assert said.read_text().count("watching goes on") == 1
     assert "it answers again\n" in said.read_text()
@@ -223,6 +224,6 @@ def test_a_warm_watcher_indexes_while_the_server_is_away(
     with watching(config, tmp_path, through(away), "--index") as said:
         for name in ("crane", "stork"):
             bucket.write(f"docs/{name}.md", f"# {name}\n\nThe {name} dances at dawn.\n")
-            until(lambda name=name: f"{name}.md" in opened(config, tmp_path).index.keys().values())
+            until(lambda name=name: f"{name}.md" in inventory.keys(opened(config, tmp_path).index).values())
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
-    assert "not noted as a flow run" in said.read_text()
+    assert "not reported as a flow run" in said.read_text()

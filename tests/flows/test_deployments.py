@@ -79,7 +79,7 @@ def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalSta
 
 
 def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_as_it_was(stack: LocalStack) -> None:
-    """By the two commands of docs/operations.md; Prefect needs no package of Kubernetes for them."""
+    """Run the two commands of docs/operations/deploying.md; Prefect needs no package of Kubernetes for them."""
     first = described(stack)
     assert {"id", "pull_steps", "work_queue_name", "parameters", "concurrency_options"} <= set(first[0])
     template = project_root() / "infra" / "kubernetes" / "base-job-template.json"

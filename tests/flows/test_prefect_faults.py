@@ -15,6 +15,7 @@ import pytest
 from flows.sync import sync_index
 from ragloop.app import App
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import FlowsInProcess
@@ -164,7 +165,7 @@ def test_a_sync_is_applied_though_the_server_stays_away(
         cut_in_the_middle(folder, relay)
         assert running.wait(timeout=150) != 0
     app = App(Settings(home=home))
-    assert len(app.index.keys()) == 25
+    assert len(inventory.keys(app.index)) == 25
     assert app.corpus.sync(folder).commits == 0
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import serving
@@ -23,7 +24,7 @@ TIMES = {
     "maintain-store": {(3, 30)},
     "sync-index": {(hour, 0) for hour in range(24)},
 }
-"""Hours and minutes in UTC at which docs/operations.md says that a deployment starts."""
+"""Hours and minutes in UTC at which docs/operations/start.md says that a deployment starts."""
 
 
 def until(found: Callable[[], Any], what: str, timeout_s: float = 150) -> Any:
@@ -71,7 +72,7 @@ def test_a_run_that_nobody_asked_for_is_completed_by_the_worker(
         finally:
             stack.api.call("DELETE", f"/deployments/{deployment}/schedules/{made['id']}")
     assert runs[-1]["auto_scheduled"]
-    assert len(App(Settings(home=tmp_path / "home")).index.keys()) == 25
+    assert len(inventory.keys(App(Settings(home=tmp_path / "home")).index)) == 25
 
 
 def test_of_a_deployment_one_run_works_at_a_time_and_tells_that_it_lives(

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ragloop.answering.statements import statements
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal
@@ -32,6 +34,7 @@ STEPS = st.lists(
     st.tuples(st.just("ask"), NUMBER, NUMBER)
     | st.tuples(st.just("vote"), NUMBER, st.integers(0, 3))
     | st.tuples(st.just("edit"), st.integers(0, DOCUMENTS - 1), st.integers(0, 3))
+    | st.tuples(st.just("label"), st.integers(0, DOCUMENTS - 1), st.integers(0, 1))
     | st.tuples(st.sampled_from(["curate", "dataset", "remove dataset", "golden", "lose"]), NUMBER, NUMBER),
     min_size=3,
     max_size=14,
@@ -78,6 +81,7 @@ class Home:
             "ask": self.ask,
             "vote": self.vote,
             "edit": self.edit,
+            "label": self.label,
             "curate": lambda one, other: self.compare(),
             "dataset": self.build,
             "remove dataset": self.remove,
@@ -88,7 +92,7 @@ class Home:
     def ask(self, question: int, how: int) -> None:
         rows = self.app.store.rows(self.index.generation.table, "kind = 'chunk' AND live").sort_by("id").to_pylist()
         shown = [rows[(question + n) % len(rows)] for n in range(2)] if rows and how != 5 else []
-        revisions = self.index.revisions()
+        revisions = inventory.revisions(self.index)
         passages = [
             {"chunk_id": row["id"], "rank": n, "revision": revisions[row["document_id"]]}
             | {name: row[name] for name in ("document_id", "text_hash")}
@@ -130,6 +134,13 @@ class Home:
         else:
             file.write_text(text(document, version))
         self.folder.sync(confirm_deletes=True)
+
+    def label(self, document: int, labelled: int) -> None:
+        """Give a document a label or take it, without a change of its text."""
+        name = self.index.generation.table
+        rows = self.app.store.rows(name, f"kind = 'document' AND key = '{document}.md'")
+        labels = pa.array([["hr"] if labelled else []] * rows.num_rows, pa.list_(pa.string()))
+        self.app.store.upsert(name, rows.set_column(rows.schema.get_field_index("labels"), "labels", labels))
 
     def build(self, share: int, seed: int) -> None:
         found = self.scratch()
@@ -182,6 +193,8 @@ def made_home() -> Iterator[Home]:
 @given(STEPS)
 @example([*ASKED, ("curate", 0, 0), *(("edit", n, 3) for n in range(3)), ("curate", 0, 0), *EDITED])
 @example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
+@example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("edit", 0, 1), ("curate", 0, 0), ("edit", 0, 0)])
+@example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("label", 0, 1), ("curate", 0, 0), ("label", 0, 0)])
 @example([("ask", 1, 0), ("vote", 0, 0), ("dataset", 0, 0), ("curate", 0, 0), ("vote", 0, 2), ("remove dataset", 0, 1)])
 def test_what_is_brought_up_to_date_is_what_a_look_at_all_finds(steps: list[tuple[str, int, int]]) -> None:
     with made_home() as home:

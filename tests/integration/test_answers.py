@@ -13,6 +13,7 @@ from ragloop.answering.answer import LONGEST_QUESTION, Answerer, AnswerPolicy
 from ragloop.answering.prompts import NOTHING_FOUND, sentences
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index.search import Search
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.learning.examples.outdated import OutdatedRows
@@ -101,7 +102,7 @@ def test_what_no_document_answers_abstains_and_says_so(app: App, question: str) 
 
 @pytest.mark.parametrize(("words", "key"), [("attrs", "attrs.md"), ("Mühle", "mill.md"), ("狐狸", "fox.txt")])
 def test_words_of_headings_and_of_languages_without_spaces_are_found(app: App, words: str, key: str) -> None:
-    rows = app.index.search_text(words, app.embedder.embed([words])[0], 5)
+    rows = Search(app.index).by_words(words, app.embedder.embed([words])[0], 5)
     assert [Path(row["uri"]).name for row in rows] == [key]
 
 

@@ -179,7 +179,7 @@ def test_garbage_goes_to_the_dead_letter_queue_with_its_reason_and_stops_nothing
     assert "dead-letter queue" in drained.report.problems[0]
     ((body, reason),) = queue.dead()
     assert body == "ring ring"
-    assert reason.startswith("is no JSON")
+    assert reason.startswith("is not JSON")
 
 
 def test_garbage_without_a_dead_letter_queue_is_hidden(queue: NotifiedQueue, opened: Callable[..., App]) -> None:

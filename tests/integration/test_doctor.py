@@ -14,6 +14,7 @@ import pytest
 
 from ragloop.cli.main import main
 from ragloop.corpus.doctor.diagnosis import Diagnosis
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index import search_indexes as maintenance
 from ragloop.corpus.index.ledger import WAITING
 from ragloop.corpus.index.vectors import table_of
@@ -394,7 +395,7 @@ def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(i
     assert (finding.check, finding.count) == ("sources", 2)
     (left,) = indexed.app().corpus.diagnose(repair=True).findings
     assert left.state == "remains"
-    assert indexed.app().index.counts()["documents"] == 2
+    assert inventory.counts(indexed.app().index)["documents"] == 2
 
 
 def test_a_repair_without_sources_leaves_documents_to_the_next_sync(whole: IndexedFolder, tmp_path: Path) -> None:
@@ -639,4 +640,4 @@ def test_what_waits_for_a_sync_counts_as_changed(whole: IndexedFolder) -> None:
     diagnose(whole, repair=True, offline=True)
     document = row(whole, "kind = 'document' AND key = '01.md'")
     assert document["revision"].to_pylist() == [WAITING]
-    assert document["id"][0].as_py() not in whole.app().index.revisions()
+    assert document["id"][0].as_py() not in inventory.revisions(whole.app().index)

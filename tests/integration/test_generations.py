@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index import vectors, versions
+from ragloop.corpus.index import inventory, vectors, versions
 from ragloop.corpus.index.generations import GRACE
 from ragloop.errors import MismatchError, NotFoundError
 from tests.indexed_folder import EmbeddedByName, document
@@ -306,10 +306,10 @@ def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedB
     reader.start()
     try:
         for chosen in ({**WIDE, "chunk_tokens": 50}, {"embedder": "narrow"}, {**WIDE, "chunk_tokens": 80}, WIDE):
-            chunks[indexed.app().index.generation.fingerprint] = set(indexed.app().index.text_hashes())
+            chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
             indexed.chosen = chosen
             assert indexed.sync().state == "live"
-        chunks[indexed.app().index.generation.fingerprint] = set(indexed.app().index.text_hashes())
+        chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
         indexed.app().generations.roll_back()
     finally:
         stop.set()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
+from ragloop.corpus.index import inventory
 from tests.indexed_folder import EmbeddedByName, document
 
 SETTINGS = {"retrieval": {"min_similarity": -1.0, "top_k": 1}}
@@ -37,7 +38,7 @@ def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: Embedded
     assert indexed.app().learning.retraining.build_dataset().dataset_id == dataset.dataset_id
 
     rested_on = before.examples[0].documents[0].document_id
-    key = indexed.app().index.keys()[rested_on]
+    key = inventory.keys(indexed.app().index)[rested_on]
     indexed.write(key, document("edited"))
     indexed.sync()
     after = indexed.app().learning.retraining.curated()

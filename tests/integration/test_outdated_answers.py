@@ -6,6 +6,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.demo import tiny
 from ragloop.learning.evaluation.golden import GoldenQuestion, outdated_golden
 from ragloop.learning.examples import outdated
@@ -156,8 +157,8 @@ def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) ->
 
 def test_a_golden_answer_ends_when_its_document_no_longer_gives_it(place: Path) -> None:
     index = edited(place, "30").index
-    ids = {key: one for one, key in index.keys().items()}
-    revision = index.revisions()[ids["gateway.md"]]
+    ids = {key: one for one, key in inventory.keys(index).items()}
+    revision = inventory.revisions(index)[ids["gateway.md"]]
     golden = [
         GoldenQuestion(QUESTION, "30 seconds", "gateway.md", revision),
         GoldenQuestion(QUESTION, "30 seconds", "gateway.md"),

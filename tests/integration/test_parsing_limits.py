@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.chunking.chunker import Chunk, chunk
+from ragloop.corpus.index import inventory
 from ragloop.corpus.isolation.process import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -376,7 +377,7 @@ def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_n
     monkeypatch.setattr(sync, "_us", lambda moment: max(due, int(moment.timestamp() * 1e6)))
     again = indexed.sync({**settings, "sync": {"max_parse_seconds": 0.5}})
     assert (again.documents_read, again.failed, again.quarantined) == (1, 1, 2)
-    assert {row["key"]: row["attempts"] for row in indexed.app().index.quarantine()} == {
+    assert {row["key"]: row["attempts"] for row in inventory.quarantine(indexed.app().index)} == {
         "endless.pdf": 2,
         "scan.pdf": 1,
     }
@@ -391,7 +392,7 @@ def test_a_file_of_two_gigabytes_is_quarantined_unread(indexed: IndexedFolder) -
     assert (report.added, report.failed) == (1, 1)
     assert report.bytes_read < MIB
     assert resident_bytes() - before < 100 * MIB
-    assert "found 2,147,483,648 bytes" in indexed.app().index.quarantine()[0]["reason"]
+    assert "found 2,147,483,648 bytes" in inventory.quarantine(indexed.app().index)[0]["reason"]
 
 
 def test_a_sync_of_texts_alone_starts_no_worker(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.search import Search
 from tests.indexed_folder import IndexedFolder, document
 
 BAD = b"\x00\x01\x02\xff" * 100
@@ -46,7 +48,7 @@ def _copy_then_remove(indexed: IndexedFolder, key: str, other: str) -> None:
 
 
 def _row(indexed: IndexedFolder, key: str) -> dict[str, Any] | None:
-    return next((row for row in indexed.app().index.quarantine() if row["key"] == key), None)
+    return next((row for row in inventory.quarantine(indexed.app().index) if row["key"] == key), None)
 
 
 def _place(indexed: IndexedFolder, topic: str) -> set[tuple[str, str]]:
@@ -78,7 +80,7 @@ def test_a_quarantined_document_that_is_renamed_keeps_its_last_good_revision(
 
 def _passages_are_located(indexed: IndexedFolder) -> bool:
     chunks = [one for one, row in indexed.contents().items() if row["kind"] == "chunk"]
-    passages = indexed.app().index.passages(chunks)
+    passages = Search(indexed.app().index).passages(chunks)
     return bool(chunks) and set(passages) == set(chunks) and all(one["revision"] for one in passages.values())
 
 

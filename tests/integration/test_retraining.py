@@ -17,6 +17,7 @@ import pytest
 from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINED, TOKEN_F1_ELSEWHERE
@@ -178,7 +179,7 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
 
 def resync(app: App, place: Path) -> None:
     """Sync the copied folder in place of the one that the home was made from."""
-    original = Path(app.index.sources()[0])
+    original = Path(inventory.sources(app.index)[0])
     kept = original.with_name("kept")
     original.rename(kept)
     try:
@@ -433,14 +434,14 @@ def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
 def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) -> None:
     configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
-    before = app.index.revisions()
+    before = inventory.revisions(app.index)
     dataset_id = app.learning.retraining.build_dataset().dataset_id
     for number in range(8):
         (place / "documents" / f"{number}.md").write_text("# Other\n\nChanged while it was trained.\n")
     app.learning.retraining.train(dataset_id, lambda progress: resync(app, place) if progress.step == 1 else None)
     taken = snapshot(app)
     assert taken is not None
-    assert taken[1] == before != app.index.revisions()
+    assert taken[1] == before != inventory.revisions(app.index)
 
 
 def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.ledger import Ledger, LedgerRow
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, document
@@ -271,18 +272,18 @@ def test_lag_is_unknown_at_first_and_measured_from_the_change_or_the_last_scan_a
     unknown = {"p50": None, "p95": None, "max": None}
     indexed.write_numbered(2)
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"] == unknown
+    assert inventory.counts(indexed.app().index)["lag_s"] == unknown
     indexed.write("00.md", document("edited"))
     indexed.sync()
-    lag = indexed.app().index.counts()["lag_s"]
+    lag = inventory.counts(indexed.app().index)["lag_s"]
     assert 0 < lag["p50"] <= lag["max"] < 30
     old = indexed.write("01.md", document("edited long ago"))
     year_ago = (datetime.now() - timedelta(days=365)).timestamp()  # noqa: DTZ005
     os.utime(old, (year_ago, year_ago))
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"]["max"] < 30, "what changed unseen counts from the last scan"
+    assert inventory.counts(indexed.app().index)["lag_s"]["max"] < 30, "what changed unseen counts from the last scan"
     indexed.sync(rebuild=True)
-    assert indexed.app().index.counts()["lag_s"] == unknown
+    assert inventory.counts(indexed.app().index)["lag_s"] == unknown
 
 
 def test_a_change_dated_in_the_future_has_no_negative_lag(indexed: IndexedFolder) -> None:
@@ -291,7 +292,7 @@ def test_a_change_dated_in_the_future_has_no_negative_lag(indexed: IndexedFolder
     file = indexed.write("00.md", document("edited"))
     os.utime(file, (4e9, 4e9))
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"]["max"] == 0
+    assert inventory.counts(indexed.app().index)["lag_s"]["max"] == 0
 
 
 def test_the_constant_embedder_tells_texts_apart() -> None:

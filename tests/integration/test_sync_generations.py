@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ragloop.corpus.index.generations import Generation
+from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, database
 from tests.indexed_folder import IndexedFolder, document
@@ -97,9 +98,9 @@ def test_indexes_that_a_killed_run_did_not_make_are_made_by_the_next(indexed: In
     table = indexed.app().store.table(indexed.app().index.generation.table)
     for index in table.list_indices():
         table.drop_index(index.name)
-    assert not indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+    assert not Search(indexed.app().index).by_words("alpha", indexed.embedder.embed(["alpha"])[0], 5)
     assert indexed.sync().commits == 0
-    assert indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+    assert Search(indexed.app().index).by_words("alpha", indexed.embedder.embed(["alpha"])[0], 5)
 
 
 def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: IndexedFolder) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus.index import inventory
 from ragloop.errors import NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
 
@@ -115,7 +116,7 @@ def test_a_document_that_cannot_be_read_keeps_its_last_good_revision(indexed: In
     assert any("of beta" in text for text in indexed.found("beta"))
     kept = [one for one, row in good.items() if row["key"] == "b.md"]
     assert {one: indexed.contents()[one] for one in kept} == {one: good[one] for one in kept}
-    (row,) = indexed.app().index.quarantine()
+    (row,) = inventory.quarantine(indexed.app().index)
     assert (row["key"], row["attempts"]) == ("b.md", 1)
     assert row["reason"]
 
@@ -124,7 +125,7 @@ def test_a_document_that_cannot_be_read_keeps_its_last_good_revision(indexed: In
     assert not untouched.complete
     retried = indexed.sync(settings, retry_quarantined=True)
     assert (retried.failed, retried.quarantined) == (1, 1)
-    assert indexed.app().index.quarantine()[0]["attempts"] == 2
+    assert inventory.quarantine(indexed.app().index)[0]["attempts"] == 2
     indexed.write("b.md", document("mended"))
     mended = indexed.sync(settings)
     assert (mended.updated, mended.failed, mended.quarantined, mended.complete) == (1, 0, 0, True)
@@ -148,7 +149,7 @@ def test_an_unsupported_format_that_a_pattern_includes_is_quarantined_with_its_r
     indexed.write("b.xyz", "some text")
     report = indexed.sync(_source(indexed, include=["*"]))
     assert (report.added, report.failed) == (1, 1)
-    assert "found .xyz" in indexed.app().index.quarantine()[0]["reason"]
+    assert "found .xyz" in inventory.quarantine(indexed.app().index)[0]["reason"]
 
 
 def test_one_poison_among_eleven_stops_none_of_the_others(indexed: IndexedFolder) -> None:
@@ -165,7 +166,7 @@ def test_a_file_without_permission_is_quarantined_and_read_when_it_may_be(indexe
     with _as_nobody(indexed):
         report = indexed.sync()
     assert (report.added, report.failed) == (1, 1)
-    assert "Permission denied" in indexed.app().index.quarantine()[0]["reason"]
+    assert "Permission denied" in inventory.quarantine(indexed.app().index)[0]["reason"]
     file.chmod(0o644)
     assert indexed.sync().complete
 

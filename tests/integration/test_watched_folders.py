@@ -8,6 +8,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
 from ragloop.orchestrator.doorbell import WatchedFolder, ring
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
@@ -39,7 +40,7 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
             pass  # until nothing more is told of the exchange
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         assert _applied_in_time(look)
-    assert set(app.index.keys().values()) == {"heron.md", "crane.md"}
+    assert set(inventory.keys(app.index).values()) == {"heron.md", "crane.md"}
 
 
 def _applied_in_time(look: WatchedFolder) -> bool:

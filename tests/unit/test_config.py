@@ -71,15 +71,15 @@ def test_every_setting_says_what_it_means() -> None:
         ("index = ", ["ragloop.toml", "not valid TOML", "Invalid value"]),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['*.md', '!']",
-            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is no glob pattern", ".gitignore"],
+            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is not a glob pattern", ".gitignore"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\nexclude = ['[z-a]']",
-            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is no glob pattern"],
+            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['\\']",
-            ["ragloop.toml: sources.0.include is", "is no glob pattern"],
+            ["ragloop.toml: sources.0.include is", "is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",
@@ -238,11 +238,12 @@ def test_settings_cannot_be_changed() -> None:
         settings.index.chunk_tokens = 1  # type: ignore[misc]
 
 
-def test_labels_are_refused_since_no_search_reads_them(tmp_path: Path) -> None:
+def test_labels_of_a_source_are_read_and_what_sees_a_caller_without_any_is_one_of_two(tmp_path: Path) -> None:
     file = tmp_path / "ragloop.toml"
-    source = f'[[sources]]\nname = "payroll"\nuri = "{tmp_path}"\n'
-    file.write_text(source + 'labels = ["hr"]\n')
-    with pytest.raises(ConfigError, match="labels of the source payroll, expected none: no search filters by labels"):
+    source = f'[[sources]]\nname = "payroll"\nuri = "{tmp_path}"\nlabels = ["hr", "board"]\n'
+    file.write_text(source)
+    read = load_settings(file)
+    assert (read.sources[0].labels, read.retrieval.without_labels) == (("hr", "board"), "unlabelled")
+    file.write_text(source + '[retrieval]\nwithout_labels = "all"\n')
+    with pytest.raises(ConfigError, match=r"without_labels is 'all'.*'unlabelled' or 'everything'"):
         load_settings(file)
-    file.write_text(source + "labels = []\n")
-    assert load_settings(file).sources[0].labels == ()

@@ -31,12 +31,12 @@ def test_the_event_that_tries_a_queue_names_none() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("", "is no JSON"),
-        ("ring", "is no JSON"),
-        ("[" * 200_000, "is no JSON"),
-        ("[]", "is no notification"),
-        ("{}", "is no notification"),
-        ('{"Records": [{"s3": {}}]}', "is no notification"),
+        ("", "is not JSON"),
+        ("ring", "is not JSON"),
+        ("[" * 200_000, "is not JSON"),
+        ("[]", "is not an S3 notification"),
+        ("{}", "is not an S3 notification"),
+        ('{"Records": [{"s3": {}}]}', "is not an S3 notification"),
         ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}}]}', "names no object"),
         ('{"Records": [{"s3": {"bucket": {"name": 3}, "object": {"key": "a.md"}}}]}', "names no object"),
         ('{"Type": "Notification"}', "is no"),

@@ -1,4 +1,4 @@
-"""Give each turn the passages for its question."""
+"""Give each turn the passages for its question that its caller sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,5 +17,5 @@ class Retrieve:
         return [self._found(turn) for turn in turns]
 
     def _found(self, turn: Turn) -> Turn:
-        found = self.retriever.retrieve(turn.question, turn.vector)
+        found = self.retriever.retrieve(turn.question, turn.vector, turn.labels)
         return replace(turn, passages=found.passages, top_similarity=found.top_similarity, generation=found.generation)

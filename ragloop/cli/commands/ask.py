@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, encodable, open_app
+from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
 from ragloop.cli.output import print_json, say, write
 
 if TYPE_CHECKING:
@@ -17,10 +17,11 @@ def ask(
     lane: Annotated[
         str | None, typer.Option(help="base+rag, adapter+rag or closed-book; by default answers.lane.")
     ] = None,
+    labels: Labels = None,
     json: Json = False,
 ) -> None:
     """Answer a question from the documents, citing them, or abstain. The answer is logged before it is shown."""
-    answer = open_app().answering.answerer.ask(encodable(question), lane and encodable(lane))
+    answer = open_app().answering.answerer.ask(encodable(question), lane and encodable(lane), labels_of(labels))
     if json:
         print_json(_answer(answer))
         _say_fallback(answer)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, encodable, open_app
+from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
 from ragloop.cli.output import print_json, print_table
 from ragloop.errors import UsageError
 
@@ -18,13 +18,14 @@ def search(
     top_k: Annotated[
         int | None, typer.Option("--top-k", min=1, max=1000, help="Number of passages; default retrieval.top_k.")
     ] = None,
+    labels: Labels = None,
     json: Json = False,
 ) -> None:
     """Show the passages for a query, best first."""
     query = encodable(query)
     if not query.strip():
         raise UsageError("found an empty query; expected words to search for")
-    passages = open_app().answering.search(query, top_k).passages
+    passages = open_app().answering.search(query, top_k, labels_of(labels)).passages
     if json:
         print_json({"passages": [_passage(one) for one in passages]})
         return

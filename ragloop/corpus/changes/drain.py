@@ -14,6 +14,7 @@ from pathlib import Path
 from ragloop.config import SourceSettings
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.changes.sqs import ChangeQueue, Message
+from ragloop.corpus.index import health
 from ragloop.corpus.index.generations import LIVE, Generation, Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
@@ -224,7 +225,7 @@ class Changes:
             raise away[-1]  # a service is away: a later try is for all of them
         drained.foreign += len(batch.objects.keys() - taken)
         drained.report.commits += index.commits
-        index.maintain()
+        health.maintain_indexes(index)
         return frozenset(failed)
 
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index, report: SyncReport) -> None:

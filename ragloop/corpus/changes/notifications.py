@@ -32,7 +32,7 @@ def changed_objects(body: str) -> list[ObjectChange]:
     try:
         message = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise MessageError(f"is no JSON: {error}") from error
+        raise MessageError(f"is not JSON: {error}") from error
     if isinstance(message, dict) and message.get("Type") == "Notification":
         return changed_objects(str(message.get("Message")))
     if isinstance(message, dict) and message.get("Event") == "s3:TestEvent":
@@ -40,7 +40,7 @@ def changed_objects(body: str) -> list[ObjectChange]:
     try:
         return list(dict.fromkeys(_objects(message)))
     except (AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise MessageError(f"is no notification of S3: {type(error).__name__} {error}") from error
+        raise MessageError(f"is not an S3 notification: {type(error).__name__} {error}") from error
 
 
 def _objects(message: Mapping[str, Any]) -> Iterator[ObjectChange]:

@@ -16,6 +16,7 @@ from ragloop.corpus.chunking.chunker import CountTokens
 from ragloop.corpus.doctor.audit import Audit, Auditor, batches
 from ragloop.corpus.doctor.missing_tables import ANEW, GENERATIONS, missing_tables, told_generations
 from ragloop.corpus.doctor.repair import Treatment, treat
+from ragloop.corpus.index import health
 from ragloop.corpus.index.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index.ledger import CURRENT
 from ragloop.corpus.index.table import Index
@@ -343,7 +344,7 @@ class _Look:
     def _indexes(self, index: Index, audit: Audit) -> None:
         if not audit.documents:
             return
-        lacking = index.lacking_indexes()
+        lacking = health.lacking_indexes(index)
         owners = sorted(set(audit.sample.values()))
         expected = {
             "live": ("live", audit.documents + audit.chunks),
@@ -356,7 +357,7 @@ class _Look:
         if audit.doubled or not audit.sample:
             expected = {name: one for name, one in expected.items() if not name.endswith("id")}
         tried = {name: one for name, one in expected.items() if name not in lacking}
-        failing = index.failing_indexes(tried, audit.word)
+        failing = health.failing_indexes(index, tried, audit.word)
         self._say("indexes", [*lacking, *failing], "indexes that are missing, stale or damaged", "made anew")
         self.treatment.reindex = [*lacking, *failing]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ragloop.corpus.doctor.audit import Audit
-from ragloop.corpus.index import vectors
+from ragloop.corpus.index import health, vectors
 from ragloop.corpus.index.generations import GRACE, Generation, Generations, KnownGeneration
 from ragloop.corpus.index.ledger import WAITING
 from ragloop.corpus.index.table import Index, tombstone
@@ -63,7 +63,7 @@ def treat(
         Generations(store).set_aside(treatment.damaged)
     if generation is not None and audit is not None:
         index = Index(store, generation)
-        index.index_anew(treatment.reindex)
+        health.index_anew(index, treatment.reindex)
         # A document is made anew from stored vectors, so these come first.
         embedded = _settle(index, audit, open_embedder)
         _mend_vectors(index, audit)

@@ -30,6 +30,14 @@ class Span(NamedTuple):
     end: int
 
 
+class Held(NamedTuple):
+    """What a chunk that is in the index says beside its description; its id says the rest."""
+
+    document_id: str
+    heading: str
+    text: str
+
+
 @dataclass(frozen=True)
 class LedgerRow:
     """What the index says of one document. Times are microseconds since 1970 (UTC), `lag_s` is seconds.

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, replace
 from datetime import datetime
 
+from ragloop.corpus.index import health, inventory
 from ragloop.corpus.index.generations import BUILDING, LIVE, READY, Generation, Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sync.passes import Work, into_building, into_live
@@ -46,7 +47,7 @@ class Build:
             scans = into_building(self._work, self.building, embedder, self.report, until)
             self.report.unchanged = max(0, self.report.unchanged - before)
             self._work = replace(self._work, policy=replace(self._work.policy, retry_quarantined=False))
-        self.building.maintain()
+        health.maintain_indexes(self.building)
         self._end(scans)
         self._account()
         return self.report
@@ -100,7 +101,7 @@ class Build:
         withheld = self._withheld() if whole else 0
         if whole and not withheld and self._work.policy.cutover == "auto":
             for source, began in scans.items():
-                documents = self.building.documents(source)
+                documents = inventory.documents(self.building, source)
                 record_scan(self._work.store, source, began, complete=True, documents=documents)
             self._generations.cut_over(built, damaged=not self._live_is_readable)
             back = "`ragloop index rollback` goes back" if self._live_is_readable else f"{live.table} is set aside"
@@ -136,14 +137,14 @@ class Build:
         """What of a live generation that is damaged was there at the last completed scans."""
         policy = self._work.policy
         known = {} if policy.confirm_deletes else known_documents(self._work.store)
-        lost = {source: before - self.building.documents(source) for source, before in known.items()}
+        lost = {source: before - inventory.documents(self.building, source) for source, before in known.items()}
         bounds = policy.guard_documents, policy.guard_share
         return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
 
     def _withheld_of_live(self) -> int:
         """Those that the live generation has; a few that are quarantined in the other one are said."""
         withheld, quarantined, policy = 0, 0, self._work.policy
-        for source in self.live.sources():
+        for source in inventory.sources(self.live):
             ledger = self.live.ledger(source)
             before = ledger.retrievable()
             after = self.building.ledger(source)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragloop.config import SourceSettings
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.generations import Generation, Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.local import LocalFolder
@@ -147,7 +148,7 @@ def _scanned_left(store: Store) -> list[str]:
 
 def _sources_in(store: Store, live: Generation | None) -> list[str]:
     try:
-        return Index(store, live).sources() if live else []
+        return inventory.sources(Index(store, live)) if live else []
     except StoreDamagedError:
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
         return []

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ragloop.corpus.index import health, inventory
 from ragloop.corpus.index.generations import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
@@ -54,7 +55,7 @@ def into_live(
             _note_way(work, source, report)
     for name in work.removed:
         _let_go(work, index, name, report)
-    index.maintain()
+    health.maintain_indexes(index)
 
 
 def _note_way(work: Work, source: Source, report: SyncReport) -> None:
@@ -65,7 +66,7 @@ def _note_way(work: Work, source: Source, report: SyncReport) -> None:
 
 def _record(work: Work, index: Index, source: str, began: datetime, report: SyncReport) -> None:
     """Note that a scan ended, unless an index that began anew lacks so much that a sync would not have deleted it."""
-    found, before = index.documents(source), unconfirmed(work.store).get(source, 0)
+    found, before = inventory.documents(index, source), unconfirmed(work.store).get(source, 0)
     policy = work.policy
     if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
         report.problems.append(
@@ -106,6 +107,6 @@ def into_building(
             scans[source.name] = began
             note_source(work.store, source.name)
             _note_way(work, source, report)
-    for name in set(index.sources()) - {source.name for source in work.sources}:
+    for name in set(inventory.sources(index)) - {source.name for source in work.sources}:
         delete(index, name, list(index.ledger(name).values()), report)
     return scans

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.generations import LIVE, Aim, Generation, Generations
 from ragloop.corpus.index.retention import let_go
 from ragloop.corpus.index.table import Index
@@ -62,8 +63,8 @@ def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepor
     report = SyncReport(generation=aim.live.fingerprint, state=LIVE)
     if aim.refused:
         report.notices.append(
-            f"{aim.live} answers; the settings ask for {wanted}, which was rolled back: `ragloop index cutover` lets "
-            "it answer again, or set the settings back"
+            f"{aim.live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to "
+            "use it again, or restore the previous settings"
         )
     if aim.live.is_made_as(wanted):
         into_live(work, index, work.open_embedder(aim.live), report, work.progress)
@@ -76,8 +77,8 @@ def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepor
 
 
 def _finish(report: SyncReport, index: Index, started: float, sources: set[str]) -> None:
-    report.chunks_total = index.chunks()
-    report.quarantined = sum(one["source"] in sources for one in index.quarantine())
+    report.chunks_total = inventory.chunks(index)
+    report.quarantined = sum(one["source"] in sources for one in inventory.quarantine(index))
     report.commits = index.commits
     report.seconds = round(time.perf_counter() - started, 3)
     report.embed_seconds = round(report.embed_seconds, 3)

@@ -7,18 +7,18 @@ listing and committing happen under one lease, so that an older listing never fo
 
 import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from ragloop.corpus.chunking.chunker import Chunk
-from ragloop.corpus.index import identity
-from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, WAITING, LedgerRow, Span
-from ragloop.corpus.index.table import Held, Index, document_row, tombstone
+from ragloop.corpus.index import identity, inventory
+from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, Held, LedgerRow, Span
+from ragloop.corpus.index.table import Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.corpus.sources.source import Listed, Source
+from ragloop.corpus.sync.diff import Rows, diff
 from ragloop.corpus.sync.planning import SyncPlan, is_described, kept_stamp, plan, retry_after_s, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.preparing import Preparation, Prepared
@@ -76,7 +76,7 @@ class SourceSync:
         )
         self._report.scanned += planned.unchanged + len(planned.read)
         self._report.unchanged += planned.unchanged
-        self._documents = len(known) if self._keys is None else self._index.documents(name)
+        self._documents = len(known) if self._keys is None else inventory.documents(self._index, name)
         self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
         if not self._apply_changes(planned, until):
             return False
@@ -142,11 +142,11 @@ class SourceSync:
             for d in batch
             if d.chunks is not None and d.listed.key in self._ledger
         ]
-        held = self._index.held(rewritten + [row.document_id for row in moved.values()])
-        spans = {document.listed.key: self._spans(document) for document in batch}
-        changed = [one for document in batch for one in self._changed(document, spans[document.listed.key], held)]
+        held = self._held([*rewritten, *(row.document_id for row in moved.values())])
+        diffs = {d.listed.key: self._diff(d, moved.get(d.listed.key), held) for d in batch}
+        changed = [(key, chunk_id, one) for key, rows in diffs.items() for chunk_id, one in rows.upserts.items()]
         vectors, new = self._embed([one for *_, one in changed])
-        rows = {document.listed.key: self._ledger_row(document, spans[document.listed.key]) for document in batch}
+        rows = {document.listed.key: self._ledger_row(document, diffs[document.listed.key].spans) for document in batch}
         unreadable = [(moved[d.listed.key], rows[d.listed.key]) for d in batch if d.reason and d.listed.key in moved]
         inherited, chunks_inherited = self._inherited(unreadable)
         rows |= inherited
@@ -158,42 +158,29 @@ class SourceSync:
             *((self._chunk_row(chunk_id, one, rows[key]), vectors[one.text_hash]) for key, chunk_id, one in changed),
             *self._redescribed(batch),
             *chunks_inherited,
-            *((tombstone(chunk_id, "chunk", one.document_id), None) for chunk_id, one in held.items()),
+            *_tombstones(diffs.values()),
             *((tombstone(row.document_id, "document", row.document_id), None) for row in moved.values()),
         ]
         new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
         self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
 
+    def _held(self, document_ids: Sequence[str]) -> Mapping[str, Mapping[str, Held]]:
+        """Return the chunks that the index has of these documents, by document and chunk id."""
+        of_document: dict[str, dict[str, Held]] = {}
+        for chunk_id, one in self._index.held(document_ids).items():
+            of_document.setdefault(one.document_id, {})[chunk_id] = one
+        return of_document
+
+    def _diff(self, document: Prepared, moved: LedgerRow | None, held: Mapping[str, Mapping[str, Held]]) -> Rows:
+        old = self._ledger.get(document.listed.key)
+        place = moved or (old if document.chunks is not None else None)
+        replaced = held.get(place.document_id, {}) if place else {}
+        return diff(document, old, replaced, source=self._source.name, labels=self._source.labels)
+
     def _is_kept(self, row: LedgerRow) -> bool:
         """Whether the ledger has just this row: a document was read since its stamp could not tell, and is the same."""
         return self._ledger.get(row.key) == row
-
-    def _spans(self, document: Prepared) -> tuple[Span, ...]:
-        """Where the chunks of a document stand, by the ids that they have or get; without any where it has none."""
-        old, seen = self._ledger.get(document.listed.key), Counter[str]()
-        document_id = old.document_id if old else identity.document_id(self._source.name, document.listed.key)
-        spans = []
-        for one in document.chunks or ():
-            chunk_id = identity.chunk_id(document_id, one.text_hash, seen[one.text_hash])
-            spans.append(Span(chunk_id, one.start, one.end))
-            seen[one.text_hash] += 1
-        return tuple(spans)
-
-    def _changed(
-        self, document: Prepared, spans: Sequence[Span], held: dict[str, Held]
-    ) -> Iterator[tuple[str, str, Chunk]]:
-        """Key, id and chunk of those that the index has not just as they are to be, which are embedded and written.
-
-        All that the document has leave `held`.
-        """
-        old = self._ledger.get(document.listed.key)
-        same = old is not None and old.revision != WAITING and old.title == document.title
-        same = same and old is not None and is_described(old, document.listed, self._source.labels)
-        for span, one in zip(spans, document.chunks or (), strict=True):
-            was = held.pop(span.chunk_id, None)
-            if not same or was is None or (was.heading, was.text) != (one.heading, one.text):
-                yield document.listed.key, span.chunk_id, one
 
     def _redescribed(self, batch: Sequence[Prepared]) -> Iterator[tuple[dict[str, Any], Vectors]]:
         """The kept chunks of documents that fail now, where their labels or place are no longer those of the source."""
@@ -374,6 +361,17 @@ class SourceSync:
         rows, chunks = self._inherited([(row, heir) for row, heir in found if row is not None])
         written = [*((document_row(row, self._source.name), None) for row in rows.values()), *chunks]
         self._index.commit([row for row, _ in written], [vector for _, vector in written])
+
+
+def _tombstones(diffs: Collection[Rows]) -> Iterator[tuple[dict[str, Any], None]]:
+    """Yield a tombstone for each chunk that no document of a batch has any longer.
+
+    In a ledger that came in behind a sync's back, two documents may have one id.
+    """
+    wanted = {span.chunk_id for rows in diffs for span in rows.spans}
+    gone = {chunk_id: one for rows in diffs for chunk_id, one in rows.tombstones.items() if chunk_id not in wanted}
+    for chunk_id, one in gone.items():
+        yield tombstone(chunk_id, "chunk", one.document_id), None
 
 
 def guarded(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ragloop.answering.retrieval import as_text
 from ragloop.answering.support import answers
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import ConfigError, NotFoundError
 
@@ -57,9 +58,9 @@ def outdated_golden(golden: Sequence[GoldenQuestion], index: Index) -> frozenset
     named = [one for one in golden if one.revision]
     if not named:
         return frozenset()
-    ids, revisions = {key: one for one, key in index.keys().items()}, index.revisions()
+    ids, revisions = {key: one for one, key in inventory.keys(index).items()}, inventory.revisions(index)
     changed = [one for one in named if revisions.get(ids.get(one.document or "", ""), one.revision) != one.revision]
-    rows = list(index.chunk_texts(sorted({ids[one.document or ""] for one in changed})))
+    rows = list(inventory.chunk_texts(index, sorted({ids[one.document or ""] for one in changed})))
     return frozenset(
         one
         for one in changed

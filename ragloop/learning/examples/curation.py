@@ -16,6 +16,9 @@ an edit elsewhere in its document costs no row):
 It stands while its documents are live in the revision that was shown, or each of its statements still stands in a live
 chunk of its document (see answering.statements); where only passages are known, while these are live as they were.
 Whether chunks were cut anew does not matter; a reverted edit makes the old rows true again.
+
+An adapter answers everybody. So an answer falls to which a passage was shown that carries labels now, and a document
+that was trained on and labelled later counts as one that changed.
 """
 
 from collections import Counter
@@ -36,6 +39,7 @@ REASONS = (
     "abstained",
     "no document behind it",
     "no passage bears it out",
+    "passage has labels",
     "passage changed or gone",
     "in the golden set",
     "empty text",
@@ -44,6 +48,7 @@ REASONS = (
 )
 """Why a row fell, in the order in which they are asked."""
 
+LABELLED = "passage has labels"
 CHANGED = "passage changed or gone"
 _MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
@@ -71,14 +76,18 @@ class DocumentRevision:
 @dataclass(frozen=True)
 class Standing:
     """What the index says now: the live revision of every document, by document id, and of those that were asked about
-    and changed, the text hashes of their live chunks and the digests of their statements."""
+    and changed, the text hashes of their live chunks and the digests of their statements. `labelled`: the ids of
+    documents that not everybody sees."""
 
     revisions: Mapping[str, str]
     text_hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     statements: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    labelled: frozenset[str] = frozenset()
 
     def holds(self, one: DocumentRevision) -> bool:
-        """Whether what counts of the document still stands in it."""
+        """Whether what counts of the document still stands in it, for everybody to see."""
+        if one.document_id in self.labelled:
+            return False
         live = self.revisions.get(one.document_id)
         if live is None or live == one.revision:
             return live is not None
@@ -148,8 +157,8 @@ class Wording(NamedTuple):
 class Assessed:
     """An answer with feedback, judged by all that stays as it is when documents change.
 
-    `reason` is why it falls, empty where it does not; `documents` are what it rests on, none where it falls before
-    that is asked.
+    `reason` is why it falls, empty where it does not; `documents` are what it rests on and `shown` the ids of those
+    that the answer was made from, none where it falls before the index is asked.
     """
 
     interaction_id: str
@@ -157,15 +166,14 @@ class Assessed:
     question: str
     answer: str
     documents: tuple[DocumentRevision, ...]
+    shown: tuple[str, ...]
     asked_at: datetime
 
-    def stands(self, standing: Standing) -> bool:
-        """Return whether all that it rests on still stands in the index."""
-        return all(map(standing.holds, self.documents))
-
-    def outcome(self, stands: bool) -> str:
+    def outcome(self, standing: Standing) -> str:
         """Return the first reason why it falls, or an empty string."""
-        return self.reason if stands or not self.documents else CHANGED
+        if not standing.labelled.isdisjoint(self.shown):
+            return LABELLED
+        return self.reason if all(map(standing.holds, self.documents)) else CHANGED
 
     @property
     def wording(self) -> Wording:
@@ -197,7 +205,7 @@ def curate(
     votes = counted_feedback(feedback)
     rows = list(interactions)
     assessed = [assess(row, vote, rules) for row in rows if (vote := votes.get(row["interaction_id"]))]
-    outcomes = [one.outcome(one.stands(standing)) for one in assessed]
+    outcomes = [one.outcome(standing) for one in assessed]
     eligible = [one for one, reason in zip(assessed, outcomes, strict=True) if not reason]
     chosen = [(eligible[at], ids) for at, ids in newest_per_question([one.wording for one in eligible])]
     examples = [Example(one.question, one.answer, ids, one.documents, one.asked_at) for one, ids in chosen]
@@ -243,7 +251,8 @@ def assess(row: Row, vote: Row, rules: Rules) -> Assessed:
     early = _early_reason(row, vote, documents)
     late = "" if early else _late_reason(question, answer, rules)
     rests_on = () if early else documents
-    return Assessed(row["interaction_id"], early or late, question, answer, rests_on, row["asked_at"])
+    shown = () if early else tuple(dict.fromkeys(one["document_id"] for one in row["passages"] or ()))
+    return Assessed(row["interaction_id"], early or late, question, answer, rests_on, shown, row["asked_at"])
 
 
 def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) -> str:

@@ -17,11 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal, LogTable
 from ragloop.learning.examples.curation import (
     CHANGED,
+    LABELLED,
     Curated,
     DocumentRevision,
     Example,
@@ -73,7 +75,7 @@ class Eligibility:
     def curated(self) -> Curated:
         """Return the eligible examples of the whole log, and the funnel of the rest."""
         known = self.update().known
-        rows, outcome = known.rows, _outcomes(known.rows)
+        rows, outcome = known.rows, self._outcomes(known.rows)
         eligible = rows.filter(pc.equal(outcome, ""))
         counts = pc.value_counts(outcome.filter(pc.not_equal(outcome, ""))).to_pylist()
         fallen = {one["values"]: one["counts"] for one in counts}
@@ -90,8 +92,14 @@ class Eligibility:
         if known is not before and known.watermark.datasets.keys() == states.keys():
             write_known(self.files, known)
         seen = frozenset(known.rows.filter(known.rows["seen"])["interaction_id"].to_pylist())
-        eligible = known.rows.filter(pc.equal(_outcomes(known.rows), ""))
+        eligible = known.rows.filter(pc.equal(self._outcomes(known.rows), ""))
         return sum(not seen.issuperset(ids) for _, ids in newest_per_question(_wordings(eligible)))
+
+    def _outcomes(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Return why each answer falls, empty where it does not: as Assessed.outcome has it."""
+        shown = rows["shown"].combine_chunks()
+        labelled = _holding(shown, shown.flatten(), inventory.labelled(self.index))
+        return pc.if_else(labelled, LABELLED, pc.if_else(rows["stands"], rows["reason"], CHANGED))
 
     def update(self) -> Update:
         """Bring what is known up to date."""
@@ -101,7 +109,7 @@ class Eligibility:
             before = NOTHING
         rows, fresh = self._judged(before.rows, answers, feedback)
         documents = set(rows["documents"].combine_chunks().flatten().field("document_id").to_pylist())
-        live = self.index.revisions()
+        live = inventory.revisions(self.index)
         revisions = {one: revision for one, revision in live.items() if one in documents}
         changed = [one for one in documents if revisions.get(one) != before.watermark.revisions.get(one)]
         asked_again = pc.or_(fresh, _mentions(rows, changed))
@@ -158,6 +166,8 @@ class Eligibility:
         """Return the rows, of these said anew whether what they rest on stands."""
         documents = [_documents(row) for row in rows.filter(which)["documents"].to_pylist()]
         standing = standing_of(self.index, {(one.document_id, one.revision) for held in documents for one in held})
+        # Labels are looked at each time: to give or take one changes no document.
+        standing = replace(standing, labelled=frozenset())
         stands = pa.array([all(map(standing.holds, held)) for held in documents], pa.bool_())
         column = pc.replace_with_mask(rows["stands"].combine_chunks(), which, stands)
         return rows.set_column(SCHEMA.get_field_index("stands"), "stands", column)
@@ -212,19 +222,19 @@ def _touched(rows: pa.Table, given: pa.Table) -> pa.Array:
 def _mentions(rows: pa.Table, documents: Sequence[str]) -> pa.Array:
     """Return which rows rest on one of these documents."""
     held = rows["documents"].combine_chunks()
-    found = pc.is_in(held.flatten().field("document_id"), value_set=pa.array(documents, pa.string()))
-    hit = np.zeros(rows.num_rows, np.bool_)
-    hit[pc.list_parent_indices(held).filter(found).to_numpy()] = True
+    return _holding(held, held.flatten().field("document_id"), documents)
+
+
+def _holding(lists: pa.ListArray, values: pa.Array, wanted: Iterable[str]) -> pa.Array:
+    """Return which of the lists, whose items have these values, hold a wanted one."""
+    found = pc.is_in(values, value_set=pa.array([*wanted], pa.string()))
+    hit = np.zeros(len(lists), np.bool_)
+    hit[pc.list_parent_indices(lists).filter(found).to_numpy()] = True
     return pa.array(hit)
 
 
 def _documents(documents: Iterable[Mapping[str, Any]]) -> tuple[DocumentRevision, ...]:
     return tuple(map(DocumentRevision.of, documents))
-
-
-def _outcomes(rows: pa.Table) -> pa.ChunkedArray:
-    """Return why each answer falls, empty where it does not: as Assessed.outcome has it."""
-    return pc.if_else(rows["stands"], rows["reason"], CHANGED)
 
 
 def _wordings(rows: pa.Table) -> list[Wording]:

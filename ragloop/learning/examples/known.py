@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
         ("question_wording", pa.string()),
         ("answer_wording", pa.string()),
         ("documents", DOCUMENTS),
+        ("shown", pa.list_(pa.string())),
         ("asked_at", TIME),
         ("stands", pa.bool_()),
         ("seen", pa.bool_()),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.answering.statements import statements
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.examples.curation import DocumentRevision, Standing
@@ -107,14 +108,17 @@ def standing_of(index: Index, documents: Iterable[tuple[str, str]]) -> Standing:
 
     Reads the texts of those that changed, and of no others.
     """
-    revisions = index.revisions()
+    revisions = inventory.revisions(index)
     changed = sorted({one for one, revision in documents if revisions.get(one, revision) != revision})
     hashes, held = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-    for row in index.chunk_texts(changed):
+    for row in inventory.chunk_texts(index, changed):
         hashes[row["document_id"]].add(row["text_hash"])
         held[row["document_id"]] |= {one.digest for one in statements(row["heading"] or "", row["text"])}
-    frozen = ({one: frozenset(values) for one, values in found.items()} for found in (hashes, held))
-    return Standing(revisions, *frozen)
+    return Standing(revisions, _frozen(hashes), _frozen(held), inventory.labelled(index))
+
+
+def _frozen(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {one: frozenset(values) for one, values in found.items()}
 
 
 def documents_of(rows: Iterable[TrainedRow]) -> set[tuple[str, str]]:

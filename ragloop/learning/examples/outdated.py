@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Live
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.errors import MismatchError, UnavailableError
@@ -91,7 +92,7 @@ class OutdatedRows:
         rows = read_rows(self._registry.artifacts / "adapters" / adapter_id)
         standing = standing_of(live.index, documents_of(rows))
         fallen = [(row, changed) for row in rows if (changed := row.changed(standing)) or not row.documents]
-        keys = live.index.keys() if fallen else {}
+        keys = inventory.keys(live.index) if fallen else {}
         questions = [row.question for row, _ in fallen]
         few = questions if len(questions) <= MOST_EMBEDDED else []
         vectors = VectorStore(live.index.store, live.embedder).of_texts(few)

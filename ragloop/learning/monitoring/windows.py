@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Live
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal, LogTable, RowIds
@@ -59,7 +60,7 @@ def measure_drift(
     votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
     vectors = VectorStore(store, live.embedder)
     generation = live.index.generation.fingerprint
-    revisions = live.index.revisions()
+    revisions = inventory.revisions(live.index)
     report = measure(
         _window(before, votes, vectors, _snapshot(store), generation),
         _window(after, votes, vectors, revisions, generation),

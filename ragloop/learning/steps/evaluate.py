@@ -6,6 +6,7 @@ from functools import partial
 
 from ragloop.answering.prompts import rag_prompt
 from ragloop.answering.retrieval import Retriever
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.learning.evaluation.gate import rejects
 from ragloop.learning.evaluation.golden import outdated_golden
@@ -16,6 +17,7 @@ from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
 from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.records import UNLABELLED
 from ragloop.registry import Adapter
 from ragloop.registry.evidence import EvaluationRecord
 
@@ -53,7 +55,7 @@ def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Questi
 
 def _target(parts: RetrainingParts, rows: Sequence[TrainedRow], recipe: Recipe) -> Target:
     index, golden = parts.index, parts.policy.golden
-    keys = index.keys()
+    keys = inventory.keys(index)
     trained_keys = frozenset(keys[one] for row in rows for one in row.subjects if one in keys)
     trained, changed = [row.question for row in rows], outdated_golden(golden, index)
     return target_questions(golden, trained, trained_keys, frozenset(keys.values()), changed, recipe.prompt)
@@ -68,7 +70,7 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
         return []
     live = parts.live()
     vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
-    retriever = Retriever(live.index, replace(p.retrieval, top_k=1))
+    retriever = Retriever(live.index, replace(p.retrieval, top_k=1, without_labels=UNLABELLED))
     found = [retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)]
     return [
         Question(Part.ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])

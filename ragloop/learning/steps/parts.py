@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragloop.answering.retrieval import RetrievalPolicy
+from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index, Live
 from ragloop.errors import NotFoundError
 from ragloop.journal import Journal
@@ -91,4 +92,4 @@ class RetrainingParts:
         """Say which of the adapter's trained rows are no longer true; see lineage.staleness."""
         rows = read_rows(self.registry.folder(adapter))
         index = self.index
-        return staleness(rows, standing_of(index, documents_of(rows)), index.keys())
+        return staleness(rows, standing_of(index, documents_of(rows)), inventory.keys(index))

@@ -1,8 +1,8 @@
 """The process that trains: TRL's SFTTrainer over PEFT, made cheap, deterministic and safe to kill.
 
-Started by `lora.train` with the path of a spec; writes one JSON line of progress per step on stdout, the adapter, then
-`training.json` last. An error of ragloop's own tree is the last line on stdout, by name and message. Heavy imports are
-made in the functions, so that a wrong spec fails at once.
+Started by `process.train` with the path of a spec; writes one JSON line of progress per step on stdout, the adapter,
+then `training.json` last. An error of ragloop's own tree is the last line on stdout, by name and message. Heavy imports
+are made in the functions, so that a wrong spec fails at once.
 """
 
 import json
