@@ -13,6 +13,7 @@ thread do not.
 """
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from no_op_sync import ConstantEmbedder, write
 
 from ragloop.answering.statements import statements
 from ragloop.app import App
+from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.journal import Journal
@@ -268,6 +270,7 @@ def main() -> None:
     parser.add_argument("--child", choices=[*MEASURED], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
+        gc.set_threshold(GARBAGE_EVERY)  # as the command does
         print(json.dumps(child(given.child, given.home)))
         return
     for answers in given.answers:

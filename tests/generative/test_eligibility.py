@@ -39,6 +39,8 @@ STEPS = st.lists(
     min_size=3,
     max_size=14,
 )
+ASKED = [step for n in range(6) for step in (("ask", n, n % 2), ("vote", n, 0))]
+EDITED = [("edit", n, 1) for n in range(DOCUMENTS)]
 
 
 def text(document: int, version: int) -> str:
@@ -189,6 +191,8 @@ def made_home() -> Iterator[Home]:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
+@example([*ASKED, ("curate", 0, 0), *(("edit", n, 3) for n in range(3)), ("curate", 0, 0), *EDITED])
+@example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("edit", 0, 1), ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("label", 0, 1), ("curate", 0, 0), ("label", 0, 0)])
 @example([("ask", 1, 0), ("vote", 0, 0), ("dataset", 0, 0), ("curate", 0, 0), ("vote", 0, 2), ("remove dataset", 0, 1)])

@@ -28,26 +28,28 @@ class Likeness:
         self._frequency = Counter(token for known in self._sets for token in known)
         self._index: dict[tuple[str, int, int], list[int]] = defaultdict(list)
         self._lengths = set(map(len, self._sets))
+        self._prefixes = [self._prefix(known) for known in self._sets]
         for position, known in enumerate(self._sets):
-            for place, token in enumerate(self._prefix(known)):
+            for place, token in enumerate(self._prefixes[position]):
                 self._index[token, len(known), place].append(position)
 
     def matches(self, question: str) -> list[int]:
         """Positions of the known questions that the given one is a near-duplicate of, in order."""
-        return self._matches(frozenset(tokens(question)))
+        wanted = frozenset(tokens(question))
+        return self._matches(wanted, self._prefix(wanted))
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Every pair of near-duplicates among the known questions, as positions (first < second)."""
         for position, known in enumerate(self._sets):
-            yield from ((other, position) for other in self._matches(known) if other < position)
+            near = self._matches(known, self._prefixes[position])
+            yield from ((other, position) for other in near if other < position)
 
-    def _matches(self, wanted: frozenset[str]) -> list[int]:
-        candidates = {position for key in self._keys(wanted) for position in self._index.get(key, ())}
+    def _matches(self, wanted: frozenset[str], rarest: Sequence[str]) -> list[int]:
+        candidates = {position for key in self._keys(len(wanted), rarest) for position in self._index.get(key, ())}
         return sorted(position for position in candidates if self._are_near(wanted, self._sets[position]))
 
-    def _keys(self, wanted: frozenset[str]) -> Iterator[tuple[str, int, int]]:
+    def _keys(self, size: int, rarest: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         """Where the index has the sets that may be near: token, length of the set, place of the token in its order."""
-        rarest, size = self._prefix(wanted), len(wanted)
         for length in range(self._least(size), int(size / self._threshold + _ROUNDING) + 1):
             if length in self._lengths:
                 # The small subtraction guards against products that floats put just above the whole number.
