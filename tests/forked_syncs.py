@@ -231,10 +231,11 @@ def _set_up(boundaries: _Boundaries) -> None:
     boundaries.put(LanceTable, "create_index", lambda *_, **__: "index")
     real = sync.delete
 
-    def delete(*args: Any) -> None:
+    def delete(*args: Any) -> Any:
         call = boundaries.before("delete")
-        real(*args)
+        changes = real(*args)
         boundaries.after("delete", call)
+        return changes
 
     sync.delete = passes.delete = delete
 

@@ -77,8 +77,7 @@ class Corpus:
                 removed=removed,
                 progress=progress,
             )
-        report.notices += is_part_of(folder, sources) if folder else []
-        return report
+        return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
 
     @cached_property
     def changes(self) -> "Changes":
