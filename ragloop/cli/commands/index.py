@@ -9,7 +9,7 @@ from ragloop.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.index.generations import Generation
+    from ragloop.corpus.index.generation import Generation
 
 from contextlib import suppress
 

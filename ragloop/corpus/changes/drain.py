@@ -15,7 +15,8 @@ from ragloop.config import SourceSettings
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.changes.sqs import ChangeQueue, Message
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generations import LIVE, Generation, Generations
+from ragloop.corpus.index.generation import LIVE, Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket

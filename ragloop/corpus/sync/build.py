@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generations import BUILDING, LIVE, READY, Generation, Generations
+from ragloop.corpus.index.generation import BUILDING, LIVE, READY, Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sync.guard import split, withholds
 from ragloop.corpus.sync.passes import BuildPass, Work, into_building, into_live

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generations import Generation
+from ragloop.corpus.index.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.guard import split, withholds

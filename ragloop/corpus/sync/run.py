@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generations import LIVE, Aim, Generation, Generations
+from ragloop.corpus.index.generation import LIVE, Generation
+from ragloop.corpus.index.generations import Aim, Generations
 from ragloop.corpus.index.retention import let_go
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
