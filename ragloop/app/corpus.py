@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ragloop.app.catalogue import CATALOGUE
 from ragloop.app.parts import Parts
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ class Corpus:
         return KnownSources(
             parts.settings.sources,
             parts.settings.home,
-            lambda: indexed_sources(parts.store) if parts.has_store() else [],
-            lambda name: last_way(parts.store, name) if parts.has_store() else None,
+            lambda: indexed_sources(parts.store) if parts.place.exists() else [],
+            lambda name: last_way(parts.store, name) if parts.place.exists() else None,
         )
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
@@ -169,4 +170,4 @@ class Corpus:
 
         generations, vectors = self._parts.settings.index.keep_days, self._parts.settings.index.vector_retention_days
         told = progress or (lambda done, total, name: None)
-        return keep_up(self._parts.store, timedelta(days=generations), timedelta(days=vectors), told)
+        return keep_up(self._parts.store, CATALOGUE, timedelta(days=generations), timedelta(days=vectors), told)

@@ -44,7 +44,7 @@ class Learning:
         return self._parts.models.wearing(adapter, self._parts.registry.folder(adapter))
 
     def measure_drift(self, key: str = "") -> "DriftMeasurement":
-        """Measure drift and decide whether training is due; the report is kept, by `key` as history.keep has it."""
+        """Measure drift and decide whether training is due; the report is kept, by `key` as Reports.append has it."""
         from ragloop.learning.monitoring.windows import measure_drift
 
         return measure_drift(
@@ -61,7 +61,7 @@ class Learning:
     def review(self, key: str = "") -> "Review | None":
         """The champion against the base model, today; None while the base model serves.
 
-        The report is kept, by `key` as history.keep has it.
+        The report is kept, by `key` as Reports.append has it.
         """
         from ragloop.learning.evaluation.review import review
 

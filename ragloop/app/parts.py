@@ -55,10 +55,6 @@ class Parts:
             self._store = Store.open(self.settings.home, create=True, place=self.place, now=self._now)
         return self._store
 
-    def has_store(self) -> bool:
-        """Return whether there is a store."""
-        return self._store is not None or self.place.exists()
-
     @cached_property
     def place(self) -> "Place":
         """Where the store is: a folder of the home, or a bucket."""

@@ -1,7 +1,7 @@
 """Register the commands and run one. A command imports what it needs when it runs, so that --help stays quick.
 
 Reports go to stdout, as one JSON object with --json; progress and errors go to stderr. Exit codes: 0 done, 1 done in
-part, 2 usage or configuration, 3 something that is needed cannot be reached.
+part, 2 usage or configuration, 3 a service it needs is unreachable.
 """
 
 import gc
@@ -81,15 +81,15 @@ def _globals(
         None, metavar="DIR", help="Folder that keeps all state; default .ragloop.", envvar="RAGLOOP_HOME"
     ),
     config: str = typer.Option(
-        None, metavar="FILE", help="Configuration; default ragloop.toml.", envvar="RAGLOOP_CONFIG"
+        None, metavar="FILE", help="Configuration file; default ragloop.toml.", envvar="RAGLOOP_CONFIG"
     ),
 ) -> None:
-    """Options of every command; read again by `ragloop.cli.options` from the values kept here."""
+    """Keep the options that every command has; `ragloop.cli.options` reads them."""
     options.remember(home, config, ctx.invoked_subcommand)
 
 
 def run() -> NoReturn:
-    """What the script `ragloop` runs: `main`, and the end of the process."""
+    """Run `main` and end the process; the script `ragloop` calls it."""
     try:
         main()
     except SystemExit as end:
@@ -102,7 +102,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit with its code. Errors of ragloop's own tree end in one line, without a traceback."""
+    """Run a command and exit with its code. Errors of ragloop's own tree print one line, without a traceback."""
     gc.set_threshold(GARBAGE_EVERY)
     open_streams()
     arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def hoisted(arguments: list[str]) -> list[str]:
-    """Arguments with --home and --config moved in front of the command, where Typer reads them."""
+    """Return the arguments with --home and --config moved in front of the command, where Typer reads them."""
     front, rest = [], list(arguments)
     literal = rest.index("--") if "--" in rest else len(rest)
     rest, after = rest[:literal], rest[literal:]

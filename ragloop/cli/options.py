@@ -34,24 +34,24 @@ def remember(home: str | None, config: str | None, command: str | None = None) -
 
 
 def invoked() -> str:
-    """The name of the command that runs, such as ask; empty before it does."""
+    """Return the name of the running command, such as ask; empty before it starts."""
     return _invoked["command"]
 
 
 def given_home() -> Path | None:
-    """The folder that --home or RAGLOOP_HOME names, if either does."""
+    """Return the folder that --home or RAGLOOP_HOME names, if any."""
     return _given["home"]
 
 
 def settings() -> "Settings":
-    """The settings that this command runs with. Raises ConfigError or NotFoundError."""
+    """Load the settings of this command. Raises ConfigError or NotFoundError."""
     from ragloop.config import load_settings
 
     return load_settings(_given["config"], _given["home"])
 
 
 def config_file() -> Path | None:
-    """The configuration file that this command reads, if there is one."""
+    """Return the configuration file that this command reads, if it exists."""
     from ragloop.config import CONFIG_FILE
 
     given = _given["config"] or Path(CONFIG_FILE)
@@ -59,7 +59,7 @@ def config_file() -> Path | None:
 
 
 def open_app() -> "App":
-    """The application that this command runs on; what takes long to prepare is said on stderr."""
+    """Open the application that this command runs on; slow preparations are reported on stderr."""
     from ragloop.app import App
     from ragloop.cli.output import say
 
@@ -72,5 +72,5 @@ def labels_of(given: list[str] | None) -> list[str]:
 
 
 def encodable(text: str) -> str:
-    """An argument as text that UTF-8 can hold: bytes of the command line that are no text become question marks."""
+    """Replace what UTF-8 cannot hold: bytes of the command line that are not text become question marks."""
     return text.encode("utf-8", "replace").decode()

@@ -6,7 +6,7 @@ that nothing wrote to are the same before and after, and a backup need not copy 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from lancedb.table import Table
 
+from ragloop.catalogue import Derived, lease_of
 from ragloop.corpus.index.retention import let_go
 from ragloop.corpus.index.search_indexes import maintain
 from ragloop.errors import StoreDamagedError
@@ -23,14 +24,9 @@ from ragloop.store.database import KEPT_VERSIONS
 from ragloop.store.files import Found
 from ragloop.store.versions import version_of
 
-_WRITERS = {
-    "interactions": "journal",
-    "feedback": "journal",
-    "generations": "generations",
-    "adapters": "registry",
-    "aliases": "registry",
-}
-"""The lease under which a table is written; of the others it is that of the index."""
+_HELD_FOR_LONG = ("index", "retraining")
+"""Not waited for here: maintenance holds the one itself, and a training holds the other for hours. What a training
+appends while its table is compacted is kept by LanceDB."""
 _LEASE_WAIT_S = 60
 Progress = Callable[[int, int, str], None]
 """Called with tables done, tables to do, and the name of the next."""
@@ -72,6 +68,7 @@ class Upkeep:
 
 def keep_up(
     store: Store,
+    derived: Sequence[Derived],
     keep_generation: timedelta,
     keep_vectors: timedelta,
     progress: Progress = lambda done, total, name: None,
@@ -87,7 +84,7 @@ def keep_up(
         for done, name in enumerate(names):
             progress(done, len(names), name)
             try:
-                with _lease(store, name):
+                with _lease(store, lease_of(derived, name)):
                     tables.append(_table(store, name))
             except StoreDamagedError:
                 problems.append(f"the table {name} cannot be read; `ragloop doctor` says what is damaged")
@@ -104,9 +101,8 @@ def _folded(store: Store) -> int:
         return 0
 
 
-def _lease(store: Store, name: str) -> AbstractContextManager[None]:
-    lease = _WRITERS.get(name)
-    return store.lease(lease, wait_s=_LEASE_WAIT_S) if lease else nullcontext()
+def _lease(store: Store, lease: str) -> AbstractContextManager[None]:
+    return nullcontext() if lease in ("", *_HELD_FOR_LONG) else store.lease(lease, wait_s=_LEASE_WAIT_S)
 
 
 def _table(store: Store, name: str) -> TableUpkeep:

@@ -118,6 +118,6 @@ def _block_id(api: PrefectApi, block: str) -> str:
         return str(api.call("GET", f"/block_types/slug/{kind}/block_documents/name/{name}")["id"])
     except NotFoundError:
         raise NotFoundError(
-            f"found no notification block {block} (notify.block) on {api.url}; make it in the UI under Blocks, then "
+            f"found no notification block {block} (notify.block) on {api.url}; create it in the UI under Blocks, then "
             "run `ragloop automations apply`"
         ) from None

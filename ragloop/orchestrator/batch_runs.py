@@ -45,7 +45,7 @@ def note(
             run = record(api, name, end, message)
             ring_if_late(api, app, config, report, run)
         except (UnavailableError, NotFoundError) as error:
-            say(f"not noted as a flow run: {error}")
+            say(f"not reported as a flow run: {error}")
 
 
 def record(api: PrefectApi, name: str, end: str, message: str) -> str:

@@ -53,7 +53,7 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
         TypeError,
         ValueError,
     ) as error:  # of another service, or of another release of Prefect
-        found.append(f"{api.url} does not answer as Prefect does ({type(error).__name__}: {error})")
+        found.append(f"{api.url} does not answer like a Prefect server ({type(error).__name__}: {error})")
     return {"url": api.url, "problems": found}
 
 
@@ -76,7 +76,7 @@ def problems(api: PrefectApi, budget_s: float = 30.0) -> list[str]:
     found: list[str] = []
     for check in checks:
         if time.monotonic() > end:
-            return [*found, f"the server answers too slowly to tell the rest within {budget_s:g} s"]
+            return [*found, f"the server answers too slowly to check the rest within {budget_s:g} s"]
         found += check(api, deployments)
     return found
 
@@ -102,7 +102,7 @@ def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         (
             "SCHEDULED",
             due,
-            "wait though they are due: no worker takes them (is the pool, its queue or the worker paused?)",
+            "are due but waiting: no worker takes them (is the pool, its queue or the worker paused?)",
         ),
         ("PENDING", taken, "were taken by a worker and do not start: its log says why"),
     ):
@@ -120,7 +120,7 @@ def _plans(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         if schedules and (one.get("paused") or not active):
             yield f"the schedule of {one['name']} is paused"
         elif any(_age(schedule["created"]) > _PLANNED_WITHIN for schedule in active) and not _planned(api, one):
-            yield f"no run of {one['name']} is planned, as its schedule wants it: the server's scheduler does nothing"
+            yield f"no run of {one['name']} is planned on its active schedule: the server's scheduler does nothing"
 
 
 def _planned(api: PrefectApi, deployment: Deployment) -> int:
@@ -141,7 +141,7 @@ def _triggers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         there = [trigger for trigger in related if event in trigger["trigger"].get("expect", ())]
         enabled = [trigger for trigger in there if trigger["enabled"]]
         if not enabled:
-            state = "disabled" if there else "not there: deploy again"
+            state = "disabled" if there else "missing: deploy again"
             yield f"the trigger of {one['name']} is {state}; {event} starts nothing"
         for trigger in enabled:
             yield from _silent(api, trigger, event)
@@ -159,7 +159,8 @@ def _silent(api: PrefectApi, trigger: Mapping[str, Any], event: str) -> Iterator
     if fired is None:
         yield f"{event} was emitted and the trigger {trigger['name']!r} did not fire: the server's triggers do nothing"
     elif fired["event"] == _FAILED:
-        yield f"the trigger {trigger['name']!r} fires in vain: {fired['payload'].get('reason', 'its action fails')}"
+        reason = fired["payload"].get("reason", "no reason given")
+        yield f"the trigger {trigger['name']!r} fires, but its action fails: {reason}"
 
 
 def _newest(api: PrefectApi, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -260,7 +260,7 @@ class LocalStack:
         try:
             return str(self.api.call("GET", f"/deployments/name/{deployment}")["id"])
         except NotFoundError:
-            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml names those that there are") from None
+            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml lists them") from None
 
     def _flow_run(self, row: Mapping[str, Any]) -> FlowRun:
         state = row.get("state") or {}

@@ -11,6 +11,7 @@ newer schema refuses to open it.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ _FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "re
 late fold writes what an earlier one wrote."""
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
+_MIGRATING_S = 30.0
+"""How long a process waits for another one that migrates the store."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
@@ -105,6 +108,13 @@ class Place(Protocol):
         """
 
 
+class _Held(threading.local):
+    """Checks of the leases that a thread holds: a lease that one thread lost stops no commit of another."""
+
+    def __init__(self) -> None:
+        self.checks: list[Callable[[], None]] = []
+
+
 class Store:
     """The database of one home. Reads see every commit that finished before they began."""
 
@@ -115,7 +125,7 @@ class Store:
         self.home, self.now = home, now
         self._place = place
         self._db = db
-        self._held: list[Callable[[], None]] = []
+        self._held = _Held()
 
     @classmethod
     def open(
@@ -152,7 +162,7 @@ class Store:
             )
         if applied == len(MIGRATIONS):
             return
-        with self.lease("schema", wait_s=30):
+        with self.lease("schema", wait_s=_MIGRATING_S):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
                 MIGRATIONS[number - 1](self)
                 row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": self.now()}
@@ -202,11 +212,11 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """For a block that makes one commit: every lease that is held is checked first.
+        """For a block that makes one commit: every lease that this thread holds is checked first.
 
         Raises StoreBusyError when a lease was lost, else as `errors` does.
         """
-        for check in tuple(self._held):
+        for check in tuple(self._held.checks):
             check()
         with self._place.errors():
             yield
@@ -371,16 +381,16 @@ class Store:
 
     @contextmanager
     def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
-        """Hold the right to write `what` until the block ends, or the process dies.
+        """Hold the right to write `what` until the block ends, or the process dies; this thread's commits rest on it.
 
         Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
         """
         with self._place.lease(what, wait_s, partial(self._fence, what)) as check:
-            self._held.append(check)
+            self._held.checks.append(check)
             try:
                 yield
             finally:
-                self._held.remove(check)
+                self._held.checks.remove(check)
 
 
 def _how_to_get(name: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import TrainingError
+from ragloop.models.training.checkpoints import COMPLETE, newest_complete
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, train
-from ragloop.models.training.worker import COMPLETE, newest_complete
 from tests.tiny_model import save_rows, save_tiny_model, spec_file, training_spec
 
 KILLED_AT = 27

@@ -280,5 +280,5 @@ def test_a_notification_block_that_is_named_hears_of_it(
 
 
 def test_a_block_that_is_not_there_is_named_with_what_to_do(stack: LocalStack, file: list[dict[str, Any]]) -> None:
-    with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*make it in the UI"):
+    with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*create it in the UI"):
         apply(stack.api, file, "slack-webhook/ops")

@@ -226,4 +226,4 @@ def test_a_warm_watcher_indexes_while_the_server_is_away(
             bucket.write(f"docs/{name}.md", f"# {name}\n\nThe {name} dances at dawn.\n")
             until(lambda name=name: f"{name}.md" in inventory.keys(opened(config, tmp_path).index).values())
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
-    assert "not noted as a flow run" in said.read_text()
+    assert "not reported as a flow run" in said.read_text()

@@ -84,7 +84,7 @@ def test_interrupts_while_the_server_comes_up_leave_no_process_behind(tmp_path: 
         assert process.stderr is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(number)
-        while (line := process.stderr.readline()) and "ending what was started" not in line:
+        while (line := process.stderr.readline()) and "stopping the Prefect server" not in line:
             pass
         assert line
         process.send_signal(number)

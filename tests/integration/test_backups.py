@@ -272,7 +272,7 @@ def test_a_place_is_for_one_store_and_lies_outside_of_it(folder: BackedUp, tmp_p
         folder.app.safekeeping.back_up(str(folder.indexed.home / "backups"))
     with pytest.raises(UsageError, match="would be lost with it"):
         folder.indexed.app(store="s3://b/home").safekeeping.backups("s3://b/home/backups")
-    with pytest.raises(ConfigError, match="found no place for backups"):
+    with pytest.raises(ConfigError, match="no backup location"):
         folder.app.safekeeping.backups()
 
 
@@ -423,7 +423,7 @@ def test_the_commands_report_as_json_and_refuse_in_one_line(
 
     monkeypatch.chdir(tmp_path)
     folder.fill(2)
-    assert run("backup", "--json")[2].startswith("ragloop: found no place for backups; set `uri` under [backup]")
+    assert run("backup", "--json")[2].startswith("ragloop: no backup location: set backup.uri in ragloop.toml")
     code, done, _ = run("backup", "--to", folder.uri, "--json")
     assert (code, done["files_copied"], done["problems"]) == (0, done["files"], [])
     code, listed, _ = run("backup", "list", "--from", folder.uri, "--json")

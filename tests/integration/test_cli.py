@@ -348,7 +348,7 @@ def test_init_writes_a_file_that_loads_and_leaves_one_that_is_there(shell: Shell
     assert shell("init", "--json").json == {"file": "ragloop.toml"}
     written = (shell.folder / "ragloop.toml").read_text()
     assert "found no source" in shell.fails(2, "sync")
-    assert "is there already" in shell.fails(2, "init")
+    assert "exists and was not changed" in shell.fails(2, "init")
     assert (shell.folder / "ragloop.toml").read_text() == written
 
 

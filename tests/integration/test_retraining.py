@@ -29,6 +29,7 @@ from ragloop.models import Generator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
 from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, VerdictKind
+from ragloop.reports import Reports
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
 
@@ -427,8 +428,8 @@ def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> No
 
 def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
     """When the reference of the corpus signal was taken, and the revisions that it holds."""
-    rows = app.store.rows("reports", f"report_id = '{SNAPSHOT}'").to_pylist()
-    return (rows[0]["at"], json.loads(rows[0]["body"])) if rows else None
+    report = Reports(app.store).latest(*SNAPSHOT)
+    return (report.at, dict(report.body)) if report else None
 
 
 def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) -> None:

@@ -13,7 +13,6 @@ from ragloop.app import App
 from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
-from ragloop.learning.history import keep, kept
 from ragloop.registry import Registry, Request
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
@@ -141,21 +140,6 @@ def test_of_two_rollbacks_from_one_adapter_at_once_one_is_made(registry: Registr
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(roll_back, range(4)))
     assert (sum(done), changes(registry)) == (1, [("rollback", "b")])
-
-
-def test_measurements_that_are_kept_at_once_are_all_kept(tmp_path: Path) -> None:
-    Store.open(tmp_path)
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: keep(Store.open(tmp_path), "drift", {"number": number}), range(16)))
-    assert sorted(one["number"] for one in kept(Store.open(tmp_path), "drift")) == list(range(16))
-
-
-def test_a_measurement_that_is_tried_again_is_kept_once(tmp_path: Path) -> None:
-    store = Store.open(tmp_path)
-    for number in range(2):
-        keep(store, "drift", {"number": number}, key="task run 1")
-    keep(store, "drift", {"number": 2})
-    assert [one["number"] for one in kept(store, "drift")] == [1, 2]
 
 
 # --- documents and backups -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +170,21 @@ def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", t
     assert sorted(opened(bucket, tmp_path).rows("reports")["subject"].to_pylist()) == ["after", "before"]
     with opened(bucket, tmp_path).lease("index"):
         pass  # what the silent one let go of was not its own any more, and the other let go of it
+
+
+def test_a_lease_that_one_thread_lost_stops_no_commit_of_another(bucket: "Bucket", tmp_path: Path) -> None:
+    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+
+    def commit_under_another_lease() -> None:
+        with silent.lease("registry"):
+            silent.upsert_rows("reports", [row("by the other thread")])
+
+    with silent.lease("index"), opened(bucket, tmp_path).lease("index", wait_s=4 * LEASE_S):
+        with ThreadPoolExecutor(1) as other:
+            other.submit(commit_under_another_lease).result()
+        with pytest.raises(StoreBusyError, match="another process took over the lease to write index"):
+            silent.upsert_rows("reports", [row("too late")])
+    assert silent.rows("reports")["subject"].to_pylist() == ["by the other thread"]
 
 
 def test_a_commit_that_comes_after_that_of_the_next_writer_doubles_no_row(bucket: "Bucket", tmp_path: Path) -> None:

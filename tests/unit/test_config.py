@@ -71,15 +71,15 @@ def test_every_setting_says_what_it_means() -> None:
         ("index = ", ["ragloop.toml", "not valid TOML", "Invalid value"]),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['*.md', '!']",
-            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is no glob pattern", ".gitignore"],
+            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is not a glob pattern", ".gitignore"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\nexclude = ['[z-a]']",
-            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is no glob pattern"],
+            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['\\']",
-            ["ragloop.toml: sources.0.include is", "is no glob pattern"],
+            ["ragloop.toml: sources.0.include is", "is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",

@@ -87,7 +87,7 @@ def test_what_became_something_else_since_it_was_listed_is_not_read(tmp_path: Pa
     else:
         file.parent.rmdir()
         file.parent.symlink_to(tmp_path / "outside")
-    with pytest.raises(DocumentError, match="no file of its folder"):
+    with pytest.raises(DocumentError, match="no longer a regular file"):
         source.read(listed, 100)
 
 

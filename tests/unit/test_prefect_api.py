@@ -54,7 +54,7 @@ def test_a_status_names_what_is_not_prefect_and_goes_on(
     report = prefect_report(tmp_path)
     assert report is not None
     (problem,) = report["problems"]
-    assert "does not answer as Prefect does" in problem
+    assert "does not answer like a Prefect server" in problem
     assert "secret" not in problem
 
 

@@ -41,10 +41,10 @@ def show(adapter_id: str, json: Json = False) -> None:
 @adapters.command("promote")
 def promote(
     adapter_id: str,
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
+    reason: Annotated[str, typer.Option(help="Reason, kept in the history.")] = "by hand",
     json: Json = False,
 ) -> None:
-    """Make an adapter the champion, whatever the gate said and also when it is retired."""
+    """Make an adapter the champion, whatever the gate said, even if it is retired."""
     adapter = open_app().registry.promote(adapter_id, reason)
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
 
@@ -52,12 +52,13 @@ def promote(
 @adapters.command("rollback")
 def rollback(
     adapter_id: Annotated[
-        str | None, typer.Argument(help="The adapter to roll back from; nothing is done where it does not serve.")
+        str | None,
+        typer.Argument(help="Adapter to roll back from; if it does not serve, nothing changes. Default: the champion."),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
+    reason: Annotated[str, typer.Option(help="Reason, kept in the history.")] = "by hand",
     json: Json = False,
 ) -> None:
-    """Bring back the champion before the present one, or the base model where there was none, and retire this one."""
+    """Bring back the previous champion, or the base model if there was none, and retire the current one."""
     from ragloop.registry import Request
 
     registry = open_app().registry
@@ -71,7 +72,7 @@ def rollback(
     elif done.changed:
         say(f"champion: {name or 'the base model'}; {done.left} is retired: no retraining promotes it again")
     else:
-        say(f"nothing was changed: {done.left} does not serve; champion: {name or 'the base model'}")
+        say(f"nothing changed: {done.left} does not serve; champion: {name or 'the base model'}")
 
 
 def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:

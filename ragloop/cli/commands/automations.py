@@ -1,4 +1,4 @@
-"""`ragloop automations`: make those of the Prefect server match flows/automations.json."""
+"""`ragloop automations`: make the Prefect server's automations match flows/automations.json."""
 
 from dataclasses import asdict
 
@@ -7,15 +7,15 @@ import typer
 from ragloop.cli.options import Json, settings
 from ragloop.cli.output import print_json, print_table
 
-automations = typer.Typer(no_args_is_help=True, help="What the Prefect server notices by itself.")
+automations = typer.Typer(no_args_is_help=True, help="Manage Prefect automations (alerts).")
 
 
 @automations.command("apply")
 def apply_command(json: Json = False) -> None:
-    """Make the automations of the Prefect server equal to flows/automations.json; again, it changes nothing.
+    """Make the automations of the Prefect server match flows/automations.json; repeating it changes nothing.
 
-    PREFECT_API_URL names the server, by default that of `ragloop up` on this home. What is noticed is sent to
-    notify.block, where that is set.
+    PREFECT_API_URL names the server; the default is that of `ragloop up` on this home. Alerts are sent to notify.block
+    if it is set.
     """
     from ragloop.orchestrator.automations import apply, wanted
     from ragloop.orchestrator.prefect_api import named_api

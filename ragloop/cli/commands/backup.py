@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 _MIB = 2**20
 _LISTED = ("backup_id", "created_at", "rows", "files", "bytes", "damaged_files", "place")
 _TABLE = ("name", "version", "rows", "files", "bytes")
-backup = typer.Typer(help="Take a backup of the store, and list those there are.")
+backup = typer.Typer(help="Take a backup of the store, or list backups.")
 
 
 @backup.callback(invoke_without_command=True)
 def take(
     context: typer.Context,
     to: Annotated[
-        str | None, typer.Option("--to", help="A folder or s3://bucket/prefix of this store's own; default backup.uri.")
+        str | None,
+        typer.Option("--to", help="A folder or s3://bucket/prefix for this store alone; default backup.uri."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Take a backup: one state of all tables, the journal, datasets and adapters. Files that are there are not copied.
+    """Take a backup: one state of all tables, the journal, datasets and adapters. Only new files are copied.
 
-    A share of the files that are there is read and verified. Exit code 1 when an older backup is damaged.
+    A share of the existing files is read and verified. Exit code 1 when an older backup is damaged.
     """
     if context.invoked_subcommand:
         return
@@ -47,18 +48,18 @@ def _show(done: "BackupReport") -> None:
     print_table(f"Backup {done.backup_id}", [asdict(one) for one in done.tables], _TABLE)
     copied = f"{done.files_copied:,} files copied ({done.bytes_copied / _MIB:,.1f} MiB)"
     say(f"{done.files:,} files ({done.bytes / _MIB:,.1f} MiB) in {done.place}, {copied}")
-    say(f"{done.files_verified:,} files that were there verified ({done.bytes_verified / _MIB:,.1f} MiB)")
+    say(f"{done.files_verified:,} existing files verified ({done.bytes_verified / _MIB:,.1f} MiB)")
     for name in done.mended:
-        say(f"mended: {name} was damaged, and copied again from the store")
+        say(f"mended: {name} was damaged and was copied again from the store")
     if done.expired:
-        say(f"let go of {len(done.expired)} older backups, {done.files_removed:,} files removed")
+        say(f"removed {len(done.expired)} older backups with {done.files_removed:,} files")
 
 
 @backup.command("list")
 def list_(from_: BackupPlace = None, json: Json = False) -> None:
-    """Show the backups, newest first, and of each how many of its files were found damaged.
+    """Show the backups, newest first, with the number of damaged files of each.
 
-    Exit code 1 when the manifest of one is damaged.
+    Exit code 1 when a manifest is damaged.
     """
     backups = open_app().safekeeping.backups(from_ and encodable(from_))
     marked = backups.marked()

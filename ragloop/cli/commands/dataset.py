@@ -1,4 +1,4 @@
-"""`ragloop dataset`: datasets of logged answers."""
+"""`ragloop dataset`: build datasets from logged answers."""
 
 from dataclasses import asdict
 
@@ -7,12 +7,12 @@ import typer
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table
 
-dataset = typer.Typer(no_args_is_help=True, help="Datasets of logged answers.")
+dataset = typer.Typer(no_args_is_help=True, help="Build datasets from logged answers.")
 
 
 @dataset.command("build")
 def build(json: Json = False) -> None:
-    """Write the eligible examples of the log as a dataset, and say why the others are not eligible."""
+    """Write the eligible examples of the log as a dataset, and show why the others were left out."""
     made = open_app().learning.retraining.build_dataset()
     if json:
         print_json(asdict(made))

@@ -1,4 +1,4 @@
-"""The command that shows the whole loop on documents which every machine has."""
+"""`ragloop demo`: show the whole loop on documents that every machine has."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def demo(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tiny random model, fewer documents, no Prefect: in a minute.")
+        bool, typer.Option("--quick", help="A tiny random model, fewer documents, no Prefect; takes a minute.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show the whole loop on the packages that are installed here, from a changed file to a promoted adapter.
+    """Show the whole loop on the Python packages installed here, from a changed file to a promoted adapter.
 
-    Everything lies in --home, which must be empty, or else in a new temporary folder; it is kept for a look afterwards.
+    All files go to --home, which must be empty, or to a new temporary folder. They are kept afterwards.
     """
     from ragloop.cli.output import fail, print_json, say
     from ragloop.demo.learning import planted_was_promoted
@@ -30,7 +30,7 @@ def demo(
     from ragloop.demo.story import tell
 
     folder = _empty_folder()
-    say(f"everything of this demonstration lies in {folder}")
+    say(f"all files of this demonstration are in {folder}")
     with _flows(folder, wanted=not quick) as flows:
         report = tell(folder, QUICK if quick else FULL, say=say, show=_show, flows=flows)
     if json:
@@ -44,7 +44,7 @@ def demo(
 
 
 def how_to_open(folder: Path) -> str:
-    """The command that brings the server up again, on the database of this demonstration."""
+    """Return the command that starts the server again, on the database of this demonstration."""
     return f"ragloop up {_place(folder)}"
 
 
@@ -53,7 +53,7 @@ def _place(folder: Path) -> str:
 
 
 def _empty_folder() -> Path:
-    """The given home, or a new temporary folder. Raises UsageError for a home that holds something."""
+    """Return the given home, or a new temporary folder. Raises UsageError for a home that is not empty."""
     from ragloop.cli.options import given_home
     from ragloop.errors import UsageError
 
@@ -61,7 +61,7 @@ def _empty_folder() -> Path:
     if home is None:
         return Path(tempfile.mkdtemp(prefix="ragloop-demo-"))
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
-        raise UsageError(f"found something in {home}; the demonstration needs an empty folder: name another --home")
+        raise UsageError(f"{home} is not empty; the demonstration needs an empty folder: name another --home")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home.resolve()
 
@@ -70,7 +70,7 @@ def _empty_folder() -> Path:
 
 
 def _show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A table on stderr, where all of the story is told; stdout is for the report."""
+    """Print a table on stderr, beside the lines of the story; stdout is for the report."""
     from ragloop.cli.output import print_table
 
     print_table(title, rows, columns, aside=True)
@@ -93,7 +93,7 @@ def _show_steps(report: Mapping[str, Any]) -> None:
 
 
 def _short(figures: Mapping[str, Any]) -> str:
-    """The figures that fit a line each: numbers, names and verdicts, one level deep."""
+    """Format the figures that fit on one line each: numbers, names and verdicts, one level deep."""
     from ragloop.cli.output import shown
 
     lines = []
@@ -111,7 +111,7 @@ def _short(figures: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _flows(folder: Path, *, wanted: bool) -> Iterator["PrefectFlows | None"]:
-    """The server's flows for as long as the story lasts. Its log goes to a file: the story has lines of its own."""
+    """Run the server's flows while the story lasts. Its log goes to a file, apart from the lines of the story."""
     if not wanted:
         yield None
         return
@@ -127,7 +127,7 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator["PrefectFlows | None"]:
         try:
             yield flows
         except KeyboardInterrupt:
-            say("ending what was started")
+            say("stopping the Prefect server and the worker")
             raise
         finally:
             flows.stop()

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair what is found; without it nothing is written.")
+        bool, typer.Option("--repair", help="Repair what is found; otherwise nothing is written.")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave sources out.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact the sources.")] = False,
     json: Json = False,
 ) -> None:
-    """Compare ledger, chunks, vectors, indexes and files of the store with each other and with the sources.
+    """Check ledger, chunks, vectors, indexes and files of the store against each other and against the sources.
 
-    Exit code 1 when something is wrong, and after a repair when something remains so.
+    Exit code 1 when something is wrong, or is still wrong after a repair.
     """
     app = open_app()
     with progress("doctor", "rows") as advance:

@@ -1,4 +1,4 @@
-"""`ragloop evaluate`: judge the champion again."""
+"""`ragloop evaluate`: compare the champion with the base model again."""
 
 from dataclasses import asdict
 
@@ -9,9 +9,9 @@ from ragloop.cli.output import print_json, print_table, say
 
 
 def evaluate(json: Json = False) -> None:
-    """Hold the champion against the base model again, with the documents of today; it goes on serving.
+    """Compare the champion with the base model on the documents of today. The champion keeps serving.
 
-    Exit code 1 where the gate would reject it now: `ragloop adapters rollback` brings back the one before it.
+    Exit code 1 if the gate would reject it now: `ragloop adapters rollback` brings back the previous champion.
     """
     review = open_app().learning.review()
     if json:

@@ -11,17 +11,17 @@ from ragloop.records import FeedbackKind
 
 
 def feedback(
-    interaction_id: str,
+    interaction_id: Annotated[str, typer.Argument(help="Id of the answer, as `ragloop ask` prints it.")],
     up: Annotated[bool, typer.Option("--up", help="The answer was right.")] = False,
     down: Annotated[bool, typer.Option("--down", help="The answer was wrong.")] = False,
     correction: Annotated[str | None, typer.Option(help="The right answer.")] = None,
     json: Json = False,
 ) -> None:
-    """Say whether an answer was right, or what the right one is."""
+    """Log whether an answer was right, or log the right answer."""
     if up + down + (correction is not None) != 1:
         raise UsageError("give one of --up, --down or --correction TEXT")
     kind = FeedbackKind.UP if up else FeedbackKind.DOWN if down else FeedbackKind.CORRECTION
     interaction_id, correction = encodable(interaction_id), correction and encodable(correction)
     feedback_id = open_app().journal.give_feedback(interaction_id, kind, correction)
     report = {"feedback_id": feedback_id, "interaction_id": interaction_id, "kind": kind}
-    print_json(report) if json else say(f"noted {kind} for {interaction_id}")
+    print_json(report) if json else say(f"logged {kind} for {interaction_id}")

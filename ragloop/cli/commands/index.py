@@ -1,5 +1,6 @@
 """`ragloop index`: the generations of the index."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,16 +12,12 @@ if TYPE_CHECKING:
     from ragloop.app import App
     from ragloop.corpus.index.generation import Generation
 
-from contextlib import suppress
-
-index = typer.Typer(
-    no_args_is_help=True, help="The generations of the index: what answers, what is built, what is kept."
-)
+index = typer.Typer(no_args_is_help=True, help="Generations of the index: list, cut over, roll back.")
 
 
 @index.command("list")
 def list_(json: Json = False) -> None:
-    """Show the generations, newest first: live answers, building and ready do not yet, retired and refused did."""
+    """Show the generations, newest first. One is live and answers; retired ones answered before."""
     rows = _described(open_app())
     if json:
         print_json({"generations": rows})
@@ -31,19 +28,20 @@ def list_(json: Json = False) -> None:
 @index.command()
 def cutover(
     generation: Annotated[
-        str | None, typer.Argument(help="Fingerprint or table; by default what is ready, else what was refused.")
+        str | None,
+        typer.Argument(help="Fingerprint or table name. Default: the ready generation, otherwise the one rolled back."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Let a complete generation answer, in one commit. Its documents are those of its last sync until the next."""
+    """Let a complete generation answer from now on. Its documents are those of its last sync."""
     _switched(*open_app().generations.cut_over_to(generation and encodable(generation)), json)
 
 
 @index.command()
 def rollback(json: Json = False) -> None:
-    """Let the generation that answered before answer again; the present one is refused until you cut over to it.
+    """Let the previous generation answer again. The current one is refused until you cut over to it.
 
-    Its documents are those of the last sync before the cut-over, until the next sync.
+    The documents are those of its last sync; run `ragloop sync` to update them.
     """
     _switched(*open_app().generations.roll_back(), json)
 
@@ -52,11 +50,11 @@ def _switched(live: "Generation", was: "Generation", json: bool) -> None:
     if json:
         print_json({"live": live.fingerprint, "table": live.table, "was": was.fingerprint, "was_table": was.table})
         return
-    say(f"{live} answers, {was} did; `ragloop sync` brings its documents up to date")
+    say(f"{live} answers now instead of {was}; `ragloop sync` updates its documents")
 
 
 def _described(app: "App") -> list[dict[str, Any]]:
-    """Every generation; without counts where its table is dropped or cannot be read."""
+    """Describe every generation; without counts if its table was dropped or cannot be read."""
     from ragloop.corpus.index import inventory
     from ragloop.corpus.index.table import Index
     from ragloop.errors import StoreDamagedError

@@ -11,7 +11,7 @@ from ragloop.errors import UsageError
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write.")] = Path("ragloop.toml"),
+    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("ragloop.toml"),
     json: Json = False,
 ) -> None:
     """Write a commented configuration file with every setting at its default."""
@@ -21,9 +21,7 @@ def init(
         with file.open("x", encoding="utf-8") as target:
             target.write(template())
     except FileExistsError:
-        raise UsageError(f"{file} is there already and was left as it is; name another file") from None
+        raise UsageError(f"{file} exists and was not changed; name another file") from None
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}; name another file") from None
-    print_json({"file": str(file)}) if json else say(
-        f"wrote {file}; every line is a default, uncomment what you change"
-    )
+    print_json({"file": str(file)}) if json else say(f"wrote {file}; it shows the defaults: uncomment what you change")

@@ -1,4 +1,4 @@
-"""`ragloop log`: the logged answers."""
+"""`ragloop log`: show or export logged answers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_json, print_table, say
 
-log = typer.Typer(no_args_is_help=True, help="The log of answers and feedback.")
+log = typer.Typer(no_args_is_help=True, help="Show or export logged answers and feedback.")
 
 
 @log.command("tail")
@@ -25,7 +25,7 @@ def tail(
 
 @log.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="Parquet or JSON lines, by its suffix: .parquet or .jsonl.")],
+    file: Annotated[Path, typer.Argument(help="File to write: Parquet (.parquet) or JSON lines (.jsonl).")],
     json: Json = False,
 ) -> None:
     """Write every logged answer, with its feedback, to a file."""

@@ -11,7 +11,7 @@ _MIB = 2**20
 
 
 def maintain(json: Json = False) -> None:
-    """Compact every table, remove old versions, and let go of generations and vectors whose time has come.
+    """Compact every table, remove old versions, and drop generations and vectors past their retention.
 
     Exit code 1 when a table cannot be read.
     """

@@ -1,16 +1,16 @@
-"""`ragloop models`: models that are prepared once and kept in the cache."""
+"""`ragloop models`: prepare models and keep them in the cache."""
 
 import typer
 
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_json, say
 
-models = typer.Typer(no_args_is_help=True, help="Models that are prepared once and kept in the cache.")
+models = typer.Typer(no_args_is_help=True, help="Prepare models and keep them in the cache.")
 
 
 @models.command("prepare")
 def prepare(json: Json = False) -> None:
-    """Export the embedder and convert the local model, where that was not done before."""
+    """Export the embedder and convert the local model, unless the cache has them already."""
     app = open_app()
     report = {"embedder": app.embedder.fingerprint, "model": str(app.models.base), "cache": str(app.models.cache)}
     print_json(report) if json else say(

@@ -13,18 +13,18 @@ _TABLE = ("name", "version", "rows", "files", "bytes")
 
 
 def restore(
-    backup_id: Annotated[str, typer.Argument(help="The id, or the beginning of it; or latest.")] = "latest",
+    backup_id: Annotated[str, typer.Argument(help="Id of the backup, or its beginning; or latest.")] = "latest",
     from_: BackupPlace = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in place of the store that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the existing store.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Verify the backup and say what it holds; change nothing.")
+        bool, typer.Option("--dry-run", help="Verify the backup and show what it holds; change nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Bring a backup back. Every file of it is verified before anything is changed.
 
-    Answers, feedback, adapters and promotions that are newer than the backup are kept; --dry-run says what goes.
-    End what reads and writes the store before. A restore that is killed is completed by the same command.
+    Answers, feedback, adapters and promotions newer than the backup are kept; --dry-run shows what is lost. First stop
+    every process that uses the store. The same command completes a restore that was killed.
     """
     app = open_app()
     with progress("restore", "files") as advance:
@@ -46,5 +46,5 @@ def restore(
         if rows:
             say(f"newer than the backup and {what}: " + ", ".join(f"{n:,} of {table}" for table, n in rows.items()))
     for table, why in done.unreadable.items():
-        say(f"nothing newer is kept of {table}, which cannot be read: {why}")
-    say("nothing was changed" if dry_run else "`ragloop sync` brings the index up to its sources")
+        say(f"newer rows of {table} are lost, because it cannot be read: {why}")
+    say("nothing was changed" if dry_run else "run `ragloop sync` to update the index from its sources")

@@ -7,7 +7,7 @@ from ragloop.cli.output import print_json, print_table, progress, say
 
 
 def retrain(json: Json = False) -> None:
-    """Train an adapter on the log, hold it against the champion, and promote it if the evidence says so."""
+    """Train an adapter on the log, compare it with the champion, and promote it if the evidence suffices."""
     app = open_app()
     for warning in app.learning.retraining.warnings():
         say(f"warning: {warning}")

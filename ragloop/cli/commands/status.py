@@ -1,13 +1,13 @@
-"""`ragloop status`: what the store holds, and what stands still on Prefect."""
+"""`ragloop status`: show what the store holds, and what stands still on Prefect."""
 
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 
 def status(json: Json = False) -> None:
-    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, what ran last, last backup.
+    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, last runs, last backup.
 
-    Where `ragloop up` runs for this home, or PREFECT_API_URL names a server, it says what stands still there too.
+    If `ragloop up` runs for this home, or PREFECT_API_URL names a server, it also shows what stands still there.
     """
     from ragloop.orchestrator.liveness import prefect_report
 

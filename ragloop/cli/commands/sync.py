@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _folder(given: str) -> Path:
-    """A path; as one, that of an unset variable would be the current folder."""
+    """Return the path. An empty one, from an unset variable, would otherwise be the current folder."""
     if not given:
         raise UsageError("found an empty path, expected a folder; without an argument, every known source is synced")
     return Path(given)
@@ -24,18 +24,20 @@ def _folder(given: str) -> Path:
 def sync(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="A folder to index; without it, every known source.", metavar="[DIR]", parser=_folder),
+        typer.Argument(help="Folder to index. Default: every known source.", metavar="[DIR]", parser=_folder),
     ] = None,
-    confirm_deletes: Annotated[bool, typer.Option("--confirm-deletes", help="Let withheld deletes through.")] = False,
+    confirm_deletes: Annotated[
+        bool, typer.Option("--confirm-deletes", help="Apply the deletes that the safety check held back.")
+    ] = False,
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Read quarantined documents again.")
     ] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index afresh, beside the present one.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again, beside the current one.")] = False,
     json: Json = False,
 ) -> None:
-    """Bring the index to the state of its sources.
+    """Make the index match its sources.
 
-    Exit code 1 when something was left out: deletes withheld, documents quarantined, a source that is not there.
+    Exit code 1 when something was left out: withheld deletes, quarantined documents, a missing source.
     """
     app = open_app()
     with progress("sync", "documents") as advance:
@@ -69,8 +71,8 @@ def _show(report: "SyncReport") -> None:
         say(f"problem: {problem}")
     if report.withheld_deletes:
         say(
-            f"{report.withheld_deletes} deletes are withheld: more documents are gone than a sync deletes unasked. "
-            "Check the source; `ragloop sync --confirm-deletes` lets them through"
+            f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
+            "Check the source; `ragloop sync --confirm-deletes` applies them"
         )
     if report.quarantined:
-        say(f"{report.quarantined} documents are quarantined; `ragloop status` says why, --retry-quarantined retries")
+        say(f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined retries")

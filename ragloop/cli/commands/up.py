@@ -1,4 +1,4 @@
-"""`ragloop up`: the flows on a Prefect server of this machine."""
+"""`ragloop up`: run the flows on a Prefect server of this machine."""
 
 import time
 from typing import Annotated
@@ -7,13 +7,11 @@ import typer
 
 
 def up(
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where the Prefect server listens; 0 takes a free port.")
-    ] = 4200,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Prefect server; 0 takes a free one.")] = 4200,
 ) -> None:
-    """Start a local Prefect server, deploy the flows, start a worker and the watcher; ctrl-C ends all of it.
+    """Start a local Prefect server, deploy the flows, start a worker and the watcher; ctrl-C ends everything.
 
-    Runs, schedules and logs are kept under the home, so that the next start finds them.
+    Runs, schedules and logs are kept under the home; the next start finds them.
     """
     from ragloop.cli.options import config_file, open_app
     from ragloop.cli.output import say
@@ -33,8 +31,8 @@ def up(
             say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
             if watches:
                 stack.watch()
-            say(f"Commands of ragloop find it by the home; for those of Prefect in another terminal:\n{stack.exports}")
-            say("ctrl-C here ends all.\n")
+            say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
+            say("Press ctrl-C here to end everything.\n")
             looks = standing_still(stack.api)
             while not interrupted.is_set():
                 stack.processes.check()

@@ -1,4 +1,4 @@
-"""`ragloop watch`: ring for changes of watched queues and folders, or apply them."""
+"""`ragloop watch`: ring for changes in queues and folders, or apply them."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -13,13 +13,14 @@ def watch(
     index: Annotated[
         bool, typer.Option("--index", help="Apply changes in this process, with models loaded, instead of ringing.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks.")] = 3.0,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between checks.")] = 3.0,
 ) -> None:
-    """Look at the queues that buckets notify and at folders, and have their changes indexed; ctrl-C ends it.
+    """Watch folders, and queues that buckets notify, and have their changes indexed; ctrl-C ends it.
 
-    Without --index it never receives a message: while a queue is not empty, or when files changed, it rings a Prefect
-    event, whose trigger starts index-changes. PREFECT_API_URL says where, by default the server of `ragloop up`. With
-    --index it applies the changes itself within a second or two, and notes each batch as a flow run where
+    Without --index it receives no message. While a queue is not empty, or when files changed, it emits a Prefect event,
+    whose trigger starts index-changes. PREFECT_API_URL names the server; the default is that of `ragloop up`.
+
+    With --index it applies the changes itself within a second or two, and reports each batch as a flow run if
     PREFECT_API_URL is set.
     """
     from ragloop.cli.options import config_file, open_app
@@ -33,7 +34,7 @@ def watch(
     app = open_app()
     queues, folders = app.corpus.watched(), app.corpus.folders()
     if not queues and not folders:
-        raise UsageError("found nothing to watch; name a folder, or a bucket with its sources.queue, in ragloop.toml")
+        raise UsageError("found nothing to watch; add a folder, or a bucket with sources.queue, to ragloop.toml")
     looks: list[WatchedQueue | WatchedFolder] = [WatchedQueue(app, one) for one in queues]
     with ExitStack() as stack:
         looks += [stack.enter_context(WatchedFolder(app, one, say)) for one in folders]

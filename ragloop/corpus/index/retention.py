@@ -15,10 +15,13 @@ from ragloop.corpus.index.generation import KnownGeneration
 from ragloop.corpus.index.generations import GRACE, Generations
 from ragloop.corpus.index.vectors import table_of, tidy
 from ragloop.errors import StoreDamagedError
+from ragloop.reports import Report, Reports
 from ragloop.store import Store, quoted
 
 LOOKS = 30
 """Unused vectors are looked for so often within their retention: by default once a day, for 0.5 s CPU per million."""
+_LOOKED = "vectors"
+"""The kind of report that says when unused vectors were last looked for."""
 _PART = 1000
 
 
@@ -37,13 +40,12 @@ def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) ->
             tidy(store, name)
     store.expire_aside(max(keep_generation, keep_vectors))
     if look:
-        row = {"report_id": "vectors", "at": now, "kind": "vectors", "subject": "", "body": "{}"}
-        store.upsert_rows("reports", [row])
+        Reports(store).put(Report(_LOOKED, "", now, {}))
 
 
 def _is_due(store: Store, every: timedelta, now: datetime) -> bool:
-    last = store.rows("reports", "report_id = 'vectors'", ["at"])["at"].to_pylist()
-    return not last or now - last[0] >= every
+    last = Reports(store).latest(_LOOKED)
+    return last is None or now - last.at >= every
 
 
 def _used(store: Store, name: str, held: Sequence[KnownGeneration]) -> pa.Array:

@@ -173,7 +173,9 @@ class LocalFolder:
             with open(listed.locator, "rb", opener=_open_at_once) as file:
                 found = os.fstat(file.fileno())
                 if not stat.S_ISREG(found.st_mode) or not self._holds(_real_path(file.fileno(), listed.locator)):
-                    raise DocumentError("is no file of its folder any more, expected one; sync again or leave it out")
+                    raise DocumentError(
+                        "is no longer a regular file inside the source folder; sync again, or exclude it"
+                    )
                 data = b"" if found.st_size > max_bytes else file.read(max_bytes + 1)
                 if (size := max(found.st_size, len(data))) > max_bytes:
                     raise DocumentError(

@@ -286,7 +286,7 @@ def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
         unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, max_bytes + 1)
     except zlib.error as error:
         raise DocumentError(
-            f"says that it is gzip and is not: {error}; correct its Content-Encoding and run "
+            f"has Content-Encoding gzip but is not gzip data: {error}; correct its Content-Encoding and run "
             "`ragloop sync --retry-quarantined`"
         ) from error
     _must_fit(len(unpacked), max_bytes)

@@ -74,8 +74,8 @@ def _updated(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepo
 
 def _refused(live: Generation, wanted: Generation) -> SourceOutcome:
     notice = (
-        f"{live} answers; the settings ask for {wanted}, which was rolled back: `ragloop index cutover` lets "
-        "it answer again, or set the settings back"
+        f"{live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to use it "
+        "again, or restore the previous settings"
     )
     return SourceOutcome(notices=(notice,))
 

@@ -1,6 +1,5 @@
 """What is kept of scans and runs: when the last scan of each source began, and the report of the last sync."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -8,13 +7,16 @@ from typing import Any
 
 from ragloop.corpus.sources.source import Way
 from ragloop.corpus.sync.report import SyncReport
-from ragloop.store import Store, quoted
+from ragloop.reports import Report, Reports
+from ragloop.store import Store
+
+_SCAN, _WAY, _SYNC = "scan", "way", "sync"
 
 
 def last_scan(store: Store, source: str) -> datetime | None:
     """When the last completed scan of a source began."""
-    row = _report(store, f"scan:{source}")
-    return row["at"] if row and json.loads(row["body"])["complete"] else None
+    scan = Reports(store).latest(_SCAN, source)
+    return scan.at if scan and scan.body["complete"] else None
 
 
 def known_documents(store: Store) -> dict[str, int]:
@@ -28,26 +30,19 @@ def unconfirmed(store: Store) -> dict[str, int]:
     return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
 
 
-def _scans(store: Store) -> dict[str, dict[str, Any]]:
-    rows = store.rows("reports", "kind = 'scan'", ["subject", "body"]).to_pylist()
-    return {row["subject"]: json.loads(row["body"]) for row in rows}
+def _scans(store: Store) -> dict[str, Mapping[str, Any]]:
+    return {scan.subject: scan.body for scan in Reports(store).history(_SCAN)}
 
 
 def scanned_sources(store: Store) -> list[str]:
     """Names of the sources that were ever scanned to the end, and not let go since."""
-    names: list[str] = store.rows("reports", "kind = 'scan'", ["subject"])["subject"].to_pylist()
-    return names
+    return list(_scans(store))
 
 
 def last_run(store: Store) -> dict[str, Any] | None:
     """The report of the last sync that ended, with its time under `at`."""
-    row = _report(store, "sync")
-    return {"at": row["at"].isoformat(), **json.loads(row["body"])} if row else None
-
-
-def _report(store: Store, report_id: str) -> dict[str, Any] | None:
-    rows: list[dict[str, Any]] = store.rows("reports", f"report_id IN ({quoted([report_id])})").to_pylist()
-    return rows[0] if rows else None
+    run = Reports(store).latest(_SYNC)
+    return run.dated() if run else None
 
 
 def record_scan(store: Store, source: str, at: datetime, *, complete: bool, documents: int | None) -> None:
@@ -55,8 +50,7 @@ def record_scan(store: Store, source: str, at: datetime, *, complete: bool, docu
 
     One that is not complete has lag measured from nothing.
     """
-    body = {"complete": complete, "documents": documents}
-    _upsert_report(store, f"scan:{source}", at, "scan", source, body)
+    Reports(store).put(Report(_SCAN, source, at, {"complete": complete, "documents": documents}))
 
 
 def note_source(store: Store, source: str) -> None:
@@ -74,35 +68,24 @@ def forget_scans(store: Store) -> None:
 
 def forget_source(store: Store, source: str) -> None:
     """The source is no longer known."""
-    store.delete("reports", f"kind IN ('scan', 'way') AND subject IN ({quoted([source])})")
+    Reports(store).drop(source, _SCAN, _WAY)
 
 
 def last_way(store: Store, source: str) -> Way | None:
     """Where a source was found when it was scanned to the end last."""
-    row = _report(store, f"way:{source}")
-    if row is None:
-        return None
-    told = json.loads(row["body"])
-    return Way(told["named"], told["place"], tuple(told["links"]))
+    way = Reports(store).latest(_WAY, source)
+    return Way(way.body["named"], way.body["place"], tuple(way.body["links"])) if way else None
 
 
 def record_way(store: Store, source: str, way: Way) -> str | None:
     """Keep where a source was found; returns the place that it had before, where a link of its path leads elsewhere."""
     before = last_way(store, source)
     if before != way:
-        _upsert_report(store, f"way:{source}", store.now(), "way", source, asdict(way))
+        Reports(store).put(Report(_WAY, source, store.now(), asdict(way)))
     return before.place if before and before.named == way.named and before.place != way.place else None
 
 
 def record_run(store: Store, report: SyncReport) -> None:
-    """Keep the report, without the documents that changed."""
+    """Keep the report, without the documents that changed: the orchestrator keeps the history of runs."""
     body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
-    _upsert_report(store, "sync", store.now(), "sync", "", body)
-
-
-def _upsert_report(
-    store: Store, report_id: str, at: datetime, kind: str, subject: str, body: Mapping[str, Any]
-) -> None:
-    """One row per kind and source, replaced: the history of runs is kept by the orchestrator."""
-    row = {"report_id": report_id, "at": at, "kind": kind, "subject": subject, "body": json.dumps(body)}
-    store.upsert_rows("reports", [row])
+    Reports(store).put(Report(_SYNC, "", store.now(), body))

@@ -12,10 +12,10 @@ from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
 from ragloop.learning.evaluation.measures import Question
 from ragloop.learning.evaluation.run import Pair, evaluate, report_of
-from ragloop.learning.history import keep, kept
 from ragloop.models import Generator
 from ragloop.registry import Adapter, Registry, VerdictKind
 from ragloop.registry.evidence import Scores
+from ragloop.reports import Report, Reports
 from ragloop.store import Store
 
 REVIEW = "review"
@@ -54,7 +54,7 @@ def review(
 ) -> Review | None:
     """Hold the champion against the base model and keep the report; None while the base model serves.
 
-    It changes no alias: to roll back is a person's decision. `key` is that of history.keep. Raises MismatchError when
+    It changes no alias: to roll back is a person's decision. `key` is that of Reports.append. Raises MismatchError when
     the champion's files changed, StoreBusyError while another review of this store runs.
     """
     champion = registry.champion()
@@ -68,10 +68,11 @@ def review(
     scores = {"base": report.incumbent, "champion": report.challenger}
     made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
-    keep(store, REVIEW, {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}, made.adapter_id, key)
+    body = {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}
+    Reports(store).append(Report(REVIEW, made.adapter_id, store.now(), body), key)
     return made
 
 
 def reviews(store: Store) -> list[dict[str, Any]]:
     """All reviews, oldest first, of every champion; the adapter stands under `subject`."""
-    return kept(store, REVIEW)
+    return [{"subject": one.subject, **one.dated()} for one in Reports(store).history(REVIEW)]

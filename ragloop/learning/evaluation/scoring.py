@@ -27,6 +27,8 @@ _KEPT = re.compile(
     r"|(?P<minus>(?<![^\s(])-(?=\d))"
     r"|(?P<name>(?<=[^\W\d_])[+#]+(?!\w))"
 )
+_SIGN = re.compile(r"[^\w\s]|_")
+"""What may be punctuation."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
@@ -60,10 +62,14 @@ def token_f1(answer: str, reference: str) -> float:
 
 
 def _without_punctuation(text: str) -> str:
+    if not _SIGN.search(text):
+        return text
     kept = {position for found in _KEPT.finditer(text) for position in range(*found.span())}
-    return "".join(
-        character for position, character in enumerate(text) if position in kept or not _is_punctuation(character)
-    )
+
+    def drop(sign: re.Match[str]) -> str:
+        return sign[0] if sign.start() in kept or not _is_punctuation(sign[0]) else ""
+
+    return _SIGN.sub(drop, text)
 
 
 def _is_punctuation(character: str) -> bool:

@@ -23,10 +23,10 @@ that was trained on and labelled later counts as one that changed.
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from re import Match, compile
-from typing import Any
+from typing import Any, NamedTuple
 
 from ragloop.learning.evaluation.scoring import normalise
 from ragloop.learning.examples.near_duplicates import Likeness
@@ -144,6 +144,15 @@ class Rules:
     count_words: Callable[[str], int]
 
 
+class Wording(NamedTuple):
+    """What decides which of equal questions gives an example; `question` and `answer` are normalised."""
+
+    asked_at: datetime | int
+    interaction_id: str
+    question: str
+    answer: str
+
+
 @dataclass(frozen=True)
 class Assessed:
     """An answer with feedback, judged by all that stays as it is when documents change.
@@ -167,9 +176,9 @@ class Assessed:
         return self.reason if all(map(standing.holds, self.documents)) else CHANGED
 
     @property
-    def example(self) -> Example:
-        """The example that it gives where it does not fall."""
-        return Example(self.question, self.answer, (self.interaction_id,), self.documents, self.asked_at)
+    def wording(self) -> Wording:
+        """Question and answer as they are compared with others."""
+        return Wording(self.asked_at, self.interaction_id, normalise(self.question), normalise(self.answer))
 
 
 def count_words(text: str) -> int:
@@ -197,19 +206,20 @@ def curate(
     rows = list(interactions)
     assessed = [assess(row, vote, rules) for row in rows if (vote := votes.get(row["interaction_id"]))]
     outcomes = [one.outcome(standing) for one in assessed]
-    eligible = [one.example for one, reason in zip(assessed, outcomes, strict=True) if not reason]
-    return conclude(len(rows), eligible, Counter(filter(None, outcomes)))
+    eligible = [one for one, reason in zip(assessed, outcomes, strict=True) if not reason]
+    chosen = [(eligible[at], ids) for at, ids in newest_per_question([one.wording for one in eligible])]
+    examples = [Example(one.question, one.answer, ids, one.documents, one.asked_at) for one, ids in chosen]
+    return conclude(len(rows), len(eligible), examples, Counter(filter(None, outcomes)))
 
 
-def conclude(rows: int, eligible: Sequence[Example], fallen: Mapping[str, int]) -> Curated:
-    """Choose among equal questions, and account for all rows; `fallen` counts those with feedback by their reasons."""
-    examples = _newest_per_question(eligible)
+def conclude(rows: int, eligible: int, examples: Sequence[Example], fallen: Mapping[str, int]) -> Curated:
+    """Account for all rows: `fallen` counts those with feedback by their reasons."""
     counts = {
         **fallen,
-        "no feedback": rows - len(eligible) - sum(fallen.values()),
-        "duplicate question": len(eligible) - len(examples),
+        "no feedback": rows - eligible - sum(fallen.values()),
+        "duplicate question": eligible - len(examples),
     }
-    return Curated(rows, examples, {reason: counts.get(reason, 0) for reason in REASONS})
+    return Curated(rows, tuple(examples), {reason: counts.get(reason, 0) for reason in REASONS})
 
 
 def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
@@ -309,13 +319,15 @@ def _without_marks(row: Row) -> str:
     return _MARK.sub(drop, row["answer"] or "").strip()
 
 
-def _newest_per_question(eligible: Sequence[Example]) -> tuple[Example, ...]:
-    """One example per normalised question: the newest, since a later answer may correct an earlier one."""
-    kept: dict[str, Example] = {}
-    for example in sorted(eligible, key=lambda one: (one.asked_at, one.interaction_ids)):
-        question = normalise(example.question)
-        before = kept.pop(question, None)
-        agrees = before is not None and normalise(before.answer) == normalise(example.answer)
-        earlier = before.interaction_ids if before is not None and agrees else ()
-        kept[question] = replace(example, interaction_ids=(*earlier, *example.interaction_ids))
-    return tuple(kept.values())
+def newest_per_question(eligible: Sequence[Wording]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return the place of one answer per question, and the interactions that gave it; the oldest of them first.
+
+    It is the newest, since a later answer may correct an earlier one.
+    """
+    chosen: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for at in sorted(range(len(eligible)), key=eligible.__getitem__):
+        one = eligible[at]
+        before = chosen.pop(one.question, None)
+        agree = before[1] if before and eligible[before[0]].answer == one.answer else ()
+        chosen[one.question] = at, (*agree, one.interaction_id)
+    return list(chosen.values())

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def _row(example: Example) -> dict[str, Any]:
         "answer": example.answer,
         "interaction_ids": list(example.interaction_ids),
         "documents": [
-            {**asdict(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
+            {**vars(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
             for one in example.documents
         ],
         "asked_at": example.asked_at.astimezone(UTC),

@@ -29,10 +29,12 @@ from ragloop.learning.examples.curation import (
     Example,
     Row,
     Rules,
+    Wording,
     assess,
     conclude,
     count_words,
     counted_feedback,
+    newest_per_question,
 )
 from ragloop.learning.examples.datasets import EVALUATION, MANIFEST, TRAIN, Dataset
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
@@ -72,7 +74,12 @@ class Eligibility:
 
     def curated(self) -> Curated:
         """Return the eligible examples of the whole log, and the funnel of the rest."""
-        return self._curated(self.update().known)
+        known = self.update().known
+        rows, outcome = known.rows, self._outcomes(known.rows)
+        eligible = rows.filter(pc.equal(outcome, ""))
+        counts = pc.value_counts(outcome.filter(pc.not_equal(outcome, ""))).to_pylist()
+        fallen = {one["values"]: one["counts"] for one in counts}
+        return conclude(known.watermark.answers, eligible.num_rows, _examples(eligible), fallen)
 
     def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset], datasets: Path) -> int:
         """Count the eligible examples that did not come into one of these datasets, nor were left out by its split.
@@ -85,16 +92,14 @@ class Eligibility:
         if known is not before and known.watermark.datasets.keys() == states.keys():
             write_known(self.files, known)
         seen = frozenset(known.rows.filter(known.rows["seen"])["interaction_id"].to_pylist())
-        return sum(not seen.issuperset(one.interaction_ids) for one in self._curated(known).examples)
+        eligible = known.rows.filter(pc.equal(self._outcomes(known.rows), ""))
+        return sum(not seen.issuperset(ids) for _, ids in newest_per_question(_wordings(eligible)))
 
-    def _curated(self, known: Known) -> Curated:
-        outcome = pc.if_else(known.rows["stands"], known.rows["reason"], CHANGED)
-        shown = known.rows["shown"].combine_chunks()
+    def _outcomes(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Return why each answer falls, empty where it does not: as Assessed.outcome has it."""
+        shown = rows["shown"].combine_chunks()
         labelled = _holding(shown, shown.flatten(), inventory.labelled(self.index))
-        outcome = pc.if_else(labelled, LABELLED, outcome)
-        eligible = known.rows.filter(pc.equal(outcome, ""))
-        counts = pc.value_counts(outcome.filter(pc.not_equal(outcome, ""))).to_pylist()
-        return conclude(known.watermark.answers, _examples(eligible), {one["values"]: one["counts"] for one in counts})
+        return pc.if_else(labelled, LABELLED, pc.if_else(rows["stands"], rows["reason"], CHANGED))
 
     def update(self) -> Update:
         """Bring what is known up to date."""
@@ -232,10 +237,18 @@ def _documents(documents: Iterable[Mapping[str, Any]]) -> tuple[DocumentRevision
     return tuple(map(DocumentRevision.of, documents))
 
 
+def _wordings(rows: pa.Table) -> list[Wording]:
+    names = ("interaction_id", "question_wording", "answer_wording")
+    asked_at = rows["asked_at"].cast(pa.int64()).to_pylist()
+    return list(map(Wording, asked_at, *(rows[name].to_pylist() for name in names)))
+
+
 def _examples(rows: pa.Table) -> list[Example]:
-    names = ("interaction_id", "question", "answer", "documents", "asked_at")
-    columns = (rows[name].to_pylist() for name in names)
+    """Return an example per question of these rows, oldest first."""
+    chosen = newest_per_question(_wordings(rows))
+    rows = rows.take(pa.array([at for at, _ in chosen], pa.int64()))
+    columns = (rows[name].to_pylist() for name in ("question", "answer", "documents", "asked_at"))
     return [
-        Example(question, answer, (interaction_id,), _documents(documents), asked_at)
-        for interaction_id, question, answer, documents, asked_at in zip(*columns, strict=True)
+        Example(question, answer, ids, _documents(documents), asked_at)
+        for (_, ids), question, answer, documents, asked_at in zip(chosen, *columns, strict=True)
     ]

@@ -11,23 +11,26 @@ from math import ceil
 from ragloop.learning.evaluation.scoring import tokens
 
 NEAR_DUPLICATE = 0.9
+_ROUNDING = 1e-9
 
 
 class Likeness:
     """Finds the near-duplicates of a question among those known, without comparing it to each.
 
-    Prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007): two sets with Jaccard >= t share at least one of
-    their first |x| - ceil(t |x|) + 1 tokens in any fixed order; with the rarest tokens first, few candidates remain.
+    Prefix filtering by length (Bayardo et al. 2007; Xiao et al. 2008): sets of n and m tokens with Jaccard >= t share
+    at least a = t (n + m) / (1 + t) of them, so that one of the first n - a + 1 of one is among the first m - a + 1 of
+    the other, in any fixed order. With the rarest tokens first, few candidates remain.
     """
 
     def __init__(self, questions: Sequence[str], threshold: float = NEAR_DUPLICATE) -> None:
         self._threshold = threshold
         self._sets = [frozenset(tokens(question)) for question in questions]
         self._frequency = Counter(token for known in self._sets for token in known)
-        self._index: dict[str, list[int]] = defaultdict(list)
+        self._index: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+        self._lengths = set(map(len, self._sets))
         for position, known in enumerate(self._sets):
-            for token in self._prefix(known):
-                self._index[token].append(position)
+            for place, token in enumerate(self._prefix(known)):
+                self._index[token, len(known), place].append(position)
 
     def matches(self, question: str) -> list[int]:
         """Positions of the known questions that the given one is a near-duplicate of, in order."""
@@ -39,14 +42,27 @@ class Likeness:
             yield from ((other, position) for other in self._matches(known) if other < position)
 
     def _matches(self, wanted: frozenset[str]) -> list[int]:
-        candidates = {position for token in self._prefix(wanted) for position in self._index.get(token, ())}
+        candidates = {position for key in self._keys(wanted) for position in self._index.get(key, ())}
         return sorted(position for position in candidates if self._are_near(wanted, self._sets[position]))
 
+    def _keys(self, wanted: frozenset[str]) -> Iterator[tuple[str, int, int]]:
+        """Where the index has the sets that may be near: token, length of the set, place of the token in its order."""
+        rarest, size = self._prefix(wanted), len(wanted)
+        for length in range(self._least(size), int(size / self._threshold + _ROUNDING) + 1):
+            if length in self._lengths:
+                # The small subtraction guards against products that floats put just above the whole number.
+                shared = ceil(self._threshold * (size + length) / (1 + self._threshold) - _ROUNDING)
+                for token in rarest[: size - shared + 1]:
+                    yield from ((token, length, place) for place in range(length - shared + 1))
+
+    def _least(self, size: int) -> int:
+        return ceil(self._threshold * size - _ROUNDING)
+
     def _prefix(self, words: frozenset[str]) -> list[str]:
+        """The rarest tokens first, as many as the index needs for sets of any length that may be near."""
         rarest_first = sorted(words, key=lambda token: (self._frequency[token], token))
-        # The small subtraction guards against a product such as 0.9 * 10 that floats put just above the whole number.
-        return rarest_first[: len(words) - ceil(self._threshold * len(words) - 1e-9) + 1]
+        return rarest_first[: len(words) - self._least(len(words)) + 1]
 
     def _are_near(self, one: frozenset[str], other: frozenset[str]) -> bool:
         shared = len(one & other)
-        return shared >= self._threshold * (len(one) + len(other) - shared) - 1e-9
+        return shared >= self._threshold * (len(one) + len(other) - shared) - _ROUNDING

@@ -1,6 +1,5 @@
 """From the log to a drift report: which answers form the reference window and the current one, and what is decided."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,15 +14,16 @@ from ragloop.corpus.index.table import Live
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
-from ragloop.learning.history import keep, kept
 from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
 from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
 from ragloop.records import FeedbackKind
 from ragloop.registry import Registry
+from ragloop.reports import Report, Reports
 from ragloop.store import TIME, Store
 
-SNAPSHOT = "snapshot:training"
-"""The revisions of all documents when the last training ended: the reference of the corpus signal."""
+SNAPSHOT = ("snapshot", "training")
+"""Kind and subject of the report of all documents' revisions when the last training ended: the reference of the corpus
+signal."""
 DRIFT = "drift"
 _COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter", "generation"]
 _FEEDBACK = ["interaction_id", "given_at", "kind"]
@@ -50,7 +50,7 @@ def measure_drift(
 ) -> DriftMeasurement:
     """Compare the oldest answers since the last training with the newest ones, and decide.
 
-    The report is kept, by `key` as history.keep has it.
+    The report is kept, by `key` as Reports.append has it.
     """
     store = journal.store
     trained_at = last_trained_at(registry)
@@ -71,23 +71,25 @@ def measure_drift(
         take_snapshot(store, revisions)
     decision = decide(report, now=store.now(), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence)
     measured = DriftMeasurement(report, decision)
-    keep(store, DRIFT, {"decision": asdict(decision), "signals": [asdict(s) for s in report.signals]}, key=key)
+    body = {"decision": asdict(decision), "signals": [asdict(signal) for signal in report.signals]}
+    Reports(store).append(Report(DRIFT, "", store.now(), body), key)
     return measured
 
 
 def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
     """Keep the revisions of all documents as the reference for the next measurement."""
-    store.upsert_rows("reports", [_row(SNAPSHOT, dict(revisions), store.now())])
+    Reports(store).put(Report(*SNAPSHOT, store.now(), revisions))
 
 
 def last_measurement(store: Store) -> dict[str, Any] | None:
     """The last drift report, with its time under `at`."""
-    return next(reversed(measurements(store)), None)
+    last = Reports(store).latest(DRIFT)
+    return last.dated() if last else None
 
 
 def measurements(store: Store) -> list[dict[str, Any]]:
     """All drift reports, oldest first, each with its time under `at`."""
-    return [{name: value for name, value in one.items() if name != "subject"} for one in kept(store, DRIFT)]
+    return [report.dated() for report in Reports(store).history(DRIFT)]
 
 
 def last_trained_at(registry: Registry) -> datetime | None:
@@ -95,19 +97,9 @@ def last_trained_at(registry: Registry) -> datetime | None:
     return max((adapter.created_at for adapter in registry.adapters()), default=None)
 
 
-def _snapshot(store: Store) -> dict[str, str] | None:
-    found = _read(store, SNAPSHOT)
-    return {name: revision for name, revision in found.items() if name != "at"} if found else None
-
-
-def _read(store: Store, report_id: str) -> dict[str, Any] | None:
-    rows = store.rows("reports", f"report_id = '{report_id}'").to_pylist()
-    return {"at": rows[0]["at"].isoformat(), **json.loads(rows[0]["body"])} if rows else None
-
-
-def _row(report_id: str, body: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    kind = report_id.split(":")[0]
-    return {"report_id": report_id, "at": at, "kind": kind, "subject": "", "body": json.dumps(body)}
+def _snapshot(store: Store) -> Mapping[str, str] | None:
+    found = Reports(store).latest(*SNAPSHOT)
+    return found.body if found else None
 
 
 def _ends(answers: LogTable, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:

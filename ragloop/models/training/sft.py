@@ -18,8 +18,8 @@ from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from ragloop.models.training.checkpoints import COMPLETE
 from ragloop.models.training.frozen_layers import FrozenLayers, run_once, runs_in_every_pass
-from ragloop.models.training.worker import COMPLETE
 
 
 class AnswersOnlyTrainer(SFTTrainer):

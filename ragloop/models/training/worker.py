@@ -22,11 +22,9 @@ from ragloop.hashes import sha256_of
 from ragloop.locks import alone
 from ragloop.models.chat import Chat, Example
 from ragloop.models.generation.local import best_dtype, load_base
+from ragloop.models.training.checkpoints import newest_complete, spent
 from ragloop.models.training.process import RESULT, TrainingSpec, spec_digest
 from ragloop.records import Message
-
-COMPLETE = "complete.json"
-"""Marks a checkpoint whose files are all written; one without it is thrown away."""
 
 WAIT_S = 24 * 3600.0
 """How long another process may train this adapter, whose result is then found done."""
@@ -77,7 +75,7 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     started = time.monotonic()
     checkpoints = output / "checkpoints"
     resume = newest_complete(checkpoints, digest)
-    before = _spent(resume)
+    before = spent(resume)
     trainer, tokens, of_rows = _trainer(spec, checkpoints, digest, progress, before, started)
     loop = time.monotonic()
     notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
@@ -103,28 +101,6 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
     }
     _write_last(output / RESULT, {"digest": digest, "spec": asdict(spec), "result": result})
     shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def newest_complete(checkpoints: Path, digest: str) -> Path | None:
-    """The newest checkpoint of this spec whose marker is there; all others are removed, half-written ones too."""
-    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.removeprefix("checkpoint-")))
-    usable = [path for path in found if _marker(path).get("digest") == digest]
-    for path in found:
-        if path not in usable:
-            shutil.rmtree(path)
-    return usable[-1] if usable else None
-
-
-def _marker(checkpoint: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _spent(checkpoint: Path | None) -> dict[str, float]:
-    marker = _marker(checkpoint) if checkpoint else {}
-    return {name: float(marker.get(name, 0)) for name in ("seconds", "training_seconds", "cpu_seconds")}
 
 
 def _cpu_seconds() -> float:
