@@ -22,8 +22,6 @@ from ragloop.models import Embedder
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
 """What is reported of the live generation."""
-
-
 _CHANGED = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.RENAMED)
 
 
