@@ -30,7 +30,8 @@ from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.ledger import Ledger
 from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index, tombstone

@@ -31,7 +31,7 @@ from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generations import Generation
+from ragloop.corpus.index.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Listed, Read, Way

@@ -56,7 +56,7 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
     No answer within sync.approval_minutes is a no, and so is a cancelled question.
     """
     wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
-    gone = frozenset((one["source"], one["key"]) for one in report.changes if one["change"] == "withheld")
+    gone = frozenset((one.source, one.key) for one in report.withheld)
     if not gone or not wait_s:
         return frozenset()
     title = f"delete {report.withheld_deletes} documents?"
@@ -148,8 +148,8 @@ def _go_on() -> None:
 
 def _about_deletes(report: "SyncReport") -> str:
     """The figures and the keys of the documents."""
-    gone = [change for change in report.changes if change["change"] == "withheld"]
-    keys = [f"{change['source']}: {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
+    gone = report.withheld
+    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in gone[:_SHOWN]]
     more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
     asked = (
         f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "

@@ -38,7 +38,7 @@ def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
     markdown = paragraphs("# Sync", sync_summary(report), bullets(told), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
-    rows = [plain({name: change[name] for name in columns}) for change in report.changes[:MOST_ROWS]]
+    rows = [plain({name: getattr(change, name) for name in columns}) for change in report.changes[:MOST_ROWS]]
     shown = f"The first {len(rows):,} of {len(report.changes):,} changed documents."
     if rows:
         create_table_artifact(rows, key="sync-changes", description=shown)
@@ -74,7 +74,7 @@ def end_of_sync(*passes: "SyncReport") -> State[Any]:
 
 def _changed_sources(reports: "Sequence[SyncReport]") -> str:
     """The name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
-    changed = sorted({change["source"] for report in reports for change in report.changes})
+    changed = sorted({change.source for report in reports for change in report.changes})
     every = not runtime.flow_run.parameters.get("folder")
     return f"sync {', '.join(changed)}" if every and 0 < len(changed) <= _FEW_SOURCES else ""
 

@@ -237,10 +237,11 @@ def _set_up(boundaries: _Boundaries) -> None:
     boundaries.put(LanceTable, "create_index", lambda *_, **__: "index")
     real = passes.__dict__["delete"]
 
-    def delete(*args: Any) -> None:
+    def delete(*args: Any) -> Any:
         call = boundaries.before("delete")
-        real(*args)
+        changes = real(*args)
         boundaries.after("delete", call)
+        return changes
 
     for module in (sync, passes):
         module.delete = delete  # type: ignore[attr-defined]

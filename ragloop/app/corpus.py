@@ -13,7 +13,7 @@ from ragloop.app.parts import Parts
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
     from ragloop.corpus.doctor.diagnosis import Diagnosis
-    from ragloop.corpus.index.generations import Generation
+    from ragloop.corpus.index.generation import Generation
     from ragloop.corpus.maintain import Upkeep
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sources.source import Source
@@ -78,8 +78,7 @@ class Corpus:
                 removed=removed,
                 progress=progress,
             )
-        report.notices += is_part_of(folder, sources) if folder else []
-        return report
+        return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
 
     @cached_property
     def changes(self) -> "Changes":

@@ -15,7 +15,8 @@ from ragloop.store import Store, make_home, utc_now
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
-    from ragloop.corpus.index.generations import Generation, Generations
+    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.index.generations import Generations
     from ragloop.corpus.index.table import Index, Live
     from ragloop.models.generation.generators import Generators
     from ragloop.store import Place
@@ -104,7 +105,7 @@ class Parts:
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
-        from ragloop.corpus.index.generations import Generation
+        from ragloop.corpus.index.generation import Generation
         from ragloop.corpus.index.versions import CHUNKER, PARSER
 
         wanted, embedder = self.settings.index, self.embedder

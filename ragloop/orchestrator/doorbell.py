@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError
+from ragloop.orchestrator.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
 from ragloop.orchestrator.prefect_api import PrefectApi
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ _LOST_PAUSE_S = 6.0
 """A folder that is not there is looked for this often."""
 _DEBOUNCE_MS = 500
 """Changes of files that follow each other this closely are one."""
-_AGAIN_S = 15.0
-"""What waits on is rung for again after this long, then after twice as long each, for a queue while a run is at it, up
-to a minute: a run takes some seconds to start, and rings that come before its end are each a run that is cancelled."""
-_LONGEST_AGAIN_S = 900.0
-"""A folder whose scans do not complete is rung for ever less often, down to this."""
 
 
 class WatchedQueue:
@@ -40,22 +36,17 @@ class WatchedQueue:
 
     def __init__(self, app: "App", watched: "Watched") -> None:
         self._app, self._watched, self._failed = app, watched, False
-        self.again_s, self.settled, self._rang = _AGAIN_S, True, False
+        self.bell = Bell(LONGEST_QUEUE_S)
         self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
         self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
 
-    def waits(self) -> dict[str, Any] | None:
-        """What an event tells, when there is something to do."""
+    def look(self) -> tuple[Look, dict[str, Any]]:
+        """Look at the queue's attributes; what an event tells, too."""
         backlog = self._watched.queue.backlog()
-        # While messages are held, a run is at them: those that come meanwhile are its own.
-        self.settled = not backlog.waiting and not backlog.held
-        if not backlog.held:
-            self.again_s, self._rang = _AGAIN_S, False
-        return {"waiting": backlog.waiting, "folder": None} if backlog.waiting else None
+        return Look.at_queue(backlog.waiting, backlog.held), {"waiting": backlog.waiting, "folder": None}
 
     def rang(self) -> None:
-        self.again_s = min(2 * self.again_s, _LONGEST_PAUSE_S) if self._rang else self.again_s
-        self._rang = True
+        """Hear that it was rung; the queue itself says what still waits."""
 
     def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
         """Apply a batch, which is waited for so long; the report, and the number of messages."""
@@ -79,9 +70,7 @@ class WatchedFolder:
         self.place = f"{source.folder} for {source.name}"
         self._changed, self._over = threading.Event(), threading.Event()
         self._changed.set()
-        self.again_s, self.settled = _AGAIN_S, False
-        self._changed_at: datetime | None = None
-        self._rang_for: datetime | None = None
+        self.bell, self._unscanned = Bell(LONGEST_FOLDER_S), Unscanned()
         self._watching = threading.Thread(target=self._watch, name=f"watch {source.name}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -133,24 +122,23 @@ class WatchedFolder:
         found = self._source.folder.stat()
         return found.st_dev, found.st_ino
 
-    def waits(self) -> dict[str, Any] | None:
-        """A change waits until a scan that began after it is complete: the run that a ring starts may be cancelled,
-        since another one is under way, or fail."""
+    def look(self) -> tuple[Look, dict[str, Any]]:
+        """Look what changed and what was scanned; what an event tells, too."""
         from ragloop.corpus.sync.scans import last_scan
 
         if self._changed.is_set():
             self._changed.clear()
-            self._changed_at = datetime.now(UTC)
-        scanned = last_scan(self._app.store, self._source.name) if self._changed_at else None
-        if scanned and self._rang_for and scanned >= self._rang_for:
-            self._rang_for, self.again_s = None, _AGAIN_S
-        if scanned and self._changed_at and scanned >= self._changed_at:
-            self._changed_at = None
-        return {"waiting": None, "folder": str(self._source.folder)} if self._changed_at else None
+            self._unscanned = self._unscanned.changed(datetime.now(UTC))
+        before = self._unscanned
+        if before.changed_at:
+            self._unscanned = before.scanned(last_scan(self._app.store, self._source.name))
+        progressed = before.rung_for is not None and self._unscanned.rung_for is None
+        look = Look(waits=self._unscanned.changed_at is not None, progressed=progressed)
+        return look, {"waiting": None, "folder": str(self._source.folder)}
 
     def rang(self) -> None:
-        self.again_s = min(2 * self.again_s, _LONGEST_AGAIN_S) if self._rang_for else self.again_s
-        self._rang_for = self._changed_at
+        """Hear that it was rung for what waits now."""
+        self._unscanned = self._unscanned.rung()
 
     def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
         if not self._changed.wait(wait_s):
@@ -175,18 +163,19 @@ def ring(
     say: Say,
 ) -> None:
     """Ring a Prefect event for each queue or folder that has something to do, until interrupted."""
-    patience, rang_at = {one.place: _Patience(every, say) for one in looks}, dict[str, float]()
+    patience = {one.place: _Patience(every, say) for one in looks}
+    bells = {one.place: one.bell for one in looks}
     while not interrupted.is_set():
         for one in looks:
             with patience[one.place].kept() as due:
-                told = one.waits() if due else None
-                if due and one.settled:
-                    rang_at.pop(one.place, None)
-                elif told and time.monotonic() - rang_at.get(one.place, -math.inf) >= one.again_s:
-                    _emit(api, one.sources, {**place, **told})
-                    rang_at[one.place] = time.monotonic()
-                    one.rang()
-                    say(f"rang for {one.place}")
+                if due:
+                    found, told = one.look()
+                    bells[one.place] = bells[one.place].seen(found)
+                    if bells[one.place].rings(found, time.monotonic()):
+                        _emit(api, one.sources, {**place, **told})
+                        bells[one.place] = bells[one.place].rung(time.monotonic())
+                        one.rang()
+                        say(f"rang for {one.place}")
         time.sleep(every)
 
 

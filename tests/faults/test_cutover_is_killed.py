@@ -83,7 +83,7 @@ def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool
     embedded = len(indexed.embedder.embedded) + len(indexed.wide.embedded)
     assert sum(_stored(indexed).values()) - sum(before.values()) == embedded == report.chunks_embedded
     again = indexed.sync()
-    assert (again.documents_read, again.commits, again.notices) == (0, 0, [])
+    assert (again.documents_read, again.commits, again.notices) == (0, 0, ())
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.journal import Journal
 from ragloop.registry import Registry
 from ragloop.store import Store

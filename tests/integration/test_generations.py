@@ -193,7 +193,7 @@ def test_a_manual_cut_over_waits_for_the_operator_and_keeps_both_up_to_date(inde
     indexed.app().generations.cut_over_to(None)
     assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
     report = indexed.sync()
-    assert (report.unchanged, report.documents_read, report.notices) == (13, 0, [])
+    assert (report.unchanged, report.documents_read, report.notices) == (13, 0, ())
 
 
 def test_a_generation_that_was_rolled_back_is_refused_until_the_operator_cuts_over_again(
@@ -396,7 +396,7 @@ def test_a_vector_is_kept_for_its_time_after_its_last_use_and_no_longer(indexed:
     _backdate(indexed, timedelta(days=31))
     indexed.sync()
     indexed.write("00.md", document("edited"))
-    assert indexed.sync().chunks_embedded == change["chunks"] > 0
+    assert indexed.sync().chunks_embedded == change.chunks > 0
 
 
 def test_vectors_of_a_kept_generation_are_in_use(indexed: EmbeddedByName) -> None:

@@ -236,13 +236,13 @@ def test_a_source_that_is_configured_as_a_link_follows_it_and_says_so(nested: In
     other.mkdir()
     (other / "a.md").write_text(document("second"))
     settings = _sources(all=current)
-    assert nested.sync(settings).notices == []
+    assert nested.sync(settings).notices == ()
     current.unlink()
     current.symlink_to(other)
     report = nested.sync(settings, confirm_deletes=True)
     assert (report.updated, report.deleted) == (1, 2)
-    assert report.notices == [f"source all is at {other} now, where a link leads; it was at {nested.folder}"]
-    assert nested.sync(settings).notices == []
+    assert report.notices == (f"source all is at {other} now, where a link leads; it was at {nested.folder}",)
+    assert nested.sync(settings).notices == ()
 
 
 def test_of_several_sources_the_others_are_synced_beside_one_that_became_a_link(

@@ -16,7 +16,7 @@ from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
 from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
-from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.report import ChangeKind, SyncReport
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, contents, document
@@ -232,7 +232,7 @@ def test_an_archived_object_is_quarantined_with_that_reason(synced: Synced) -> N
     synced.bucket.write("docs/cold.md", document("cold"), StorageClass="GLACIER")
     report = synced.sync()
     assert (report.added, report.quarantined) == (2, 1)
-    assert [change["reason"] for change in report.changes if change["change"] == "failed"] == [
+    assert [change.reason for change in report.changes if change.change is ChangeKind.FAILED] == [
         "is archived; restore it and run `ragloop sync --retry-quarantined`"
     ]
 
@@ -244,7 +244,7 @@ def test_an_object_that_may_not_be_read_is_quarantined_alone(synced: Synced) -> 
     synced.bucket.server.before["GET"] = deque([refusing("403 Forbidden", "AccessDenied", "no\nway")])
     report = app.corpus.sync()
     assert (report.added, report.failed) == (2, 1)
-    (reason,) = [change["reason"] for change in report.changes if change["reason"]]
+    (reason,) = [change.reason for change in report.changes if change.reason]
     assert reason.startswith("cannot be read: AccessDenied no way; allow s3:GetObject")
     assert synced.sync(retry_quarantined=True).complete
 

@@ -14,7 +14,8 @@ from lancedb.table import Table
 from ragloop.corpus.index import health
 from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index import search_indexes as maintenance
-from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.corpus.index.search_indexes import WORDS

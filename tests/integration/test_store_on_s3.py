@@ -17,7 +17,8 @@ from lancedb.table import Table
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store, vectors_schema

@@ -76,7 +76,7 @@ def test_excluded_folders_and_hidden_files_are_left_out(indexed: IndexedFolder) 
     for key in ("kept.md", "drafts/a.md", ".hidden.md", ".git/b.md", "image.png"):
         indexed.write(key, document(key.replace("/", "-")))
     report = indexed.sync(_source(indexed, exclude=[".*", "drafts/"]))
-    assert {change["key"] for change in report.changes} == {"kept.md"}
+    assert {change.key for change in report.changes} == {"kept.md"}
 
 
 def test_a_sync_of_a_folder_leaves_other_sources_as_they_are(indexed: IndexedFolder, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_links_are_followed_to_files_inside_the_folder_only(indexed: IndexedFold
     for name, target in links.items():
         (indexed.folder / name).symlink_to(target)
     report = indexed.sync()
-    assert {change["key"] for change in report.changes} == {"a.md", "inside.md", "sub/b.md"}
+    assert {change.key for change in report.changes} == {"a.md", "inside.md", "sub/b.md"}
     assert report.complete
 
 
@@ -337,7 +337,7 @@ def test_deletes_are_let_through_by_name_and_not_by_number(indexed: IndexedFolde
         (indexed.folder / "two" / f"{number:02}.md").unlink()
     asked = indexed.sync(settings)
     assert (asked.withheld_deletes, asked.deleted) == (45, 0)
-    approved = frozenset((one["source"], one["key"]) for one in asked.changes if one["change"] == "withheld")
+    approved = frozenset((one.source, one.key) for one in asked.withheld)
     for source in ("one", "two"):
         (indexed.folder / source / "39.md").unlink()
     (indexed.folder / "one" / "00.md").write_text("it is back")

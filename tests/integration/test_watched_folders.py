@@ -9,6 +9,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index import inventory
+from ragloop.orchestrator.bell import AGAIN_S
 from ragloop.orchestrator.doorbell import WatchedFolder, ring
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
@@ -56,16 +57,19 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
     )
     app.corpus.sync()
     (source,) = app.corpus.folders()
-    look = WatchedFolder(app, source, print)
-    first = look.again_s
+    watched = WatchedFolder(app, source, print)
+    bell = watched.bell
     for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
-        assert look.waits() == {"waiting": None, "folder": str(folder)}
-        look.rang()
-    assert look.waits()
-    assert look.again_s == 2 * first
+        found, told = watched.look()
+        assert (found.waits, told) == (True, {"waiting": None, "folder": str(folder)})
+        bell = bell.seen(found).rung(0)
+        watched.rang()
+    found, _ = watched.look()
+    bell = bell.seen(found)
+    assert (found.waits, bell.again_s) == (True, 2 * AGAIN_S)
     app.corpus.sync()
-    assert look.waits() is None
-    assert look.again_s == first
+    found, _ = watched.look()
+    assert (found.waits, bell.seen(found).again_s) == (False, AGAIN_S)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # that is what is made here

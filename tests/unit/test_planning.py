@@ -2,11 +2,9 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from ragloop.corpus.index.ledger import Known
 from ragloop.corpus.sources.source import Listed
-from ragloop.corpus.sync.planning import bare_stamp, kept_stamp, plan, retry_after_s, withholds
+from ragloop.corpus.sync.planning import bare_stamp, kept_stamp, plan, retry_after_s
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,26 +60,6 @@ def test_what_the_listing_no_longer_has_is_missing() -> None:
 def test_the_index_knows_a_document_under_whatever_labels() -> None:
     known = _known("a", relabelled="b")
     assert ("a" in known, "b" in known, "c" in known, len(known)) == (True, True, False, 2)
-
-
-@pytest.mark.parametrize(
-    ("deletes", "documents", "withheld"),
-    [
-        (0, 0, False),
-        (10, 10, False),
-        (11, 11, True),
-        (11, 109, True),
-        (11, 110, False),
-        (100, 1000, False),
-        (101, 1000, True),
-    ],
-)
-def test_more_deletes_than_ten_documents_and_a_tenth_are_withheld(deletes: int, documents: int, withheld: bool) -> None:
-    assert withholds(deletes, documents, 10, 0.10) == withheld
-
-
-def test_a_guard_of_zero_withholds_every_delete() -> None:
-    assert withholds(1, 100, 0, 0.0)
 
 
 def test_a_document_whose_parser_was_stopped_is_read_again_when_its_time_has_come() -> None:

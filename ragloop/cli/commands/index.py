@@ -10,7 +10,7 @@ from ragloop.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.index.generations import Generation
+    from ragloop.corpus.index.generation import Generation
 
 index = typer.Typer(no_args_is_help=True, help="Generations of the index: list, cut over, roll back.")
 

@@ -61,8 +61,8 @@ def _show(report: "SyncReport") -> None:
     facts = {name: value for name, value in asdict(report).items() if name not in apart}
     print_facts("Sync", facts)
     for change in report.changes:
-        if change["change"] == "failed":
-            say(f"quarantined: {change['key']}: {change['reason']}")
+        if change.reason is not None:
+            say(f"quarantined: {change.key}: {change.reason}")
     if any(report.live.values()):
         print_facts("Meanwhile, in the index that answered", report.live)
     for notice in report.notices:

@@ -8,19 +8,20 @@ events lose, the next sync of the whole source finds.
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ragloop.config import SourceSettings
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.changes.sqs import ChangeQueue, Message
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generations import LIVE, Generation, Generations
+from ragloop.corpus.index.generation import LIVE, Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import last_scan
 from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
@@ -53,7 +54,7 @@ def watched(configured: Sequence[SourceSettings]) -> list[Watched]:
     return [Watched(ChangeQueue(url), sources) for url, sources in by_queue.items()]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Drained:
     """What was done with messages: `foreign` counts objects of no source, `refused` messages that are none of S3's.
 
@@ -74,6 +75,31 @@ class Drained:
     @property
     def complete(self) -> bool:
         return self.report.complete and not self.refused
+
+
+@dataclass(frozen=True)
+class _Applied:
+    """What was done with one batch; the counts are those of Drained."""
+
+    outcome: SourceOutcome
+    commits: int
+    seconds: float
+    messages: int
+    objects: int
+    foreign: int
+    refused: int
+    kept: int
+    undeleted: int
+    received_again: int
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """What was committed of a batch. `failed`: objects of sources that failed; `foreign` counts those of no source."""
+
+    outcome: SourceOutcome
+    failed: frozenset[ObjectChange]
+    foreign: int
 
 
 @dataclass
@@ -134,29 +160,35 @@ class Changes:
 
         A queue or a bucket that is not there is a problem in the report; of the only one, NotFoundError.
         """
-        drained = self._begun()
+        applied: list[_Applied] = []
+        problems: list[str] = []
+        busy = ""
         for one in watched:
             try:
-                while self._apply_next(one, wait_s, drained):
-                    pass
+                # What was applied before an error stays applied, and in the list.
+                applied.extend(self._batches(one, wait_s))
             except NotFoundError as error:
                 if len(watched) == 1:
                     raise
-                drained.report.problems.append(str(error))
+                problems.append(str(error))
             except StoreBusyError as error:
                 # Nothing failed: the messages stay, and the other writer, or the next ring, applies them.
-                drained.busy = str(error)
+                busy = str(error)
                 break
-        return drained
+        return self._drained(applied, problems, busy)
 
-    def _apply_next(self, watched: Watched, wait_s: int, drained: Drained) -> bool:
-        """Receive and apply a batch; nothing is received that could not be applied, see `ready`."""
+    def _batches(self, watched: Watched, wait_s: int) -> Iterator[_Applied]:
+        while applied := self._apply_next(watched, wait_s):
+            yield applied
+
+    def _apply_next(self, watched: Watched, wait_s: int) -> _Applied | None:
+        """Receive and apply a batch, if there is one; nothing is received that could not be applied, see `ready`."""
         with self._writing(DRAIN_WAIT_S) as index:
             batch = receive(watched.queue, self.policy.batch_documents, wait_s)
-            if batch.held:
-                with watched.queue.held(batch.held):
-                    self._apply_into(index, watched, batch, drained)
-        return bool(batch.held)
+            if not batch.held:
+                return None
+            with watched.queue.held(batch.held):
+                return self._apply_into(index, watched, batch)
 
     def ready(self) -> None:
         """Raises what keeps a batch from being applied now: StoreBusyError, NotFoundError.
@@ -177,42 +209,42 @@ class Changes:
                 )
             yield Index(self.store, live)
 
-    def _begun(self) -> Drained:
-        live = Generations(self.store).live()
-        return Drained(SyncReport(generation=live.fingerprint if live else "", state=LIVE))
-
     def apply(self, watched: Watched, batch: Batch) -> Drained:
         """Look at the objects of a batch and commit what changed, in one commit a batch; then delete the messages."""
-        drained = self._begun()
         with watched.queue.held(batch.held), self._writing(LEASE_WAIT_S) as index:
-            self._apply_into(index, watched, batch, drained)
-        return drained
+            applied = self._apply_into(index, watched, batch)
+        return self._drained([applied])
 
-    def _apply_into(self, index: Index, watched: Watched, batch: Batch, drained: Drained) -> None:
+    def _apply_into(self, index: Index, watched: Watched, batch: Batch) -> _Applied:
         started = time.perf_counter()
-        failed = self._commit(index, watched.sources, batch, drained)
-        kept = batch.of(failed)
-        drained.undeleted += watched.queue.delete([one for one in batch.messages if one not in kept])
-        for message, reason in batch.unreadable:
-            self._refuse(watched.queue, message, reason, drained)
-        drained.messages += len(batch.held) - len(kept)
-        drained.kept += len(kept)
-        drained.objects += len(batch.objects) - len(failed)
-        drained.received_again += sum(message.received > 1 for message in batch.messages)
-        drained.report.seconds += time.perf_counter() - started
+        committed = self._commit(index, watched.sources, batch)
+        kept = batch.of(committed.failed)
+        undeleted = watched.queue.delete([one for one in batch.messages if one not in kept])
+        refused = [_refuse(watched.queue, message, reason) for message, reason in batch.unreadable]
+        return _Applied(
+            outcome=add_up([committed.outcome, SourceOutcome(problems=tuple(refused))]),
+            commits=index.commits,
+            seconds=time.perf_counter() - started,
+            messages=len(batch.held) - len(kept),
+            objects=len(batch.objects) - len(committed.failed),
+            foreign=committed.foreign,
+            refused=len(refused),
+            kept=len(kept),
+            undeleted=undeleted,
+            received_again=sum(message.received > 1 for message in batch.messages),
+        )
 
-    def _commit(
-        self, index: Index, sources: Sequence[S3Bucket], batch: Batch, drained: Drained
-    ) -> frozenset[ObjectChange]:
-        """Apply the objects of every source; returns those of sources that failed, beside which the others go on."""
+    def _commit(self, index: Index, sources: Sequence[S3Bucket], batch: Batch) -> _Committed:
+        """Apply the objects of every source; beside those that fail, the others go on."""
         taken, failed = set[ObjectChange](), set[ObjectChange]()
+        outcomes: list[SourceOutcome] = []
         away: list[UnavailableError] = []
         for source in sources:
             keys = {key: one for one in batch.objects if (key := source.key_of(one.bucket, one.key)) is not None}
             taken |= set(keys.values())
             try:
                 if keys:
-                    self._apply(source, list(keys), index, drained.report)
+                    outcomes.append(self._apply(source, list(keys), index))
             except (StoreBusyError, StorageFullError):
                 raise
             except (NotFoundError, UnavailableError) as error:
@@ -220,21 +252,36 @@ class Changes:
                     raise
                 failed |= set(keys.values())
                 away += [error] if isinstance(error, UnavailableError) else []
-                drained.report.problems.append(f"{error}; its messages stay in the queue")
+                outcomes.append(SourceOutcome(problems=(f"{error}; its messages stay in the queue",)))
         if away and failed == taken:
             raise away[-1]  # a service is away: a later try is for all of them
-        drained.foreign += len(batch.objects.keys() - taken)
-        drained.report.commits += index.commits
         health.maintain_indexes(index)
-        return frozenset(failed)
+        return _Committed(add_up(outcomes), frozenset(failed), len(batch.objects.keys() - taken))
 
-    def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index, report: SyncReport) -> None:
+    def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index) -> SourceOutcome:
         embedder = self.open_embedder(index.generation)
         last = last_scan(self.store, source.name)
-        sync = SourceSync(source, index, embedder, self.policy, report, last_scan=last, keys=keys)
-        sync.run(listing=source.look(keys))
+        sync = SourceSync(source, index, embedder, self.policy, last_scan=last, keys=keys)
+        return sync.run(listing=source.look(keys))
 
-    @staticmethod
-    def _refuse(queue: ChangeQueue, message: Message, reason: str, drained: Drained) -> None:
-        drained.refused += 1
-        drained.report.problems.append(f"a message of {queue.url} {reason}; {queue.refuse(message, reason)}")
+    def _drained(self, applied: Sequence[_Applied], problems: Sequence[str] = (), busy: str = "") -> Drained:
+        """Add up what was done with batches."""
+        live = Generations(self.store).live()
+        outcome = add_up([*(one.outcome for one in applied), SourceOutcome(problems=tuple(problems))])
+        report = SyncReport.of(outcome, generation=live.fingerprint if live else "", state=LIVE)
+        return Drained(
+            replace(report, commits=sum(one.commits for one in applied), seconds=sum(one.seconds for one in applied)),
+            messages=sum(one.messages for one in applied),
+            objects=sum(one.objects for one in applied),
+            foreign=sum(one.foreign for one in applied),
+            refused=sum(one.refused for one in applied),
+            kept=sum(one.kept for one in applied),
+            undeleted=sum(one.undeleted for one in applied),
+            received_again=sum(one.received_again for one in applied),
+            busy=busy,
+        )
+
+
+def _refuse(queue: ChangeQueue, message: Message, reason: str) -> str:
+    """Refuse a message that is none of S3's; returns the problem."""
+    return f"a message of {queue.url} {reason}; {queue.refuse(message, reason)}"

@@ -17,7 +17,8 @@ from ragloop.corpus.doctor.audit import Audit, Auditor, batches
 from ragloop.corpus.doctor.missing_tables import ANEW, GENERATIONS, missing_tables, told_generations
 from ragloop.corpus.doctor.repair import Treatment, treat
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generations import GRACE, Generation, Generations, KnownGeneration
+from ragloop.corpus.index.generation import Generation, KnownGeneration
+from ragloop.corpus.index.generations import GRACE, Generations
 from ragloop.corpus.index.ledger import CURRENT
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ragloop.corpus.index.generations import LIVE, Generation, KnownGeneration
+from ragloop.corpus.index.generation import LIVE, Generation, KnownGeneration
 from ragloop.errors import RagloopError
 from ragloop.store import TABLES, Store
 

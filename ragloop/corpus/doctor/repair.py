@@ -11,7 +11,8 @@ import numpy as np
 
 from ragloop.corpus.doctor.audit import Audit
 from ragloop.corpus.index import health, vectors
-from ragloop.corpus.index.generations import GRACE, Generation, Generations, KnownGeneration
+from ragloop.corpus.index.generation import Generation, KnownGeneration
+from ragloop.corpus.index.generations import GRACE, Generations
 from ragloop.corpus.index.ledger import WAITING
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.corpus.index.vectors import table_of, to_numpy

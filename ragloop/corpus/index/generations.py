@@ -10,7 +10,6 @@ that a reader sees one side of it and a process that is killed leaves one side o
 after its table and removed before it: a table without a row is nobody's, and is set aside.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -19,82 +18,25 @@ from typing import Any
 
 import pyarrow as pa
 
+from ragloop.corpus.index.generation import (
+    BUILDING,
+    LIVE,
+    READY,
+    REFUSED,
+    RETIRED,
+    Generation,
+    KnownGeneration,
+    Situation,
+    Step,
+    next_step,
+)
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.store import TABLES, Store, after, index_schema
-
-BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
 
 GRACE = timedelta(hours=1)
 """A query that began before a cut-over may still read the table that it came from."""
 _LEASE_WAIT_S = 30
 """Changes are single commits; who waits longer waits for a process that hangs."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What an index is built by; two of them differ in their fingerprint when any of parser to dimension does.
-
-    `embedder_name` and `embedder_backend` open the embedder again, as the settings index.embedder and
-    index.embedder_backend do; a store of schema 1 did not keep them, and has None. `number` counts the builds of one
-    fingerprint.
-    """
-
-    parser: str
-    chunker: str
-    embedder: str
-    dimension: int
-    embedder_name: str | None = None
-    embedder_backend: str | None = None
-    number: int = 1
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits of the SHA-256 over all parts."""
-        parts = "\n".join([self.parser, self.chunker, self.embedder, str(self.dimension)])
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
-
-    @property
-    def table(self) -> str:
-        """Name of the table that holds it."""
-        return f"index_{self.fingerprint}" + (f"_{self.number}" if self.number > 1 else "")
-
-    @property
-    def chunk_tokens(self) -> int:
-        """Most tokens in an embedded string."""
-        return int(self.chunker.rpartition("/")[2])
-
-    def is_made_as(self, other: "Generation") -> bool:
-        """Whether code that builds the other can build this one: equal versions of parser and chunker."""
-        version, others = self.chunker.rpartition("/")[0], other.chunker.rpartition("/")[0]
-        return (self.parser, version) == (other.parser, others)
-
-    def __str__(self) -> str:
-        return f"{self.fingerprint} ({self.parser}, {self.chunker}, {self.embedder})"
-
-
-@dataclass(frozen=True)
-class KnownGeneration:
-    """A generation that the store knows. `ended_at`: when it was last retired or refused."""
-
-    generation: Generation
-    state: str
-    created_at: datetime
-    cut_over_at: datetime | None = None
-    ended_at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        if self.state not in (BUILDING, READY, LIVE, RETIRED, REFUSED):
-            raise ValueError(f"found state {self.state!r} of a generation")
-
-    @property
-    def table(self) -> str:
-        """Name of its table."""
-        return self.generation.table
-
-    @property
-    def fingerprint(self) -> str:
-        """Of its generation."""
-        return self.generation.fingerprint
 
 
 @dataclass(frozen=True)
@@ -133,43 +75,32 @@ class Generations:
 
     def builds(self, wanted: Generation, *, rebuild: bool = False) -> bool:
         """Whether a sync with these settings would build a generation beside the live one."""
-        known = self.all()
-        live = self._live(known)
-        if live is None or rebuild:
-            return live is not None
-        answers = live.fingerprint == wanted.fingerprint
-        return bool(_half_built(known, wanted)) or not (answers or _refusal(known, wanted))
+        return self._next_step(wanted, rebuild=rebuild).builds
 
     def begun_since(self, at: datetime) -> bool:
         """Whether a generation was begun since then; that of a rebuild that was asked for then is one."""
         return any(one.created_at >= at for one in self.all())
 
     def begin(self, wanted: Generation, *, rebuild: bool = False) -> Aim:
-        """Make what a sync with these settings works on, or find what another left. Needs the index lease.
+        """Make what a sync with these settings works on, or find what another left; see `next_step`.
 
-        A half-built generation that is no longer asked for is dropped; one that is goes on. Going back to a generation
-        that is still kept brings that one up to date. `rebuild` always begins a new table.
+        Needs the index lease.
         """
         with self._lease():
-            known = self.all()
-            live = self._live(known)
-            if live is None:
-                self._set_aside([one for one in known if one.state in (LIVE, BUILDING, READY)])
+            step = self._next_step(wanted, rebuild=rebuild)
+            if step.live is None:
+                self._set_aside(step.abandoned)
                 return Aim(self._made(wanted, LIVE), begins_anew=True)
-            going_on = [] if rebuild else _half_built(known, wanted)
-            self._forget(one for one in known if one.state in (BUILDING, READY) and one not in going_on)
-            live = self._named(live, wanted)
-            if going_on:
-                return Aim(live.generation, self._named(going_on[0], wanted).generation)
-            if not rebuild and live.fingerprint == wanted.fingerprint:
-                return Aim(live.generation)
-            if not rebuild and _refusal(known, wanted):
-                return Aim(live.generation, refused=True)
-            kept = [] if rebuild else [one for one in known if self._is_kept(one, wanted)]
-            if kept:
-                self._write([replace(self._named(kept[0], wanted), state=BUILDING)])
-                return Aim(live.generation, kept[0].generation)
-            return Aim(live.generation, self._made(wanted, BUILDING))
+            self._forget(step.abandoned)
+            live = self._named(step.live, wanted).generation
+            if not step.builds:
+                return Aim(live, refused=step.situation is Situation.REFUSED)
+            if step.building is None:
+                return Aim(live, self._made(wanted, BUILDING))
+            building = self._named(step.building, wanted)
+            if step.situation is Situation.KEPT:
+                self._write([replace(building, state=BUILDING)])
+            return Aim(live, building.generation)
 
     def mark(self, generation: Generation, *, ready: bool) -> None:
         """Note whether a generation that is being built holds all of its sources."""
@@ -258,6 +189,11 @@ class Generations:
         """Not the lease of the index: an operator can roll back while a build of hours holds that one."""
         return self._store.lease("generations", wait_s=_LEASE_WAIT_S)
 
+    def _next_step(self, wanted: Generation, *, rebuild: bool) -> Step:
+        known = self.all()
+        tables = frozenset(one.table for one in known if self.is_held(one))
+        return next_step(known, wanted, tables=tables, rebuild=rebuild)
+
     def _live(self, known: Iterable[KnownGeneration]) -> KnownGeneration | None:
         return next((one for one in known if one.state == LIVE and self.is_held(one)), None)
 
@@ -266,9 +202,6 @@ class Generations:
         if live is None:
             raise NotFoundError(f"found no index in {self._store.home}; `ragloop sync DIR` makes one")
         return live
-
-    def _is_kept(self, known: KnownGeneration, wanted: Generation) -> bool:
-        return known.state == RETIRED and known.fingerprint == wanted.fingerprint and self.is_held(known)
 
     def _built(self, generation: Generation) -> KnownGeneration:
         """The row of a generation that is being built; live where an operator has cut over to it meanwhile."""
@@ -353,14 +286,6 @@ class Generations:
         for one in known:
             self._store.delete("generations", f"table = '{one.table}'")
             self._store.set_aside(one.table)
-
-
-def _half_built(known: Iterable[KnownGeneration], wanted: Generation) -> list[KnownGeneration]:
-    return [one for one in known if one.state in (BUILDING, READY) and one.fingerprint == wanted.fingerprint]
-
-
-def _refusal(known: Iterable[KnownGeneration], wanted: Generation) -> bool:
-    return any(one.state == REFUSED and one.fingerprint == wanted.fingerprint for one in known)
 
 
 def _newest_ended(known: Iterable[KnownGeneration], state: str) -> list[KnownGeneration]:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ragloop.corpus.index.generations import GRACE, Generations, KnownGeneration
+from ragloop.corpus.index.generation import KnownGeneration
+from ragloop.corpus.index.generations import GRACE, Generations
 from ragloop.corpus.index.vectors import table_of, tidy
 from ragloop.errors import StoreDamagedError
 from ragloop.reports import Report, Reports

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from lancedb.table import Table
 
-from ragloop.corpus.index.generations import Generation
+from ragloop.corpus.index.generation import Generation
 from ragloop.corpus.index.ledger import COLUMNS, COMPARED, QUARANTINED, Held, Known, Ledger, LedgerRow, known
 from ragloop.corpus.index.predicates import chunks_of_documents, of_source
 from ragloop.corpus.index.vectors import to_numpy

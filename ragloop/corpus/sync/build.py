@@ -5,22 +5,42 @@ answers as fresh as ever: for as long as this code makes chunks as it did, and i
 """
 
 import time
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generations import BUILDING, LIVE, READY, Generation, Generations
+from ragloop.corpus.index.generation import BUILDING, LIVE, READY, Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index
-from ragloop.corpus.sync.passes import Work, into_building, into_live
-from ragloop.corpus.sync.planning import withholds
-from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.guard import split, withholds
+from ragloop.corpus.sync.passes import BuildPass, Work, into_building, into_live
+from ragloop.corpus.sync.report import Change, ChangeKind, SourceOutcome, SyncReport, add_up, changes_of
 from ragloop.corpus.sync.scans import known_documents, record_scan
-from ragloop.corpus.sync.source_sync import guarded
 from ragloop.errors import RagloopError, StoreDamagedError
 from ragloop.models import Embedder
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
 """What is reported of the live generation."""
+_CHANGED = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.RENAMED)
+
+
+@dataclass(frozen=True)
+class _Withheld:
+    """The documents that a cut-over would lose and that the guard of deletes withholds, by name where they have one."""
+
+    documents: int = 0
+    changes: tuple[Change, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a build ended: the state of what was built, and what kept it from answering."""
+
+    state: str
+    withheld: _Withheld
+    notice: str
 
 
 class Build:
@@ -30,7 +50,8 @@ class Build:
         self._work = work
         self._generations = Generations(work.store)
         self.live, self.building = Index(work.store, live), Index(work.store, building)
-        self.report, self._beside = SyncReport(generation=building.fingerprint), SyncReport()
+        self._beside: list[SourceOutcome] = []
+        self._stale: list[str] = []
         self._live_embedder: Embedder | None = None
         self._live_is_readable = True
 
@@ -38,19 +59,23 @@ class Build:
         """Build until all sources are in it, then cut over. Raises NotFoundError when the only source is not there."""
         embedder = self._work.open_embedder(self.building.generation)
         self._live_embedder = self._opened()
-        scans = None
-        while scans is None:
-            self._keep_live_fresh()
-            before = self.report.added + self.report.updated + self.report.renamed
-            self.report.scanned = self.report.unchanged = 0
-            until = time.monotonic() + self._work.policy.refresh_s
-            scans = into_building(self._work, self.building, embedder, self.report, until)
-            self.report.unchanged = max(0, self.report.unchanged - before)
-            self._work = replace(self._work, policy=replace(self._work.policy, retry_quarantined=False))
+        built = self._built(embedder)
         health.maintain_indexes(self.building)
-        self._end(scans)
-        self._account()
-        return self.report
+        end = self._end(built.scans or {}, whole=not built.outcome.problems)
+        return self._report(built.outcome, end)
+
+    def _built(self, embedder: Embedder) -> BuildPass:
+        """Pass over the sources until all of them are in it; the scan that is reported is that of the last pass."""
+        passes: list[BuildPass] = []
+        while not passes or passes[-1].scans is None:
+            self._keep_live_fresh()
+            until = time.monotonic() + self._work.policy.refresh_s
+            passes.append(into_building(self._work, self.building, embedder, until))
+            self._work = replace(self._work, policy=replace(self._work.policy, retry_quarantined=False))
+        last, total = passes[-1], add_up(one.outcome for one in passes)
+        before = sum(one.outcome.count(*_CHANGED) for one in passes[:-1])
+        unchanged = max(0, last.outcome.unchanged - before)
+        return BuildPass(replace(total, scanned=last.outcome.scanned, unchanged=unchanged), last.scans)
 
     # --- the live one, meanwhile ---------------------------------------------------------------------------------
 
@@ -70,7 +95,8 @@ class Build:
         if self._live_embedder is None or not self._live_is_readable:
             return
         try:
-            into_live(self._work, self.live, self._live_embedder, self._beside)
+            # What was done before damage was found stays done, and in the list.
+            self._beside.extend(into_live(self._work, self.live, self._live_embedder))
         except StoreDamagedError as error:
             self._note_damage(error)
 
@@ -79,41 +105,42 @@ class Build:
         self._say_stale(f"files of it are damaged ({error})")
 
     def _say_stale(self, why: str) -> None:
-        self.report.notices.append(
+        self._stale.append(
             f"the live generation {self.live.generation} is not brought up to date while "
             f"{self.building.generation.fingerprint} is built: {why}"
         )
 
-    def _account(self) -> None:
-        self._beside.commits = self.live.commits
-        counts = asdict(self._beside)
-        self.report.live = {name: counts[name] for name in _COUNTS}
-        self.report.withheld_deletes = max(self.report.withheld_deletes, self._beside.withheld_deletes)
-        self.report.changes += [change for change in self._beside.changes if change["change"] == "withheld"]
-        self.report.embed_seconds += self._beside.embed_seconds
+    def _report(self, built: SourceOutcome, end: _End) -> SyncReport:
+        report = SyncReport.of(built, generation=self.building.generation.fingerprint, state=end.state)
+        beside = replace(SyncReport.of(add_up(self._beside)), commits=self.live.commits)
+        counts = asdict(beside)
+        return replace(
+            report,
+            withheld_deletes=max(end.withheld.documents, beside.withheld_deletes),
+            changes=(*report.changes, *end.withheld.changes, *beside.withheld),
+            embed_seconds=report.embed_seconds + beside.embed_seconds,
+            notices=(*self._stale, *report.notices, *end.withheld.notices, end.notice),
+            live={name: counts[name] for name in _COUNTS},
+        )
 
     # --- the cut-over --------------------------------------------------------------------------------------------
 
-    def _end(self, scans: dict[str, datetime]) -> None:
+    def _end(self, scans: Mapping[str, datetime], *, whole: bool) -> _End:
         """Cut over if every source is in it, and nothing speaks against it."""
-        live, built, report = self.live.generation, self.building.generation, self.report
-        whole = not report.problems
-        withheld = self._withheld() if whole else 0
-        if whole and not withheld and self._work.policy.cutover == "auto":
+        live, built = self.live.generation, self.building.generation
+        withheld = self._withheld() if whole else _Withheld()
+        if whole and not withheld.documents and self._work.policy.cutover == "auto":
             for source, began in scans.items():
                 documents = inventory.documents(self.building, source)
                 record_scan(self._work.store, source, began, complete=True, documents=documents)
             self._generations.cut_over(built, damaged=not self._live_is_readable)
             back = "`ragloop index rollback` goes back" if self._live_is_readable else f"{live.table} is set aside"
-            report.state = LIVE
-            report.notices.append(f"cut over from {live} to {built}; {back}")
-            return
+            return _End(LIVE, withheld, f"cut over from {live} to {built}; {back}")
         self._generations.mark(built, ready=whole)
-        report.state = READY if whole else BUILDING
-        report.withheld_deletes = withheld
-        report.notices.append(f"{live} answers; {built} is {self._why_not(whole, withheld)}")
+        why_not = self._why_not(withheld.documents, whole=whole)
+        return _End(READY if whole else BUILDING, withheld, f"{live} answers; {built} is {why_not}")
 
-    def _why_not(self, whole: bool, withheld: int) -> str:
+    def _why_not(self, withheld: int, *, whole: bool) -> str:
         if not whole:
             return "not complete, the next sync goes on with it"
         if withheld:
@@ -124,14 +151,13 @@ class Build:
             )
         return "complete, `ragloop index cutover` lets it answer (index.cutover is manual)"
 
-    def _withheld(self) -> int:
-        """Documents that a cut-over would lose and that the guard of deletes withholds."""
+    def _withheld(self) -> _Withheld:
         if self._live_is_readable:
             try:
                 return self._withheld_of_live()
             except StoreDamagedError as error:
                 self._note_damage(error)
-        return self._withheld_by_count()
+        return _Withheld(self._withheld_by_count())
 
     def _withheld_by_count(self) -> int:
         """What of a live generation that is damaged was there at the last completed scans."""
@@ -141,9 +167,9 @@ class Build:
         bounds = policy.guard_documents, policy.guard_share
         return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
 
-    def _withheld_of_live(self) -> int:
+    def _withheld_of_live(self) -> _Withheld:
         """Those that the live generation has; a few that are quarantined in the other one are said."""
-        withheld, quarantined, policy = 0, 0, self._work.policy
+        quarantined, withheld = 0, list[Change]()
         for source in inventory.sources(self.live):
             ledger = self.live.ledger(source)
             before = ledger.retrievable()
@@ -151,10 +177,14 @@ class Build:
             gone = before - after.retrievable()
             quarantined += len(gone & after.keys())
             lost = [row for row in ledger.values() if row.key in gone] if gone else []
-            withheld += len(lost) - len(guarded(source, lost, len(before), policy, self.report))
-        if quarantined:
-            self.report.notices.append(
-                f"{quarantined} documents that can be found in {self.live.generation.fingerprint} are quarantined in "
-                f"{self.building.generation.fingerprint}, which has no earlier revision of them"
-            )
-        return withheld
+            guarded = split(lost, self._work.policy, source=source, documents=len(before))
+            withheld += changes_of(ChangeKind.WITHHELD, source, guarded.withheld)
+        return _Withheld(len(withheld), tuple(withheld), self._quarantined(quarantined))
+
+    def _quarantined(self, documents: int) -> tuple[str, ...]:
+        if not documents:
+            return ()
+        return (
+            f"{documents} documents that can be found in {self.live.generation.fingerprint} are quarantined in "
+            f"{self.building.generation.fingerprint}, which has no earlier revision of them",
+        )

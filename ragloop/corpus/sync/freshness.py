@@ -1,12 +1,12 @@
 """How late the documents of one sync became searchable, beside the objective, and the event that tells of lateness."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ragloop.corpus.sync.report import Change
 from ragloop.records import HomeEvent
 
 LATE = "ragloop.freshness.late"
@@ -45,6 +45,6 @@ def lateness(found: Freshness, home: Path, config: Path | None) -> HomeEvent | N
     return HomeEvent(LATE, home, config, found.figures()) if found.late else None
 
 
-def freshness(changes: Sequence[Mapping[str, Any]], objective_s: float) -> Freshness:
+def freshness(changes: Sequence[Change], objective_s: float) -> Freshness:
     """Of the changes of a sync report."""
-    return Freshness(tuple(sorted(one["lag_s"] for one in changes if one["lag_s"] is not None)), objective_s)
+    return Freshness(tuple(sorted(one.lag_s for one in changes if one.lag_s is not None)), objective_s)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ragloop.config import SourceSettings
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.opening import WayOf, in_bucket, open_sources, place_of

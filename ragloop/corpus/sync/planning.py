@@ -72,8 +72,3 @@ def retry_after_s(attempts: int) -> float:
 def is_described(row: LedgerRow, listed: Listed, labels: tuple[str, ...]) -> bool:
     """Whether the ledger has the document's place and labels as they are now."""
     return row.labels == labels and row.uri == listed.uri
-
-
-def withholds(deletes: int, documents: int, guard_documents: int, guard_share: float) -> bool:
-    """Whether so many deletes, out of a source's documents, look like a mistake: more than both bounds allow."""
-    return deletes > max(guard_documents, guard_share * documents)

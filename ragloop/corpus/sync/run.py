@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generations import LIVE, Aim, Generation, Generations
+from ragloop.corpus.index.generation import LIVE, Generation
+from ragloop.corpus.index.generations import Aim, Generations
 from ragloop.corpus.index.retention import let_go
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
 from ragloop.corpus.sync.passes import Work, into_live
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import Progress, SyncReport
+from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import forget_scans, record_run
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -49,36 +51,50 @@ def sync(
             report, index = run.run(), run.building
         else:
             index = Index(store, aim.live)
-            report = _update(work, aim, index, wanted)
+            report = _updated(work, aim, index, wanted)
         let_go(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
-        _finish(report, index, started, {source.name for source in sources})
+        report = _finished(report, index, started, {source.name for source in sources})
         record_run(store, report)
         store.tidy("reports")
         store.tidy("generations")
     return report
 
 
-def _update(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncReport:
+def _updated(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncReport:
     """Bring the live generation up to date, as far as this code can make it."""
-    report = SyncReport(generation=aim.live.fingerprint, state=LIVE)
+    outcomes: list[SourceOutcome] = []
     if aim.refused:
-        report.notices.append(
-            f"{aim.live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to "
-            "use it again, or restore the previous settings"
-        )
+        outcomes.append(_refused(aim.live, wanted))
     if aim.live.is_made_as(wanted):
-        into_live(work, index, work.open_embedder(aim.live), report, work.progress)
+        outcomes.extend(into_live(work, index, work.open_embedder(aim.live), work.progress))
     else:
-        report.problems.append(
-            f"the live generation {aim.live} cannot be brought up to date, this ragloop has {wanted.parser} and "
-            f"{wanted.chunker}: install the ragloop that built it, or let another generation answer"
-        )
-    return report
+        outcomes.append(_made_otherwise(aim.live, wanted))
+    return SyncReport.of(add_up(outcomes), generation=aim.live.fingerprint, state=LIVE)
 
 
-def _finish(report: SyncReport, index: Index, started: float, sources: set[str]) -> None:
-    report.chunks_total = inventory.chunks(index)
-    report.quarantined = sum(one["source"] in sources for one in inventory.quarantine(index))
-    report.commits = index.commits
-    report.seconds = round(time.perf_counter() - started, 3)
-    report.embed_seconds = round(report.embed_seconds, 3)
+def _refused(live: Generation, wanted: Generation) -> SourceOutcome:
+    notice = (
+        f"{live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to use it "
+        "again, or restore the previous settings"
+    )
+    return SourceOutcome(notices=(notice,))
+
+
+def _made_otherwise(live: Generation, wanted: Generation) -> SourceOutcome:
+    problem = (
+        f"the live generation {live} cannot be brought up to date, this ragloop has {wanted.parser} and "
+        f"{wanted.chunker}: install the ragloop that built it, or let another generation answer"
+    )
+    return SourceOutcome(problems=(problem,))
+
+
+def _finished(report: SyncReport, index: Index, started: float, sources: set[str]) -> SyncReport:
+    """Return the report with what the index tells at the end."""
+    return replace(
+        report,
+        chunks_total=inventory.chunks(index),
+        quarantined=sum(one["source"] in sources for one in inventory.quarantine(index)),
+        commits=index.commits,
+        seconds=round(time.perf_counter() - started, 3),
+        embed_seconds=round(report.embed_seconds, 3),
+    )

@@ -8,7 +8,7 @@ listing and committing happen under one lease, so that an older listing never fo
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +19,12 @@ from ragloop.corpus.index.table import Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.corpus.sources.source import Listed, Source
 from ragloop.corpus.sync.diff import Rows, diff
-from ragloop.corpus.sync.planning import SyncPlan, is_described, kept_stamp, plan, retry_after_s, withholds
+from ragloop.corpus.sync.guard import split
+from ragloop.corpus.sync.planning import SyncPlan, is_described, kept_stamp, plan, retry_after_s
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.preparing import Preparation, Prepared
 from ragloop.corpus.sync.renames import Renames, inherit
-from ragloop.corpus.sync.report import Progress, SyncReport
+from ragloop.corpus.sync.report import Change, ChangeKind, Progress, SourceOutcome, add_up, changes_of
 from ragloop.models import Embedder, Vectors
 
 FIRST_BATCH_TOKENS = 16_000
@@ -31,6 +32,15 @@ FIRST_BATCH_TOKENS = 16_000
 
 NAMED = 1_000
 """Most documents whose ledger rows are asked for by name; of more, all rows are read."""
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """The vectors of chunks by hash, the hashes of those that had none before, and the seconds that those took."""
+
+    vectors: Mapping[str, Vectors]
+    new: frozenset[str]
+    seconds: float
 
 
 class SourceSync:
@@ -42,7 +52,6 @@ class SourceSync:
         index: Index,
         embedder: Embedder,
         policy: SyncPolicy,
-        report: SyncReport,
         *,
         last_scan: datetime | None = None,
         keys: Sequence[str] | None = None,
@@ -50,7 +59,7 @@ class SourceSync:
     ) -> None:
         """`keys` restricts the sync to these documents; the listing must then be of them alone."""
         self._source, self._index, self._embedder = source, index, embedder
-        self._policy, self._report, self._last_scan = policy, report, last_scan
+        self._policy, self._last_scan = policy, last_scan
         self._vectors = VectorStore(index.store, embedder)
         self._progress = progress or (lambda done, total, embedded: None)
         self._keys = keys
@@ -60,8 +69,8 @@ class SourceSync:
         self._tokens_per_second: float | None = None
         self._reused_batches = 0
 
-    def run(self, until: float = math.inf, listing: Iterable[Listed] | None = None) -> bool:
-        """Scan, or take the `listing`; apply in batches; delete what is gone. Returns whether all of it was done.
+    def run(self, until: float = math.inf, listing: Iterable[Listed] | None = None) -> SourceOutcome:
+        """Scan, or take the `listing`; apply in batches; delete what is gone.
 
         The first batch after `until` (time.monotonic()) is the last one. Raises NotFoundError when the source is not
         there.
@@ -74,14 +83,12 @@ class SourceSync:
             retry_quarantined=self._policy.retry_quarantined,
             now_us=self._began_us,
         )
-        self._report.scanned += planned.unchanged + len(planned.read)
-        self._report.unchanged += planned.unchanged
         self._documents = len(known) if self._keys is None else inventory.documents(self._index, name)
         self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
-        if not self._apply_changes(planned, until):
-            return False
-        self._apply_deletes(planned)
-        return True
+        scan = SourceOutcome(scanned=planned.unchanged + len(planned.read), unchanged=planned.unchanged)
+        changes = self._apply_changes(planned, until)
+        deletes = self._apply_deletes(planned) if changes.whole else SourceOutcome()
+        return add_up([scan, changes, deletes])
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, LedgerRow]:
         """The ledger of these documents, and perhaps of others; without those that another writer let go meanwhile."""
@@ -94,7 +101,7 @@ class SourceSync:
     def _missing(self, planned: SyncPlan) -> list[LedgerRow]:
         return [row for key in planned.missing if (row := self._ledger.get(key)) is not None]
 
-    def _apply_changes(self, planned: SyncPlan, until: float) -> bool:
+    def _apply_changes(self, planned: SyncPlan, until: float) -> SourceOutcome:
         renames = Renames(self._missing(planned), self._source.trace)
         preparation = Preparation(
             self._source,
@@ -104,14 +111,16 @@ class SourceSync:
             max_bytes=self._policy.max_document_bytes,
             limits=self._policy.limits,
         )
-        done = 0
+        done = embedded = 0
+        outcomes: list[SourceOutcome] = []
         for batch in self._batches(self._policy.prepare(preparation, planned.read)):
-            self._apply(batch, renames)
+            outcomes.append(self._apply(batch, renames))
             done += len(batch)
-            self._progress(done, len(planned.read), self._report.chunks_embedded)
+            embedded += outcomes[-1].chunks_embedded
+            self._progress(done, len(planned.read), embedded)
             if done < len(planned.read) and time.monotonic() > until:
-                return False
-        return True
+                return replace(add_up(outcomes), whole=False)
+        return add_up(outcomes)
 
     def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
@@ -135,7 +144,7 @@ class SourceSync:
 
     # --- apply: embed what is new, commit ------------------------------------------------------------------------
 
-    def _apply(self, batch: Sequence[Prepared], renames: Renames) -> None:
+    def _apply(self, batch: Sequence[Prepared], renames: Renames) -> SourceOutcome:
         moved = {d.listed.key: row for d in batch if (row := self._moved_from(d, renames)) is not None}
         rewritten = [
             self._ledger[d.listed.key].document_id
@@ -145,14 +154,12 @@ class SourceSync:
         held = self._held([*rewritten, *(row.document_id for row in moved.values())])
         diffs = {d.listed.key: self._diff(d, moved.get(d.listed.key), held) for d in batch}
         changed = [(key, chunk_id, one) for key, rows in diffs.items() for chunk_id, one in rows.upserts.items()]
-        vectors, new = self._embed([one for *_, one in changed])
+        embedded = self._embed([one for *_, one in changed])
+        vectors = embedded.vectors
         rows = {document.listed.key: self._ledger_row(document, diffs[document.listed.key].spans) for document in batch}
         unreadable = [(moved[d.listed.key], rows[d.listed.key]) for d in batch if d.reason and d.listed.key in moved]
         inherited, chunks_inherited = self._inherited(unreadable)
         rows |= inherited
-        for document in batch:
-            key = document.listed.key
-            self._count(document, moved.get(key), new, rows[key].lag_s)
         written: list[tuple[dict[str, Any], Vectors | None]] = [
             *((document_row(row, self._source.name), None) for row in rows.values() if not self._is_kept(row)),
             *((self._chunk_row(chunk_id, one, rows[key]), vectors[one.text_hash]) for key, chunk_id, one in changed),
@@ -164,6 +171,7 @@ class SourceSync:
         new_to_index = not moved and all(document.listed.key not in self._ledger for document in batch)
         self._index.commit([row for row, _ in written], [vector for _, vector in written], new=new_to_index)
         self._moved.update(row.key for row in moved.values())
+        return self._outcome(batch, moved, rows, embedded)
 
     def _held(self, document_ids: Sequence[str]) -> Mapping[str, Mapping[str, Held]]:
         """Return the chunks that the index has of these documents, by document and chunk id."""
@@ -195,12 +203,13 @@ class SourceSync:
             listed = failing[chunk_row["document_id"]]
             yield {**chunk_row, "labels": list(self._source.labels), "uri": listed.uri}, vector
 
-    def _embed(self, changed: Sequence[Chunk]) -> tuple[dict[str, Vectors], set[str]]:
-        """Vectors of these chunks by hash, and the hashes that had to be embedded."""
+    def _embed(self, changed: Sequence[Chunk]) -> _Embedded:
+        """Find the vectors of these chunks, and embed those that have none."""
         chunks = {one.text_hash: one for one in changed}
         vectors = self._vectors.find(list(chunks))
         new = [one for text_hash, one in chunks.items() if text_hash not in vectors]
         self._reused_batches = 0 if new else self._reused_batches + 1
+        spent = 0.0
         for part in self._slices(new):
             hashes = [one.text_hash for one in part]
             started = time.perf_counter()
@@ -208,9 +217,9 @@ class SourceSync:
             seconds = time.perf_counter() - started
             self._vectors.keep(hashes, made)
             vectors.update(zip(hashes, made, strict=True))
-            self._report.embed_seconds += seconds
+            spent += seconds
             self._tokens_per_second = sum(one.tokens for one in part) / max(seconds, 1e-6)
-        return vectors, {one.text_hash for one in new}
+        return _Embedded(vectors, frozenset(one.text_hash for one in new), spent)
 
     def _slices(self, chunks: Sequence[Chunk]) -> Iterator[Sequence[Chunk]]:
         """Slices of about `batch_seconds`: a kill in a long document loses no more than one of them."""
@@ -307,49 +316,57 @@ class SourceSync:
             "text_hash": one.text_hash,
         }
 
-    def _count(self, document: Prepared, moved: LedgerRow | None, new: set[str], lag_s: float | None) -> None:
-        """Account for one document. A string that several chunks share is embedded once, by the first of them."""
-        report = self._report
-        report.documents_read += document.read is not None
-        report.bytes_read += document.bytes_read
-        if document.chunks is None and document.reason is None:
-            report.unchanged += 1
-            return
-        embedded = [one.text_hash for one in document.chunks or () if one.text_hash in new]
-        first = set(embedded)
-        new -= first
-        report.chunks_embedded += len(first)
-        report.chunks_reused += len(document.chunks or ()) - len(first)
-        change = (
-            "failed"
-            if document.reason
-            else "renamed"
-            if moved
-            else "updated"
-            if document.listed.key in self._ledger
-            else "added"
+    def _outcome(
+        self,
+        batch: Sequence[Prepared],
+        moved: Mapping[str, LedgerRow],
+        rows: Mapping[str, LedgerRow],
+        embedded: _Embedded,
+    ) -> SourceOutcome:
+        """Account for a batch: `moved` are the rows of renamed documents, by new key; `rows` the ledger."""
+        counts = _first_embedded(batch, embedded.new)
+        changes = tuple(
+            self._change(one, moved.get(one.listed.key), rows[one.listed.key].lag_s, counts[one.listed.key])
+            for one in batch
+            if one.chunks is not None or one.reason is not None
         )
-        setattr(report, change, getattr(report, change) + 1)
-        report.changes.append(
-            {
-                "change": change,
-                "source": self._source.name,
-                "key": document.listed.key,
-                "was": moved.key if moved else None,
-                "chunks": len(document.chunks or ()),
-                "embedded": len(first),
-                "reason": document.reason,
-                "lag_s": None if document.reason else lag_s,
-            }
+        return SourceOutcome(
+            unchanged=len(batch) - len(changes),
+            documents_read=sum(one.read is not None for one in batch),
+            bytes_read=sum(one.bytes_read for one in batch),
+            chunks_embedded=sum(one.embedded for one in changes),
+            chunks_reused=sum(one.chunks - one.embedded for one in changes),
+            embed_seconds=embedded.seconds,
+            changes=changes,
         )
+
+    def _change(self, document: Prepared, moved: LedgerRow | None, lag_s: float | None, embedded: int) -> Change:
+        return Change(
+            self._kind(document, moved),
+            self._source.name,
+            document.listed.key,
+            was=moved.key if moved else None,
+            chunks=len(document.chunks or ()),
+            embedded=embedded,
+            reason=document.reason,
+            lag_s=None if document.reason else lag_s,
+        )
+
+    def _kind(self, document: Prepared, moved: LedgerRow | None) -> ChangeKind:
+        if document.reason:
+            return ChangeKind.FAILED
+        if moved:
+            return ChangeKind.RENAMED
+        return ChangeKind.UPDATED if document.listed.key in self._ledger else ChangeKind.ADDED
 
     # --- delete --------------------------------------------------------------------------------------------------
 
-    def _apply_deletes(self, planned: SyncPlan) -> None:
+    def _apply_deletes(self, planned: SyncPlan) -> SourceOutcome:
         gone = [row for row in self._missing(planned) if row.key not in self._moved]
-        may_go = guarded(self._source.name, gone, self._documents, self._policy, self._report)
-        self._bequeath(may_go)
-        delete(self._index, self._source.name, may_go, self._report)
+        guarded = split(gone, self._policy, source=self._source.name, documents=self._documents)
+        withheld = changes_of(ChangeKind.WITHHELD, self._source.name, guarded.withheld)
+        self._bequeath(guarded.may_go)
+        return SourceOutcome(changes=(*withheld, *delete(self._index, self._source.name, guarded.may_go)))
 
     def _bequeath(self, gone: Sequence[LedgerRow]) -> None:
         """Hand the last good revision of what is deleted to the copy that took its place while it was still there."""
@@ -374,43 +391,21 @@ def _tombstones(diffs: Collection[Rows]) -> Iterator[tuple[dict[str, Any], None]
         yield tombstone(chunk_id, "chunk", one.document_id), None
 
 
-def guarded(
-    source: str, gone: Sequence[LedgerRow], documents: int, policy: SyncPolicy, report: SyncReport
-) -> list[LedgerRow]:
-    """Those of the documents that are gone that may be deleted; the others are reported as withheld.
-
-    Where more are gone than is plausible, only those may be deleted that were approved by name.
-    """
-    if policy.confirm_deletes or not withholds(len(gone), documents, policy.guard_documents, policy.guard_share):
-        return list(gone)
-    withhold(source, [row for row in gone if (source, row.key) not in policy.approved], report)
-    return [row for row in gone if (source, row.key) in policy.approved]
+def _first_embedded(batch: Sequence[Prepared], new: Collection[str]) -> Mapping[str, int]:
+    """Count the strings that were embedded for each document, by key: a string of several is counted at the first."""
+    left = set(new)
+    counts = {}
+    for document in batch:
+        of_document = left & {chunk.text_hash for chunk in document.chunks or ()}
+        counts[document.listed.key] = len(of_document)
+        left -= of_document
+    return counts
 
 
-def delete(index: Index, source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
+def delete(index: Index, source: str, gone: Sequence[LedgerRow]) -> tuple[Change, ...]:
     """Remove documents, with all their chunks, in one commit."""
     index.remove([row.document_id for row in gone])
-    report.deleted += len(gone)
-    report.changes += [_gone("deleted", source, row) for row in gone]
-
-
-def withhold(source: str, gone: Sequence[LedgerRow], report: SyncReport) -> None:
-    """Report deletes that are not made."""
-    report.withheld_deletes += len(gone)
-    report.changes += [_gone("withheld", source, row) for row in gone]
-
-
-def _gone(change: str, source: str, row: LedgerRow) -> dict[str, Any]:
-    return {
-        "change": change,
-        "source": source,
-        "key": row.key,
-        "was": None,
-        "chunks": row.chunks,
-        "embedded": 0,
-        "reason": None,
-        "lag_s": None,
-    }
+    return changes_of(ChangeKind.DELETED, source, gone)
 
 
 def _us(moment: datetime) -> int:
