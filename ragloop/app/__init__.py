@@ -4,6 +4,7 @@ One file per area: corpus (documents), answering (questions), learning (adapters
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ragloop.config import Settings
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.registry import Registry
-from ragloop.store import Store, utc_now
+from ragloop.store import Boundary, Store, utc_now
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.generations import Generations
@@ -35,8 +36,11 @@ class App:
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
         now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
     ) -> None:
-        self.parts = Parts(settings, embedder=embedder, open_embedder=open_embedder, say=say, now=now)
+        self.parts = Parts(
+            settings, embedder=embedder, open_embedder=open_embedder, say=say, now=now, boundary=boundary
+        )
         self.settings, self.models = settings, self.parts.models
         self.corpus = Corpus(self.parts)
         self.answering = Answering(self.parts)

@@ -1,6 +1,7 @@
 """The parts of one home, which everything else of an application is made of."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
 from ragloop.models.opened import OpenedModels
 from ragloop.registry import Registry
-from ragloop.store import Store, make_home, utc_now
+from ragloop.store import Boundary, Store, make_home, utc_now
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Parts:
     """Each part is made when it is first asked for, so that a question loads no torch and a status loads no model.
 
     `embedder` replaces the one that the settings name; `open_embedder` opens what a name and a backend mean, for those
-    that the settings name and kept generations know. `say` hears of long preparations. `now` is the clock of the store.
+    that the settings name and kept generations know. `say` hears of long preparations. `now` is the clock of the store,
+    `boundary` what it enters before each durable step and leaves after it.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class Parts:
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
         now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
     ) -> None:
-        self.settings, self._now = settings, now
+        self.settings, self._now, self._boundary = settings, now, boundary
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
         self._store: Store | None = None
 
@@ -46,14 +49,18 @@ class Parts:
     def store(self) -> Store:
         """The store, which must exist. Raises NotFoundError, and as Store.open does."""
         if self._store is None:
-            self._store = Store.open(self.settings.home, create=False, place=self.place, now=self._now)
+            self._store = self._opened(create=False)
         return self._store
 
     def made_store(self) -> Store:
         """The store, made where there is none. Raises as Store.open does, also where a restore is under way."""
         if self._store is None or self.place.restoring() or not self.place.exists():
-            self._store = Store.open(self.settings.home, create=True, place=self.place, now=self._now)
+            self._store = self._opened(create=True)
         return self._store
+
+    def _opened(self, *, create: bool) -> Store:
+        home = self.settings.home
+        return Store.open(home, create=create, place=self.place, now=self._now, boundary=self._boundary)
 
     @cached_property
     def place(self) -> "Place":

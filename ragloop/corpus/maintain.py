@@ -16,7 +16,7 @@ from lancedb.table import Table
 
 from ragloop.catalogue import Derived, lease_of
 from ragloop.corpus.index.retention import let_go
-from ragloop.corpus.index.search_indexes import maintain
+from ragloop.corpus.index.search_indexes import maintain, remove_tombstones
 from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
 from ragloop.store import Store
@@ -107,13 +107,15 @@ def _lease(store: Store, lease: str) -> AbstractContextManager[None]:
 
 def _table(store: Store, name: str) -> TableUpkeep:
     before = _files(store, name)
-    with store.writing():
-        table = store.table(name)
-        if name.startswith("index_"):
-            if table.count_rows("NOT live"):
-                table.delete("NOT live")
-            maintain(table, committed=True)
-        if _is_untidy(table, before):
+    table = store.table(name)
+    if name.startswith("index_"):
+        if store.count(name, "NOT live"):
+            remove_tombstones(store, name)
+        maintain(store, name, committed=True)
+    with store.errors():
+        untidy = _is_untidy(table, before)
+    if untidy:
+        with store.writing("optimize", name):
             table.optimize(cleanup_older_than=KEPT_VERSIONS)
     after = _files(store, name)
     gone = sum(1 for one in before if version_of(one) and one not in after)

@@ -26,7 +26,7 @@ ALWAYS = ["listing", "report"]
 CHANGES = {
     "first index": [*ALWAYS, "read", "encode", "store-vectors", "commit", "index", "generation"],
     "edit": [*ALWAYS, "read", "encode", "store-vectors", "commit", "optimize"],
-    "delete": [*ALWAYS, "delete", "optimize"],
+    "delete": [*ALWAYS, "delete"],
     "rename": [*ALWAYS, "read", "commit", "optimize"],
 }
 """The boundaries that a sync of each change comes to; what deletes commits by that."""

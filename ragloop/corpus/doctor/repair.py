@@ -70,7 +70,7 @@ def treat(
         _mend_vectors(index, audit)
         _mend_rows(index, audit)
     for name in treatment.clean:
-        with store.writing():
+        with store.writing("optimize", name):
             store.table(name).optimize(cleanup_older_than=GRACE, delete_unverified=True)
     return embedded
 

@@ -10,7 +10,7 @@ from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQ
 from lancedb.table import Table
 
 from ragloop.corpus.index.search import PROBES, outside_words
-from ragloop.corpus.index.search_indexes import INDEXES, maintain, most_unindexed, wanted_indexes
+from ragloop.corpus.index.search_indexes import maintain, make_index, most_unindexed, wanted_indexes
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import to_numpy
 from ragloop.errors import StoreDamagedError
@@ -27,8 +27,7 @@ def maintain_indexes(index: Index) -> None:
 
     Raises StorageFullError; the index answers as before.
     """
-    with index.store.writing():
-        maintain(index.store.table(index.generation.table), committed=index.commits > 0)
+    maintain(index.store, index.generation.table, committed=index.commits > 0)
 
 
 def lacking_indexes(index: Index) -> list[str]:
@@ -71,10 +70,8 @@ def _works(index: Index, work: Callable[[], bool]) -> bool:
 
 def index_anew(index: Index, columns: Sequence[str]) -> None:
     """Make the indexes of these columns from all rows. Needs the index lease."""
-    table = index.store.table(index.generation.table)
     for column in columns:
-        with index.store.writing():
-            table.create_index(column, config=INDEXES[column], replace=True)
+        make_index(index.store, index.generation.table, column)
 
 
 def _finds_vectors(table: Table, dimension: int) -> bool:

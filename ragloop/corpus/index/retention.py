@@ -65,12 +65,12 @@ def _let_go_of_vectors(store: Store, name: str, used: pa.Array, keep: timedelta,
     expired = f"unused_since <= timestamp '{(now - keep).isoformat()}'"
     if store.count(name, expired):
         store.delete(name, expired)
-        with store.writing():
+        with store.writing("optimize", name):
             store.table(name).optimize(cleanup_older_than=GRACE)
 
 
 def _note(store: Store, name: str, rows: pa.Table, unused_since: datetime | None) -> None:
     for first in range(0, rows.num_rows, _PART):
         hashes = rows["text_hash"].slice(first, _PART).to_pylist()
-        with store.writing():
+        with store.writing("update", name):
             store.table(name).update(where=f"text_hash IN ({quoted(hashes)})", values={"unused_since": unused_since})

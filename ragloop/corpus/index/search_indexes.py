@@ -6,8 +6,8 @@ The thresholds are measured by benchmarks/search_speed.py.
 from collections.abc import Mapping
 
 from lancedb.index import FTS, Bitmap, BTree, IvfFlat
-from lancedb.table import Table
 
+from ragloop.store import Store
 from ragloop.store.database import KEPT_VERSIONS
 
 WORDS = ("text", "heading")
@@ -50,32 +50,50 @@ INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
 """The index of each column that may have one."""
 
 
-def maintain(table: Table, *, committed: bool) -> None:
+def maintain(store: Store, name: str, *, committed: bool) -> None:
     """Make missing indexes, remove tombstones, compact fragments, each where it is due. Needs the index lease.
 
     `committed`: whether something was since the last time.
     """
-    present = {index.columns[0]: index for index in table.list_indices()}
-    rows = table.count_rows()
-    wanted = wanted_indexes(rows)
-    if not committed and wanted.keys() <= present.keys():
-        return
-    dead = table.count_rows("NOT live")
+    with store.errors():
+        table = store.table(name)
+        present = {index.columns[0]: index for index in table.list_indices()}
+        rows = table.count_rows()
+        wanted = wanted_indexes(rows)
+        if not committed and wanted.keys() <= present.keys():
+            return
+        dead = table.count_rows("NOT live")
     if rows == dead:
         return
     if dead > TOMBSTONE_SHARE * rows:
-        table.delete("NOT live")
+        remove_tombstones(store, name)
     if not present and rows <= COMPACTED_FIRST:
         # Compacted at their first update, the indexes would have to be told where each row went.
-        table.optimize(cleanup_older_than=KEPT_VERSIONS)
-    for column, config in wanted.items():
-        if column not in present:
-            table.create_index(column, config=config)
+        _optimize(store, name)
+    for column in [one for one in wanted if one not in present]:
+        make_index(store, name, column)
     if present.get("vector") and (present["vector"].num_segments or 0) > SEGMENTS:
-        table.create_index("vector", config=INDEXES["vector"], replace=True)
+        make_index(store, name, "vector")
     if max((index.num_unindexed_rows or 0 for index in present.values()), default=0) > most_unindexed(rows):
         # Each update writes the words' index anew: kept for days, as by default, old ones would fill the disk.
-        table.optimize(cleanup_older_than=KEPT_VERSIONS)
+        _optimize(store, name)
+
+
+def remove_tombstones(store: Store, name: str) -> None:
+    """Delete the rows of chunks that were replaced. Needs the index lease."""
+    with store.writing("purge", name):
+        store.table(name).delete("NOT live")
+
+
+def make_index(store: Store, name: str, column: str) -> None:
+    """Make the index of a column from all rows, in place of the one that it has. Needs the index lease."""
+    with store.writing("index", name):
+        store.table(name).create_index(column, config=INDEXES[column], replace=True)
+
+
+def _optimize(store: Store, name: str) -> None:
+    with store.writing("optimize", name):
+        store.table(name).optimize(cleanup_older_than=KEPT_VERSIONS)
 
 
 def most_unindexed(rows: int) -> float:

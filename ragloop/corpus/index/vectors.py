@@ -100,7 +100,7 @@ def tidy(store: Store, name: str) -> None:
     with store.errors():
         behind = min((one.num_unindexed_rows or 0 for one in table.list_indices()), default=rows)
     if behind > UNINDEXED_SHARE * rows:
-        with store.writing():
+        with store.writing("index", name):
             table.create_index("text_hash", config=BTree(), replace=True)
 
 
