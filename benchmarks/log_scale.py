@@ -1,6 +1,6 @@
 """What do a log of a million answers and one of ten thousand cost? The claim: what reads the log reads what is new.
 
-    python benchmarks/log_scale.py [--answers 10000 100000 1000000] [--appends 2000]
+    python benchmarks/log_scale.py [--answers 10000 100000 1000000] [--appends 800]
 
 Makes a store of 1,000 documents and so many logged answers, every tenth with feedback, written as Arrow batches. Then
 it measures, each in a process of its own: `status`, `feedback`, `log tail`, `log export`, a first `dataset build`, the
@@ -265,7 +265,7 @@ def appended(journals: Sequence[Journal], appends: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--answers", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="sizes of the log")
-    parser.add_argument("--appends", type=int, default=2_000, help="appends of all threads together; 0 leaves them out")
+    parser.add_argument("--appends", type=int, default=800, help="appends of all threads together; 0 leaves them out")
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--child", choices=[*MEASURED], help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -279,7 +279,7 @@ def main() -> None:
     if given.appends:
         with tempfile.TemporaryDirectory() as scratch:
             store = Store.open(Path(scratch))
-            apart, shared = ([Journal(store) for _ in range(count)] for count in (THREADS, 1))
+            apart, shared = ([Journal(store, wait_s=600) for _ in range(count)] for count in (THREADS, 1))
             print(f"\n| {THREADS} threads | appends/s |\n|---|---:|")
             print(f"| an fsync each | {appended(apart, given.appends):,.0f} |")
             print(f"| a shared fsync | {appended(shared, given.appends):,.0f} |")

@@ -27,7 +27,7 @@ class Segment:
         self._current = self.folder / "current.jsonl"
         self._aside = self.folder / "unreadable.lines"
         self._waiting: list[Appended] = []
-        self._guard, self._turn = threading.Lock(), threading.Lock()
+        self._changed, self._writing = threading.Condition(), False
 
     def append(self, lines: bytes) -> None:
         """Put lines on disk, all or none: the first thread that comes writes for all that wait meanwhile.
@@ -35,13 +35,20 @@ class Segment:
         Raises StorageFullError, and StoreBusyError, which names who keeps the log locked.
         """
         written: Future[None] = Future()
-        with self._guard:
+        mine: list[Appended] = []
+        with self._changed:
             self._waiting.append((lines, written))
-        with self._turn:
+            self._changed.wait_for(lambda: written.done() or not self._writing)
             if not written.done():
-                with self._guard:
-                    waiting, self._waiting = self._waiting, []
-                self._write(waiting)
+                self._writing = True
+                mine, self._waiting = self._waiting, []
+        if mine:
+            try:
+                self._write(mine)
+            finally:
+                with self._changed:
+                    self._writing = False
+                    self._changed.notify_all()
         written.result()
 
     def _write(self, waiting: Sequence[Appended]) -> None:

@@ -248,11 +248,11 @@ def test_an_export_leaves_other_files_and_a_full_disk_leaves_the_old_one(
     assert (shell.folder / "log.parquet.part").read_text() == "mine"
     before = (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes())
 
-    def full(table: Any, file: Path) -> None:
+    def full(file: Path, schema: Any) -> None:
         file.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
     assert "no space left on the disk" in shell.fails(3, "log", "export", "log.parquet")
     assert (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes()) == before
 
