@@ -165,7 +165,7 @@ def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
             place.upload(number)
         uploaded = time.perf_counter() - began
         names = {f"{number:05}.md" for number in range(10_000, 10_000 + burst)}
-        while names - set(app.index.keys().values()) and time.perf_counter() - began < 1800:
+        while names - set(inventory.keys(app.index).values()) and time.perf_counter() - began < 1800:
             time.sleep(1)
         seconds = time.perf_counter() - began
         time.sleep(30)  # rings of the last look
