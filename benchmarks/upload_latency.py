@@ -151,6 +151,7 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
 
 
 def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
+    from ragloop.corpus.index import inventory
     from ragloop.orchestrator.prefect_api import named_api
 
     with (

@@ -74,7 +74,8 @@ def test_a_backup_copies_only_what_is_new(folder: BackedUp) -> None:
     backups = folder.app.safekeeping.backups(folder.uri).all()
     new = {one.name for one in backups[0].entries} - {one.name for one in backups[1].entries}
     assert third.files_copied == len(new)
-    assert third.files_copied < third.files / 2
+    # A fold, a sync and its search indexes write about half of the files of a store this small.
+    assert third.files_copied < 0.6 * third.files
     nothing_new = folder.app.safekeeping.back_up(folder.uri)
     assert (nothing_new.files_copied, nothing_new.bytes_copied) == (0, 0)
 
