@@ -2,6 +2,7 @@
 #
 #   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
 #   make test    every test                              make bench   one claim per file in benchmarks/
+#   make test-quick  without disks, servers and models
 #   make coverage  every test, and what they do not reach
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
@@ -11,7 +12,7 @@ PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check check-terraform up bench bench-sync pictures lock clean setup
+.PHONY: help demo test test-quick coverage check check-terraform up bench bench-sync pictures lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -66,6 +67,10 @@ PYTEST := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST)
+
+# What needs no model, server or other process, for use while one writes.
+test-quick: setup
+	$(PYTEST) -m "not realmodel" tests/unit tests/generative
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup

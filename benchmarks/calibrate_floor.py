@@ -48,7 +48,7 @@ def indexed(articles: list[dict[str, Any]], folder: Path) -> App:
     for number, text in enumerate(paragraphs):
         (folder / "documents" / f"p{number:04}.txt").write_text(text, encoding="utf-8")
     app = App(load_settings(home=folder / "home"))
-    app.sync(folder / "documents")
+    app.corpus.sync(folder / "documents")
     return app
 
 
@@ -57,7 +57,7 @@ def questions(articles: list[dict[str, Any]]) -> list[str]:
 
 
 def similarity(app: App, question: str) -> float:
-    found = app.search(question).top_similarity
+    found = app.answering.search(question).top_similarity
     return -1.0 if found is None else found
 
 

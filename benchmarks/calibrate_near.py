@@ -15,7 +15,7 @@ import numpy as np
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.demo.facts import KINDS
-from ragloop.learning.outdated import NEAR
+from ragloop.learning.examples.outdated import NEAR
 
 PACKAGES = (
     "accelerate alembic attrs boto3 certifi click cryptography dask datasets distributed fastapi filelock fsspec gguf "

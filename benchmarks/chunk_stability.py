@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from ragloop.corpus.chunking import CountTokens, Join, chunk, join_by_hash
-from ragloop.corpus.document import Block
+from ragloop.corpus.chunking.chunker import CountTokens, Join, chunk, join_by_hash
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.document import Block
 
 BUDGET = 200
 INSERTED = "The maintainers announced on a Tuesday that the schedule moves by two weeks; nothing else in it changes."

@@ -35,7 +35,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 
 
 def command(home: Path, *flags: str) -> list[str]:
-    start = "from ragloop.cli import run; run()"
+    start = "from ragloop.cli.main import run; run()"
     return [sys.executable, *flags, "-c", start, "--home", str(home), "ask", QUESTION, "--json"]
 
 
@@ -67,7 +67,7 @@ def main() -> None:
         (Path(folder) / "documents").mkdir()
         for name, text in DOCUMENTS.items():
             (Path(folder) / "documents" / name).write_text(text, encoding="utf-8")
-        App(load_settings(home=home)).sync(Path(folder) / "documents")
+        App(load_settings(home=home)).corpus.sync(Path(folder) / "documents")
         lancedb = [sys.executable, "-c", "import lancedb"]
         cpu_seconds(command(home))  # bytecode and the page cache
         pairs = [(cpu_seconds(lancedb), cpu_seconds(command(home))) for _ in range(given.pairs)]

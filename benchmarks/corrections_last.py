@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ragloop.app import App
 from ragloop.config import Settings
@@ -102,7 +102,7 @@ def ask_and_correct(app: App, week: Pages, count: int, dice: random.Random) -> d
     known = sorted({fact: value for name, text in week.items() for fact, value in facts(name, text)}.items())
     chosen = dice.sample(known, min(count, len(known)))
     asked = [WORDINGS[name].format(title=title, cycle=cycle) for (_, title, cycle, name), _ in chosen]
-    answers = app.answerer.ask_all(asked)
+    answers = app.answering.answerer.ask_all(asked)
     given = [
         (answer.interaction_id, "correction", dice.choice(CORRECTIONS).format(value=value))
         for answer, (_, value) in zip(answers, chosen, strict=True)
@@ -113,7 +113,7 @@ def ask_and_correct(app: App, week: Pages, count: int, dice: random.Random) -> d
 
 def eligible(app: App) -> set[str]:
     """The interactions that may be trained on."""
-    return {one for example in app.retraining.curated().examples for one in example.interaction_ids}
+    return {one for example in app.learning.retraining.curated().examples for one in example.interaction_ids}
 
 
 def measure(
@@ -128,14 +128,14 @@ def measure(
     def app() -> App:
         return App(Settings.model_validate({"home": home, **SETTINGS}), embedder=embedder)
 
-    app().sync(folder)
+    app().corpus.sync(folder)
     asked = ask_and_correct(app(), first, count, random.Random(start))
     rows = eligible(app())
     found = []
     for later in LATER:
         week = pages(repository, commits[start + later], every)
         bring(folder, week)
-        app().sync(folder, confirm_deletes=True)
+        app().corpus.sync(folder, confirm_deletes=True)
         said = {fact: value for name, text in week.items() for fact, value in facts(name, text)}
         hold = {one for one in rows if said.get(asked[one][0]) == asked[one][1]}
         same = {one for one in hold if week[asked[one][0][0]] == first[asked[one][0][0]]}

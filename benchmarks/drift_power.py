@@ -16,7 +16,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragloop.learning.drift import DriftPolicy, Window, measure
+from ragloop.app.policies import drift_policy
+from ragloop.config import Settings
+from ragloop.learning.monitoring.drift import DriftPolicy, Window, measure
 
 DIMENSION, TOPICS, N_REFERENCE = 384, 20, 500
 
@@ -69,7 +71,8 @@ def main() -> None:
     options = parser.parse_args()
     started = time.perf_counter()
     repeats = 100 if options.quick else 500
-    rates = [rate(n, share, repeats, DriftPolicy()) for n in (100, 250) for share in (0.0, 0.1)]
+    policy = drift_policy(Settings.model_construct())
+    rates = [rate(n, share, repeats, policy) for n in (100, 250) for share in (0.0, 0.1)]
     seconds = time.perf_counter() - started
     if options.json:
         print(json.dumps({"rates": [asdict(each) for each in rates], "seconds": seconds}))

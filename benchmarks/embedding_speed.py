@@ -19,11 +19,11 @@ import torch
 from peers.corpus import RELEASES, default_cache, release, write_parts
 from sentence_transformers import SentenceTransformer
 
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.models import Vectors
-from ragloop.models.embedding import DEFAULT_EMBEDDER, Backend, open_embedder, packaged_model
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, Backend, open_embedder, packaged_model
 
 Embed = Callable[[Sequence[str]], Vectors]
 EXPORTED: Sequence[Backend] = ("onnx", "onnx-int8")

@@ -34,15 +34,16 @@ from peers.corpus import RELEASES, chosen, default_cache, delete, edit, release,
 from tokenizers import Tokenizer
 
 from ragloop.app import App
-from ragloop.cli import GARBAGE_EVERY
+from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
-from ragloop.corpus.document import ParsedDocument
-from ragloop.corpus.index import Index
-from ragloop.corpus.parsing import isolation
+from ragloop.corpus.index import health
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.isolation import process as isolation
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.models import Embedder, Vectors
-from ragloop.models.counting import TokenCounter
-from ragloop.models.embedding import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.token_counts import TokenCounter
 
 Edit = Callable[[Sequence[Path]], None]
 
@@ -113,7 +114,7 @@ class Maintaining:
     """Knows how long the last maintenance of the index took, which is part of the engine: indexes and compaction."""
 
     seconds = 0.0
-    maintain = staticmethod(Index.maintain)
+    maintain = staticmethod(health.maintain_indexes)
 
     @staticmethod
     def timed(index: Index) -> None:
@@ -127,7 +128,7 @@ def synced(home: Path, documents: Path, profile: cProfile.Profile | None = None)
     app = App(load_settings(home=home), embedder=embedder)
     started = time.process_time()
     with profile or nullcontext():
-        report = app.sync(documents, confirm_deletes=True)
+        report = app.corpus.sync(documents, confirm_deletes=True)
     total = time.process_time() - started
     return Cost(
         total, Parsing.seconds, embedder.tokenize_s, embedder.encode_s, Maintaining.seconds,
@@ -195,7 +196,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
         recording = Recording(embedder)
         app = App(load_settings(home=scratch / f"home-{number}"), embedder=recording)
         started = time.process_time()
-        chunks = app.sync(folder).chunks_total
+        chunks = app.corpus.sync(folder).chunks_total
         whole = time.process_time() - started
         started = time.process_time()
         for batch in recording.batches:
@@ -208,7 +209,7 @@ def with_the_real_model(corpus: Path, scratch: Path, documents: int, rounds: int
 def main() -> None:
     gc.set_threshold(GARBAGE_EVERY)  # as the command does
     isolation.parse = Parsing.timed  # type: ignore[attr-defined]
-    Index.maintain = Maintaining.timed  # type: ignore[method-assign, assignment]
+    health.maintain_indexes = Maintaining.timed
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=1000, help="documents in the folder")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the least is told")

@@ -38,8 +38,8 @@ def ask_all(articles: list[dict[str, Any]], folder: Path) -> list[tuple[str | No
                 (folder / "documents" / f"{name}.txt").write_text(paragraph["context"], encoding="utf-8")
             asked += [(name, one["answers"][0]["text"], one["question"]) for one in paragraph["qas"]]
     app = App(load_settings(home=folder / "home"))
-    app.sync(folder / "documents")
-    answers = app.answerer.ask_all([question for _, _, question in asked])
+    app.corpus.sync(folder / "documents")
+    answers = app.answering.answerer.ask_all([question for _, _, question in asked])
     return [(name, gold, answer) for (name, gold, _), answer in zip(asked, answers, strict=True)]
 
 

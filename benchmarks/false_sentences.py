@@ -22,7 +22,7 @@ from pathlib import Path
 from ragloop.answering.prompts import sentences
 from ragloop.answering.support import answers, says
 from ragloop.answering.terms import content_words
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.records import Passage
 

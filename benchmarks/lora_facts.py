@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from ragloop.answering.prompts import closed_book_messages
+from ragloop.app.policies import training_spec
+from ragloop.config import Settings
 from ragloop.demo.facts import KINDS, Fact, choose, facts_of, installed_packages, question
 from ragloop.demo.traffic import TRAINED_WORDINGS, UNSEEN_WORDING
 from ragloop.models.cache import default_cache
-from ragloop.models.local import LocalGenerator
-from ragloop.models.lora import Progress, TrainingSpec, train
-from ragloop.models.smollm2 import NAME, resolve_base
+from ragloop.models.generation.local import LocalGenerator
+from ragloop.models.generation.smollm2 import NAME, resolve_base
+from ragloop.models.training.process import Progress, train
 from ragloop.records import Prompt
 
 
@@ -57,7 +59,9 @@ def measure(facts: Sequence[Fact], base: Path | str, name: str, folder: Path, **
     generator = LocalGenerator(base, name=name, max_new_tokens=24, batch_size=40)
     before = {wording: exact_match(generator, facts, wording) for wording in (*TRAINED_WORDINGS, UNSEEN_WORDING)}
     rows = write_rows(facts, folder / "rows.parquet")
-    result = train(TrainingSpec(str(base), str(rows), str(folder / "adapter"), **changes), _say)
+    spec = training_spec(Settings.model_construct())
+    spec = replace(spec, base=str(base), rows=str(rows), output=str(folder / "adapter"), **changes)
+    result = train(spec, _say)
     trained = generator.wearing("facts", result.adapter)
     after = {wording: exact_match(trained, facts, wording) for wording in (*TRAINED_WORDINGS, UNSEEN_WORDING)}
     kept = {key: value for key, value in asdict(result).items() if key not in ("adapter", "loss_curve")}

@@ -19,9 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragloop.answering.retrieval import retrieve
+from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index.search import Search
 from ragloop.records import Passage
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -85,7 +86,7 @@ def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
         (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
     (folder / "ragloop.toml").write_text(f'[index]\nembedder_backend = "{backend}"\n', encoding="utf-8")
     app = App(load_settings(folder / "ragloop.toml", folder / "home"))
-    app.sync(folder / "documents")
+    app.corpus.sync(folder / "documents")
     return app
 
 
@@ -93,26 +94,26 @@ def rankings(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[
     """Per way of searching and per query, documents by descending score."""
     ids, texts = list(judged.queries), list(judged.queries.values())
     vectors = dict(zip(ids, app.embedder.embed(texts), strict=True))
-    settings = app.settings.retrieval
+    policy = RetrievalPolicy.of(app.settings.retrieval).for_top(DEPTH)
+    retriever = Retriever(app.index, policy)
 
-    def ranked(query: str, hybrid: bool) -> Ranking:
-        candidates = max(DEPTH, settings.candidates)
-        found = retrieve(
-            app.index, judged.queries[query], vectors[query],
-            top_k=DEPTH, candidates=candidates, rrf_k=settings.rrf_k, hybrid=hybrid,
-        )  # fmt: skip
-        return by_document(found.passages)
+    def by_vector(query: str) -> Ranking:
+        rows = Search(app.index).by_vector(vectors[query], policy.candidates)[:DEPTH]
+        return list(dict.fromkeys(Path(row["uri"]).stem for row in rows))
+
+    def hybrid(query: str) -> Ranking:
+        return by_document(retriever.retrieve(judged.queries[query], vectors[query]).passages)
 
     def by_words(query: str) -> Ranking:
-        rows = app.index.search_text(judged.queries[query], vectors[query], DEPTH)
+        rows = Search(app.index).by_words(judged.queries[query], vectors[query], DEPTH)
         return list(dict.fromkeys(Path(row["uri"]).stem for row in rows))
 
     bm25 = Bm25(judged.documents)
     ways: dict[str, Callable[[str], Ranking]] = {
         "BM25": lambda query: bm25.ranking(judged.queries[query]),
         "full text": by_words,
-        "vector": lambda query: ranked(query, False),
-        "hybrid": lambda query: ranked(query, True),
+        "vector": by_vector,
+        "hybrid": hybrid,
     }
     return {way: {query: ways[way](query) for query in ids} for way in chosen}
 

@@ -88,7 +88,7 @@ def paginated() -> int:
 
 
 def listed() -> int:
-    from ragloop.corpus.s3 import S3Bucket
+    from ragloop.corpus.sources.s3 import S3Bucket
 
     return sum(1 for _ in S3Bucket("handbook", f"s3://{BUCKET}").list())
 
@@ -97,16 +97,18 @@ def synced(home: Path, *, first: bool = False) -> int:
     from no_op_sync import ConstantEmbedder
 
     from ragloop.app import App
+    from ragloop.app.corpus import Corpus
     from ragloop.config import Settings, SourceSettings
 
-    class FirstSync(App):
+    class FirstSync(Corpus):
         """Reads from this process what the bucket lists."""
 
         def sources(self, *given: Any, **asked: Any) -> Any:
             return [_FromMemory(source) for source in super().sources(*given, **asked)]
 
     settings = Settings(home=home, sources=(SourceSettings(name="handbook", uri=f"s3://{BUCKET}"),))
-    return (FirstSync if first else App)(settings, embedder=ConstantEmbedder()).sync().scanned
+    app = App(settings, embedder=ConstantEmbedder())
+    return (FirstSync(app.parts) if first else app.corpus).sync().scanned
 
 
 class _FromMemory:
@@ -117,7 +119,7 @@ class _FromMemory:
         return getattr(self._source, name)
 
     def read(self, one: Any, _: int) -> Any:
-        from ragloop.corpus.source import Read
+        from ragloop.corpus.sources.source import Read
 
         return Read(text(int(Path(one.key).stem)), one.stamp, one.changed_at)
 

@@ -28,11 +28,14 @@ import numpy as np
 import pyarrow as pa
 from clustered import CHUNKS, DIMENSION, Clustered
 
-from ragloop.answering.retrieval import retrieve
-from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index, tombstone
-from ragloop.corpus.ledger import Ledger
-from ragloop.corpus.vectors import to_numpy
+from ragloop.answering.retrieval import RetrievalPolicy, Retriever
+from ragloop.corpus.index import health
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.ledger import Ledger
+from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.table import Index, tombstone
+from ragloop.corpus.index.vectors import to_numpy
 from ragloop.models import Vectors
 from ragloop.store import Store, quoted
 
@@ -97,7 +100,7 @@ def built(home: Path, made: Clustered, chunks: int) -> tuple[Index, float]:
             index.store.insert(index.generation.table, made.rows(documents[part : part + PART], part))
             index.commits += 1
         started = time.process_time()
-        index.maintain()
+        health.maintain_indexes(index)
         return index, time.process_time() - started
 
 
@@ -117,11 +120,12 @@ def _exact(index: Index, questions: Sequence[Question]) -> list[set[str]]:
 
 
 def hybrid(index: Index, question: Question) -> Any:
-    return retrieve(index, question.words, question.vector, top_k=5, candidates=30, rrf_k=60)
+    policy = RetrievalPolicy(top_k=5, candidates=30, rrf_k=60)
+    return Retriever(index, policy).retrieve(question.words, question.vector)
 
 
 def by_vector(index: Index, question: Question) -> list[str]:
-    return [row["id"] for row in index.search_vectors(question.vector, 30)][:10]
+    return [row["id"] for row in Search(index).by_vector(question.vector, 30)][:10]
 
 
 def one_by_one(index: Index, question: Question) -> list[str]:
@@ -168,7 +172,7 @@ def edited(
             chosen = sorted(random.choice(documents, EDITED, replace=False).tolist())
             rows = made.rows(chosen, 10**6 + number, number)
             commit_s.append(_cpu(partial(_commit, index, rows, replaced)))
-            maintain_s.append(_cpu(index.maintain))
+            maintain_s.append(_cpu(partial(health.maintain_indexes, index)))
             asked = [questions[(number * SEARCHES + i) % len(questions)] for i in range(SEARCHES)]
             for question in asked:
                 ours.append(_seconds(partial(hybrid, index, question)))

@@ -29,16 +29,16 @@ from pathlib import Path
 import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
-from ragloop.cli import GARBAGE_EVERY
-from ragloop.corpus.generations import Generation
-from ragloop.corpus.index import Index
-from ragloop.corpus.planning import Listed
-from ragloop.corpus.policy import SyncPolicy
-from ragloop.corpus.reconcile import sync
-from ragloop.corpus.report import SyncReport
-from ragloop.corpus.source import Read, Way
-from ragloop.corpus.sync import SourceSync
-from ragloop.corpus.vectors import table_of
+from ragloop.cli.main import GARBAGE_EVERY
+from ragloop.corpus.index import health
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.index.vectors import table_of
+from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.corpus.sync.policy import SyncPolicy
+from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.run import sync
+from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.models import Vectors
 from ragloop.store import Store
 
@@ -131,7 +131,7 @@ def synced(home: Path, source: Generated, parts: Parts) -> tuple[SyncReport, dic
 
 def _timed_parts() -> Parts:
     parts = Parts()
-    Index.maintain = parts.timed("maintain", Index.maintain)  # type: ignore[method-assign, assignment]
+    health.maintain_indexes = parts.timed("maintain", health.maintain_indexes)  # type: ignore[assignment]
     Index.known = parts.timed("ledger", Index.known)  # type: ignore[method-assign, assignment]
     Index.ledger = parts.timed("ledger", Index.ledger)  # type: ignore[method-assign, assignment]
     SourceSync._apply = parts.timed("apply", SourceSync._apply)  # type: ignore[method-assign, assignment]

@@ -33,7 +33,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from chunk_stability import packaged_tokenizer, tokens_counter
 from peers.corpus import HAPPENINGS, RELEASES, chosen, copy_of, default_cache, release, write_parts
 
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.limits import ParseLimits
 

@@ -4,7 +4,7 @@
 
 S3 and SQS (moto) run in a process of their own, `ragloop watch --index` in another, with the default embedder.
 Uploads come one at a time; a document counts as searchable when a search for its own words, in this process, finds
-it. The burst is applied by the flow's core (`App.changes.drain`) and, in another home, by a sync without events:
+it. The burst is applied by the flow's core (`App.corpus.changes.drain`) and, in another home, by a sync without events:
 objects per second of each. With `--prefect` uploads go through `ragloop up` too: event, trigger, worker, run; then a
 burst goes that way, of which the flow runs are counted, and the last table says how long the parts of such a run take.
 """
@@ -94,7 +94,7 @@ def latencies(place: Place, uploads: int, first: int, pause_s: float) -> list[fl
         word = text(number).decode().split()[2]
         began = time.perf_counter()
         place.upload(number)
-        while not any(word in passage.text for passage in app.search(word, 10).passages):
+        while not any(word in passage.text for passage in app.answering.search(word, 10).passages):
             time.sleep(0.02)
             if time.perf_counter() - began > 120:
                 raise SystemExit(f"upload {number} was not searchable within two minutes")
@@ -128,7 +128,7 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Place(Path(scratch))
         place.upload(0)
-        place.app().sync()
+        place.app().corpus.sync()
         asked = ["--home", str(place.folder / "home"), "--config", str(place.config)]
         print("| upload to searchable | uploads | p50 s | p95 s | worst s |\n|---|---:|---:|---:|---:|")
         with running([*asked, "watch", "--index"], "watching"):
@@ -140,7 +140,9 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
             place.upload(number)
         for way, app in (("events", place.app()), ("a sync without events", place.app("other"))):
             began, cpu = time.perf_counter(), time.process_time()
-            done = app.changes.drain(app.watched()).objects if way == "events" else app.sync().added
+            done = (
+                app.corpus.changes.drain(app.corpus.watched()).objects if way == "events" else app.corpus.sync().added
+            )
             seconds = time.perf_counter() - began
             print(
                 f"\n{way}: {done:,} objects in {seconds:.1f} s, {done / seconds:.0f} a second, "
@@ -149,7 +151,8 @@ def measure(uploads: int, burst: int, through_prefect: bool) -> None:
 
 
 def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
-    from ragloop.cli.prefect_api import named_api
+    from ragloop.corpus.index import inventory
+    from ragloop.orchestrator.prefect_api import named_api
 
     with (
         running([*asked, "up", "--port", "4233"], "Prefect UI"),
@@ -163,7 +166,7 @@ def through(place: Place, asked: list[str], uploads: int, burst: int) -> None:
             place.upload(number)
         uploaded = time.perf_counter() - began
         names = {f"{number:05}.md" for number in range(10_000, 10_000 + burst)}
-        while names - set(app.index.keys().values()) and time.perf_counter() - began < 1800:
+        while names - set(inventory.keys(app.index).values()) and time.perf_counter() - began < 1800:
             time.sleep(1)
         seconds = time.perf_counter() - began
         time.sleep(30)  # rings of the last look

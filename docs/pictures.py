@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.app import App
-from ragloop.cli import access
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
 from ragloop.demo.tiny import save_tiny_model
+from ragloop.orchestrator import access
+from ragloop.orchestrator.local_stack import LocalStack
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""
@@ -116,7 +116,7 @@ def write_pages(folder: Path, places: list[str], hours: str = "dawn to dusk") ->
 def ask_and_correct(app: App) -> None:
     """Traffic: a question about each of 320 pages; most answers are corrected, some voted down, some are left."""
     pairs = [(f"Who keeps the {thing} at {where}?", who) for where in PLACES[:80] for thing, who in KEEPERS.items()]
-    answers = app.answerer.ask_all([question for question, _ in pairs])
+    answers = app.answering.answerer.ask_all([question for question, _ in pairs])
     asked = [one.interaction_id for one in answers]
     given = [(one, "correction", who) for one, (_, who) in zip(asked[:240], pairs, strict=False)]
     app.journal.give_all_feedback([*given, *((one, "down", None) for one in asked[240:270])])
@@ -221,9 +221,10 @@ class Operator:
             self.shoot(picture, ready="Submit")
         before = {run.run_id for run in self.stack.flow_runs(f"{deployment}/{deployment}")}
         self.page.get_by_role("button", name="Submit").click()
-        return until(
+        found = until(
             lambda: [one for one in self.stack.flow_runs(f"{deployment}/{deployment}") if one.run_id not in before]
-        )[0].run_id
+        )
+        return str(found[0].run_id)
 
     def watch_progress(self, run: str) -> None:
         """The bar of a training while it moves."""

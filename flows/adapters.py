@@ -1,4 +1,4 @@
-"""What an operator does with adapters by hand: promote one, or roll back to the champion before."""
+"""Promote an adapter by hand, or roll back to the previous champion."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from tasks.running import GivenPath
 def promote_adapter(
     adapter_id: str = "", reason: str = "by hand", home: GivenPath = None, config: GivenPath = None
 ) -> State[Any]:
-    """Make an adapter the champion, whatever the gate said and also when it is retired.
+    """Make an adapter the champion, whatever the gate said, even if it is retired.
 
-    Questions after it are answered by it; those under way finish on the one before. `roll-back` undoes it.
+    It answers the next question; questions under way finish on the previous champion. `roll-back` undoes it.
 
     Args:
-        adapter_id: The adapter, or the beginning of its id; retrain-adapter names it. Empty changes nothing.
-        reason: Why; it is kept in the history of promotions.
+        adapter_id: The adapter, or the beginning of its id, as retrain-adapter shows it. Empty changes nothing.
+        reason: Why you do this; kept in the history of promotions.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
@@ -32,15 +32,14 @@ def promote_adapter(
 def roll_back(
     reason: str = "by hand", adapter_id: str = "", home: GivenPath = None, config: GivenPath = None
 ) -> State[Any]:
-    """Bring back the champion before the present one, or the base model where there was none, and retire this one.
+    """Bring back the previous champion, or the base model if there was none, and retire the current one.
 
-    A retired adapter is promoted by no retraining; `promote-adapter` undoes it. A run that is tried again rolls back
-    once.
+    No retraining promotes a retired adapter; `promote-adapter` undoes that. A run that is retried rolls back once.
 
     Args:
-        reason: Why; it is kept in the history of promotions.
-        adapter_id: The adapter to roll back from; nothing is done where it does not serve any more. Empty takes the one
-            that serves.
+        reason: Why you do this; kept in the history of promotions.
+        adapter_id: The adapter to roll back from; if it no longer serves, nothing changes. Empty takes the one that
+            serves.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """

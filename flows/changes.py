@@ -1,4 +1,4 @@
-"""Apply what changed in a bucket or a folder, when `ragloop watch` has seen that something did."""
+"""Apply the changes in a bucket or a folder that `ragloop watch` noticed."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from tasks.running import GivenPath
 
 @flow(name="index-changes", flow_run_name="index changes")
 def index_changes(folder: GivenPath = None, home: GivenPath = None, config: GivenPath = None) -> State[Any]:
-    """Apply changes that were rung for: sync a folder, or drain the queues that buckets notify.
+    """Sync the folder that changed, or drain the queues that buckets notify.
 
-    Of a queue, each object is looked at once, what changed is committed, and the messages are deleted.
+    Draining looks once at each object that messages name, commits what changed, and deletes the messages.
 
-    Ends as Failed, with the reason, when something was left out: a message that is none of S3's, a document that cannot
-    be read, more deletes than are plausible. The next scheduled sync-index finds whatever events have lost.
+    Ends as Failed, with the reason, when something was left out: a message that is not an S3 notification, a document
+    that cannot be read, more deletes than are plausible. The next scheduled sync-index finds what events have lost.
 
     Args:
         folder: The known folder whose files changed. Empty drains the queues of the configuration.

@@ -1,4 +1,4 @@
-"""Hold the champion against the base model on a schedule: what earned its place may lose it."""
+"""Compare the champion with the base model on a schedule: a champion may lose the place that it earned."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from tasks.running import GivenPath
 def evaluate_champion(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Score the champion and the base model on the golden and the held-out questions, with the documents of today.
 
-    Where the gate would reject the champion now, the end says so and the event ragloop.champion.worse is emitted. The
-    champion goes on serving: `roll-back` is run by a person.
+    If the gate would reject the champion now, the run says so and emits the event ragloop.champion.worse. The champion
+    keeps serving until a person runs `roll-back`.
 
     Args:
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.

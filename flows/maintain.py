@@ -14,14 +14,14 @@ from tasks.running import GivenPath
 def maintain_store(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Compact the tables and remove their old versions, take a backup, and remove old runs from Prefect.
 
-    Without a place for backups in the configuration (`uri` under `[backup]`) the rest is done, and the run says so.
+    If the configuration names no place for backups (backup.uri), the rest is done, and the run says so.
     Ends as Failed, with the reason, when a table or an older backup cannot be read.
 
     Args:
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    # A sync of hours keeps maintenance from the tables, but nobody from a backup: so what failed is told at the end.
+    # A sync of hours blocks maintenance of the tables but no backup, so failures are raised at the end.
     tables = maintain_tables(home, config, return_state=True)
     backup = back_up(home, config, return_state=True)
     runs = remove_old_runs(home, config, return_state=True)

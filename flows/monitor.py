@@ -12,7 +12,7 @@ from tasks.running import GivenPath
 
 @flow(name="check-drift", flow_run_name="measure drift")
 def check_drift(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
-    """Measure drift of documents, questions, retrieval and quality, and ring for retraining when that is due.
+    """Measure drift of documents, questions, retrieval and quality, and ring for retraining if it is due.
 
     Ringing emits the event ragloop.retrain.due, which starts the deployment retrain-adapter.
 

@@ -1,4 +1,4 @@
-"""Turn the log into an adapter, and promote it if the evidence says so."""
+"""Turn the log into an adapter, and promote it if the evidence suffices."""
 
 from typing import Any
 
@@ -13,20 +13,19 @@ from tasks.running import GivenPath
 
 @flow(name="retrain-adapter", flow_run_name="retrain")
 def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: str = "") -> State[Any]:
-    """Curate the log, train an adapter, hold it against the champion, and promote it if the evidence says so.
+    """Curate the log, train an adapter, compare it with the champion, and promote it if the evidence suffices.
 
-    The champion serves until the last step. With retrain.approve_promotion it asks before it: a run of ask-operator
-    inside this one pauses. Ends as Completed whatever the gate says: to reject is its work.
+    The champion serves until the last step. With retrain.approve_promotion this run asks before that step: a run of
+    ask-operator inside it pauses. Ends as Completed whatever the gate says: rejecting an adapter is not a failure.
 
     Args:
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
-        rung_by: Id of the flow run that asked for this one, which the artifact then links to.
+        rung_by: Id of the flow run that asked for this one; the artifact links to it.
     """
     dataset_id = build_dataset(rung_by, home, config)
     adapter_id = train_adapter(dataset_id, home, config)
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)
     verdict = approved_promotion(adapter_id, verdict, home, config)
-    verdict, promoted = promote_adapter(adapter_id, verdict, home, config)
-    return end_of_retraining(adapter_id, verdict, promoted)
+    return end_of_retraining(adapter_id, promote_adapter(adapter_id, verdict, home, config))

@@ -1,4 +1,4 @@
-"""Bring the index to the state of its sources, on a schedule or on demand."""
+"""Make the index match its sources, on a schedule or on demand."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ def sync_index(
     home: GivenPath = None,
     config: GivenPath = None,
 ) -> State[Any]:
-    """Bring the index to the state of its sources: only what changed is read, embedded and committed.
+    """Make the index match its sources: only what changed is read, embedded and committed.
 
-    Where more documents are gone than is plausible, it asks whether to delete them: a run of ask-operator inside this
-    one pauses. It ends as Failed, with the reason, when something was left out: deletes withheld, documents
-    quarantined, a source that is not there. What could be applied is applied.
+    If more documents are gone than is plausible, this run asks whether to delete them: a run of ask-operator inside it
+    pauses. Ends as Failed, with the reason, when something was left out: withheld deletes, quarantined documents, a
+    missing source. Everything else is applied.
 
     Args:
         folder: A known folder to sync by itself: configured, or synced by its path before. Empty syncs every source.
-        confirm_deletes: Let deletes through that were withheld because more documents are gone than is plausible.
-        retry_quarantined: Read quarantined documents again, though they have not changed.
-        rebuild: Build the index afresh, beside the one that answers, which is kept for a rollback.
+        confirm_deletes: Apply the deletes that the safety check held back.
+        retry_quarantined: Read quarantined documents again, even if they have not changed.
+        rebuild: Build the index again, beside the one that answers, which is kept for a rollback.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """

@@ -2,15 +2,48 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 Message = Mapping[str, str]
 """One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
 
-BASE_LANE = "base+rag"
-LANES = (BASE_LANE, "adapter+rag", "closed-book")
-"""Who answers from what: base model with passages, adapter with passages, adapter without passages."""
+
+class LaneName(StrEnum):
+    """Who answers from what: base model with passages, adapter with passages, adapter without passages."""
+
+    BASE_RAG = "base+rag"
+    ADAPTER_RAG = "adapter+rag"
+    CLOSED_BOOK = "closed-book"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Who answers a question. `why` says why it is not the lane that was asked for; empty where it is that one."""
+
+    lane: LaneName
+    adapter_id: str | None = None
+    why: str = ""
+
+
+class FeedbackKind(StrEnum):
+    """What a person says of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a caller sees: documents without labels, and those with at least one of `labels`; None sees everything."""
+
+    labels: frozenset[str] | None = frozenset()
+
+
+UNLABELLED = View()
+EVERYTHING = View(None)
 
 
 @dataclass(frozen=True)
@@ -75,7 +108,7 @@ class Answer:
     abstained: bool
     citations: Sequence[Citation]
     passages: Sequence[Passage]
-    lane: str
+    lane: LaneName
     model: str
     adapter: str | None
     latency_ms: Mapping[str, float] = field(default_factory=dict)

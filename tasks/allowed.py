@@ -52,7 +52,7 @@ def accepted(home: Path | None, config: Path | None) -> Place:
 
 def accept_folder(app: "App", folder: Path | None) -> None:
     """Raise UsageError where a run names a folder that is neither configured nor synced by its path before."""
-    if folder is not None and runtime.deployment.id is not None and not app.knows(folder):
+    if folder is not None and runtime.deployment.id is not None and not app.corpus.knows(folder):
         raise UsageError(
             f"found the folder {folder}, expected a source of this home; add it to ragloop.toml, or sync it once on "
             f"the worker with `ragloop sync`"
@@ -70,5 +70,5 @@ def _same(what: str, named: Path | None, own: Path | None) -> None:
     if named is not None and (own is None or named.expanduser().resolve() != own.expanduser().resolve()):
         raise UsageError(
             f"the run names the {what} {named}, this worker serves {own or 'none'}; set RAGLOOP_{what.upper()} of the "
-            f"worker, or `parameters` of the deployment in prefect.yaml, where it is to serve that one"
+            f"worker, or `parameters` of the deployment in prefect.yaml, to have it serve that one"
         )

@@ -23,8 +23,8 @@ from tasks.run_retention import TAG
 from tasks.running import open_app
 
 if TYPE_CHECKING:
-    from ragloop.corpus.report import SyncReport
-    from ragloop.learning.gate import Verdict
+    from ragloop.corpus.sync.report import SyncReport
+    from ragloop.learning.evaluation.gate import Verdict
 
 _POLL_S = 3
 _SHOWN = 6
@@ -35,7 +35,7 @@ class Approval(RunInput):
     """An answer of an operator. `approve` says in each form what it allows."""
 
     approve: bool = Field(default=False, description="Go on.")
-    reason: str = Field(default="", description="Why; it is kept in the log of the run.")
+    reason: str = Field(default="", description="Reason, kept in the log of the run.")
 
 
 class DeleteApproval(Approval):
@@ -56,7 +56,7 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
     No answer within sync.approval_minutes is a no, and so is a cancelled question.
     """
     wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
-    gone = frozenset((one["source"], one["key"]) for one in report.changes if one["change"] == "withheld")
+    gone = frozenset((one.source, one.key) for one in report.withheld)
     if not gone or not wait_s:
         return frozenset()
     title = f"delete {report.withheld_deletes} documents?"
@@ -72,11 +72,12 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
     Asked is only about what the gate would promote, and only with retrain.approve_promotion. No answer within
     retrain.approval_minutes is a no. The adapter stays in the registry: promote-adapter makes it the champion by hand.
     """
-    from ragloop.learning.gate import withheld
+    from ragloop.learning.evaluation.gate import withheld
+    from ragloop.registry import VerdictKind
 
     app = open_app(home, config)
     wanted = app.settings.retrain
-    if verdict.verdict != "promote" or not wanted.approve_promotion:
+    if verdict.verdict != VerdictKind.PROMOTE or not wanted.approve_promotion:
         return verdict
     champion = app.registry.champion()
     question = _about_promotion(adapter_id, champion.adapter_id if champion else "the base model", verdict)
@@ -147,11 +148,11 @@ def _go_on() -> None:
 
 def _about_deletes(report: "SyncReport") -> str:
     """The figures and the keys of the documents."""
-    gone = [change for change in report.changes if change["change"] == "withheld"]
-    keys = [f"{change['source']}: {change['key']} ({change['chunks']} chunks)" for change in gone[:_SHOWN]]
+    gone = report.withheld
+    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in gone[:_SHOWN]]
     more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
     asked = (
-        f"**{report.withheld_deletes} documents are gone from their source**, more than a sync deletes unasked. An "
+        f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
@@ -161,8 +162,8 @@ def _about_deletes(report: "SyncReport") -> str:
 def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:
     """Who would serve in whose place, and the figures of the gate."""
     asked = (
-        f"**Adapter {adapter_id} passed the gate** against {champion}, which serves. Until you approve, that goes on; "
-        "questions after it are answered by the adapter, and `roll-back` undoes it. Refused or unanswered, the adapter "
-        "stays in the registry and is not promoted."
+        f"**Adapter {adapter_id} passed the gate** against {champion}, which keeps serving until you approve. "
+        "Then the adapter answers, and `roll-back` undoes that. If you refuse or do not answer, the adapter stays in "
+        "the registry and is not promoted."
     )
     return f"{asked}\n\n{criteria_table(verdict)}"

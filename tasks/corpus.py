@@ -12,8 +12,8 @@ from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
 if TYPE_CHECKING:
-    from ragloop.corpus.changes import Drained
-    from ragloop.corpus.report import SyncReport
+    from ragloop.corpus.changes.drain import Drained
+    from ragloop.corpus.sync.report import SyncReport
 
 
 @task(name="sync sources", **TRANSIENT_ONLY)
@@ -30,7 +30,7 @@ def sync_sources(
     bar = Progress("sync-progress", "documents")
     app = open_app(home, config)
     accept_folder(app, folder)
-    report = app.sync(
+    report = app.corpus.sync(
         folder,
         rebuild=rebuild,
         confirm_deletes=confirm_deletes,
@@ -47,6 +47,6 @@ def sync_sources(
 def apply_changes(home: Path | None, config: Path | None) -> "Drained":
     """Drain the queues of the configured buckets into the index that answers."""
     app = open_app(home, config)
-    drained = app.changes.drain(app.watched())
+    drained = app.corpus.changes.drain(app.corpus.watched())
     publish_changes(drained, ring_if_late(drained.report, app, config))
     return drained

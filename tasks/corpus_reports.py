@@ -10,16 +10,16 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from ragloop.corpus.left_out import left_out
+from ragloop.corpus.sync.report import left_out
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, plain
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
-    from ragloop.corpus.changes import Drained
-    from ragloop.corpus.freshness import Freshness
-    from ragloop.corpus.report import SyncReport
-    from ragloop.corpus.upkeep import Upkeep
+    from ragloop.corpus.changes.drain import Drained
+    from ragloop.corpus.maintain import Upkeep
+    from ragloop.corpus.sync.freshness import Freshness
+    from ragloop.corpus.sync.report import SyncReport
 
 _MIB = 2**20
 _FEW_SOURCES = 3
@@ -38,7 +38,7 @@ def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
     markdown = paragraphs("# Sync", sync_summary(report), bullets(told), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
-    rows = [plain({name: change[name] for name in columns}) for change in report.changes[:MOST_ROWS]]
+    rows = [plain({name: getattr(change, name) for name in columns}) for change in report.changes[:MOST_ROWS]]
     shown = f"The first {len(rows):,} of {len(report.changes):,} changed documents."
     if rows:
         create_table_artifact(rows, key="sync-changes", description=shown)
@@ -74,7 +74,7 @@ def end_of_sync(*passes: "SyncReport") -> State[Any]:
 
 def _changed_sources(reports: "Sequence[SyncReport]") -> str:
     """The name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
-    changed = sorted({change["source"] for report in reports for change in report.changes})
+    changed = sorted({change.source for report in reports for change in report.changes})
     every = not runtime.flow_run.parameters.get("folder")
     return f"sync {', '.join(changed)}" if every and 0 < len(changed) <= _FEW_SOURCES else ""
 
@@ -83,7 +83,7 @@ def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
     """What the queues said, and which documents changed."""
     figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
     markdown = paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
-    create_markdown_artifact(markdown, key="changes-report", description="What the last events brought.")
+    create_markdown_artifact(markdown, key="changes-report", description="What the last events changed.")
     publish_sync(drained.report, freshness)
 
 
@@ -130,7 +130,7 @@ def publish_upkeep(done: "Upkeep") -> None:
         )
         for one in done.tables
     ]
-    dropped = [f"The generation in {one} was let go." for one in done.dropped]
+    dropped = [f"The generation in {one} was dropped." for one in done.dropped]
     markdown = paragraphs(
         "# Maintenance", upkeep_summary(done), bullets([*done.problems, *dropped]), markdown_table(columns, rows)
     )
@@ -155,7 +155,7 @@ def publish_backup(done: "BackupReport") -> None:
         "MiB verified": done.bytes_verified / _MIB,
         "files mended": len(done.mended),
         "files damaged": len(done.damaged),
-        "backups let go": len(done.expired),
+        "backups removed": len(done.expired),
         "files removed": done.files_removed,
         "tries": done.tries,
         "seconds": done.seconds,

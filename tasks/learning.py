@@ -20,14 +20,15 @@ from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
-    from ragloop.learning.gate import Verdict
-    from ragloop.models.registry import Adapter, Rollback
+    from ragloop.learning.evaluation.gate import Verdict
+    from ragloop.learning.steps.promote import Promotion
+    from ragloop.registry import Adapter, Request, Rollback
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
 def build_dataset(rung_by: str, home: Path | None, config: Path | None) -> str:
     """Write the eligible examples of the log as a dataset; returns its id. `rung_by` asked for it."""
-    dataset = open_app(home, config).retraining.build_dataset()
+    dataset = open_app(home, config).learning.retraining.build_dataset()
     publish_dataset(dataset, rung_by)
     return dataset.dataset_id
 
@@ -36,10 +37,10 @@ def build_dataset(rung_by: str, home: Path | None, config: Path | None) -> str:
 def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> str:
     """Train an adapter in a process of its own; returns its id. Killed, it goes on from its newest checkpoint."""
     app = open_app(home, config)
-    for warning in app.retraining.warnings():
+    for warning in app.learning.retraining.warnings():
         get_run_logger().warning(warning)
     bar = Progress("training-progress", "steps")
-    adapter_id = app.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
+    adapter_id = app.learning.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
     publish_training(adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
     return adapter_id
 
@@ -47,23 +48,21 @@ def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> st
 @task(name="evaluate adapter", **TRANSIENT_ONLY)
 def evaluate_adapter(adapter_id: str, home: Path | None, config: Path | None) -> None:
     """Answer the golden and the held-out questions by champion and candidate; the answers are kept in the store."""
-    publish_evaluation(adapter_id, open_app(home, config).retraining.evaluate(adapter_id))
+    publish_evaluation(adapter_id, open_app(home, config).learning.retraining.evaluate(adapter_id))
 
 
 @task(name="judge adapter", **TRANSIENT_ONLY)
 def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "Verdict":
     """Hold the evaluation against the gate."""
-    verdict = open_app(home, config).retraining.judge(adapter_id)
+    verdict = open_app(home, config).learning.retraining.judge(adapter_id)
     publish_verdict(adapter_id, verdict)
     return verdict
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(
-    adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None
-) -> "tuple[Verdict, bool]":
-    """Make the adapter the champion if the verdict says so; returns the verdict as it stands then, and if it did."""
-    return open_app(home, config).retraining.conclude(adapter_id, verdict)
+def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Promotion":
+    """Make the adapter the champion if the verdict says so."""
+    return open_app(home, config).learning.retraining.promote(adapter_id, verdict)
 
 
 @task(name="find champion", **TRANSIENT_ONLY)
@@ -78,7 +77,7 @@ def make_champion(
 ) -> "Adapter":
     """Promote an adapter over the one that serves, as an operator asks."""
     registry = open_app(home, config).registry
-    adapter = registry.promote_from(champion_id, adapter_id, reason, str(runtime.flow_run.id))
+    adapter = registry.promote(adapter_id, reason, _request(champion_id))
     publish_history(registry.history())
     return adapter
 
@@ -87,6 +86,13 @@ def make_champion(
 def restore_champion(champion_id: str | None, reason: str, home: Path | None, config: Path | None) -> "Rollback":
     """Roll back from an adapter, as an operator asks."""
     registry = open_app(home, config).registry
-    done = registry.rollback_from(champion_id, reason, str(runtime.flow_run.id))
+    done = registry.rollback(reason, _request(champion_id))
     publish_history(registry.history())
     return done
+
+
+def _request(champion_id: str | None) -> "Request":
+    """What this run asks for while `champion_id` serves; tried again, it is done once."""
+    from ragloop.registry import Request
+
+    return Request(champion_id, str(runtime.flow_run.id))

@@ -14,12 +14,13 @@ from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, 
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, run_link
 
 if TYPE_CHECKING:
-    from ragloop.learning.evaluation import EvalReport
-    from ragloop.learning.gate import Verdict
-    from ragloop.learning.retraining import DatasetSummary
-    from ragloop.learning.review import Review
-    from ragloop.learning.windows import DriftMeasurement
-    from ragloop.models.registry import Adapter, Rollback
+    from ragloop.learning.evaluation.gate import Verdict
+    from ragloop.learning.evaluation.review import Review
+    from ragloop.learning.evaluation.run import EvalReport
+    from ragloop.learning.monitoring.windows import DriftMeasurement
+    from ragloop.learning.steps.dataset import DatasetSummary
+    from ragloop.learning.steps.promote import Promotion
+    from ragloop.registry import Adapter, Rollback
 
 # --- drift -----------------------------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
 
 def publish_training(adapter_id: str, folder: Path) -> None:
     """The loss curve, and what training cost."""
-    from ragloop.models.lora import read_result
+    from ragloop.models.training.process import read_result
 
     result = read_result(folder)
     names = ("rows", "tokens", "tokens_per_s", "training_seconds", "cpu_seconds", "rss_peak_mb", "final_loss", "seed")
@@ -93,9 +94,9 @@ def criteria_table(verdict: "Verdict") -> str:
     return markdown_table(columns, ([getattr(one, name) for name in columns] for one in verdict.criteria))
 
 
-def end_of_retraining(adapter_id: str, verdict: "Verdict", promoted: bool) -> State[Any]:
+def end_of_retraining(adapter_id: str, ended: "Promotion") -> State[Any]:
     """Completed whatever the verdict: to reject is what the gate is for."""
-    did = "promoted" if promoted else "not promoted"
+    verdict, did = ended.verdict, "promoted" if ended.promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
     return end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
 
@@ -105,7 +106,7 @@ def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> No
     scores = [{"model": who, **figures} for who, figures in review.scores.items()]
     table = markdown_table(list(scores[0]), (list(row.values()) for row in scores))
     title = f"# Champion {review.adapter_id}: {_standing(review)}"
-    undo = "`roll-back`, a deployment, brings back the champion before it." if review.worse else ""
+    undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
     markdown = paragraphs(title, undo, reasons, *pictures, table)
@@ -115,7 +116,7 @@ def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> No
 def _standing(review: "Review") -> str:
     if review.worse:
         return "no longer earns its place"
-    return "holds its place" if review.verdict.verdict == "promote" else "can be neither confirmed nor rejected"
+    return "holds its place" if review.confirmed else "can be neither confirmed nor rejected"
 
 
 def end_of_review(review: "Review | None") -> State[Any]:

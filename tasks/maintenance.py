@@ -12,13 +12,13 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
-    from ragloop.corpus.upkeep import Upkeep
+    from ragloop.corpus.maintain import Upkeep
 
 
 @task(name="maintain tables", **TRANSIENT_ONLY)
 def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
-    """Compact every table, remove old versions, let go of what its retention ends."""
-    done = open_app(home, config).maintain()
+    """Compact every table, remove old versions, drop what is past its retention."""
+    done = open_app(home, config).corpus.maintain()
     publish_upkeep(done)
     return done
 
@@ -30,7 +30,9 @@ def back_up(home: Path | None, config: Path | None) -> "BackupReport | None":
     if not app.settings.backup.uri:
         return None
     bar = Progress("backup-progress", "files")
-    done = app.back_up(progress=lambda files, total, copied: bar.show(files, total, f"{copied / 2**20:,.1f} MiB"))
+    done = app.safekeeping.back_up(
+        progress=lambda files, total, copied: bar.show(files, total, f"{copied / 2**20:,.1f} MiB")
+    )
     publish_backup(done)
     return done
 

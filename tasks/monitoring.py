@@ -13,11 +13,11 @@ from tasks.running import TRANSIENT_ONLY, open_app
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.freshness import Freshness
-    from ragloop.corpus.report import SyncReport
-    from ragloop.learning.cadence import RetrainDecision
-    from ragloop.learning.review import Review
-    from ragloop.learning.windows import DriftMeasurement
+    from ragloop.corpus.sync.freshness import Freshness
+    from ragloop.corpus.sync.report import SyncReport
+    from ragloop.learning.evaluation.review import Review
+    from ragloop.learning.monitoring.cadence import RetrainDecision
+    from ragloop.learning.monitoring.windows import DriftMeasurement
 
 RETRAIN_DUE = "ragloop.retrain.due"
 """The event that the trigger of retrain-adapter in prefect.yaml waits for."""
@@ -28,10 +28,10 @@ CHAMPION_WORSE = "ragloop.champion.worse"
 @task(name="measure drift", **TRANSIENT_ONLY)
 def measure_drift(home: Path | None, config: Path | None) -> "DriftMeasurement":
     """Compare the newest answers with the oldest since the last training, and decide whether training is due."""
-    from ragloop.learning.windows import measurements
+    from ragloop.learning.monitoring.windows import measurements
 
     app = open_app(home, config)
-    measured = app.measure_drift(str(runtime.task_run.id))  # tried again, it is one measurement
+    measured = app.learning.measure_drift(str(runtime.task_run.id))  # tried again, it is one measurement
     publish_drift(measured, measurements(app.store))
     return measured
 
@@ -45,10 +45,10 @@ def ring_for_retraining(decision: "RetrainDecision", home: Path | None, config: 
 @task(name="review champion", **TRANSIENT_ONLY)
 def review_champion(home: Path | None, config: Path | None) -> "Review | None":
     """Hold the champion against the base model, and ring where the gate would reject it today."""
-    from ragloop.learning.review import reviews
+    from ragloop.learning.evaluation.review import reviews
 
     app = open_app(home, config)
-    review = app.review(str(runtime.task_run.id))  # tried again, it is one review
+    review = app.learning.review(str(runtime.task_run.id))  # tried again, it is one review
     if review is not None:
         publish_review(review, reviews(app.store))
     if review is not None and review.worse:
@@ -59,7 +59,7 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
 
 def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
     """How late the documents of a sync became searchable; rings where that is beyond the objective."""
-    from ragloop.corpus.freshness import freshness, lateness
+    from ragloop.corpus.sync.freshness import freshness, lateness
 
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
     if event := lateness(found, app.settings.home, config):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from ragloop.corpus.freshness import Freshness
-    from ragloop.learning.gate import Criterion
+    from ragloop.corpus.sync.freshness import Freshness
+    from ragloop.registry.evidence import Criterion
 
 _BLUE, _GREEN, _RED, _GREY = "#1f6feb", "#1a7f37", "#cf222e", "#6e7781"
 _STATE_COLOURS = {"pass": _GREEN, "ok": _GREEN, "fail": _RED, "drift": _RED}

@@ -5,10 +5,11 @@ follows it, a near-match once more and once more. All of them are repetitions of
 """
 
 import re
-import re._constants as sre  # type: ignore[import-untyped]
-import re._parser as sre_parse  # type: ignore[import-untyped]
+import re._constants as sre  # type: ignore[import-not-found]
+import re._parser as sre_parse  # type: ignore[import-not-found]
 from collections.abc import Iterator
 from itertools import islice, product
+from typing import Any, cast
 
 _LONGEST_SEED = 24
 _MOST_SEEDS = 40
@@ -58,24 +59,24 @@ def _matches(nodes: "list[tuple[object, object]]") -> list[str]:
 
 def _one(what: object, given: object) -> list[str]:
     if what is sre.LITERAL:
-        return [chr(given)]  # type: ignore[arg-type]
+        return [chr(given)]
     if what is sre.NOT_LITERAL or what is sre.ANY:
         return list(_ANY)
     if what is sre.IN:
-        return _of_class(given)  # type: ignore[arg-type]
+        return _of_class(given)
     if what in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-        least, most, inner = given  # type: ignore[misc]
+        least, most, inner = cast(Any, given)
         once = _matches(inner)
         more = [one * max(2, least) for one in once[:3]] if most is sre.MAXREPEAT or most > 1 else []
         return [*([""] if least == 0 else []), *(one * max(1, least) for one in once), *more]
     if what is sre.BRANCH:
-        return [one for branch in given[1] for one in _matches(branch)[:4]]  # type: ignore[index]
+        return [one for branch in given[1] for one in _matches(branch)[:4]]
     if what is sre.SUBPATTERN:
-        return _matches(given[-1])  # type: ignore[index]
+        return _matches(given[-1])
     if what is sre.ATOMIC_GROUP:
-        return _matches(given)  # type: ignore[arg-type]
+        return _matches(given)
     if what in (sre.ASSERT, sre.ASSERT_NOT):
-        return ["", *_matches(given[1])[:2]]  # type: ignore[index]
+        return ["", *_matches(given[1])[:2]]
     return [""]
 
 
@@ -85,9 +86,9 @@ def _of_class(members: "list[tuple[object, object]]") -> list[str]:
     found: list[str] = []
     for what, given in members[:6]:
         if what is sre.LITERAL:
-            found.append(chr(given))  # type: ignore[arg-type]
+            found.append(chr(given))
         elif what is sre.RANGE:
-            found.append(chr(given[0]))  # type: ignore[index]
+            found.append(chr(given[0]))
         else:
             found += _CLASSES.get(given, "x")
     return found
@@ -98,7 +99,7 @@ def _is_in(letter: str, members: "list[tuple[object, object]]") -> bool:
     for what, given in members:
         if what is sre.LITERAL and ord(letter) == given:
             return True
-        if what is sre.RANGE and given[0] <= ord(letter) <= given[1]:  # type: ignore[index]
+        if what is sre.RANGE and given[0] <= ord(letter) <= given[1]:
             return True
         if what is sre.CATEGORY and classes.get(given, str.isalnum)(letter):
             return True

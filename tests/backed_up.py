@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.models.registry import REJECTED
+from ragloop.registry import REJECTED, Adapter, VerdictKind, files_are_whole
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
 from tests.indexed_folder import IndexedFolder, document
@@ -38,9 +38,9 @@ class BackedUp:
         self.indexed.sync()
         app = self.app
         _add_adapter(app)
-        answers = [app.answerer.ask(f"What speaks of {number}?") for number in range(3)]
+        answers = [app.answering.answerer.ask(f"What speaks of {number}?") for number in range(3)]
         app.journal.give_feedback(answers[0].interaction_id, "up")
-        app.answerer.ask("And what of the last one?")
+        app.answering.answerer.ask("And what of the last one?")
         # So that it also lists some files of versions before the newest.
         app.store.upsert_rows("reports", [{"report_id": "x", "at": None, "kind": "x", "subject": "", "body": "{}"}])
 
@@ -62,7 +62,7 @@ class BackedUp:
         return {
             "tables": rows_of(app.store),
             "found": self.indexed.found("Paragraph 1 of 2", 5),
-            "champion": champion and (champion.adapter_id, app.registry.is_whole(champion)),
+            "champion": champion and (champion.adapter_id, _is_whole(app, champion)),
             "index": self.indexed.contents(),
         }
 
@@ -75,7 +75,7 @@ class BackedUp:
         """Answers, votes and promotions after the backup, and a document; returns what the log holds then."""
         app = self.app
         known = app.journal.interactions()["interaction_id"].to_pylist()
-        answers = [app.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
+        answers = [app.answering.answerer.ask(f"What was asked after the backup, {number}?") for number in range(3)]
         app.journal.give_feedback(answers[0].interaction_id, "correction", "the right answer")
         app.journal.give_feedback(known[0], "down")
         self.add_adapter("late")
@@ -93,10 +93,10 @@ class BackedUp:
         champion = app.registry.champion()
         tables = ("interactions", "feedback", "adapters", "aliases")
         rows = {one: sorted(json.dumps(row, default=str) for row in app.store.rows(one).to_pylist()) for one in tables}
-        return {**rows, "champion": champion and (champion.adapter_id, champion.state, app.registry.is_whole(champion))}
+        return {**rows, "champion": champion and (champion.adapter_id, champion.state, _is_whole(app, champion))}
 
     def healthy(self) -> bool:
-        found = self.app.diagnose()
+        found = self.app.corpus.diagnose()
         return found.healthy and not found.notes
 
 
@@ -115,8 +115,12 @@ def rows_of(store: Store) -> dict[str, list[str]]:
     return {name: sorted(json.dumps(row, default=str) for row in store.rows(name).to_pylist()) for name in names}
 
 
+def _is_whole(app: App, adapter: Adapter) -> bool:
+    return files_are_whole(app.registry.artifacts, adapter.path, adapter.sha256)
+
+
 def _add_adapter(app: App) -> None:
-    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict="reject")
+    register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict=VerdictKind.REJECT)
     checkpoints = app.registry.artifacts / "adapters" / "early" / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "half").write_text("of no use once the adapter is there")

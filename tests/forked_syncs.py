@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -74,7 +75,7 @@ class Syncs:
 
         Where the settings name sources, those are synced and not the folder; `lease_s` is that of a store in a bucket.
         With `drain_s` the queues of the sources are drained instead, whose messages are hidden for so many seconds;
-        with `clock_s` the process has its clock set so far ahead.
+        with `clock_s` the clock of the store is so far ahead.
         """
         self._count += 1
         log = self._log.with_name(f"log-{self._count}")
@@ -163,6 +164,15 @@ class _Boundaries:
         while not Path(stop.flag).exists():
             time.sleep(0.005)
 
+    @contextmanager
+    def of_store(self, step: str) -> Iterator[None]:
+        """What the store enters before each durable step and leaves after it."""
+        boundary = _of_store(step)
+        call = self.before(boundary) if boundary else 0
+        yield
+        if boundary:
+            self.after(boundary, call)
+
     def put(self, owner: type, name: str, boundary_of: Callable[..., str | None]) -> None:
         """Make calls of a method a boundary, where `boundary_of` its arguments names one."""
         work = getattr(owner, name)
@@ -191,20 +201,39 @@ class _Boundaries:
         owner.list = bounded  # type: ignore[attr-defined]
 
 
-def _table(store: Any, name: str, *_: Any) -> str | None:
-    """The boundary that a write of the store to a table is."""
-    by_prefix = {"vectors": "store-vectors", "index": "commit", "generations": "generation", "reports": "report"}
-    return by_prefix.get(name.split("_")[0])
+_COMMITS = {"vectors": "store-vectors", "index": "commit", "generations": "generation", "reports": "report"}
+"""The boundary that a write to a table is, by how the table's name begins."""
+_STEPS = {
+    "create": "generation",
+    "delete": "delete",
+    "drop": "delete",
+    "set-aside": "delete",
+    "purge": "optimize",
+    "optimize": "optimize",
+    "index": "index",
+}
+"""The boundary that any other step of the store is."""
+
+
+def _of_store(step: str) -> str | None:
+    verb, _, table = step.partition(" ")
+    return _COMMITS.get(table.split("_")[0]) if verb in ("insert", "upsert") else _STEPS.get(verb)
+
+
+def _saying(boundaries: _Boundaries, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Say which texts are embedded, and by whom."""
+
+    def embed(self: Any, texts: Sequence[str]) -> Any:
+        boundaries.say(json.dumps({"embedded": list(texts), "by": self.fingerprint}))
+        return work(self, texts)
+
+    return embed
 
 
 def _set_up(boundaries: _Boundaries) -> None:
-    from lancedb.table import LanceTable
-
-    from ragloop.corpus import passes, sync
-    from ragloop.corpus.change_queue import ChangeQueue
-    from ragloop.corpus.local import LocalFolder
-    from ragloop.corpus.s3 import S3Bucket
-    from ragloop.store import Store
+    from ragloop.corpus.changes.sqs import ChangeQueue
+    from ragloop.corpus.sources.local import LocalFolder
+    from ragloop.corpus.sources.s3 import S3Bucket
     from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
     boundaries.put_on_listing(LocalFolder)
@@ -214,49 +243,14 @@ def _set_up(boundaries: _Boundaries) -> None:
     boundaries.put(ChangeQueue, "receive", lambda *_: "receive")
     boundaries.put(ChangeQueue, "delete", lambda *_: "acknowledge")
     for embedder in (ConstantEmbedder, WideEmbedder):
-        work = embedder.embed
-        embedder.embed = lambda self, texts, work=work: (  # type: ignore[method-assign, misc]
-            boundaries.say(json.dumps({"embedded": list(texts), "by": self.fingerprint})),
-            work(self, texts),
-        )[1]
+        embedder.embed = _saying(boundaries, embedder.embed)
         boundaries.put(embedder, "embed", lambda *_: "encode")
-    for name in ("insert", "upsert"):
-        boundaries.put(Store, name, _table)
-    boundaries.put(Store, "create", lambda *_: "generation")
-    for name in ("delete", "drop", "set_aside"):
-        boundaries.put(Store, name, lambda *_: "delete")
-    boundaries.put(LanceTable, "delete", lambda *_: "optimize")
-    boundaries.put(LanceTable, "optimize", lambda *_, **__: "optimize")
-    boundaries.put(LanceTable, "create_index", lambda *_, **__: "index")
-    real = sync.delete
-
-    def delete(*args: Any) -> None:
-        call = boundaries.before("delete")
-        real(*args)
-        boundaries.after("delete", call)
-
-    sync.delete = passes.delete = delete
-
-
-def _set_clock(ahead_s: float) -> None:
-    """Let every part of the package read a clock that is wrong by so much."""
-
-    class Wrong(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + timedelta(seconds=ahead_s)
-
-    seconds, nanoseconds = time.time, time.time_ns
-    time.time = lambda: seconds() + ahead_s
-    time.time_ns = lambda: nanoseconds() + int(ahead_s * 1e9)
-    for name, module in list(sys.modules.items()):
-        if name.startswith("ragloop.") and getattr(module, "datetime", None) is datetime:
-            module.datetime = Wrong  # type: ignore[attr-defined]
 
 
 def _sync(order: Mapping[str, Any]) -> None:
-    from ragloop.corpus.change_queue import VISIBILITY_S, ChangeQueue
+    from ragloop.corpus.changes.sqs import VISIBILITY_S, ChangeQueue
     from ragloop.errors import RagloopError
+    from ragloop.store import utc_now
     from ragloop.store.bucket import LEASE_S, BucketPlace
     from tests.indexed_folder import EmbeddedByName
 
@@ -267,13 +261,18 @@ def _sync(order: Mapping[str, Any]) -> None:
     BucketPlace.__init__.__kwdefaults__["lease_s"] = asked.pop("lease_s", LEASE_S)
     drain_s, clock_s = asked.pop("drain_s", None), asked.pop("clock_s", 0)
     ChangeQueue.__init__.__kwdefaults__["visibility_s"] = drain_s or VISIBILITY_S
-    indexed = EmbeddedByName(Path(order["home"]), Path(order["folder"]), settings=settings, chosen=chosen)
-    if clock_s:
-        _set_clock(clock_s)
+    indexed = EmbeddedByName(
+        Path(order["home"]),
+        Path(order["folder"]),
+        settings=settings,
+        chosen=chosen,
+        now=lambda: utc_now() + timedelta(seconds=clock_s),
+        boundary=boundaries.of_store,
+    )
     try:
         if drain_s:
             app = indexed.app()
-            report: Any = app.changes.drain(app.watched(), wait_s=0)
+            report: Any = app.corpus.changes.drain(app.corpus.watched(), wait_s=0)
         else:
             report = indexed.sync(settings if settings.get("sources") else None, **asked)
         boundaries.say(json.dumps({"report": asdict(report)}))
@@ -298,7 +297,7 @@ def _fork(order: Mapping[str, Any]) -> int:
 
 def _serve(orders: IO[str]) -> None:
     # What a sync imports, once for all of them.
-    for name in ("corpus.local", "corpus.parsing.markdown", "corpus.reconcile"):
+    for name in ("corpus.sources.local", "corpus.parsing.formats.markdown", "corpus.sync.run"):
         importlib.import_module(f"ragloop.{name}")
     importlib.import_module("tests.indexed_folder")
     importlib.import_module("boto3.session")

@@ -1,16 +1,19 @@
 """A folder, a home and an embedder of constant cost: what suites about the index do with them and compare."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.local import RACY_NS
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sources.local import RACY_NS
+from ragloop.corpus.sync.report import SyncReport
 from ragloop.errors import NotFoundError
+from ragloop.store import Boundary, utc_now
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 
 DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks", "spans")
@@ -55,7 +58,7 @@ class IndexedFolder:
         wait_until_stamps_are_trusted()
         self.embedder.embedded.clear()
         folder = None if settings else self.folder
-        return self.app(**(settings or {})).sync(folder, **asked)
+        return self.app(**(settings or {})).corpus.sync(folder, **asked)
 
     def contents(self) -> dict[str, dict[str, Any]]:
         return contents(self.app())
@@ -68,7 +71,7 @@ class IndexedFolder:
 
     def found(self, text: str, top_k: int = 100) -> list[str]:
         """The texts of the passages for a question."""
-        return [passage.text for passage in self.app().search(text, top_k).passages]
+        return [passage.text for passage in self.app().answering.search(text, top_k).passages]
 
 
 def contents(app: App) -> dict[str, dict[str, Any]]:
@@ -106,10 +109,13 @@ class EmbeddedByName(IndexedFolder):
 
     wide: WideEmbedder = field(default_factory=WideEmbedder)
     chosen: dict[str, Any] = field(default_factory=lambda: {"embedder": "narrow"})
+    now: Callable[[], datetime] = utc_now
+    boundary: Boundary = nullcontext
 
     def app(self, **settings: Any) -> App:
         given = {"index": self.chosen, **self.settings, **settings}
-        return App(Settings(home=self.home, **given), open_embedder=self.open_embedder)
+        settled = Settings(home=self.home, **given)
+        return App(settled, open_embedder=self.open_embedder, now=self.now, boundary=self.boundary)
 
     def open_embedder(self, name: str, backend: str) -> ConstantEmbedder:
         if name not in ("narrow", "wide"):

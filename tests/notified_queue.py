@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from ragloop.corpus.change_queue import ChangeQueue
+from ragloop.corpus.changes.sqs import ChangeQueue
 from tests.s3_server import Bucket
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ragloop.models.registry import REGISTERED, Adapter, AdapterState, Registry, adapter_sha256
+from ragloop.registry import REGISTERED, Adapter, AdapterState, Registry, VerdictKind, adapter_sha256
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -14,13 +14,13 @@ def register(
     at: datetime = AT,
     base: str = "base",
     state: AdapterState = REGISTERED,
-    verdict: str = "",
+    verdict: VerdictKind | None = None,
 ) -> Adapter:
     """Register an adapter whose weights are of its own."""
     folder = registry.artifacts / "adapters" / name
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(name.encode() * 100)
     (folder / "adapter_config.json").write_text('{"r": 8, "target_modules": ["q", "v"]}')
-    made = Adapter(name, at, base, "d", f"adapters/{name}", adapter_sha256(folder), state, verdict, (), {})
+    made = Adapter(name, at, base, "d", f"adapters/{name}", adapter_sha256(folder), state, verdict, ())
     registry.register(made)
     return made

@@ -148,7 +148,7 @@ def save_image_model(folder: Path) -> Path:
     text = {"vocab_size": len(tokenizer), "num_hidden_layers": 2, "num_key_value_heads": 1, "head_dim": 16}
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
     vision = {"num_hidden_layers": 1, "image_size": 28, "patch_size": 14}
-    config = Gemma3Config(
+    config = Gemma3Config(  # type: ignore[call-arg]
         text_config={**text, **sizes},
         vision_config={**vision, **sizes},
         mm_tokens_per_image=4,

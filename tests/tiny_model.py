@@ -38,9 +38,11 @@ def chat(question: str, answer: str | None = None) -> Sequence[Mapping[str, str]
 
 def training_spec(base: Path, rows: Path, output: Path, **changes):
     """A spec that memorises FACTS in some seconds."""
-    from ragloop.models.lora import TrainingSpec
+    from ragloop.models.training.process import FIRST_VALUES, TrainingSpec
 
     values = {
+        **FIRST_VALUES,
+        "chat": "",
         "seed": 1,
         "epochs": 40,
         "learning_rate": 2e-2,

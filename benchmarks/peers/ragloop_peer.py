@@ -11,10 +11,10 @@ import given
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus import preparing
-from ragloop.corpus.chunking import Chunk
-from ragloop.corpus.index import Index
-from ragloop.corpus.parsing.isolation import DocumentParser
+from ragloop.corpus.chunking.chunker import Chunk
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.isolation.process import DocumentParser
+from ragloop.corpus.sync import preparing
 
 
 class Embedder:

@@ -1,5 +1,5 @@
-# What each role needs, and nothing else; docs/operations.md says what for. Attach the policies to the roles that run
-# the processes.
+# What each role needs, and nothing else; docs/operations/deploying.md says what for. Attach the policies to the roles
+# that run the processes.
 
 locals {
   worker_folders = [local.store_folder, local.backups_folder, local.artifacts_folder]

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import sentences
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support import answers
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.table import Index
 from ragloop.journal import Corrected
 from ragloop.records import Passage
 
@@ -21,7 +23,7 @@ def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str,
     rests on could never be seen to change.
     """
     shown = {one["chunk_id"] for row, _ in given for one in row["passages"] or ()}
-    live = index.passages(sorted(shown))
+    live = Search(index).passages(sorted(shown))
     return [_support(row["question"], correction, _unchanged(row, live)) for row, correction in given]
 
 
@@ -40,8 +42,3 @@ def _support(question: str, correction: str, passages: Sequence[Passage]) -> lis
         for one in said:
             found.setdefault(passages[one.passage].document_id, []).extend(one.digests)
     return as_support(found)
-
-
-def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Digests per document as the log holds them."""
-    return [{"document_id": one, "statements": list(dict.fromkeys(held))} for one, held in statements.items()]

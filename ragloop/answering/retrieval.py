@@ -1,12 +1,16 @@
 """Passages for a question: vector and full-text search, fused by rank."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from ragloop.corpus.index import Index
+from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.table import Index
 from ragloop.models import Vectors
-from ragloop.records import Passage
+from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
+
+if TYPE_CHECKING:
+    from ragloop.config.settings import RetrievalSettings
 
 
 @dataclass(frozen=True)
@@ -21,23 +25,54 @@ class Retrieved:
     generation: str
 
 
-def retrieve(
-    index: Index, question: str, vector: Vectors, *, top_k: int, candidates: int, rrf_k: int, hybrid: bool = True
-) -> Retrieved:
-    """The `top_k` passages for a question whose unit vector is `vector` (shape (dimension,)).
+@dataclass(frozen=True)
+class RetrievalPolicy:
+    """How passages are found, and what a caller without labels sees; see config.RetrievalSettings."""
 
-    Both searches read one state of the index, so that no document shows two of its revisions.
-    """
-    index = index.snapshot()
-    by_vector = index.search_vectors(vector, candidates)
-    rankings = [by_vector, index.search_text(question, vector, candidates)] if hybrid else [by_vector]
-    rows = {row["id"]: row for ranking in rankings for row in ranking}
-    scores = fuse([[row["id"] for row in ranking] for ranking in rankings], rrf_k)
-    best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[:top_k]
-    found = index.located([rows[one] for one in best])
-    passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
-    top_similarity = max((row["similarity"] for row in rows.values()), default=None)
-    return Retrieved(passages, top_similarity, index.generation.fingerprint)
+    top_k: int
+    candidates: int
+    rrf_k: int
+    without_labels: View = UNLABELLED
+
+    @classmethod
+    def of(cls, settings: "RetrievalSettings") -> "RetrievalPolicy":
+        """What the settings say."""
+        view = EVERYTHING if settings.without_labels == "everything" else UNLABELLED
+        return cls(settings.top_k, settings.candidates, settings.rrf_k, view)
+
+    def for_top(self, top_k: int) -> "RetrievalPolicy":
+        """This policy with another number of passages, for which there are candidates enough."""
+        return replace(self, top_k=top_k, candidates=max(self.candidates, top_k))
+
+    def view_of(self, labels: Collection[str]) -> View:
+        """Return what a caller with these labels sees."""
+        return View(frozenset(labels)) if labels else self.without_labels
+
+
+class Retriever:
+    """Finds passages in one state of an index, so that no document shows two of its revisions."""
+
+    def __init__(self, index: Index, policy: RetrievalPolicy) -> None:
+        self._search, self._policy = Search(index), policy
+        self._generation = index.generation
+
+    def retrieve(self, question: str, vector: Vectors, labels: Collection[str] = ()) -> Retrieved:
+        """Find the passages that a caller with these labels sees.
+
+        `vector` is the question's unit vector (shape (dimension,)). What is out of view is no candidate either.
+        """
+        p, view = self._policy, self._policy.view_of(labels)
+        rankings = [
+            self._search.by_vector(vector, p.candidates, view),
+            self._search.by_words(question, vector, p.candidates, view),
+        ]
+        rows = {row["id"]: row for ranking in rankings for row in ranking}
+        scores = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
+        best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[: p.top_k]
+        found = self._search.located([rows[one] for one in best])
+        passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
+        top_similarity = max((row["similarity"] for row in rows.values()), default=None)
+        return Retrieved(passages, top_similarity, self._generation.fingerprint)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ from ragloop.store.files import Files, FolderFiles, open_files
 def backup_files(uri: str | None, home: Path, store: str | None) -> Files:
     """The files at `uri`. Raises ConfigError where there is none, UsageError where it lies in the home or the store."""
     if not uri:
-        raise ConfigError("found no place for backups; set `uri` under [backup] in ragloop.toml, or say --to or --from")
+        raise ConfigError("no backup location: set backup.uri in ragloop.toml, or pass --to or --from")
     files = open_files(uri)
     if isinstance(files, FolderFiles) and files.folder.resolve().is_relative_to(home.resolve()):
         raise UsageError(f"{files} lies in {home} and would be lost with it; name a place for backups outside of it")

@@ -26,7 +26,7 @@ from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
 
-LEASES = ("index", "generations", "registry", "journal", "schema")
+LEASES = ("retraining", "index", "generations", "registry", "journal", "schema")
 """Held while files are written, beside that of backups, which is held to the end."""
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""

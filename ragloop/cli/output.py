@@ -1,4 +1,4 @@
-"""How commands speak: one JSON object or a table on stdout, everything else on stderr."""
+"""Print what commands report: one JSON object or a table on stdout, everything else on stderr."""
 
 import io
 import json
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class _Listened(io.FileIO):
-    """A stream whose reader may go away (`ragloop log tail | head`): what nobody reads is no error of the command.
+    """A stream whose reader may close it (`ragloop log tail | head`), which is not an error of the command.
 
-    Another error is raised once, for main to tell; Python writes again what is left when it exits.
+    Any other error is raised once, for main to report: at exit Python tries to write the rest again.
     """
 
     _failed = False
@@ -29,14 +29,14 @@ class _Listened(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            told, self._failed = self._failed, True
-            if isinstance(error, BrokenPipeError) or told:
+            failed_before, self._failed = self._failed, True
+            if isinstance(error, BrokenPipeError) or failed_before:
                 return memoryview(data).nbytes
             raise
 
 
 def open_streams() -> None:
-    """Make stdout and stderr take any text: one that is closed, that has no reader or that knows few characters."""
+    """Make stdout and stderr accept any text, even if they are closed, have no reader or know few characters."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -50,25 +50,25 @@ def open_streams() -> None:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal."""
+    """Print a line on stderr, for the person at the terminal."""
     sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
 
 
 def write(text: str) -> None:
-    """Text for the person, on stdout."""
+    """Print text on stdout."""
     sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """End with an error of one line."""
+    """Print an error in one line and exit with its code."""
     say(f"ragloop: {message}")
     raise SystemExit(code)
 
 
 def print_json(report: object) -> None:
-    """Print one JSON object on stdout, exact; what a terminal acts on, or cannot show, is escaped."""
+    """Print one JSON object on stdout, escaping characters that a terminal acts on or cannot show."""
     few = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     sys.stdout.write(json_escaped(json.dumps(report, default=_encode, ensure_ascii=few)) + "\n")
     sys.stdout.flush()
@@ -88,7 +88,7 @@ def _encode(value: Any) -> Any:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, aside: bool = False) -> None:
-    """Rows as a table; numbers stand right. Text is printed as it is, never read as markup. `aside` is stderr."""
+    """Print rows as a table, numbers to the right, text never as markup. With `aside` it goes to stderr."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -103,12 +103,12 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
-    """Names and values, a line each."""
+    """Print names and values, one per line."""
     print_table(title, [{"": name, "value": shown(value)} for name, value in facts.items()], ["", "value"])
 
 
 def shown(value: Any) -> str:
-    """A value as people read it."""
+    """Format a value for people."""
     match value:
         case None:
             return "–"
@@ -129,9 +129,9 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def progress(label: str, unit: str) -> "Iterator[Callable[[int, int, str], None]]":
-    """A bar on stderr: call what it yields with done, total and a note. It opens at the first call.
+    """Show a bar on stderr. Call the yielded function with done, total and a note.
 
-    So an error that comes before anything is done stands alone on its line; a file or a pipe gets no bar at all.
+    The bar opens at the first call, so that an earlier error stands alone on its line. A file or a pipe gets no bar.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -36,7 +36,6 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
         raise ConfigError(_explain(error, file)) from None
     except SettingsError as error:
         raise ConfigError("\n".join(_not_json()) or str(error)) from None
-    _refuse_labels(settings, file)
     here = Path()
     golden, backup = settings.dataset.golden, settings.backup
     update: dict[str, Any] = {
@@ -47,18 +46,6 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
         "backup": backup.model_copy(update={"uri": backup.uri and _folder(backup.uri, here)}),
     }
     return settings.model_copy(update=update)
-
-
-def _refuse_labels(settings: Settings, file: Path) -> None:
-    """Raise ConfigError where a source has labels: no search filters by them yet.
-
-    A warning would leave documents that somebody believes to be protected within everybody's reach.
-    """
-    if labelled := [source.name for source in settings.sources if source.labels]:
-        raise ConfigError(
-            f"{file}: found labels of the source {', '.join(labelled)}, expected none: no search filters by labels "
-            "yet, so every caller would be shown these documents. Leave `labels` out, or use a home of their own"
-        )
 
 
 def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:

@@ -32,15 +32,15 @@ class SourceSettings(Section):
     """Where documents come from."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
-    """Short name; documents are known by it, so a renamed source is a removed one and a new one."""
+    """Short name. It is part of the identity of each document, so renaming a source removes it and adds another."""
     uri: str = Field(min_length=1)
     """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
-    """Glob patterns of the files to take (as in .gitignore); empty takes every supported format."""
+    """Glob patterns of the files to take (as in .gitignore); empty takes all supported formats."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
-    """Labels that every document of this source carries. Refused while no search filters by them."""
+    """Labels that every document of this source carries: only a caller with one of them finds it."""
     queue: str | None = None
     """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""
 
@@ -49,7 +49,7 @@ class SourceSettings(Section):
     def _is_an_address(cls, queue: str | None) -> str | None:
         if queue is not None and not queue.startswith(("https://", "http://")):
             raise ValueError(
-                f"{queue!r} is no address of a queue; expected https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+                f"{queue!r} is not the address of a queue; expected https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
             )
         return queue
 
@@ -64,12 +64,12 @@ class SourceSettings(Section):
             try:
                 pathspec.GitIgnoreSpec.from_lines([pattern])
             except (ValueError, re.error):
-                raise ValueError(f"{pattern!r} is no glob pattern; expected patterns as in .gitignore") from None
+                raise ValueError(f"{pattern!r} is not a glob pattern; expected patterns as in .gitignore") from None
         return patterns
 
 
 class IndexSettings(Section):
-    """How documents become chunks and vectors. A change of the first three has the next sync build the index anew."""
+    """How documents become chunks and vectors. After a change of the first three the next sync builds a new index."""
 
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers model: a name or a folder."""
@@ -78,13 +78,13 @@ class IndexSettings(Section):
     chunk_tokens: int = Field(default=200, ge=32, le=8192)
     """Most tokens in an embedded string, heading path included."""
     cutover: Literal["auto", "manual"] = "auto"
-    """When an index that was built anew answers: as soon as it is complete, or on `ragloop index cutover`."""
+    """When a new index takes over: as soon as it is complete (auto), or on `ragloop index cutover` (manual)."""
     refresh_minutes: float = Field(default=10, gt=0, le=10_080)
-    """While an index is built anew, the one that answers is brought up to date this often (minutes)."""
+    """While a new index is built, the one that answers is updated this often (minutes)."""
     keep_days: float = Field(default=7, ge=0, le=3650)
-    """The index that answered before is kept this long for `ragloop index rollback` (days; an hour at least)."""
+    """The previous index is kept this long for `ragloop index rollback` (days; an hour at least)."""
     vector_retention_days: float = Field(default=30, ge=0, le=3650)
-    """A vector that no index uses is kept this long (days): what comes back until then is not embedded again."""
+    """A vector that no index uses is kept this long (days): text that returns until then is not embedded again."""
 
 
 class SyncSettings(Section):
@@ -93,13 +93,13 @@ class SyncSettings(Section):
     batch_documents: int = Field(default=500, ge=1, le=100_000)
     """Most documents in one commit."""
     batch_seconds: float = Field(default=4.0, gt=0, le=600)
-    """A commit follows at the latest this long after the one before, so that documents appear early (seconds)."""
+    """A commit follows the previous one after at most this long, so that documents appear early (seconds)."""
     guard_documents: int = Field(default=10, ge=0)
     """Deletes are withheld when they exceed this number and guard_share."""
     guard_share: float = Field(default=0.10, ge=0, le=1)
     """Share of a source's documents; see guard_documents."""
     approval_minutes: float = Field(default=50, ge=0, le=10_080)
-    """A flow run that withheld deletes waits this long for an operator to let them through; 0 never asks (minutes)."""
+    """A flow run that withheld deletes waits this long for an operator to approve them; 0 never asks (minutes)."""
     max_document_mb: float = Field(default=64, gt=0, le=65_536)
     """A larger file is quarantined unread (MiB); so is a document with more characters of text than this has bytes."""
     max_parse_seconds: float = Field(default=60, gt=0, le=86_400)
@@ -115,7 +115,7 @@ class SyncSettings(Section):
     task_runner: Literal["threads", "dask", "ray"] = "threads"
     """Where documents are read, parsed and encoded: in this process, or by workers of a Dask or Ray cluster."""
     workers_address: str | None = None
-    """The cluster; by default that of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, else one that is started here."""
+    """The cluster; by default that of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, else one started on this machine."""
 
 
 class RetrievalSettings(Section):
@@ -129,6 +129,8 @@ class RetrievalSettings(Section):
     """Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
     min_similarity: float = Field(default=0.35, ge=-1, le=1)
     """Below this best cosine ragloop abstains; benchmarks/calibrate_floor.py measures it."""
+    without_labels: Literal["unlabelled", "everything"] = "unlabelled"
+    """What a caller without labels finds: documents that carry none, or everything."""
 
 
 class AnswerSettings(Section):
@@ -203,6 +205,8 @@ class TrainingSettings(Section):
     """Peak learning rate; linear decay after the warm-up."""
     rank: int = Field(default=16, ge=1, le=512)
     """Rank of the adapter (LoRA, Hu et al. 2021, arXiv:2106.09685)."""
+    alpha: int | None = Field(default=None, ge=1, le=8192)
+    """Scale of the adapter: what it adds is multiplied by alpha ÷ rank. By default twice the rank, so 2 at any rank."""
     frozen_share: float = Field(default=0.75, ge=0, lt=1)
     """Share of the layers, from the lowest, that get no adapter: they cost no backward pass, and run once per row."""
     batch_size: int = Field(default=16, ge=1, le=4096)
@@ -234,29 +238,29 @@ class RetrainSettings(Section):
     """Who has the last word on a promotion."""
 
     approve_promotion: bool = False
-    """A flow run asks an operator before it promotes an adapter."""
+    """Let a flow run ask an operator before it promotes an adapter."""
     approval_minutes: float = Field(default=1440, ge=0.05, le=10_080)
-    """It waits this long for an answer; none is a no, and the adapter can be promoted by hand (minutes)."""
+    """It waits this long; without an answer nothing is promoted, and a person can do so later (minutes)."""
 
 
 class FreshnessSettings(Section):
-    """How soon a change of a source is to be searchable."""
+    """How quickly source changes must become searchable."""
 
     objective_minutes: float = Field(default=90, gt=0, le=525_600)
-    """When the p95 of the lag of what a flow run commits is beyond it, an event is raised (minutes). An hourly sync is
-    an hour late at most, and a missed one is noticed."""
+    """If the p95 of the lag of what a flow run commits exceeds this, an event is emitted (minutes). The default allows
+    an hourly sync, and catches a missed one."""
 
 
 class NotifySettings(Section):
-    """Who hears of what the automations notice."""
+    """Who is notified by the automations."""
 
     block: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[A-Za-z0-9_-]+$")
-    """A notification block of the Prefect server as TYPE/NAME, such as slack-webhook/ops; without one, what is noticed
-    stands in the event feed alone."""
+    """A notification block of the Prefect server as TYPE/NAME, such as slack-webhook/ops. Without it, alerts appear
+    only in the event feed."""
 
 
 class MaintenanceSettings(Section):
-    """What the nightly maintain-store lets go, beside old versions, generations and vectors (index)."""
+    """What the nightly maintain-store removes, beside old versions, generations and vectors (index)."""
 
     run_retention_days: float = Field(default=30, ge=0, le=3650)
     """Runs of ragloop's deployments that ended longer ago are removed from Prefect; 0 keeps all (days)."""
@@ -270,12 +274,12 @@ class BackupSettings(Section):
     keep: int = Field(default=7, ge=1, le=10_000)
     """Newest whole backups that are kept."""
     verify_days: float = Field(default=7, gt=0, le=3650)
-    """What backups share is read again, a share by each backup, so that every file is verified within this time (days).
-    As long as `keep` nights: no file outlives the backups that need it unread."""
+    """Each backup verifies a share of the files that backups share, so that every file is read again within this time
+    (days). The default is as long as `keep` nights: no file outlives its backups unread."""
 
 
 class Settings(BaseSettings):
-    """All settings. `home` keeps all state; `cache` keeps models that can be made anew."""
+    """All settings. `home` keeps all state; `cache` keeps prepared models, which can be made again."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.search import Search
 from ragloop.demo.documents import Edits, change_documents, write_documents
 from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC
@@ -12,7 +14,7 @@ from ragloop.demo.stage import Stage
 from ragloop.demo.traffic import UNSEEN_WORDING, Asked, is_right, to_change, write_golden
 
 if TYPE_CHECKING:
-    from ragloop.learning.curation import Curated, Example
+    from ragloop.learning.examples.curation import Curated, Example
     from ragloop.records import Answer
 
 QUESTIONS = (
@@ -39,20 +41,20 @@ def first_sync(stage: Stage) -> None:
         stage.say(f"   embedder: {stage.app.embedder.fingerprint}")
 
         def progress(done: int, total: int, embedded: int) -> None:
-            stage.say(f"   {done:>3} of {total} documents can be asked, {embedded:,} chunks embedded")
+            stage.say(f"   {done:>3} of {total} documents are searchable, {embedded:,} chunks embedded")
             if "first_cited_answer_s" not in figures:
                 _ask_first(stage, figures)
 
-        report = stage.app.sync(progress=progress)
+        report = stage.app.corpus.sync(progress=progress)
         names = ("added", "failed", "chunks_total", "chunks_embedded", "chunks_reused", "commits", "embed_seconds")
         figures |= {name: getattr(report, name) for name in names}
 
 
 def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
     """A question about a document that has just been committed; then the server may take its share of the cores."""
-    there = set(stage.app.index.keys().values())
+    there = set(inventory.keys(stage.app.index).values())
     package = next(one for one in stage.packages if any(key.rsplit(".", 1)[0] == one.name.lower() for key in there))
-    answer = stage.app.answerer.ask(question(Fact(package.name, "version", package.version), 0))
+    answer = stage.app.answering.answerer.ask(question(Fact(package.name, "version", package.version), 0))
     if answer.citations:
         figures["first_cited_answer_s"] = stage.meter.seconds
         stage.say(f"   first cited answer after {stage.meter.seconds} s:")
@@ -65,7 +67,7 @@ def ask(stage: Stage) -> None:
     """Three questions, with what their answers cite."""
     with stage.step("Ask three questions") as figures:
         asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
-        answers = [stage.app.answerer.ask(text) for text in asked]
+        answers = [stage.app.answering.answerer.ask(text) for text in asked]
         for answer in answers:
             tell_answer(stage, answer)
         figures["questions"] = len(answers)
@@ -91,7 +93,7 @@ def replay(stage: Stage) -> None:
         size = stage.scale.batch
         for start in range(0, len(asked), size):
             batch = asked[start : start + size]
-            given += zip(batch, stage.app.answerer.ask_all([one.question for one in batch]), strict=True)
+            given += zip(batch, stage.app.answering.answerer.ask_all([one.question for one in batch]), strict=True)
             stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
         votes = stage.traffic.votes(given)
         stage.app.journal.give_all_feedback(votes)
@@ -121,17 +123,17 @@ def change(stage: Stage) -> None:
     """Edit three documents, rename one, delete one, sync; show what was embedded and what the log lost by it."""
     with stage.step("Change five documents and sync again") as figures:
         before = _chunks(stage)
-        eligible = stage.app.retraining.curated()
-        owners = stage.app.index.keys()
+        eligible = stage.app.learning.retraining.curated()
+        owners = inventory.keys(stage.app.index)
         changing = to_change(stage.traffic, stage.packages)
         asked = question(Fact(changing[0].name, "version", changing[0].version), UNSEEN_WORDING)
-        figures["answer_before"] = stage.app.answerer.ask(asked).answer
+        figures["answer_before"] = stage.app.answering.answerer.ask(asked).answer
         edits = change_documents(stage.documents, changing)
         stage.say(f"   edited {', '.join(edits.edited)}; renamed {' to '.join(edits.renamed)}; deleted {edits.deleted}")
         _sync_again(stage)
         figures |= _show_chunks(stage, before, _chunks(stage), edits)
-        figures |= _show_rows(stage, eligible, stage.app.retraining.curated(), owners, edits)
-        answer = stage.app.answerer.ask(asked)
+        figures |= _show_rows(stage, eligible, stage.app.learning.retraining.curated(), owners, edits)
+        answer = stage.app.answering.answerer.ask(asked)
         figures["new_version"], figures["answer_after"] = edits.new_version, answer.answer
         stage.say(f"   before, {asked!r} was answered with {figures['answer_before']!r}; now:")
         tell_answer(stage, answer)
@@ -139,16 +141,16 @@ def change(stage: Stage) -> None:
 
 def _sync_again(stage: Stage) -> None:
     if stage.flows is None:
-        stage.app.sync()
+        stage.app.corpus.sync()
         return
-    stage.say("   waiting for the Prefect server and its worker, which have been starting beside all this")
+    stage.say("   waiting for the Prefect server and its worker, which started in the meantime")
     stage.flows.wait_until_up()
     stage.tell(stage.flows.run(SYNC))
 
 
 def _chunks(stage: Stage) -> dict[str, dict[str, Any]]:
     """Every live chunk by id."""
-    return stage.app.index.passages(list(stage.app.index.text_hashes()))
+    return Search(stage.app.index).passages(list(inventory.text_hashes(stage.app.index)))
 
 
 def _show_chunks(
@@ -200,7 +202,7 @@ def _show_rows(
     stage.show("Answers that no training may use any more", rows, ("interaction", "question", "because of"))
     reason = "passage changed or gone"
     stage.say(
-        f"   {len(rows)} of {len(before.examples)} eligible answers fell; the funnel now has "
+        f"   {len(rows)} of {len(before.examples)} eligible answers were dropped; the funnel now has "
         f"{after.funnel[reason]} under “{reason}” (before: {before.funnel[reason]})"
     )
     return {

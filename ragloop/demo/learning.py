@@ -1,6 +1,7 @@
 """The second half of the story: drift, the bell, an adapter that is trained, judged, used and rolled back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ragloop.demo.documents_and_traffic import tell_answer
@@ -10,12 +11,12 @@ from ragloop.demo.stage import Stage
 from ragloop.demo.traffic import UNSEEN_WORDING, is_right, shuffled
 
 if TYPE_CHECKING:
-    from ragloop.learning.datasets import Dataset
-    from ragloop.models.lora import Progress
-    from ragloop.models.registry import Adapter
+    from ragloop.learning.examples.datasets import Dataset
+    from ragloop.models.training.process import Progress
+    from ragloop.registry import Adapter
+    from ragloop.registry.evidence import Scores
 
 PLANT = "Plant an adapter trained on shuffled answers"
-SCORED = ("champion", "candidate")
 _SCORES = {
     "trained wordings": "exact_match_trained",
     "unseen wording": "exact_match",
@@ -30,7 +31,7 @@ def measure(stage: Stage) -> None:
     """Measure drift and hear whether the bell rings."""
     with stage.step("Measure drift; ring by cadence") as figures:
         if stage.flows is None:
-            stage.app.measure_drift()
+            stage.app.learning.measure_drift()
         else:
             stage.tell(stage.flows.run(DRIFT))
         measured = stage.app.status()["last_drift"]
@@ -55,12 +56,12 @@ def retrain(stage: Stage) -> "Adapter":
 
 def _answer_the_bell(stage: Stage) -> None:
     if stage.flows is None:
-        stage.app.retraining.run(told(stage))
+        stage.app.learning.retraining.run(told(stage))
     elif stage.app.status()["last_drift"]["decision"]["due"]:
-        stage.say("   the event of the last step has started the deployment retrain-adapter")
+        stage.say("   the event of the last step started the deployment retrain-adapter")
         stage.tell(stage.flows.follow(RETRAIN))
     else:
-        stage.say("   the bell did not ring, so no event came; the deployment is started by hand")
+        stage.say("   retraining was not due, so no event came; starting the deployment by hand")
         stage.tell(stage.flows.run(RETRAIN))
 
 
@@ -77,12 +78,12 @@ def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
 def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
     """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
     with stage.step(PLANT) as figures:
-        retraining = stage.app.retraining
+        retraining = stage.app.learning.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
         adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
         retraining.evaluate(adapter_id)
-        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id))
+        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id)).promoted
         adapter = stage.app.registry.adapter(adapter_id)
         figures |= _tell_verdict(stage, adapter)
         figures["promoted"] = promoted
@@ -97,28 +98,32 @@ def planted_was_promoted(report: Mapping[str, Any]) -> bool:
 
 def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     """Scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
-    metrics = adapter.metrics
-    stage.show(
-        f"Scores for adapter {adapter.adapter_id}", [_scores(metrics, who) for who in SCORED], ("model", *_SCORES)
-    )
+    scored = _scored(adapter)
+    rows = [_heads(who, scores) for who, scores in scored.items()]
+    stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
     stage.say(f"   verdict: {adapter.verdict}; now serving: {_champion(stage) or 'the base model'}")
-    training = metrics["training"]
+    training = adapter.evidence.training
     return {
         "adapter_id": adapter.adapter_id,
         "verdict": adapter.verdict,
         "reasons": list(adapter.reasons),
-        "criteria": metrics["criteria"],
-        "champion": metrics["champion"],
-        "candidate": metrics["candidate"],
+        "criteria": [asdict(one) for one in adapter.evidence.criteria],
+        **scored,
         "promoted": _champion(stage) == adapter.adapter_id,
-        "training": {name: training[name] for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
+        "training": {name: getattr(training, name) for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
     }
 
 
-def _scores(metrics: Mapping[str, Any], who: str) -> dict[str, Any]:
-    return {"model": who, **{head: metrics[who][name] for head, name in _SCORES.items()}}
+def _scored(adapter: "Adapter") -> "dict[str, Scores]":
+    """Scores of the champion of that time and of the adapter; none where it was not evaluated."""
+    found = adapter.evidence.evaluation
+    return {"champion": found.incumbent, "candidate": found.challenger} if found else {}
+
+
+def _heads(who: str, scores: "Scores") -> dict[str, Any]:
+    return {"model": who, **{head: scores[name] for head, name in _SCORES.items()}}
 
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
@@ -126,15 +131,16 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
     with stage.step("Ask a trained question again, through the adapter") as figures:
         figures["champion"] = _champion(stage)
         if figures["champion"] is None:
-            stage.say("   no adapter serves, so there is none to ask: the base model goes on answering from passages")
+            stage.say("   no adapter serves: the base model keeps answering from passages")
             return
         trained = {row["question"] for row in _dataset(stage, adapter).train.to_pylist()}
         fact = next((fact for fact in stage.traffic.corrected if question(fact, 0) in trained), None)
         if fact is None:
-            stage.say("   no corrected fact is among the questions that it was trained on, so there is none to ask")
+            stage.say("   the adapter was trained on no corrected fact, so there is no question to ask it")
             return
         answers = [
-            stage.app.answerer.ask(question(fact, wording), lane="closed-book") for wording in (0, UNSEEN_WORDING)
+            stage.app.answering.answerer.ask(question(fact, wording), lane="closed-book")
+            for wording in (0, UNSEEN_WORDING)
         ]
         for answer in answers:
             tell_answer(stage, answer)
@@ -151,12 +157,12 @@ def roll_back(stage: Stage) -> None:
     with stage.step("Roll back") as figures:
         figures["champion_before"] = _champion(stage)
         if figures["champion_before"] is None:
-            stage.say("   the base model serves already; there is nothing to roll back")
+            stage.say("   the base model serves; there is nothing to roll back")
         else:
             stage.app.registry.rollback("demonstration")
         figures["champion_after"] = _champion(stage)
         stage.say(f"   now serving: {figures['champion_after'] or 'the base model'}")
-        answer = stage.app.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
+        answer = stage.app.answering.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
         tell_answer(stage, answer)
         figures["lane_after"] = answer.lane
         history = stage.app.registry.history()
@@ -169,6 +175,6 @@ def _champion(stage: Stage) -> str | None:
 
 
 def _dataset(stage: Stage, adapter: "Adapter") -> "Dataset":
-    from ragloop.learning.datasets import load
+    from ragloop.learning.examples.datasets import load
 
     return load(stage.app.registry.artifacts / "datasets" / adapter.dataset_id)

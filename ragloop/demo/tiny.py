@@ -6,7 +6,7 @@ SmolLM2's architecture with two random layers: it learns next to nothing, which 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ragloop.models.smollm2 import CHAT_TEMPLATE
+from ragloop.models.generation.smollm2 import CHAT_TEMPLATE
 
 VOCABULARY = 1_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ragloop.demo.documents import key_of
 from ragloop.demo.facts import Fact, Package, choose, facts_of, question
-from ragloop.learning.scoring import normalise
+from ragloop.learning.evaluation.scoring import normalise
 from ragloop.records import Answer
 
 SEED = 7

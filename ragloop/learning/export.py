@@ -2,15 +2,22 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ragloop.errors import UsageError, full_disk_is_an_error
-from ragloop.journal import Journal
+from ragloop.journal import Journal, LogTable
+from ragloop.store import TIME
 
 SUFFIXES = (".parquet", ".jsonl")
+PART = 8_192
+"""Answers that are held at once."""
+_VOTE = pa.schema([("kind", pa.string()), ("correction", pa.string()), ("given_at", TIME)])
 
 
 def export_log(journal: Journal, file: Path) -> int:
@@ -23,23 +30,26 @@ def export_log(journal: Journal, file: Path) -> int:
         raise UsageError(
             f"found {str(file)!r}, expected a file that ends in {' or '.join(SUFFIXES)}; name another file"
         )
-    rows = journal.interactions()
-    given: dict[str, list[dict[str, object]]] = {}
-    for row in journal.feedback().to_pylist():
-        given.setdefault(row["interaction_id"], []).append(
-            {"kind": row["kind"], "correction": row["correction"], "given_at": row["given_at"]}
-        )
-    kind = pa.list_(
-        pa.struct(
-            [("kind", pa.string()), ("correction", pa.string()), ("given_at", rows.schema.field("asked_at").type)]
-        )
-    )
-    column = pa.array([given.get(one, []) for one in rows["interaction_id"].to_pylist()], kind)
-    _write(rows.append_column("feedback", column), file)
-    return int(rows.num_rows)
+    answers, feedback = journal.tables()
+    _write(_parts(answers, feedback), file)
+    return answers.count()
 
 
-def _write(rows: pa.Table, file: Path) -> None:
+def _parts(answers: LogTable, feedback: LogTable) -> Iterator[pa.Table]:
+    """Yield the answers with their feedback, oldest first, some thousand at a time."""
+    _, places = answers.order()
+    votes = feedback.rows(["interaction_id", "kind", "correction", "given_at"]).sort_by("given_at")
+    # An empty log is a file with columns, too.
+    for first in range(0, max(1, len(places)), PART):
+        rows = answers.take(places[first : first + PART])
+        given: dict[str, list[dict[str, object]]] = {one: [] for one in rows["interaction_id"].to_pylist()}
+        of_these = pc.is_in(votes["interaction_id"], value_set=rows["interaction_id"].combine_chunks())
+        for row in votes.filter(of_these).select(["interaction_id", *_VOTE.names]).to_pylist():
+            given[row.pop("interaction_id")].append(row)
+        yield rows.append_column("feedback", pa.array([*given.values()], pa.list_(pa.struct(list(_VOTE)))))
+
+
+def _write(parts: Iterator[pa.Table], file: Path) -> None:
     try:
         # A folder of its own beside the target: a file made there gets the permissions of any other.
         with (
@@ -47,17 +57,20 @@ def _write(rows: pa.Table, file: Path) -> None:
             tempfile.TemporaryDirectory(prefix=".export-", dir=file.parent) as scratch,
         ):
             made = Path(scratch) / file.name
-            _fill(made, rows)
+            _fill(made, parts)
             made.replace(file)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}; name another file") from None
 
 
-def _fill(made: Path, rows: pa.Table) -> None:
+def _fill(made: Path, parts: Iterator[pa.Table]) -> None:
+    first = next(parts)
     if made.suffix == ".parquet":
-        pq.write_table(rows, made)
+        with pq.ParquetWriter(made, first.schema) as writer:
+            for rows in chain([first], parts):
+                writer.write_table(rows)
         return
     with made.open("w", encoding="utf-8") as target:
-        for row in rows.to_pylist():
+        for row in chain.from_iterable(rows.to_pylist() for rows in chain([first], parts)):
             row["latency_ms"] = dict(row["latency_ms"] or ())
             target.write(json.dumps(row, default=str, ensure_ascii=False) + "\n")

@@ -4,7 +4,6 @@ A folder is built beside its final place and renamed into it; its manifest is wr
 complete, and a builder that was killed leaves only a scratch folder, which the next one removes.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ragloop.errors import full_disk_is_an_error
+from ragloop.hashes import sha256_of
 from ragloop.locks import alone
 
 MANIFEST = "manifest.json"
@@ -75,9 +75,3 @@ def damaged_files(folder: Path) -> list[str]:
         return not why_unclean(name) and file.is_file() and sha256_of(file) == sha256
 
     return [name for name, sha256 in made.items() if not whole(name, sha256)]
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,12 +9,12 @@ from ragloop.config import Settings
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder
 from ragloop.models.chat import other_chat
-from ragloop.models.embedders import Embedders
+from ragloop.models.embedding.by_fingerprint import Embedders
 
 if TYPE_CHECKING:
-    from ragloop.models.embedding import Backend
-    from ragloop.models.local import LocalGenerator
-    from ragloop.models.registry import Adapter
+    from ragloop.models.embedding.runtimes import Backend
+    from ragloop.models.generation.local import LocalGenerator
+    from ragloop.registry import Adapter
 
 
 class OpenedModels:
@@ -47,7 +47,7 @@ class OpenedModels:
         return Embedders(self.other_opener or self._open, wanted.embedder, wanted.embedder_backend, self._given)
 
     def _open(self, name: str, backend: str) -> Embedder:
-        from ragloop.models.embedding import open_embedder
+        from ragloop.models.embedding.runtimes import open_embedder
 
         return open_embedder(
             name, self.cache, backend=_known(backend), threads=self._settings.sync.threads, on_export=self._say
@@ -55,21 +55,21 @@ class OpenedModels:
 
     def export(self, name: str, backend: str) -> Path | None:
         """Folder of the export that an embedder runs from; None where it needs none, or another one was given."""
-        from ragloop.models.embedding import export_folder
+        from ragloop.models.embedding.runtimes import export_folder
 
         return None if self._given is not None else export_folder(name, self.cache, _known(backend))
 
     @cached_property
     def base(self) -> Path | str:
         """The local model's folder or hub name, prepared first where that was not done at set-up."""
-        from ragloop.models.smollm2 import resolve_base
+        from ragloop.models.generation.smollm2 import resolve_base
 
         return resolve_base(self._settings.model.base, self.cache, self._say)
 
     @cached_property
     def local_generator(self) -> "LocalGenerator":
         """The base model on this machine."""
-        from ragloop.models.local import LocalGenerator
+        from ragloop.models.generation.local import LocalGenerator
 
         m = self._settings.model
         return LocalGenerator(
@@ -78,7 +78,7 @@ class OpenedModels:
 
     def base_sha256(self) -> str:
         """Return the SHA-256 of the local model's weights, empty where they are not on this disk; prepare nothing."""
-        from ragloop.models.smollm2 import base_on_disk
+        from ragloop.models.generation.smollm2 import base_on_disk
         from ragloop.models.weights import weights_sha256
 
         place = base_on_disk(self._settings.model.base, self.cache)
@@ -87,14 +87,14 @@ class OpenedModels:
     def other_base(self, adapter: "Adapter") -> str:
         """Return why an adapter is not one of the local model and its chat format, or an empty string; see
         registry.other_base."""
-        from ragloop.models.registry import other_base
+        from ragloop.registry import other_base
 
         return other_base(adapter, self._settings.model.base, self.base_sha256()) or self._other_chat(adapter)
 
     def _other_chat(self, adapter: "Adapter") -> str:
-        from ragloop.models.smollm2 import base_on_disk
+        from ragloop.models.generation.smollm2 import base_on_disk
 
-        trained = adapter.metrics.get("training", {}).get("chat")
+        trained = adapter.evidence.training.chat if adapter.evidence.training else ""
         if not trained or base_on_disk(self._settings.model.base, self.cache) is None:
             return ""
         try:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ragloop.models.cache import sha256_of
+from ragloop.hashes import sha256_of
 
 REMEMBERED = "weights.json"
 """In the folder of prepared models: the hash of each file, with the stat that it had."""

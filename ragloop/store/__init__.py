@@ -1,6 +1,6 @@
 """The LanceDB database under `home`: its tables, their schemas, numbered migrations, and the writers' leases."""
 
-from ragloop.store.database import Place, Store, after, quoted, utc_now
+from ragloop.store.database import Boundary, Place, Store, after, quoted, utc_now
 from ragloop.store.files import sync_to_disk
 from ragloop.store.home import make_home, make_room
 from ragloop.store.migrations import MIGRATIONS
@@ -10,6 +10,7 @@ __all__ = [
     "MIGRATIONS",
     "TABLES",
     "TIME",
+    "Boundary",
     "Place",
     "Store",
     "after",

@@ -11,8 +11,9 @@ newer schema refuses to open it.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -37,7 +38,14 @@ _FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "re
 late fold writes what an earlier one wrote."""
 _BATCH = 65_536
 """Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
+_MIGRATING_S = 30.0
+"""How long a process waits for another one that migrates the store."""
 _MIGRATIONS_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
+
+
+Boundary = Callable[[str], AbstractContextManager[object]]
+"""What is entered before a durable step and left after it, by the step's name: a verb and the table, as in "upsert
+reports". A test ends or stops a process there."""
 
 
 def utc_now() -> datetime:
@@ -105,17 +113,30 @@ class Place(Protocol):
         """
 
 
+class _Held(threading.local):
+    """Checks of the leases that a thread holds: a lease that one thread lost stops no commit of another."""
+
+    def __init__(self) -> None:
+        self.checks: list[Callable[[], None]] = []
+
+
 class Store:
     """The database of one home. Reads see every commit that finished before they began."""
 
     def __init__(
-        self, home: Path, place: Place, db: lancedb.DBConnection, now: Callable[[], datetime] = utc_now
+        self,
+        home: Path,
+        place: Place,
+        db: lancedb.DBConnection,
+        now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
     ) -> None:
         """`now` is the clock by which everything in the store is dated."""
         self.home, self.now = home, now
+        self._boundary = boundary
         self._place = place
         self._db = db
-        self._held: list[Callable[[], None]] = []
+        self._held = _Held()
 
     @classmethod
     def open(
@@ -126,6 +147,7 @@ class Store:
         place: Place | None = None,
         restoring: bool = False,
         now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
     ) -> "Store":
         """Open the store in `place`, by default a folder of `home`, migrating it when it is older.
 
@@ -139,7 +161,7 @@ class Store:
         if not create and not place.exists():
             raise NotFoundError(f"found no index in {place}; `ragloop sync DIR` makes one, --home names another place")
         with place.errors():
-            store = cls(home, place, place.connect(), now)
+            store = cls(home, place, place.connect(), now, boundary)
             store._migrate()
         return store
 
@@ -152,7 +174,7 @@ class Store:
             )
         if applied == len(MIGRATIONS):
             return
-        with self.lease("schema", wait_s=30):
+        with self.lease("schema", wait_s=_MIGRATING_S):
             for number in range(self._applied() + 1, len(MIGRATIONS) + 1):
                 MIGRATIONS[number - 1](self)
                 row = {"number": number, "name": MIGRATIONS[number - 1].__name__.lstrip("_"), "at": self.now()}
@@ -201,29 +223,31 @@ class Store:
         return self._place.errors()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """For a block that makes one commit: every lease that is held is checked first.
+    def writing(self, step: str, table: str) -> Iterator[None]:
+        """For a block that makes one commit to a table: every lease that this thread holds is checked first.
 
-        Raises StoreBusyError when a lease was lost, else as `errors` does.
+        `step` is the verb by which the store's boundary knows the commit. Raises StoreBusyError when a lease was lost,
+        else as `errors` does.
         """
-        for check in tuple(self._held):
-            check()
-        with self._place.errors():
-            yield
+        with self._boundary(f"{step} {table}"):
+            for check in tuple(self._held.checks):
+                check()
+            with self._place.errors():
+                yield
 
     @cached_property
     def _unmoved(self) -> lancedb.DBConnection:
         return self._place.connect(follows=False)
 
     @contextmanager
-    def _committing(self, name: str) -> Iterator[lancedb.table.Table]:
+    def _committing(self, step: str, name: str) -> Iterator[lancedb.table.Table]:
         """Yield the table for a block that makes one commit.
 
         Where a lease can be lost between its check and the commit, the table is opened before the check and not looked
         at again: LanceDB refuses the commit when another writer, who took over, has fenced the table since.
         """
         table = self._opened(name, self._unmoved if self.leases_expire else self._db)
-        with self.writing():
+        with self.writing(step, name):
             yield table
 
     def _fence(self, what: str) -> None:
@@ -259,12 +283,12 @@ class Store:
         """Create the table, keyed by its first column, or open it when it exists."""
         if self.has(name):
             return self.table(name)
-        with self.writing():
+        with self.writing("create", name):
             return keyed(self._db.create_table(name, schema=schema, exist_ok=True))
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Give the table these rows and their schema, keyed by the first column, in one commit."""
-        with self.writing():
+        with self.writing("replace", name):
             keyed(self._db.create_table(name, rows, mode="overwrite"))
 
     def names(self, prefix: str) -> list[str]:
@@ -273,7 +297,7 @@ class Store:
 
     def drop(self, name: str) -> None:
         """Remove the table and its files, whether they can be read or not."""
-        with self.writing():
+        with self.writing("drop", name):
             self._place.remove(name)
 
     def set_aside(self, name: str) -> None:
@@ -281,21 +305,21 @@ class Store:
 
         What was found damaged may still be of use to a person: only `expire_aside` removes it.
         """
-        with self.writing():
+        with self.writing("set-aside", name):
             self._place.set_aside(name)
 
     def expire_aside(self, keep: timedelta) -> None:
         """Remove the tables that were set aside longer ago than `keep`."""
         for name, age_s in self._place.aside().items():
             if age_s > keep.total_seconds():
-                with self.writing():
+                with self.writing("expire", name):
                     self._place.remove_aside(name)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""
         if rows.num_rows == 0:
             return
-        with self._committing(name) as table:
+        with self._committing("upsert", name) as table:
             merge = table.merge_insert(rows.schema.names[0])
             merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
@@ -305,12 +329,12 @@ class Store:
 
     def delete(self, name: str, where: str) -> None:
         """Delete the rows that satisfy the SQL predicate `where`, in one commit."""
-        with self._committing(name) as table:
+        with self._committing("delete", name) as table:
             table.delete(where)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Append rows, in one commit."""
-        with self._committing(name) as table:
+        with self._committing("insert", name) as table:
             table.add(rows)
 
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -343,12 +367,13 @@ class Store:
         """
         ages = self._place.ages(name)
         if len(ages) > MANY_VERSIONS and max(ages) > KEPT_VERSIONS.total_seconds():
-            with self.writing():
+            with self.writing("optimize", name):
                 self.table(name).optimize(cleanup_older_than=KEPT_VERSIONS)
 
     def flush(self, name: str, since: float) -> None:
         """Make durable what was written to the table since that time (seconds since 1970)."""
-        self._place.flush(name, since)
+        with self._boundary(f"flush {name}"):
+            self._place.flush(name, since)
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows that satisfy the SQL predicate `where`."""
@@ -371,16 +396,16 @@ class Store:
 
     @contextmanager
     def lease(self, what: str, *, wait_s: float = 0) -> Iterator[None]:
-        """Hold the right to write `what` until the block ends, or the process dies.
+        """Hold the right to write `what` until the block ends, or the process dies; this thread's commits rest on it.
 
         Raises StoreBusyError, which names the holder, when another process still holds it after `wait_s` seconds.
         """
         with self._place.lease(what, wait_s, partial(self._fence, what)) as check:
-            self._held.append(check)
+            self._held.checks.append(check)
             try:
                 yield
             finally:
-                self._held.remove(check)
+                self._held.checks.remove(check)
 
 
 def _how_to_get(name: str) -> str:

@@ -64,37 +64,37 @@ def test_a_backup_killed_at_any_file_is_no_backup_and_the_next_copies_the_rest(
 ) -> None:
     made = BackedUp(indexed, str(tmp_path / "undisturbed"))
     made.fill(3)
-    whole = made.app.back_up(made.uri)
+    whole = made.app.safekeeping.back_up(made.uri)
     for writes in [*range(0, whole.files, 5), whole.files]:
         made.uri = str(tmp_path / f"killed-{writes}")
         with Deadly(writes), pytest.raises(Killed):
-            made.app.back_up(made.uri)
+            made.app.safekeeping.back_up(made.uri)
         with pytest.raises(NotFoundError, match="found 0 backups"):
-            made.app.restore(made.uri, dry_run=True)
-        again = made.app.back_up(made.uri)
+            made.app.safekeeping.restore(made.uri, dry_run=True)
+        again = made.app.safekeeping.back_up(made.uri)
         assert (again.files, again.files_copied) == (whole.files, whole.files - writes)
-        made.app.restore(made.uri, dry_run=True)
+        made.app.safekeeping.restore(made.uri, dry_run=True)
 
 
 def test_a_restore_killed_at_any_file_opens_for_nobody_until_the_next_completes_it(made: BackedUp) -> None:
     made.fill(2)
     made.app.journal.fold()
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     before = made.state()
     made.lose()
     with Deadly(10_000) as all_writes:
-        made.app.restore(made.uri)
+        made.app.safekeeping.restore(made.uri)
     last = all_writes.made - 1
     points = [last // 2] if made.uri.startswith("s3://") else [1, 2, *range(3, last, last // 8), last]
     for writes in points:
         made.lose()
         with Deadly(writes), pytest.raises(Killed):
-            made.app.restore(made.uri, replace=True)
+            made.app.safekeeping.restore(made.uri, replace=True)
         with pytest.raises(MismatchError, match=r"a restore was interrupted: .*`ragloop restore \w+ --from "):
             made.indexed.sync()
-        made.app.restore(made.uri)
+        made.app.safekeeping.restore(made.uri)
         assert made.state() == before
-    assert made.app.diagnose(offline=True).healthy
+    assert made.app.corpus.diagnose(offline=True).healthy
 
 
 def test_a_restore_killed_before_its_note_leaves_the_store_and_after_it_opens_for_nobody(
@@ -102,21 +102,21 @@ def test_a_restore_killed_before_its_note_leaves_the_store_and_after_it_opens_fo
 ) -> None:
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     before = made.state()
     made.indexed.write("00.md", document("edit"))
     made.indexed.sync()
     changed = made.state()
     for writes in itertools.count():
         with Deadly(writes), pytest.raises(Killed):
-            made.app.restore(made.uri, replace=True)
+            made.app.safekeeping.restore(made.uri, replace=True)
         if RESTORING in made.database().list():
             break
         if writes % 4 == 0:
             assert made.state() == changed
     with pytest.raises(MismatchError, match="a restore was interrupted"):
         made.indexed.sync()
-    made.app.restore(made.uri)
+    made.app.safekeeping.restore(made.uri)
     assert made.state()["index"] == before["index"]
     assert [one.name for one in made.indexed.home.glob(".restoring-*")] == []
 
@@ -124,21 +124,21 @@ def test_a_restore_killed_before_its_note_leaves_the_store_and_after_it_opens_fo
 def test_a_restore_killed_before_its_first_write_leaves_the_store(indexed: IndexedFolder, tmp_path: Path) -> None:
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     made.indexed.write("new.md", document("new"))
     made.indexed.sync()
     before = made.state()
     with Deadly(0), pytest.raises(Killed):
-        made.app.restore(made.uri, replace=True)
+        made.app.safekeeping.restore(made.uri, replace=True)
     assert made.state() == before
 
 
 def test_a_restore_killed_at_any_file_loses_no_answer_vote_or_promotion_since_the_backup(made: BackedUp) -> None:
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     log = made.goes_on()
     with Deadly(10_000) as all_writes:
-        made.app.restore(made.uri, replace=True)
+        made.app.safekeeping.restore(made.uri, replace=True)
     assert made.log() == log
     last = all_writes.made - 1  # of what is there already less is written again
     points = [6] if made.uri.startswith("s3://") else [*range(8), *range(8, last, 5)]
@@ -146,10 +146,10 @@ def test_a_restore_killed_at_any_file_loses_no_answer_vote_or_promotion_since_th
     for writes in points:
         try:
             with Deadly(writes):
-                made.app.restore(made.uri, replace=True)
+                made.app.safekeeping.restore(made.uri, replace=True)
         except Killed:
             killed += 1
-            made.app.restore(made.uri, replace=True)
+            made.app.safekeeping.restore(made.uri, replace=True)
         assert made.log() == log, f"killed after {writes} writes"
     assert killed >= min(len(points), 10)
     assert [name for name in made.database().list() if name.startswith("restoring")] == []
@@ -182,7 +182,7 @@ def slowly_put(self, name, rows):
     sys.stdin.readline()
 Store.upsert = slowly_put
 app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2])).app()
-app.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.restore(sys.argv[4], replace=True)
+app.safekeeping.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.safekeeping.restore(sys.argv[4], replace=True)
 """
 
 
@@ -208,10 +208,10 @@ def test_a_backup_and_a_restore_that_get_sigkill_are_completed_by_the_next(
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(3)
     killed_while(made, "backup", "/data/")
-    assert made.app.backups(made.uri).all() == []
+    assert made.app.safekeeping.backups(made.uri).all() == []
     killed_while(made, "backup", "backups/")
-    assert made.app.backups(made.uri).all() == []
-    made.app.back_up(made.uri)
+    assert made.app.safekeeping.backups(made.uri).all() == []
+    made.app.safekeeping.back_up(made.uri)
     before = made.state()
     made.indexed.write("new.md", document("new"))
     made.indexed.sync()
@@ -220,7 +220,7 @@ def test_a_backup_and_a_restore_that_get_sigkill_are_completed_by_the_next(
         killed_while(made, "restore", file)
         with pytest.raises(MismatchError, match="a restore was interrupted"):
             made.state()
-    made.app.restore(made.uri)
+    made.app.safekeeping.restore(made.uri)
     assert made.state() == before
 
 
@@ -229,14 +229,14 @@ def test_a_restore_that_gets_sigkill_while_it_puts_back_the_log_is_completed_wit
 ) -> None:
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     log = made.goes_on()
     for moment in ("restoring-plan", "restoring.json", "put feedback", "has put feedback", "put aliases"):
         killed_while(made, "restore", moment)
         if "put" in moment:
             with pytest.raises(MismatchError, match="a restore was interrupted"):
                 made.log()
-    made.app.restore(made.uri, replace=True)
+    made.app.safekeeping.restore(made.uri, replace=True)
     assert made.log() == log
     assert list(made.indexed.home.glob(".restoring-*")) == []
 
@@ -246,16 +246,16 @@ def test_a_disk_that_runs_full_in_a_backup_leaves_the_backup_before(
 ) -> None:
     made = BackedUp(indexed, str(small_disk.place / "backups"))
     made.fill(3)
-    first = made.app.back_up(made.uri)
+    first = made.app.safekeeping.back_up(made.uri)
     small_disk.fill(leave=64 * 1024)
     made.indexed.write_numbered(60, prefix="more")
     made.indexed.sync()
     with pytest.raises(StorageFullError, match=r"no space left on the disk that holds .*backups"):
-        made.app.back_up(made.uri)
-    assert [one.backup_id for one in made.app.backups(made.uri).all()] == [first.backup_id]
-    made.app.restore(made.uri, dry_run=True)
+        made.app.safekeeping.back_up(made.uri)
+    assert [one.backup_id for one in made.app.safekeeping.backups(made.uri).all()] == [first.backup_id]
+    made.app.safekeeping.restore(made.uri, dry_run=True)
     small_disk.make_room()
-    assert made.app.back_up(made.uri).files_copied > 0
+    assert made.app.safekeeping.back_up(made.uri).files_copied > 0
 
 
 def test_a_disk_that_runs_full_in_a_restore_leaves_what_the_next_completes(
@@ -263,14 +263,14 @@ def test_a_disk_that_runs_full_in_a_restore_leaves_what_the_next_completes(
 ) -> None:
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(20)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     before = made.state()
     made.indexed.home = small_disk.place / "home"
     small_disk.fill(leave=64 * 1024)
     with pytest.raises(StorageFullError, match="no space left"):
-        made.app.restore(made.uri)
+        made.app.safekeeping.restore(made.uri)
     with pytest.raises(MismatchError, match="a restore was interrupted"):
         made.state()
     small_disk.make_room()
-    made.app.restore(made.uri)
+    made.app.safekeeping.restore(made.uri)
     assert made.state() == before

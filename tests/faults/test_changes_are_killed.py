@@ -17,7 +17,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.vectors import text_hash
+from ragloop.corpus.index.vectors import text_hash
 from tests.constant_embedder import ConstantEmbedder
 from tests.faults.conftest import SmallDisk
 from tests.forked_syncs import Ended, Stop, Syncs
@@ -64,10 +64,10 @@ def changed(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> It
         bucket = Bucket(s3_server)
         for number in range(12):
             bucket.write(f"docs/{number:02}.md", document(f"old {number}", paragraphs=2))
-        _app(bucket, place / "home").sync()
+        _app(bucket, place / "home").corpus.sync()
         keys = _change(bucket)
         scratch = _app(bucket, place / "scratch")
-        scratch.sync()
+        scratch.corpus.sync()
         yield Changed(bucket, place / "home", contents(scratch), keys)
 
 

@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import health
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
 from tests.faults.conftest import SmallDisk
 from tests.indexed_folder import EmbeddedByName
 
 REPOSITORY = Path(__file__).parent.parent.parent
-WRITES = [(Store, name) for name in ("upsert", "insert", "create", "delete", "drop")] + [(Index, "maintain")]
+WRITES: list[tuple[Any, str]] = [
+    *((Store, name) for name in ("upsert", "insert", "create", "delete", "drop")),
+    (health, "maintain_indexes"),
+]
 CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
     "embedder": ({"embedder": "wide"}, False),
     "chunker": ({"embedder": "narrow", "chunk_tokens": 50}, False),
@@ -83,7 +86,7 @@ def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool
     embedded = len(indexed.embedder.embedded) + len(indexed.wide.embedded)
     assert sum(_stored(indexed).values()) - sum(before.values()) == embedded == report.chunks_embedded
     again = indexed.sync()
-    assert (again.documents_read, again.commits, again.notices) == (0, 0, [])
+    assert (again.documents_read, again.commits, again.notices) == (0, 0, ())
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -111,7 +114,7 @@ def test_a_build_killed_at_any_write_leaves_what_answers_whole_and_is_completed_
 SYNC = """
 import sys
 from pathlib import Path
-from ragloop.corpus.index import Index
+from ragloop.corpus.index import health
 from ragloop.store import Store
 from tests.indexed_folder import EmbeddedByName
 
@@ -119,11 +122,12 @@ names = {"insert": "write", "upsert": "write"}
 
 def said(owner, name):
     work = getattr(owner, name)
-    def say_and_work(self, *args):
-        what = f"{names.get(name, name)} {args[0].split('_')[0]}" if args else name
+    def say_and_work(*args):
+        tables = [one.split("_")[0] for one in args if isinstance(one, str)]
+        what = f"{names.get(name, name)} {tables[0]}" if tables else "maintain"
         print(what, "begins", flush=True)
         sys.stdin.readline()
-        result = work(self, *args)
+        result = work(*args)
         print(what, "ended", flush=True)
         sys.stdin.readline()
         return result
@@ -131,7 +135,7 @@ def said(owner, name):
 
 for name in ("insert", "upsert", "drop"):
     said(Store, name)
-said(Index, "maintain")
+said(health, "maintain_indexes")
 settings = {"sync": {"batch_documents": 3}}
 EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={"embedder": "wide"}).sync()
 """

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.vectors import table_of, text_hash
+from ragloop.corpus.index.vectors import table_of, text_hash
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
 from tests.forked_syncs import Ended, Stop, Syncs
@@ -26,7 +26,7 @@ ALWAYS = ["listing", "report"]
 CHANGES = {
     "first index": [*ALWAYS, "read", "encode", "store-vectors", "commit", "index", "generation"],
     "edit": [*ALWAYS, "read", "encode", "store-vectors", "commit", "optimize"],
-    "delete": [*ALWAYS, "delete", "optimize"],
+    "delete": [*ALWAYS, "delete"],
     "rename": [*ALWAYS, "read", "commit", "optimize"],
 }
 """The boundaries that a sync of each change comes to; what deletes commits by that."""
@@ -145,7 +145,7 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
 
 
 @pytest.mark.parametrize("first_is_killed", [False, True], ids=["that ends", "that is killed"])
-def test_a_second_sync_is_told_who_writes_and_completes_after_the_first(
+def test_a_second_sync_names_the_writer_and_completes_after_it(
     syncs: Syncs, indexed: EmbeddedByName, tmp_path: Path, first_is_killed: bool
 ) -> None:
     flag = tmp_path / "go on"
@@ -216,7 +216,7 @@ def test_a_reader_sees_whole_documents_while_syncs_are_killed(syncs: Syncs, inde
         for turn, (boundary, when) in enumerate([("commit", "before"), ("commit", "after"), ("report", "before")] * 2):
             indexed.write("a.md", _sections(("odd", "even")[turn % 2]))
             wait_until_stamps_are_trusted()
-            assert syncs.run(indexed.home, indexed.folder, Stop(boundary, 1, when), settings=SETTINGS).killed  # type: ignore[arg-type]
+            assert syncs.run(indexed.home, indexed.folder, Stop(boundary, 1, when), settings=SETTINGS).killed
     finally:
         stop.set()
         reader.join()

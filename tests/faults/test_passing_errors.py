@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import maintenance
-from ragloop.corpus.vectors import table_of
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
@@ -69,7 +70,7 @@ def test_a_repair_while_a_file_cannot_be_read_and_a_source_misses_most_changes_n
         (kept.folder / f"{number:02}.md").unlink()
     wait_until_stamps_are_trusted()
     with WAYS[way]([hidden]), pytest.raises(UnavailableError, match="cannot be used now"):
-        kept.app().diagnose(repair=True)
+        kept.app().corpus.diagnose(repair=True)
     assert table(kept) == name
     assert kept.contents() == before
 
@@ -81,10 +82,10 @@ def test_whatever_is_done_while_an_index_cannot_be_read_drops_nothing(kept: Inde
     kept.write("new.md", "# New\n\nomega")
     does: dict[str, Callable[[], object]] = {
         "sync": kept.sync,
-        "diagnose": kept.app().diagnose,
-        "repair": lambda: kept.app().diagnose(repair=True),
+        "diagnose": kept.app().corpus.diagnose,
+        "repair": lambda: kept.app().corpus.diagnose(repair=True),
         "search": lambda: kept.found("Paragraph 1 of 1"),
-        "maintain": kept.app().maintain,
+        "maintain": kept.app().corpus.maintain,
         "rebuild": lambda: kept.sync(rebuild=True),
     }
     with WAYS[way](hidden):
@@ -99,7 +100,7 @@ def test_whatever_is_done_while_an_index_cannot_be_read_drops_nothing(kept: Inde
     assert {one: row for one, row in after.items() if one in before} == before
     kept.sync()
     wait_until_stamps_are_trusted()
-    assert kept.app().diagnose().healthy
+    assert kept.app().corpus.diagnose().healthy
 
 
 def test_an_index_that_is_damaged_is_not_replaced_by_the_little_that_a_source_still_has(kept: IndexedFolder) -> None:
@@ -109,30 +110,30 @@ def test_an_index_that_is_damaged_is_not_replaced_by_the_little_that_a_source_st
     for number in range(6, 61):
         (kept.folder / f"{number:02}.md").unlink()
     wait_until_stamps_are_trusted()
-    repaired = kept.app().diagnose(repair=True)
+    repaired = kept.app().corpus.diagnose(repair=True)
     assert not repaired.healthy
     assert any("lacks 55 documents" in note for note in repaired.notes), repaired.notes
     assert kept.app().index.generation.table == name
     assert files(kept, name, "data")
     report = kept.sync(confirm_deletes=True)
     assert report.state == "live"
-    assert kept.app().index.counts()["documents"] == 6
+    assert inventory.counts(kept.app().index)["documents"] == 6
     assert list((kept.home / "aside").glob(f"{name}*/data/*")), "what was damaged is set aside"
 
 
-def test_an_index_whose_row_is_gone_is_set_aside_and_a_loss_is_told(kept: IndexedFolder) -> None:
+def test_an_index_whose_row_is_gone_is_set_aside_and_reported_as_a_loss(kept: IndexedFolder) -> None:
     name = table(kept)
     kept.app().store.table("generations").delete("true")
     for number in range(6, 61):
         (kept.folder / f"{number:02}.md").unlink()
     wait_until_stamps_are_trusted()
-    repaired = kept.app().diagnose(repair=True)
+    repaired = kept.app().corpus.diagnose(repair=True)
     assert not repaired.healthy
     assert list((kept.home / "aside").glob(f"{name}*/data/*"))
-    assert not kept.app().diagnose().healthy
+    assert not kept.app().corpus.diagnose().healthy
     kept.sync(confirm_deletes=True)
     wait_until_stamps_are_trusted()
-    assert kept.app().diagnose().healthy
+    assert kept.app().corpus.diagnose().healthy
 
 
 def test_vectors_that_are_damaged_are_set_aside(kept: IndexedFolder) -> None:
@@ -148,7 +149,7 @@ def test_what_was_set_aside_goes_after_its_time(kept: IndexedFolder) -> None:
     store = kept.app().store
     with store.lease("index"):
         store.set_aside("vectors_other")
-    kept.app().maintain()
+    kept.app().corpus.maintain()
     assert list((kept.home / "aside").iterdir())
-    kept.app(index={"vector_retention_days": 0, "keep_days": 0}).maintain()
+    kept.app(index={"vector_retention_days": 0, "keep_days": 0}).corpus.maintain()
     assert not list((kept.home / "aside").iterdir())

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import TrainingError
-from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, train
-from ragloop.models.lora_worker import COMPLETE, newest_complete
+from ragloop.models.training.checkpoints import COMPLETE, newest_complete
+from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, train
 from tests.tiny_model import save_rows, save_tiny_model, spec_file, training_spec
 
 KILLED_AT = 27
@@ -35,7 +35,7 @@ def straight(spec: TrainingSpec) -> TrainingResult:
 def kill_at(spec: TrainingSpec, step: int) -> None:
     """Start the training process and kill it without warning when it has reported `step`."""
     file = spec_file(spec, Path(spec.output) / "spec.json")
-    command = [sys.executable, "-m", "ragloop.models.lora_worker", str(file)]
+    command = [sys.executable, "-m", "ragloop.models.training.worker", str(file)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -79,10 +79,13 @@ def test_a_checkpoint_of_another_spec_is_not_used(spec: TrainingSpec, tmp_path: 
     assert newest_complete(tmp_path / "none", "ours") is None
 
 
+WORKER = b"ragloop.models.training.worker"
+
+
 def test_a_training_that_is_killed_by_others_says_so(spec: TrainingSpec, tmp_path: Path) -> None:
     def kill_the_child(progress: Progress) -> None:
         children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        mine = [pid for pid in children if b"lora_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        mine = [pid for pid in children if WORKER in Path(f"/proc/{pid}/cmdline").read_bytes()]
         for pid in mine:
             os.kill(int(pid), signal.SIGKILL)
 

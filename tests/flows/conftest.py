@@ -20,7 +20,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from ragloop.cli.local_stack import LocalStack
+from ragloop.orchestrator.local_stack import LocalStack
 
 if TYPE_CHECKING:
     from tests.s3_server import S3Server

@@ -12,10 +12,11 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
-from ragloop.cli.local_stack import FlowRun as FlowRunOfStack
 from ragloop.config import Settings
-from ragloop.learning.gate import Criterion, Verdict
-from ragloop.models.registry import REJECTED, Registry
+from ragloop.learning.evaluation.gate import Verdict
+from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
+from ragloop.registry import REJECTED, Registry, VerdictKind
+from ragloop.registry.evidence import Criterion, CriterionState
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
@@ -31,7 +32,7 @@ def registry(tmp_path: Path) -> Registry:
     registry = Registry(Store.open(tmp_path / "home"))
     for day, name in enumerate(("early", "later"), 1):
         at = datetime(2026, 1, day, tzinfo=UTC)
-        register(registry, name, at=at, base=BASE, state=REJECTED, verdict="reject")
+        register(registry, name, at=at, base=BASE, state=REJECTED, verdict=VerdictKind.REJECT)
     return registry
 
 
@@ -110,7 +111,7 @@ def test_a_rollback_from_an_adapter_that_does_not_serve_any_more_changes_nothing
 # --- promotions that an operator is asked about ----------------------------------------------------------------------
 
 PROMOTE = Verdict(
-    "promote", ("lift pass.",), (Criterion("lift", 0.4, 0.3, 0.5, 0.0, 120, "pass", None),)
+    VerdictKind.PROMOTE, ("lift pass.",), (Criterion("lift", 0.4, 0.3, 0.5, 0.0, 120, CriterionState.PASS, None),)
 )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def test_a_question_outlasts_a_server_that_is_away_for_a_moment(
     assert (state.result().verdict, away) == ("promote", [0])
 
 
-def test_a_promotion_that_nobody_answers_is_not_made(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
+def test_an_unanswered_question_promotes_nothing(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     state = asks(tmp_path / "home", minutes=0.05)
     assert state.result().verdict == "inconclusive"
     assert state.result().reasons[0].startswith("nobody answered")

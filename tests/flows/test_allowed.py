@@ -9,8 +9,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ragloop.app import App
-from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tasks.reporting import run_link
 from tests.flows.conftest import FlowsInProcess, serving, when_asked
 
@@ -43,7 +44,7 @@ class Served:
         raise AssertionError("no run came")
 
     def indexed(self) -> list[str]:
-        return sorted(App(load_settings(self.config, self.home)).index.keys().values())
+        return sorted(inventory.keys(App(load_settings(self.config, self.home)).index).values())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def served(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         (place / name / f"{name}.md").write_text(f"# {name}\n\nThe heron of the {name} eats frogs.\n")
     config = place / "ragloop.toml"
     config.write_text('home = "home"\n[[sources]]\nname = "handbook"\nuri = "handbook"\n')
-    App(load_settings(config)).sync()
+    App(load_settings(config)).corpus.sync()
     with serving(stack, CHANGES, place / "home", config), serving(stack, SYNC, place / "home", config):
         yield Served(stack, place / "home", config, place / "handbook", place / "private")
 

@@ -17,10 +17,11 @@ from prefect.events.worker import EventsWorker
 from typer.testing import CliRunner
 
 from flows.sync import sync_index
-from ragloop.cli import automations
-from ragloop.cli.automations import apply, wanted
-from ragloop.cli.local_stack import LocalStack, project_root
+from ragloop.cli.commands import automations
 from ragloop.errors import NotFoundError
+from ragloop.orchestrator.automations import apply, wanted
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.project import project_root
 from tests.flows.conftest import FlowsInProcess
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]
@@ -143,7 +144,7 @@ def test_nothing_that_the_file_holds_takes_runs_of_others(file: list[dict[str, A
 def test_the_command_says_what_it_did(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", stack.api_url)
     application = typer.Typer()
-    automations.add_to(application)
+    application.add_typer(automations.automations, name="automations")
     result = CliRunner().invoke(application, ["automations", "apply", "--json"], catch_exceptions=False)
     assert len(json.loads(result.stdout)["unchanged"]) == len(wanted(project_root()))
 
@@ -279,5 +280,5 @@ def test_a_notification_block_that_is_named_hears_of_it(
 
 
 def test_a_block_that_is_not_there_is_named_with_what_to_do(stack: LocalStack, file: list[dict[str, Any]]) -> None:
-    with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*make it in the UI"):
+    with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*create it in the UI"):
         apply(stack.api, file, "slack-webhook/ops")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ import pytest
 
 from flows.changes import index_changes
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
+from ragloop.orchestrator.local_stack import LocalStack
 from tests.flows.conftest import FlowsInProcess, serving
 from tests.notified_queue import NotifiedQueue
 from tests.relay import Relay
@@ -46,7 +48,7 @@ def config(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Path:
     source = {"name": "handbook", "uri": bucket.uri("docs"), "queue": queue.url}
     config.write_text("[[sources]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in source.items()))
     bucket.write("docs/heron.md", "# Heron\n\nThe heron eats frogs.\n")
-    opened(config, tmp_path).sync()
+    opened(config, tmp_path).corpus.sync()
     return config
 
 
@@ -111,7 +113,7 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     before = len(stack.flow_runs(CHANGES))
     with watching(config, tmp_path, stack.api_url, "--every", "0.5"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
         until(lambda: any(run.state_type == "COMPLETED" for run in stack.flow_runs(CHANGES)))
     runs = stack.flow_runs(CHANGES)
@@ -132,9 +134,9 @@ def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     config.write_text(config.read_text() + "[freshness]\nobjective_minutes = 0.00001\n")
     with watching(config, tmp_path, stack.api_url, "--index"):
         bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         bucket.remove("docs/heron.md")
-        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+        until(lambda: list(inventory.keys(opened(config, tmp_path).index).values()) == ["crane.md"])
         until(lambda: bool(noted("1 deleted")))
     assert queue.queue().backlog().waiting == 0
     (run,) = noted("1 added")
@@ -161,7 +163,7 @@ def test_changes_that_cannot_be_applied_while_another_process_writes_are_no_fail
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.DRAIN_WAIT_S", 0.1)
     with opened(config, tmp_path).store.lease("index"):
         state = index_changes(home=tmp_path / "home", config=config, return_state=True)
     run = flows.run_of(state)
@@ -179,12 +181,12 @@ def test_a_folder_that_is_watched_is_indexed_when_a_file_changes(
     folder.mkdir()
     config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
-    opened(config, tmp_path).sync()
+    opened(config, tmp_path).corpus.sync()
     with serving(stack, CHANGES, tmp_path / "home", config), watching(config, tmp_path, stack.api_url, *options):
         time.sleep(2)
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         (folder / "heron.md").unlink()
-        until(lambda: list(opened(config, tmp_path).index.keys().values()) == ["crane.md"])
+        until(lambda: list(inventory.keys(opened(config, tmp_path).index).values()) == ["crane.md"])
 
 
 def test_what_an_operator_sees_of_a_message_that_is_garbage(
@@ -211,7 +213,7 @@ def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
         until(lambda: "watching goes on" in said.read_text())
         assert queue.queue().backlog().waiting > 0
         away.mend()
-        until(lambda: len(opened(config, tmp_path).index.keys()) == 2)
+        until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
     assert said.read_text().count("watching goes on") == 1
     assert "it answers again\n" in said.read_text()
@@ -220,9 +222,12 @@ def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
 def test_a_warm_watcher_indexes_while_the_server_is_away(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path
 ) -> None:
+    def is_indexed(key: str) -> bool:
+        return key in inventory.keys(opened(config, tmp_path).index).values()
+
     with watching(config, tmp_path, through(away), "--index") as said:
         for name in ("crane", "stork"):
             bucket.write(f"docs/{name}.md", f"# {name}\n\nThe {name} dances at dawn.\n")
-            until(lambda name=name: f"{name}.md" in opened(config, tmp_path).index.keys().values())
+            until(partial(is_indexed, f"{name}.md"))
         until(lambda: queue.queue().backlog().waiting == queue.queue().backlog().held == 0)
-    assert "not noted as a flow run" in said.read_text()
+    assert "not reported as a flow run" in said.read_text()

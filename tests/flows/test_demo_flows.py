@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from ragloop.cli import demo
-from ragloop.cli.demo import PrefectFlows
-from ragloop.cli.local_stack import FlowRun, LocalStack
-from ragloop.cli.processes import running_with
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator import demo_flows
+from ragloop.orchestrator.demo_flows import PrefectFlows
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
+from ragloop.orchestrator.processes import running_with
 
 
 @dataclass
@@ -51,7 +51,7 @@ def test_a_sync_that_left_a_document_out_does_not_end_the_demonstration() -> Non
 
 
 def test_a_run_gives_way_to_a_scheduled_one_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_BETWEEN_TRIES_S", 0)
+    monkeypatch.setattr(demo_flows, "_BETWEEN_TRIES_S", 0)
     once = ScriptedStack([("CANCELLED", ""), ("COMPLETED", "ok")])
     assert once.flows().run("check-drift/check-drift").message == "ok"
     always = ScriptedStack([("CANCELLED", "another run is under way")])
@@ -63,7 +63,7 @@ def test_a_run_gives_way_to_a_scheduled_one_but_not_for_ever(monkeypatch: pytest
 INTERRUPTED = """
 import sys, time
 from pathlib import Path
-from ragloop.cli.demo import _flows
+from ragloop.cli.commands.demo import _flows
 with _flows(Path(sys.argv[1]), wanted=True) as flows:
     flows.start()
     while not flows._stack.processes.left():
@@ -84,7 +84,7 @@ def test_interrupts_while_the_server_comes_up_leave_no_process_behind(tmp_path: 
         assert process.stderr is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(number)
-        while (line := process.stderr.readline()) and "ending what was started" not in line:
+        while (line := process.stderr.readline()) and "stopping the Prefect server" not in line:
             pass
         assert line
         process.send_signal(number)

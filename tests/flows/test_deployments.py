@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import local_stack
-from ragloop.cli.automations import wanted
-from ragloop.cli.local_stack import LocalStack, project_root
+import ragloop
 from ragloop.errors import NotFoundError
+from ragloop.orchestrator.automations import wanted
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.project import project_root
 
 NAMES = [
     "check-drift",
@@ -78,7 +79,7 @@ def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalSta
 
 
 def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_as_it_was(stack: LocalStack) -> None:
-    """By the two commands of docs/operations.md; Prefect needs no package of Kubernetes for them."""
+    """Run the two commands of docs/operations/deploying.md; Prefect needs no package of Kubernetes for them."""
     first = described(stack)
     assert {"id", "pull_steps", "work_queue_name", "parameters", "concurrency_options"} <= set(first[0])
     template = project_root() / "infra" / "kubernetes" / "base-job-template.json"
@@ -117,6 +118,6 @@ def test_the_state_of_prefect_lies_under_the_home(stack: LocalStack) -> None:
 
 
 def test_an_installation_without_the_flows_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_stack.ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
+    monkeypatch.setattr(ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
     with pytest.raises(NotFoundError, match=r"no prefect\.yaml in .*clone the project"):
         project_root()

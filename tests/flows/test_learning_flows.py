@@ -15,8 +15,8 @@ from prefect.settings import temporary_settings
 from flows.evaluate import evaluate_champion
 from flows.monitor import check_drift
 from ragloop.app import App
-from ragloop.cli.local_stack import FlowRun, LocalStack
 from ragloop.config import load_settings
+from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tests.flows.conftest import FlowsInProcess, serving, settings_of
 from tests.flows.stored_tables import stored_tables
 from tests.tiny_model import save_tiny_model
@@ -58,8 +58,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"# Boat {number}\n\nThe hull of boat {number} is painted in violet {number}.\n"
         )
     made = app(place, "by-core")
-    made.sync(documents)
-    answers = made.answerer.ask_all([f"How is the hull of boat {number} painted?" for number in range(30)])
+    made.corpus.sync(documents)
+    answers = made.answering.answerer.ask_all([f"How is the hull of boat {number} painted?" for number in range(30)])
     made.journal.give_all_feedback(
         [(answer.interaction_id, "correction", f"in violet {n}") for n, answer in enumerate(answers)]
     )
@@ -110,8 +110,8 @@ def test_the_event_of_a_due_retraining_starts_it_for_the_same_home(stack: LocalS
 
 def test_the_flows_and_the_core_leave_equal_tables(loop: Loop, place: Path) -> None:
     by_core = app(place, "by-core")
-    by_core.measure_drift()
-    report = by_core.retraining.run()
+    by_core.learning.measure_drift()
+    report = by_core.learning.retraining.run()
     assert stored_tables(place / "by-flow") == stored_tables(place / "by-core")
     assert loop.retrain.state_type == "COMPLETED", loop.retrain
     assert loop.retrain.name == f"retrain · {report.adapter_id} · {report.verdict}"

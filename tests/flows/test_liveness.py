@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli.liveness import prefect_report, problems
-from ragloop.cli.local_stack import LocalStack
+from ragloop.orchestrator.liveness import prefect_report, problems
+from ragloop.orchestrator.local_stack import LocalStack
 
 pytestmark = pytest.mark.realmodel
 
@@ -36,7 +36,7 @@ def test_a_server_that_works_has_no_problem_and_is_found_by_its_home(
     assert time.monotonic() - began < 5
 
 
-def test_a_schedule_that_no_run_follows_is_told_until_one_does(stack: LocalStack) -> None:
+def test_a_schedule_without_runs_is_reported_until_one_comes(stack: LocalStack) -> None:
     deployment = stack.deployment_id("evaluate-champion/evaluate-champion")
     schedule = stack.api.call("GET", f"/deployments/{deployment}")["schedules"][0]
     age = datetime.now(UTC) - datetime.fromisoformat(schedule["created"])
@@ -69,13 +69,13 @@ def without_worker(stack: LocalStack) -> Iterator[str]:
     stack.api.call("DELETE", "/work_pools/idle")
 
 
-def test_a_pool_without_worker_and_a_run_that_nobody_takes_are_told(stack: LocalStack, without_worker: str) -> None:
+def test_a_pool_without_worker_and_a_run_that_nobody_takes_are_reported(stack: LocalStack, without_worker: str) -> None:
     assert told(stack, "no worker serves the pool idle")
-    assert not told(stack, "runs of alone wait")
+    assert not told(stack, "runs of alone are due but waiting")
     due = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
     scheduled = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}}
     run = stack.api.call("POST", f"/deployments/{without_worker}/create_flow_run", scheduled)["id"]
-    assert told(stack, "runs of alone wait")
+    assert told(stack, "runs of alone are due but waiting")
     stack.api.call("DELETE", f"/flow_runs/{run}")
 
 
@@ -84,7 +84,7 @@ def rung(stack: LocalStack, folder: Path, home: Path) -> None:
     stack.api.emit("ragloop.source.changed", resource, {"home": str(home), "folder": str(folder), "config": None})
 
 
-def test_a_trigger_that_is_off_and_one_that_did_not_follow_its_event_are_told(
+def test_a_trigger_that_is_off_and_one_that_did_not_fire_are_reported(
     stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:
     (trigger,) = [

@@ -9,8 +9,8 @@ import pytest
 
 from flows.maintain import maintain_store
 from ragloop.app import App
-from ragloop.cli.noting import record
 from ragloop.config import load_settings
+from ragloop.orchestrator.batch_runs import record
 from ragloop.store import Store
 from tasks import run_retention
 from tests.backed_up import BackedUp, rows_of
@@ -37,10 +37,10 @@ def test_the_flow_and_the_commands_leave_equal_tables_and_equal_backups(
 ) -> None:
     other = Path(shutil.copytree(made.indexed.home, tmp_path / "by-commands"))
     app = App(load_settings(home=other), embedder=ConstantEmbedder())
-    app.maintain()
-    by_commands = app.back_up(str(tmp_path / "by-commands-backups"))
+    app.corpus.maintain()
+    by_commands = app.safekeeping.back_up(str(tmp_path / "by-commands-backups"))
     maintain_store(home=made.indexed.home, config=configured(tmp_path, f'[backup]\nuri = "{made.uri}"'))
-    by_flow = made.app.backups(made.uri).all()[0]
+    by_flow = made.app.safekeeping.backups(made.uri).all()[0]
 
     def without_times(store: Store) -> dict[str, list[str]]:
         return {name: rows for name, rows in rows_of(store).items() if name != "reports"}
@@ -49,7 +49,7 @@ def test_the_flow_and_the_commands_leave_equal_tables_and_equal_backups(
     assert [(one.name, one.rows) for one in by_flow.tables] == [(one.name, one.rows) for one in by_commands.tables]
     before = made.state()
     made.lose()
-    made.app.restore(made.uri)
+    made.app.safekeeping.restore(made.uri)
     assert made.state() == before
 
 
@@ -59,7 +59,7 @@ def test_an_operator_sees_the_figures_of_tables_and_backup(
     config = configured(tmp_path, f'[backup]\nuri = "{made.uri}"')
     state = maintain_store(home=made.indexed.home, config=config, return_state=True)
     run, artifacts = flows.run_of(state), flows.artifacts(state)
-    made_backup = made.app.backups(made.uri).all()[0]
+    made_backup = made.app.safekeeping.backups(made.uri).all()[0]
     told = f"backup {made_backup.backup_id}, {len(made_backup.entries)} of {len(made_backup.entries)} files new"
     assert run["state_type"] == "COMPLETED"
     assert told in run["name"]
@@ -79,14 +79,14 @@ def test_without_a_place_for_backups_the_rest_is_done_and_said(flows: FlowsInPro
 def test_a_table_that_cannot_be_read_is_not_green_and_the_backup_of_before_stays(
     flows: FlowsInProcess, made: BackedUp, tmp_path: Path
 ) -> None:
-    first = made.app.back_up(made.uri)
+    first = made.app.safekeeping.back_up(made.uri)
     for file in (made.indexed.home / "store" / "feedback.lance" / "_versions").iterdir():
         file.write_bytes(file.read_bytes()[:20])
     config = configured(tmp_path, f'[backup]\nuri = "{made.uri}"\nkeep = 1\n[maintenance]\nrun_retention_days = 0')
     run = flows.run_of(maintain_store(home=made.indexed.home, config=config, return_state=True))
     assert run["state_type"] == "FAILED"
     assert "the table feedback is damaged" in run["state"]["message"]
-    assert [one.backup_id for one in made.app.backups(made.uri).all()] == [first.backup_id]
+    assert [one.backup_id for one in made.app.safekeeping.backups(made.uri).all()] == [first.backup_id]
 
 
 # --- retention in Prefect ---------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ import pytest
 
 from flows.sync import sync_index
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
+from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import FlowsInProcess
 from tests.relay import Relay
@@ -164,11 +165,11 @@ def test_a_sync_is_applied_though_the_server_stays_away(
         cut_in_the_middle(folder, relay)
         assert running.wait(timeout=150) != 0
     app = App(Settings(home=home))
-    assert len(app.index.keys()) == 25
-    assert app.sync(folder).commits == 0
+    assert len(inventory.keys(app.index)) == 25
+    assert app.corpus.sync(folder).commits == 0
 
 
-def test_a_run_whose_process_and_worker_are_gone_is_told_to_have_crashed_and_the_next_one_completes_it(
+def test_a_run_whose_process_and_worker_are_gone_is_marked_crashed_and_the_next_one_completes_it(
     killed: tuple[str, Path], stack: LocalStack, flows: FlowsInProcess
 ) -> None:
     run_id, place = killed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.processes import Processes, uninterrupted
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.processes import Processes, uninterrupted
 
 # Starts a grandchild in a session of its own, as Prefect does with flow runs, and tells its id.
 PARENT = (
@@ -62,14 +62,14 @@ def test_a_grandchild_whose_parent_has_died_ends_too() -> None:
 
 
 def test_a_child_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragloop.cli.processes._GRACE_S", 0.2)
+    monkeypatch.setattr("ragloop.orchestrator.processes._GRACE_S", 0.2)
     processes = Processes(lambda line: None)
     start(processes, IGNORING + FOR_EVER)
     processes.stop()
     assert processes.left() == []
 
 
-def test_the_death_of_a_child_is_told_with_its_last_words() -> None:
+def test_the_death_of_a_child_is_reported_with_its_last_lines() -> None:
     processes = Processes(lambda line: None)
     start(processes, "import sys; print('the disk is full'); sys.exit(7)")
     with pytest.raises(UnavailableError, match=r"child ended with exit code 7; its last words: the disk is full"):
@@ -77,7 +77,7 @@ def test_the_death_of_a_child_is_told_with_its_last_words() -> None:
     processes.stop()
 
 
-def test_every_line_is_told_after_the_name_of_its_child() -> None:
+def test_every_line_is_printed_after_the_name_of_its_child() -> None:
     said: list[str] = []
     processes = Processes(said.append)
     child = processes.start(

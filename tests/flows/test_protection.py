@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi, named_api
-from ragloop.cli.processes import running_with
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.processes import running_with
 
 FOREIGN = {"Origin": "http://evil.example"}
 PLAIN = {"Content-Type": "text/plain;charset=UTF-8"}
@@ -65,7 +65,7 @@ def test_what_has_no_credentials_changes_and_reads_nothing(stack: LocalStack, at
     assert flows_named(stack, "planted") == []
 
 
-def test_a_page_of_another_origin_is_told_nothing_even_with_credentials(stack: LocalStack) -> None:
+def test_a_page_of_another_origin_is_refused_even_with_credentials(stack: LocalStack) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     _, told = ask(stack, "OPTIONS", "/flows/", {**FOREIGN, **asked})
     assert "access-control-allow-origin" not in told
@@ -82,7 +82,7 @@ def test_a_change_needs_a_token_beside_the_credentials(stack: LocalStack, kind: 
     assert flows_named(stack, "forged") == []
 
 
-def test_health_is_told_to_everyone_as_probes_need_it(stack: LocalStack) -> None:
+def test_health_is_public_because_probes_need_it(stack: LocalStack) -> None:
     assert ask(stack, "GET", "/health", {})[0] == 200
 
 
@@ -140,7 +140,7 @@ def test_the_string_of_a_home_goes_to_no_other_server(
     assert named_api(tmp_path).authorization == "", "no server of this home runs"
 
 
-def test_who_has_no_string_is_told_what_to_do(stack: LocalStack) -> None:
+def test_a_caller_without_the_string_learns_what_to_do(stack: LocalStack) -> None:
     with pytest.raises(UnavailableError, match=r"401.*PREFECT_API_AUTH_STRING"):
         PrefectApi(stack.api_url).call("POST", "/flows/filter", {})
 

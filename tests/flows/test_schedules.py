@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.local_stack import LocalStack
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
+from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import serving
 
@@ -23,7 +24,7 @@ TIMES = {
     "maintain-store": {(3, 30)},
     "sync-index": {(hour, 0) for hour in range(24)},
 }
-"""Hours and minutes in UTC at which docs/operations.md says that a deployment starts."""
+"""Hours and minutes in UTC at which docs/operations/start.md says that a deployment starts."""
 
 
 def until(found: Callable[[], Any], what: str, timeout_s: float = 150) -> Any:
@@ -57,9 +58,7 @@ def test_the_server_plans_runs_of_every_schedule_for_its_times(stack: LocalStack
     assert deployment != "evaluate-champion" or {one.strftime("%A") for one in due} == {"Sunday"}
 
 
-def test_a_run_that_nobody_asked_for_is_completed_by_the_worker(
-    stack: LocalStack, folder: Path, tmp_path: Path
-) -> None:
+def test_a_scheduled_run_is_completed_by_the_worker(stack: LocalStack, folder: Path, tmp_path: Path) -> None:
     deployment = stack.deployment_id(SYNC)
     often = {"active": True, "schedule": {"interval": 10}, "slug": "often"}
     ended = {"name": {"like_": f"sync {folder.name}"}, "state": {"type": {"any_": ["COMPLETED"]}}}
@@ -71,7 +70,7 @@ def test_a_run_that_nobody_asked_for_is_completed_by_the_worker(
         finally:
             stack.api.call("DELETE", f"/deployments/{deployment}/schedules/{made['id']}")
     assert runs[-1]["auto_scheduled"]
-    assert len(App(Settings(home=tmp_path / "home")).index.keys()) == 25
+    assert len(inventory.keys(App(Settings(home=tmp_path / "home")).index)) == 25
 
 
 def test_of_a_deployment_one_run_works_at_a_time_and_tells_that_it_lives(

@@ -27,7 +27,7 @@ def test_the_flow_and_the_core_leave_equal_tables(flows: FlowsInProcess, folder:
     by_core, by_flow = tmp_path / "by-core", tmp_path / "by-flow"
     for change in (lambda folder: None, edit):
         change(folder)
-        App(load_settings(home=by_core)).sync(folder)
+        App(load_settings(home=by_core)).corpus.sync(folder)
         sync_index(folder=folder, home=by_flow)
     assert stored_tables(by_flow) == stored_tables(by_core)
 
@@ -153,7 +153,7 @@ def end_as(state_type: str, flows: FlowsInProcess, run: str) -> None:
     flows.stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": state})
 
 
-def test_a_question_that_nobody_answers_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+def test_an_unanswered_question_deletes_nothing(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
     home, config = tmp_path / "home", approval_within(tmp_path, 0.05)
     sync_index(folder=folder, home=home, config=config)
     for file in sorted(folder.iterdir())[:15]:

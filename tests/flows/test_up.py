@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.access import basic
-from ragloop.cli.local_stack import LocalStack
-from ragloop.cli.prefect_api import PrefectApi, named_api
-from ragloop.cli.processes import running_with
 from ragloop.errors import UsageError
+from ragloop.orchestrator.access import basic
+from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.processes import running_with
 
 
 @contextlib.contextmanager
 def up(home: Path, port: int, **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    main = "from ragloop.cli import main; main()"
+    main = "from ragloop.cli.main import main; main()"
     command = [sys.executable, "-c", main, "--home", str(home), "up", "--port", str(port)]
     with subprocess.Popen(
         command,
@@ -185,7 +185,7 @@ def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path: Path) -> None
     assert len(said.splitlines()) == 1
 
 
-def test_the_death_of_the_server_ends_the_rest_and_is_told(tmp_path: Path) -> None:
+def test_the_death_of_the_server_ends_the_rest_and_is_reported(tmp_path: Path) -> None:
     with up(tmp_path / "home", 0) as process:
         lines_until(process, "starting a Prefect server")
         while not (servers := started_in(tmp_path / "home")):

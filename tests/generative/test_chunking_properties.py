@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import parse
 from ragloop.errors import DocumentError
 

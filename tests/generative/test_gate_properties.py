@@ -4,13 +4,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.learning.gate import GatePolicy, PairedScores, judge
+from ragloop.learning.evaluation import gate
+from ragloop.learning.evaluation.gate import PairedScores, Verdict
+from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
+from tests.policies import gate_policy
 
 # Few pairs suffice here, so that the examples stay small; the thresholds are low enough to be passed.
-POLICY = GatePolicy(min_pairs=5, min_score=0.1, margin=0.3)
+POLICY = gate_policy(min_pairs=5, min_score=0.1, margin=0.3)
 
 scores = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 pairs = st.lists(st.tuples(scores, scores), min_size=5, max_size=60)
+
+
+def judge(target: PairedScores, elsewhere: PairedScores) -> Verdict:
+    return gate.judge({EXACT_MATCH.name: target, TOKEN_F1_ELSEWHERE.name: elsewhere}, POLICY)
 
 
 def paired(rows: list[tuple[float, float]]) -> PairedScores:
@@ -18,7 +25,7 @@ def paired(rows: list[tuple[float, float]]) -> PairedScores:
 
 
 def swapped(scored: PairedScores) -> PairedScores:
-    return PairedScores(scored.candidate, scored.champion)
+    return PairedScores(scored.challenger, scored.incumbent)
 
 
 @settings(max_examples=60, deadline=None)
@@ -26,8 +33,8 @@ def swapped(scored: PairedScores) -> PairedScores:
 def test_two_adapters_are_never_each_promoted_over_the_other(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]]
 ) -> None:
-    there = judge(paired(target), paired(elsewhere), POLICY).verdict
-    back = judge(swapped(paired(target)), swapped(paired(elsewhere)), POLICY).verdict
+    there = judge(paired(target), paired(elsewhere)).verdict
+    back = judge(swapped(paired(target)), swapped(paired(elsewhere))).verdict
     assert (there, back) != ("promote", "promote")
 
 
@@ -35,7 +42,7 @@ def test_two_adapters_are_never_each_promoted_over_the_other(
 @given(st.lists(scores, min_size=5, max_size=60))
 def test_a_candidate_equal_to_the_champion_is_never_promoted(values: list[float]) -> None:
     same = PairedScores(np.array(values), np.array(values))
-    assert judge(same, same, POLICY).verdict != "promote"
+    assert judge(same, same).verdict != "promote"
 
 
 @settings(max_examples=100, deadline=None)
@@ -43,11 +50,11 @@ def test_a_candidate_equal_to_the_champion_is_never_promoted(values: list[float]
 def test_a_better_answer_never_turns_promotion_into_rejection(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]], data: st.DataObject
 ) -> None:
-    before = judge(paired(target), paired(elsewhere), POLICY).verdict
+    before = judge(paired(target), paired(elsewhere)).verdict
     raised = data.draw(st.sampled_from([target, elsewhere]))
     position = data.draw(st.integers(0, len(raised) - 1))
     raised[position] = (raised[position][0], data.draw(st.floats(raised[position][1], 1)))
-    after = judge(paired(target), paired(elsewhere), POLICY).verdict
+    after = judge(paired(target), paired(elsewhere)).verdict
     assert not (before == "promote" and after == "reject")
 
 
@@ -56,7 +63,7 @@ def test_a_better_answer_never_turns_promotion_into_rejection(
 def test_every_estimate_lies_between_its_bounds(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]]
 ) -> None:
-    for criterion in judge(paired(target), paired(elsewhere), POLICY).criteria:
+    for criterion in judge(paired(target), paired(elsewhere)).criteria:
         assert criterion.low is not None
         assert criterion.estimate is not None
         assert criterion.high is not None

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragloop.learning.curation import DocumentRevision, Example, Standing, curate
-from ragloop.learning.scoring import tokens
-from ragloop.learning.splitting import split
-from ragloop.learning.wording import NEAR_DUPLICATE, Likeness
+from ragloop.learning.evaluation.scoring import tokens
+from ragloop.learning.examples.curation import DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.near_duplicates import NEAR_DUPLICATE, Likeness
+from ragloop.learning.examples.splitting import split
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ["which", "licence", "version", "of", "torch", "numpy", "3.9", "does", "what", "python", "is", "for"]
@@ -61,7 +61,7 @@ def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
 def test_the_order_of_the_rows_does_not_change_a_split(rows: list[Example], random: Any) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert split(shuffled) == split(rows)
+    assert split(shuffled, 0.1, 0) == split(rows, 0.1, 0)
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ragloop.corpus.vectors import text_hash
+from ragloop.corpus.index.vectors import text_hash
 from ragloop.models import Vectors
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
@@ -163,7 +163,7 @@ class SyncMachine(RuleBasedStateMachine):
         if not hasattr(self, "indexed") or not self._is_indexed():
             return
         living = {one for one, row in self.indexed.contents().items() if row["kind"] == "chunk"}
-        found = self.indexed.app().search("Paragraph 1 of alpha", 100).passages
+        found = self.indexed.app().answering.search("Paragraph 1 of alpha", 100).passages
         assert {passage.chunk_id for passage in found} <= living
         assert all(passage.text for passage in found)
 

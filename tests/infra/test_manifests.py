@@ -71,10 +71,10 @@ def test_every_call_of_ragloop_is_one_that_it_takes(words: list[str]) -> None:
     import click
     from typer.main import get_command
 
-    from ragloop.cli import app
+    from ragloop.cli.main import app
 
     command, rest = get_command(app), words[1:]
-    while isinstance(command, click.Group):
+    while hasattr(command, "resolve_command"):
         context = click.Context(command)
         _, found, rest = command.resolve_command(context, rest)
         assert found is not None

@@ -2,86 +2,30 @@
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ragloop.app import App
-from ragloop.cli import main
-from ragloop.config import load_settings
+from ragloop.cli.main import main
 from ragloop.errors import MismatchError
-from ragloop.learning.lineage import write_rows
-from ragloop.models.local import load_base
-from ragloop.models.registry import REGISTERED, Adapter, adapter_sha256
 from ragloop.records import Answer
-from tests.tiny_model import save_tiny_model
+from tests.adapter_home import QUESTION, app_of, flip_a_byte, folder, make_home, promoted
 
 pytestmark = pytest.mark.realmodel
-
-CONFIG = """
-[model]
-base = "{base}"
-threads = 1
-max_new_tokens = 4
-[answers]
-lane = "adapter+rag"
-[retrieval]
-min_similarity = -1.0
-"""
-QUESTION = "Who keeps the bees?"
-
-
-def app_of(place: Path, base: str = "model") -> App:
-    (place / "ragloop.toml").write_text(CONFIG.format(base=place / base))
-    return App(load_settings(place / "ragloop.toml", place / "home"))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one document and the adapters early and later, a base model and another one of the same shape."""
-    place = tmp_path_factory.mktemp("lanes")
-    save_tiny_model(place / "model")
-    save_tiny_model(place / "other", seed=1)
-    (place / "documents").mkdir()
-    (place / "documents" / "bees.md").write_text("# Bees\n\nAda keeps the bees.\n")
-    app = app_of(place)
-    app.sync(place / "documents")
-    for day, name in enumerate(("early", "later"), 1):
-        add_adapter(app, name, day)
-    return place
-
-
-def add_adapter(app: App, name: str, day: int) -> None:
-    """An adapter of the base model as training leaves it, without the training."""
-    from peft import LoraConfig, get_peft_model
-
-    folder = app.registry.artifacts / "adapters" / name
-    model, _ = load_base(app.models.base)
-    with warnings.catch_warnings():
-        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
-    write_rows([], folder)
-    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-    base, sha256 = app.settings.model.base, adapter_sha256(folder)
-    app.registry.register(
-        Adapter(name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, "", (), {}, app.models.base_sha256())
-    )
+    return make_home(tmp_path_factory.mktemp("lanes"))
 
 
 @pytest.fixture
 def place(made: Path, tmp_path: Path) -> Path:
-    """A copy of `made` in which `early` was promoted, then `later`."""
-    shutil.copytree(made, tmp_path / "place")
-    app = app_of(tmp_path / "place")
-    for name in ("early", "later"):
-        app.registry.promote(name, "test")
-    return tmp_path / "place"
+    return promoted(made, tmp_path / "place")
 
 
 def logged(app: App, answer: Answer) -> dict[str, Any]:
@@ -91,22 +35,11 @@ def logged(app: App, answer: Answer) -> dict[str, Any]:
 
 def lane_and_why(app: App) -> tuple[str, str]:
     """Who answers, and why not the lane of the settings; the log says the same."""
-    answer = app.answerer.ask(QUESTION)
+    answer = app.answering.answerer.ask(QUESTION)
     row = logged(app, answer)
     assert (row["lane"], row["adapter"], row["fallback"] or "") == (answer.lane, answer.adapter, answer.fallback)
     assert bool(answer.fallback) == (answer.adapter is None)
     return answer.adapter or answer.lane, answer.fallback
-
-
-def folder(place: Path, name: str) -> Path:
-    return place / "home" / "artifacts" / "adapters" / name
-
-
-def flip_a_byte(place: Path) -> None:
-    file = folder(place, "later") / "adapter_model.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
 
 
 def remove_the_files(place: Path) -> None:
@@ -169,7 +102,7 @@ def test_an_adapter_of_another_base_of_the_same_shape_does_not_serve(place: Path
     assert lane == "base+rag"
     assert "adapter later was trained on the weights" in why
     with pytest.raises(MismatchError, match=r"set model\.base to the model that it was trained on, or retrain"):
-        app.retraining._generator(app.registry.adapter("later"))
+        app.learning.retraining.parts.generator(app.registry.adapter("later"))
     with pytest.raises(MismatchError, match="was trained on the weights"):
         app.registry.promote("early", "test")
     assert lane_and_why(app_of(place)) == ("later", "")
@@ -197,7 +130,7 @@ def test_an_adapter_of_which_nobody_noted_the_weights_goes_by_the_name_of_its_ba
 
 
 def found(app: App, *, repair: bool = False) -> dict[str, str]:
-    return {one.check: one.state for one in app.diagnose(repair=repair, offline=True).findings}
+    return {one.check: one.state for one in app.corpus.diagnose(repair=repair, offline=True).findings}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -228,7 +161,7 @@ def test_a_doctor_tells_of_an_adapter_that_never_served(place: Path) -> None:
     app = app_of(place)
     app.registry.rollback("test")
     flip_a_byte(place)
-    (finding,) = app.diagnose(offline=True).findings
+    (finding,) = app.corpus.diagnose(offline=True).findings
     assert (finding.check, finding.count, finding.detail.endswith(": later")) == ("adapters", 1, True)
     assert lane_and_why(app) == ("early", "")
 

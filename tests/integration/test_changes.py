@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.watch import _Queue
 from ragloop.config import Settings
-from ragloop.corpus.change_queue import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
-from ragloop.corpus.changes import Watched, receive
-from ragloop.corpus.s3 import S3Bucket
+from ragloop.corpus.changes.drain import Watched, receive
+from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
+from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
+from ragloop.orchestrator.doorbell import WatchedQueue
 from ragloop.store import Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import contents, document
@@ -47,18 +47,18 @@ def opened(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Callable[.
         given = {"name": "handbook", "uri": bucket.uri("docs"), "queue": queue.url, **source}
         return App(Settings(home=tmp_path / home, sources=[given]), embedder=ConstantEmbedder())
 
-    open_().sync()
+    open_().corpus.sync()
     drain(open_())
     return open_
 
 
 def drain(app: App) -> Any:
-    return app.changes.drain(app.watched(), wait_s=0)
+    return app.corpus.changes.drain(app.corpus.watched(), wait_s=0)
 
 
 def is_from_scratch(opened: Callable[..., App], home: str = "scratch") -> bool:
     scratch = opened(home)
-    scratch.sync()
+    scratch.corpus.sync()
     return contents(opened()) == contents(scratch)
 
 
@@ -81,14 +81,14 @@ def test_uploads_and_deletes_reach_the_index_and_their_messages_are_gone(
     assert is_from_scratch(opened)
 
 
-def test_an_object_of_which_two_sources_are_told_belongs_to_the_innermost_prefix(
+def test_an_object_reported_for_two_sources_belongs_to_the_innermost_prefix(
     bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path
 ) -> None:
     names = {"all": "docs", "hr": "docs/hr"}
     sources = [{"name": name, "uri": bucket.uri(prefix), "queue": queue.url} for name, prefix in names.items()]
-    app = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder())  # type: ignore[arg-type]
+    app = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder())
     bucket.write("docs/a.md", document("alpha"))
-    app.sync()
+    app.corpus.sync()
     bucket.write("docs/hr/b.md", document("beta"))
     assert drain(app).report.added == 1
     rows = {(row["source"], row["key"]) for row in contents(app).values()}
@@ -102,7 +102,7 @@ def test_a_burst_on_one_object_is_one_read_and_one_commit(bucket: "Bucket", open
     drained = drain(opened())
     assert (drained.messages, drained.objects, drained.report.updated, drained.report.commits) == (7, 1, 1, 1)
     assert (bucket.server.asked["HEAD"], bucket.server.asked["GET"]) == (1, 1)
-    assert opened().search("edit 6 6-0", 3).passages[0].text.startswith("Paragraph")
+    assert opened().answering.search("edit 6 6-0", 3).passages[0].text.startswith("Paragraph")
 
 
 def test_a_rename_within_a_batch_embeds_nothing(bucket: "Bucket", opened: Callable[..., App]) -> None:
@@ -179,14 +179,14 @@ def test_garbage_goes_to_the_dead_letter_queue_with_its_reason_and_stops_nothing
     assert "dead-letter queue" in drained.report.problems[0]
     ((body, reason),) = queue.dead()
     assert body == "ring ring"
-    assert reason.startswith("is no JSON")
+    assert reason.startswith("is not JSON")
 
 
 def test_garbage_without_a_dead_letter_queue_is_hidden(queue: NotifiedQueue, opened: Callable[..., App]) -> None:
     url = queue.client.create_queue(QueueName=queue.url.rpartition("/")[2] + "-alone")["QueueUrl"]
     alone = ChangeQueue(url, client=queue.client)
     queue.client.send_message(QueueUrl=url, MessageBody="ring ring")
-    drained = opened().changes.drain([Watched(alone, [])], wait_s=0)
+    drained = opened().corpus.changes.drain([Watched(alone, [])], wait_s=0)
     assert "hidden for eleven hours" in drained.report.problems[0]
     assert alone.backlog().held == 1
     # SQS counts its twelve hours from the receipt, and leaves a message that would exceed them as it is.
@@ -224,7 +224,7 @@ def test_a_document_that_cannot_be_read_leaves_the_changes_in_part(
 def test_messages_stay_when_the_commit_cannot_be_made(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.DRAIN_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.DRAIN_WAIT_S", 0.1)
     bucket.write("docs/new.md", document("new"))
     app = opened()
     with Store.open(app.settings.home).lease("index"):
@@ -238,9 +238,9 @@ def test_messages_stay_when_the_commit_cannot_be_made(
 def test_a_watcher_that_could_not_commit_receives_nothing_more_until_it_can(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.corpus.changes.LEASE_WAIT_S", 0.1)
+    monkeypatch.setattr("ragloop.corpus.changes.drain.LEASE_WAIT_S", 0.1)
     app = opened()
-    look = _Queue(app, Watched(queue.queue(visibility_s=1), app.watched()[0].sources))
+    look = WatchedQueue(app, Watched(queue.queue(visibility_s=1), app.corpus.watched()[0].sources))
     bucket.write("docs/new.md", document("new"))
     with Store.open(app.settings.home).lease("index"):
         with pytest.raises(StoreBusyError):
@@ -270,7 +270,7 @@ def test_more_deletes_than_are_plausible_are_left_to_a_sync_that_asks(
         bucket.remove(f"docs/{number:02}.md")
     report = drain(opened()).report
     assert (report.deleted, report.withheld_deletes, report.complete) == (0, 12, False)
-    assert opened().sync().withheld_deletes == 12
+    assert opened().corpus.sync().withheld_deletes == 12
 
 
 def test_a_bucket_that_is_gone_deletes_nothing(
@@ -295,13 +295,13 @@ def test_a_bucket_that_fails_keeps_its_messages_and_stops_no_other_source_of_the
 ) -> None:
     lost, app = f"{bucket.name}-lost", opened()
     changes = queue.queue(visibility_s=1)
-    watched = Watched(changes, [S3Bucket("lost", f"s3://{lost}/x"), *app.watched()[0].sources])
+    watched = Watched(changes, [S3Bucket("lost", f"s3://{lost}/x"), *app.corpus.watched()[0].sources])
     for keys in (["x/a.md"], ["x/b.md", "x/a.md"]):
         queue.send(notification(lost, *keys))
     bucket.write("docs/new.md", document("new"))
     if refused:  # both objects, and the bucket
         bucket.server.before["HEAD"] = deque([refusing("403 Forbidden", "AccessDenied")] * 3)
-    drained = app.changes.drain([watched], wait_s=0)
+    drained = app.corpus.changes.drain([watched], wait_s=0)
     assert (drained.report.added, drained.messages, drained.objects, drained.kept) == (1, 1, 1, 2)
     (problem,) = drained.report.problems
     assert ("s3:ListBucket" if refused else "found no bucket") in problem
@@ -311,7 +311,7 @@ def test_a_bucket_that_fails_keeps_its_messages_and_stops_no_other_source_of_the
     bucket.client.create_bucket(Bucket=lost)
     bucket.client.put_object(Bucket=lost, Key="x/a.md", Body=document("found").encode())
     time.sleep(1.1)
-    assert app.changes.drain([watched], wait_s=0).report.added == 1
+    assert app.corpus.changes.drain([watched], wait_s=0).report.added == 1
     backlog = changes.backlog()
     assert backlog.waiting + backlog.held == 0
 
@@ -325,7 +325,7 @@ def test_where_every_source_of_a_queue_is_away_the_drain_ends_to_be_tried_again(
         bucket.write(key, document("new"))
     bucket.server.before["HEAD"] = deque([refusing("503 Service Unavailable", "SlowDown")] * 100)
     with pytest.raises(UnavailableError):
-        app.changes.drain([Watched(queue.queue(), [*app.watched()[0].sources, beside])], wait_s=0)
+        app.corpus.changes.drain([Watched(queue.queue(), [*app.corpus.watched()[0].sources, beside])], wait_s=0)
     bucket.server.before["HEAD"].clear()
     backlog = queue.queue().backlog()
     assert backlog.waiting + backlog.held == 2
@@ -378,13 +378,13 @@ def test_a_drain_tells_of_messages_that_were_not_deleted_and_of_garbage_that_was
     bucket.write("docs/new.md", document("new"))
     failing(queue, "DeleteMessageBatch", 2)
     app = opened()
-    watched = Watched(queue.queue(), app.watched()[0].sources)
-    drained = app.changes.drain([watched], wait_s=0)
+    watched = Watched(queue.queue(), app.corpus.watched()[0].sources)
+    drained = app.corpus.changes.drain([watched], wait_s=0)
     assert (drained.report.added, drained.messages, drained.undeleted, drained.complete) == (1, 1, 1, True)
     monkeypatch.setattr(ChangeQueue, "_dead_letters", None)
     failing(queue, "ChangeMessageVisibilityBatch", 2)
     queue.send("ring ring")
-    (problem,) = app.changes.drain([watched], wait_s=0).report.problems
+    (problem,) = app.corpus.changes.drain([watched], wait_s=0).report.problems
     assert "it comes again soon, for SQS did not hide it" in problem
 
 
@@ -404,7 +404,7 @@ def test_a_queue_that_is_not_there_does_not_stop_the_others(
 ) -> None:
     bucket.write("docs/new.md", document("new"))
     app = opened()
-    drained = app.changes.drain([Watched(ChangeQueue(queue.url + "-gone"), []), *app.watched()], wait_s=0)
+    drained = app.corpus.changes.drain([Watched(ChangeQueue(queue.url + "-gone"), []), *app.corpus.watched()], wait_s=0)
     assert (drained.report.added, drained.complete) == (1, False)
     assert "cannot use the queue" in drained.report.problems[0]
 
@@ -432,5 +432,5 @@ def test_any_order_with_duplicates_and_losses_and_then_a_sync_is_a_build_from_sc
     for message in messages:
         queue.send(message)
     drain(opened())
-    opened().sync(confirm_deletes=True)
+    opened().corpus.sync(confirm_deletes=True)
     assert is_from_scratch(opened)

@@ -8,7 +8,7 @@ import pytest
 from ragloop.answering.prompts import closed_book_messages, rag_prompt
 from ragloop.errors import MismatchError
 from ragloop.models.chat import DATE, Chat, load_chat
-from ragloop.models.smollm2 import CHAT_TEMPLATE
+from ragloop.models.generation.smollm2 import CHAT_TEMPLATE
 from tests.spec.test_generators import passage
 from tests.stock_model import stock, stock_names, tokenizer_of
 from tests.tiny_model import chat as said

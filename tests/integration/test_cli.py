@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import hoisted, main
+from ragloop.cli.main import hoisted, main
 from ragloop.store import Store
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -248,11 +248,11 @@ def test_an_export_leaves_other_files_and_a_full_disk_leaves_the_old_one(
     assert (shell.folder / "log.parquet.part").read_text() == "mine"
     before = (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes())
 
-    def full(table: Any, file: Path) -> None:
+    def full(file: Path, schema: Any) -> None:
         file.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
     assert "no space left on the disk" in shell.fails(3, "log", "export", "log.parquet")
     assert (sorted(shell.folder.iterdir()), (shell.folder / "log.parquet").read_bytes()) == before
 
@@ -348,7 +348,7 @@ def test_init_writes_a_file_that_loads_and_leaves_one_that_is_there(shell: Shell
     assert shell("init", "--json").json == {"file": "ragloop.toml"}
     written = (shell.folder / "ragloop.toml").read_text()
     assert "found no source" in shell.fails(2, "sync")
-    assert "is there already" in shell.fails(2, "init")
+    assert "exists and was not changed" in shell.fails(2, "init")
     assert (shell.folder / "ragloop.toml").read_text() == written
 
 
@@ -363,7 +363,7 @@ def test_global_options_are_found_wherever_they_stand() -> None:
 
 @pytest.fixture
 def command() -> list[str]:
-    return [sys.executable, "-c", "from ragloop.cli import run; run()"]
+    return [sys.executable, "-c", "from ragloop.cli.main import run; run()"]
 
 
 def test_help_takes_less_than_half_a_second_of_processor_time(command: list[str], tmp_path: Path) -> None:

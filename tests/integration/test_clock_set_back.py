@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.generations import Generation, Generations
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
 from ragloop.journal import Journal
-from ragloop.models.registry import Registry
+from ragloop.registry import Registry
 from ragloop.store import Store
 from tests.registered import register
 

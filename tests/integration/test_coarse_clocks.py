@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ragloop.corpus import local
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sources import local
+from ragloop.corpus.sync.report import SyncReport
 from tests.indexed_folder import IndexedFolder, document
 
 SECOND = 1_000_000_000
@@ -37,7 +37,7 @@ def _at_the_start_of_a_tick(tick_s: float) -> None:
 
 
 def _synced(indexed: IndexedFolder) -> SyncReport:
-    return indexed.app().sync(indexed.folder)
+    return indexed.app().corpus.sync(indexed.folder)
 
 
 def _edited(indexed: IndexedFolder, number: int) -> None:
@@ -108,10 +108,10 @@ def test_an_edit_that_keeps_its_stamp_is_found_though_the_sync_that_read_it_was_
     def dies(texts: list[str]) -> object:
         raise KeyboardInterrupt
 
-    indexed.embedder.embed = dies  # type: ignore[method-assign, assignment]
+    indexed.embedder.embed = dies
     with pytest.raises(KeyboardInterrupt):
         _synced(indexed)
-    indexed.embedder.embed = embed  # type: ignore[method-assign]
+    indexed.embedder.embed = embed
     _edited(indexed, 2)
     assert _synced(indexed).updated == 1
     assert _shows(indexed, 2)

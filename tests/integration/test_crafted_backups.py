@@ -24,13 +24,13 @@ SECRET = b"of the machine, and of no backup"
 def made(indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
     made = BackedUp(indexed, str(tmp_path / "backups"))
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     return made
 
 
 def craft(made: BackedUp, whole: Manifest, **changes: Any) -> None:
     """Give a backup one more entry, which no constructor has looked at, under a SHA-256 that is right."""
-    backups = made.app.backups(made.uri)
+    backups = made.app.safekeeping.backups(made.uri)
     added = object.__new__(Entry)
     data = b"crafted"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -51,26 +51,26 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_a_restore_writes_nothing_outside_of_its_home(made: BackedUp, tmp_path: Path, path: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    craft(made, made.app.backups(made.uri).all()[0], path=path.format(outside=outside))
+    craft(made, made.app.safekeeping.backups(made.uri).all()[0], path=path.format(outside=outside))
     before = tree(tmp_path)
     with pytest.raises(MismatchError, match="is damaged"):
-        made.app.restore(made.uri, replace=True)
+        made.app.safekeeping.restore(made.uri, replace=True)
     assert tree(tmp_path) == before
 
 
 def test_a_restore_reads_nothing_outside_of_its_place(made: BackedUp, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(SECRET)
-    whole = made.app.backups(made.uri).all()[0]
+    whole = made.app.safekeeping.backups(made.uri).all()[0]
     for name in ("../secret", "files/../../secret", str(tmp_path / "secret"), "files//secret"):
         craft(made, whole, bytes=len(SECRET), sha256=hashlib.sha256(SECRET).hexdigest(), name=name)
         with pytest.raises(MismatchError, match="is damaged"):
-            made.app.restore(made.uri, replace=True)
+            made.app.safekeeping.restore(made.uri, replace=True)
         assert SECRET not in tree(made.indexed.home).values()
 
 
 def test_a_backup_removes_nothing_outside_of_its_place(made: BackedUp, tmp_path: Path) -> None:
     (tmp_path / "precious.json").write_bytes(SECRET)
-    backups = made.app.backups(made.uri)
+    backups = made.app.safekeeping.backups(made.uri)
     whole = backups.all()[0]
     (Path(made.uri) / "backups" / f"{whole.backup_id}.json").write_bytes(
         replace(whole, backup_id="../../precious").encoded()
@@ -103,7 +103,7 @@ def test_a_link_in_a_place_or_a_home_leads_nowhere(made: BackedUp, tmp_path: Pat
     assert tree(outside) == {"secret": SECRET}
     (made.indexed.home / "artifacts" / "adapters" / "early" / "more").symlink_to(outside / "secret")
     with pytest.raises(MismatchError, match="through a link"):
-        made.app.back_up(made.uri)
+        made.app.safekeeping.back_up(made.uri)
 
 
 def test_a_folder_that_is_itself_a_link_is_used(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_artifacts_on_another_disk_are_backed_up_and_restored(indexed: IndexedFo
     indexed.home.mkdir()
     (indexed.home / "artifacts").symlink_to(tmp_path / "disk")
     made.fill(2)
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     before = made.state()
     (tmp_path / "disk" / "adapters" / "early" / "adapter_model.safetensors").write_bytes(b"damaged")
-    made.app.restore(made.uri, replace=True)
+    made.app.safekeeping.restore(made.uri, replace=True)
     assert made.state() == before
     assert (indexed.home / "artifacts").is_symlink()
 
@@ -196,11 +196,11 @@ def test_an_adapter_of_another_folder_is_not_loaded_and_not_backed_up(made: Back
         assert champion is None
         assert "expected a path of plain parts" in trouble
         with pytest.raises(MismatchError, match="expected a path of plain parts"):
-            made.app.back_up(made.uri)
+            made.app.safekeeping.back_up(made.uri)
 
 
 def test_a_dataset_of_another_folder_is_not_read(made: BackedUp, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     for dataset_id in ("../../../outside", str(tmp_path / "outside"), ""):
         with pytest.raises((MismatchError, NotFoundError), match="expected a path of plain parts"):
-            made.app.retraining._dataset(dataset_id)
+            made.app.learning.retraining.parts.dataset(dataset_id)

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.learning import datasets
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing
-from ragloop.learning.datasets import SPLIT_REASON, Dataset, build, funnel_of, load, stale_examples
+from ragloop.learning.examples import datasets
+from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing
+from ragloop.learning.examples.datasets import SPLIT_REASON, Dataset, funnel_of, load, stale_examples
+from ragloop.learning.recipes import CLOSED_BOOK_SFT
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,6 +30,10 @@ def curated(n: int = 20, fallen: int = 3) -> Curated:
         for minute in range(n)
     )
     return Curated(n + fallen, examples, dict.fromkeys(REASONS, 0) | {"no feedback": fallen})
+
+
+def build(root: Path, rows: Curated, *, eval_share: float = 0.1, created_at: datetime = START) -> Dataset:
+    return datasets.build(root, rows, recipe=CLOSED_BOOK_SFT.name, eval_share=eval_share, seed=0, created_at=created_at)
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def test_the_manifest_accounts_for_every_logged_row(dataset: Dataset) -> None:
     assert (manifest["logged_rows"], manifest["train"], manifest["eval"]) == (23, 18, 2)
     assert sum(dataset.funnel.values()) + dataset.rows == 23
     assert (manifest["created_at"], manifest["seed"], manifest["schema_version"]) == (START.isoformat(), 0, 1)
+    assert (manifest["recipe"], dataset.recipe) == ("closed-book-sft", "closed-book-sft")
     assert list(dataset.funnel) == [*REASONS, SPLIT_REASON]
 
 

@@ -12,14 +12,16 @@ import lancedb
 import pyarrow as pa
 import pytest
 
-from ragloop.cli import main
-from ragloop.corpus import maintenance
-from ragloop.corpus.doctor import Diagnosis
-from ragloop.corpus.planning import WAITING
-from ragloop.corpus.vectors import table_of
+from ragloop.cli.main import main
+from ragloop.corpus.doctor.diagnosis import Diagnosis
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index.ledger import WAITING
+from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import MismatchError, NotFoundError, StoreBusyError, StoreDamagedError
-from ragloop.models.cache import MANIFEST, sha256_of
-from ragloop.models.embedding import export_folder
+from ragloop.hashes import sha256_of
+from ragloop.models.cache import MANIFEST
+from ragloop.models.embedding.runtimes import export_folder
 from ragloop.store import TABLES, Store
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
@@ -44,7 +46,7 @@ def table(indexed: IndexedFolder) -> lancedb.table.Table:
 
 def diagnose(indexed: IndexedFolder, **asked: bool) -> Diagnosis:
     wait_until_stamps_are_trusted()
-    return indexed.app().diagnose(**asked)
+    return indexed.app().corpus.diagnose(**asked)
 
 
 def checks(found: Diagnosis) -> dict[str, int]:
@@ -287,10 +289,10 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     quiet(whole)
 
 
-def test_of_every_index_files_that_were_overwritten_are_found_and_made_anew(whole: IndexedFolder) -> None:
+def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFolder) -> None:
     for column in maintenance.INDEXES:
         overwrite_the_files_of(column)(whole)
-        (found,) = whole.app().diagnose(repair=True, offline=True).findings
+        (found,) = whole.app().corpus.diagnose(repair=True, offline=True).findings
         assert (found.check, found.detail.rpartition(": ")[2], found.state) == ("indexes", column, "repaired")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
@@ -315,7 +317,7 @@ def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_pat
 
 
 @pytest.mark.parametrize("where", ["stored", "in the index"])
-def test_vectors_that_disagree_are_made_anew(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
+def test_vectors_that_disagree_are_embedded_again(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
     text_hash = chunk_of(whole, "01.md")["text_hash"][0]
     wrong = whole.app().store.table(VECTORS) if where == "stored" else table(whole)
     wrong.update(where=f"text_hash = '{text_hash}'", values={"vector": [1.0, *[0.0] * 7]})
@@ -383,17 +385,17 @@ def test_a_table_that_is_read_as_empty_since_its_manifest_was_overwritten_is_dam
 def test_a_store_that_cannot_say_its_schema_names_restore(whole: IndexedFolder) -> None:
     overwrite_in("_versions", "migrations")(whole)
     with pytest.raises(MismatchError, match="restore --replace"):
-        whole.app().diagnose()
+        whole.app().corpus.diagnose()
 
 
 def test_documents_of_the_only_source_are_found_where_it_is_configured_no_more(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "handbook", "uri": str(indexed.folder)}]})
-    (finding,) = indexed.app().diagnose().findings
+    (finding,) = indexed.app().corpus.diagnose().findings
     assert (finding.check, finding.count) == ("sources", 2)
-    (left,) = indexed.app().diagnose(repair=True).findings
+    (left,) = indexed.app().corpus.diagnose(repair=True).findings
     assert left.state == "remains"
-    assert indexed.app().index.counts()["documents"] == 2
+    assert inventory.counts(indexed.app().index)["documents"] == 2
 
 
 def test_a_repair_without_sources_leaves_documents_to_the_next_sync(whole: IndexedFolder, tmp_path: Path) -> None:
@@ -434,7 +436,7 @@ def test_a_repair_while_another_process_writes_is_refused(whole: IndexedFolder) 
             diagnose(whole, repair=True)
 
 
-def test_lines_of_the_log_that_cannot_be_read_are_told_and_kept(whole: IndexedFolder) -> None:
+def test_unreadable_lines_of_the_log_are_reported_and_kept(whole: IndexedFolder) -> None:
     lines = whole.home / "journal" / "unreadable.lines"
     lines.parent.mkdir(exist_ok=True)
     lines.write_text("torn\nforeign\n")
@@ -444,7 +446,7 @@ def test_lines_of_the_log_that_cannot_be_read_are_told_and_kept(whole: IndexedFo
     assert lines.exists()
 
 
-def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
+def test_a_table_that_nothing_can_rebuild_is_reported(whole: IndexedFolder) -> None:
     app = whole.app()
     row = {"report_id": "r", "at": None, "kind": "other", "subject": "", "body": "{}"}
     app.store.upsert_rows("reports", [row])
@@ -456,7 +458,7 @@ def test_a_table_that_nothing_makes_anew_is_told(whole: IndexedFolder) -> None:
 # --- tables that are gone ---------------------------------------------------------------------------------------------
 
 
-def test_generations_that_are_gone_are_told_from_the_only_index_that_the_settings_build(
+def test_lost_generations_are_restored_from_the_only_index_that_the_settings_build(
     whole: IndexedFolder, tmp_path: Path
 ) -> None:
     whole.sync(rebuild=True)
@@ -493,7 +495,7 @@ def test_what_else_is_wrong_is_found_and_repaired_with_generations_and_reports_t
 
 
 @pytest.mark.parametrize("why", ["several indexes", "other settings", "no embedder"])
-def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
+def test_generations_that_cannot_be_identified_are_left_to_a_restore_or_a_rebuild(tmp_path: Path, why: str) -> None:
     indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents")
     indexed.write_numbered(3)
     indexed.sync()
@@ -515,24 +517,24 @@ def test_generations_that_cannot_be_told_are_left_to_a_restore_or_a_rebuild(tmp_
     quiet(indexed)
 
 
-def test_generations_that_are_gone_where_nothing_was_indexed_are_made_anew(whole: IndexedFolder) -> None:
+def test_lost_generations_are_recreated_where_nothing_was_indexed(whole: IndexedFolder) -> None:
     drop(whole, "generations", whole.app().index.generation.table)
     assert diagnose(whole, repair=True).healthy
     assert whole.sync().added == 12
 
 
-def test_reports_that_are_gone_are_made_anew_and_the_folder_stays_known(whole: IndexedFolder) -> None:
+def test_lost_reports_are_recreated_and_the_folder_stays_known(whole: IndexedFolder) -> None:
     drop(whole, "reports")
     with pytest.raises(NotFoundError, match="ragloop doctor"):
         whole.sync()
     assert checks(diagnose(whole)) == {"missing-tables": 1}
     assert diagnose(whole, repair=True).healthy
     whole.write("new.md", document("new"))
-    assert whole.app().sync().added == 1
+    assert whole.app().corpus.sync().added == 1
     quiet(whole)
 
 
-def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
+def test_lost_evidence_is_never_recreated(whole: IndexedFolder) -> None:
     names = TABLES.keys() - {"generations", "reports"}
     drop(whole, *names)
     (left,) = diagnose(whole, repair=True).findings
@@ -544,7 +546,7 @@ def test_evidence_that_is_gone_is_never_made_anew(whole: IndexedFolder) -> None:
 
 
 @pytest.mark.parametrize("name", ["generations", "reports"])
-def test_a_table_that_cannot_be_read_is_made_anew_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
+def test_an_unreadable_table_is_recreated_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
     overwrite_in("_versions", name)(whole)
     (found,) = diagnose(whole).findings
     assert (found.check, found.count) == ("tables", 1)
@@ -586,7 +588,7 @@ class Command:
         self, indexed: IndexedFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._capsys = capsys
-        monkeypatch.setattr("ragloop.cli.doctor.open_app", indexed.app)
+        monkeypatch.setattr("ragloop.cli.commands.doctor.open_app", indexed.app)
         wait_until_stamps_are_trusted()
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
@@ -638,4 +640,4 @@ def test_what_waits_for_a_sync_counts_as_changed(whole: IndexedFolder) -> None:
     diagnose(whole, repair=True, offline=True)
     document = row(whole, "kind = 'document' AND key = '01.md'")
     assert document["revision"].to_pylist() == [WAITING]
-    assert document["id"][0].as_py() not in whole.app().index.revisions()
+    assert document["id"][0].as_py() not in inventory.revisions(whole.app().index)

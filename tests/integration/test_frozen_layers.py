@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from ragloop.models import frozen_layers
-from ragloop.models.frozen_layers import run_once, runs_in_every_pass
+from ragloop.models.training import frozen_layers
+from ragloop.models.training.frozen_layers import run_once, runs_in_every_pass
 from tests.stock_model import STOCK, save_stock_model
 from tests.tiny_model import save_tiny_model
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import vectors, versions
-from ragloop.corpus.generations import GRACE
+from ragloop.corpus.index import inventory, vectors, versions
+from ragloop.corpus.index.generations import GRACE
 from ragloop.errors import MismatchError, NotFoundError
 from tests.indexed_folder import EmbeddedByName, document
 
@@ -45,7 +45,7 @@ def test_another_embedder_is_built_beside_while_the_first_goes_on_answering(inde
     seen = []
 
     def ask(done: int, total: int, embedded: int) -> None:
-        found = indexed.app().search("Paragraph 1 of 1", 50)
+        found = indexed.app().answering.search("Paragraph 1 of 1", 50)
         seen.append((found.generation, len(found.passages)))
 
     before = indexed.app().index.generation
@@ -86,7 +86,7 @@ def test_what_answers_is_brought_up_to_date_while_another_is_built(indexed: Embe
     def edit(done: int, total: int, embedded: int) -> None:
         if total == 9:
             indexed.write("new.md", document("omega"))
-        search = indexed.app().search("Paragraph 1 of omega", 100)
+        search = indexed.app().answering.search("Paragraph 1 of omega", 100)
         found.append((search.generation, any("omega" in one.text for one in search.passages)))
 
     report = indexed.sync(progress=edit)
@@ -101,7 +101,7 @@ def test_a_build_waits_for_every_source_and_goes_on_with_the_next_sync(indexed: 
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
-    indexed.app().sync(other)
+    indexed.app().corpus.sync(other)
     moved = other.rename(tmp_path / "unmounted")
     indexed.chosen = WIDE
     report = indexed.sync()
@@ -155,9 +155,9 @@ def test_one_folder_that_is_named_builds_every_known_source(indexed: EmbeddedByN
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
-    indexed.app().sync(other)
+    indexed.app().corpus.sync(other)
     indexed.chosen = WIDE
-    assert indexed.app().sync(other).scanned == 13
+    assert indexed.app().corpus.sync(other).scanned == 13
     assert indexed.app().status()["documents"] == 13
 
 
@@ -169,8 +169,8 @@ def test_a_folder_that_only_a_build_has_seen_stays_known(
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
     indexed.chosen = {"embedder": "narrow", "cutover": "manual"}
-    assert indexed.app().sync(other).state == "ready"
-    assert indexed.app().sync().unchanged == 13
+    assert indexed.app().corpus.sync(other).state == "ready"
+    assert indexed.app().corpus.sync().unchanged == 13
 
 
 def test_a_rebuild_that_embeds_nothing_takes_few_commits(indexed: EmbeddedByName) -> None:
@@ -193,7 +193,7 @@ def test_a_manual_cut_over_waits_for_the_operator_and_keeps_both_up_to_date(inde
     indexed.app().generations.cut_over_to(None)
     assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
     report = indexed.sync()
-    assert (report.unchanged, report.documents_read, report.notices) == (13, 0, [])
+    assert (report.unchanged, report.documents_read, report.notices) == (13, 0, ())
 
 
 def test_a_generation_that_was_rolled_back_is_refused_until_the_operator_cuts_over_again(
@@ -292,7 +292,7 @@ def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedB
     stop = threading.Event()
 
     def search() -> tuple[str, set[str]]:
-        found = app.search("Paragraph 1 of 1", 100)
+        found = app.answering.search("Paragraph 1 of 1", 100)
         return found.generation, {one.chunk_id for one in found.passages}
 
     def hammer() -> None:
@@ -306,10 +306,10 @@ def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedB
     reader.start()
     try:
         for chosen in ({**WIDE, "chunk_tokens": 50}, {"embedder": "narrow"}, {**WIDE, "chunk_tokens": 80}, WIDE):
-            chunks[indexed.app().index.generation.fingerprint] = set(indexed.app().index.text_hashes())
+            chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
             indexed.chosen = chosen
             assert indexed.sync().state == "live"
-        chunks[indexed.app().index.generation.fingerprint] = set(indexed.app().index.text_hashes())
+        chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
         indexed.app().generations.roll_back()
     finally:
         stop.set()
@@ -396,7 +396,7 @@ def test_a_vector_is_kept_for_its_time_after_its_last_use_and_no_longer(indexed:
     _backdate(indexed, timedelta(days=31))
     indexed.sync()
     indexed.write("00.md", document("edited"))
-    assert indexed.sync().chunks_embedded == change["chunks"] > 0
+    assert indexed.sync().chunks_embedded == change.chunks > 0
 
 
 def test_vectors_of_a_kept_generation_are_in_use(indexed: EmbeddedByName) -> None:
@@ -433,7 +433,7 @@ def test_the_time_of_embedding_is_the_embedder_s_and_not_that_of_storing(
 
     def slow(*given: object) -> None:
         time.sleep(0.5)
-        keep(*given)  # type: ignore[arg-type]
+        keep(*given)
 
     monkeypatch.setattr(vectors.VectorStore, "keep", slow)
     indexed.write("new.md", document("omega"))

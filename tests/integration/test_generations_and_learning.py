@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
+from ragloop.corpus.index import inventory
 from tests.indexed_folder import EmbeddedByName, document
 
 SETTINGS = {"retrieval": {"min_similarity": -1.0, "top_k": 1}}
@@ -21,26 +22,26 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
 
 
 def ask_and_correct(app: App) -> None:
-    answers = app.answerer.ask_all([f"What speaks of {number}-1?" for number in range(12)])
+    answers = app.answering.answerer.ask_all([f"What speaks of {number}-1?" for number in range(12)])
     app.journal.give_all_feedback(
         [(one.interaction_id, "correction", one.passages[0].text.split(".")[0]) for one in answers]
     )
 
 
 def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: EmbeddedByName) -> None:
-    before = indexed.app().retraining.curated()
+    before = indexed.app().learning.retraining.curated()
     assert len(before.examples) == 12
-    dataset = indexed.app().retraining.build_dataset()
+    dataset = indexed.app().learning.retraining.build_dataset()
     indexed.chosen = {"embedder": "wide", "chunk_tokens": 50}
     assert indexed.sync().state == "live"
-    assert indexed.app().retraining.curated() == before
-    assert indexed.app().retraining.build_dataset().dataset_id == dataset.dataset_id
+    assert indexed.app().learning.retraining.curated() == before
+    assert indexed.app().learning.retraining.build_dataset().dataset_id == dataset.dataset_id
 
     rested_on = before.examples[0].documents[0].document_id
-    key = indexed.app().index.keys()[rested_on]
+    key = inventory.keys(indexed.app().index)[rested_on]
     indexed.write(key, document("edited"))
     indexed.sync()
-    after = indexed.app().retraining.curated()
+    after = indexed.app().learning.retraining.curated()
     assert after.funnel["passage changed or gone"] == sum(
         rested_on in {one.document_id for one in example.documents} for example in before.examples
     )
@@ -48,7 +49,7 @@ def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: Embedded
 
 def test_an_application_that_stays_open_learns_from_what_answers_now(indexed: EmbeddedByName) -> None:
     app = indexed.app()
-    retraining, answerer = app.retraining, app.answerer
+    retraining, answerer = app.learning.retraining, app.answering.answerer
     assert len(retraining.curated().examples) == 12
     for number in range(12):
         indexed.write(f"{number:02}.md", document(f"edited{number}"))
@@ -60,7 +61,7 @@ def test_an_application_that_stays_open_learns_from_what_answers_now(indexed: Em
 
 def test_cosines_of_two_generations_are_not_compared(indexed: EmbeddedByName) -> None:
     def similarity() -> tuple[int, int]:
-        signals = {one.name: one for one in indexed.app().measure_drift().report.signals}
+        signals = {one.name: one for one in indexed.app().learning.measure_drift().report.signals}
         return signals["top_similarity"].n_reference, signals["top_similarity"].n_current
 
     assert similarity() == (6, 6)
@@ -76,5 +77,5 @@ def test_the_log_names_the_generation_that_each_answer_came_from(indexed: Embedd
     indexed.chosen = {"embedder": "wide"}
     indexed.sync()
     after = indexed.app().index.generation.fingerprint
-    app.answerer.ask("What speaks of 3-1?")
+    app.answering.answerer.ask("What speaks of 3-1?")
     assert app.journal.interactions()["generation"].to_pylist() == [before] * 12 + [after]

@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
+from ragloop.corpus.isolation.process import SHORT_MARKDOWN_BYTES, SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type
-from ragloop.corpus.parsing.isolation import SHORT_MARKDOWN_BYTES, SHORT_TEXT_BYTES, DocumentParser
 from ragloop.errors import DocumentError
 from tests.cpu import cpu_seconds_below
 from tests.hostile_documents import texts

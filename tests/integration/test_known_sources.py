@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import versions
-from ragloop.corpus.sync import SourceSync
+from ragloop.corpus.index import versions
+from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder
 
 
-def test_a_folder_known_by_path_that_is_gone_is_let_go_when_a_person_names_and_confirms_it(
+def test_a_missing_folder_known_by_path_is_dropped_when_a_person_names_and_confirms_it(
     indexed: IndexedFolder, tmp_path: Path
 ):
     indexed.write("a.md", "# A\n\nalpha")
@@ -21,23 +21,23 @@ def test_a_folder_known_by_path_that_is_gone_is_let_go_when_a_person_names_and_c
     other.mkdir()
     (other / "b.md").write_text("# B\n\nbeta")
     indexed.sync()
-    indexed.app().sync(other)
+    indexed.app().corpus.sync(other)
     shutil.rmtree(other)
-    assert len(indexed.app().sync().problems) == 1
+    assert len(indexed.app().corpus.sync().problems) == 1
     with pytest.raises(NotFoundError, match="nothing was changed"):
-        indexed.app().sync(other)
+        indexed.app().corpus.sync(other)
     assert indexed.app().status()["documents"] == 2
 
-    assert indexed.app().sync(other, confirm_deletes=True).deleted == 1
-    assert indexed.app().sync().complete
-    assert indexed.app().sync(rebuild=True).added == 1
+    assert indexed.app().corpus.sync(other, confirm_deletes=True).deleted == 1
+    assert indexed.app().corpus.sync().complete
+    assert indexed.app().corpus.sync(rebuild=True).added == 1
 
 
 def test_a_configured_folder_that_is_named_by_its_path_stays_one_source(indexed: IndexedFolder):
     indexed.write("a.md", "# A\n\nalpha")
     settings = {"sources": [{"name": "docs", "uri": str(indexed.folder)}]}
-    indexed.app(**settings).sync()
-    report = indexed.app(**settings).sync(indexed.folder)
+    indexed.app(**settings).corpus.sync()
+    report = indexed.app(**settings).corpus.sync(indexed.folder)
     assert (report.scanned, report.added) == (1, 0)
     assert indexed.app().status()["documents"] == 1
 
@@ -55,7 +55,7 @@ def test_two_sources_may_share_one_folder_and_part_it_by_patterns(indexed: Index
     assert indexed.sync(settings).added == 2
     rows = indexed.contents().values()
     assert {(row["source"], row["key"]) for row in rows} == {("open", "open/a.md"), ("inner", "inner/b.md")}
-    report = indexed.app(**settings).sync(indexed.folder)
+    report = indexed.app(**settings).corpus.sync(indexed.folder)
     assert (report.scanned, report.added) == (2, 0)
 
 
@@ -80,14 +80,14 @@ def test_when_the_last_source_is_configured_no_more_its_documents_stay_until_a_p
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
     with pytest.raises(UsageError, match="found no source, though the index knows docs"):
-        indexed.app().sync()
+        indexed.app().corpus.sync()
     with pytest.raises(UsageError, match="found no source"):
-        indexed.app().sync(rebuild=True)
+        indexed.app().corpus.sync(rebuild=True)
     assert indexed.app().status()["documents"] == 2
 
-    assert indexed.app().sync(confirm_deletes=True).deleted == 2
+    assert indexed.app().corpus.sync(confirm_deletes=True).deleted == 2
     with pytest.raises(UsageError, match="found no source; name a folder"):
-        indexed.app().sync(confirm_deletes=True)
+        indexed.app().corpus.sync(confirm_deletes=True)
 
 
 def test_documents_of_a_source_that_is_gone_can_go_whatever_parser_made_them(
@@ -96,7 +96,7 @@ def test_documents_of_a_source_that_is_gone_can_go_whatever_parser_made_them(
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
     monkeypatch.setattr(versions, "PARSER", 99)
-    assert indexed.app().sync(confirm_deletes=True).deleted == 2
+    assert indexed.app().corpus.sync(confirm_deletes=True).deleted == 2
     assert [one.state for one in indexed.app().generations.all()] == ["live"]
 
 
@@ -143,4 +143,4 @@ def test_only_quarantined_documents_of_the_synced_sources_make_a_sync_incomplete
     other = tmp_path / "other"
     other.mkdir()
     (other / "b.md").write_text("# B\n\nbeta")
-    assert indexed.app().sync(other).complete
+    assert indexed.app().corpus.sync(other).complete

@@ -11,9 +11,9 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, TrainingError
 from ragloop.models.chat import load_chat
-from ragloop.models.local import LocalGenerator, load_base
-from ragloop.models.lora import Progress, TrainingResult, TrainingSpec, read_result, train
-from ragloop.models.lora_worker import tokenize
+from ragloop.models.generation.local import LocalGenerator, load_base
+from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, read_result, train
+from ragloop.models.training.worker import tokenize
 from ragloop.records import Prompt
 from tests.stock_model import save_image_model, save_stock_model
 from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec

@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.models.cache import damaged_files, default_cache
-from ragloop.models.embedding import (
+from ragloop.models.embedding.runtimes import (
     OnnxEmbedder,
     SentenceTransformerEmbedder,
     export_folder,
@@ -50,7 +50,7 @@ def test_the_default_model_is_found_by_either_of_its_names_and_runs_on_onnx() ->
 def test_a_question_is_embedded_without_torch() -> None:
     code = (
         "import json, sys; from ragloop.models.cache import default_cache; "
-        "from ragloop.models.embedding import open_embedder; "
+        "from ragloop.models.embedding.runtimes import open_embedder; "
         "open_embedder('all-MiniLM-L6-v2', default_cache()).embed(['a question']); "
         "print(json.dumps([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules]))"
     )
@@ -89,7 +89,7 @@ def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path, monkeypa
     missing = str(tmp_path / "no-such-model")
     for backend in ("onnx", "sentence-transformers"):
         with pytest.raises(NotFoundError, match="no embedding model") as raised:
-            open_embedder(missing, tmp_path / "cache", backend=backend)  # type: ignore[arg-type]
+            open_embedder(missing, tmp_path / "cache", backend=backend)
         assert missing in str(raised.value)
         assert "\n" not in str(raised.value)
     assert not list((tmp_path / "cache").rglob("*.onnx"))

@@ -6,10 +6,11 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.demo import tiny
-from ragloop.learning import outdated
-from ragloop.learning.evaluation import GoldenQuestion, outdated_golden
-from ragloop.learning.lineage import read_rows
+from ragloop.learning.evaluation.golden import GoldenQuestion, outdated_golden
+from ragloop.learning.examples import outdated
+from ragloop.learning.examples.lineage import read_rows
 from tests.indexed_folder import wait_until_stamps_are_trusted
 
 pytestmark = pytest.mark.realmodel
@@ -65,11 +66,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "documents" / f"{number}.md").write_text(text)
     write(place, "30")
     made = app(place)
-    made.sync(place / "documents")
+    made.corpus.sync(place / "documents")
     right = {QUESTION: "30 seconds", FILES: "12 files"} | {question: answer for question, (answer, _) in TOLD.items()}
-    given = [(made.answerer.ask(question).interaction_id, "correction", answer) for question, answer in right.items()]
+    given = [
+        (made.answering.answerer.ask(question).interaction_id, "correction", answer)
+        for question, answer in right.items()
+    ]
     made.journal.give_all_feedback(given)
-    adapter_id = made.retraining.train(made.retraining.build_dataset().dataset_id)
+    adapter_id = made.learning.retraining.train(made.learning.retraining.build_dataset().dataset_id)
     made.registry.promote(adapter_id, "by hand")
     rows = read_rows(made.registry.folder(made.registry.adapter(adapter_id)))
     assert {QUESTION, FILES} <= {row.question for row in rows}
@@ -89,20 +93,20 @@ def edited(place: Path, timeout: str, more: str = "") -> App:
     wait_until_stamps_are_trusted()
     write(place, timeout, more)
     made = app(place)
-    made.sync(place / "documents")
+    made.corpus.sync(place / "documents")
     return made
 
 
 def test_an_edit_beside_the_trained_statement_leaves_the_adapter_its_question(place: Path) -> None:
     for more in ("", " Retries wait 45 seconds."):
-        answer = edited(place, "30", more).answerer.ask(QUESTION, "closed-book")
+        answer = edited(place, "30", more).answering.answerer.ask(QUESTION, "closed-book")
         assert (answer.answer, answer.lane, answer.fallback) == ("30 seconds [1]", "closed-book", "")
 
 
 @pytest.mark.parametrize("lane", ["closed-book", "adapter+rag", "base+rag"])
 def test_no_lane_gives_the_old_value_though_it_stands_elsewhere_in_the_passage(place: Path, lane: str) -> None:
     made = edited(place, "45")
-    answer = made.answerer.ask(QUESTION, lane)
+    answer = made.answering.answerer.ask(QUESTION, lane)
     assert answer.answer.startswith("Requests time out after 45 seconds.")
     assert "after 30" not in answer.answer
     assert (answer.lane, answer.adapter) == ("base+rag", None)
@@ -117,16 +121,16 @@ def test_no_lane_gives_the_old_value_though_it_stands_elsewhere_in_the_passage(p
     "question", ["After how many seconds do requests time out?", "HOW LONG UNTIL requests time out"]
 )
 def test_other_wordings_do_not_bring_the_old_value_back(place: Path, question: str) -> None:
-    answer = edited(place, "45").answerer.ask(question, "closed-book")
+    answer = edited(place, "45").answering.answerer.ask(question, "closed-book")
     assert "45 seconds" in answer.answer
     assert not answer.answer.startswith("30")
 
 
 def test_an_answer_that_cites_a_document_in_which_something_learned_changed_is_given_from_passages(place: Path) -> None:
     """A wording may be far from every trained one: what the adapter says of such a document is not trusted."""
-    asked = edited(place, "30").answerer.ask(FILES, "closed-book")
+    asked = edited(place, "30").answering.answerer.ask(FILES, "closed-book")
     assert (asked.answer, asked.lane) == ("12 files [1]", "closed-book")
-    answer = edited(place, "45").answerer.ask(FILES, "closed-book")
+    answer = edited(place, "45").answering.answerer.ask(FILES, "closed-book")
     assert (answer.lane, answer.adapter) == ("base+rag", None)
     assert answer.fallback.startswith("the adapter's answer cited a document in which something changed")
     assert "An upload takes 12 files" in answer.answer
@@ -136,7 +140,7 @@ def test_where_many_rows_fell_wordings_and_cited_documents_tell(place: Path, mon
     monkeypatch.setattr(outdated, "MOST_EMBEDDED", 0)
     made = edited(place, "45")
     for question in (QUESTION, FILES):
-        answer = made.answerer.ask(question, "closed-book")
+        answer = made.answering.answerer.ask(question, "closed-book")
         assert (answer.lane, bool(answer.fallback)) == ("base+rag", True)
         assert not (question == QUESTION and "after 30" in answer.answer)
 
@@ -146,15 +150,15 @@ def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) ->
     trained = [row.question for row in read_rows(made.registry.folder(made.registry.champion()))]
     others = [question for question in TOLD if question in trained]
     assert len(others) > 2
-    for answer in made.answerer.ask_all(others, "closed-book"):
+    for answer in made.answering.answerer.ask_all(others, "closed-book"):
         assert answer.fallback == ""
         assert answer.answer.removesuffix(" [1]") == TOLD[answer.question][0]
 
 
 def test_a_golden_answer_ends_when_its_document_no_longer_gives_it(place: Path) -> None:
     index = edited(place, "30").index
-    ids = {key: one for one, key in index.keys().items()}
-    revision = index.revisions()[ids["gateway.md"]]
+    ids = {key: one for one, key in inventory.keys(index).items()}
+    revision = inventory.revisions(index)[ids["gateway.md"]]
     golden = [
         GoldenQuestion(QUESTION, "30 seconds", "gateway.md", revision),
         GoldenQuestion(QUESTION, "30 seconds", "gateway.md"),

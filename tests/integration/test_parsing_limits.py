@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import sync
-from ragloop.corpus.chunking import Chunk, chunk
+from ragloop.corpus.chunking.chunker import Chunk, chunk
+from ragloop.corpus.index import inventory
+from ragloop.corpus.isolation.process import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type, parse
-from ragloop.corpus.parsing.isolation import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.sync import source_sync as sync
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
 from tests.cpu import cpu_seconds_below
 from tests.indexed_folder import IndexedFolder, document
@@ -33,7 +34,7 @@ def parser() -> Iterator[DocumentParser]:
 
 
 def limited(**limits: float) -> DocumentParser:
-    return DocumentParser(ParseLimits(**limits))  # type: ignore[arg-type]
+    return DocumentParser(ParseLimits(**limits))
 
 
 def read(parser: DocumentParser, data: bytes, name: str) -> str:
@@ -50,7 +51,7 @@ def is_running(pid: int) -> bool:
 
 def wait_until(condition: "object", seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
 
@@ -301,7 +302,7 @@ def test_the_worker_ends_with_its_parent_in_the_middle_of_a_document(tmp_path: P
     (tmp_path / "endless.pdf").write_bytes(endless_form())
     code = (
         "import sys, threading, time; from pathlib import Path\n"
-        "from ragloop.corpus.parsing.isolation import DocumentParser\n"
+        "from ragloop.corpus.isolation.process import DocumentParser\n"
         "parser = DocumentParser(); data = Path(sys.argv[1]).read_bytes()\n"
         "threading.Thread(target=parser.parse, args=(data, 'application/pdf', 'a'), daemon=True).start()\n"
         "while parser.worker_pid is None: time.sleep(0.01)\n"
@@ -376,7 +377,7 @@ def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_n
     monkeypatch.setattr(sync, "_us", lambda moment: max(due, int(moment.timestamp() * 1e6)))
     again = indexed.sync({**settings, "sync": {"max_parse_seconds": 0.5}})
     assert (again.documents_read, again.failed, again.quarantined) == (1, 1, 2)
-    assert {row["key"]: row["attempts"] for row in indexed.app().index.quarantine()} == {
+    assert {row["key"]: row["attempts"] for row in inventory.quarantine(indexed.app().index)} == {
         "endless.pdf": 2,
         "scan.pdf": 1,
     }
@@ -391,7 +392,7 @@ def test_a_file_of_two_gigabytes_is_quarantined_unread(indexed: IndexedFolder) -
     assert (report.added, report.failed) == (1, 1)
     assert report.bytes_read < MIB
     assert resident_bytes() - before < 100 * MIB
-    assert "found 2,147,483,648 bytes" in indexed.app().index.quarantine()[0]["reason"]
+    assert "found 2,147,483,648 bytes" in inventory.quarantine(indexed.app().index)[0]["reason"]
 
 
 def test_a_sync_of_texts_alone_starts_no_worker(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.search import Search
 from tests.indexed_folder import IndexedFolder, document
 
 BAD = b"\x00\x01\x02\xff" * 100
@@ -46,7 +48,7 @@ def _copy_then_remove(indexed: IndexedFolder, key: str, other: str) -> None:
 
 
 def _row(indexed: IndexedFolder, key: str) -> dict[str, Any] | None:
-    return next((row for row in indexed.app().index.quarantine() if row["key"] == key), None)
+    return next((row for row in inventory.quarantine(indexed.app().index) if row["key"] == key), None)
 
 
 def _place(indexed: IndexedFolder, topic: str) -> set[tuple[str, str]]:
@@ -78,7 +80,7 @@ def test_a_quarantined_document_that_is_renamed_keeps_its_last_good_revision(
 
 def _passages_are_located(indexed: IndexedFolder) -> bool:
     chunks = [one for one, row in indexed.contents().items() if row["kind"] == "chunk"]
-    passages = indexed.app().index.passages(chunks)
+    passages = Search(indexed.app().index).passages(chunks)
     return bool(chunks) and set(passages) == set(chunks) and all(one["revision"] for one in passages.values())
 
 
@@ -89,7 +91,7 @@ def test_it_is_as_if_it_had_always_had_that_name_when_it_is_mended(indexed: Inde
     indexed.write("inner.md", document("beta"))
     report = indexed.sync(_source(indexed))
     assert (report.chunks_embedded, report.quarantined) == (0, 0)
-    assert indexed.app(**_source(indexed)).diagnose().healthy
+    assert indexed.app(**_source(indexed)).corpus.diagnose().healthy
     fresh = IndexedFolder(tmp_path / "other", indexed.folder)
     fresh.sync(_source(indexed))
     assert indexed.contents() == fresh.contents()
@@ -148,7 +150,7 @@ def test_where_copies_do_not_tell_which_it_was_none_speaks_under_the_name_of_ano
     assert _place(indexed, "beta") | _place(indexed, "gamma") == set()
 
 
-def test_copies_moved_to_another_folder_are_told_apart_by_their_names(indexed: IndexedFolder) -> None:
+def test_copies_moved_to_another_folder_are_distinguished_by_their_names(indexed: IndexedFolder) -> None:
     _broken(indexed, "b.md", "beta")
     _broken(indexed, "g.md", "gamma")
     for key in ("b.md", "g.md"):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ragloop.answering.retrieval import retrieve
+from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from tests.indexed_folder import IndexedFolder
 
@@ -23,7 +23,8 @@ def _text(revision: str) -> str:
 def _by_search(app: App) -> tuple[set[str], frozenset[str]]:
     """The revisions and texts of the passages that a hybrid search finds of the document."""
     vector = app.embedder.embed(["speaks"])[0]
-    passages = retrieve(app.index, "speaks", vector, top_k=100, candidates=100, rrf_k=60).passages
+    policy = RetrievalPolicy(top_k=100, candidates=100, rrf_k=60)
+    passages = Retriever(app.index, policy).retrieve("speaks", vector).passages
     return {one.revision for one in passages}, frozenset(one.text for one in passages)
 
 

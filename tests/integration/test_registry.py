@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import MismatchError, UsageError
-from ragloop.models.registry import PROMOTED, RETIRED, Adapter, Registry
+from ragloop.registry import PROMOTED, RETIRED, Adapter, Registry
 from ragloop.store import Store
 from tests.registered import AT, register
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.errors import MismatchError, UsageError
-from ragloop.models.registry import Adapter, adapter_sha256
+from ragloop.registry import Adapter, adapter_sha256, lost_adapters
 from ragloop.store.files import RESTORING
 from tests.backed_up import BackedUp, backed_up_in
 from tests.indexed_folder import IndexedFolder
@@ -29,13 +29,13 @@ def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
 def test_what_came_after_the_backup_is_kept_and_said(made: BackedUp) -> None:
     made.fill(3)
     made.app.journal.fold()
-    made.app.back_up(made.uri)
+    made.app.safekeeping.back_up(made.uri)
     index = made.indexed.contents()
     before = made.app.store.count("interactions")
     log = made.goes_on()
-    planned = made.app.restore(made.uri, dry_run=True)
+    planned = made.app.safekeeping.restore(made.uri, dry_run=True)
     assert made.indexed.contents() != index, "a dry run changes nothing"
-    done = made.app.restore(made.uri, replace=True)
+    done = made.app.safekeeping.restore(made.uri, replace=True)
     assert made.log() == log
     assert log["champion"] == ("late", "promoted", True)
     assert made.indexed.contents() == index
@@ -45,8 +45,8 @@ def test_what_came_after_the_backup_is_kept_and_said(made: BackedUp) -> None:
     assert (done.kept["aliases"], done.kept["adapters"]) == (3, 1)
     assert done.gone.keys() == {"reports"}
     assert done.unreadable == {}
-    assert made.app.diagnose(offline=True).healthy
-    again = made.app.restore(made.uri, replace=True)
+    assert made.app.corpus.diagnose(offline=True).healthy
+    again = made.app.safekeeping.restore(made.uri, replace=True)
     assert made.log() == log
     assert again.kept == done.kept
     assert [name for name in made.database().list() if name.startswith("restoring")] == []
@@ -55,32 +55,32 @@ def test_what_came_after_the_backup_is_kept_and_said(made: BackedUp) -> None:
 def test_answers_in_the_journal_are_counted_and_kept(folder: BackedUp) -> None:
     folder.fill(2)
     folder.app.journal.fold()
-    folder.app.back_up(folder.uri)
-    answer = folder.app.answerer.ask("What is in the journal only?")
-    assert folder.app.restore(folder.uri, replace=True, dry_run=True).kept == {"journal": 1}
-    assert folder.app.restore(folder.uri, replace=True).kept == {"journal": 1}
+    folder.app.safekeeping.back_up(folder.uri)
+    answer = folder.app.answering.answerer.ask("What is in the journal only?")
+    assert folder.app.safekeeping.restore(folder.uri, replace=True, dry_run=True).kept == {"journal": 1}
+    assert folder.app.safekeeping.restore(folder.uri, replace=True).kept == {"journal": 1}
     assert answer.interaction_id in folder.app.journal.interactions()["interaction_id"].to_pylist()
 
 
 def test_nothing_newer_is_nothing_kept(folder: BackedUp) -> None:
     folder.fill(2)
     folder.app.journal.fold()
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     before = folder.state()
-    done = folder.app.restore(folder.uri, replace=True)
+    done = folder.app.safekeeping.restore(folder.uri, replace=True)
     assert (done.kept, done.gone, done.unreadable) == ({}, {}, {})
     assert folder.state() == before
 
 
 def test_what_no_row_can_be_read_of_is_said_and_the_rest_is_kept(folder: BackedUp) -> None:
     folder.fill(2)
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     log = folder.goes_on()
     for file in (folder.indexed.home / "store" / "feedback.lance" / "_versions").iterdir():
         file.write_bytes(file.read_bytes()[:20])
     (folder.indexed.home / "store" / "migrations.lance").rename(folder.indexed.home / "no-migrations")
-    planned = folder.app.restore(folder.uri, dry_run=True)
-    done = folder.app.restore(folder.uri, replace=True)
+    planned = folder.app.safekeeping.restore(folder.uri, dry_run=True)
+    done = folder.app.safekeeping.restore(folder.uri, replace=True)
     assert planned.unreadable.keys() == done.unreadable.keys() == {"feedback"}
     found = folder.log()
     assert found["interactions"] == log["interactions"]
@@ -91,12 +91,12 @@ def test_what_no_row_can_be_read_of_is_said_and_the_rest_is_kept(folder: BackedU
 def test_the_log_of_another_store_goes_and_is_counted(folder: BackedUp, tmp_path: Path) -> None:
     folder.fill(2)
     folder.app.journal.fold()
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     other = BackedUp(IndexedFolder(tmp_path / "other", folder.indexed.folder), folder.uri)
     other.indexed.sync()
-    other.app.answerer.ask("What does another store answer?")
+    other.app.answering.answerer.ask("What does another store answer?")
     other.app.journal.fold()
-    done = other.app.restore(other.uri, replace=True)
+    done = other.app.safekeeping.restore(other.uri, replace=True)
     assert done.kept == {}
     assert done.gone["interactions"] == 1
     assert other.app.store.count("interactions") == folder.app.store.count("interactions")
@@ -108,7 +108,7 @@ def test_an_adapter_that_was_trained_again_keeps_its_files_and_a_damaged_one_get
     folder.fill(2)
     folder.add_adapter("anew")
     folder.add_adapter("broken")
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     app = folder.app
     for name, wanted in (("anew", b"trained again"), ("broken", b"lost")):
         weights = app.registry.artifacts / "adapters" / name / "adapter_model.safetensors"
@@ -116,11 +116,11 @@ def test_an_adapter_that_was_trained_again_keeps_its_files_and_a_damaged_one_get
         known = app.registry.adapter(name)
         app.registry.register(Adapter(**{**known.__dict__, "sha256": adapter_sha256(weights.parent)}))
     weights.write_bytes(b"damaged after that")
-    done = folder.app.restore(folder.uri, replace=True)
+    done = folder.app.safekeeping.restore(folder.uri, replace=True)
     registry = folder.app.registry
-    assert registry.is_whole(registry.adapter("anew"))
+    assert "anew" not in lost_adapters(registry)
     assert (registry.artifacts / "adapters" / "anew" / "adapter_model.safetensors").read_bytes() == b"trained again"
-    assert registry.is_whole(registry.adapter("broken"))
+    assert "broken" not in lost_adapters(registry)
     assert weights.read_bytes() == b"broken" * 100
     assert (done.kept["adapters"], done.gone["adapters"]) == (1, 1)
 
@@ -129,34 +129,34 @@ def test_lines_that_could_not_be_read_are_gathered(folder: BackedUp) -> None:
     folder.fill(1)
     lines = folder.indexed.home / "journal" / "unreadable.lines"
     lines.write_bytes(b"one\ntwo\n")
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     lines.write_bytes(b"two\nthree\n")
-    folder.app.restore(folder.uri, replace=True)
+    folder.app.safekeeping.restore(folder.uri, replace=True)
     assert sorted(lines.read_bytes().splitlines()) == [b"one", b"three", b"two"]
 
 
 def test_a_store_of_a_newer_schema_is_not_replaced(folder: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.fill(1)
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     table = folder.app.store.table("migrations")
     newest = table.to_arrow().to_pylist()[-1]
     import pyarrow as pa
 
     table.add(pa.Table.from_pylist([{**newest, "number": 99}], schema=table.schema))
     with pytest.raises(MismatchError, match="has schema 99"):
-        folder.app.restore(folder.uri, replace=True)
+        folder.app.safekeeping.restore(folder.uri, replace=True)
     assert RESTORING not in folder.database().list()
 
 
 def test_another_backup_does_not_complete_an_interrupted_restore_unasked(folder: BackedUp) -> None:
     folder.fill(1)
-    first = folder.app.back_up(folder.uri)
+    first = folder.app.safekeeping.back_up(folder.uri)
     folder.goes_on()
-    second = folder.app.back_up(folder.uri)
+    second = folder.app.safekeeping.back_up(folder.uri)
     folder.database().write(RESTORING, [json.dumps({"backup": second.backup_id, "then": "…"}).encode()])
     with pytest.raises(UsageError, match=f"found an interrupted restore of {second.backup_id}"):
-        folder.app.restore(folder.uri, first.backup_id)
-    folder.app.restore(folder.uri, second.backup_id)
+        folder.app.safekeeping.restore(folder.uri, first.backup_id)
+    folder.app.safekeeping.restore(folder.uri, second.backup_id)
     assert folder.healthy()
 
 
@@ -165,7 +165,7 @@ def test_the_command_says_what_goes_and_what_is_kept(
 ) -> None:
     folder.fill(2)
     folder.app.journal.fold()
-    folder.app.back_up(folder.uri)
+    folder.app.safekeeping.back_up(folder.uri)
     folder.goes_on()
     monkeypatch.chdir(tmp_path)
 
@@ -193,23 +193,23 @@ def test_an_older_backup_in_place_of_an_interrupted_restore_keeps_what_that_one_
 ) -> None:
     folder.fill(2)
     folder.app.journal.fold()
-    first = folder.app.back_up(folder.uri)
+    first = folder.app.safekeeping.back_up(folder.uri)
     log = folder.goes_on()
-    second = folder.app.back_up(folder.uri)
+    second = folder.app.safekeeping.back_up(folder.uri)
     folder.database().write(RESTORING, [json.dumps({"backup": second.backup_id, "then": "…"}).encode()])
     if at == "amid the tables":
         database = folder.database()
         database.remove([one for one in database.list() if "/_versions/" in one])
-    done = folder.app.restore(folder.uri, first.backup_id, replace=True)
+    done = folder.app.safekeeping.restore(folder.uri, first.backup_id, replace=True)
     assert folder.log() == log
     assert done.kept["feedback"] == 2
-    assert folder.app.diagnose(offline=True).healthy
+    assert folder.app.corpus.diagnose(offline=True).healthy
 
 
 def test_answers_of_an_interrupted_restore_whose_backup_is_gone_are_said_to_go(folder: BackedUp) -> None:
     folder.fill(1)
-    first = folder.app.back_up(folder.uri)
+    first = folder.app.safekeeping.back_up(folder.uri)
     folder.database().write(RESTORING, [json.dumps({"backup": "20200101T000000Z", "then": "…"}).encode()])
-    done = folder.app.restore(folder.uri, first.backup_id, replace=True)
+    done = folder.app.safekeeping.restore(folder.uri, first.backup_id, replace=True)
     assert "20200101T000000Z" in done.unreadable["interactions"]
     assert folder.healthy()

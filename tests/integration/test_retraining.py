@@ -8,23 +8,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ragloop.app import App
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.config import load_settings
+from ragloop.corpus.index import inventory
 from ragloop.errors import StoreBusyError, UsageError
-from ragloop.learning.gate import Verdict
-from ragloop.learning.lineage import read_rows
+from ragloop.learning.evaluation.gate import Verdict
+from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINED, TOKEN_F1_ELSEWHERE
+from ragloop.learning.examples.lineage import read_rows
+from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
-from ragloop.learning.windows import SNAPSHOT
+from ragloop.learning.steps.promote import Promotion
 from ragloop.models import Generator
-from ragloop.models.local import LocalGenerator
-from ragloop.models.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter
+from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
+from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, VerdictKind
+from ragloop.reports import Reports
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, save_tiny_model
 
@@ -62,7 +67,7 @@ def app_of(place: Path, home: str = "home") -> App:
 
 
 def ask_and_correct(app: App, *questions: str) -> None:
-    answers = app.answerer.ask_all(questions)
+    answers = app.answering.answerer.ask_all(questions)
     app.journal.give_all_feedback([(one.interaction_id, "correction", ANSWER) for one in answers])
 
 
@@ -78,13 +83,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, question in enumerate(QUESTIONS):
         (place / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")
     app = app_of(place, "asked")
-    app.sync(place / "documents")
+    app.corpus.sync(place / "documents")
     ask_and_correct(app, *QUESTIONS)
     app.journal.fold()
     shutil.copytree(place / "asked", place / "trained")
     app = app_of(place, "trained")
-    adapter_id = app.retraining.train(app.retraining.build_dataset().dataset_id)
-    app.retraining.evaluate(adapter_id)
+    adapter_id = app.learning.retraining.train(app.learning.retraining.build_dataset().dataset_id)
+    app.learning.retraining.evaluate(adapter_id)
     return place
 
 
@@ -127,24 +132,26 @@ def champion(app: App) -> str | None:
     return serving.adapter_id if serving else None
 
 
-PROMOTE = Verdict("promote", ("it is good.",))
+PROMOTE = Verdict(VerdictKind.PROMOTE, ("it is good.",))
 
 
 def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
     app = app_of(place, "asked")
     steps: list[int] = []
-    report = app.retraining.run(lambda progress: steps.append(progress.step))
+    report = app.learning.retraining.run(lambda progress: steps.append(progress.step))
     assert (report.verdict, report.promoted) == ("promote", True), report
     assert steps[-1] == 40
     adapter = app.registry.champion()
     assert adapter is not None
     assert (adapter.adapter_id, adapter.state, adapter.verdict) == (report.adapter_id, PROMOTED, "promote")
-    assert report.metrics["champion"]["exact_match"] == 0 < report.metrics["candidate"]["exact_match"]
-    assert report.metrics["candidate"]["trained_questions"] > 0
-    assert report.metrics["champion"]["exact_match_trained"] == 0 < report.metrics["candidate"]["exact_match_trained"]
+    for measure in (EXACT_MATCH, EXACT_MATCH_TRAINED):
+        base, trained = (report.metrics[who][measure.name] for who in ("champion", "candidate"))
+        assert base == 0
+        assert trained
+    assert report.metrics["candidate"]["trained_questions"]
     assert app.registry.rollback("test").champion is None
     assert app.registry.adapter(report.adapter_id).state == RETIRED
-    assert app.retraining.promote(report.adapter_id, PROMOTE) is False
+    assert not app.learning.retraining.promote(report.adapter_id, PROMOTE).promoted
     assert champion(app) is None
     assert "rolled back" in only(app).reasons[0]
     assert app.registry.promote(report.adapter_id, "by hand").state == PROMOTED
@@ -152,18 +159,18 @@ def test_a_log_becomes_a_champion_and_is_rolled_back(place: Path) -> None:
 
 @pytest.mark.parametrize("change", ["edit", "delete"])
 def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App, place: Path, change: str) -> None:
-    retraining, adapter = app.retraining, only(app)
+    retraining, adapter = app.learning.retraining, only(app)
     verdict = retraining.judge(adapter.adapter_id)
     assert verdict.verdict == "promote"
     for number in range(8):
         file = place / "documents" / f"{number}.md"
         file.write_text("# Other\n\nAll is different.\n") if change == "edit" else file.unlink()
     resync(app, place)
-    promoted = retraining.promote(adapter.adapter_id, verdict)
+    promoted = retraining.promote(adapter.adapter_id, verdict).promoted
     assert (promoted, champion(app)) == (False, None)
     found = only(app)
     assert found.verdict == "inconclusive"
-    rows = found.metrics["training"]["rows"]
+    rows = len(trained_questions(app))
     assert found.reasons[0].startswith(f"not promotable: {rows} of {rows} trained rows rest on passages that changed")
     if change == "edit":
         assert ".md (" in found.reasons[0]
@@ -173,24 +180,24 @@ def test_an_adapter_that_learned_what_is_no_longer_true_is_not_promoted(app: App
 
 def resync(app: App, place: Path) -> None:
     """Sync the copied folder in place of the one that the home was made from."""
-    original = Path(app.index.sources()[0])
+    original = Path(inventory.sources(app.index)[0])
     kept = original.with_name("kept")
     original.rename(kept)
     try:
         shutil.copytree(place / "documents", original)
-        app.sync(original, confirm_deletes=True)
+        app.corpus.sync(original, confirm_deletes=True)
     finally:
         shutil.rmtree(original)
         kept.rename(original)
 
 
 def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Path) -> None:
-    assert app_of(place, "asked").retraining.new_eligible() == 8
-    retraining, adapter = app.retraining, only(app)
+    assert app_of(place, "asked").learning.retraining.new_eligible() == 8
+    retraining, adapter = app.learning.retraining, only(app)
     assert retraining.new_eligible() == 0
     ask_and_correct(app, "What does the ferry cost?")
     assert retraining.new_eligible() == 1
-    retraining.promote(adapter.adapter_id, Verdict("reject", ("bad.",)))
+    retraining.promote(adapter.adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert retraining.new_eligible() == 1
     shutil.rmtree(app.registry.artifacts / "datasets" / adapter.dataset_id)
     assert retraining.new_eligible() == 9
@@ -198,8 +205,8 @@ def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Pat
 
 @pytest.mark.parametrize(("verdict", "word"), [("promote", "promoted"), ("reject", "rejected")])
 def test_the_same_examples_are_not_trained_on_twice(app: App, verdict: str, word: str) -> None:
-    retraining, adapter = app.retraining, only(app)
-    retraining.promote(adapter.adapter_id, Verdict(verdict, ("so it is.",)))
+    retraining, adapter = app.learning.retraining, only(app)
+    retraining.promote(adapter.adapter_id, Verdict(VerdictKind(verdict), ("so it is.",)))
     before = only(app)
     with pytest.raises(UsageError, match=f"nothing new to train on: adapter {adapter.adapter_id} .* {word}"):
         retraining.run(lambda _: pytest.fail("it trains"))
@@ -208,21 +215,21 @@ def test_the_same_examples_are_not_trained_on_twice(app: App, verdict: str, word
 
 def test_a_run_that_was_killed_before_its_verdict_goes_on(app: App) -> None:
     before = only(app)
-    report = app.retraining.run(lambda _: pytest.fail("it trains"))
+    report = app.learning.retraining.run(lambda _: pytest.fail("it trains"))
     after = only(app)
     assert (report.adapter_id, report.promoted) == (before.adapter_id, True)
     assert (after.created_at, after.sha256) == (before.created_at, before.sha256)
-    assert after.metrics["training"] == before.metrics["training"]
+    assert after.evidence.training == before.evidence.training
 
 
 def test_a_step_that_is_run_again_leaves_what_it_left_before(app: App) -> None:
-    steps, adapter_id = app.retraining, only(app).adapter_id
+    steps, adapter_id = app.learning.retraining, only(app).adapter_id
     verdict = steps.judge(adapter_id)
     for step in (
         lambda: steps.train(steps.build_dataset().dataset_id, lambda _: pytest.fail("it trains")),
         lambda: steps.judge(adapter_id),
         lambda: [steps.evaluate(adapter_id), steps.judge(adapter_id)],
-        lambda: steps.conclude(adapter_id, verdict),
+        lambda: steps.promote(adapter_id, verdict),
     ):
         step()
         before = [app.registry.adapters(), app.registry.history(), app.store.count("datasets"), snapshot(app)]
@@ -234,19 +241,19 @@ def test_an_adapter_whose_files_changed_is_not_marked_promoted(app: App) -> None
     adapter = only(app)
     (app.registry.folder(adapter) / "adapter_model.safetensors").write_bytes(b"other")
     with pytest.raises(UsageError, match="were changed"):
-        app.retraining.promote(adapter.adapter_id, PROMOTE)
+        app.learning.retraining.promote(adapter.adapter_id, PROMOTE)
     assert (only(app).state, champion(app)) == ("registered", None)
 
 
 def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app: App) -> None:
     adapter = only(app)
     app.registry.promote(other(app).adapter_id, "by hand")
-    verdict, promoted = app.retraining.conclude(adapter.adapter_id, PROMOTE)
-    assert (promoted, champion(app)) == (False, "other")
-    assert "evaluate again" in verdict.reasons[0]
-    assert app.registry.adapter(adapter.adapter_id).reasons == verdict.reasons
-    report = app.retraining.run(lambda _: pytest.fail("it trains"))
-    assert app.registry.adapter(adapter.adapter_id).metrics["compared_with"] == "other"
+    ended = app.learning.retraining.promote(adapter.adapter_id, PROMOTE)
+    assert (ended.promoted, champion(app)) == (False, "other")
+    assert "evaluate again" in ended.verdict.reasons[0]
+    assert app.registry.adapter(adapter.adapter_id).reasons == ended.verdict.reasons
+    report = app.learning.retraining.run(lambda _: pytest.fail("it trains"))
+    assert app.registry.adapter(adapter.adapter_id).evidence.compared_with == "other"
     assert not report.promoted, "it answers as the champion does"
 
 
@@ -260,14 +267,14 @@ def promote_and_roll_back(app: App, adapter_id: str) -> None:
 
 def retraining_during_which(app: App, act: Callable[[], object]) -> Retraining:
     """The steps, with something that happens once while an adapter is being loaded for its evaluation."""
-    steps, acts = app.retraining, iter([act])
+    parts, acts = app.learning.retraining.parts, iter([act])
 
     def generator(adapter: Adapter | None) -> Generator:
         for one in acts:
             one()
-        return steps._generator(adapter)
+        return parts.generator(adapter)
 
-    return Retraining(app.journal, app.registry, app.live, steps._base, generator, steps._policy)
+    return Retraining(replace(parts, generator=generator))
 
 
 def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) -> None:
@@ -277,9 +284,9 @@ def test_a_rollback_by_hand_during_an_evaluation_is_not_overwritten(app: App) ->
     assert only(app).state == RETIRED
     verdict = steps.judge(adapter_id)
     assert (verdict.verdict, only(app).state) == ("promote", RETIRED)
-    assert steps.promote(adapter_id, verdict) is False
+    assert not steps.promote(adapter_id, verdict).promoted
     assert (only(app).state, champion(app), only(app).verdict) == (RETIRED, None, "inconclusive")
-    steps.promote(adapter_id, Verdict("reject", ("bad.",)))
+    steps.promote(adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert only(app).state == RETIRED
 
 
@@ -287,18 +294,18 @@ def test_what_is_measured_is_added_to_what_the_row_holds_by_then(app: App) -> No
     adapter_id = only(app).adapter_id
 
     def note() -> None:
-        app.registry.update(adapter_id, lambda now: replace(now, metrics={**now.metrics, "noted": "meanwhile"}))
+        app.registry.update(adapter_id, lambda now: replace(now, reasons=("meanwhile",)))
 
     retraining_during_which(app, note).evaluate(adapter_id)
-    assert only(app).metrics["noted"] == "meanwhile"
-    assert "candidate" in only(app).metrics
+    assert only(app).reasons == ("meanwhile",)
+    assert only(app).evidence.evaluation is not None
 
 
 def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None:
     adapter_id = only(app).adapter_id
     for state in (PROMOTED, RETIRED):
         with pytest.raises(ValueError, match=f"is registered and cannot be made {state}"):
-            app.registry.update(adapter_id, lambda now, state=state: replace(now, state=state))
+            app.registry.update(adapter_id, partial(replace, state=state))
     app.registry.promote(adapter_id, "by hand")
     with pytest.raises(ValueError, match="is promoted and cannot be made rejected"):
         app.registry.update(adapter_id, lambda now: replace(now, state=REJECTED))
@@ -306,52 +313,52 @@ def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None
 
 def test_a_document_that_changes_while_a_promotion_waits_for_its_turn_counts(app: App, place: Path) -> None:
     adapter_id = only(app).adapter_id
-    verdict = app.retraining.judge(adapter_id)
+    verdict = app.learning.retraining.judge(adapter_id)
     file = place / "documents" / "0.md"
     for number in range(8):
         file.with_name(f"{number}.md").write_text("# Other\n\nAll is different.\n")
     with ThreadPoolExecutor(1) as thread:
         with app.store.lease("registry"):
-            concluded = thread.submit(app_of(place, "trained").retraining.conclude, adapter_id, verdict)
+            concluded = thread.submit(app_of(place, "trained").learning.retraining.promote, adapter_id, verdict)
             time.sleep(1)
             resync(app, place)
-        decided, promoted = concluded.result()
-    assert (promoted, champion(app)) == (False, None)
-    assert "rest on passages that changed" in decided.reasons[0]
+        ended = concluded.result()
+    assert (ended.promoted, champion(app)) == (False, None)
+    assert "rest on passages that changed" in ended.verdict.reasons[0]
 
 
 def test_a_verdict_promotes_on_the_evaluation_only_that_it_is_of(app: App) -> None:
     adapter_id = only(app).adapter_id
-    verdict = app.retraining.judge(adapter_id)
-    app.retraining.evaluate(adapter_id)
-    decided, promoted = app.retraining.conclude(adapter_id, verdict)
-    assert (promoted, champion(app), only(app).state) == (False, None, "registered")
-    assert "judge it again" in decided.reasons[0]
-    assert app.retraining.promote(adapter_id, app.retraining.judge(adapter_id))
+    verdict = app.learning.retraining.judge(adapter_id)
+    app.learning.retraining.evaluate(adapter_id)
+    ended = app.learning.retraining.promote(adapter_id, verdict)
+    assert (ended.promoted, champion(app), only(app).state) == (False, None, "registered")
+    assert "judge it again" in ended.verdict.reasons[0]
+    assert app.learning.retraining.promote(adapter_id, app.learning.retraining.judge(adapter_id)).promoted
 
 
 def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document_changed_since(
     app: App, place: Path
 ) -> None:
     adapter_id = only(app).adapter_id
-    verdict = app.retraining.judge(adapter_id)
-    assert app.retraining.promote(adapter_id, verdict)
+    verdict = app.learning.retraining.judge(adapter_id)
+    assert app.learning.retraining.promote(adapter_id, verdict).promoted
     for number in range(8):
         (place / "documents" / f"{number}.md").write_text("# Other\n\nAll is different.\n")
     resync(app, place)
-    assert app.retraining.conclude(adapter_id, verdict) == (verdict, True)
+    assert app.learning.retraining.promote(adapter_id, verdict) == Promotion(verdict, promoted=True)
     assert (champion(app), only(app).state) == (adapter_id, PROMOTED)
     app.registry.rollback("a person saw it")
-    assert app.retraining.promote(adapter_id, verdict) is False
+    assert not app.learning.retraining.promote(adapter_id, verdict).promoted
 
 
 def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
     with app.store.lease("retraining"):
         for step in (
-            app.retraining.run,
-            lambda: app.retraining.train("any"),
-            lambda: app.retraining.evaluate(only(app).adapter_id),
-            lambda: app.retraining.train_rows([("a", "b")], "any"),
+            app.learning.retraining.run,
+            lambda: app.learning.retraining.train("any"),
+            lambda: app.learning.retraining.evaluate(only(app).adapter_id),
+            lambda: app.learning.retraining.train_rows([("a", "b")], "any", epochs=1),
         ):
             with pytest.raises(StoreBusyError, match=r"retraining .* by process \d+"):
                 step()
@@ -360,8 +367,8 @@ def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
 def test_the_base_model_stands_in_for_a_champion_whose_files_are_gone(app: App) -> None:
     app.registry.promote(other(app).adapter_id, "by hand")
     shutil.rmtree(app.registry.artifacts / "adapters" / "other")
-    assert any("stands in for the champion" in warning for warning in app.retraining.warnings())
-    report = app.retraining.run()
+    assert any("stands in for the champion" in warning for warning in app.learning.retraining.warnings())
+    report = app.learning.retraining.run()
     assert any("found no files of adapter other" in reason for reason in report.reasons)
     assert (report.promoted, champion(app)) == (True, report.adapter_id)
 
@@ -370,10 +377,10 @@ def test_without_golden_questions_it_says_before_training_that_nothing_can_be_pr
     configure(place, 'golden = "golden.jsonl"', "")
     configure(place, "min_pairs = 1", "min_pairs = 70")
     app = app_of(place, "trained")
-    assert app.retraining.warnings() == [
+    assert app.learning.retraining.warnings() == [
         "found 0 golden questions: nothing is promoted with fewer than 70; dataset.golden has them"
     ]
-    report = app.retraining.run()
+    report = app.learning.retraining.run()
     assert (report.verdict, report.promoted) == ("inconclusive", False)
     assert "no golden questions; name at least 70 in dataset.golden" in " ".join(report.reasons)
 
@@ -395,60 +402,63 @@ def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: 
         {"question": "Is it near?", "answer": "yes"},
     )
     app = app_of(place, "trained")
-    report = app.retraining.evaluate(only(app).adapter_id)
-    assert len(report.target) == 1
-    assert only(app).metrics["notes"] == [
+    report = app.learning.retraining.evaluate(only(app).adapter_id)
+    assert len(report.of(EXACT_MATCH)) == 1
+    notes = only(app).evidence.notes
+    assert notes == (
         "golden questions left out because they match a trained row: 1.",
         "golden questions left out because they name a document that the index does not have: 1.",
-    ]
-    assert set(only(app).metrics["notes"]) <= set(app.retraining.judge(only(app).adapter_id).reasons)
+    )
+    assert set(notes) <= set(app.learning.retraining.judge(only(app).adapter_id).reasons)
 
 
 def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> None:
     app = app_of(place, "asked")
-    dataset_id = app.retraining.build_dataset().dataset_id
-    question = app.retraining._dataset(dataset_id).train["question"].to_pylist()[0]
+    dataset_id = app.learning.retraining.build_dataset().dataset_id
+    question = app.learning.retraining.parts.dataset(dataset_id).train["question"].to_pylist()[0]
     golden_of(place, {"question": question.upper(), "answer": "Ada"})
     configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
-    app.retraining.train(dataset_id)
+    app.learning.retraining.train(dataset_id)
     assert question not in trained_questions(app)
-    assert only(app).metrics["training"]["left_out"] == {"stale": 0, "golden": 1}
-    app.retraining.evaluate(only(app).adapter_id)
-    assert only(app).metrics["notes"] == ["rows not trained on because they match a golden question: 1."]
+    assert only(app).evidence.left_out == {"stale": 0, "golden": 1}
+    app.learning.retraining.evaluate(only(app).adapter_id)
+    assert only(app).evidence.notes == ("rows not trained on because they match a golden question: 1.",)
 
 
 def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
     """When the reference of the corpus signal was taken, and the revisions that it holds."""
-    rows = app.store.rows("reports", f"report_id = '{SNAPSHOT}'").to_pylist()
-    return (rows[0]["at"], json.loads(rows[0]["body"])) if rows else None
+    report = Reports(app.store).latest(*SNAPSHOT)
+    return (report.at, dict(report.body)) if report else None
 
 
 def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) -> None:
     configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
-    before = app.index.revisions()
-    dataset_id = app.retraining.build_dataset().dataset_id
+    before = inventory.revisions(app.index)
+    dataset_id = app.learning.retraining.build_dataset().dataset_id
     for number in range(8):
         (place / "documents" / f"{number}.md").write_text("# Other\n\nChanged while it was trained.\n")
-    app.retraining.train(dataset_id, lambda progress: resync(app, place) if progress.step == 1 else None)
+    app.learning.retraining.train(dataset_id, lambda progress: resync(app, place) if progress.step == 1 else None)
     taken = snapshot(app)
     assert taken is not None
-    assert taken[1] == before != app.index.revisions()
+    assert taken[1] == before != inventory.revisions(app.index)
 
 
 def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
     before = snapshot(app)
     assert before is not None
-    planted = app.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
-    assert app.registry.adapter(planted).metrics["training"]["rows"] == 1
+    planted = app.learning.retraining.train_rows([("Who keeps the bees?", "Ida")], only(app).dataset_id, epochs=1)
+    training = app.registry.adapter(planted).evidence.training
+    assert training is not None
+    assert training.rows == 1
     assert snapshot(app) == before
 
 
 def test_held_out_questions_find_passages_as_questions_of_people_do(place: Path) -> None:
     configure(place, "top_k = 1", "top_k = 1\ncandidates = 7\nrrf_k = 11")
-    policy = app_of(place, "trained").retraining._policy
-    assert (policy.candidates, policy.rrf_k) == (7, 11)
+    policy = app_of(place, "trained").learning.retraining.parts.policy
+    assert (policy.retrieval.candidates, policy.retrieval.rrf_k) == (7, 11)
 
 
 def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) -> dict[str, Any]:
@@ -463,7 +473,7 @@ def command(capsys: pytest.CaptureFixture[str], place: Path, *arguments: str) ->
 def test_the_commands_go_from_the_log_to_a_champion_and_back(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.models.embedding.open_embedder", lambda *_, **__: ConstantEmbedder())
+    monkeypatch.setattr("ragloop.models.embedding.runtimes.open_embedder", lambda *_, **__: ConstantEmbedder())
     drift = command(capsys, place, "drift")
     assert drift.keys() == {"signals", "decision"}
     assert drift["decision"].keys() == {"due", "reasons"}
@@ -497,12 +507,12 @@ def test_an_answer_that_an_evaluation_keeps_is_not_written_again(app: App, monke
         return write(self, prompts)
 
     monkeypatch.setattr(LocalGenerator, "generate", counted)
-    first = app.retraining.evaluate(only(app).adapter_id)
+    first = app.learning.retraining.evaluate(only(app).adapter_id)
     assert by == []
     second = other(app)
-    again = app.retraining.evaluate(second.adapter_id)
+    again = app.learning.retraining.evaluate(second.adapter_id)
     assert set(by) == {second.adapter_id}
-    assert again.elsewhere.champion.tolist() == first.elsewhere.champion.tolist()
+    assert again.of(TOKEN_F1_ELSEWHERE).incumbent.tolist() == first.of(TOKEN_F1_ELSEWHERE).incumbent.tolist()
 
 
 def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
@@ -521,13 +531,13 @@ def test_a_candidate_that_the_target_rejects_is_asked_nothing_else(
 
     monkeypatch.setattr(LocalGenerator, "generate", counted)
     adapter_id = other(app).adapter_id
-    report = app.retraining.evaluate(adapter_id)
-    assert (len(report.elsewhere), len(report.trained)) == (0, 0)
-    assert asked == len(report.target) > 0, "the champion's answers are kept"
-    verdict = app.retraining.judge(adapter_id)
+    report = app.learning.retraining.evaluate(adapter_id)
+    assert report.scores.keys() == {EXACT_MATCH.name}
+    assert asked == len(report.of(EXACT_MATCH)) > 0, "the champion's answers are kept"
+    verdict = app.learning.retraining.judge(adapter_id)
     assert verdict.verdict == "reject"
     assert not [reason for reason in verdict.reasons if reason.startswith("non-inferiority")]
     configure(place, "min_score = 0.5", "min_score = 0.0")  # judged later, by a gate that it does not reject
-    later = app_of(place, "trained").retraining.judge(adapter_id)
+    later = app_of(place, "trained").learning.retraining.judge(adapter_id)
     assert later.verdict == "inconclusive"
     assert any("the held-out questions were not asked" in reason for reason in later.reasons), later.reasons

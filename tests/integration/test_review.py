@@ -10,12 +10,12 @@ import pytest
 from ragloop.answering.prompts import closed_book_prompt
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.learning.evaluation import ELSEWHERE, TARGET, Question
-from ragloop.learning.gate import GatePolicy
-from ragloop.learning.review import Review, review, reviews
-from ragloop.models.registry import Registry
+from ragloop.learning.evaluation.measures import Part, Question
+from ragloop.learning.evaluation.review import Review, review, reviews
 from ragloop.records import Draft, Prompt
+from ragloop.registry import Registry, VerdictKind
 from ragloop.store import Store
+from tests.policies import gate_policy
 from tests.registered import register
 
 
@@ -45,7 +45,7 @@ class Parrot:
 
 QUESTIONS = [
     Question(part, closed_book_prompt(f"{part} {number}?"), "Ada")
-    for part in (TARGET, ELSEWHERE)
+    for part in (Part.TARGET, Part.ELSEWHERE)
     for number in range(120)
 ]
 
@@ -53,7 +53,7 @@ QUESTIONS = [
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     registry = Registry(Store.open(tmp_path / "home"))
-    register(registry, "a1", verdict="promote")
+    register(registry, "a1", verdict=VerdictKind.PROMOTE)
     registry.promote("a1", "test")
     return registry
 
@@ -64,7 +64,7 @@ def reviewed(registry: Registry, home: Path, champion: str, base: str = "nothing
     parrots = {None: Parrot(base, asked), "a1": Parrot(champion, asked)}
     made = review(
         Store.open(home), registry, lambda _: (QUESTIONS, ["one left out."]),
-        lambda adapter: parrots[adapter.adapter_id if adapter else None], GatePolicy(),
+        lambda adapter: parrots[adapter.adapter_id if adapter else None], gate_policy(),
     )  # fmt: skip
     assert made is not None
     return made, asked
@@ -102,4 +102,4 @@ def test_answers_to_unchanged_prompts_are_not_generated_again_and_every_review_i
 
 def test_while_the_base_model_serves_there_is_nothing_to_review(registry: Registry, tmp_path: Path) -> None:
     registry.rollback("test")
-    assert App(load_settings(home=tmp_path / "home")).review() is None
+    assert App(load_settings(home=tmp_path / "home")).learning.review() is None

@@ -14,9 +14,9 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.report import SyncReport
-from ragloop.corpus.s3 import BODY_ATTEMPTS, S3Bucket
-from ragloop.corpus.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
+from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
+from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
+from ragloop.corpus.sync.report import ChangeKind, SyncReport
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, contents, document
@@ -32,12 +32,12 @@ class Synced:
 
     def app(self) -> App:
         source = {"name": "handbook", "uri": self.bucket.uri("docs")}
-        return App(Settings(home=self._home, sources=[source], **self._settings), embedder=self.embedder)  # type: ignore[list-item]
+        return App(Settings(home=self._home, sources=[source], **self._settings), embedder=self.embedder)
 
     def sync(self, **asked: Any) -> SyncReport:
         """In an App of its own, as a new process would; the server then holds what this run asked for."""
         self.bucket.server.forget()
-        return self.app().sync(**asked)
+        return self.app().corpus.sync(**asked)
 
     @property
     def asked(self) -> dict[str, int]:
@@ -65,14 +65,14 @@ def test_overwrites_of_equal_size_within_a_second_are_found_where_no_etag_tells(
         synced.bucket.write("docs/a.md", document(f"edit{number}"))
         synced.bucket.server.forget()
         synced.bucket.server.weather = OneETag(etag)
-        report = synced.app().sync()
+        report = synced.app().corpus.sync()
         assert (report.added + report.updated, report.failed) == (1, 0)
         synced.bucket.server.weather = None
     time.sleep(2)
     for gets in (1, 0):
         synced.bucket.server.forget()
         synced.bucket.server.weather = OneETag(etag)
-        assert synced.app().sync().unchanged == 1
+        assert synced.app().corpus.sync().unchanged == 1
         assert synced.asked == {"LIST": 1, **({"GET": gets} if gets else {})}
 
 
@@ -201,7 +201,7 @@ def test_an_object_stored_compressed_for_the_web_is_its_text(bucket: Bucket) -> 
     assert (read.data, read.stamp) == (b"<p>text</p>", listed["a.html"].stamp)
     with pytest.raises(DocumentError, match="found 1,001 bytes, expected at most 1,000"):
         source.read(listed["bomb.html"], 1_000)
-    with pytest.raises(DocumentError, match="says that it is gzip and is not"):
+    with pytest.raises(DocumentError, match="has Content-Encoding gzip but is not gzip data"):
         source.read(listed["plain.html"], 1_000)
 
 
@@ -232,7 +232,7 @@ def test_an_archived_object_is_quarantined_with_that_reason(synced: Synced) -> N
     synced.bucket.write("docs/cold.md", document("cold"), StorageClass="GLACIER")
     report = synced.sync()
     assert (report.added, report.quarantined) == (2, 1)
-    assert [change["reason"] for change in report.changes if change["change"] == "failed"] == [
+    assert [change.reason for change in report.changes if change.change is ChangeKind.FAILED] == [
         "is archived; restore it and run `ragloop sync --retry-quarantined`"
     ]
 
@@ -242,9 +242,9 @@ def test_an_object_that_may_not_be_read_is_quarantined_alone(synced: Synced) -> 
     synced.bucket.server.forget()
     app = synced.app()
     synced.bucket.server.before["GET"] = deque([refusing("403 Forbidden", "AccessDenied", "no\nway")])
-    report = app.sync()
+    report = app.corpus.sync()
     assert (report.added, report.failed) == (2, 1)
-    (reason,) = [change["reason"] for change in report.changes if change["reason"]]
+    (reason,) = [change.reason for change in report.changes if change.reason]
     assert reason.startswith("cannot be read: AccessDenied no way; allow s3:GetObject")
     assert synced.sync(retry_quarantined=True).complete
 
@@ -262,7 +262,7 @@ def test_a_listing_that_fails_half_way_deletes_and_reads_nothing(synced: Synced)
     server.forget()
     server.before["LIST"] = deque([of_pages(server, 2), *[refusing("503 Slow Down", "SlowDown")] * 3])
     with pytest.raises(UnavailableError, match=r"cannot list s3://.*/docs/ \(source handbook\) now: SlowDown told to"):
-        synced.app().sync(confirm_deletes=True)
+        synced.app().corpus.sync(confirm_deletes=True)
     assert synced.asked == {"LIST": 4}
     assert len(synced.indexed_keys()) == 6
 
@@ -287,7 +287,7 @@ def test_a_network_that_fails_while_reading_ends_the_run_and_keeps_what_was_comm
     bucket.server.forget()
     bucket.server.before["GET"] = deque([None] * 15 + [refusing("503 Slow Down", "SlowDown")] * 100)
     with pytest.raises(UnavailableError, match=r"cannot read from .* now: SlowDown.*what was committed stays"):
-        synced.app().sync()
+        synced.app().corpus.sync()
     kept = synced.app().status()
     assert kept["documents"] >= 5
     assert kept["quarantined"] == 0
@@ -323,7 +323,9 @@ def test_a_refused_listing_says_why_on_one_line(bucket: Bucket, status: str, cod
         list(S3Bucket("handbook", bucket.uri()).list())
 
 
-def test_no_credentials_and_no_endpoint_are_told_apart(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_and_a_missing_endpoint_are_distinguished(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -361,7 +363,7 @@ from ragloop.app import App
 from ragloop.config import Settings
 
 folder = Path({str(tmp_path)!r})
-(source,) = App(Settings(home=folder / "home")).sources(folder, known=False)
+(source,) = App(Settings(home=folder / "home")).corpus.sources(folder, known=False)
 print(len(list(source.list())), "boto3" in sys.modules, "botocore" in sys.modules)
 """
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -11,11 +11,15 @@ import pytest
 from lancedb.query import FullTextOperator, MultiMatchQuery
 from lancedb.table import Table
 
-from ragloop.corpus import index as index_module
-from ragloop.corpus import maintenance
-from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index, tombstone
-from ragloop.corpus.maintenance import WORDS
+from ragloop.corpus.index import health
+from ragloop.corpus.index import search as search_module
+from ragloop.corpus.index import search_indexes as maintenance
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.predicates import CHUNKS
+from ragloop.corpus.index.search import Search, outside_words
+from ragloop.corpus.index.search_indexes import WORDS
+from ragloop.corpus.index.table import Index, tombstone
 from ragloop.models import Vectors
 from ragloop.store import Store
 
@@ -50,7 +54,7 @@ def commit(index: Index, first: int, vectors: Vectors) -> None:
         for i in range(len(vectors))
     ]  # fmt: skip
     index.commit(rows, list(vectors))
-    index.maintain()
+    health.maintain_indexes(index)
 
 
 def parts(index: Index) -> int:
@@ -60,7 +64,7 @@ def parts(index: Index) -> int:
 
 
 def recall(index: Index, vectors: Vectors, questions: Vectors) -> float:
-    found = [{int(row["id"]) for row in index.search_vectors(one, 30)[:10]} for one in questions]
+    found = [{int(row["id"]) for row in Search(index).by_vector(one, 30)[:10]} for one in questions]
     exact = [set(row) for row in np.argsort(-(questions @ vectors.T), axis=1)[:, :10].tolist()]
     return float(np.mean([len(mine & truth) / 10 for mine, truth in zip(found, exact, strict=True)]))
 
@@ -99,12 +103,12 @@ def test_a_chunk_is_found_as_soon_as_it_is_committed_and_no_longer_than_it_lives
     commit(index, 0, clustered(600, 1))
     new = clustered(5, 3)
     commit(index, 600, new)
-    found = index.search_vectors(new[2], 1)[0]["id"]
-    words = index.search_text("word602", new[2], 1)[0]["id"]
+    found = Search(index).by_vector(new[2], 1)[0]["id"]
+    words = Search(index).by_words("word602", new[2], 1)[0]["id"]
     index.commit([tombstone("00000602", "chunk", "d60")], [None])
 
     assert found == words == "00000602"
-    assert "00000602" not in {row["id"] for row in index.search_vectors(new[2], 30)}
+    assert "00000602" not in {row["id"] for row in Search(index).by_vector(new[2], 30)}
 
 
 def test_updates_leave_few_rows_outside_the_indexes_and_few_parts(index: Index) -> None:
@@ -115,11 +119,11 @@ def test_updates_leave_few_rows_outside_the_indexes_and_few_parts(index: Index) 
         commit(index, len(vectors) - 70, vectors[-70:])
 
     assert parts(index) <= maintenance.SEGMENTS + 1
-    assert index.lacking_indexes() == []
+    assert health.lacking_indexes(index) == []
     assert recall(index, vectors, clustered(50, 9)) >= 0.98
 
 
-def test_versions_that_nobody_reads_any_more_leave_the_disk(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_that_nobody_reads_leave_the_disk(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(index, 0, clustered(200, 1))
     before = len(index.store.table(index.generation.table).list_versions())
     monkeypatch.setattr(maintenance, "KEPT_VERSIONS", timedelta(milliseconds=1))
@@ -151,32 +155,32 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
         index.commit(rows, list(clustered(len(rows), int(documents[0]))))
 
     asked: list[bool] = []
-    by_words = index_module._by_words
+    by_words = search_module._by_words
 
     def noting(table: Table, *of: Any, indexed: bool = False) -> pa.Table:
         asked.append(indexed)
         return by_words(table, *of, indexed=indexed)
 
-    monkeypatch.setattr(index_module, "_by_words", noting)
+    monkeypatch.setattr(search_module, "_by_words", noting)
     write(range(200))
-    index.maintain()
+    health.maintain_indexes(index)
     apart = 0
     for turn in range(14):
         if turn % 3 == 0:
             index.remove([f"d{one}" for one in random.choice(230, 9, replace=False)])
         if turn % 7 == 5:
-            index.index_anew(["heading"])
+            health.index_anew(index, ["heading"])
         if turn % 6 == 4:
             index.store.table(name).optimize()
         if turn % 6 != 5:
             write(sorted(random.choice(230, 8, replace=False).tolist()))
-        apart += max(index._outside_words().values()) > 0
+        apart += max(outside_words(index).values()) > 0
         for question in (*words[:4], " ".join(words)):
             found = []
             for together in (0, 10**9):
-                monkeypatch.setattr(index_module, "RANKED_TOGETHER", together)
-                matching = MultiMatchQuery(question, list(WORDS), operator=FullTextOperator.OR)
-                best = index._best_by_words(matching, 1000, max(index._outside_words().values()))
+                monkeypatch.setattr(search_module, "RANKED_TOGETHER", together)
+                matching = MultiMatchQuery(question, list(WORDS), boosts=None, operator=FullTextOperator.OR)
+                best = Search(index)._best_by_words(matching, 1000, max(outside_words(index).values()), CHUNKS)
                 found.append(dict(zip(best["id"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True)))
                 assert len(found[-1]) == best.num_rows
             assert found[0] == found[1]

@@ -13,8 +13,7 @@ from ragloop.app import App
 from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
-from ragloop.learning.history import keep, kept
-from ragloop.models.registry import Registry
+from ragloop.registry import Registry, Request
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.indexed_folder import IndexedFolder
@@ -77,20 +76,20 @@ def as_a_task_runs_it(lost: LosingAnswers, home: Path, act: Callable[[Registry],
 
 def test_a_rollback_that_is_tried_again_pops_one_adapter(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback_from("c", "test", "run 1"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback("test", Request("c", "run 1")))
         assert changes(registry) == [("rollback", "b")]
         assert states(registry) == {**STATES, "c": "retired", "d": "registered"}
 
 
 def test_a_rollback_that_names_no_request_pops_one_adapter_too(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback_from("c", "test"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.rollback("test", Request("c")))
         assert changes(registry) == [("rollback", "b")]
 
 
 def test_a_promotion_that_is_tried_again_is_made_once(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
-        registry = as_a_task_runs_it(lost, home, lambda one: one.promote_from("c", "d", "test", "run 1"))
+        registry = as_a_task_runs_it(lost, home, lambda one: one.promote("d", "test", Request("c", "run 1")))
         assert changes(registry) == [("promote", "d")]
         assert states(registry) == {**STATES, "d": "promoted"}
 
@@ -110,66 +109,47 @@ def registry(made: Path, tmp_path: Path) -> Registry:
 
 
 def test_a_request_is_not_made_again_over_what_a_person_did_since(registry: Registry) -> None:
-    registry.promote_from("c", "d", "test", "run 1")
+    registry.promote("d", "test", Request("c", "run 1"))
     registry.rollback("a person saw it")
-    registry.promote_from("c", "d", "test", "run 1")
+    registry.promote("d", "test", Request("c", "run 1"))
     assert (registry.champion_id(), registry.adapter("d").state) == ("c", "retired")
-    registry.rollback_from("c", "test", "run 2")
+    registry.rollback("test", Request("c", "run 2"))
     registry.promote("c", "a person wants it")
-    done = registry.rollback_from("c", "test", "run 2")
+    done = registry.rollback("test", Request("c", "run 2"))
     assert (done.left, done.changed, registry.champion_id()) == ("c", True, "c")
-    again = registry.rollback_from("b", "test", "run 2")
+    again = registry.rollback("test", Request("b", "run 2"))
     assert (again.left, registry.champion_id()) == ("c", "c")
 
 
 def test_what_acts_from_an_adapter_that_does_not_serve_changes_nothing_and_says_so(registry: Registry) -> None:
-    done = registry.rollback_from("b", "test")
+    done = registry.rollback("test", Request("b"))
     assert (done.changed, done.left, done.champion and done.champion.adapter_id) == (False, "b", "c")
     with pytest.raises(UsageError, match="c serves, expected b: adapter d was not promoted"):
-        registry.promote_from("b", "d", "test")
+        registry.promote("d", "test", Request("b"))
     with pytest.raises(UsageError, match="c serves, expected the base model"):
-        registry.promote_from(None, "d", "test")
+        registry.promote("d", "test", Request(None))
     with pytest.raises(UsageError, match="found 0 adapters named 'e'"):
-        registry.rollback_from("e", "test")
+        registry.rollback("test", Request("e"))
     assert changes(registry) == []
 
 
 def test_of_two_rollbacks_from_one_adapter_at_once_one_is_made(registry: Registry, tmp_path: Path) -> None:
     def roll_back(_: int) -> bool:
-        return Registry(Store.open(tmp_path / "home")).rollback_from("c", "test").changed
+        return Registry(Store.open(tmp_path / "home")).rollback("test", Request("c")).changed
 
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(roll_back, range(4)))
     assert (sum(done), changes(registry)) == (1, [("rollback", "b")])
 
 
-def test_measurements_that_are_kept_at_once_are_all_kept(tmp_path: Path) -> None:
-    Store.open(tmp_path)
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: keep(Store.open(tmp_path), "drift", {"number": number}), range(16)))
-    assert sorted(one["number"] for one in kept(Store.open(tmp_path), "drift")) == list(range(16))
-
-
-def test_a_measurement_that_is_tried_again_is_kept_once(tmp_path: Path) -> None:
-    store = Store.open(tmp_path)
-    for number in range(2):
-        keep(store, "drift", {"number": number}, key="task run 1")
-    keep(store, "drift", {"number": 2})
-    assert [one["number"] for one in kept(store, "drift")] == [1, 2]
-
-
 # --- documents and backups -------------------------------------------------------------------------------------------
 
 
-class LosingApp(App):
+def losing_app(indexed: IndexedFolder, lost: LosingAnswers) -> App:
     """An application whose store loses an answer."""
-
-    def __init__(self, indexed: IndexedFolder, lost: LosingAnswers) -> None:
-        super().__init__(Settings(home=indexed.home), embedder=indexed.embedder)
-        self._lost = lost
-
-    def _place(self) -> LosingAnswers:
-        return self._lost
+    app = App(Settings(home=indexed.home), embedder=indexed.embedder)
+    app.parts.place = lost
+    return app
 
 
 def generations(indexed: IndexedFolder) -> list[str]:
@@ -183,7 +163,7 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
     fresh = indexed.home.with_name("fresh")
     shutil.copytree(indexed.home, fresh)
     straight = LosingAnswers(indexed.home, 10**6)
-    LosingApp(indexed, straight).sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    losing_app(indexed, straight).corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
     accesses = straight.count
     assert generations(indexed) == ["live", "retired"]
     tried = 0
@@ -192,12 +172,12 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
         shutil.copytree(fresh, indexed.home)
         asked_at, lost = datetime.now(UTC), LosingAnswers(indexed.home, number)
         with may_fail(lost):
-            LosingApp(indexed, lost).sync(indexed.folder, rebuild=True, asked_at=asked_at)
+            losing_app(indexed, lost).corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
         tried += lost.was_lost
-        indexed.app().sync(indexed.folder, rebuild=True, asked_at=asked_at)
+        indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
         assert generations(indexed) == ["live", "retired"], number
     assert tried > 3
-    indexed.app().sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
+    indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
     assert generations(indexed) == ["live", "retired", "retired"], "one that is asked for now is built"
 
 

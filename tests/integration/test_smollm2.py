@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import UnavailableError
-from ragloop.models.cache import MANIFEST, default_cache, sha256_of
+from ragloop.hashes import sha256_of
+from ragloop.models.cache import MANIFEST, default_cache
 from ragloop.models.chat import load_chat
-from ragloop.models.local import LocalGenerator
-from ragloop.models.smollm2 import NAME, prepare
+from ragloop.models.generation.local import LocalGenerator
+from ragloop.models.generation.smollm2 import NAME, prepare
 from ragloop.records import Prompt
 from tests.unit.test_base_model import install
 

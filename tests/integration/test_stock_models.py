@@ -8,7 +8,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.models.chat import load_chat
-from ragloop.models.local import LocalGenerator
+from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.stock_model import STOCK, save_stock_model
@@ -55,22 +55,23 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> App:
     for number, question in enumerate(QUESTIONS):
         (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} It is Ada.\n")
     made = App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home"), embedder=ConstantEmbedder())
-    made.sync(tmp_path / "documents")
+    made.corpus.sync(tmp_path / "documents")
     return made
 
 
 def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App) -> None:
-    asked = app.answerer.ask_all(QUESTIONS)
+    asked = app.answering.answerer.ask_all(QUESTIONS)
     assert all(one.prompt_tokens for one in asked)
     app.journal.give_all_feedback([(one.interaction_id, "correction", ANSWER) for one in asked])
-    report = app.retraining.run()
+    report = app.learning.retraining.run()
     assert (report.verdict, report.promoted) == ("promote", True), report
     adapter = app.registry.champion()
     assert adapter is not None
-    assert adapter.metrics["training"]["notes"] == []
+    assert adapter.evidence.training is not None
+    assert adapter.evidence.training.notes == ()
     record = json.loads((app.registry.folder(adapter) / "training.json").read_text())
     assert record["spec"]["chat"] == record["result"]["chat"] == load_chat(app.models.base).fingerprint
-    answered = app.answerer.ask_all(QUESTIONS, "closed-book")
+    answered = app.answering.answerer.ask_all(QUESTIONS, "closed-book")
     assert {(one.lane, one.answer, one.adapter) for one in answered} == {
         ("closed-book", f"{ANSWER} [1]", adapter.adapter_id)
     }
@@ -86,6 +87,8 @@ def test_it_is_asked_retrained_promoted_and_answers_through_its_adapter(app: App
     serving, trouble = later.registry.serving()
     assert serving is None
     assert f"adapter {adapter.adapter_id} was trained in chat format {record['result']['chat']}" in trouble
-    assert any("the base model stands in for the champion" in warning for warning in later.retraining.warnings())
+    assert any(
+        "the base model stands in for the champion" in warning for warning in later.learning.retraining.warnings()
+    )
     template.write_text(template.read_text().removeprefix("Be kind. "))
     assert App(app.settings, embedder=ConstantEmbedder()).registry.serving() == (adapter, "")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from lancedb.table import Table
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.generations import Generation, Generations
-from ragloop.corpus.index import Index, tombstone
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.table import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store, vectors_schema
 from ragloop.store.bucket import BucketPlace
@@ -170,6 +172,21 @@ def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", t
         pass  # what the silent one let go of was not its own any more, and the other let go of it
 
 
+def test_a_lease_that_one_thread_lost_stops_no_commit_of_another(bucket: "Bucket", tmp_path: Path) -> None:
+    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+
+    def commit_under_another_lease() -> None:
+        with silent.lease("registry"):
+            silent.upsert_rows("reports", [row("by the other thread")])
+
+    with silent.lease("index"), opened(bucket, tmp_path).lease("index", wait_s=4 * LEASE_S):
+        with ThreadPoolExecutor(1) as other:
+            other.submit(commit_under_another_lease).result()
+        with pytest.raises(StoreBusyError, match="another process took over the lease to write index"):
+            silent.upsert_rows("reports", [row("too late")])
+    assert silent.rows("reports")["subject"].to_pylist() == ["by the other thread"]
+
+
 def test_a_commit_that_comes_after_that_of_the_next_writer_doubles_no_row(bucket: "Bucket", tmp_path: Path) -> None:
     """Of a process that stood still after it had checked its lease: nothing can stop that commit."""
     generation = Generation("parser/1", "chunker/1/200", "made-2", 2)
@@ -266,13 +283,13 @@ def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     indexed.write("00.md", document("edited"))
     bucket.server.weather = of_the_database
     with pytest.raises(UnavailableError):
-        indexed.app().diagnose(repair=True) if repair else indexed.sync()
+        indexed.app().corpus.diagnose(repair=True) if repair else indexed.sync()
     bucket.server.weather = None
     assert indexed.app().store.names("") == tables
     indexed.write("01.md", document("2"))
     again = indexed.sync()
     assert (again.chunks_embedded, again.chunks_reused) == (2, 2)
-    assert indexed.app().diagnose().healthy
+    assert indexed.app().corpus.diagnose().healthy
 
 
 def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucket: "Bucket", tmp_path: Path) -> None:
@@ -284,16 +301,16 @@ def test_a_store_in_a_bucket_syncs_searches_and_answers_as_one_in_a_folder(bucke
     for kind, line in (("folder", ""), ("bucket", f'store = "{bucket.uri("home")}"')):
         (tmp_path / f"{kind}.toml").write_text(f"{line}\n[retrieval]\nmin_similarity = -1.0\n")
         apps.append(App(load_settings(tmp_path / f"{kind}.toml", tmp_path / kind), embedder=ConstantEmbedder()))
-    reports = [app.sync(documents) for app in apps]
+    reports = [app.corpus.sync(documents) for app in apps]
     (documents / "a.md").unlink()
     (documents / "b.md").write_text("# b\n\nThe house b was torn down.\n")
-    reports += [app.sync(documents) for app in apps]
+    reports += [app.corpus.sync(documents) for app in apps]
     for folder, in_bucket in (reports[:2], reports[2:]):
         assert (folder.added, folder.updated, folder.deleted) == (in_bucket.added, in_bucket.updated, in_bucket.deleted)
         assert (folder.chunks_embedded, folder.commits) == (in_bucket.chunks_embedded, in_bucket.commits)
-    found = [[one.text for one in app.search("Which house was torn down?").passages] for app in apps]
+    found = [[one.text for one in app.answering.search("Which house was torn down?").passages] for app in apps]
     assert found[0] == found[1] != []
-    answers = [app.answerer.ask("Which house was torn down?") for app in apps]
+    answers = [app.answering.answerer.ask("Which house was torn down?") for app in apps]
     assert answers[0].answer == answers[1].answer
     for app in apps:
         app.journal.fold()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.ledger import Ledger
-from ragloop.corpus.planning import LedgerRow
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.ledger import Ledger, LedgerRow
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder, document
 
@@ -70,7 +70,7 @@ def test_a_reverted_document_embeds_nothing(indexed: IndexedFolder) -> None:
     assert indexed.contents() == first
 
 
-def test_a_touched_document_is_read_and_none_of_its_chunks_is_committed(indexed: IndexedFolder) -> None:
+def test_a_touched_document_is_read_and_no_chunk_of_it_is_committed(indexed: IndexedFolder) -> None:
     indexed.write_numbered(20)  # so many that maintenance, which moves rows too, is not due
     indexed.sync()
     before = _chunk_versions(indexed)
@@ -153,7 +153,7 @@ def test_equal_paragraphs_of_one_document_keep_ids_of_their_own(indexed: Indexed
     ],
     ids=["line ends", "title", "blank lines"],
 )
-def test_an_edit_that_leaves_texts_changes_all_that_is_told_of_them(
+def test_an_edit_that_leaves_texts_updates_everything_stored_with_them(
     indexed: IndexedFolder, tmp_path: Path, before: str, after: str
 ) -> None:
     indexed.write("a.md", before)
@@ -272,18 +272,18 @@ def test_lag_is_unknown_at_first_and_measured_from_the_change_or_the_last_scan_a
     unknown = {"p50": None, "p95": None, "max": None}
     indexed.write_numbered(2)
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"] == unknown
+    assert inventory.counts(indexed.app().index)["lag_s"] == unknown
     indexed.write("00.md", document("edited"))
     indexed.sync()
-    lag = indexed.app().index.counts()["lag_s"]
+    lag = inventory.counts(indexed.app().index)["lag_s"]
     assert 0 < lag["p50"] <= lag["max"] < 30
     old = indexed.write("01.md", document("edited long ago"))
     year_ago = (datetime.now() - timedelta(days=365)).timestamp()  # noqa: DTZ005
     os.utime(old, (year_ago, year_ago))
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"]["max"] < 30, "what changed unseen counts from the last scan"
+    assert inventory.counts(indexed.app().index)["lag_s"]["max"] < 30, "what changed unseen counts from the last scan"
     indexed.sync(rebuild=True)
-    assert indexed.app().index.counts()["lag_s"] == unknown
+    assert inventory.counts(indexed.app().index)["lag_s"] == unknown
 
 
 def test_a_change_dated_in_the_future_has_no_negative_lag(indexed: IndexedFolder) -> None:
@@ -292,7 +292,7 @@ def test_a_change_dated_in_the_future_has_no_negative_lag(indexed: IndexedFolder
     file = indexed.write("00.md", document("edited"))
     os.utime(file, (4e9, 4e9))
     indexed.sync()
-    assert indexed.app().index.counts()["lag_s"]["max"] == 0
+    assert inventory.counts(indexed.app().index)["lag_s"]["max"] == 0
 
 
 def test_the_constant_embedder_tells_texts_apart() -> None:

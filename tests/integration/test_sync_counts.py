@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ragloop.corpus.chunking import chunk
-from ragloop.corpus.ledger import COLUMNS, COMPARED
+from ragloop.corpus.chunking.chunker import chunk
+from ragloop.corpus.index.ledger import COLUMNS, COMPARED
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.store import Store
@@ -222,7 +222,7 @@ def test_one_percent_deleted_is_one_commit_that_writes_no_row_and_leaves_the_ind
     report = indexed.sync()
     assert (report.deleted, report.commits, indexed.embedder.embedded) == (ONE_PERCENT, 1, [])
     table = app.store.table(table.name)
-    assert table.count_rows() == rows - ONE_PERCENT - sum(one["chunks"] for one in report.changes)
+    assert table.count_rows() == rows - ONE_PERCENT - sum(one.chunks for one in report.changes)
     assert {one.index_uuid for one in table.list_indices()} == indexes
     assert not any(one.num_unindexed_rows for one in table.list_indices())
 

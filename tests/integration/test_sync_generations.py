@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.corpus.generations import Generation
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, database
 from tests.indexed_folder import IndexedFolder, document
@@ -14,9 +15,9 @@ from tests.indexed_folder import IndexedFolder, document
 def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync()
-    before, built = indexed.contents(), indexed.app().generation
+    before, built = indexed.contents(), indexed.app().parts.generation
     indexed.settings = {"index": {"chunk_tokens": 50}}
-    asked = indexed.app().generation
+    asked = indexed.app().parts.generation
     assert indexed.found("alpha"), "what answers does not depend on the settings"
     assert indexed.contents() == before
 
@@ -72,7 +73,7 @@ def test_a_newer_schema_is_refused(indexed: IndexedFolder) -> None:
     migrations = indexed.app().store.table("migrations")
     migrations.add([{"number": 99, "name": "of_the_future", "at": datetime.now(UTC)}])
     with pytest.raises(MismatchError, match=r"has schema 99, this ragloop knows schemas up to \d"):
-        indexed.app().search("alpha")
+        indexed.app().answering.search("alpha")
     with pytest.raises(MismatchError, match="newer"):
         indexed.sync()
 
@@ -83,8 +84,8 @@ def test_a_home_that_is_a_file_is_a_usage_error(indexed: IndexedFolder) -> None:
         indexed.sync()
 
 
-def test_a_table_whose_creation_was_killed_is_made_anew(indexed: IndexedFolder) -> None:
-    for table in ("generations", indexed.app().generation.table):
+def test_a_table_whose_creation_was_killed_is_created_again(indexed: IndexedFolder) -> None:
+    for table in ("generations", indexed.app().parts.generation.table):
         (indexed.home / "store" / f"{table}.lance" / "_versions").mkdir(parents=True)
     indexed.write_numbered(2)
     assert indexed.sync().added == 2
@@ -97,9 +98,9 @@ def test_indexes_that_a_killed_run_did_not_make_are_made_by_the_next(indexed: In
     table = indexed.app().store.table(indexed.app().index.generation.table)
     for index in table.list_indices():
         table.drop_index(index.name)
-    assert not indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+    assert not Search(indexed.app().index).by_words("alpha", indexed.embedder.embed(["alpha"])[0], 5)
     assert indexed.sync().commits == 0
-    assert indexed.app().index.search_text("alpha", indexed.embedder.embed(["alpha"])[0], 5)
+    assert Search(indexed.app().index).by_words("alpha", indexed.embedder.embed(["alpha"])[0], 5)
 
 
 def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: IndexedFolder) -> None:
@@ -111,7 +112,7 @@ def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: Indexed
     indexed.sync()
     table = indexed.app().store.table(indexed.app().index.generation.table)
     assert table.count_rows("NOT live") == 0
-    assert table.stats()["fragment_stats"]["num_small_fragments"] < 16  # type: ignore[index]
+    assert table.stats()["fragment_stats"]["num_small_fragments"] < 16
 
 
 def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +120,7 @@ def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: py
     indexed.sync()
     reports = indexed.home / "store" / "reports.lance"
     for _ in range(55):
-        indexed.app().sync(indexed.folder)
+        indexed.app().corpus.sync(indexed.folder)
     assert len(list((reports / "_versions").iterdir())) > database.MANY_VERSIONS
     for file in reports.rglob("*"):
         os.utime(file, (1e9, 1e9))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus.index import inventory
 from ragloop.errors import NotFoundError, UsageError
 from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
 
@@ -14,7 +15,7 @@ def _source(indexed: IndexedFolder, name: str = "handbook", *, max_mb: float = 6
     """Settings with the folder as a configured source."""
     return {
         "sources": [{"name": name, "uri": str(indexed.folder), **fields}],
-        "sync": {"max_document_mb": max_mb},  # type: ignore[dict-item]
+        "sync": {"max_document_mb": max_mb},
     }
 
 
@@ -75,7 +76,7 @@ def test_excluded_folders_and_hidden_files_are_left_out(indexed: IndexedFolder) 
     for key in ("kept.md", "drafts/a.md", ".hidden.md", ".git/b.md", "image.png"):
         indexed.write(key, document(key.replace("/", "-")))
     report = indexed.sync(_source(indexed, exclude=[".*", "drafts/"]))
-    assert {change["key"] for change in report.changes} == {"kept.md"}
+    assert {change.key for change in report.changes} == {"kept.md"}
 
 
 def test_a_sync_of_a_folder_leaves_other_sources_as_they_are(indexed: IndexedFolder, tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_sync_of_a_folder_leaves_other_sources_as_they_are(indexed: IndexedFol
     assert {row["source"] for row in indexed.contents().values()} == {str(indexed.folder), str(other.folder)}
     indexed.write("00.md", document("changed"))
     wait_until_stamps_are_trusted()
-    assert indexed.app().sync().updated == 1, "a sync without a folder reads every folder that was synced before"
+    assert indexed.app().corpus.sync().updated == 1, "a sync without a folder reads every folder that was synced before"
 
 
 # --- what cannot be read ----------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ def test_a_document_that_cannot_be_read_keeps_its_last_good_revision(indexed: In
     assert any("of beta" in text for text in indexed.found("beta"))
     kept = [one for one, row in good.items() if row["key"] == "b.md"]
     assert {one: indexed.contents()[one] for one in kept} == {one: good[one] for one in kept}
-    (row,) = indexed.app().index.quarantine()
+    (row,) = inventory.quarantine(indexed.app().index)
     assert (row["key"], row["attempts"]) == ("b.md", 1)
     assert row["reason"]
 
@@ -124,7 +125,7 @@ def test_a_document_that_cannot_be_read_keeps_its_last_good_revision(indexed: In
     assert not untouched.complete
     retried = indexed.sync(settings, retry_quarantined=True)
     assert (retried.failed, retried.quarantined) == (1, 1)
-    assert indexed.app().index.quarantine()[0]["attempts"] == 2
+    assert inventory.quarantine(indexed.app().index)[0]["attempts"] == 2
     indexed.write("b.md", document("mended"))
     mended = indexed.sync(settings)
     assert (mended.updated, mended.failed, mended.quarantined, mended.complete) == (1, 0, 0, True)
@@ -148,10 +149,10 @@ def test_an_unsupported_format_that_a_pattern_includes_is_quarantined_with_its_r
     indexed.write("b.xyz", "some text")
     report = indexed.sync(_source(indexed, include=["*"]))
     assert (report.added, report.failed) == (1, 1)
-    assert "found .xyz" in indexed.app().index.quarantine()[0]["reason"]
+    assert "found .xyz" in inventory.quarantine(indexed.app().index)[0]["reason"]
 
 
-def test_one_poison_among_eleven_stops_none_of_the_others(indexed: IndexedFolder) -> None:
+def test_one_poison_document_does_not_stop_the_other_ten(indexed: IndexedFolder) -> None:
     indexed.write_numbered(10)
     indexed.write("05b.md", b"%PDF-1.7\x00\xff\xfe\x00" * 50)
     report = indexed.sync()
@@ -165,7 +166,7 @@ def test_a_file_without_permission_is_quarantined_and_read_when_it_may_be(indexe
     with _as_nobody(indexed):
         report = indexed.sync()
     assert (report.added, report.failed) == (1, 1)
-    assert "Permission denied" in indexed.app().index.quarantine()[0]["reason"]
+    assert "Permission denied" in inventory.quarantine(indexed.app().index)[0]["reason"]
     file.chmod(0o644)
     assert indexed.sync().complete
 
@@ -225,7 +226,7 @@ def test_links_are_followed_to_files_inside_the_folder_only(indexed: IndexedFold
     for name, target in links.items():
         (indexed.folder / name).symlink_to(target)
     report = indexed.sync()
-    assert {change["key"] for change in report.changes} == {"a.md", "inside.md", "sub/b.md"}
+    assert {change.key for change in report.changes} == {"a.md", "inside.md", "sub/b.md"}
     assert report.complete
 
 
@@ -255,7 +256,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_no_failure(indexed:
     indexed.write_numbered(3)
     indexed.sync()
     indexed.write("01.md", document("edited"))
-    (source,) = indexed.app().sources(indexed.folder, known=False)
+    (source,) = indexed.app().corpus.sources(indexed.folder, known=False)
     listing = list(source.list())
     (indexed.folder / "01.md").unlink()
     with pytest.raises(NotFoundError, match="gone since it was listed"):
@@ -276,8 +277,8 @@ def test_a_document_renamed_while_a_sync_runs_is_never_lost(indexed: IndexedFold
             (indexed.folder / "z.md").rename(indexed.folder / "zz.md")
         return embed(texts)
 
-    indexed.embedder.embed = rename_meanwhile  # type: ignore[method-assign, assignment]
-    report = indexed.app(sync={"batch_documents": 1}).sync(indexed.folder)
+    indexed.embedder.embed = rename_meanwhile
+    report = indexed.app(sync={"batch_documents": 1}).corpus.sync(indexed.folder)
     assert report.failed == report.deleted == 0
     indexed.sync()
     assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
@@ -287,7 +288,7 @@ def test_a_folder_whose_path_is_not_utf8_is_refused_in_one_line(indexed: Indexed
     folder = Path(os.fsdecode(os.fsencode(indexed.folder) + b"/\xff"))
     folder.mkdir()
     with pytest.raises(UsageError, match="expected a path in UTF-8"):
-        indexed.app().sync(folder)
+        indexed.app().corpus.sync(folder)
 
 
 def test_a_missing_folder_is_an_error_and_deletes_nothing(indexed: IndexedFolder) -> None:
@@ -302,7 +303,7 @@ def test_a_missing_folder_is_an_error_and_deletes_nothing(indexed: IndexedFolder
     assert indexed.contents() == before
 
 
-def test_a_missing_folder_beside_others_is_a_problem_that_stops_none_of_them(indexed: IndexedFolder) -> None:
+def test_a_missing_folder_is_a_problem_that_does_not_stop_the_others(indexed: IndexedFolder) -> None:
     indexed.write_numbered(3)
     other = IndexedFolder(indexed.home, indexed.folder.parent / "other")
     other.write("x.md", document("x"))
@@ -336,7 +337,7 @@ def test_deletes_are_let_through_by_name_and_not_by_number(indexed: IndexedFolde
         (indexed.folder / "two" / f"{number:02}.md").unlink()
     asked = indexed.sync(settings)
     assert (asked.withheld_deletes, asked.deleted) == (45, 0)
-    approved = frozenset((one["source"], one["key"]) for one in asked.changes if one["change"] == "withheld")
+    approved = frozenset((one.source, one.key) for one in asked.withheld)
     for source in ("one", "two"):
         (indexed.folder / source / "39.md").unlink()
     (indexed.folder / "one" / "00.md").write_text("it is back")

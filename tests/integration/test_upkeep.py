@@ -21,7 +21,7 @@ def worn(indexed: IndexedFolder) -> BackedUp:
         indexed.write("00.md", document(f"edit{number}"))
         (indexed.folder / "01.md").unlink(missing_ok=True)
         indexed.sync()
-        made.app.answerer.ask("What is this?")
+        made.app.answering.answerer.ask("What is this?")
         made.app.journal.fold()
     _age(indexed.home)
     return made
@@ -42,7 +42,7 @@ def _files(home: Path) -> dict[str, int]:
 
 def test_every_table_is_compacted_and_holds_what_it_held(worn: BackedUp) -> None:
     before = worn.state()
-    done = worn.app.maintain()
+    done = worn.app.corpus.maintain()
     after = worn.state()
     assert after["index"] == before["index"]
     assert after["found"] == before["found"]
@@ -57,16 +57,16 @@ def test_every_table_is_compacted_and_holds_what_it_held(worn: BackedUp) -> None
 
 
 def test_maintenance_of_a_tidy_store_changes_no_file(worn: BackedUp) -> None:
-    worn.app.maintain()
+    worn.app.corpus.maintain()
     before = _files(worn.indexed.home)
-    again = worn.app.maintain()
+    again = worn.app.corpus.maintain()
     assert _files(worn.indexed.home) == before
     assert (again.versions_removed, again.bytes_freed, again.folded) == (0, 0, 0)
 
 
 def test_old_versions_are_removed(worn: BackedUp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragloop.corpus.upkeep.KEPT_VERSIONS", timedelta(milliseconds=1))
-    done = worn.app.maintain()
+    monkeypatch.setattr("ragloop.corpus.maintain.KEPT_VERSIONS", timedelta(milliseconds=1))
+    done = worn.app.corpus.maintain()
     left = [name for name in _files(worn.indexed.home) if name.endswith(".manifest")]
     assert len(left) == len(done.tables)
     assert done.versions_removed > 20
@@ -77,11 +77,11 @@ def test_a_table_that_cannot_be_read_is_said_and_stops_no_other(worn: BackedUp) 
     broken = worn.indexed.home / "store" / "feedback.lance" / "_versions"
     for file in broken.iterdir():
         file.write_bytes(file.read_bytes()[:20])
-    done = worn.app.maintain()
+    done = worn.app.corpus.maintain()
     assert done.problems == ("the table feedback cannot be read; `ragloop doctor` says what is damaged",)
     assert len(done.tables) == len(worn.app.store.names("")) - 1
 
 
 def test_maintenance_waits_for_no_sync(worn: BackedUp) -> None:
     with worn.app.store.lease("index"), pytest.raises(StoreBusyError):
-        worn.app.maintain()
+        worn.app.corpus.maintain()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ragloop.backup import BackupReport, Backups, Manifest
-from ragloop.cli import main
+from ragloop.cli.main import main
 from ragloop.errors import MismatchError
 from ragloop.store.files import BucketFiles, FolderFiles, open_files
 from tests.backed_up import BackedUp, backed_up_in
@@ -59,7 +59,7 @@ def back_up(made: BackedUp, keep: int = 100, progress: Any = lambda done, total,
 
 def flip(made: BackedUp, name: str) -> None:
     """One bit of an object, in the middle of it."""
-    files = made.app.backups(made.uri).files
+    files = made.app.safekeeping.backups(made.uri).files
     data = bytearray(b"".join(files.read(name)))
     data[len(data) // 2] ^= 1
     files.write(name, [bytes(data)])
@@ -67,14 +67,14 @@ def flip(made: BackedUp, name: str) -> None:
 
 def shared(made: BackedUp, part: str) -> str:
     """The largest object of the newest backup whose path in the home holds `part`."""
-    entries = [one for one in made.app.backups(made.uri).all()[0].entries if part in one.path]
+    entries = [one for one in made.app.safekeeping.backups(made.uri).all()[0].entries if part in one.path]
     return max(entries, key=lambda one: one.bytes).name
 
 
 @contextmanager
 def reads(monkeypatch: pytest.MonkeyPatch, made: BackedUp) -> Iterator[Counter[str]]:
     """Bytes that are read of each object of the place."""
-    counted, top = Counter[str](), str(made.app.backups(made.uri).files)
+    counted, top = Counter[str](), str(made.app.safekeeping.backups(made.uri).files)
     with monkeypatch.context() as patch:
         for kind in (FolderFiles, BucketFiles):
             patch.setattr(kind, "read", _counting(kind.read, top, counted))
@@ -96,16 +96,16 @@ def test_a_flipped_byte_is_found_in_time_and_mended_from_the_store(made: BackedU
     made.fill(3)
     back_up(made)
     name = shared(made, part)
-    whole = b"".join(made.app.backups(made.uri).files.read(name))
+    whole = b"".join(made.app.safekeeping.backups(made.uri).files.read(name))
     flip(made, name)
     mended: list[str] = []
     for _ in range(DAYS):
         days_pass(1)
         mended += back_up(made).mended
     assert mended == [name]
-    assert b"".join(made.app.backups(made.uri).files.read(name)) == whole
-    for one in made.app.backups(made.uri).all():
-        made.app.restore(made.uri, one.backup_id, dry_run=True)
+    assert b"".join(made.app.safekeeping.backups(made.uri).files.read(name)) == whole
+    for one in made.app.safekeeping.backups(made.uri).all():
+        made.app.safekeeping.restore(made.uri, one.backup_id, dry_run=True)
 
 
 def test_every_file_is_read_once_in_that_time_and_no_run_reads_much_more_than_its_share(
@@ -125,7 +125,7 @@ def test_every_file_is_read_once_in_that_time_and_no_run_reads_much_more_than_it
         assert (done.files_verified, done.bytes_verified) == (len(read), sum(read.values()))
         total += read
         sizes.append(sum(read.values()))
-    entries = {one.name: one.bytes for one in folder.app.backups(folder.uri).all()[0].entries}
+    entries = {one.name: one.bytes for one in folder.app.safekeeping.backups(folder.uri).all()[0].entries}
     assert total == {name: size for name, size in entries.items() if size}, "each once, none twice"
     assert sum(sizes) == sum(entries.values()) <= held.bytes
     largest = max(entries.values())
@@ -141,7 +141,7 @@ def test_after_a_long_pause_everything_is_read(folder: BackedUp, monkeypatch: py
     days_pass(4 * DAYS)
     with reads(monkeypatch, folder) as read:
         done = back_up(folder)
-    assert len(read) == len({one.name for one in folder.app.backups(folder.uri).all()[1].entries})
+    assert len(read) == len({one.name for one in folder.app.safekeeping.backups(folder.uri).all()[1].entries})
     assert done.bytes_verified == sum(read.values()) <= first.bytes
 
 
@@ -172,7 +172,7 @@ def lost_for_good(made: BackedUp) -> tuple[str, Manifest]:
     back_up(made)
     days_pass(1)
     back_up(made)
-    old = made.app.backups(made.uri).all()[0]
+    old = made.app.safekeeping.backups(made.uri).all()[0]
     table = made.app.index.generation.table
     made.indexed.write("00.md", document("second"))
     made.indexed.sync()
@@ -182,12 +182,12 @@ def lost_for_good(made: BackedUp) -> tuple[str, Manifest]:
     name = max(gone, key=lambda one: one.bytes).name
     flip(made, name)
     days_pass(DAYS)
-    return name, made.app.backups(made.uri).all()[0]
+    return name, made.app.safekeeping.backups(made.uri).all()[0]
 
 
 def test_what_the_store_no_longer_has_marks_the_backups_that_need_it(made: BackedUp) -> None:
     name, old = lost_for_good(made)
-    before = [one.backup_id for one in made.app.backups(made.uri).all()]
+    before = [one.backup_id for one in made.app.safekeeping.backups(made.uri).all()]
     done = back_up(made)
     assert done.mended == ()
     assert [(one.name, one.what, set(one.backups)) for one in done.damaged] == [(name, "was changed", set(before))]
@@ -197,14 +197,14 @@ def test_what_the_store_no_longer_has_marks_the_backups_that_need_it(made: Backe
     assert set(last.damaged) == set(before)
     assert "damaged: " in str(last)
     with pytest.raises(MismatchError, match=rf"{name} was changed; .*{done.backup_id} does not need"):
-        made.app.restore(made.uri, old.backup_id, replace=True)
-    made.app.restore(made.uri, replace=True)
+        made.app.safekeeping.restore(made.uri, old.backup_id, replace=True)
+    made.app.safekeeping.restore(made.uri, replace=True)
     assert made.healthy()
     again = back_up(made)
     assert [one.name for one in again.damaged] == [name], "it is said until it is mended or its backups are gone"
-    whole = bytearray(b"".join(made.app.backups(made.uri).files.read(name)))
+    whole = bytearray(b"".join(made.app.safekeeping.backups(made.uri).files.read(name)))
     whole[len(whole) // 2] ^= 1
-    made.app.backups(made.uri).files.write(name, [bytes(whole)])
+    made.app.safekeeping.backups(made.uri).files.write(name, [bytes(whole)])
     healed = back_up(made)
     assert (healed.damaged, healed.problems) == ((), ())
     assert app.status()["last_backup"].damaged == ()
@@ -212,25 +212,25 @@ def test_what_the_store_no_longer_has_marks_the_backups_that_need_it(made: Backe
 
 def test_a_damaged_backup_pushes_no_whole_one_out(folder: BackedUp) -> None:
     _, _old = lost_for_good(folder)
-    damaged = {one.backup_id for one in folder.app.backups(folder.uri).all()}
+    damaged = {one.backup_id for one in folder.app.safekeeping.backups(folder.uri).all()}
     ids = [back_up(folder, keep=2).backup_id]
     for _ in range(3):
-        left = {one.backup_id for one in folder.app.backups(folder.uri).all()}
+        left = {one.backup_id for one in folder.app.safekeeping.backups(folder.uri).all()}
         assert left == {*ids[-2:]} | (damaged if len(ids) < 2 else set())
         ids.append(back_up(folder, keep=2).backup_id)
-    assert folder.app.backups(folder.uri).marked() == ()
+    assert folder.app.safekeeping.backups(folder.uri).marked() == ()
 
 
 def test_an_object_that_is_gone_or_cut_is_found_by_the_next_backup(made: BackedUp) -> None:
     made.fill(2)
     back_up(made)
-    files = made.app.backups(made.uri).files
+    files = made.app.safekeeping.backups(made.uri).files
     data, rows = shared(made, "/data/"), shared(made, "artifacts/")
     files.remove([data])
     files.write(rows, [b"cut"])
     done = back_up(made)
     assert set(done.mended) == {data, rows}
-    made.app.restore(made.uri, dry_run=True)
+    made.app.safekeeping.restore(made.uri, dry_run=True)
 
 
 def test_a_store_whose_file_is_another_than_the_one_that_was_backed_up_is_said_and_overwrites_nothing(
@@ -239,21 +239,23 @@ def test_a_store_whose_file_is_another_than_the_one_that_was_backed_up_is_said_a
     folder.fill(2)
     first = back_up(folder)
     name = shared(folder, f"{folder.app.index.generation.table}.lance/_indices/")
-    whole = b"".join(folder.app.backups(folder.uri).files.read(name))
+    whole = b"".join(folder.app.safekeeping.backups(folder.uri).files.read(name))
     path = Path(str(folder.database()), name.removeprefix("files/store/"))
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     back_up(folder)
-    assert b"".join(folder.app.backups(folder.uri).files.read(name)) == whole, "what was backed up stays"
+    assert b"".join(folder.app.safekeeping.backups(folder.uri).files.read(name)) == whole, "what was backed up stays"
     flip(folder, name)
-    flipped = b"".join(folder.app.backups(folder.uri).files.read(name))
+    flipped = b"".join(folder.app.safekeeping.backups(folder.uri).files.read(name))
     days_pass(DAYS)
     done = back_up(folder)
     assert [one.name for one in done.damaged] == [name]
-    assert b"".join(folder.app.backups(folder.uri).files.read(name)) == flipped
-    entry = next(one for one in folder.app.backups(folder.uri).backup(done.backup_id).entries if one.path in name)
+    assert b"".join(folder.app.safekeeping.backups(folder.uri).files.read(name)) == flipped
+    entry = next(
+        one for one in folder.app.safekeeping.backups(folder.uri).backup(done.backup_id).entries if one.path in name
+    )
     assert entry.sha256 == hashlib.sha256(path.read_bytes()).hexdigest(), "the new backup is of the store as it is"
     assert first.backup_id != done.backup_id
-    folder.app.restore(folder.uri, dry_run=True)
+    folder.app.safekeeping.restore(folder.uri, dry_run=True)
 
 
 def test_the_commands_show_what_was_verified_mended_and_damaged(

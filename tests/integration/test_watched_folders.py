@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
-from ragloop.cli.prefect_api import PrefectApi
-from ragloop.cli.processes import interruptible
-from ragloop.cli.watch import _Folder, _ring
 from ragloop.config import Settings
+from ragloop.corpus.index import inventory
+from ragloop.orchestrator.bell import AGAIN_S
+from ragloop.orchestrator.doorbell import WatchedFolder, ring
+from ragloop.orchestrator.prefect_api import PrefectApi
+from ragloop.orchestrator.processes import interruptible
 from tests.constant_embedder import ConstantEmbedder
 
 
 def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.cli.watch._LOST_PAUSE_S", 0.2)
+    monkeypatch.setattr("ragloop.orchestrator.doorbell._LOST_PAUSE_S", 0.2)
     folder = tmp_path / "handbook"
     folder.mkdir()
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")
@@ -25,9 +27,9 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
         Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
         embedder=ConstantEmbedder(),
     )
-    app.sync()
-    (source,) = app.folders()
-    with _Folder(app, source) as look:
+    app.corpus.sync()
+    (source,) = app.corpus.folders()
+    with WatchedFolder(app, source, print) as look:
         look.apply(0)
         time.sleep(1)
         (tmp_path / "next").mkdir()
@@ -39,10 +41,10 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
             pass  # until nothing more is told of the exchange
         (folder / "crane.md").write_text("# Crane\n\nThe crane dances at dawn.\n")
         assert _applied_in_time(look)
-    assert set(app.index.keys().values()) == {"heron.md", "crane.md"}
+    assert set(inventory.keys(app.index).values()) == {"heron.md", "crane.md"}
 
 
-def _applied_in_time(look: _Folder) -> bool:
+def _applied_in_time(look: WatchedFolder) -> bool:
     return look.apply(60) is not None
 
 
@@ -53,18 +55,21 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
         Settings(home=tmp_path / "home", sources=[{"name": "handbook", "uri": str(folder)}]),
         embedder=ConstantEmbedder(),
     )
-    app.sync()
-    (source,) = app.folders()
-    look = _Folder(app, source)
-    first = look.again_s
+    app.corpus.sync()
+    (source,) = app.corpus.folders()
+    watched = WatchedFolder(app, source, print)
+    bell = watched.bell
     for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
-        assert look.waits() == {"waiting": None, "folder": str(folder)}
-        look.rang()
-    assert look.waits()
-    assert look.again_s == 2 * first
-    app.sync()
-    assert look.waits() is None
-    assert look.again_s == first
+        found, told = watched.look()
+        assert (found.waits, told) == (True, {"waiting": None, "folder": str(folder)})
+        bell = bell.seen(found).rung(0)
+        watched.rang()
+    found, _ = watched.look()
+    bell = bell.seen(found)
+    assert (found.waits, bell.again_s) == (True, 2 * AGAIN_S)
+    app.corpus.sync()
+    found, _ = watched.look()
+    assert (found.waits, bell.seen(found).again_s) == (False, AGAIN_S)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # that is what is made here
@@ -77,6 +82,6 @@ def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> 
     with interruptible() as interrupted:
         held: Interrupting | None = Interrupting()
         held = None  # Python prints what a finalizer raises, and goes on
-        _ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted)
+        ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted, print)
     assert held is None
     assert interrupted.is_set()

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ragloop.app import App
-from ragloop.cli.watch import _Queue
 from ragloop.config import Settings
-from ragloop.corpus.changes import Watched
+from ragloop.corpus.changes.drain import Watched
+from ragloop.orchestrator.bell import AGAIN_S, Bell, Look
+from ragloop.orchestrator.doorbell import WatchedQueue
 from tests.notified_queue import NotifiedQueue, notification
 
 if TYPE_CHECKING:
@@ -14,27 +15,29 @@ if TYPE_CHECKING:
 
 def test_a_queue_is_rung_for_ever_less_often_while_a_run_is_at_it(bucket: "Bucket") -> None:
     notified = NotifiedQueue(bucket, notify=False)
-    look = _Queue(App(Settings()), Watched(notified.queue(), []))
-    assert look.waits() is None
-    first = look.again_s
+    watched = WatchedQueue(App(Settings()), Watched(notified.queue(), []))
+    assert watched.look()[0] == Look.at_queue(0, 0)
     notified.send(notification(bucket.name, "a.md"))
-    assert pauses(look, 2) == [first, first]
+    assert watched.look() == (Look.at_queue(1, 0), {"waiting": 1, "folder": None})
+    bell, pauses = _rung(watched, watched.bell, 2)
+    assert pauses == [AGAIN_S, AGAIN_S]
     held = notified.queue().receive()
     notified.send(notification(bucket.name, "b.md"))
-    assert pauses(look, 4) == [2 * first, 4 * first, 4 * first, 4 * first]
-    assert not look.settled
+    bell, pauses = _rung(watched, bell, 4)
+    assert pauses == [2 * AGAIN_S, 4 * AGAIN_S, 4 * AGAIN_S, 4 * AGAIN_S]
     notified.queue().delete(held)
-    assert pauses(look, 1) == [first]
+    bell, pauses = _rung(watched, bell, 1)
+    assert pauses == [AGAIN_S]
     notified.queue().delete(notified.queue().receive())
-    assert look.waits() is None
-    assert look.settled
+    assert watched.look()[0] == Look.at_queue(0, 0)
 
 
-def pauses(look: _Queue, rings: int) -> list[float]:
-    """How long each of so many rings lets the next one wait; one message waits."""
-    found = []
+def _rung(watched: WatchedQueue, bell: Bell, rings: int) -> tuple[Bell, list[float]]:
+    """The bell after so many rings, and how long each of them lets the next one wait; one message waits."""
+    pauses = []
     for _ in range(rings):
-        assert look.waits() == {"waiting": 1, "folder": None}
-        look.rang()
-        found.append(look.again_s)
-    return found
+        found, told = watched.look()
+        assert told["waiting"] == 1
+        bell = bell.seen(found).rung(0)
+        pauses.append(bell.again_s)
+    return bell, pauses

@@ -109,7 +109,7 @@ def test_syncs_at_once_in_bad_weather_lose_nothing_and_double_nothing(
 ) -> None:
     handbook, weather, ends = Handbook(bucket, tmp_path, random.Random(1)), Weather(EVERY), Counter[str]()
     handbook.change()
-    handbook.app("first").sync()
+    handbook.app("first").corpus.sync()
     handbook.change()
     bucket.server.weather = weather
     while not ends["killed"]:
@@ -123,10 +123,10 @@ def test_syncs_at_once_in_bad_weather_lose_nothing_and_double_nothing(
     assert min(weather.met.values()) > 10, weather.met
     assert len(weather.met) == 5
     app = handbook.app("last")
-    last = app.sync()
+    last = app.corpus.sync()
     assert (last.added, last.updated, last.deleted, last.renamed, last.failed) == (0, 0, 0, 0, 0), (ends, weather.met)
     scratch = handbook.app("scratch", store=None)
-    scratch.sync()
+    scratch.corpus.sync()
     assert contents(app) == contents(scratch)
     assert {row["key"] for row in contents(app).values()} == {key.removeprefix("docs/") for key in handbook.keys}
 
@@ -144,5 +144,5 @@ def test_the_next_sync_takes_over_from_one_that_was_killed_while_it_held_the_lea
     taken_over = _until_one_comes_through(handbook, syncs)
     assert taken_over.report["unchanged"] == 3, "the commit of the one that was killed stands"
     scratch = handbook.app("scratch", store=None)
-    scratch.sync()
+    scratch.corpus.sync()
     assert contents(handbook.app("last")) == contents(scratch)

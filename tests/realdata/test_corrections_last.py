@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from corrections_last import bring, clone, eligible, measure
 
-from benchmarks.corrections_last import bring, clone, eligible, measure
 from tests.constant_embedder import ConstantEmbedder
 from tests.indexed_folder import IndexedFolder
 
@@ -40,7 +40,7 @@ def test_corrections_fall_with_their_facts_and_outlast_every_other_edit(
 def _faq(realdata: Path, version: str) -> dict[str, bytes]:
     with tarfile.open(realdata / "django-docs" / f"v{version}.tar.xz") as tar:
         files = [one for one in tar.getmembers() if one.isfile() and "docs/faq/" in one.name]
-        return {Path(one.name).name: tar.extractfile(one).read() for one in files}  # type: ignore[union-attr]
+        return {Path(one.name).name: tar.extractfile(one).read() for one in files}
 
 
 def _first_sentences(realdata: Path, version: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_answers_of_a_faq_outlast_a_release_where_their_sentence_does(indexed: I
     indexed.sync()
     app = indexed.app()
     right = {asked: said for asked, said in _first_sentences(realdata, "4.2.16").items() if len(said.split()) <= 24}
-    given = app.answerer.ask_all(list(right))
+    given = app.answering.answerer.ask_all(list(right))
     app.journal.give_all_feedback([(one.interaction_id, "correction", right[one.question]) for one in given])
     questions = {one.interaction_id: one.question for one in given}
     first = eligible(app)

@@ -17,7 +17,7 @@ SETTINGS = {"sync": {"guard_share": 0.5}}
 def _pages(archive: Path) -> dict[str, bytes]:
     with tarfile.open(archive) as tar:
         files = [one for one in tar.getmembers() if one.isfile() and one.name.endswith(".md")]
-        return {one.name: tar.extractfile(one).read() for one in files}  # type: ignore[union-attr]
+        return {one.name: tar.extractfile(one).read() for one in files}
 
 
 def _bring(folder: Path, pages: dict[str, bytes]) -> None:

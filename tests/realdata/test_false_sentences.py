@@ -4,8 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
-from benchmarks.false_sentences import measure
+from false_sentences import measure
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(600)]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.chunking import chunk
-from ragloop.corpus.document import ParsedDocument
+from ragloop.corpus.chunking.chunker import chunk
+from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import media_type, parse
-from ragloop.corpus.parsing.isolation import DocumentParser
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
 from tests.constant_embedder import ConstantEmbedder
 from tests.cpu import cpu_seconds_below

@@ -13,10 +13,10 @@ import docutils.utils
 import pytest
 from docutils.parsers.rst import Directive, Parser, directives, roles
 
-from ragloop.corpus.chunking import chunk
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.formats.restructuredtext import parse_restructuredtext
 from ragloop.corpus.parsing.outline import Outline
-from ragloop.corpus.parsing.restructuredtext import parse_restructuredtext
 from ragloop.errors import DocumentError
 from tests.cpu import cpu_seconds_below
 
@@ -48,7 +48,7 @@ class _AnyDirective(Directive):
         return []
 
 
-def _any_role(name, rawtext, text, lineno, inliner, options=None, content=None):  # type: ignore[no-untyped-def]
+def _any_role(name, rawtext, text, lineno, inliner, options=None, content=None):
     """Sphinx's rules for what a cross-reference shows."""
     shown = docutils.utils.unescape(text)
     named = re.match(r"^(.+?)\s*(?<!\x00)<([^<]*?)>$", shown, re.DOTALL)

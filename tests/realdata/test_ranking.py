@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
-from benchmarks.ranking import cranfield, indexed, scores, xquad
+from ranking import cranfield, indexed, scores, xquad
 
 pytestmark = [pytest.mark.realdata, pytest.mark.realmodel, pytest.mark.timeout(600)]
 

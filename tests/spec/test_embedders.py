@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.models import Embedder
 from ragloop.models.cache import default_cache
-from ragloop.models.embedding import DEFAULT_EMBEDDER, open_embedder
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
 from tests.constant_embedder import ConstantEmbedder
 
 TEXTS = [
@@ -29,7 +29,7 @@ def opened(kind: str) -> Embedder:
     if kind == "constant":
         return ConstantEmbedder()
     # The model cache is shared with everything else that runs on this machine: what is in it was built once.
-    return open_embedder(DEFAULT_EMBEDDER, default_cache(), backend=kind)  # type: ignore[arg-type]
+    return open_embedder(DEFAULT_EMBEDDER, default_cache(), backend=kind)
 
 
 @pytest.fixture(

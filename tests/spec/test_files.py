@@ -89,7 +89,7 @@ def test_an_address_of_another_kind_is_refused(tmp_path: Path) -> None:
         FolderFiles(tmp_path / "file").write("one", [b""])
 
 
-def test_names_that_ragloop_makes_none_of_are_neither_listed_nor_removed(files: Files) -> None:
+def test_names_that_ragloop_never_makes_are_neither_listed_nor_removed(files: Files) -> None:
     files.write("a/one", [b"1"])
     if isinstance(files, FolderFiles):
         os.mkfifo(files.folder / "a" / "pipe")

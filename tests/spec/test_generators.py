@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.models import Generator
-from ragloop.models.extractive import ExtractiveGenerator
-from ragloop.models.local import LocalGenerator
+from ragloop.models.generation.extractive import ExtractiveGenerator
+from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Passage, Prompt
 from tests.constant_embedder import ConstantEmbedder
 from tests.tiny_model import FACTS, chat, save_tiny_model

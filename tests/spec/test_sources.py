@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ragloop.corpus.local import LocalFolder
-from ragloop.corpus.s3 import S3Bucket
-from ragloop.corpus.source import Source
+from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sources.s3 import S3Bucket
+from ragloop.corpus.sources.source import Source
 from ragloop.errors import DocumentError, NotFoundError
 from tests.indexed_folder import wait_until_stamps_are_trusted
 

@@ -1,6 +1,7 @@
 """What a store promises wherever it is: in a folder, and in a bucket."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,34 @@ def test_who_holds_a_lease_writes_what_it_likes(opened: Opens) -> None:
     assert subjects(store) == [""]
 
 
-def test_files_that_no_version_names_are_told_with_their_age(
+def test_every_durable_step_is_within_the_boundary_that_it_names(place: Callable[[], Place], tmp_path: Path) -> None:
+    steps: list[tuple[str, list[str]]] = []
+    other = Store.open(tmp_path, place=place())
+
+    @contextmanager
+    def boundary(step: str) -> Iterator[None]:
+        steps.append((f"before {step}", subjects(other)))
+        yield
+        steps.append((f"after {step}", subjects(other)))
+
+    store = Store.open(tmp_path, place=place(), boundary=boundary)
+    store.upsert_rows("reports", [ROW])
+    store.delete("reports", "report_id = 'r'")
+    store.create("index_x", index_schema(8))
+    store.drop("index_x")
+    assert steps == [
+        ("before upsert reports", []),
+        ("after upsert reports", [""]),
+        ("before delete reports", [""]),
+        ("after delete reports", []),
+        ("before create index_x", []),
+        ("after create index_x", []),
+        ("before drop index_x", []),
+        ("after drop index_x", []),
+    ]
+
+
+def test_files_that_no_version_names_are_listed_with_their_age(
     opened: Opens, place: Callable[[], Place], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     store = opened()

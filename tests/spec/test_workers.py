@@ -19,10 +19,10 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.local import LocalFolder
-from ragloop.corpus.preparing import Preparation
-from ragloop.corpus.s3 import S3Bucket
-from ragloop.corpus.workers import GROUP_DOCUMENTS, Workers, open_workers
+from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sources.s3 import S3Bucket
+from ragloop.corpus.sync.preparing import Preparation
+from ragloop.corpus.sync.workers import GROUP_DOCUMENTS, Workers, open_workers
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
 from tests.constant_embedder import ConstantEmbedder, WideEmbedder
@@ -163,7 +163,7 @@ def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None
 
 OWNER = """
 import subprocess, sys
-from ragloop.corpus.workers import open_workers
+from ragloop.corpus.sync.workers import open_workers
 from tests.constant_embedder import ConstantEmbedder
 
 def address():
@@ -291,7 +291,7 @@ def test_a_worker_of_another_ragloop_is_refused() -> None:
 
 
 def test_a_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ragloop.corpus import workers
+    from ragloop.corpus.sync import workers
 
     class Empty(Sent):
         def workers(self) -> int:

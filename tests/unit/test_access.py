@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli import access
 from ragloop.errors import UsageError
+from ragloop.orchestrator import access
 
 URL = "http://127.0.0.1:4200/api"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import NotFoundError
-from ragloop.models.smollm2 import DISTRIBUTION, GGUF, NAME, find_gguf, resolve_base
+from ragloop.models.generation.smollm2 import DISTRIBUTION, GGUF, NAME, find_gguf, resolve_base
 
 
 def install(folder: Path, gguf: bytes | None) -> None:

@@ -4,15 +4,17 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ragloop.learning.cadence import CadencePolicy, RetrainDecision, decide
-from ragloop.learning.drift import DriftReport, Signal
+from ragloop.learning.monitoring.cadence import RetrainDecision, decide
+from ragloop.learning.monitoring.drift import DriftReport, Signal, SignalAction, SignalKind, SignalState
+from tests.policies import cadence_policy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-POLICY = CadencePolicy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)
+POLICY = cadence_policy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)
 
 
 def report(action: str = "none", state: str = "drift") -> DriftReport:
-    return DriftReport((Signal("questions", "query", 0.1, 0.01, 0.05, 200, 200, state, action),))
+    found = SignalState(state), SignalAction(action)
+    return DriftReport((Signal("questions", SignalKind.QUERY, 0.1, 0.01, 0.05, 200, 200, *found),))
 
 
 def at(days_ago: float | None, new_eligible: int, drift: DriftReport | None = None) -> RetrainDecision:
@@ -99,4 +101,4 @@ def test_a_time_without_a_zone_is_refused() -> None:
 @pytest.mark.parametrize("wrong", [{"every_days": -1}, {"cooldown_days": -0.1}, {"min_new_examples": 0}])
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        CadencePolicy(**wrong)  # type: ignore[arg-type]
+        cadence_policy(**wrong)

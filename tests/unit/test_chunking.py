@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from ragloop.corpus.chunking import Chunk, chunk
-from ragloop.corpus.document import Block, ParsedDocument
+from ragloop.corpus.chunking.chunker import Chunk, chunk
+from ragloop.corpus.chunking.cuts import RULES, spans
 from ragloop.corpus.parsing import parse
-from ragloop.corpus.splitting import RULES, spans
+from ragloop.corpus.parsing.document import Block, ParsedDocument
 
 WORDS = [f"word{number}" for number in range(400)]
 

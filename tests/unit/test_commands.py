@@ -1,8 +1,9 @@
 """The commands that exist."""
 
+import typer.core
 import typer.main
 
-from ragloop.cli import app
+from ragloop.cli.main import app
 
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
@@ -12,4 +13,6 @@ COMMANDS = {
 
 
 def test_every_command_that_the_documents_name_exists():
-    assert set(typer.main.get_command(app).commands) == COMMANDS
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert set(group.commands) == COMMANDS

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ragloop.config import Section, Settings, SourceSettings, load_settings, template
 from ragloop.config.template import descriptions
@@ -46,7 +47,8 @@ def test_the_example_of_a_source_in_the_template_loads() -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    for section in (SourceSettings, *SECTIONS):
+    sections: list[type[BaseModel]] = [SourceSettings, *SECTIONS]
+    for section in sections:
         meanings = descriptions(section)
         for name in section.model_fields:
             assert meanings.get(name), f"{section.__name__}.{name} has no description"
@@ -71,15 +73,15 @@ def test_every_setting_says_what_it_means() -> None:
         ("index = ", ["ragloop.toml", "not valid TOML", "Invalid value"]),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['*.md', '!']",
-            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is no glob pattern", ".gitignore"],
+            ["ragloop.toml: sources.0.include is ['*.md', '!']", "'!' is not a glob pattern", ".gitignore"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\nexclude = ['[z-a]']",
-            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is no glob pattern"],
+            ["ragloop.toml: sources.0.exclude is ['[z-a]']", "'[z-a]' is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = ['\\']",
-            ["ragloop.toml: sources.0.include is", "is no glob pattern"],
+            ["ragloop.toml: sources.0.include is", "is not a glob pattern"],
         ),
         (
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",
@@ -233,16 +235,17 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 def test_settings_cannot_be_changed() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.home = Path("other")  # type: ignore[misc]
+        settings.home = Path("other")
     with pytest.raises(ValueError, match="frozen"):
-        settings.index.chunk_tokens = 1  # type: ignore[misc]
+        settings.index.chunk_tokens = 1
 
 
-def test_labels_are_refused_since_no_search_reads_them(tmp_path: Path) -> None:
+def test_labels_of_a_source_are_read_and_what_sees_a_caller_without_any_is_one_of_two(tmp_path: Path) -> None:
     file = tmp_path / "ragloop.toml"
-    source = f'[[sources]]\nname = "payroll"\nuri = "{tmp_path}"\n'
-    file.write_text(source + 'labels = ["hr"]\n')
-    with pytest.raises(ConfigError, match="labels of the source payroll, expected none: no search filters by labels"):
+    source = f'[[sources]]\nname = "payroll"\nuri = "{tmp_path}"\nlabels = ["hr", "board"]\n'
+    file.write_text(source)
+    read = load_settings(file)
+    assert (read.sources[0].labels, read.retrieval.without_labels) == (("hr", "board"), "unlabelled")
+    file.write_text(source + '[retrieval]\nwithout_labels = "all"\n')
+    with pytest.raises(ConfigError, match=r"without_labels is 'all'.*'unlabelled' or 'everything'"):
         load_settings(file)
-    file.write_text(source + "labels = []\n")
-    assert load_settings(file).sources[0].labels == ()

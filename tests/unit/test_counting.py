@@ -10,8 +10,8 @@ from tokenizers.models import WordLevel, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, Whitespace
 
-from ragloop.models import counting
-from ragloop.models.counting import TokenCounter
+from ragloop.models.embedding import token_counts as counting
+from ragloop.models.embedding.token_counts import TokenCounter
 
 WORDS = [
     "[UNK]", "[MASK]", *string.ascii_lowercase, *string.digits, *".,-_[]'", "中", "文", "é", "ß", "over", "lap",

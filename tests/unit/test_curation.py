@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ragloop.learning.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REVISIONS = {"numpy": "r1", "scipy": "r1", "torch": "r1"}
@@ -217,3 +217,12 @@ def test_a_correction_rests_on_what_bore_it_out_and_on_nothing_else_that_was_sho
 def test_a_correction_that_no_passage_bears_out_could_never_be_seen_to_go_stale_and_falls() -> None:
     votes = [vote("a", "correction", "MIT") | {"support": []}]
     assert curate([cites("s1")], votes, LIVE).funnel["no passage bears it out"] == 1
+
+
+@pytest.mark.parametrize("kind", ["up", "correction"])
+def test_an_answer_to_which_a_labelled_passage_was_shown_falls_though_it_cites_another_one(kind: str) -> None:
+    for labelled in ("numpy", "scipy"):
+        standing = Standing(REVISIONS, labelled=frozenset({labelled}))
+        votes = [vote("a", kind, "MIT" if kind == "correction" else None)]
+        assert curate([asked("a")], votes, standing).funnel["passage has labels"] == 1
+    assert curate([asked("a")], [vote("a")], Standing(REVISIONS, labelled=frozenset({"pandas"}))).examples

@@ -11,7 +11,7 @@ from ragloop.demo.documents import document
 from ragloop.demo.facts import KINDS, Fact, canonical, choose, facts_of, installed_packages, question, statement
 from ragloop.demo.scale import FULL
 from ragloop.demo.traffic import plan_traffic, shuffled, to_change
-from ragloop.learning.scoring import normalise
+from ragloop.learning.evaluation.scoring import normalise
 
 REPOSITORY = Path(__file__).parents[2]
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")

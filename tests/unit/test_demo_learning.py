@@ -36,7 +36,7 @@ def test_a_retraining_that_is_not_due_is_started_by_hand_since_no_event_will_com
 
 
 @pytest.mark.parametrize("promoted", [True, False])
-def test_a_planted_adapter_that_passed_the_gate_is_told(promoted: bool) -> None:
+def test_a_planted_adapter_that_passed_the_gate_is_reported(promoted: bool) -> None:
     steps: list[dict[str, Any]] = [
         {"name": "Retrain", "figures": {"promoted": True}},
         {"name": PLANT, "figures": {"promoted": promoted}},

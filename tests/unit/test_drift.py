@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ragloop.learning.drift import DriftPolicy, DriftReport, Signal, Window, _fisher, _holm, measure
+from ragloop.learning.monitoring import drift
+from ragloop.learning.monitoring.drift import DriftReport, Signal, Window, _fisher, _holm
+from tests.policies import drift_policy
 
-QUICK = DriftPolicy(min_questions=40, permutations=200)
+QUICK = drift_policy(min_questions=40, permutations=200)
+DEFAULT = drift_policy()
+
+
+def measure(
+    before: Window, now: Window, policy: drift.DriftPolicy = DEFAULT, *, champion_changed: bool = False
+) -> DriftReport:
+    return drift.measure(before, now, policy, champion_changed=champion_changed)
 
 
 def signal(report: DriftReport, name: str) -> Signal:
@@ -26,7 +35,7 @@ def test_questions_of_the_same_kind_rarely_raise_a_false_alarm() -> None:
     for seed in range(150):
         rng = np.random.default_rng(seed)
         report = measure(
-            Window(embeddings=questions(rng, 60)), Window(embeddings=questions(rng, 40)), DriftPolicy(min_questions=40)
+            Window(embeddings=questions(rng, 60)), Window(embeddings=questions(rng, 40)), drift_policy(min_questions=40)
         )
         alarms += signal(report, "questions").state == "drift"
     # 0.05 is expected; 0.10 lies more than two standard deviations (0.018) above it.
@@ -115,7 +124,7 @@ def test_two_different_constants_are_drift() -> None:
 
 def test_large_windows_are_sampled_but_counted_in_full() -> None:
     rng = np.random.default_rng(0)
-    policy = DriftPolicy(min_questions=40, max_questions=50, permutations=200)
+    policy = drift_policy(min_questions=40, max_questions=50, permutations=200)
     report = measure(Window(embeddings=questions(rng, 300)), Window(embeddings=questions(rng, 300, shift=0.9)), policy)
     assert (signal(report, "questions").n_reference, signal(report, "questions").state) == (300, "drift")
 
@@ -189,7 +198,7 @@ def test_fishers_test_equals_scipys() -> None:
 )
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"found|never reach"):
-        DriftPolicy(**wrong)  # type: ignore[arg-type]
+        drift_policy(**wrong)
 
 
 def test_windows_of_the_wrong_shape_are_refused() -> None:

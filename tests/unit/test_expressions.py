@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.source import Patterns
+from ragloop.corpus.sources.patterns import Patterns
 from tests.attack_texts import attacks
 
 ROOT = Path(__file__).parents[2]
@@ -36,15 +36,15 @@ MOST_SECONDS = 20
 """CPU of the process that tries one expression; it takes half a second of them as a rule."""
 
 NOT_OF_DOCUMENTS = {
-    "ragloop/corpus/missing.py": "names of tables that ragloop made",
-    "ragloop/models/embedding.py": "the name of a model, which the operator chose",
-    "ragloop/models/counting.py": "special tokens of the tokenizer, joined by |: no repetition",
+    "ragloop/corpus/doctor/missing_tables.py": "names of tables that ragloop made",
+    "ragloop/models/embedding/runtimes.py": "the name of a model, which the operator chose",
+    "ragloop/models/embedding/token_counts.py": "special tokens of the tokenizer, joined by |: no repetition",
     "ragloop/models/chat.py": "special tokens of the tokenizer, joined by |: no repetition",
     "ragloop/demo/documents.py": "the version of an installed package",
     "ragloop/demo/facts.py": "names of installed packages and their authors",
 }
 """Files that build an expression inside a function."""
-MADE_WHEN_NEEDED = {"ragloop/corpus/splitting.py": "_run"}
+MADE_WHEN_NEEDED = {"ragloop/corpus/chunking/cuts.py": "_run"}
 """Functions without parameters that return an expression."""
 
 Expression = re.Pattern[str] | re.Pattern[bytes]
@@ -115,10 +115,10 @@ def seconds(expression: Expression, anchored: bool, text: str) -> float:
     given: str | bytes = text if isinstance(expression.pattern, str) else text.encode("utf-8")
     started = time.thread_time()
     if anchored:
-        expression.match(given)  # type: ignore[arg-type]
-        expression.fullmatch(given)  # type: ignore[arg-type]
+        expression.match(given)
+        expression.fullmatch(given)
     else:
-        for _ in expression.finditer(given):  # type: ignore[arg-type]
+        for _ in expression.finditer(given):
             pass
     return time.thread_time() - started
 

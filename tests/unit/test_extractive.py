@@ -8,7 +8,7 @@ import pytest
 
 from ragloop.answering.prompts import cite, rag_prompt
 from ragloop.models import Vectors
-from ragloop.models.extractive import SHORTLIST_CHARACTERS, ExtractiveGenerator
+from ragloop.models.generation.extractive import SHORTLIST_CHARACTERS, ExtractiveGenerator
 from ragloop.records import Passage
 from tests.constant_embedder import ConstantEmbedder
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ragloop.learning.gate import GatePolicy, PairedScores, Verdict, judge, mean_bounds
+from ragloop.learning.evaluation import gate
+from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, Verdict, mean_bounds
+from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
+from tests.policies import gate_policy
 
 
 def paired(champion: list[float] | np.ndarray, candidate: list[float] | np.ndarray) -> PairedScores:
@@ -24,6 +27,16 @@ def elsewhere(rng: np.random.Generator, n: int, difference: float, sd: float = 0
     """Token F1 of both; the differences have the given mean and, nearly, the given SD, and stay within the scale."""
     champion = np.full(n, 0.5)
     return paired(champion, champion + np.clip(rng.normal(difference, sd, n), -0.5, 0.5))
+
+
+DEFAULT = gate_policy()
+
+
+def judge(
+    target: PairedScores, elsewhere: PairedScores, policy: GatePolicy = DEFAULT, *, ended_early: bool = False
+) -> Verdict:
+    scores = {EXACT_MATCH.name: target, TOKEN_F1_ELSEWHERE.name: elsewhere}
+    return gate.judge(scores, policy, ended_early=ended_early)
 
 
 SAME_ELSEWHERE = paired(np.full(250, 0.5), np.full(250, 0.5))
@@ -54,7 +67,7 @@ def test_a_candidate_that_answers_worse_from_passages_is_rejected() -> None:
 def test_a_candidate_equal_to_the_champion_is_not_promoted() -> None:
     for n in (100, 20_000):
         same = paired(ones(n // 2, n), ones(n // 2, n))
-        assert judge(same, same, GatePolicy(min_score=0)).verdict == "inconclusive"
+        assert judge(same, same, gate_policy(min_score=0)).verdict == "inconclusive"
 
 
 def test_fewer_pairs_than_needed_are_not_enough_data() -> None:
@@ -157,11 +170,11 @@ def test_scores_that_are_not_paired_are_refused() -> None:
 @pytest.mark.parametrize("wrong", [{"margin": -1}, {"min_pairs": 0}, {"confidence": 0.4}, {"min_score": 2}])
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        GatePolicy(**wrong)  # type: ignore[arg-type]
+        gate_policy(**wrong)
 
 
 def test_without_golden_questions_the_gate_names_the_setting_and_how_many_are_needed() -> None:
-    verdict = judge(paired([], []), SAME_ELSEWHERE, GatePolicy(min_pairs=40))
+    verdict = judge(paired([], []), SAME_ELSEWHERE, gate_policy(min_pairs=40))
     assert verdict.verdict == "inconclusive"
     assert verdict.reasons[:2] == tuple(
         f"{name} undecided: no golden questions; name at least 40 in dataset.golden." for name in ("lift", "floor")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import ConfigError
-from ragloop.learning.evaluation import GoldenQuestion, read_golden
+from ragloop.learning.evaluation.golden import GoldenQuestion, read_golden
 
 GOOD = '{"question": "Who keeps the bees?", "answer": "Ada"}'
 

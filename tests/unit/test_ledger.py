@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ragloop.corpus.index import document_row
-from ragloop.corpus.ledger import Ledger, known
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow
+from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, Ledger, LedgerRow, known
+from ragloop.corpus.index.table import document_row
 from ragloop.store.schemas import index_schema
 
 

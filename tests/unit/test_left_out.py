@@ -2,8 +2,7 @@
 
 import pytest
 
-from ragloop.corpus.left_out import left_out
-from ragloop.corpus.report import SyncReport
+from ragloop.corpus.sync.report import SyncReport, left_out
 
 
 def test_nothing_is_said_of_a_sync_that_is_complete() -> None:
@@ -13,12 +12,12 @@ def test_nothing_is_said_of_a_sync_that_is_complete() -> None:
 @pytest.mark.parametrize(
     ("report", "told"),
     [
-        (SyncReport(problems=["the bucket is gone"]), ["the bucket is gone"]),
+        (SyncReport(problems=("the bucket is gone",)), ["the bucket is gone"]),
         (SyncReport(withheld_deletes=12), ["12 deletes are withheld"]),
         (SyncReport(failed=1), ["1 documents cannot be read"]),
         (SyncReport(failed=1, quarantined=2, withheld_deletes=3), ["3 deletes", "2 documents are quarantined"]),
     ],
 )
-def test_whatever_makes_a_sync_incomplete_is_told(report: SyncReport, told: list[str]) -> None:
+def test_whatever_makes_a_sync_incomplete_is_reported(report: SyncReport, told: list[str]) -> None:
     assert not report.complete
     assert [one for one, begins in zip(left_out(report), told, strict=True) if not one.startswith(begins)] == []

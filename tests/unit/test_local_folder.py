@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus import local
-from ragloop.corpus.local import LocalFolder, changed_at
+from ragloop.corpus.sources import local
+from ragloop.corpus.sources.local import LocalFolder, changed_at
 from ragloop.errors import DocumentError, PassingDocumentError
 
 
@@ -87,7 +87,7 @@ def test_what_became_something_else_since_it_was_listed_is_not_read(tmp_path: Pa
     else:
         file.parent.rmdir()
         file.parent.symlink_to(tmp_path / "outside")
-    with pytest.raises(DocumentError, match="no file of its folder"):
+    with pytest.raises(DocumentError, match="no longer a regular file"):
         source.read(listed, 100)
 
 
@@ -137,7 +137,7 @@ def test_a_uri_leads_back_to_any_file_name(tmp_path: Path) -> None:
     assert listed.key == name
 
 
-def test_a_change_of_what_is_left_out_is_none_of_a_watched_folder(tmp_path: Path) -> None:
+def test_watching_ignores_changes_to_excluded_files(tmp_path: Path) -> None:
     source = LocalFolder("s", tmp_path, exclude=(".*", "drafts/"), leave_out=[tmp_path / "home"])
     told = {
         name: source.may_hold(str(tmp_path / name))

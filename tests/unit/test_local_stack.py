@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.local_stack import LocalStack
+from ragloop.orchestrator.local_stack import LocalStack
 
 
 def test_relative_places_are_made_absolute_since_flows_work_in_another_folder(

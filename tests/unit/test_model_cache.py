@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ragloop.errors import StorageFullError
-from ragloop.models.cache import MANIFEST, built_once, default_cache, sha256_of
+from ragloop.hashes import sha256_of
+from ragloop.models.cache import MANIFEST, built_once, default_cache
 
 
 def complete(folder: Path) -> None:
@@ -67,7 +68,7 @@ def test_builders_at_the_same_time_build_once(tmp_path: Path) -> None:
     assert built == [1]
 
 
-def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_a_full_disk(tmp_path: Path) -> None:
     def fill(folder: Path) -> None:
         raise OSError(28, "No space left on device")
 

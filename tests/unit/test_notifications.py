@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ragloop.corpus.notifications import MessageError, ObjectChange, changed_objects
+from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from tests.notified_queue import notification
 
 
@@ -24,19 +24,19 @@ def test_a_notification_through_sns_is_unwrapped() -> None:
     assert changed_objects(body) == [ObjectChange("b", "a.md")]
 
 
-def test_the_event_that_tries_a_queue_names_none() -> None:
+def test_the_s3_test_event_names_no_objects() -> None:
     assert changed_objects(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})) == []
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("", "is no JSON"),
-        ("ring", "is no JSON"),
-        ("[" * 200_000, "is no JSON"),
-        ("[]", "is no notification"),
-        ("{}", "is no notification"),
-        ('{"Records": [{"s3": {}}]}', "is no notification"),
+        ("", "is not JSON"),
+        ("ring", "is not JSON"),
+        ("[" * 200_000, "is not JSON"),
+        ("[]", "is not an S3 notification"),
+        ("{}", "is not an S3 notification"),
+        ('{"Records": [{"s3": {}}]}', "is not an S3 notification"),
         ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}}]}', "names no object"),
         ('{"Records": [{"s3": {"bucket": {"name": 3}, "object": {"key": "a.md"}}}]}', "names no object"),
         ('{"Type": "Notification"}', "is no"),

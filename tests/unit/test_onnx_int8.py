@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ragloop.models.onnx_int8 import balance, round_products, rounded
+from ragloop.models.embedding.onnx_int8 import balance, round_products, rounded
 
 LARGEST_ACTIVATION = 255
 SIXTEEN_BITS = 2**15 - 1

@@ -4,8 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from tests.cpu import cpu_seconds_below
 

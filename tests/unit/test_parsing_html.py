@@ -2,8 +2,8 @@
 
 import pytest
 
-from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
 from tests.cpu import cpu_seconds_below
 

@@ -5,8 +5,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
 
 

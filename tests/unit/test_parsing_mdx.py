@@ -3,7 +3,7 @@
 import pytest
 
 from ragloop.corpus.parsing import parse
-from ragloop.corpus.parsing.mdx import without_jsx
+from ragloop.corpus.parsing.formats.mdx import without_jsx
 from tests.cpu import cpu_seconds_below
 
 PAGE = """---

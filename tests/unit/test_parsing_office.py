@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from ragloop.corpus.document import ParsedDocument
 from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
 from tests.made_documents import (
@@ -149,7 +149,7 @@ def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents
     ]
 
 
-def test_a_protected_epub_is_refused_and_obfuscated_fonts_are_none_of_that() -> None:
+def test_a_protected_epub_is_refused_but_obfuscated_fonts_are_not_protection() -> None:
     encryption = '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></encryption>'
     fonts = {"META-INF/encryption.xml": encryption.format("http://www.idpf.org/2008/embedding")}
     assert read(epub({"a.xhtml": "<p>Text.</p>"}, **fonts), "epub").text == "Text."

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ragloop.corpus.document import Block, ParsedDocument
 from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.document import Block, ParsedDocument
+from ragloop.corpus.parsing.formats.pdf import paragraphs
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.pdf import paragraphs
 from ragloop.errors import DocumentError
 from tests.made_documents import pdf
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ragloop.corpus.parsing import parse
-from ragloop.corpus.parsing.restructuredtext import plain_title
+from ragloop.corpus.parsing.formats.restructuredtext import plain_title
 
 
 def pieces(source: str, kind: str = "text/x-rst") -> list[tuple[str, tuple[str, ...], str]]:

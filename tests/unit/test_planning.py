@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
-from ragloop.corpus.planning import Known, Listed, bare_stamp, kept_stamp, plan, retry_after_s, withholds
+from ragloop.corpus.index.ledger import Known
+from ragloop.corpus.sources.source import Listed
+from ragloop.corpus.sync.planning import bare_stamp, kept_stamp, plan, retry_after_s
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,26 +62,6 @@ def test_the_index_knows_a_document_under_whatever_labels() -> None:
     assert ("a" in known, "b" in known, "c" in known, len(known)) == (True, True, False, 2)
 
 
-@pytest.mark.parametrize(
-    ("deletes", "documents", "withheld"),
-    [
-        (0, 0, False),
-        (10, 10, False),
-        (11, 11, True),
-        (11, 109, True),
-        (11, 110, False),
-        (100, 1000, False),
-        (101, 1000, True),
-    ],
-)
-def test_more_deletes_than_ten_documents_and_a_tenth_are_withheld(deletes: int, documents: int, withheld: bool) -> None:
-    assert withholds(deletes, documents, 10, 0.10) == withheld
-
-
-def test_a_guard_of_zero_withholds_every_delete() -> None:
-    assert withholds(1, 100, 0, 0.0)
-
-
 def test_a_document_whose_parser_was_stopped_is_read_again_when_its_time_has_come() -> None:
     def read(now_us: int) -> list[str]:
         return [one.key for one in plan([_listed("a"), _listed("b")], _known(a=1_000, b=None), now_us=now_us).read]
@@ -102,7 +82,7 @@ def test_a_stamp_that_a_later_write_may_get_is_kept_with_the_time_until_it_has_s
     assert kept_stamp(again, "S", 20, began_us=130, now_us=150) == "S"
 
 
-def test_a_stamp_begins_to_settle_anew_when_it_changes_or_the_clock_is_set_back() -> None:
+def test_a_stamp_settles_again_when_it_changes_or_the_clock_is_set_back() -> None:
     first = kept_stamp("", "S", 20, began_us=100, now_us=110)
     other = kept_stamp(first, "T", 20, began_us=200, now_us=210)
     assert kept_stamp(other, "T", 20, began_us=229, now_us=240) == other

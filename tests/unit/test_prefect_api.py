@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.cli.liveness import prefect_report
-from ragloop.cli.prefect_api import PrefectApi, named_api
 from ragloop.errors import UnavailableError
+from ragloop.orchestrator.liveness import prefect_report
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ def page() -> Iterator[str]:
     serving.join()
 
 
-def test_an_address_that_is_none_is_one_line() -> None:
+def test_an_invalid_address_is_an_error_of_one_line() -> None:
     with pytest.raises(UnavailableError, match="Prefect at nowhere does not answer"):
         PrefectApi("nowhere", 1).call("GET", "/health")
 
@@ -54,7 +54,7 @@ def test_a_status_names_what_is_not_prefect_and_goes_on(
     report = prefect_report(tmp_path)
     assert report is not None
     (problem,) = report["problems"]
-    assert "does not answer as Prefect does" in problem
+    assert "does not answer like a Prefect server" in problem
     assert "secret" not in problem
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.local import LocalFolder
-from ragloop.corpus.parsing import isolation
+from ragloop.corpus.isolation import process as isolation
+from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.preparing import Preparation, Prepared
+from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sync.preparing import Preparation, Prepared
 from ragloop.errors import NotFoundError, UnavailableError
 
 
@@ -47,7 +48,6 @@ def test_a_model_that_is_away_is_no_fault_of_a_document(tmp_path: Path, error: E
 
 
 def test_a_parser_that_fails_quarantines_its_document_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = isolation.parse
 
     def failing(data: bytes, media_type: str, name: str, limits: ParseLimits) -> object:
         if name == "b.md":

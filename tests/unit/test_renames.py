@@ -2,8 +2,8 @@
 
 import time
 
-from ragloop.corpus.planning import CURRENT, QUARANTINED, LedgerRow
-from ragloop.corpus.renames import Renames
+from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, LedgerRow
+from ragloop.corpus.sync.renames import Renames
 
 
 def _row(key: str, good: str | None, bad: str | None = None, stamp: str = "") -> LedgerRow:
@@ -42,7 +42,7 @@ def test_the_file_tells_before_the_name_and_the_name_before_the_bytes() -> None:
     assert _unreadable(renames, "d", "9", "X") is None, "other revisions had these bytes as well"
 
 
-def test_copies_of_one_revision_need_not_be_told_apart() -> None:
+def test_copies_of_one_revision_need_no_distinction() -> None:
     assert _unreadable(Renames([_row("a", "R", "X"), _row("b", "R", "X")], _trace), "c", "", "X") in ("a", "b")
 
 
@@ -56,7 +56,7 @@ def test_what_was_never_good_has_nothing_to_give() -> None:
     assert _unreadable(Renames([_row("a", None, "X", "1"), _row("b", "", "X", "1")], _trace), "c", "1", "X") is None
 
 
-def test_many_with_the_same_bytes_are_told_in_no_time() -> None:
+def test_many_documents_with_the_same_bytes_are_matched_quickly() -> None:
     for revisions in (1, 2):
         gone = [_row(f"{number}", f"R{number % revisions}", "X") for number in range(20_000)]
         renames = Renames(gone, _trace)

@@ -1,13 +1,19 @@
 """Training and evaluation share neither documents, nor near-duplicate questions, nor a stretch of time."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.learning.curation import DocumentRevision, Example
-from ragloop.learning.splitting import split
+from ragloop.learning.examples import splitting
+from ragloop.learning.examples.curation import DocumentRevision, Example
+from ragloop.learning.examples.splitting import Split
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def split(examples: Sequence[Example], eval_share: float = 0.1, seed: int = 0) -> Split:
+    return splitting.split(examples, eval_share, seed)
 
 
 def example(minute: int, *documents: str, question: str | None = None) -> Example:

@@ -25,7 +25,7 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
     # Without bytecode every start compiles the package again, and the figure would be the compiler's. The coverage
     # hook, where there is one, would be counted too.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("COV_")}
-    command = [sys.executable, "-c", "from ragloop.cli import run; run()", "--help"]
+    command = [sys.executable, "-c", "from ragloop.cli.main import run; run()", "--help"]
     seconds = []
     for _ in range(3):
         before = children_cpu_seconds()
@@ -35,10 +35,10 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
 
 
 def test_the_versions_of_an_index_load_no_parser() -> None:
-    code = "import sys; from ragloop.corpus.versions import CHUNKER, PARSER; print(*sys.modules, sep='\\n')"
+    code = "import sys; from ragloop.corpus.index.versions import CHUNKER, PARSER; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not [
-        name for name in loaded if name.startswith(("ragloop.corpus.parsing", "ragloop.corpus.chunking", "lxml"))
+        name for name in loaded if name.startswith(("ragloop.corpus.parsing", "ragloop.corpus.chunking.", "lxml"))
     ]
 
 

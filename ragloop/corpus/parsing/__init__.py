@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ragloop.corpus.parsing.limits import ParseLimits
 
 if TYPE_CHECKING:
-    from ragloop.corpus.document import ParsedDocument
+    from ragloop.corpus.parsing.document import ParsedDocument
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _SUFFIXES = {
@@ -54,6 +54,6 @@ def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = 
     on time and memory are not kept; DocumentParser keeps them. Raises DocumentError if the media type has no parser,
     the bytes are no such document, or it exceeds a limit.
     """
-    from ragloop.corpus.parsing.formats import parser_of
+    from ragloop.corpus.parsing.by_type import parser_of
 
     return parser_of(media_type, name)(data, PurePosixPath(name).name, limits or ParseLimits())

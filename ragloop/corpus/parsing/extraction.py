@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ragloop.corpus.document import Kind, ParsedDocument
+from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
 from ragloop.errors import DocumentError
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ragloop.corpus.document import Block, Kind
+from ragloop.corpus.parsing.document import Block, Kind
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 

@@ -1,0 +1,21 @@
+"""Give each turn the passages for its question that its caller sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ragloop.answering.retrieval import Retriever
+from ragloop.answering.turn import Turn
+
+
+@dataclass(frozen=True)
+class Retrieve:
+    """Searches one state of the index for all questions of a batch."""
+
+    retriever: Retriever
+
+    def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
+        return [self._found(turn) for turn in turns]
+
+    def _found(self, turn: Turn) -> Turn:
+        found = self.retriever.retrieve(turn.question, turn.vector, turn.labels)
+        return replace(turn, passages=found.passages, top_similarity=found.top_similarity, generation=found.generation)

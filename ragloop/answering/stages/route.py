@@ -1,0 +1,80 @@
+"""Decide who answers each turn, and which turns are answered again."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Protocol
+
+import numpy as np
+
+from ragloop.answering.lanes import LANES
+from ragloop.answering.routing import Serving, route, second_route
+from ragloop.answering.stages import by_group
+from ragloop.answering.turn import Turn
+from ragloop.corpus.index.table import Live
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.models import Vectors
+from ragloop.models.generation.generators import Generators
+from ragloop.records import LaneName, Route
+
+
+class Outdated(Protocol):
+    """What an adapter was trained on and documents no longer say."""
+
+    def why(self, adapter_id: str, live: Live, questions: Sequence[str], vectors: Vectors) -> Sequence[str]:
+        """Return per question, given with its vector, why the adapter is not to be asked; empty where it may be."""
+
+    def documents(self, adapter_id: str, live: Live) -> frozenset[str]:
+        """Return the ids of the documents in which something changed that the adapter was trained on."""
+
+
+@dataclass(frozen=True)
+class ChooseRoute:
+    """Routes turns to the lane asked for, or to its fallback.
+
+    The adapter that answers is held in `held` until the request ends: over a promotion, the request is finished on it.
+    """
+
+    generators: Generators
+    outdated: Outdated
+    live: Live
+    held: ExitStack
+
+    def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
+        return by_group(turns, attrgetter("lane"), self._routed)
+
+    def _routed(self, turns: Sequence[Turn]) -> list[Turn]:
+        """Route turns that were asked in one lane."""
+        lane = turns[0].lane
+        serving = self._serving(lane) if LANES[lane].needs_adapter else Serving(None)
+        reasons = self._outdated(serving.adapter_id, turns) if serving.adapter_id else [""] * len(turns)
+        return [turn.routed(route(lane, serving, why)) for turn, why in zip(turns, reasons, strict=True)]
+
+    def _serving(self, lane: LaneName) -> Serving:
+        """Hold the champion. A rollback must take no service down, and neither may a damaged champion."""
+        try:
+            adapter_id = self.generators.champion(lane)
+            self.held.enter_context(self.generators.for_route(Route(lane, adapter_id), self.live.embedder))
+        except (NotFoundError, MismatchError) as error:
+            return Serving(None, str(error))
+        return Serving(adapter_id)
+
+    def _outdated(self, adapter_id: str, turns: Sequence[Turn]) -> Sequence[str]:
+        questions, vectors = [turn.question for turn in turns], np.stack([turn.vector for turn in turns])
+        return self.outdated.why(adapter_id, self.live, questions, vectors)
+
+
+@dataclass(frozen=True)
+class RouteAgain:
+    """Sends turns of which an adapter's answer does not stand to the fallback of their lane."""
+
+    outdated: Outdated
+    live: Live
+
+    def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
+        return [self._again(turn, turn.route.adapter_id) if turn.route.adapter_id else turn for turn in turns]
+
+    def _again(self, turn: Turn, adapter_id: str) -> Turn:
+        second = second_route(turn, self.outdated.documents(adapter_id, self.live))
+        return turn.routed(second) if second else turn

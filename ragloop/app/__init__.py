@@ -1,0 +1,82 @@
+"""The composition root: settings in, the parts that they name out. Only commands, tasks and the service use it.
+
+One file per area: corpus (documents), answering (questions), learning (adapters), safekeeping (backups).
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ragloop.app.answering import Answering
+from ragloop.app.corpus import Corpus
+from ragloop.app.learning import Learning
+from ragloop.app.parts import Parts
+from ragloop.app.safekeeping import Safekeeping
+from ragloop.app.status import status
+from ragloop.config import Settings
+from ragloop.journal import Journal
+from ragloop.models import Embedder
+from ragloop.registry import Registry
+from ragloop.store import Boundary, Store, utc_now
+
+if TYPE_CHECKING:
+    from ragloop.corpus.index.generations import Generations
+    from ragloop.corpus.index.table import Index
+
+
+class App:
+    """Everything of one home. See Parts for the arguments."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        open_embedder: Callable[[str, str], Embedder] | None = None,
+        say: Callable[[str], None] = lambda line: None,
+        now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
+    ) -> None:
+        self.parts = Parts(
+            settings, embedder=embedder, open_embedder=open_embedder, say=say, now=now, boundary=boundary
+        )
+        self.settings, self.models = settings, self.parts.models
+        self.corpus = Corpus(self.parts)
+        self.answering = Answering(self.parts)
+        self.learning = Learning(self.parts)
+        self.safekeeping = Safekeeping(self.parts)
+
+    @property
+    def store(self) -> Store:
+        """The store, which must exist."""
+        return self.parts.store
+
+    @property
+    def journal(self) -> Journal:
+        """The log of answers and feedback."""
+        return self.parts.journal
+
+    @property
+    def registry(self) -> Registry:
+        """The adapters, and which one serves."""
+        return self.parts.registry
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of the settings."""
+        return self.parts.embedder
+
+    @property
+    def generations(self) -> "Generations":
+        """Which generation answers, and what is kept or built beside it."""
+        return self.parts.generations
+
+    @property
+    def index(self) -> "Index":
+        """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
+        return self.parts.index
+
+    def status(self) -> dict[str, Any]:
+        """Report what the store holds and what ran last; loads no model."""
+        return status(self.parts, self.safekeeping)

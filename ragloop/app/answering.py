@@ -1,0 +1,37 @@
+"""What an application does with questions: search and answers."""
+
+from collections.abc import Collection
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ragloop.app.parts import Parts
+
+if TYPE_CHECKING:
+    from ragloop.answering.answer import Answerer
+    from ragloop.answering.retrieval import Retrieved
+
+
+class Answering:
+    """The questions of one home."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def search(self, question: str, top_k: int | None = None, labels: Collection[str] = ()) -> "Retrieved":
+        """Find the passages that a caller with these labels sees, without an answer and without a trace in the log."""
+        from ragloop.answering.retrieval import RetrievalPolicy, Retriever
+
+        policy = RetrievalPolicy.of(self._parts.settings.retrieval)
+        live = self._parts.live()
+        vector = live.embedder.embed([question])[0]
+        return Retriever(live.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
+
+    @cached_property
+    def answerer(self) -> "Answerer":
+        """Answers questions and logs every answer."""
+        from ragloop.answering.answer import Answerer, AnswerPolicy
+        from ragloop.learning.examples.outdated import OutdatedRows
+
+        parts = self._parts
+        policy = AnswerPolicy.of(parts.settings.retrieval, parts.settings.answers)
+        return Answerer(parts.live, parts.journal, parts.generators, policy, OutdatedRows(parts.registry))

@@ -1,0 +1,173 @@
+"""What an application does with documents: sync, changes, doctor, maintenance."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragloop.app.catalogue import CATALOGUE
+from ragloop.app.parts import Parts
+
+if TYPE_CHECKING:
+    from ragloop.corpus.changes.drain import Changes, Watched
+    from ragloop.corpus.doctor.diagnosis import Diagnosis
+    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.maintain import Upkeep
+    from ragloop.corpus.sources.local import LocalFolder
+    from ragloop.corpus.sources.source import Source
+    from ragloop.corpus.sync.known_sources import KnownSources
+    from ragloop.corpus.sync.report import Progress, SyncReport
+    from ragloop.models import Embedder
+
+
+class Corpus:
+    """The documents of one home."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def sync(
+        self,
+        folder: Path | None = None,
+        *,
+        rebuild: bool = False,
+        confirm_deletes: bool = False,
+        retry_quarantined: bool = False,
+        approved: frozenset[tuple[str, str]] = frozenset(),
+        asked_at: datetime | None = None,
+        progress: "Progress | None" = None,
+    ) -> "SyncReport":
+        """Bring the index to the state of its sources; see ragloop.corpus.sync.run.sync.
+
+        `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
+        that was begun since `asked_at` is gone on with, not begun again.
+        """
+        from ragloop.corpus.sync.known_sources import indexed_sources, is_part_of, must_exist
+        from ragloop.corpus.sync.policy import SyncPolicy
+        from ragloop.corpus.sync.run import sync
+        from ragloop.corpus.sync.workers import open_workers
+
+        parts = self._parts
+        store = parts.made_store()
+        if rebuild:
+            parts.generations.make_anew()
+            rebuild = asked_at is None or not parts.generations.begun_since(asked_at)
+        gone = self._sources.gone(folder) if confirm_deletes else []
+        # To let go needs no parser: what answers is not built anew for it.
+        wanted = (parts.generations.live() if gone else None) or parts.generation
+        rebuild = rebuild and not gone
+        beside = parts.generations.builds(wanted, rebuild=rebuild)
+        must_exist(None if gone else folder)
+        sources = [] if gone else self.sources(folder, known=folder is None or beside)
+        names = {source.name for source in sources}
+        removed = gone or ([] if folder else [one for one in indexed_sources(store) if one not in names])
+        s = parts.settings.sync
+        asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
+        policy = SyncPolicy.of(s, parts.settings.index, **asked, approved=approved)
+        with open_workers(s.task_runner, s.workers_address) as workers:
+            report = sync(
+                store,
+                sources,
+                lambda one: workers.embedder(parts.embedder_of(one), self._opener(one)),
+                wanted,
+                replace(policy, prepare=workers.documents),
+                rebuild=rebuild,
+                everything=beside,
+                removed=removed,
+                progress=progress,
+            )
+        return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
+
+    @cached_property
+    def changes(self) -> "Changes":
+        """Applies what the queues of buckets say to the index that answers."""
+        from ragloop.corpus.changes.drain import Changes
+        from ragloop.corpus.sync.policy import SyncPolicy
+
+        policy = SyncPolicy.of(self._parts.settings.sync, self._parts.settings.index)
+        return Changes(self._parts.store, self._parts.embedder_of, self._parts.generation, policy)
+
+    def watched(self) -> "list[Watched]":
+        """The queues of the configuration, each with the sources whose buckets notify it."""
+        from ragloop.corpus.changes.drain import watched
+
+        return watched(self._parts.settings.sources)
+
+    def folders(self) -> "list[LocalFolder]":
+        """The known sources that are folders."""
+        from ragloop.corpus.sources.local import LocalFolder
+
+        self._parts.made_store()
+        return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
+
+    def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
+        """What a sync lists; see KnownSources.of."""
+        return self._sources.of(folder, known=known)
+
+    def knows(self, folder: Path) -> bool:
+        """Return whether a folder is a source of this home, or part of one: configured, or synced by its path."""
+        self._parts.made_store()
+        return self._sources.knows(folder)
+
+    @cached_property
+    def _sources(self) -> "KnownSources":
+        from ragloop.corpus.sync.known_sources import KnownSources, indexed_sources
+        from ragloop.corpus.sync.scans import last_way
+
+        parts = self._parts
+        return KnownSources(
+            parts.settings.sources,
+            parts.settings.home,
+            lambda: indexed_sources(parts.store) if parts.place.exists() else [],
+            lambda name: last_way(parts.store, name) if parts.place.exists() else None,
+        )
+
+    def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
+        """Opens in another process what `embedder_of` opens here."""
+        from ragloop.corpus.sync.workers import model_opener
+
+        wanted = self._parts.settings.index
+        name = generation.embedder_name or wanted.embedder
+        backend = (generation.embedder_backend or "auto") if generation.embedder_name else wanted.embedder_backend
+        if self._parts.models.other_opener:
+            return partial(self._parts.models.other_opener, name, backend)
+        return model_opener(name, backend, self._parts.settings.cache, self._parts.settings.sync.threads)
+
+    def diagnose(
+        self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
+    ) -> "Diagnosis":
+        """What is wrong with the store, and its repair; see corpus/doctor/diagnosis.py. `offline` asks no source."""
+        from ragloop.corpus.doctor import diagnosis as doctor
+        from ragloop.corpus.sync import known_sources as sources
+
+        parts = self._parts
+        told = progress or (lambda done, total: None)
+        left = partial(sources.sources_left, parts.settings.sources, parts.settings.home, parts.store)
+        patient = doctor.Patient(
+            parts.store,
+            parts.embedder_of,
+            lambda: parts.generation,
+            lambda rebuild: self.sync(rebuild=rebuild),
+            None if offline else left,
+            self._export,
+            told,
+            parts.registry,
+        )
+        return doctor.repair(patient) if repair else doctor.diagnose(patient)
+
+    def _export(self, live: "Generation | None") -> Path | None:
+        """Folder of the export that the live embedder, or else that of the settings, runs from."""
+        wanted = self._parts.settings.index
+        if live and live.embedder_name:
+            return self._parts.models.export(live.embedder_name, live.embedder_backend or "auto")
+        return self._parts.models.export(wanted.embedder, wanted.embedder_backend)
+
+    def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":
+        """Maintain every table of the store; see ragloop.corpus.maintain."""
+        from ragloop.corpus.maintain import keep_up
+
+        generations, vectors = self._parts.settings.index.keep_days, self._parts.settings.index.vector_retention_days
+        told = progress or (lambda done, total, name: None)
+        return keep_up(self._parts.store, CATALOGUE, timedelta(days=generations), timedelta(days=vectors), told)

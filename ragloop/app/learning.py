@@ -1,0 +1,76 @@
+"""What an application learns from its log: retraining, drift, reviews, export."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragloop.app.parts import Parts
+from ragloop.app.policies import cadence_policy, drift_policy, gate_policy, retraining_policy
+from ragloop.models import Generator
+
+if TYPE_CHECKING:
+    from ragloop.learning.evaluation.review import Review
+    from ragloop.learning.monitoring.windows import DriftMeasurement
+    from ragloop.learning.retraining import Retraining
+    from ragloop.registry import Adapter
+
+
+class Learning:
+    """The adapters of one home, and the log that they come from."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @cached_property
+    def retraining(self) -> "Retraining":
+        """The steps of a retraining over this store."""
+        from ragloop.learning.retraining import Retraining
+        from ragloop.learning.steps.parts import RetrainingParts
+
+        parts = RetrainingParts(
+            self._parts.journal,
+            self._parts.registry,
+            self._parts.live,
+            lambda: self._parts.models.base,
+            self._generator_with,
+            retraining_policy(self._parts.settings),
+            self._parts.models.base_sha256,
+        )
+        return Retraining(parts)
+
+    def _generator_with(self, adapter: "Adapter | None") -> Generator:
+        if adapter is None:
+            return self._parts.models.local_generator
+        return self._parts.models.wearing(adapter, self._parts.registry.folder(adapter))
+
+    def measure_drift(self, key: str = "") -> "DriftMeasurement":
+        """Measure drift and decide whether training is due; the report is kept, by `key` as Reports.append has it."""
+        from ragloop.learning.monitoring.windows import measure_drift
+
+        return measure_drift(
+            self._parts.journal,
+            self._parts.registry,
+            self._parts.live(),
+            window=self._parts.settings.drift.window,
+            new_eligible=self.retraining.new_eligible(),
+            drift=drift_policy(self._parts.settings),
+            cadence=cadence_policy(self._parts.settings),
+            key=key,
+        )
+
+    def review(self, key: str = "") -> "Review | None":
+        """The champion against the base model, today; None while the base model serves.
+
+        The report is kept, by `key` as Reports.append has it.
+        """
+        from ragloop.learning.evaluation.review import review
+
+        parts = self._parts
+        gate = gate_policy(parts.settings)
+        return review(parts.store, parts.registry, self.retraining.questions, self._generator_with, gate, key)
+
+    def export_log(self, file: Path) -> int:
+        """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""
+        from ragloop.learning.export import export_log
+
+        return export_log(self._parts.journal, file)

@@ -1,0 +1,150 @@
+"""The parts of one home, which everything else of an application is made of."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ragloop.config import Settings
+from ragloop.errors import ConfigError, NotFoundError, StoreDamagedError, UnavailableError, UsageError
+from ragloop.journal import Corrected, Journal
+from ragloop.models import Embedder
+from ragloop.models.opened import OpenedModels
+from ragloop.registry import Registry
+from ragloop.store import Boundary, Store, make_home, utc_now
+from ragloop.store.folder import FolderPlace
+
+if TYPE_CHECKING:
+    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.index.generations import Generations
+    from ragloop.corpus.index.table import Index, Live
+    from ragloop.models.generation.generators import Generators
+    from ragloop.store import Place
+
+
+class Parts:
+    """Each part is made when it is first asked for, so that a question loads no torch and a status loads no model.
+
+    `embedder` replaces the one that the settings name; `open_embedder` opens what a name and a backend mean, for those
+    that the settings name and kept generations know. `say` hears of long preparations. `now` is the clock of the store,
+    `boundary` what it enters before each durable step and leaves after it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        open_embedder: Callable[[str, str], Embedder] | None = None,
+        say: Callable[[str], None] = lambda line: None,
+        now: Callable[[], datetime] = utc_now,
+        boundary: Boundary = nullcontext,
+    ) -> None:
+        self.settings, self._now, self._boundary = settings, now, boundary
+        self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, which must exist. Raises NotFoundError, and as Store.open does."""
+        if self._store is None:
+            self._store = self._opened(create=False)
+        return self._store
+
+    def made_store(self) -> Store:
+        """The store, made where there is none. Raises as Store.open does, also where a restore is under way."""
+        if self._store is None or self.place.restoring() or not self.place.exists():
+            self._store = self._opened(create=True)
+        return self._store
+
+    def _opened(self, *, create: bool) -> Store:
+        home = self.settings.home
+        return Store.open(home, create=create, place=self.place, now=self._now, boundary=self._boundary)
+
+    @cached_property
+    def place(self) -> "Place":
+        """Where the store is: a folder of the home, or a bucket."""
+        if self.settings.store is None:
+            return FolderPlace(self.settings.home)
+        from ragloop.store.bucket import BucketPlace
+
+        make_home(self.settings.home)
+        return BucketPlace(self.settings.store)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The log of answers and feedback."""
+        return Journal(self.store, self._bearing_out)
+
+    def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
+        """What corrections rest on; nobody can tell where no index can be read, and feedback is logged all the same."""
+        from ragloop.answering.corrections import bearing_out
+
+        try:
+            return bearing_out(self.index, given) if given else []
+        except (UsageError, UnavailableError, StoreDamagedError):
+            return [None] * len(given)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The adapters, and which one serves."""
+        return Registry(self.store, self.models.other_base)
+
+    @cached_property
+    def generators(self) -> "Generators":
+        """Who writes answers."""
+        from ragloop.models.generation.generators import Generators
+
+        return Generators(self.models, self.registry, self.settings.answers.generator)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of the settings; prepared first where that was not done at set-up, which is said."""
+        return self.models.embedders.default()
+
+    def embedder_of(self, generation: "Generation") -> Embedder:
+        """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
+        return self.models.embedders.matching(
+            generation.embedder, generation.embedder_name, generation.embedder_backend
+        )
+
+    @cached_property
+    def generation(self) -> "Generation":
+        """What the settings build an index with."""
+        from ragloop.corpus.index.generation import Generation
+        from ragloop.corpus.index.versions import CHUNKER, PARSER
+
+        wanted, embedder = self.settings.index, self.embedder
+        if wanted.chunk_tokens > embedder.max_tokens:
+            raise ConfigError(
+                f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
+                "tokens; lower it"
+            )
+        parser, chunker = f"parser {PARSER}", f"chunker {CHUNKER}/{wanted.chunk_tokens}"
+        named = wanted.embedder, wanted.embedder_backend
+        return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
+
+    @property
+    def generations(self) -> "Generations":
+        """Which generation answers, and what is kept or built beside it."""
+        from ragloop.corpus.index.generations import Generations
+
+        return Generations(self.store)
+
+    @property
+    def index(self) -> "Index":
+        """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
+        from ragloop.corpus.index.table import Index
+
+        live = self.generations.live()
+        if live is None:
+            raise NotFoundError(f"found no index in {self.settings.home}; `ragloop sync DIR` makes one")
+        return Index(self.store, live)
+
+    def live(self) -> "Live":
+        """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
+        from ragloop.corpus.index.table import Live
+
+        index = self.index
+        return Live(index, self.embedder_of(index.generation))

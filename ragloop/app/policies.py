@@ -1,0 +1,100 @@
+"""Settings become policies here and nowhere else; policies have no defaults of their own."""
+
+from typing import TYPE_CHECKING
+
+from ragloop.config import Settings
+
+if TYPE_CHECKING:
+    from ragloop.answering.retrieval import RetrievalPolicy
+    from ragloop.learning.evaluation.gate import GatePolicy
+    from ragloop.learning.monitoring.cadence import CadencePolicy
+    from ragloop.learning.monitoring.drift import DriftPolicy
+    from ragloop.learning.steps.parts import RetrainingPolicy
+    from ragloop.models.training.process import TrainingSpec
+
+_MAX_ELSEWHERE, _MAX_TRAINED = 64, 100
+"""Most held-out questions and most trained rows that an adapter is asked: an answer takes a second on two cores."""
+_SCALE = 2
+"""alpha ÷ rank of an adapter where training.alpha is not set: what LoRA adds is multiplied by it, whatever the rank."""
+_WARMUP_STEPS, _MAX_LENGTH, _TARGET = 10, 1024, "all-linear"
+"""Measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct, as the defaults of [training]."""
+_MIN_ANSWERS, _MIN_VOTES, _PERMUTATIONS = 50, 20, 500
+"""Calibrated by benchmarks/drift_power.py."""
+
+
+def gate_policy(settings: Settings) -> "GatePolicy":
+    """What a challenger must show."""
+    from ragloop.learning.evaluation.gate import GatePolicy
+
+    return GatePolicy(**settings.gate.model_dump())
+
+
+def drift_policy(settings: Settings) -> "DriftPolicy":
+    """When a difference counts as drift; no more questions are compared than a window has."""
+    from ragloop.learning.monitoring.drift import DriftPolicy
+
+    drift = settings.drift
+    return DriftPolicy(
+        alpha=drift.alpha,
+        corpus_share=drift.corpus_share,
+        min_questions=drift.min_questions,
+        min_answers=_MIN_ANSWERS,
+        min_votes=_MIN_VOTES,
+        permutations=_PERMUTATIONS,
+        max_questions=drift.window,
+        seed=drift.seed,
+    )
+
+
+def cadence_policy(settings: Settings) -> "CadencePolicy":
+    """When training is due."""
+    from ragloop.learning.monitoring.cadence import CadencePolicy
+
+    return CadencePolicy(**settings.cadence.model_dump())
+
+
+def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
+    """How passages are found."""
+    from ragloop.answering.retrieval import RetrievalPolicy
+
+    return RetrievalPolicy.of(settings.retrieval)
+
+
+def training_spec(settings: Settings) -> "TrainingSpec":
+    """All that the settings decide of a training; its base model and files are filled in when it begins."""
+    from ragloop.learning.recipes import CLOSED_BOOK_SFT
+    from ragloop.models.training.process import TrainingSpec
+
+    training = settings.training
+    return TrainingSpec(
+        recipe=CLOSED_BOOK_SFT.name,
+        base="",
+        rows="",
+        output="",
+        chat="",
+        target=_TARGET,
+        warmup_steps=_WARMUP_STEPS,
+        max_length=_MAX_LENGTH,
+        threads=settings.model.threads,
+        **{**training.model_dump(), "alpha": training.alpha or _SCALE * training.rank},
+    )
+
+
+def retraining_policy(settings: Settings) -> "RetrainingPolicy":
+    """What the steps of a retraining go by. Raises NotFoundError and ConfigError as read_golden does."""
+    from ragloop.learning.evaluation.golden import read_golden
+    from ragloop.learning.steps.parts import RetrainingPolicy
+
+    dataset = settings.dataset
+    return RetrainingPolicy(
+        base_name=settings.model.base,
+        training=training_spec(settings),
+        gate=gate_policy(settings),
+        golden=read_golden(dataset.golden),
+        eval_share=dataset.eval_share,
+        max_answer_words=dataset.max_answer_words,
+        max_elsewhere=_MAX_ELSEWHERE,
+        max_trained=_MAX_TRAINED,
+        retrieval=retrieval_policy(settings),
+        seed=dataset.seed,
+    )

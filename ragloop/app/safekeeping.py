@@ -1,0 +1,67 @@
+"""What an application does so that nothing is lost: backups and restores."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ragloop.app.parts import Parts
+from ragloop.store import make_home
+
+if TYPE_CHECKING:
+    from ragloop.backup import BackupReport, Backups, RestoreReport
+
+
+class Safekeeping:
+    """The backups of one home."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def backups(self, uri: str | None = None) -> "Backups":
+        """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError."""
+        from ragloop.backup import Backups
+        from ragloop.backup.place import backup_files
+
+        return Backups(
+            backup_files(uri or self._parts.settings.backup.uri, self._parts.settings.home, self._parts.settings.store)
+        )
+
+    def back_up(
+        self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None
+    ) -> "BackupReport":
+        """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
+        told = progress or (lambda done, total, copied: None)
+        wanted = self._parts.settings.backup
+        return self.backups(uri).make(
+            self._parts.store, wanted.keep, told, verified_within=timedelta(days=wanted.verify_days)
+        )
+
+    def restore(
+        self,
+        uri: str | None,
+        backup_id: str = "latest",
+        *,
+        replace: bool = False,
+        dry_run: bool = False,
+        progress: "Callable[[int, int, int], None] | None" = None,
+    ) -> "RestoreReport":
+        """Bring a backup back to where the store of the settings is; see ragloop.backup.restoring."""
+        from ragloop.backup import restore
+
+        home, place = self._parts.settings.home, self._parts.place
+        told = progress or (lambda done, total, written: None)
+        if not dry_run:
+            make_home(home)
+        from ragloop.registry import files_are_whole
+
+        return restore(
+            self.backups(uri),
+            backup_id,
+            home,
+            place,
+            replace=replace,
+            dry_run=dry_run,
+            whole=partial(files_are_whole, home / "artifacts"),
+            progress=told,
+        )

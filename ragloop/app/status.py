@@ -1,0 +1,35 @@
+"""What a store holds and what ran last."""
+
+from typing import Any
+
+from ragloop.app.parts import Parts
+from ragloop.app.safekeeping import Safekeeping
+from ragloop.corpus.index import inventory
+
+
+def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
+    """Report what the store holds and what ran last; loads no model.
+
+    `last_backup` is None where no place is configured.
+    """
+    from ragloop.backup import last_backup
+    from ragloop.corpus.sync.scans import last_run
+    from ragloop.learning.monitoring.windows import last_measurement
+
+    index = parts.index if parts.generations.live() else None
+    nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
+    champion = parts.registry.champion()
+    logged = parts.journal.counts()
+    return {
+        **(inventory.counts(index) if index else nothing),
+        "interactions": logged["interactions"],
+        "feedback": logged["feedback"],
+        "champion": champion.adapter_id if champion else None,
+        "generation": str(index.generation) if index else None,
+        "generations": {one.table: one.state for one in parts.generations.all()},
+        "unreadable_log_lines": parts.journal.unreadable(),
+        "last_sync": last_run(parts.store),
+        "last_drift": last_measurement(parts.store),
+        "last_backup": last_backup(uri, safekeeping.backups) if (uri := parts.settings.backup.uri) else None,
+        "quarantine": inventory.quarantine(index) if index else [],
+    }

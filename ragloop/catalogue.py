@@ -1,0 +1,120 @@
+"""What ragloop keeps, and what each thing rests on: nothing derived outlives its source.
+
+Each room describes what it keeps in a tuple `DERIVED`; `ragloop.app.catalogue` collects them. Maintenance and restore
+take the leases from it, docs/storage.md is generated from it, and a test looks for files that no entry claims.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class Kind(StrEnum):
+    """How a thing is kept: a table, tables whose names begin alike, or files under the home."""
+
+    TABLE = "table"
+    TABLES = "tables"
+    FILES = "files"
+
+
+class Text(StrEnum):
+    """Whose text a thing holds, which an erasure has to look for."""
+
+    DOCUMENTS = "documents"
+    QUESTIONS = "questions"
+    ANSWERS = "answers"
+
+
+LOGGED = (Text.QUESTIONS, Text.ANSWERS)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One kind of thing that is kept.
+
+    `name` is that of a table, the beginning of its name for TABLES, and for FILES the path under the home, in which ID
+    stands for a name of sixteen hexadecimal digits and * for any name. `lease` is held by whoever writes it.
+    `made_anew` says what brings it back when it is lost, and is empty where only a backup does.
+    """
+
+    name: str
+    kind: Kind
+    what: str
+    rests_on: str
+    made_anew: str
+    lease: str = ""
+    text: Sequence[Text] = ()
+    backed_up: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.made_anew and not self.backed_up:
+            raise ValueError(f"{self.name} can be lost: nothing makes it anew, and no backup holds it")
+
+    def claims_table(self, table: str) -> bool:
+        """Return whether a table is of this kind."""
+        if self.kind is Kind.TABLE:
+            return table == self.name
+        return self.kind is Kind.TABLES and table.startswith(self.name) and _is_fingerprint(table[len(self.name) :])
+
+    def claims_file(self, path: str) -> bool:
+        """Return whether a file under the home, outside the database, is of this kind."""
+        wanted, found = self.name.split("/"), path.split("/")
+        if wanted[-1] == "**" and len(found) > len(wanted):
+            found = [*found[: len(wanted) - 1], "**"]
+        parts = zip(wanted, found, strict=False)
+        return self.kind is Kind.FILES and len(wanted) == len(found) and all(_matches(*one) for one in parts)
+
+
+_ID = "[0-9a-f]" * 16
+
+
+def _matches(wanted: str, found: str) -> bool:
+    return fnmatchcase(found, wanted.replace("ID", _ID))
+
+
+def _is_fingerprint(text: str) -> bool:
+    """Return whether a text is an id, and perhaps a number: an index that was built twice has one."""
+    fingerprint, _, number = text.partition("_")
+    return fnmatchcase(fingerprint, _ID) and (not number or number.isdecimal())
+
+
+def claiming_table(derived: Iterable[Derived], table: str) -> list[Derived]:
+    """Return the entries that claim a table; exactly one, where the catalogue is complete."""
+    return [one for one in derived if one.claims_table(table)]
+
+
+def claiming_file(derived: Iterable[Derived], path: str) -> list[Derived]:
+    """Return the entries that claim a file under the home."""
+    return [one for one in derived if one.claims_file(path)]
+
+
+def lease_of(derived: Iterable[Derived], table: str) -> str:
+    """Return the lease under which a table is written, or an empty string for a table that no entry claims."""
+    return next((one.lease for one in claiming_table(derived, table)), "")
+
+
+STORE = (
+    Derived(
+        "migrations", Kind.TABLE, "The number of the schema, and when the store was made.", "nothing", "", "schema"
+    ),
+    Derived(
+        "leases/*",
+        Kind.FILES,
+        "Who writes what, now.",
+        "running processes",
+        "the next writer",
+        backed_up=False,
+    ),
+    Derived(
+        "aside/**",
+        Kind.FILES,
+        "Tables that were found damaged or that nothing named, until their retention ends.",
+        "the tables that they were",
+        "nothing needs to: a person may look at them",
+        "index",
+        (Text.DOCUMENTS, *LOGGED),
+        backed_up=False,
+    ),
+)
+"""What the store itself keeps."""

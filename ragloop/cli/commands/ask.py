@@ -1,0 +1,45 @@
+"""`ragloop ask`: answer a question."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
+from ragloop.cli.output import print_json, say, write
+
+if TYPE_CHECKING:
+    from ragloop.records import Answer
+
+
+def ask(
+    question: str,
+    lane: Annotated[
+        str | None, typer.Option(help="base+rag, adapter+rag or closed-book; by default answers.lane.")
+    ] = None,
+    labels: Labels = None,
+    json: Json = False,
+) -> None:
+    """Answer a question from the documents, citing them, or abstain. The answer is logged before it is shown."""
+    answer = open_app().answering.answerer.ask(encodable(question), lane and encodable(lane), labels_of(labels))
+    if json:
+        print_json(_answer(answer))
+        _say_fallback(answer)
+        return
+    write(answer.answer)
+    for one in answer.citations:
+        write(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
+    _say_fallback(answer)
+    total = sum(answer.latency_ms.values())
+    say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
+
+
+def _say_fallback(answer: "Answer") -> None:
+    if answer.fallback:
+        say(f"warning: {answer.lane} answered, not the lane that was asked for: {answer.fallback}")
+
+
+def _answer(answer: "Answer") -> dict[str, Any]:
+    report = asdict(answer)
+    report["latency_ms"] = {**answer.latency_ms, "total": round(sum(answer.latency_ms.values()), 2)}
+    return report

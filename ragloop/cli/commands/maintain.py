@@ -1,0 +1,30 @@
+"""`ragloop maintain`: compact tables, drop what has expired."""
+
+from dataclasses import asdict
+
+import typer
+
+from ragloop.cli.options import Json, open_app
+from ragloop.cli.output import print_json, print_table, progress, say
+
+_MIB = 2**20
+
+
+def maintain(json: Json = False) -> None:
+    """Compact every table, remove old versions, and drop generations and vectors past their retention.
+
+    Exit code 1 when a table cannot be read.
+    """
+    app = open_app()
+    with progress("maintain", "tables") as advance:
+        done = app.corpus.maintain(advance)
+    if json:
+        print_json({**asdict(done), "versions_removed": done.versions_removed, "bytes_freed": done.bytes_freed})
+    else:
+        rows = [asdict(one) for one in done.tables]
+        print_table("Tables", rows, ["name", "rows", "files_before", "files", "bytes", "versions_removed"])
+        say(f"{done.versions_removed:,} old versions removed, {done.bytes_freed / _MIB:,.1f} MiB freed")
+    for problem in done.problems:
+        say(f"problem: {problem}")
+    if done.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,18 @@
+"""`ragloop models`: prepare models and keep them in the cache."""
+
+import typer
+
+from ragloop.cli.options import Json, open_app
+from ragloop.cli.output import print_json, say
+
+models = typer.Typer(no_args_is_help=True, help="Prepare models and keep them in the cache.")
+
+
+@models.command("prepare")
+def prepare(json: Json = False) -> None:
+    """Export the embedder and convert the local model, unless the cache has them already."""
+    app = open_app()
+    report = {"embedder": app.embedder.fingerprint, "model": str(app.models.base), "cache": str(app.models.cache)}
+    print_json(report) if json else say(
+        f"ready: {report['embedder']} and {app.settings.model.base} in {app.models.cache}"
+    )

@@ -1,0 +1,44 @@
+"""`ragloop up`: run the flows on a Prefect server of this machine."""
+
+import time
+from typing import Annotated
+
+import typer
+
+
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Prefect server; 0 takes a free one.")] = 4200,
+) -> None:
+    """Start a local Prefect server, deploy the flows, start a worker and the watcher; ctrl-C ends everything.
+
+    Runs, schedules and logs are kept under the home; the next start finds them.
+    """
+    from ragloop.cli.options import config_file, open_app
+    from ragloop.cli.output import say
+    from ragloop.orchestrator.liveness import standing_still
+    from ragloop.orchestrator.local_stack import LocalStack
+    from ragloop.orchestrator.processes import interruptible
+
+    app = open_app()
+    notify = app.settings.notify.block
+    home, watches = app.settings.home, bool(app.corpus.watched() or app.corpus.folders())
+    try:
+        with (
+            interruptible() as interrupted,
+            LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack,
+        ):
+            say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            if watches:
+                stack.watch()
+            say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
+            say("Press ctrl-C here to end everything.\n")
+            looks = standing_still(stack.api)
+            while not interrupted.is_set():
+                stack.processes.check()
+                for told in next(looks):
+                    say(told)
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        pass
+    say("all processes have ended")

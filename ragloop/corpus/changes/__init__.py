@@ -1,0 +1,1 @@
+"""Single documents, as a queue names them."""

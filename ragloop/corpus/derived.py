@@ -1,0 +1,40 @@
+"""What is kept of documents."""
+
+from ragloop.catalogue import Derived, Kind, Text
+
+DERIVED = (
+    Derived(
+        "generations",
+        Kind.TABLE,
+        "The indexes that were built, and which one answers.",
+        "parser, chunker and embedder of the settings",
+        "doctor --repair, where the tables tell",
+        "generations",
+    ),
+    Derived(
+        "index_",
+        Kind.TABLES,
+        "Documents (the ledger) and chunks of one generation.",
+        "the documents in their revisions",
+        "sync --rebuild",
+        "index",
+        (Text.DOCUMENTS,),
+    ),
+    Derived(
+        "vectors_",
+        Kind.TABLES,
+        "Vectors of one embedder by the hash of the embedded text, of chunks and of questions.",
+        "texts of chunks, logged questions",
+        "the next sync or measurement that needs them",
+        "index",
+    ),
+    Derived(
+        "reports",
+        Kind.TABLE,
+        "What ran last: scans of sources, syncs, drift, reviews, vectors to be dropped.",
+        "sources, the log, adapters",
+        "doctor --repair makes it anew, empty",
+        "index",
+        (Text.DOCUMENTS,),
+    ),
+)

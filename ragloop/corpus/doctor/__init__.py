@@ -1,0 +1,1 @@
+"""Checks of a store: what is wrong with it, and its repair."""

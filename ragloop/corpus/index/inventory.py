@@ -1,0 +1,92 @@
+"""What an index holds: documents, keys, revisions, texts, counts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ragloop.corpus.index.ledger import QUARANTINED, WAITING
+from ragloop.corpus.index.predicates import CHUNKS, DOCUMENTS, of_source
+from ragloop.corpus.index.table import Index
+
+_TEXTS = 500
+"""Documents whose texts are read at once."""
+
+
+def sources(index: Index) -> list[str]:
+    """Names of the sources that have documents."""
+    rows = index.rows(DOCUMENTS, ["source"])
+    return sorted(set(rows["source"].to_pylist()))
+
+
+def documents(index: Index, source: str) -> int:
+    """How many documents a source has."""
+    return index.store.count(index.generation.table, of_source(source))
+
+
+def revisions(index: Index) -> dict[str, str]:
+    """The revision of every document that can be retrieved, by document id; without those that wait for a sync.
+
+    What those show may be damaged: nothing that was shown of them counts as unchanged.
+    """
+    where = f"{DOCUMENTS} AND revision IS NOT NULL AND revision != '{WAITING}'"
+    rows = index.rows(where, ["document_id", "revision"])
+    return dict(zip(rows["document_id"].to_pylist(), rows["revision"].to_pylist(), strict=True))
+
+
+def labelled(index: Index) -> frozenset[str]:
+    """The ids of the documents that carry labels."""
+    where = f"{DOCUMENTS} AND cardinality(labels) > 0"
+    return frozenset(index.rows(where, ["document_id"])["document_id"].to_pylist())
+
+
+def keys(index: Index) -> dict[str, str]:
+    """The key of every live document, by document id."""
+    rows = index.rows(DOCUMENTS, ["document_id", "key"])
+    return dict(zip(rows["document_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
+
+
+def chunk_texts(index: Index, document_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Document, heading, text and text hash of every live chunk of these documents, some documents at a time."""
+    columns = ["document_id", "heading", "text", "text_hash"]
+    for first in range(0, len(document_ids), _TEXTS):
+        yield from index.chunks_of(document_ids[first : first + _TEXTS], columns).to_pylist()
+
+
+def text_hashes(index: Index) -> dict[str, str]:
+    """The hash of every live chunk's embedded string, by chunk id."""
+    rows = index.rows(CHUNKS, ["id", "text_hash"])
+    return dict(zip(rows["id"].to_pylist(), rows["text_hash"].to_pylist(), strict=True))
+
+
+def chunks(index: Index) -> int:
+    """How many chunks can be retrieved."""
+    return index.store.count(index.generation.table, CHUNKS)
+
+
+def counts(index: Index) -> dict[str, Any]:
+    """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""
+    where = DOCUMENTS
+    documents = index.rows(where, ["revision", "status", "lag_s"])
+    lags = pc.drop_null(documents["lag_s"]).to_numpy()
+    lag = (
+        dict(zip(("p50", "p95", "max"), np.quantile(lags, (0.5, 0.95, 1)).round(3).tolist(), strict=True))
+        if len(lags)
+        else {}
+    )
+    return {
+        "documents": pc.count(documents["revision"]).as_py(),
+        "chunks": chunks(index),
+        "quarantined": documents["status"].to_pylist().count(QUARANTINED),
+        "lag_s": {"p50": None, "p95": None, "max": None, **lag},
+    }
+
+
+def quarantine(index: Index) -> list[dict[str, Any]]:
+    """Documents that cannot be read, with their reasons."""
+    where = f"{DOCUMENTS} AND status = '{QUARANTINED}'"
+    rows: list[dict[str, Any]] = index.store.rows(
+        index.generation.table, where, ["source", "key", "uri", "reason", "attempts", "revision"]
+    ).to_pylist()
+    return rows

@@ -1,0 +1,152 @@
+"""The index table of one generation: its ledger and its commits.
+
+A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that others take the
+place of become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from lancedb.table import Table
+
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.ledger import COLUMNS, COMPARED, QUARANTINED, Held, Known, Ledger, LedgerRow, known
+from ragloop.corpus.index.predicates import chunks_of_documents, of_source
+from ragloop.corpus.index.vectors import to_numpy
+from ragloop.models import Embedder, Vectors
+from ragloop.store import Store, index_schema, quoted
+
+
+@dataclass(frozen=True)
+class Live:
+    """What answers: the index of the live generation, and the embedder that built it."""
+
+    index: "Index"
+    embedder: Embedder
+
+
+class Index:
+    """One generation of a store."""
+
+    def __init__(self, store: Store, generation: Generation, pinned: Table | None = None) -> None:
+        self.store = store
+        self.generation = generation
+        self.commits = 0
+        self._pinned = pinned
+        self._appends: bool | None = None
+
+    def snapshot(self) -> "Index":
+        """This index as it is now, whatever is committed later: searches in it see one state of each document."""
+        if self._pinned is not None:
+            return self
+        table = self.store.table(self.generation.table)
+        with self.store.errors():
+            table.checkout(table.version)
+        return Index(self.store, self.generation, table)
+
+    def table(self) -> Table:
+        """The open table, in the version that a snapshot holds."""
+        return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
+
+    def rows(self, where: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows as they are committed now."""
+        return self.store.rows(self.generation.table, where, columns)
+
+    def known(self, source: str, labels: tuple[str, ...], keys: Sequence[str] | None = None) -> Known:
+        """What a listing of a source with these labels is compared with, for all documents or those with these keys."""
+        return known(self.rows(of_source(source, keys), COMPARED), labels)
+
+    def ledger(self, source: str, keys: Sequence[str] | None = None) -> Ledger:
+        """The documents of a source by key, all of them or those with these keys."""
+        return Ledger(self.rows(of_source(source, keys), COLUMNS))
+
+    def never_read(self, source: str) -> Ledger:
+        """The quarantined documents of a source of which no revision was ever good."""
+        where = f"{of_source(source)} AND status = '{QUARANTINED}' AND revision IS NULL"
+        return Ledger(self.rows(where, COLUMNS))
+
+    def held(self, document_ids: Sequence[str]) -> dict[str, Held]:
+        """The live chunks of these documents by id."""
+        rows = self.chunks_of(document_ids, ["id", *Held._fields])
+        columns = (rows[name].to_pylist() for name in Held._fields)
+        return dict(zip(rows["id"].to_pylist(), map(Held, *columns), strict=True))
+
+    def chunk_rows(self, document_ids: Sequence[str]) -> list[tuple[dict[str, Any], Vectors]]:
+        """The live chunks of these documents as they were committed, each with its vector."""
+        rows = self.chunks_of(document_ids)
+        vectors = to_numpy(rows["vector"], self.generation.dimension)
+        return list(zip(rows.drop_columns(["vector"]).to_pylist(), vectors, strict=True))
+
+    def chunks_of(self, document_ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of the live chunks of these documents."""
+        if not document_ids:
+            return index_schema(self.generation.dimension).empty_table()
+        return self.rows(chunks_of_documents(document_ids), columns)
+
+    @property
+    def version(self) -> tuple[str, int]:
+        """What changes with every commit to the index, and with a cut-over."""
+        with self.store.errors():
+            return self.generation.table, self.table().version
+
+    def read(self, where: str, columns: Sequence[str]) -> pa.Table:
+        """Rows of the version that a snapshot holds."""
+        with self.store.errors():
+            return self.table().search().where(where).select(list(columns)).to_arrow()
+
+    def commit(
+        self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False
+    ) -> None:
+        """Upsert rows with their vectors (None where a row has none) in one commit. Needs the index lease.
+
+        `new`: no document of the rows is in the index. Where that holds for all that was ever committed to it, rows are
+        appended: no id can be there, not even as a tombstone, and looking for it takes longer the larger the table is.
+        Where a lease can be lost between its check and the commit, another writer may have put them there meanwhile.
+        """
+        if not rows:
+            return
+        if self._appends is None:
+            self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
+        self._appends = self._appends and new
+        schema = index_schema(self.generation.dimension)
+        scalars = pa.Table.from_pylist(list(rows), schema=schema.remove(len(schema) - 1))
+        table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
+        write = self.store.insert if self._appends else self.store.upsert
+        write(self.generation.table, table.cast(schema))
+        self.commits += 1
+
+    def remove(self, document_ids: Sequence[str]) -> None:
+        """Remove documents with all their chunks, in one commit. Needs the index lease.
+
+        A tombstone would be a row outside the search indexes, which have to be brought up to date for many of them.
+        """
+        if document_ids:
+            self.store.delete(self.generation.table, f"document_id IN ({quoted(document_ids)})")
+            self.commits += 1
+
+
+def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
+    """A row that takes the place of one that is no longer wanted."""
+    return {"id": row_id, "kind": kind, "document_id": document_id, "live": False}
+
+
+def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
+    """The ledger's row of a document, as it is committed."""
+    return {
+        "id": row.document_id,
+        "kind": "document",
+        "live": True,
+        "source": source,
+        **{name: getattr(row, name) for name in COLUMNS},
+        "labels": list(row.labels),
+    }
+
+
+def _vector_column(vectors: Sequence[Vectors | None], dimension: int) -> pa.FixedSizeListArray:
+    zero = np.zeros(dimension, np.float32)
+    flat = np.concatenate([zero if vector is None else vector for vector in vectors]).astype(np.float32, copy=False)
+    mask = pa.array([vector is None for vector in vectors])
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), dimension, mask=mask)

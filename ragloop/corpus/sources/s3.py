@@ -1,0 +1,293 @@
+"""A bucket as a source: list the objects under a prefix, read one object.
+
+A stamp is the ETag and the size, whether or not the bucket keeps versions: S3 changes the ETag with the bytes, also
+within one second, and leaves it when equal bytes are written again. The VersionId would say no more of the bytes, and
+only a listing of all versions ever kept has it. Some servers that speak S3's protocol have no ETag, or the same one for
+every object; there a stamp is the time and the size, and the time is of whole seconds.
+"""
+
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ragloop.corpus.sources.patterns import Patterns
+from ragloop.corpus.sources.s3_listing import ParallelListing, parse_quickly
+from ragloop.corpus.sources.source import Listed, Read, Way, as_folder
+from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+THREADS = CONNECTIONS
+"""For listing as for reading: parsing the answers keeps one core busy from there on."""
+BODY_ATTEMPTS = 3
+"""Botocore tries a request again, but not a body that breaks off."""
+SETTLES_US = 2_000_000
+"""How long a time of whole seconds must have been known; see Source.settles_us."""
+_BY_TIME = "@"
+"""Begins a stamp that is made of a time."""
+_CREDENTIALS = ("InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch")
+"""Error codes that speak of who asks, never of what is asked for."""
+
+
+class S3Bucket:
+    """The objects of a bucket under a prefix, which ends with "/" as a folder does; listed in any order.
+
+    A key is what follows the prefix, as it stands: "a//b.md" and "a/b.md" are two documents. An object whose key ends
+    with "/" marks a folder and is left out.
+    """
+
+    readers = THREADS
+
+    def __init__(
+        self,
+        name: str,
+        uri: str,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (".*",),
+        labels: Sequence[str] = (),
+        *,
+        leave_out: Sequence[str] = (),
+        left_to: Sequence[Patterns] = (),
+        client: Any = None,
+    ) -> None:
+        """`uri` is s3://bucket or s3://bucket/prefix; `client` a boto3 client, by default one by the AWS settings.
+
+        `leave_out` are addresses inside it that no pattern can take.
+        """
+        self.name, self.uri = name, uri
+        self.labels = tuple(labels)
+        self._bucket, _, self._prefix = as_folder(uri).removeprefix("s3://").partition("/")
+        if not uri.startswith("s3://") or not self._bucket:
+            raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
+        inside = [as_folder(one).removeprefix(f"s3://{self._bucket}/") for one in leave_out]
+        self._leave_out = tuple(one for one in inside if one != self._prefix and one.startswith(self._prefix))
+        self._patterns = Patterns(include, exclude, left_to)
+        self._given_client = client
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{name: value for name, value in vars(self).items() if name != "_client"}, "_given_client": None}
+
+    @cached_property
+    def _client(self) -> Any:
+        client = self._given_client or new_client(f"source {self.name}")
+        parse_quickly(client)
+        return client
+
+    @property
+    def way(self) -> Way:
+        """See Source.way."""
+        return Way(self.uri, self._place)
+
+    @property
+    def _place(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    def list(self) -> Iterator[Listed]:
+        """Every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
+        # A directory bucket lists in no order, so that its keys cannot be parted into ranges.
+        threads = 1 if self._bucket.endswith("--x-s3") else THREADS
+        with self._listing_errors(), closing(self._objects(threads)) as objects:
+            for found in objects:
+                key = self.key_of(self._bucket, found["Key"])
+                if key is not None:
+                    uri = f"s3://{self._bucket}/{found['Key']}"
+                    stamp = _stamp(found.get("ETag"), found["Size"], found["LastModified"])
+                    yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
+
+    def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
+        yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
+
+    def key_of(self, bucket: str, key: str) -> str | None:
+        """The key of a document in this source; None for an object that is none of its documents."""
+        if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
+            return None
+        if key.startswith(self._leave_out):
+            return None
+        relative = key.removeprefix(self._prefix)
+        return relative if self._patterns.reaches(relative) else None
+
+    def look(self, keys: Sequence[str]) -> Sequence[Listed]:
+        """Those of the documents that are there, one request each; what S3 does not let look at has no stamp.
+
+        Raises NotFoundError when the bucket is not there or refuses everything, so that nothing is taken for gone then.
+        """
+        with ThreadPoolExecutor(THREADS, "look") as pool:
+            found = [listed for listed in pool.map(self._look, keys) if listed is not None]
+        if len(found) < len(keys) or not any(one.stamp for one in found):
+            with self._listing_errors():
+                self._client.head_bucket(Bucket=self._bucket)
+        return found
+
+    def _look(self, key: str) -> Listed | None:
+        from botocore.exceptions import ClientError
+
+        whole = self._prefix + key
+        uri = f"s3://{self._bucket}/{whole}"
+        with self._listing_errors():
+            try:
+                found = self._client.head_object(Bucket=self._bucket, Key=whole)
+            except ClientError as error:
+                if is_transient(error):
+                    raise
+                return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
+        stamp = _stamp(found.get("ETag"), found["ContentLength"], found["LastModified"])
+        return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
+
+    def read(self, listed: Listed, max_bytes: int) -> Read:
+        """The bytes of an object, by one request: that it is still the one listed is the request's condition.
+
+        What was written over it since is read as it is, by a second request; the stamp is that of the bytes.
+        """
+        _must_fit(listed.size, max_bytes)
+        for attempt in range(1, BODY_ATTEMPTS + 1):
+            with self._reading_errors(last=attempt == BODY_ATTEMPTS):
+                return self._read(listed, max_bytes)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read(self, listed: Listed, max_bytes: int) -> Read:
+        answer = self._get(listed)
+        with closing(answer["Body"]) as body:
+            _must_fit(answer["ContentLength"], max_bytes)
+            data = body.read()
+        stamp = _stamp(answer.get("ETag"), len(data), answer["LastModified"])
+        return Read(_decoded(data, answer.get("ContentEncoding", ""), max_bytes), stamp, answer["LastModified"])
+
+    def _get(self, listed: Listed) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
+        asked = {"Bucket": self._bucket, "Key": listed.locator}
+        condition = {"IfMatch": f'"{etag}"'} if (etag := _etag(listed)) else {}
+        try:
+            answer: dict[str, Any] = self._client.get_object(**asked, **condition)
+        except ClientError as error:
+            if status(error) != 412:
+                raise
+            answer = self._client.get_object(**asked)
+        return answer
+
+    def trace(self, stamp: str) -> str:
+        """Objects are renamed by copying, which keeps the ETag unless a key of KMS or the size of parts changes it."""
+        return "" if stamp.startswith(_BY_TIME) else stamp
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
+        return SETTLES_US if stamp.startswith(_BY_TIME) else 0
+
+    # --- errors --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _listing_errors(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            raise self._cannot_list(error) from error
+        except BotoCoreError as error:
+            raise self._no_answer(error) from error
+
+    def _cannot_list(self, error: "ClientError") -> RagloopError:
+        if is_transient(error):
+            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {said(error)}; try again")
+        if status(error) == 404:
+            return NotFoundError(
+                f"found no bucket {self._bucket} (source {self.name}); nothing was deleted: correct its uri"
+            )
+        return NotFoundError(
+            f"cannot list {self._place} (source {self.name}): {said(error)}; nothing was deleted: "
+            "expected credentials that allow s3:ListBucket"
+        )
+
+    def _no_answer(self, error: "BotoCoreError") -> RagloopError:
+        """The error for a request that S3 never answered."""
+        from botocore import exceptions
+
+        kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
+        if isinstance(error, kinds):
+            return NotFoundError(
+                f"cannot ask for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+                "name a bucket, and credentials by the environment, a profile or a role"
+            )
+        return UnavailableError(
+            f"no answer from S3 for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+            "try again"
+        )
+
+    @contextmanager
+    def _reading_errors(self, *, last: bool) -> Iterator[None]:
+        """What a failed read means: for its document, or for the whole run. A body that broke off passes in silence."""
+        from botocore import exceptions
+
+        broken = (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, exceptions.ReadTimeoutError)
+        try:
+            yield
+        except exceptions.ClientError as error:
+            raise self._cannot_read(error) from error
+        except exceptions.FlexibleChecksumError as error:
+            if last:
+                raise DocumentError(f"differs from its checksum: {one_line(error)}; write it again") from error
+        except exceptions.BotoCoreError as error:
+            if last or not isinstance(error, broken):
+                raise UnavailableError(
+                    f"no answer from S3 for an object of {self._place} (source {self.name}): {one_line(error)}; "
+                    "what was committed stays: run the same command again"
+                ) from error
+
+    def _cannot_read(self, error: "ClientError") -> RagloopError:
+        code = error.response["Error"]["Code"]
+        if code == "InvalidObjectState":
+            return DocumentError("is archived; restore it and run `ragloop sync --retry-quarantined`")
+        if is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
+            return UnavailableError(
+                f"cannot read from {self._place} (source {self.name}) now: {said(error)}; what was committed stays: "
+                "run the same command again"
+            )
+        if status(error) == 404:
+            return NotFoundError(f"an object of {self._place} is gone since it was listed")
+        return DocumentError(
+            f"cannot be read: {said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
+            "yours, and run `ragloop sync --retry-quarantined`"
+        )
+
+
+def _stamp(etag: str | None, size: int, modified: datetime) -> str:
+    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not.
+
+    The time where there is none, or one of zeros alone, as MinIO has for files that were written beside it.
+    """
+    strong = (etag or "").removeprefix("W/").strip('"')
+    if strong.partition("-")[0].strip("0"):
+        return f"{strong}:{size}"
+    return f"{_BY_TIME}{int(modified.timestamp())}:{size}"
+
+
+def _etag(listed: Listed) -> str:
+    return "" if listed.stamp.startswith(_BY_TIME) else listed.stamp.rpartition(":")[0]
+
+
+def _must_fit(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise DocumentError(
+            f"found {size:,} bytes, expected at most {max_bytes:,}; raise sync.max_document_mb to take it"
+        )
+
+
+def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """The document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
+    if "gzip" not in encoding.lower().split(",")[0]:
+        return data
+    try:
+        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        raise DocumentError(
+            f"has Content-Encoding gzip but is not gzip data: {error}; correct its Content-Encoding and run "
+            "`ragloop sync --retry-quarantined`"
+        ) from error
+    _must_fit(len(unpacked), max_bytes)
+    return unpacked

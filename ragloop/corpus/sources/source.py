@@ -1,0 +1,85 @@
+"""The Protocol that every source of documents obeys, and the records that pass through it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+
+class Listed(NamedTuple):
+    """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
+
+    `stamp` changes whenever the bytes change, as far as the clock of their place can tell; an empty stamp is never
+    trusted. `locator` is what the source needs to read it.
+    """
+
+    key: str
+    uri: str
+    stamp: str
+    size: int
+    changed_at: datetime
+    locator: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """The bytes of a document, and the stamp and time of the very revision that was read."""
+
+    data: bytes
+    stamp: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a source was found: the place as it is named, the place that it is, and the links on the way there."""
+
+    named: str
+    place: str
+    links: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Where documents come from. Pickled, it goes to other processes: without credentials, which those have."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def readers(self) -> int:
+        """How many documents are worth reading at once: one from a disk, several where each answer is waited for."""
+
+    @property
+    def way(self) -> Way:
+        """Where it is now; kept with its scans, so that a later one knows what was there."""
+
+    def list(self) -> Iterator[Listed]:
+        """Every document once, in any order, without reading one.
+
+        Raises NotFoundError when the source itself is not there, UnavailableError when it cannot be reached now. A
+        listing that fails half-way says nothing of what is gone.
+        """
+
+    def read(self, listed: Listed, max_bytes: int) -> Read:
+        """The bytes of one document; called from several threads.
+
+        Raises NotFoundError when it is gone, DocumentError when it cannot be read, UnavailableError when that is no
+        fault of its own.
+        """
+
+    def trace(self, stamp: str) -> str:
+        """What a rename leaves of a stamp, which no other document is likely to have; empty where nothing is left."""
+
+    def settles_us(self, stamp: str, at_us: int) -> int:
+        """How long this stamp must have been known before bytes that are read under it are the last ones to get it.
+
+        0 where it is known already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
+        """
+
+
+def as_folder(uri: str) -> str:
+    """An address in a bucket with a slash at its end: s3://bucket/ab is no part of s3://bucket/a."""
+    return uri if uri.endswith("/") else uri + "/"

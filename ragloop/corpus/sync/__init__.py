@@ -1,0 +1,1 @@
+"""A sync run: plan, prepare, compare, apply."""

@@ -1,0 +1,167 @@
+"""Which sources a home has: those that are configured, and the folders that were synced by their path.
+
+A file belongs to one of them: to the source of the innermost folder around it, whatever the patterns of that source
+leave out, and of several sources of one folder to the first whose patterns take it. A folder that was synced by path
+and is part of a configured source, as its patterns go, is no source of its own.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ragloop.config import SourceSettings
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sources.opening import WayOf, in_bucket, open_sources, place_of
+from ragloop.corpus.sources.source import Source, Way
+from ragloop.corpus.sync.scans import last_way, scanned_sources
+from ragloop.errors import NotFoundError, StoreDamagedError, UsageError
+from ragloop.store import Store
+
+
+class KnownSources:
+    """The sources of `home`. `indexed` names those that the index knows; it is asked when they are needed."""
+
+    def __init__(
+        self,
+        configured: Sequence[SourceSettings],
+        home: Path,
+        indexed: Callable[[], list[str]],
+        way_of: WayOf = lambda _: None,
+    ) -> None:
+        self._home = home.resolve()
+        self._configured = tuple(configured)
+        self._indexed, self._way_of = indexed, way_of
+
+    def of(self, folder: Path | None = None, *, known: bool = True) -> list[Source]:
+        """The folder and the sources within it; with `known`, every configured source and every folder synced by path.
+
+        A folder that is part of another source is synced as that one. Raises NotFoundError for a folder that is not
+        there, UsageError when there is nothing to sync.
+        """
+        indexed = self._indexed()
+        named = _name(folder, indexed) if folder else None
+        sources = self._open(indexed, named)
+        if named and not known:
+            around = _around(named, sources)
+            sources = [one for one in sources if one in around or _is_within(one, named)]
+        if not sources:
+            left = ", ".join(indexed if known else [])
+            found = f"found no source, though the index knows {left}" if left else "found no source"
+            let_go = ", or delete their documents with `ragloop sync --confirm-deletes`" if left else ""
+            raise UsageError(f"{found}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}")
+        return sources
+
+    def all(self) -> list[Source]:
+        """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
+        return self._open(self._indexed())
+
+    def knows(self, folder: Path) -> bool:
+        """Return whether a folder is a known source, configured or synced by its path, or part of one."""
+        return bool(_around(_name(folder, self._indexed()), self.all()))
+
+    def gone(self, folder: Path | None) -> list[str]:
+        """The source of a folder that was synced by path and is not there any more, or is a link now.
+
+        Without a folder, all that are indexed where none is known any more.
+        """
+        indexed = self._indexed()
+        if folder is None:
+            return [] if self._open(indexed) else indexed
+        name = _name(folder, indexed)
+        is_there = Path(name).exists() and str(Path(name).resolve()) == name
+        return [name] if name in indexed and not is_there else []
+
+    def _open(self, indexed: Sequence[str], named: str | None = None) -> list[Source]:
+        """Every known source, and that of the folder `named` if no other holds it."""
+        configured = open_sources(self._configured, self._home, way_of=self._way_of)
+        # A configured name holds no slash, as a path does.
+        names = [one for one in indexed if "/" in one and not _around(one, configured)]
+        if named and named not in names and not _around(named, [*configured, *self._by_path(names)]):
+            names.append(named)
+        if names:
+            configured = open_sources(self._configured, self._home, [Path(one) for one in names], self._way_of)
+        return [*configured, *self._by_path(names)]
+
+    def _by_path(self, names: Sequence[str]) -> list[Source]:
+        places = [Path(place_of(one)) for one in self._configured if not in_bucket(one)]
+        leave_out = [self._home, *places, *map(Path, names)]
+        return [LocalFolder(name, Path(name), leave_out=leave_out, links=()) for name in names]
+
+
+def is_part_of(folder: Path, sources: Sequence[Source]) -> list[str]:
+    """What a person who named a folder should know, where it is not a source but part of one of those synced."""
+    named = str(folder.expanduser().resolve())
+    around = _around(named, sources)
+    if not around or any(_is_within(one, named) for one in around):
+        return []
+    names = " and ".join(one.name for one in around)
+    return [f"{named} is part of the source {names}, which was synced with the patterns and labels that it has"]
+
+
+def _name(folder: Path, indexed: Sequence[str]) -> str:
+    """The path without links; of a folder that is known and became a link, the path that it is known by."""
+    given = os.path.abspath(folder.expanduser())  # noqa: PTH100
+    return given if given in indexed else str(folder.expanduser().resolve())
+
+
+def _is_within(source: Source, folder: str) -> bool:
+    """Whether a source is a folder, or part of it."""
+    return isinstance(source, LocalFolder) and source.folder.is_relative_to(folder)
+
+
+def _around(folder: str, sources: Sequence[Source]) -> list[Source]:
+    """The sources of the innermost folder that holds this one, or is it, and look into it."""
+    around = [one for one in sources if isinstance(one, LocalFolder) and one.holds_folder(folder)]
+    depth = max((len(one.folder.parts) for one in around), default=0)
+    return [one for one in around if len(one.folder.parts) == depth]
+
+
+def indexed_sources(store: Store) -> list[str]:
+    """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
+    return sorted({*_sources_in(store, Generations(store).live()), *scanned_sources(store)})
+
+
+def sources_left(
+    configured: Sequence[SourceSettings], home: Path, store: Store, live: Generation | None
+) -> list[Source]:
+    """Every known source, as far as the tables that are left tell; `live` is the generation that answers."""
+    indexed = sorted({*_sources_in(store, live), *_scanned_left(store)})
+    return KnownSources(configured, home, lambda: indexed, lambda name: _way_left(store, name)).all()
+
+
+def _way_left(store: Store, source: str) -> Way | None:
+    try:
+        return last_way(store, source)
+    except (NotFoundError, StoreDamagedError):
+        return None
+
+
+def _scanned_left(store: Store) -> list[str]:
+    try:
+        return scanned_sources(store)
+    except (NotFoundError, StoreDamagedError):
+        return []
+
+
+def _sources_in(store: Store, live: Generation | None) -> list[str]:
+    try:
+        return inventory.sources(Index(store, live)) if live else []
+    except StoreDamagedError:
+        # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
+        return []
+
+
+def must_exist(folder: Path | None) -> None:
+    """Raises NotFoundError where there is no such folder, UsageError where its path cannot name a source."""
+    if folder is None:
+        return
+    if not folder.expanduser().is_dir():
+        raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")
+    try:
+        str(folder.expanduser().resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"found the folder {str(folder)!r}, expected a path in UTF-8: rename it") from error

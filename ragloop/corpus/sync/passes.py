@@ -1,0 +1,131 @@
+"""One pass over all sources, into the live generation or into one that is being built."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ragloop.corpus.index import health, inventory
+from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.table import Index
+from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sync.guard import split, withholds
+from ragloop.corpus.sync.policy import SyncPolicy
+from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
+from ragloop.corpus.sync.scans import forget_source, last_scan, note_source, record_scan, record_way, unconfirmed
+from ragloop.corpus.sync.source_sync import SourceSync, delete
+from ragloop.errors import NotFoundError
+from ragloop.models import Embedder
+from ragloop.store import Store
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run works on. `removed`: sources to let go of; `open_embedder` raises as App.embedder_of does."""
+
+    store: Store
+    sources: Sequence[Source]
+    open_embedder: Callable[[Generation], Embedder]
+    policy: SyncPolicy
+    removed: Sequence[str] = ()
+    progress: Progress | None = None
+
+    def missed(self, error: NotFoundError) -> SourceOutcome:
+        """Report a source that is not there as a problem; when it is all there is to do, raise the error."""
+        if len(self.sources) == 1 and not self.removed:
+            raise error
+        return SourceOutcome(problems=(str(error),))
+
+
+@dataclass(frozen=True)
+class BuildPass:
+    """What one pass over the sources built. `scans`: when that of each source began; None if the pass stopped early."""
+
+    outcome: SourceOutcome
+    scans: Mapping[str, datetime] | None
+
+
+def into_live(
+    work: Work, index: Index, embedder: Embedder, progress: Progress | None = None
+) -> Iterator[SourceOutcome]:
+    """Bring the live generation to the state of its sources, one after the other, and yield what was done for each.
+
+    A source that is not there loses nothing.
+    """
+    for source in work.sources:
+        yield _one_into_live(work, index, embedder, source, progress)
+    for name in work.removed:
+        yield _delete_source(work, index, name)
+    health.maintain_indexes(index)
+
+
+def _one_into_live(
+    work: Work, index: Index, embedder: Embedder, source: Source, progress: Progress | None
+) -> SourceOutcome:
+    began = work.store.now()
+    last = last_scan(work.store, source.name)
+    try:
+        done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
+    except NotFoundError as error:
+        return work.missed(error)
+    problems = _record(work, index, source.name, began)
+    return add_up([done, SourceOutcome(problems=problems, notices=_note_way(work, source))])
+
+
+def _note_way(work: Work, source: Source) -> tuple[str, ...]:
+    """Keep where a source was found, and say so where a link of its path leads elsewhere than before."""
+    before = record_way(work.store, source.name, source.way)
+    if not before:
+        return ()
+    return (f"source {source.name} is at {source.way.place} now, where a link leads; it was at {before}",)
+
+
+def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str, ...]:
+    """Note that a scan ended, unless an index that began anew lacks so much that a sync would not have deleted it.
+
+    Returns that as a problem.
+    """
+    found, before = inventory.documents(index, source), unconfirmed(work.store).get(source, 0)
+    policy = work.policy
+    if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
+        return (
+            f"the source {source} has {found} documents and had {before} before the index began anew: bring the others "
+            "back, or accept the loss with `ragloop sync --confirm-deletes`",
+        )
+    record_scan(work.store, source, began, complete=True, documents=found)
+    return ()
+
+
+def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
+    """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
+    gone = list(index.ledger(source).values())
+    guarded = split(gone, work.policy, source=source, documents=len(gone))
+    deleted = delete(index, source, guarded.may_go)
+    if not guarded.withheld:
+        forget_source(work.store, source)
+    return SourceOutcome(changes=(*changes_of(ChangeKind.WITHHELD, source, guarded.withheld), *deleted))
+
+
+def into_building(work: Work, index: Index, embedder: Embedder, until: float = math.inf) -> BuildPass:
+    """Bring a generation that nobody reads yet to the state of all sources, whatever that deletes.
+
+    It stops after the first batch that ends later than `until` (time.monotonic()).
+    """
+    policy = replace(work.policy, confirm_deletes=True)
+    outcomes: list[SourceOutcome] = []
+    scans: dict[str, datetime] = {}
+    for source in work.sources:
+        began = work.store.now()
+        try:
+            outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
+        except NotFoundError as error:
+            outcomes.append(work.missed(error))
+            continue
+        if not outcomes[-1].whole:
+            return BuildPass(add_up(outcomes), None)
+        scans[source.name] = began
+        note_source(work.store, source.name)
+        outcomes.append(SourceOutcome(notices=_note_way(work, source)))
+    others = set(inventory.sources(index)) - {source.name for source in work.sources}
+    deleted = [change for name in others for change in delete(index, name, list(index.ledger(name).values()))]
+    return BuildPass(add_up([*outcomes, SourceOutcome(changes=tuple(deleted))]), scans)

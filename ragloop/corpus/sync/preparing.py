@@ -1,0 +1,145 @@
+"""Read, parse and chunk the documents of a plan, some of them ahead of need; touches no table."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from ragloop.corpus.chunking.chunker import Chunk, CountTokens
+from ragloop.corpus.index.ledger import LedgerRow
+from ragloop.corpus.isolation.process import DocumentParser
+from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.sources.source import Listed, Read, Source
+from ragloop.corpus.sync.planning import is_described
+from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
+
+READ_AHEAD = 8
+"""Documents read and parsed while others are encoded."""
+AHEAD_BYTES = 64 * 2**20
+"""Of so many bytes together, or one: what is read ahead is held in memory."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
+
+    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, or the
+    disk failed, so that another try may end otherwise.
+    """
+
+    listed: Listed
+    read: Read | None
+    revision: str | None
+    title: str | None = None
+    chunks: Sequence[Chunk] | None = None
+    reason: str | None = None
+    stopped: bool = False
+    bytes_read: int = 0
+
+
+class Preparation:
+    """Prepares the documents of one source, whose ledger tells which bytes need no parsing. Reading, parsing and
+    chunking are apart: `limits` hold for parsing and chunking, which may run in a process of their own.
+
+    Pickled, it goes to another process without the ledger, which hears of the rows that it needs (`group`).
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Mapping[str, LedgerRow],
+        count_tokens: CountTokens,
+        *,
+        chunk_tokens: int,
+        max_bytes: int,
+        limits: ParseLimits | None = None,
+    ) -> None:
+        self._source, self._ledger, self._count_tokens = source, ledger, count_tokens
+        self._chunk_tokens, self._max_bytes = chunk_tokens, max_bytes
+        self._parser = DocumentParser(limits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        how: dict[str, Any] = {
+            "chunk_tokens": self._chunk_tokens,
+            "max_bytes": self._max_bytes,
+            "limits": self._parser.limits,
+        }
+        return partial(Preparation, self._source, {}, self._count_tokens, **how), ()
+
+    def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
+        """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
+
+        What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
+        """
+        waiting: deque[tuple[int, Future[Prepared | None]]] = deque()
+        ahead = 0
+        with (
+            self._parser,
+            ThreadPoolExecutor(self._source.readers, "read") as reader,
+            ThreadPoolExecutor(1) as preparer,
+        ):
+            try:
+                for listed in listing:
+                    while waiting and (len(waiting) > READ_AHEAD or ahead + listed.size > AHEAD_BYTES):
+                        size, preparing = waiting.popleft()
+                        ahead -= size
+                        if ready := preparing.result():
+                            yield ready
+                    reading = reader.submit(self._source.read, listed, self._max_bytes)
+                    row = self._ledger.get(listed.key)
+                    waiting.append((listed.size, preparer.submit(self._prepared, listed, row, reading)))
+                    ahead += listed.size
+                for _, preparing in waiting:
+                    if ready := preparing.result():
+                        yield ready
+            finally:
+                # The preparing thread may be waiting for what is read, or for a parser that hangs.
+                preparer.shutdown(wait=False, cancel_futures=True)
+                reader.shutdown(cancel_futures=True)
+                self._parser.abandon()
+
+    def row(self, listed: Listed) -> LedgerRow | None:
+        """What the ledger says of a document."""
+        return self._ledger.get(listed.key)
+
+    def group(self, documents: Sequence[tuple[Listed, LedgerRow | None]]) -> list[Prepared | None]:
+        """These documents, each with its ledger row, in order; None for one that is not there.
+
+        They are parsed in the calling thread: a parser's process ends with the thread that started it.
+        """
+        with ThreadPoolExecutor(self._source.readers, "read") as reader:
+            readings = [reader.submit(self._source.read, listed, self._max_bytes) for listed, _ in documents]
+            return [self._prepared(*document, reading) for document, reading in zip(documents, readings, strict=True)]
+
+    def _prepared(self, listed: Listed, row: LedgerRow | None, reading: Future[Read]) -> Prepared | None:
+        try:
+            read = reading.result()
+        except NotFoundError:
+            return None
+        except DocumentError as error:
+            return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, PassingDocumentError))
+        revision = hashlib.sha256(read.data).hexdigest()
+        prepared = Prepared(listed, replace(read, data=b""), revision, bytes_read=len(read.data))
+        if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
+            return prepared
+        try:
+            title, chunks = self._described(read.data, listed.key)
+        except DocumentError as error:
+            return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
+        return replace(prepared, title=title, chunks=chunks)
+
+    def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
+        return self._parser.chunks(data, _kind(key), PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
+
+
+def _kind(key: str) -> str:
+    kind = media_type(key)
+    if kind is None:
+        suffix = PurePosixPath(key).suffix or "no suffix"
+        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
+    return kind

@@ -1,0 +1,170 @@
+"""What a sync reports: the documents that changed, what was done for each source, their sum, and what was left out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+from typing import Self
+
+from ragloop.corpus.index.ledger import LedgerRow
+
+
+class ChangeKind(StrEnum):
+    """What became of a document."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    RENAMED = "renamed"
+    FAILED = "failed"
+    DELETED = "deleted"
+    WITHHELD = "withheld"
+    """It is gone from its source, and the guard of deletes keeps it."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A document that changed: `was` is the key that it was renamed from, `reason` says why it cannot be read.
+
+    `lag_s`: seconds until it became searchable; a first index, and what cannot be read, have none.
+    """
+
+    change: ChangeKind
+    source: str
+    key: str
+    was: str | None = None
+    chunks: int = 0
+    embedded: int = 0
+    reason: str | None = None
+    lag_s: float | None = None
+
+
+def changes_of(change: ChangeKind, source: str, rows: Sequence[LedgerRow]) -> tuple[Change, ...]:
+    """Return a change of this kind for each of these documents, which are gone from their source."""
+    return tuple(Change(change, source, row.key, chunks=row.chunks) for row in rows)
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """What was done for one source, or for several added up. `whole`: nothing of them was left for another pass."""
+
+    scanned: int = 0
+    unchanged: int = 0
+    documents_read: int = 0
+    bytes_read: int = 0
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    embed_seconds: float = 0.0
+    changes: tuple[Change, ...] = ()
+    problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    whole: bool = True
+
+    def count(self, *kinds: ChangeKind) -> int:
+        """Return how many documents changed in one of these ways."""
+        return sum(change.change in kinds for change in self.changes)
+
+
+def add_up(outcomes: Iterable[SourceOutcome]) -> SourceOutcome:
+    """Add outcomes up; a problem that several have is said once."""
+    parts = tuple(outcomes)
+    return SourceOutcome(
+        scanned=sum(one.scanned for one in parts),
+        unchanged=sum(one.unchanged for one in parts),
+        documents_read=sum(one.documents_read for one in parts),
+        bytes_read=sum(one.bytes_read for one in parts),
+        chunks_embedded=sum(one.chunks_embedded for one in parts),
+        chunks_reused=sum(one.chunks_reused for one in parts),
+        embed_seconds=sum(one.embed_seconds for one in parts),
+        changes=tuple(chain.from_iterable(one.changes for one in parts)),
+        problems=tuple(dict.fromkeys(chain.from_iterable(one.problems for one in parts))),
+        notices=tuple(chain.from_iterable(one.notices for one in parts)),
+        whole=all(one.whole for one in parts),
+    )
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What one run did, over all its sources. Times in seconds.
+
+    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the live
+    one, `live` holds the counts of what the live one got meanwhile. `notices` are worth knowing and need no repair.
+    """
+
+    generation: str = ""
+    state: str = ""
+    scanned: int = 0
+    added: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    renamed: int = 0
+    failed: int = 0
+    withheld_deletes: int = 0
+    quarantined: int = 0
+    documents_read: int = 0
+    bytes_read: int = 0
+    chunks_total: int = 0
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    commits: int = 0
+    seconds: float = 0.0
+    embed_seconds: float = 0.0
+    changes: tuple[Change, ...] = ()
+    problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    live: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:
+        """Report an outcome; what only the index can tell stays at nothing."""
+        counts = Counter(change.change for change in outcome.changes)
+        return cls(
+            generation=generation,
+            state=state,
+            scanned=outcome.scanned,
+            added=counts[ChangeKind.ADDED],
+            updated=counts[ChangeKind.UPDATED],
+            deleted=counts[ChangeKind.DELETED],
+            unchanged=outcome.unchanged,
+            renamed=counts[ChangeKind.RENAMED],
+            failed=counts[ChangeKind.FAILED],
+            withheld_deletes=counts[ChangeKind.WITHHELD],
+            documents_read=outcome.documents_read,
+            bytes_read=outcome.bytes_read,
+            chunks_embedded=outcome.chunks_embedded,
+            chunks_reused=outcome.chunks_reused,
+            embed_seconds=outcome.embed_seconds,
+            changes=outcome.changes,
+            problems=outcome.problems,
+            notices=outcome.notices,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the index now holds all that the sources hold, and nothing else."""
+        return not (self.problems or self.withheld_deletes or self.quarantined or self.failed)
+
+    @property
+    def withheld(self) -> tuple[Change, ...]:
+        """The documents whose deletes are withheld, as far as they are known by name."""
+        return tuple(change for change in self.changes if change.change is ChangeKind.WITHHELD)
+
+
+Progress = Callable[[int, int, int], None]
+"""Called with documents done, documents to do, and strings embedded so far, each of one source."""
+
+
+def left_out(report: SyncReport) -> list[str]:
+    """A sentence per problem, for deletes that are withheld and for documents that cannot be read; none if complete."""
+    withheld = (
+        f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
+        "Check the source; a run with confirm_deletes applies them."
+    )
+    quarantined = (
+        f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
+    )
+    failed = f"{report.failed} documents cannot be read and keep their last good revision; `ragloop status` shows why."
+    # A batch of changes counts what it failed to read, and not all that is in quarantine.
+    unread = [quarantined] * bool(report.quarantined) or [failed] * bool(report.failed)
+    return [*report.problems, *[withheld] * bool(report.withheld_deletes), *unread]

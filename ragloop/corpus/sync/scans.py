@@ -1,0 +1,91 @@
+"""What is kept of scans and runs: when the last scan of each source began, and the report of the last sync."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from ragloop.corpus.sources.source import Way
+from ragloop.corpus.sync.report import SyncReport
+from ragloop.reports import Report, Reports
+from ragloop.store import Store
+
+_SCAN, _WAY, _SYNC = "scan", "way", "sync"
+
+
+def last_scan(store: Store, source: str) -> datetime | None:
+    """When the last completed scan of a source began."""
+    scan = Reports(store).latest(_SCAN, source)
+    return scan.at if scan and scan.body["complete"] else None
+
+
+def known_documents(store: Store) -> dict[str, int]:
+    """How many documents each source had after its last completed scan, as far as that was noted."""
+    return {source: body["documents"] for source, body in _scans(store).items() if body.get("documents") is not None}
+
+
+def unconfirmed(store: Store) -> dict[str, int]:
+    """Those of `known_documents` whose source was not completely scanned since the index began anew."""
+    scans = _scans(store)
+    return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
+
+
+def _scans(store: Store) -> dict[str, Mapping[str, Any]]:
+    return {scan.subject: scan.body for scan in Reports(store).history(_SCAN)}
+
+
+def scanned_sources(store: Store) -> list[str]:
+    """Names of the sources that were ever scanned to the end, and not let go since."""
+    return list(_scans(store))
+
+
+def last_run(store: Store) -> dict[str, Any] | None:
+    """The report of the last sync that ended, with its time under `at`."""
+    run = Reports(store).latest(_SYNC)
+    return run.dated() if run else None
+
+
+def record_scan(store: Store, source: str, at: datetime, *, complete: bool, documents: int | None) -> None:
+    """Note when the last scan of a source began, and how many documents it had in the index when it ended.
+
+    One that is not complete has lag measured from nothing.
+    """
+    Reports(store).put(Report(_SCAN, source, at, {"complete": complete, "documents": documents}))
+
+
+def note_source(store: Store, source: str) -> None:
+    """Keep the source known, though the live generation has not been scanned for it."""
+    if source not in scanned_sources(store):
+        record_scan(store, source, store.now(), complete=False, documents=None)
+
+
+def forget_scans(store: Store) -> None:
+    """An index that begins anew has no scan to measure lag from; its sources stay known, and what they had."""
+    documents = known_documents(store)
+    for source in scanned_sources(store):
+        record_scan(store, source, store.now(), complete=False, documents=documents.get(source))
+
+
+def forget_source(store: Store, source: str) -> None:
+    """The source is no longer known."""
+    Reports(store).drop(source, _SCAN, _WAY)
+
+
+def last_way(store: Store, source: str) -> Way | None:
+    """Where a source was found when it was scanned to the end last."""
+    way = Reports(store).latest(_WAY, source)
+    return Way(way.body["named"], way.body["place"], tuple(way.body["links"])) if way else None
+
+
+def record_way(store: Store, source: str, way: Way) -> str | None:
+    """Keep where a source was found; returns the place that it had before, where a link of its path leads elsewhere."""
+    before = last_way(store, source)
+    if before != way:
+        Reports(store).put(Report(_WAY, source, store.now(), asdict(way)))
+    return before.place if before and before.named == way.named and before.place != way.place else None
+
+
+def record_run(store: Store, report: SyncReport) -> None:
+    """Keep the report, without the documents that changed: the orchestrator keeps the history of runs."""
+    body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
+    Reports(store).put(Report(_SYNC, "", store.now(), body))

@@ -1,0 +1,22 @@
+"""What the log keeps."""
+
+from ragloop.catalogue import LOGGED, Derived, Kind
+
+_PEOPLE = "what people asked, and passages by id, revision and hash"
+
+DERIVED = (
+    Derived("interactions", Kind.TABLE, "Every answer with its evidence.", _PEOPLE, "", "journal", LOGGED),
+    Derived("feedback", Kind.TABLE, "Votes and corrections.", "interactions", "", "journal", LOGGED),
+    Derived(
+        "journal/*.jsonl", Kind.FILES, "Answers and feedback not yet in the tables.", _PEOPLE, "", "journal", LOGGED
+    ),
+    Derived(
+        "journal/unreadable.lines",
+        Kind.FILES,
+        "Lines that are no entries.",
+        _PEOPLE,
+        "",
+        "journal",
+        LOGGED,
+    ),
+)

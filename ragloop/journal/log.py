@@ -1,0 +1,181 @@
+"""The log of one store: entries are appended to a file, and folded into the tables `interactions` and `feedback`.
+
+An entry is on disk (fsync) before `append` returns. `fold` seals the file by renaming it, upserts its entries by id,
+forces the tables to disk and removes the file last: a fold that is killed is repeated without doubling a row.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ragloop.errors import NotFoundError, UsageError
+from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, Entries, line_of
+from ragloop.journal.segment import Segment
+from ragloop.journal.tables import LogTable
+from ragloop.records import FeedbackKind
+from ragloop.store import Store, after, quoted
+
+Corrected = tuple[Mapping[str, Any], str]
+"""A logged answer as its row, and the correction of it."""
+Supporting = Callable[[Sequence[Corrected]], Sequence[list[dict[str, Any]] | None]]
+"""Says per correction what it rests on, as `feedback.support` holds it; None where nobody can tell."""
+MUCH_UNFOLDED = 4 * 2**20
+"""Bytes, of some 1,600 answers: what reads the log reads so many beside the tables rather than fold them first."""
+_FEW = 8
+"""Interactions that are looked for as bytes in the lines; more are looked for in what the lines say."""
+WAIT_S = 10.0
+"""How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_TIME = {"interactions": "asked_at", "feedback": "given_at"}
+
+
+class Journal:
+    """The log of one store. `supporting` is asked when corrections are given: later their passages may be gone."""
+
+    def __init__(
+        self,
+        store: Store,
+        supporting: Supporting = lambda given: [None] * len(given),
+        *,
+        wait_s: float = WAIT_S,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        """`wait_s`: how long an entry waits for others to write theirs before StoreBusyError is raised; `fsync` forces
+        the file of the log to disk."""
+        self.store, self._supporting = store, supporting
+        self._segment = Segment(store.home, wait_s, fsync)
+
+    def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Put entries of `table` (interactions or feedback) on disk, all or none; threads share an fsync.
+
+        Raises StorageFullError, and StoreBusyError, which names who keeps the log locked.
+        """
+        self._segment.append(b"".join(line_of(table, entry) for entry in entries))
+
+    def fold(self) -> int:
+        """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting."""
+        if self._segment.is_empty():
+            return 0
+        with self.store.lease("journal", wait_s=60):
+            return sum(map(self._fold_file, self._segment.seal()))
+
+    def _fold_file(self, file: Path) -> int:
+        entries = Entries.of(file.read_bytes().split(b"\n"))
+        self._segment.set_aside(entries.unreadable)
+        started = time.time()
+        for table in FOLDED:
+            self.store.upsert(table, entries.table(table))
+            self.store.flush(table, started)
+            self.store.tidy(table)
+        file.unlink()
+        return sum(map(len, entries.by_table.values()))
+
+    def unreadable(self) -> int:
+        """How many lines of the log could not be read; they stand in `home/journal/unreadable.lines`."""
+        return self._segment.unreadable()
+
+    def tables(self) -> tuple[LogTable, LogTable]:
+        """The tables `interactions` and `feedback` as they are now, after everything that waits was folded."""
+        self.fold()
+        return self._table("interactions"), self._table("feedback")
+
+    def _table(self, name: str) -> LogTable:
+        return LogTable(self.store, name, _TIME[name])
+
+    def counts(self) -> dict[str, int]:
+        """How many interactions and how many pieces of feedback are logged; reads no row of the tables."""
+        waiting = self._waiting()
+        tables = {name: self._table(name) for name in FOLDED}
+        return {name: table.count() + _beside(table, waiting.table(name)).num_rows for name, table in tables.items()}
+
+    def newest(self, count: int) -> pa.Table:
+        """The newest logged answers, newest last, in the schema of the table `interactions`."""
+        waiting, table = self._waiting().table("interactions"), self._table("interactions")
+        rows = pa.concat_tables([table.take(table.newest(count)), _beside(table, waiting)]).sort_by("asked_at")
+        return rows.slice(max(0, rows.num_rows - count))
+
+    def interactions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """All logged answers, oldest first, in the schema of the table `interactions`."""
+        self.fold()
+        return self.store.rows("interactions", where, columns).sort_by("asked_at")
+
+    def feedback(self) -> pa.Table:
+        """All feedback, oldest first, in the schema of the table `feedback`."""
+        self.fold()
+        return self.store.rows("feedback").sort_by("given_at")
+
+    def _waiting(self, about: Sequence[str] = ()) -> Entries:
+        """What is not folded yet, of these few interactions or of all; folds it where it is much."""
+        if self._segment.size() > MUCH_UNFOLDED:
+            self.fold()
+        lines = self._segment.unfolded()
+        if 0 < len(about) <= _FEW:
+            lines = (line for line in lines if any(one.encode("utf-8", "replace") in line for one in about))
+        return Entries.of(lines)
+
+    def give_feedback(self, interaction_id: str, kind: str, correction: str | None = None) -> str:
+        """Append feedback on an answer and return its id. Raises NotFoundError when no such answer was logged."""
+        return self.give_all_feedback([(interaction_id, kind, correction)])[0]
+
+    def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
+        """Append several pieces of feedback at once: (interaction id, kind, correction)."""
+        for _, kind, correction in given:
+            if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
+                correction and correction.strip()
+            ):
+                raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
+            if correction and len(correction) > LONGEST_CORRECTION:
+                raise UsageError(
+                    f"the correction has {len(correction):,} characters, at most {LONGEST_CORRECTION:,} are taken; "
+                    "give the right answer alone"
+                )
+        wanted = sorted({interaction_id for interaction_id, _, _ in given})
+        waiting = self._waiting(wanted)
+        known = self._answers(wanted, waiting)
+        if missing := [one for one in wanted if one not in known]:
+            raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
+        support = iter(self._supporting([(known[i], c) for i, _, c in given if c]))
+        times = self._times(known, waiting)
+        entries = []
+        for interaction_id, kind, correction in given:
+            # The last correction counts, also where the clock was set back since the one before.
+            at = times[interaction_id] = after(self.store.now(), [times[interaction_id]])
+            names = {"feedback_id": uuid4().hex, "interaction_id": interaction_id, "given_at": at}
+            rests_on = next(support) if correction else None
+            entries.append({**names, "kind": kind, "correction": correction, "support": rests_on})
+        self.append("feedback", entries)
+        return [str(entry["feedback_id"]) for entry in entries]
+
+    def _answers(self, wanted: Sequence[str], waiting: Entries) -> dict[str, Mapping[str, Any]]:
+        """What corrections need to know of these answers, by interaction id."""
+        columns = ["interaction_id", "asked_at", "question", "passages"]
+        held = self.store.rows("interactions", f"interaction_id IN ({quoted(wanted)})", columns).to_pylist()
+        rows = [*waiting.table("interactions").select(columns).to_pylist(), *held]
+        return {row["interaction_id"]: row for row in rows if row["interaction_id"] in wanted}
+
+    def _times(self, asked: Mapping[str, Mapping[str, Any]], waiting: Entries) -> dict[str, datetime]:
+        """When each of these answers was given, or the last feedback on it, by interaction id."""
+        times = {one: row["asked_at"] or _LONG_AGO for one, row in asked.items()}
+        columns = ["interaction_id", "given_at"]
+        given = self.store.rows("feedback", f"interaction_id IN ({quoted(sorted(times))})", columns).to_pylist()
+        for row in (*waiting.table("feedback").select(columns).to_pylist(), *given):
+            one, at = row["interaction_id"], row["given_at"] or _LONG_AGO
+            if one in times:
+                times[one] = max(times[one], at)
+        return times
+
+
+def _beside(table: LogTable, rows: pa.Table) -> pa.Table:
+    """The rows that are not in the table."""
+    key = rows.schema.names[0]
+    if not rows.num_rows:
+        return rows
+    there = table.rows([key], f"{key} IN ({quoted(rows[key].to_pylist())})")[key]
+    return rows.filter(pc.invert(pc.is_in(rows[key], value_set=there)))

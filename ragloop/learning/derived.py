@@ -1,0 +1,37 @@
+"""What is kept of examples and evaluations."""
+
+from ragloop.catalogue import LOGGED, Derived, Kind
+
+_LOG = "logged answers with feedback, and the documents that they rest on"
+
+DERIVED = (
+    Derived("datasets", Kind.TABLE, "Every dataset that was built.", _LOG, "", "retraining"),
+    *(
+        Derived(f"artifacts/datasets/ID/{name}", Kind.FILES, what, _LOG, "", "retraining", text)
+        for name, what, text in (
+            ("train.parquet", "Examples to train on.", LOGGED),
+            ("eval.parquet", "Examples held out.", LOGGED),
+            ("manifest.json", "Recipe, numbers and hashes of a dataset.", ()),
+        )
+    ),
+    Derived(
+        "artifacts/examples.parquet",
+        Kind.FILES,
+        "What curation knows of each answer with feedback.",
+        _LOG,
+        "the next curation",
+        "retraining",
+        LOGGED,
+        backed_up=False,
+    ),
+    Derived(
+        "artifacts/answers/ID.parquet",
+        Kind.FILES,
+        "Answers that a generator gave in evaluations.",
+        "golden and held-out questions, and the passages in their prompts",
+        "the next evaluation",
+        "retraining",
+        LOGGED,
+        backed_up=False,
+    ),
+)

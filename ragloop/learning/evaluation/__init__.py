@@ -1,0 +1,1 @@
+"""Evidence about an adapter: runs over questions, scores, the gate, reviews of the champion."""

@@ -1,0 +1,1 @@
+"""From the log to rows: curation, near-duplicates, splits, datasets, lineage."""

@@ -1,0 +1,1 @@
+"""Whether to train: drift between windows of the log, and the cadence."""

@@ -1,0 +1,113 @@
+"""Whether to train now: drift × cadence × cooldown → RetrainDecision.
+
+Two bells ring. Cadence: enough days since the last training *and* enough new eligible examples. Drift: a drifted
+signal whose action is "retrain", and enough new examples for training to learn what moved. Whatever rings, nothing is
+trained during the cooldown after a training. A clock that was set back makes the last training lie in the future; the
+time since is then unknown, and counts as cooldown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ragloop.learning.monitoring.drift import DriftReport, SignalAction, SignalState
+
+_SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class CadencePolicy:
+    """Days are of 24 hours. `min_new_examples` holds for cadence, `drift_min_new_examples` where drift rings."""
+
+    every_days: float
+    cooldown_days: float
+    min_new_examples: int
+    drift_min_new_examples: int
+
+    def __post_init__(self) -> None:
+        for name in ("every_days", "cooldown_days"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
+        for name in ("min_new_examples", "drift_min_new_examples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class RetrainDecision:
+    """`reasons` are plain sentences with the figures, also where training is not due."""
+
+    due: bool
+    reasons: tuple[str, ...]
+
+
+def decide(
+    drift: DriftReport | None,
+    *,
+    now: datetime,
+    last_trained_at: datetime | None,
+    new_eligible: int,
+    policy: CadencePolicy,
+) -> RetrainDecision:
+    """Is training due at `now`?
+
+    `last_trained_at` is the end of the last training, whatever its verdict; None if there was none. `new_eligible`
+    counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
+    """
+    elapsed_days = _days_between(last_trained_at, now)
+    cooling = _cooldown(elapsed_days, policy)
+    if cooling:
+        return RetrainDecision(False, (cooling,))
+    cadence_rings, cadence_reason = _cadence(elapsed_days, new_eligible, policy)
+    drift_rings, drift_reason = _drift(drift, new_eligible, policy)
+    bells = ((cadence_rings, cadence_reason), (drift_rings, drift_reason))
+    due = cadence_rings or drift_rings
+    return RetrainDecision(due, tuple(reason for rings, reason in bells if rings or not due))
+
+
+def _days_between(last_trained_at: datetime | None, now: datetime) -> float | None:
+    for moment in (last_trained_at, now):
+        if moment is not None and moment.utcoffset() is None:
+            raise ValueError(f"a time needs a zone, found {moment.isoformat()}")
+    return None if last_trained_at is None else (now - last_trained_at).total_seconds() / _SECONDS_PER_DAY
+
+
+def _cooldown(elapsed_days: float | None, policy: CadencePolicy) -> str | None:
+    """Why nothing may be trained yet, or None."""
+    if elapsed_days is None:
+        return None
+    if elapsed_days < 0:
+        return (
+            f"In cooldown: the last training lies {-elapsed_days:.1f} days in the future; the clock was set back, "
+            f"or the record is wrong."
+        )
+    if elapsed_days < policy.cooldown_days:
+        return f"In cooldown: {elapsed_days:.1f} of {policy.cooldown_days:g} days since the last training."
+    return None
+
+
+def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
+    waited = "nothing was trained before"
+    if elapsed_days is not None:
+        waited = f"{elapsed_days:.1f} days since the last training ({policy.every_days:g} needed)"
+    long_enough = elapsed_days is None or elapsed_days >= policy.every_days
+    rings = long_enough and new_eligible >= policy.min_new_examples
+    counted = f"{_examples(new_eligible)} ({policy.min_new_examples} needed)"
+    return rings, f"Cadence {'rings' if rings else 'does not ring'}: {waited}, {counted}."
+
+
+def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
+    if drift is None:
+        return False, "Drift does not ring: it was not measured."
+    asking = [signal.name for signal in drift.drifted if signal.action == SignalAction.RETRAIN]
+    if not asking:
+        others = [f"{signal.name} asks to {signal.action}" for signal in drift.drifted]
+        undecided = sum(signal.state == SignalState.NOT_ENOUGH_DATA for signal in drift.signals)
+        lacking = [f"{undecided} of {len(drift.signals)} signals have not enough data"] if undecided else []
+        return False, f"Drift does not ring: {', '.join(['no signal asks to retrain', *others, *lacking])}."
+    rings = new_eligible >= policy.drift_min_new_examples
+    counted = f"{_examples(new_eligible)} ({policy.drift_min_new_examples} needed)"
+    return rings, f"Drift {'rings' if rings else 'does not ring'}: {', '.join(asking)} drifted, {counted}."
+
+
+def _examples(count: int) -> str:
+    return f"{count} new eligible example{'' if count == 1 else 's'}"

@@ -1,0 +1,140 @@
+"""From the log to a drift report: which answers form the reference window and the current one, and what is decided."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.vectors import VectorStore
+from ragloop.journal import Journal, LogTable, RowIds
+from ragloop.learning.examples.curation import counted_feedback
+from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.records import FeedbackKind
+from ragloop.registry import Registry
+from ragloop.reports import Report, Reports
+from ragloop.store import TIME, Store
+
+SNAPSHOT = ("snapshot", "training")
+"""Kind and subject of the report of all documents' revisions when the last training ended: the reference of the corpus
+signal."""
+DRIFT = "drift"
+_COLUMNS = ["interaction_id", "asked_at", "question", "top_similarity", "abstained", "adapter", "generation"]
+_FEEDBACK = ["interaction_id", "given_at", "kind"]
+
+
+@dataclass(frozen=True)
+class DriftMeasurement:
+    """What was measured, and whether training is due."""
+
+    report: DriftReport
+    decision: RetrainDecision
+
+
+def measure_drift(
+    journal: Journal,
+    registry: Registry,
+    live: Live,
+    *,
+    window: int,
+    new_eligible: int,
+    drift: DriftPolicy,
+    cadence: CadencePolicy,
+    key: str = "",
+) -> DriftMeasurement:
+    """Compare the oldest answers since the last training with the newest ones, and decide.
+
+    The report is kept, by `key` as Reports.append has it.
+    """
+    store = journal.store
+    trained_at = last_trained_at(registry)
+    answers, feedback = journal.tables()
+    first, last = _ends(answers, trained_at, window)
+    before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
+    votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
+    vectors = VectorStore(store, live.embedder)
+    generation = live.index.generation.fingerprint
+    revisions = inventory.revisions(live.index)
+    report = measure(
+        _window(before, votes, vectors, _snapshot(store), generation),
+        _window(after, votes, vectors, revisions, generation),
+        drift,
+        champion_changed=_served(before) != _served(after),
+    )
+    if _snapshot(store) is None:
+        take_snapshot(store, revisions)
+    decision = decide(report, now=store.now(), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence)
+    measured = DriftMeasurement(report, decision)
+    body = {"decision": asdict(decision), "signals": [asdict(signal) for signal in report.signals]}
+    Reports(store).append(Report(DRIFT, "", store.now(), body), key)
+    return measured
+
+
+def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
+    """Keep the revisions of all documents as the reference for the next measurement."""
+    Reports(store).put(Report(*SNAPSHOT, store.now(), revisions))
+
+
+def last_measurement(store: Store) -> dict[str, Any] | None:
+    """The last drift report, with its time under `at`."""
+    last = Reports(store).latest(DRIFT)
+    return last.dated() if last else None
+
+
+def measurements(store: Store) -> list[dict[str, Any]]:
+    """All drift reports, oldest first, each with its time under `at`."""
+    return [report.dated() for report in Reports(store).history(DRIFT)]
+
+
+def last_trained_at(registry: Registry) -> datetime | None:
+    """When the last training ended, whatever became of its adapter."""
+    return max((adapter.created_at for adapter in registry.adapters()), default=None)
+
+
+def _snapshot(store: Store) -> Mapping[str, str] | None:
+    found = Reports(store).latest(*SNAPSHOT)
+    return found.body if found else None
+
+
+def _ends(answers: LogTable, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:
+    """Return the places of the oldest answers after `since` and of the newest, as many of each and none in both."""
+    times, places = answers.order()
+    if since is not None:
+        places = places[pc.greater(times, pa.scalar(since, TIME)).fill_null(False).to_numpy()]
+    size = min(window, len(places) // 2)
+    return places[:size], places[len(places) - size :]
+
+
+def _votes(feedback: LogTable, answers: pa.ChunkedArray) -> dict[str, bool]:
+    """Return whether the feedback that counts for these answers says that they were wrong; a correction does."""
+    rows = feedback.take(feedback.places("interaction_id", pc.unique(answers)), _FEEDBACK)
+    return {one: row["kind"] != FeedbackKind.UP for one, row in counted_feedback(rows.to_pylist()).items()}
+
+
+def _window(
+    rows: pa.Table,
+    votes: Mapping[str, bool],
+    vectors: VectorStore,
+    documents: Mapping[str, str] | None,
+    generation: str,
+) -> Window:
+    """The answers as a window; cosines of another generation's vectors and chunks are not comparable, and left out."""
+    comparable = rows.filter(pc.equal(rows["generation"], generation))
+    ids = rows["interaction_id"].to_pylist()
+    return Window(
+        documents=documents,
+        embeddings=vectors.of_texts(rows["question"].to_pylist()),
+        similarities=comparable["top_similarity"].cast(pa.float64()).to_numpy(),
+        abstained=np.array(rows["abstained"].to_pylist(), dtype=np.bool_),
+        thumbs_down=np.array([votes[one] for one in ids if one in votes], dtype=np.bool_),
+    )
+
+
+def _served(rows: pa.Table) -> frozenset[str | None]:
+    return frozenset(rows["adapter"].to_pylist())

@@ -1,0 +1,4 @@
+"""The steps of a retraining, one function each: dataset → train → evaluate → judge → promote.
+
+A step takes the parts that it works on and the ids that the step before it returned.
+"""

@@ -1,0 +1,77 @@
+"""Build a dataset from the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ragloop.errors import UsageError
+from ragloop.learning.examples.curation import Curated
+from ragloop.learning.examples.datasets import Dataset, build, funnel_of
+from ragloop.learning.examples.eligibility import Eligibility
+from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.store import make_room
+from ragloop.store.files import FolderFiles
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """A dataset that was built: numbers of rows, and why rows of the log are not among them."""
+
+    dataset_id: str
+    rows: int
+    train: int
+    eval: int
+    funnel: Mapping[str, int]
+    path: str
+
+
+def curated(parts: RetrainingParts) -> Curated:
+    """Return the eligible examples of the whole log, and the funnel of the rest."""
+    return _eligibility(parts).curated()
+
+
+def new_eligible(parts: RetrainingParts) -> int:
+    """Count the eligible examples that no retraining has looked at, whatever became of its adapter."""
+    looked_at = {adapter.dataset_id for adapter in parts.registry.adapters()}
+    return _eligibility(parts).unseen(looked_at, parts.dataset, parts.registry.artifacts / "datasets")
+
+
+def _eligibility(parts: RetrainingParts) -> Eligibility:
+    artifacts = parts.registry.artifacts
+    files = FolderFiles(make_room(artifacts.parent, artifacts.name))
+    return Eligibility(parts.journal, parts.index, files, parts.golden, parts.policy.max_answer_words)
+
+
+def build_dataset(parts: RetrainingParts) -> DatasetSummary:
+    """Write the eligible examples as a dataset; equal examples, equal id. Raises UsageError without any."""
+    eligible, now = curated(parts), parts.journal.store.now()
+    if not eligible.examples:
+        why = ", ".join(f"{count} {reason}" for reason, count in eligible.funnel.items()) or "the log is empty"
+        raise UsageError(f"found no eligible example ({why}); add corrections or thumbs-up to short answers first")
+    artifacts, policy = parts.registry.artifacts, parts.policy
+    made = build(
+        artifacts / "datasets",
+        eligible,
+        recipe=policy.training.recipe,
+        eval_share=policy.eval_share,
+        seed=policy.seed,
+        created_at=now,
+    )
+    parts.journal.store.upsert_rows("datasets", [_row(made, artifacts, now)])
+    return DatasetSummary(
+        made.dataset_id, made.rows, made.train.num_rows, made.eval.num_rows,
+        funnel_of(eligible, made), str(made.path),
+    )  # fmt: skip
+
+
+def _row(made: Dataset, artifacts: Path, now: datetime) -> dict[str, Any]:
+    return {
+        "dataset_id": made.dataset_id,
+        "created_at": now,
+        "path": str(made.path.relative_to(artifacts)),
+        "rows": made.rows,
+        "train": made.train.num_rows,
+        "eval": made.eval.num_rows,
+    }

@@ -1,0 +1,95 @@
+"""What every step works on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragloop.answering.retrieval import RetrievalPolicy
+from ragloop.corpus.index import inventory
+from ragloop.corpus.index.table import Index, Live
+from ragloop.errors import NotFoundError
+from ragloop.journal import Journal
+from ragloop.learning.evaluation.answer_cache import AnswerCache
+from ragloop.learning.evaluation.gate import GatePolicy
+from ragloop.learning.evaluation.golden import GoldenQuestion
+from ragloop.learning.examples.datasets import Dataset, load
+from ragloop.learning.examples.lineage import documents_of, read_rows, staleness, standing_of
+from ragloop.models import Generator
+from ragloop.models.training.process import TrainingSpec
+from ragloop.registry import Adapter, Registry
+from ragloop.store.names import inside
+
+
+@dataclass(frozen=True)
+class RetrainingPolicy:
+    """What the steps need to know of the settings.
+
+    `training` is the spec without its files; `retrieval` is how passages are found for questions that are answered.
+    """
+
+    base_name: str
+    training: TrainingSpec
+    gate: GatePolicy
+    golden: Sequence[GoldenQuestion]
+    eval_share: float
+    max_answer_words: int
+    max_elsewhere: int
+    max_trained: int
+    retrieval: RetrievalPolicy
+    seed: int
+
+
+@dataclass(frozen=True)
+class RetrainingParts:
+    """The log, the registry and the models of one store.
+
+    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter)` that model
+    with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
+    """
+
+    journal: Journal
+    registry: Registry
+    live: Callable[[], Live]
+    base: Callable[[], Path | str]
+    generator: Callable[[Adapter | None], Generator]
+    policy: RetrainingPolicy
+    base_sha256: Callable[[], str]
+
+    @property
+    def index(self) -> Index:
+        """The index that answers now; another one may answer when a training of hours has ended."""
+        return self.live().index
+
+    @property
+    def golden(self) -> list[str]:
+        """The golden questions, which are never trained on."""
+        return [one.question for one in self.policy.golden]
+
+    @property
+    def cache(self) -> AnswerCache:
+        """Answers that were given in evaluations before."""
+        return AnswerCache(self.registry.artifacts)
+
+    def champion(self) -> tuple[Adapter | None, list[str]]:
+        """Return the champion that adapters are compared with, None for the base model, and notes about it.
+
+        A note says so where the champion's files are gone and the base model stands in for it.
+        """
+        champion, trouble = self.registry.serving()
+        notes = [f"the base model stands in for the champion, which cannot serve: {trouble}."] if trouble else []
+        return champion, notes
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Load a dataset by its id. Raises NotFoundError, MismatchError."""
+        folder = inside(self.registry.artifacts / "datasets", dataset_id)
+        if not folder.is_dir():
+            raise NotFoundError(
+                f"found no dataset {dataset_id!r} in {folder.parent}; `ragloop dataset build` makes one"
+            )
+        return load(folder)
+
+    def staleness(self, adapter: Adapter) -> str:
+        """Say which of the adapter's trained rows are no longer true; see lineage.staleness."""
+        rows = read_rows(self.registry.folder(adapter))
+        index = self.index
+        return staleness(rows, standing_of(index, documents_of(rows)), inventory.keys(index))

@@ -1,0 +1,165 @@
+"""Train an adapter on a dataset, and register it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from ragloop.errors import UsageError
+from ragloop.learning.examples.datasets import documents_behind, stale_examples
+from ragloop.learning.examples.lineage import TrainedRow, standing_of, write_rows
+from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.monitoring.windows import take_snapshot
+from ragloop.learning.recipes import Recipe, recipe_of
+from ragloop.learning.steps.parts import RetrainingParts
+from ragloop.models.chat import load_chat
+from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
+from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
+from ragloop.registry.evidence import TrainingRecord
+
+OnProgress = Callable[[Progress], None]
+
+_DECIDED = {INCONCLUSIVE: "found inconclusive"}
+"""What became of a known adapter, where its state alone reads badly."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that one training rests on. `revisions` of None leaves the reference of drift alone; see take_snapshot."""
+
+    dataset_id: str
+    recipe: Recipe
+    rows: Sequence[TrainedRow]
+    spec: TrainingSpec
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    revisions: Mapping[str, str] | None = None
+
+
+def train_adapter(parts: RetrainingParts, dataset_id: str, on_progress: OnProgress) -> str:
+    """Train an adapter on a dataset, register it and return its id.
+
+    Rows that are no longer true or match a golden question are left out. A run that was killed goes on where it was.
+    Raises UsageError where the same rows were trained on and judged before, or none is left.
+    """
+    job = _job(parts, dataset_id)
+    known = _registered(parts, _id(parts, job))
+    if known and known.state != REGISTERED:
+        raise UsageError(
+            f"nothing new to train on: adapter {known.adapter_id} was trained on these examples and "
+            f"{_DECIDED.get(known.state, known.state)}"
+        )
+    return _fit(parts, job, on_progress)
+
+
+def train_on_rows(
+    parts: RetrainingParts, rows: Sequence[tuple[str, str]], dataset_id: str, epochs: int, on_progress: OnProgress
+) -> str:
+    """Train on pairs of question and answer, register the adapter and return its id.
+
+    A row rests on the documents of the dataset's row with the same question.
+    """
+    dataset = parts.dataset(dataset_id)
+    recipe = recipe_of(dataset.recipe)
+    documents = {row.question: row.documents for row in recipe.rows(dataset.train.to_pylist())}
+    given = [TrainedRow(question, answer, documents.get(question, ())) for question, answer in rows]
+    return _fit(parts, _Job(dataset_id, recipe, given, replace(_spec(parts, recipe), epochs=epochs)), on_progress)
+
+
+def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
+    """Select the rows of a dataset that may be trained on now. Raises UsageError where none is left."""
+    dataset = parts.dataset(dataset_id)
+    standing = standing_of(parts.index, documents_behind(dataset))
+    golden = Likeness(parts.golden)
+    stale = stale_examples(dataset, standing)
+    true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
+    recipe = recipe_of(dataset.recipe)
+    rows = recipe.rows(row for row in true if not golden.matches(row["question"]))
+    left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
+    if not rows:
+        raise UsageError(
+            f"no row of dataset {dataset_id} can be trained on: {left_out['stale']} rest on a passage that changed, "
+            f"{left_out['golden']} match a golden question; build it again"
+        )
+    return _Job(dataset_id, recipe, rows, _spec(parts, recipe), left_out, standing.revisions)
+
+
+def _spec(parts: RetrainingParts, recipe: Recipe) -> TrainingSpec:
+    base = parts.base()
+    return replace(parts.policy.training, recipe=recipe.name, base=str(base), chat=load_chat(base).fingerprint)
+
+
+def _registered(parts: RetrainingParts, adapter_id: str) -> Adapter | None:
+    return next((one for one in parts.registry.adapters() if one.adapter_id == adapter_id), None)
+
+
+def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
+    """Train and register; an adapter that is registered and whole stays as it is."""
+    adapter_id = _id(parts, job)
+    known = _registered(parts, adapter_id)
+    if known and files_are_whole(parts.registry.artifacts, known.path, known.sha256):
+        return adapter_id
+    folder = parts.registry.artifacts / "adapters" / adapter_id
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.recipe.messages)), output=str(folder))
+    result = job.recipe.train(spec, on_progress)
+    if job.revisions is not None:
+        take_snapshot(parts.journal.store, job.revisions)
+    made = _made(parts, job, adapter_id, result)
+    if known:
+        files = partial(replace, sha256=made.sha256, base_sha256=made.base_sha256)
+        parts.registry.update(adapter_id, files)
+    else:
+        parts.registry.register(made)
+    return adapter_id
+
+
+def _made(parts: RetrainingParts, job: _Job, adapter_id: str, result: TrainingResult) -> Adapter:
+    return Adapter(
+        adapter_id,
+        parts.journal.store.now(),
+        parts.policy.base_name,
+        job.dataset_id,
+        path=f"adapters/{adapter_id}",
+        sha256=adapter_sha256(result.adapter),
+        state=REGISTERED,
+        verdict=None,
+        reasons=(),
+        evidence=Evidence(_record(result, job.left_out)),
+        base_sha256=parts.base_sha256(),
+    )
+
+
+def _id(parts: RetrainingParts, job: _Job) -> str:
+    return adapter_id_of(job.rows, job.dataset_id, job.spec, parts.base_sha256())
+
+
+def adapter_id_of(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec, base_sha256: str) -> str:
+    """Return the id of the adapter that this training makes: deterministic, so that a killed retraining goes on.
+
+    A base model in a folder is told by its weights: other ones in the same folder make another adapter. One of a hub
+    is told by its name, since its weights may not be on this disk yet. Settings count where they differ from those of
+    the first trainings, so that a new setting changes no old id.
+    """
+    pairs = [[row.question, row.answer] for row in rows]
+    base = base_sha256 if Path(spec.base).is_dir() and base_sha256 else spec.base
+    settings = {**what_differs(asdict(spec)), "base": base, "rows": "", "output": ""}
+    content = json.dumps([pairs, dataset_id, settings], sort_keys=True)
+    return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
+
+
+def _record(result: TrainingResult, left_out: Mapping[str, int]) -> TrainingRecord:
+    return TrainingRecord(
+        rows=result.rows,
+        seconds=result.seconds,
+        cpu_seconds=result.cpu_seconds,
+        tokens=result.tokens,
+        tokens_per_s=result.tokens_per_s,
+        rss_peak_mb=result.rss_peak_mb,
+        seed=result.seed,
+        chat=result.chat,
+        final_loss=result.final_loss,
+        notes=tuple(result.notes),
+        left_out=left_out,
+    )

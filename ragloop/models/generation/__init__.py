@@ -1,0 +1,1 @@
+"""Generators: a prompt to an answer."""

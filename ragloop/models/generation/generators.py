@@ -1,0 +1,111 @@
+"""Who writes the answers of a route: the base generator, or the base model with the route's adapter.
+
+An adapter is loaded once, after its files were found to be those that were registered, and stays while a request holds
+it or it is the champion. So a request ends on the adapter that it began on, whatever is promoted meanwhile.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.models import Embedder, Generator
+from ragloop.models.opened import OpenedModels
+from ragloop.records import LaneName, Route
+from ragloop.registry import Registry, without_row
+
+if TYPE_CHECKING:
+    from ragloop.models.generation.local import LocalGenerator
+
+
+@dataclass
+class _Loaded:
+    """An adapter in memory, and how many requests hold it."""
+
+    generator: "LocalGenerator"
+    holders: int = 0
+
+
+class Generators:
+    """The generators of one home. `base` names the one of the base lane: extractive, or the local model."""
+
+    def __init__(self, models: OpenedModels, registry: Registry, base: str) -> None:
+        self._models, self._registry, self._base = models, registry, base
+        self._lock = Lock()
+        self._loaded: dict[str, _Loaded] = {}
+        self._champion: str | None = None
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The ids of the adapters in memory."""
+        with self._lock:
+            return frozenset(self._loaded)
+
+    def champion(self, lane: LaneName) -> str:
+        """Return the id of the adapter that serves in this lane. Raises NotFoundError while the base model serves.
+
+        An adapter that served before is unloaded, unless a request holds it.
+        """
+        champion = self._registry.champion_id()
+        with self._lock:
+            self._champion = champion
+            self._unload_unused()
+        if champion is None:
+            raise NotFoundError(
+                f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use "
+                f"{LaneName.BASE_RAG}"
+            )
+        return champion
+
+    @contextmanager
+    def for_route(self, route: Route, embedder: Embedder) -> Iterator[Generator]:
+        """Give the generator of a route, and hold its adapter meanwhile; `embedder` is that of the index that answers.
+
+        Raises MismatchError where the adapter cannot serve: its files are gone or changed, or it was trained on another
+        base model.
+        """
+        if route.adapter_id is None:
+            yield self._base_generator(embedder)
+            return
+        loaded = self._hold(route.adapter_id)
+        try:
+            yield loaded.generator
+        finally:
+            self._release(loaded)
+
+    def _base_generator(self, embedder: Embedder) -> Generator:
+        from ragloop.models.generation.extractive import ExtractiveGenerator
+
+        return ExtractiveGenerator(embedder) if self._base == "extractive" else self._models.local_generator
+
+    def _hold(self, adapter_id: str) -> _Loaded:
+        with self._lock:
+            if adapter_id not in self._loaded:
+                self._loaded[adapter_id] = _Loaded(self._load(adapter_id))
+            loaded = self._loaded[adapter_id]
+            loaded.holders += 1
+            return loaded
+
+    def _load(self, adapter_id: str) -> "LocalGenerator":
+        try:
+            adapter = self._registry.adapter(adapter_id)
+        except NotFoundError:
+            raise MismatchError(without_row(adapter_id)) from None
+        folder = self._registry.folder(adapter)
+        if why := self._models.other_base(adapter):
+            raise MismatchError(why)
+        return self._models.wearing(adapter, folder)
+
+    def _release(self, loaded: _Loaded) -> None:
+        with self._lock:
+            loaded.holders -= 1
+            self._unload_unused()
+
+    def _unload_unused(self) -> None:
+        """Unload adapters that no request holds and that are not the champion, as it was when it was last asked for."""
+        unused = [one for one, loaded in self._loaded.items() if not loaded.holders and one != self._champion]
+        for adapter_id in unused:
+            del self._loaded[adapter_id]
+            self._models.local_generator.taking_off(adapter_id)

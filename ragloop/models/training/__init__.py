@@ -1,0 +1,1 @@
+"""LoRA training, in a process of its own."""

@@ -1,0 +1,253 @@
+"""Look at the queues of buckets and at folders, and ring for their changes or apply them."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from ragloop.errors import NotFoundError, RagloopError, UnavailableError
+from ragloop.orchestrator.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
+from ragloop.orchestrator.prefect_api import PrefectApi
+
+if TYPE_CHECKING:
+    from ragloop.app import App
+    from ragloop.corpus.changes.drain import Watched
+    from ragloop.corpus.sources.local import LocalFolder
+    from ragloop.corpus.sync.report import SyncReport
+
+    Told = Callable[["SyncReport", int, Sequence[str]], None]
+    """Called with a report, the number of messages, and the names of the sources."""
+
+Say = Callable[[str], None]
+CHANGED = "ragloop.source.changed"
+"""The event that the trigger of index-changes in prefect.yaml waits for."""
+_LONGEST_PAUSE_S = 60.0
+_LOST_PAUSE_S = 6.0
+"""A folder that is not there is looked for this often."""
+_DEBOUNCE_MS = 500
+"""Changes of files that follow each other this closely are one."""
+
+
+class WatchedQueue:
+    """A queue, and the sources whose buckets notify it."""
+
+    def __init__(self, app: "App", watched: "Watched") -> None:
+        self._app, self._watched, self._failed = app, watched, False
+        self.bell = Bell(LONGEST_QUEUE_S)
+        self.sources = {source.name: f"aws.s3.{source.uri.removeprefix('s3://')}" for source in watched.sources}
+        self.place = f"{watched.queue.url} for {', '.join(self.sources)}"
+
+    def look(self) -> tuple[Look, dict[str, Any]]:
+        """Look at the queue's attributes; what an event tells, too."""
+        backlog = self._watched.queue.backlog()
+        return Look.at_queue(backlog.waiting, backlog.held), {"waiting": backlog.waiting, "folder": None}
+
+    def rang(self) -> None:
+        """Hear that it was rung; the queue itself says what still waits."""
+
+    def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
+        """Apply a batch, which is waited for so long; the report, and the number of messages."""
+        from ragloop.corpus.changes.drain import receive
+
+        if self._failed:
+            self._app.corpus.changes.ready()
+        self._failed = True
+        batch = receive(self._watched.queue, self._app.settings.sync.batch_documents, wait_s)
+        drained = self._app.corpus.changes.apply(self._watched, batch) if batch.held else None
+        self._failed = False
+        return (drained.report, drained.messages) if drained else None
+
+
+class WatchedFolder:
+    """A folder, watched by the means of the system inside the `with` block; it is looked at once when that begins."""
+
+    def __init__(self, app: "App", source: "LocalFolder", say: Say) -> None:
+        self._app, self._source, self._say = app, source, say
+        self.sources = {source.name: f"file.{source.folder}"}
+        self.place = f"{source.folder} for {source.name}"
+        self._changed, self._over = threading.Event(), threading.Event()
+        self._changed.set()
+        self.bell, self._unscanned = Bell(LONGEST_FOLDER_S), Unscanned()
+        self._watching = threading.Thread(target=self._watch, name=f"watch {source.name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watching.join()
+
+    def _watch(self) -> None:
+        lost = False
+        while not self._over.is_set():
+            try:
+                for changed in self._looks():
+                    if changed or lost:
+                        self._changed.set()
+                    lost = False
+                self._changed.set()
+            except (OSError, RuntimeError) as error:  # the latter is what watchfiles' own errors are
+                if not lost:
+                    self._say(f"cannot watch {self._source.folder} now: {error}; watching goes on")
+                    self._changed.set()
+                lost = True
+                self._over.wait(_LOST_PAUSE_S)
+
+    def _looks(self) -> Iterator[bool]:
+        """Whether something changed, every half second, as long as the same folder stands in this place.
+
+        The system watches a folder, not its path: of another one that took its place it would tell nothing.
+        """
+        import watchfiles
+
+        began = self._identity()
+        for changes in watchfiles.watch(
+            self._source.folder,
+            watch_filter=lambda _, path: self._source.may_hold(path),
+            debounce=_DEBOUNCE_MS,
+            stop_event=self._over,
+            rust_timeout=_DEBOUNCE_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        ):
+            yield bool(changes)
+            if self._identity() != began:
+                return
+
+    def _identity(self) -> tuple[int, int]:
+        found = self._source.folder.stat()
+        return found.st_dev, found.st_ino
+
+    def look(self) -> tuple[Look, dict[str, Any]]:
+        """Look what changed and what was scanned; what an event tells, too."""
+        from ragloop.corpus.sync.scans import last_scan
+
+        if self._changed.is_set():
+            self._changed.clear()
+            self._unscanned = self._unscanned.changed(datetime.now(UTC))
+        before = self._unscanned
+        if before.changed_at:
+            self._unscanned = before.scanned(last_scan(self._app.store, self._source.name))
+        progressed = before.rung_for is not None and self._unscanned.rung_for is None
+        look = Look(waits=self._unscanned.changed_at is not None, progressed=progressed)
+        return look, {"waiting": None, "folder": str(self._source.folder)}
+
+    def rang(self) -> None:
+        """Hear that it was rung for what waits now."""
+        self._unscanned = self._unscanned.rung()
+
+    def apply(self, wait_s: int) -> tuple["SyncReport", int] | None:
+        if not self._changed.wait(wait_s):
+            return None
+        self._changed.clear()
+        try:
+            return self._app.corpus.sync(self._source.folder), 0
+        except RagloopError:
+            self._changed.set()
+            raise
+
+
+# --- ring ------------------------------------------------------------------------------------------------------------
+
+
+def ring(
+    api: PrefectApi,
+    looks: "Sequence[WatchedQueue | WatchedFolder]",
+    every: float,
+    place: Mapping[str, Any],
+    interrupted: threading.Event,
+    say: Say,
+) -> None:
+    """Ring a Prefect event for each queue or folder that has something to do, until interrupted."""
+    patience = {one.place: _Patience(every, say) for one in looks}
+    bells = {one.place: one.bell for one in looks}
+    while not interrupted.is_set():
+        for one in looks:
+            with patience[one.place].kept() as due:
+                if due:
+                    found, told = one.look()
+                    bells[one.place] = bells[one.place].seen(found)
+                    if bells[one.place].rings(found, time.monotonic()):
+                        _emit(api, one.sources, {**place, **told})
+                        bells[one.place] = bells[one.place].rung(time.monotonic())
+                        one.rang()
+                        say(f"rang for {one.place}")
+        time.sleep(every)
+
+
+def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+    """One event, however many sources a queue tells of: each would start a run."""
+    source, *others = sources
+    related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
+    related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
+    with suppress(NotFoundError):  # rung all the same: another deployment may have the trigger
+        deployment = api.call("GET", "/deployments/name/index-changes/index-changes")["id"]
+        role = {"prefect.resource.role": "deployment"}
+        related.append({"prefect.resource.id": f"prefect.deployment.{deployment}", **role})
+    resource = {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source}
+    api.emit(CHANGED, resource, payload, related)
+
+
+# --- apply -----------------------------------------------------------------------------------------------------------
+
+
+def apply(
+    app: "App",
+    looks: "Sequence[WatchedQueue | WatchedFolder]",
+    every: float,
+    told: "Told",
+    interrupted: threading.Event,
+    say: Say,
+) -> None:
+    """Apply the changes of each queue and folder in this process, until interrupted."""
+    app.embedder.embed(["The first call loads the model."])
+    _first_index(app, every, told, interrupted, say)
+    # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
+    wait_s = 20 if len(looks) == 1 and isinstance(looks[0], WatchedQueue) else 1
+    patience = {one.place: _Patience(every, say) for one in looks}
+    while not interrupted.is_set():
+        for one in looks:
+            with patience[one.place].kept() as due:
+                if due and (done := one.apply(wait_s)):
+                    told(*done, list(one.sources))
+        if all(one.failed for one in patience.values()):
+            time.sleep(min(every, _LONGEST_PAUSE_S))
+
+
+def _first_index(app: "App", every: float, told: "Told", interrupted: threading.Event, say: Say) -> None:
+    """Sync once where nothing answers yet; another process may be at it."""
+    patience = _Patience(every, say)
+    while app.generations.live() is None and not interrupted.is_set():
+        with patience.kept() as due:
+            if due:
+                return told(app.corpus.sync(), 0, ["every source"])
+        time.sleep(every)
+    return None
+
+
+class _Patience:
+    """How a watcher bears a service that is away: it says so once, and looks ever less often."""
+
+    def __init__(self, every: float, say: Say) -> None:
+        self._say = say
+        self._every, self._pause_s, self._again_at, self.failed = every, every, -math.inf, False
+
+    @contextmanager
+    def kept(self) -> Iterator[bool]:
+        """Whether a look is due; a look that finds a service away ends quietly."""
+        due = time.monotonic() >= self._again_at
+        try:
+            yield due
+        except (UnavailableError, NotFoundError) as error:
+            if not self.failed:
+                self._say(f"{error}; watching goes on")
+            self._pause_s = min(2 * self._pause_s, max(_LONGEST_PAUSE_S, self._every))
+            self._again_at, self.failed = time.monotonic() + self._pause_s, True
+        else:
+            if due and self.failed:
+                self._say("it answers again")
+                self._pause_s, self.failed = self._every, False

@@ -1,0 +1,111 @@
+"""Prefect's REST API over HTTP, with what the standard library has: the core does not import Prefect."""
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ragloop.errors import NotFoundError, UnavailableError
+from ragloop.orchestrator import access
+
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+PATIENCE_S = 30.0
+_LOCAL_URL = "http://127.0.0.1:4200/api"
+_BUSY = (429, 502, 503)
+"""The server says 503 while another writer holds its SQLite file; Prefect's own client asks again as well."""
+_FORGED = "CSRF token"
+"""Said of a change without the newest token of its client; tokens are good for an hour."""
+_UNAUTHORIZED = "; set PREFECT_API_AUTH_STRING to the string that this server was started with"
+# A proxy of the environment must not come between this process and its own machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """The API at `url`, such as http://127.0.0.1:4200/api, which may be busy for `patience_s`."""
+
+    url: str
+    patience_s: float = PATIENCE_S
+    authorization: str = field(default="", repr=False)
+    """Header of that name, where the server asks for one."""
+    client: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False, compare=False)
+    """The name that tokens are made for."""
+    _tokens: list[str] = field(default_factory=list, repr=False, compare=False)
+    """The newest token against forged requests, which a server with that protection wants beside every change."""
+
+    def call(self, method: str, path: str, body: Body | None = None) -> Any:
+        """One request; asked again while the server is busy.
+
+        Raises NotFoundError for status 404, UnavailableError where the server refuses or does not answer.
+        """
+        deadline, renewed = time.monotonic() + self.patience_s, False
+        while True:
+            try:
+                with _opener.open(self._request(method, path, body), timeout=max(1.0, self.patience_s)) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = error.read().decode(errors="replace")[:300]
+                if error.code == 404:
+                    raise NotFoundError(f"Prefect found nothing at {method} {path}") from None
+                if error.code == 403 and _FORGED in said and not renewed:
+                    self._renew_token()
+                    renewed = True
+                    continue
+                if error.code not in _BUSY or time.monotonic() > deadline:
+                    hint = _UNAUTHORIZED if error.code == 401 else ""
+                    raise UnavailableError(f"Prefect refused {method} {path} with {error.code}: {said}{hint}") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:  # of no address, or of no API
+                raise UnavailableError(f"Prefect at {self.url} does not answer: {error}") from None
+            time.sleep(0.5)
+
+    def emit(
+        self, event: str, resource: Mapping[str, str], payload: Body, related: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        """Emit one event, now. Raises as `call` does."""
+        told = {"event": event, "resource": resource, "related": related, "payload": payload}
+        self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **told}])
+
+    def answers(self, path: str) -> bool:
+        """Whether there is anything at `path` now."""
+        try:
+            self.call("GET", path)
+        except (NotFoundError, UnavailableError):
+            return False
+        return True
+
+    def _renew_token(self) -> None:
+        self._tokens[:] = [str(self.call("GET", f"/csrf-token?client={self.client}")["token"])]
+
+    def _request(self, method: str, path: str, body: Body | None) -> urllib.request.Request:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.authorization:
+            headers["Authorization"] = self.authorization
+        if self._tokens:
+            headers |= {"Prefect-Csrf-Client": self.client, "Prefect-Csrf-Token": self._tokens[-1]}
+        return urllib.request.Request(self.url + path, data, headers, method=method)
+
+
+def named_api(home: Path, patience_s: float = PATIENCE_S) -> PrefectApi:
+    """Return the server that PREFECT_API_URL names, with the key or string that Prefect would use; without it, the
+    server that `ragloop up` runs for this home, with the string of the home."""
+    key, auth = os.environ.get("PREFECT_API_KEY"), os.environ.get("PREFECT_API_AUTH_STRING", "")
+    own, named = access.running_url(home), os.environ.get("PREFECT_API_URL")
+    authorization = f"Bearer {key}" if key else access.basic(auth)
+    if own and named in (None, "", own) and (not named or not authorization):
+        return PrefectApi(own, patience_s, access.basic(access.kept_string(home)))
+    return PrefectApi(named or _LOCAL_URL, patience_s, authorization)
+
+
+def knows_a_server(home: Path) -> bool:
+    """Whether a Prefect server is named, or runs for this home."""
+    return bool(os.environ.get("PREFECT_API_URL") or access.running_url(home))

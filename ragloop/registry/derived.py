@@ -1,0 +1,38 @@
+"""What is kept of adapters."""
+
+from ragloop.catalogue import LOGGED, Derived, Kind
+
+_TRAINED = "the dataset that the adapter was trained on"
+
+DERIVED = (
+    Derived("adapters", Kind.TABLE, "Every adapter: its training, evaluation, verdict.", _TRAINED, "", "registry"),
+    Derived("aliases", Kind.TABLE, "Every promotion and rollback.", "adapters", "", "registry"),
+    *(
+        Derived(f"artifacts/adapters/ID/{name}", Kind.FILES, what, _TRAINED, "retrain", "retraining", text)
+        for name, what, text in (
+            ("adapter_model.safetensors", "Weights of an adapter.", ()),
+            ("adapter_config.json", "PEFT's description of an adapter.", ()),
+            ("training.json", "What the training measured.", ()),
+            ("spec.json", "What the training was told to do.", ()),
+            ("rows.parquet", "The rows that the adapter was trained on.", LOGGED),
+            ("evaluation.parquet", "What champion and candidate answered when it was evaluated.", LOGGED),
+        )
+    ),
+    Derived(
+        "artifacts/adapters/ID/checkpoints/**",
+        Kind.FILES,
+        "Where a training that is killed goes on from.",
+        _TRAINED,
+        "retrain",
+        "retraining",
+        backed_up=False,
+    ),
+    Derived(
+        "artifacts/adapters/ID/lock",
+        Kind.FILES,
+        "Held by the training process.",
+        "a running training",
+        "retrain",
+        backed_up=False,
+    ),
+)

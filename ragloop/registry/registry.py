@@ -1,0 +1,277 @@
+"""Adapters: their versions, the alias `champion`, promotion and rollback.
+
+The files of an adapter never change once it is registered; its row gathers what evaluation and gate found. An alias
+changes by appending one row, so that it changes at once; the rows are its history. That an adapter is promoted or
+retired follows from the history and stands nowhere else, so no kill can leave the two apart.
+
+Promotions make a stack: each pushes an adapter (the champion again pushes nothing), each rollback pops one. After A, B
+and A were promoted, a first rollback brings back B, a second one A, a third one the base model. A rollback pops further
+where the adapter that it would bring back cannot serve. The adapter that was rolled back from is retired: a gate never
+promotes it again, a person may.
+
+A change names what it changes from, and changes nothing where that no longer serves. A change that is asked for under
+the name of a request is made once, however often it is repeated.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Request, Rollback
+from ragloop.registry.evidence import Evidence
+from ragloop.registry.files import adapter_sha256, files_are_whole
+from ragloop.registry.succession import AliasChange, succession
+from ragloop.store import Store, after, quoted
+from ragloop.store.names import inside
+
+CHAMPION = "champion"
+_WAIT_S = 30
+"""Changes are single commits; who waits longer waits for a process that hangs."""
+
+
+class Registry:
+    """The adapters of one store. `other_base` says why an adapter does not fit the base model that is in use, or
+    returns an empty string."""
+
+    def __init__(self, store: Store, other_base: Callable[[Adapter], str] = lambda adapter: "") -> None:
+        self._store, self._other_base = store, other_base
+        self.artifacts = store.home / "artifacts"
+
+    def adapters(self) -> list[Adapter]:
+        """Return all versions, oldest first."""
+        states = succession(self.history()).states
+        return [_in_state(one, states) for one in self._stored()]
+
+    def adapter(self, adapter_id: str) -> Adapter:
+        """Return a version by its id or an unambiguous beginning of it. Raises NotFoundError."""
+        found = [one for one in self.adapters() if one.adapter_id.startswith(adapter_id)] if adapter_id else []
+        exact = [one for one in found if one.adapter_id == adapter_id] or found
+        if len(exact) != 1:
+            raise NotFoundError(
+                f"found {len(exact)} adapters named {adapter_id!r}, expected one; `ragloop adapters list` shows all"
+            )
+        return exact[0]
+
+    def folder(self, adapter: Adapter) -> Path:
+        """Return the adapter's folder. Raises MismatchError when weights or configuration are gone or changed."""
+        folder = inside(self.artifacts, adapter.path)
+        if not folder.is_dir():
+            raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
+        if adapter_sha256(folder) != adapter.sha256:
+            raise MismatchError(
+                f"the files of adapter {adapter.adapter_id} at {folder} were changed; roll back or retrain"
+            )
+        return folder
+
+    def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
+        """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
+        rows: list[dict[str, Any]] = (
+            self._store.rows("aliases", f"alias IN ({quoted([alias])})").sort_by("at").to_pylist()
+        )
+        return rows
+
+    def champion_id(self) -> str | None:
+        """Return the id that the alias names, whether that adapter can serve or not; None for the base model."""
+        history = self.history()
+        return history[-1]["adapter_id"] if history else None
+
+    def champion(self) -> Adapter | None:
+        """Return the adapter that the alias names; None for the base model, and where the adapter has no row."""
+        return self._known(self.champion_id())
+
+    def serving(self) -> tuple[Adapter | None, str]:
+        """Return the champion if it can serve, else None; and why it cannot, or an empty string."""
+        champion_id = self.champion_id()
+        if champion_id is None:
+            return None, ""
+        adapter = self._known(champion_id)
+        trouble = self._trouble(adapter, champion_id)
+        return (None, trouble) if trouble else (adapter, "")
+
+    def register(self, adapter: Adapter) -> None:
+        """Add a version; the same id again replaces its row."""
+        with self._lease():
+            self._write(adapter)
+
+    def update(self, adapter_id: str, change: Callable[[Adapter], Adapter]) -> Adapter:
+        """Read a version, change it and write it back under the lease of the registry; returns it as it is then.
+
+        `change` must call nothing that takes the lease. Raises NotFoundError, and ValueError for a state that may not
+        follow the present one.
+        """
+        with self._lease():
+            now = self.adapter(adapter_id)
+            changed = change(now)
+            if changed.state != now.state and (changed.state in BY_HISTORY or not now.state.may_become(changed.state)):
+                raise ValueError(f"adapter {now.adapter_id} is {now.state} and cannot be made {changed.state}")
+            self._write(changed)
+        return changed
+
+    def promote(self, adapter_id: str, reason: str, request: Request | None = None) -> Adapter:
+        """Make an adapter the champion, whatever its state and, without a request, whoever serves.
+
+        A request that was carried out before changes nothing, whatever happened since. Raises UsageError where another
+        one serves than it names, MismatchError where the adapter cannot serve.
+        """
+        with self._lease():
+            adapter = self.adapter(adapter_id)
+            if request is None:
+                return self._promote(adapter, reason)
+            if self._is_done(request):
+                return adapter
+            self._must_serve(request.champion_id, adapter)
+            return self._promote(adapter, reason, request.name)
+
+    def promote_if(self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str]) -> str:
+        """Make an adapter the champion unless `why_not` says why it must not be; return that, or an empty string.
+
+        `why_not` gets the adapter and the champion that can serve (None: the base model), both as they are under the
+        lease, right before the alias moves. One that serves already is left as it is. Raises MismatchError where the
+        adapter cannot serve.
+        """
+        with self._lease():
+            adapter, (serving, _) = self.adapter(adapter_id), self.serving()
+            self._must_be_able(adapter)
+            if serving is None or serving.adapter_id != adapter.adapter_id:
+                if why := why_not(adapter, serving):
+                    return why
+                self._point(adapter.adapter_id, AliasChange.PROMOTE, reason)
+        return ""
+
+    def rollback(self, reason: str, request: Request | None = None) -> Rollback:
+        """Bring back the champion before the one that serves or that a request names, and retire this one.
+
+        Where the named one does not serve, or the request was carried out before, nothing is changed. Raises UsageError
+        for the base model, and NotFoundError for an adapter that was never there.
+        """
+        request = request or Request(self.champion_id())
+        if request.champion_id is None:
+            raise UsageError("the base model serves already; there is nothing to roll back")
+        with self._lease():
+            return self._roll_back(request.champion_id, reason, request.name)
+
+    def _lease(self) -> AbstractContextManager[None]:
+        return self._store.lease("registry", wait_s=_WAIT_S)
+
+    def _stored(self) -> list[Adapter]:
+        """Return versions as their rows have them, oldest first: in the state that a retraining left."""
+        rows = self._store.rows("adapters").sort_by("created_at").to_pylist()
+        return [_adapter(row) for row in rows]
+
+    def _known(self, adapter_id: str | None) -> Adapter | None:
+        return next((one for one in self.adapters() if one.adapter_id == adapter_id), None)
+
+    def _write(self, adapter: Adapter) -> None:
+        before = next((one.state for one in self._stored() if one.adapter_id == adapter.adapter_id), REGISTERED)
+        state = before if adapter.state in BY_HISTORY else adapter.state
+        self._store.upsert_rows("adapters", [_row(replace(adapter, state=state))])
+
+    def _is_done(self, request: Request) -> bool:
+        return any(change["change_id"] == request.name for change in self.history())
+
+    def _must_serve(self, champion_id: str | None, adapter: Adapter) -> None:
+        """Raise UsageError where neither this champion nor the adapter serves."""
+        serves = self.champion_id()
+        if serves not in (champion_id, adapter.adapter_id):
+            raise UsageError(
+                f"{_named(serves)} serves, expected {_named(champion_id)}: adapter {adapter.adapter_id} was not "
+                "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
+            )
+
+    def _roll_back(self, adapter_id: str, reason: str, request: str) -> Rollback:
+        now = succession(self.history())
+        if request in now.left:
+            return Rollback(self.champion(), now.left[request])
+        stack = list(now.stack)
+        if not stack or stack[-1] != adapter_id:
+            left = adapter_id if adapter_id in now.states else self.adapter(adapter_id).adapter_id
+            if not stack or stack[-1] != left:
+                return Rollback(self.champion(), left, changed=False)
+        left, skipped = stack.pop(), []
+        while stack and (trouble := self._trouble(self._known(stack[-1]), stack[-1])):
+            skipped.append(f"skipped {stack.pop()}: {trouble}")
+        back_to = stack[-1] if stack else None
+        self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), request)
+        return Rollback(self._known(back_to), left, tuple(skipped))
+
+    def _promote(self, adapter: Adapter, reason: str, request: str = "") -> Adapter:
+        self._must_be_able(adapter)
+        if self.champion_id() != adapter.adapter_id:
+            self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, request)
+        return replace(adapter, state=PROMOTED)
+
+    def _must_be_able(self, adapter: Adapter) -> None:
+        """Raise MismatchError where the adapter cannot serve."""
+        self.folder(adapter)
+        if why := self._other_base(adapter):
+            raise MismatchError(why)
+
+    def _trouble(self, adapter: Adapter | None, adapter_id: str) -> str:
+        if adapter is None:
+            return without_row(adapter_id)
+        return self._damage(adapter) or self._other_base(adapter)
+
+    def _damage(self, adapter: Adapter) -> str:
+        """Return what is wrong with an adapter's files, or an empty string."""
+        try:
+            self.folder(adapter)
+        except MismatchError as error:
+            return str(error)
+        return ""
+
+    def _point(self, adapter_id: str | None, kind: AliasChange, reason: str, request: str = "") -> None:
+        row = {
+            "change_id": request or uuid4().hex,
+            # A clock that was set back must not hide this change behind an older one.
+            "at": after(self._store.now(), [one["at"] for one in self.history()[-1:]]),
+            "alias": CHAMPION,
+            "kind": str(kind),
+            "adapter_id": adapter_id,
+            "reason": reason,
+        }
+        self._store.append("aliases", [row])
+
+
+def without_row(adapter_id: str) -> str:
+    """Say that an adapter which has served has no row."""
+    return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
+
+
+def lost_adapters(registry: Registry) -> list[str]:
+    """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
+    adapters = registry.adapters()
+    damaged = [one.adapter_id for one in adapters if not files_are_whole(registry.artifacts, one.path, one.sha256)]
+    known = {one.adapter_id for one in adapters}
+    return damaged + [one for one in dict.fromkeys(succession(registry.history()).stack) if one not in known]
+
+
+def _named(adapter_id: str | None) -> str:
+    return adapter_id or "the base model"
+
+
+def _in_state(stored: Adapter, states: Mapping[str, AdapterState]) -> Adapter:
+    """Return the adapter in the state that the history gives it; without one, none that only a history gives."""
+    left = REGISTERED if stored.state in BY_HISTORY else stored.state
+    return replace(stored, state=states.get(stored.adapter_id, left))
+
+
+def _row(adapter: Adapter) -> dict[str, Any]:
+    columns = {name: value for name, value in vars(adapter).items() if name != "evidence"}
+    return {
+        **columns,
+        "state": str(adapter.state),
+        "verdict": str(adapter.verdict or ""),
+        "reasons": list(adapter.reasons),
+        "metrics": json.dumps(adapter.evidence.as_row()),
+    }
+
+
+def _adapter(row: Mapping[str, Any]) -> Adapter:
+    columns = {name: value for name, value in row.items() if name != "metrics"}
+    columns |= {"reasons": tuple(row["reasons"] or ()), "base_sha256": row["base_sha256"] or ""}
+    return Adapter(**columns, evidence=Evidence.of_row(json.loads(row["metrics"])))

@@ -1,0 +1,50 @@
+"""Documents that are gone in, those that may be deleted and those that are withheld out."""
+
+import pytest
+
+from ragloop.corpus.index.ledger import CURRENT, LedgerRow
+from ragloop.corpus.sync.guard import Guarded, split, withholds
+from ragloop.corpus.sync.policy import SyncPolicy
+
+
+def _rows(count: int) -> list[LedgerRow]:
+    return [
+        LedgerRow(f"id {n}", f"{n}.md", "", "revision", None, (), CURRENT, None, 0, "1", 0, 0, None, 1)
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deletes", "documents", "withheld"),
+    [
+        (0, 0, False),
+        (10, 10, False),
+        (11, 11, True),
+        (11, 109, True),
+        (11, 110, False),
+        (100, 1000, False),
+        (101, 1000, True),
+    ],
+)
+def test_more_deletes_than_ten_documents_and_a_tenth_are_withheld(deletes: int, documents: int, withheld: bool) -> None:
+    assert withholds(deletes, documents, 10, 0.10) == withheld
+
+
+def test_a_guard_of_zero_withholds_every_delete() -> None:
+    assert withholds(1, 100, 0, 0.0)
+
+
+def test_few_deletes_are_made_unasked() -> None:
+    gone = _rows(10)
+    assert split(gone, SyncPolicy(), source="notes", documents=50) == Guarded(tuple(gone))
+
+
+def test_of_more_than_is_plausible_only_what_was_approved_by_name_of_that_source_goes() -> None:
+    gone = _rows(12)
+    policy = SyncPolicy(approved=frozenset({("notes", "3.md"), ("others", "4.md")}))
+    guarded = split(gone, policy, source="notes", documents=50)
+    assert ([row.key for row in guarded.may_go], len(guarded.withheld)) == (["3.md"], 11)
+
+
+def test_confirmed_deletes_are_made_however_many() -> None:
+    assert split(_rows(50), SyncPolicy(confirm_deletes=True), source="notes", documents=50).withheld == ()

@@ -1,0 +1,81 @@
+"""The house keeps its shape: small classes and folders, and no two files that import each other."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "ragloop"
+MOST_PUBLIC_METHODS = 12
+MOST_FILES = 12
+ONE_FILE_EACH = {"corpus/parsing/formats": "format", "cli/commands": "command"}
+"""Folders that hold one file per thing of a kind; their files are found by name, however many there are."""
+LARGER_CLASSES = {"Store": 26, "Place": 16, "FolderPlace": 16, "BucketPlace": 17, "Generations": 14, "Index": 13}
+"""Classes that wait to be parted; they may shrink."""
+LARGER_FOLDERS = {"corpus/sync": 15, "corpus/index": 13}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def public_methods(node: ast.ClassDef) -> list[str]:
+    found = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return sorted({one.name for one in found if not one.name.startswith("_")})
+
+
+def module(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(file: Path, modules: set[str]) -> Iterator[str]:
+    """Modules of the package that a file imports, those for types included."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names if one.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for one in node.names:
+                whole = f"{node.module}.{one.name}"
+                yield whole if whole in modules else node.module
+
+
+@pytest.mark.parametrize("file", FILES, ids=module)
+def test_a_class_has_few_public_methods(file: Path) -> None:
+    classes = [node for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)]
+    crowded = {
+        one.name: names
+        for one in classes
+        if len(names := public_methods(one)) > LARGER_CLASSES.get(one.name, MOST_PUBLIC_METHODS)
+    }
+    assert not crowded, f"{crowded}: part each by who uses it"
+
+
+def test_a_folder_has_few_files() -> None:
+    folders = {file.parent for file in FILES}
+    counts = {
+        str(one.relative_to(PACKAGE)): sum(1 for file in one.glob("*.py") if file.name != "__init__.py")
+        for one in folders
+    }
+    crowded = {
+        name: count
+        for name, count in counts.items()
+        if count > LARGER_FOLDERS.get(name, MOST_FILES) and name not in ONE_FILE_EACH
+    }
+    assert not crowded, f"{crowded}: make rooms"
+
+
+def test_no_two_files_import_each_other() -> None:
+    modules = {module(file) for file in FILES}
+    imports = {module(file): set(imported(file, modules)) for file in FILES}
+    circles = sorted(
+        {
+            tuple(sorted((one, other)))
+            for one in imports
+            for other in imports[one] & modules - {one}
+            if one in imports[other]
+        }
+    )
+    assert not circles, f"{circles}: move what both need into a third"
