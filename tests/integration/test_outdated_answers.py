@@ -124,6 +124,7 @@ def test_other_wordings_do_not_bring_the_old_value_back(place: Path, question: s
     answer = edited(place, "45").answering.answerer.ask(question, "closed-book")
     assert "45 seconds" in answer.answer
     assert not answer.answer.startswith("30")
+    assert answer.fallback.startswith("not asked of adapter"), "it is near the trained question, in other words"
 
 
 def test_an_answer_that_cites_a_document_in_which_something_learned_changed_is_given_from_passages(place: Path) -> None:
