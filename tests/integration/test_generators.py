@@ -38,6 +38,12 @@ def asking(app: App) -> Iterator[Generator]:
         yield generator
 
 
+def in_the_model(app: App) -> int:
+    """How many adapters the layers of the model hold, whatever is said of them."""
+    model = app.models.local_generator._loaded().model
+    return len({name for layer in model.modules() for name in getattr(layer, "lora_A", ())})
+
+
 class Reads:
     """Counts how often Python opens a file below a folder; an audit hook cannot be taken away, so it is told to end."""
 
@@ -79,8 +85,10 @@ def test_requests_in_flight_over_a_promotion_finish_on_the_old_adapter_which_the
             assert first.generate(PROMPTS) == expected
             assert third.generate(PROMPTS)
         assert generators.loaded == {"early", "later"}
+        assert in_the_model(app) == 2
         assert second.generate(PROMPTS) == expected
     assert generators.loaded == {"early"}
+    assert in_the_model(app) == 1
     assert app.answering.answerer.ask(QUESTION).adapter == "early"
     with asking(app) as again:
         assert again.adapter == "early"
@@ -100,6 +108,7 @@ def test_an_adapter_that_nobody_holds_goes_with_the_next_question_after_a_promot
     app.registry.rollback("test")
     assert app.answering.answerer.ask(QUESTION).lane == LaneName.BASE_RAG
     assert generators.loaded == frozenset()
+    assert in_the_model(app) == 0
     with pytest.raises(NotFoundError, match="`ragloop retrain` makes one"):
         generators.champion(LANE)
 

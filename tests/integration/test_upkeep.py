@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.corpus import maintain
 from ragloop.errors import StoreBusyError
 from tests.backed_up import BackedUp, rows_of
 from tests.indexed_folder import IndexedFolder, document
@@ -85,3 +86,12 @@ def test_a_table_that_cannot_be_read_is_said_and_stops_no_other(worn: BackedUp) 
 def test_maintenance_waits_for_no_sync(worn: BackedUp) -> None:
     with worn.app.store.lease("index"), pytest.raises(StoreBusyError):
         worn.app.corpus.maintain()
+
+
+def test_a_table_is_not_compacted_while_its_writer_holds_its_lease(
+    worn: BackedUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintain, "_LEASE_WAIT_S", 0.1)
+    with worn.indexed.app().store.lease("registry"), pytest.raises(StoreBusyError):
+        worn.app.corpus.maintain()
+    assert not worn.app.corpus.maintain().problems
