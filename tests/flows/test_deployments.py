@@ -61,10 +61,11 @@ def test_runs_start_in_the_folder_of_the_clone(stack: LocalStack) -> None:
 
 
 def described(stack: LocalStack) -> list[dict[str, Any]]:
-    """Every deployment; Prefect makes schedules anew each time, under another id."""
+    """Every deployment, without the ids that Prefect gives schedules each time, and without the runs under way."""
     return [
         {name: value for name, value in one.items() if name not in CHANGING}
         | {"schedules": [schedule["schedule"] for schedule in one["schedules"]]}
+        | {"global_concurrency_limit": one["global_concurrency_limit"]["limit"]}
         for one in deployments(stack)
     ]
 

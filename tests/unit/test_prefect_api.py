@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,34 @@ def test_a_status_names_what_is_not_prefect_and_goes_on(
 def test_a_server_that_is_not_prefect_is_one_line(page: str) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         PrefectApi(page, 1).call("GET", "/health")
+
+
+def test_a_read_that_is_not_answered_is_asked_again_and_a_change_is_not() -> None:
+    held, asked = threading.Event(), []
+
+    class Holding(_Page):
+        def _answer(self) -> None:
+            asked.append(self.command)
+            if asked.count(self.command) == 1:
+                held.wait(20)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"[1]")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Holding)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    api = PrefectApi(f"http://127.0.0.1:{server.server_port}", 3)
+    try:
+        assert api.call("GET", "/flows/1") == [1]
+        with pytest.raises(UnavailableError, match="does not answer POST /flows/ in time"):
+            api.call("POST", "/flows/", {})
+    finally:
+        held.set()
+        server.shutdown()
+        server.server_close()
+        serving.join()
+    assert asked == ["GET", "GET", "POST"]
 
 
 @pytest.mark.parametrize(
