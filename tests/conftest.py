@@ -10,11 +10,11 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 if TYPE_CHECKING:
-    from tests.indexed_folder import IndexedFolder
-    from tests.s3_server import Bucket, S3Server
+    from tests.support.indexed_folder import IndexedFolder
+    from tests.support.s3_server import Bucket, S3Server
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -67,14 +67,16 @@ def embedder() -> ConstantEmbedder:
 @pytest.fixture
 def indexed(tmp_path: Path, embedder: ConstantEmbedder) -> "IndexedFolder":
     """An empty folder with a home beside it."""
-    from tests.indexed_folder import IndexedFolder  # loads LanceDB, which suites without an index need not wait for
+    from tests.support.indexed_folder import (
+        IndexedFolder,
+    )  # loads LanceDB, which suites without an index need not wait for
 
     return IndexedFolder(tmp_path / "home", tmp_path / "documents", embedder)
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> "Iterator[S3Server]":
-    from tests.s3_server import S3Server  # loads moto: two seconds
+    from tests.support.s3_server import S3Server  # loads moto: two seconds
 
     server = S3Server()
     yield server
@@ -84,7 +86,7 @@ def s3_server() -> "Iterator[S3Server]":
 @pytest.fixture
 def bucket(s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch) -> "Bucket":
     """An empty bucket, which the usual AWS settings of this process lead to."""
-    from tests.s3_server import ENVIRONMENT, Bucket
+    from tests.support.s3_server import ENVIRONMENT, Bucket
 
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL_S3": s3_server.endpoint}.items():
         monkeypatch.setenv(name, value)

@@ -12,9 +12,9 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, StorageFullError
 from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
-from tests.backed_up import BackedUp, backed_up_in
 from tests.faults.conftest import SmallDisk
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.backed_up import BackedUp, backed_up_in
+from tests.support.indexed_folder import IndexedFolder, document
 
 if TYPE_CHECKING:
     pass
@@ -162,7 +162,7 @@ import sys
 from pathlib import Path
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 work = FolderFiles.write
 def slowly(self, name, parts):

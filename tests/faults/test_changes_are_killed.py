@@ -18,12 +18,12 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index.vectors import text_hash
-from tests.constant_embedder import ConstantEmbedder
 from tests.faults.conftest import SmallDisk
-from tests.forked_syncs import Ended, Stop, Syncs
-from tests.indexed_folder import contents, document
-from tests.notified_queue import NotifiedQueue, notification
-from tests.s3_server import ENVIRONMENT, Bucket, S3Server, Weather
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.forked_syncs import Ended, Stop, Syncs
+from tests.support.indexed_folder import contents, document
+from tests.support.notified_queue import NotifiedQueue, notification
+from tests.support.s3_server import ENVIRONMENT, Bucket, S3Server, Weather
 
 HIDDEN_S = 1
 """How long the messages of a killed process stay hidden."""

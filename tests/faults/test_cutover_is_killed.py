@@ -19,7 +19,7 @@ from ragloop.corpus.index import health
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
 from tests.faults.conftest import SmallDisk
-from tests.indexed_folder import EmbeddedByName
+from tests.support.indexed_folder import EmbeddedByName
 
 REPOSITORY = Path(__file__).parent.parent.parent
 WRITES: list[tuple[Any, str]] = [
@@ -116,7 +116,7 @@ import sys
 from pathlib import Path
 from ragloop.corpus.index import health
 from ragloop.store import Store
-from tests.indexed_folder import EmbeddedByName
+from tests.support.indexed_folder import EmbeddedByName
 
 names = {"insert": "write", "upsert": "write"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 
 def _cut(folder: Path) -> None:

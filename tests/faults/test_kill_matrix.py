@@ -17,9 +17,9 @@ import pytest
 
 from ragloop.corpus.index.vectors import table_of, text_hash
 from ragloop.store import Store
-from tests.constant_embedder import ConstantEmbedder, WideEmbedder
-from tests.forked_syncs import Ended, Stop, Syncs
-from tests.indexed_folder import EmbeddedByName, document, wait_until_stamps_are_trusted
+from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
+from tests.support.forked_syncs import Ended, Stop, Syncs
+from tests.support.indexed_folder import EmbeddedByName, document, wait_until_stamps_are_trusted
 
 SETTINGS = {"sync": {"batch_documents": 3}}
 ALWAYS = ["listing", "report"]

@@ -12,9 +12,9 @@ from ragloop.corpus.index import inventory
 from ragloop.corpus.index import search_indexes as maintenance
 from ragloop.corpus.index.vectors import table_of
 from ragloop.errors import UnavailableError
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
-from tests.unreadable import denied, given_to_nobody, home_of_nobody, looped
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
+from tests.support.unreadable import denied, given_to_nobody, home_of_nobody, looped
 
 VECTORS = table_of(ConstantEmbedder.fingerprint)
 WAYS = {"denied": denied, "looped": looped}

@@ -13,7 +13,7 @@ import pytest
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
 from tests.faults.conftest import SmallDisk
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.indexed_folder import IndexedFolder, document
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -21,8 +21,8 @@ SYNC = """
 import sys, time
 from pathlib import Path
 from ragloop.store import Store
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder
 
 class Slow(ConstantEmbedder):
     def embed(self, texts):

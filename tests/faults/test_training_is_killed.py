@@ -12,7 +12,7 @@ import pytest
 from ragloop.errors import TrainingError
 from ragloop.models.training.checkpoints import COMPLETE, newest_complete
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, train
-from tests.tiny_model import save_rows, save_tiny_model, spec_file, training_spec
+from tests.support.tiny_model import save_rows, save_tiny_model, spec_file, training_spec
 
 KILLED_AT = 27
 CHECKPOINT = 20

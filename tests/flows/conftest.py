@@ -23,7 +23,7 @@ from prefect.settings import (
 from ragloop.orchestrator.local_stack import LocalStack
 
 if TYPE_CHECKING:
-    from tests.s3_server import S3Server
+    from tests.support.s3_server import S3Server
 
 
 @pytest.fixture(scope="package")
@@ -32,7 +32,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> It
 
     Its worker finds the S3 and SQS of the session.
     """
-    from tests.s3_server import ENVIRONMENT
+    from tests.support.s3_server import ENVIRONMENT
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():

@@ -20,7 +20,7 @@ from ragloop.registry.evidence import Criterion, CriterionState
 from ragloop.store import Store
 from tasks.approval import approved_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
-from tests.registered import register
+from tests.support.registered import register
 
 BASE = Settings().model.base
 ROLL_BACK, PROMOTE_ADAPTER = "roll-back/roll-back", "promote-adapter/promote-adapter"

@@ -20,11 +20,11 @@ from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from tests.flows.conftest import FlowsInProcess, serving
-from tests.notified_queue import NotifiedQueue
-from tests.relay import Relay
+from tests.support.notified_queue import NotifiedQueue
+from tests.support.relay import Relay
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 pytestmark = pytest.mark.realmodel
 CHANGES = "index-changes/index-changes"

@@ -18,8 +18,8 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from tests.flows.conftest import FlowsInProcess, serving, settings_of
-from tests.flows.stored_tables import stored_tables
-from tests.tiny_model import save_tiny_model
+from tests.support.stored_tables import stored_tables
+from tests.support.tiny_model import save_tiny_model
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(600)]
 RETRAIN = "retrain-adapter/retrain-adapter"

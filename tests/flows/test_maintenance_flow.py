@@ -13,10 +13,10 @@ from ragloop.config import load_settings
 from ragloop.orchestrator.batch_runs import record
 from ragloop.store import Store
 from tasks import run_retention
-from tests.backed_up import BackedUp, rows_of
-from tests.constant_embedder import ConstantEmbedder
 from tests.flows.conftest import FlowsInProcess
-from tests.indexed_folder import IndexedFolder
+from tests.support.backed_up import BackedUp, rows_of
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder
 
 
 @pytest.fixture

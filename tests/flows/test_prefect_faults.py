@@ -19,7 +19,7 @@ from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import FlowsInProcess
-from tests.relay import Relay
+from tests.support.relay import Relay
 
 pytestmark = pytest.mark.realmodel
 SYNC = """

@@ -12,7 +12,7 @@ from ragloop.config import load_settings
 from ragloop.store import Store
 from tasks.corpus import sync_sources
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, when_asked
-from tests.flows.stored_tables import stored_tables
+from tests.support.stored_tables import stored_tables
 
 pytestmark = pytest.mark.realmodel
 

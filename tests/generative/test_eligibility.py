@@ -24,7 +24,7 @@ from ragloop.learning.examples.eligibility import Eligibility
 from ragloop.learning.examples.known import NAME
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.store.files import FolderFiles
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 DOCUMENTS, MOST_WORDS = 3, 6
 GOLDEN = ("What is the third golden thing here?", "What is 2?")

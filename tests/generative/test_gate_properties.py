@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ragloop.learning.evaluation import gate
 from ragloop.learning.evaluation.gate import PairedScores, Verdict
 from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
-from tests.policies import gate_policy
+from tests.support.policies import gate_policy
 
 # Few pairs suffice here, so that the examples stay small; the thresholds are low enough to be passed.
 POLICY = gate_policy(min_pairs=5, min_score=0.1, margin=0.3)

@@ -11,7 +11,7 @@ from ragloop.app import App
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.search import Search
 from ragloop.records import EVERYTHING, View
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 KEYS = ("ant.md", "bee.md", "cow.md", "dog.md", "elk.md")
 LABELS = st.frozensets(st.sampled_from(["hr", "ops", "it's", "HR", "hr,ops"]), max_size=3)

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ragloop.corpus.index.vectors import text_hash
 from ragloop.models import Vectors
 from ragloop.store import Store
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, document
 
 NAMES = ("a.md", "b.md", "c.txt", "sub/a.md", "sub/d.rst", "sub/deep/e.html")
 KEYS = st.sampled_from(NAMES)

@@ -26,12 +26,12 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.errors import NotFoundError
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import document
-from tests.s3_server import ENVIRONMENT
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import document
+from tests.support.s3_server import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from tests.s3_server import S3Server
+    from tests.support.s3_server import S3Server
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -13,7 +13,7 @@ from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.errors import MismatchError
 from ragloop.records import Answer
-from tests.adapter_home import QUESTION, app_of, flip_a_byte, folder, make_home, promoted
+from tests.support.adapter_home import QUESTION, app_of, flip_a_byte, folder, make_home, promoted
 
 pytestmark = pytest.mark.realmodel
 

@@ -17,11 +17,11 @@ from ragloop.cli.main import main
 from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
 from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
 from ragloop.store.s3_client import CONNECTIONS
-from tests.backed_up import BackedUp, backed_up_in
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.backed_up import BackedUp, backed_up_in
+from tests.support.indexed_folder import IndexedFolder, document
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket, S3Server
+    from tests.support.s3_server import Bucket, S3Server
 
 
 @pytest.fixture

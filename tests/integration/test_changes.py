@@ -17,13 +17,13 @@ from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.orchestrator.doorbell import WatchedQueue
 from ragloop.store import Store
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import contents, document
-from tests.notified_queue import NotifiedQueue, notification
-from tests.s3_server import refusing
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import contents, document
+from tests.support.notified_queue import NotifiedQueue, notification
+from tests.support.s3_server import refusing
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from ragloop.errors import MismatchError
 from ragloop.models.chat import DATE, Chat, load_chat
 from ragloop.models.generation.smollm2 import CHAT_TEMPLATE
 from tests.spec.test_generators import passage
-from tests.stock_model import stock, stock_names, tokenizer_of
-from tests.tiny_model import chat as said
-from tests.tiny_model import save_tiny_model
+from tests.support.stock_model import stock, stock_names, tokenizer_of
+from tests.support.tiny_model import chat as said
+from tests.support.tiny_model import save_tiny_model
 
 RAG = rag_prompt("Who keeps the bees?", [passage("Ada keeps the bees.")]).messages
 CLOSED = closed_book_messages("Who keeps the bees?")

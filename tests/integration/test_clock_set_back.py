@@ -10,7 +10,7 @@ from ragloop.corpus.index.generations import Generations
 from ragloop.journal import Journal
 from ragloop.registry import Registry
 from ragloop.store import Store
-from tests.registered import register
+from tests.support.registered import register
 
 
 class Clock:

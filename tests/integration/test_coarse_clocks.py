@@ -8,7 +8,7 @@ import pytest
 
 from ragloop.corpus.sources import local
 from ragloop.corpus.sync.report import SyncReport
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.indexed_folder import IndexedFolder, document
 
 SECOND = 1_000_000_000
 Clock = Callable[..., None]

@@ -11,11 +11,11 @@ from ragloop.backup import Entry, Manifest
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles, open_files
-from tests.backed_up import BackedUp
-from tests.indexed_folder import IndexedFolder
+from tests.support.backed_up import BackedUp
+from tests.support.indexed_folder import IndexedFolder
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 SECRET = b"of the machine, and of no backup"
 

@@ -23,8 +23,8 @@ from ragloop.hashes import sha256_of
 from ragloop.models.cache import MANIFEST
 from ragloop.models.embedding.runtimes import export_folder
 from ragloop.store import TABLES, Store
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
 
 VECTORS = table_of(ConstantEmbedder.fingerprint)
 

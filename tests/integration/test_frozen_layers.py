@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from ragloop.models.training import frozen_layers
 from ragloop.models.training.frozen_layers import run_once, runs_in_every_pass
-from tests.stock_model import STOCK, save_stock_model
-from tests.tiny_model import save_tiny_model
+from tests.support.stock_model import STOCK, save_stock_model
+from tests.support.tiny_model import save_tiny_model
 
 ROWS = [[5, 6, 7, 8, 9, 10], [11, 12, 13]]
 PADDED = torch.tensor([ROWS[0], [*ROWS[1], 0, 0, 0]])

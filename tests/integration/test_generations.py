@@ -12,7 +12,7 @@ import pytest
 from ragloop.corpus.index import inventory, vectors, versions
 from ragloop.corpus.index.generations import GRACE
 from ragloop.errors import MismatchError, NotFoundError
-from tests.indexed_folder import EmbeddedByName, document
+from tests.support.indexed_folder import EmbeddedByName, document
 
 WIDE = {"embedder": "wide"}
 

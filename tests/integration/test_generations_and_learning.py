@@ -6,7 +6,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.corpus.index import inventory
-from tests.indexed_folder import EmbeddedByName, document
+from tests.support.indexed_folder import EmbeddedByName, document
 
 SETTINGS = {"retrieval": {"min_similarity": -1.0, "top_k": 1}}
 

@@ -12,7 +12,7 @@ from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Generator
 from ragloop.models.generation.generators import Generators
 from ragloop.records import LaneName, Prompt, Route
-from tests.adapter_home import QUESTION, app_of, flip_a_byte, make_home, promoted
+from tests.support.adapter_home import QUESTION, app_of, flip_a_byte, make_home, promoted
 
 pytestmark = pytest.mark.realmodel
 

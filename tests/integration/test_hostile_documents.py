@@ -9,9 +9,9 @@ import pytest
 from ragloop.corpus.isolation.process import SHORT_MARKDOWN_BYTES, SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type
 from ragloop.errors import DocumentError
-from tests.cpu import cpu_seconds_below
-from tests.hostile_documents import texts
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.cpu import cpu_seconds_below
+from tests.support.hostile_documents import texts
+from tests.support.indexed_folder import IndexedFolder, document
 
 ALLOWED_S = 15.0
 """CPU seconds of one document on a machine under load. The worst take 2 to 5; what takes the square of its length a

@@ -10,7 +10,7 @@ import pytest
 from ragloop.corpus.index import versions
 from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 
 def test_a_missing_folder_known_by_path_is_dropped_when_a_person_names_and_confirms_it(

@@ -14,7 +14,7 @@ from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.records import EVERYTHING, View
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 CONFIG = """
 [retrieval]

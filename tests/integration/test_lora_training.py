@@ -15,8 +15,8 @@ from ragloop.models.generation.local import LocalGenerator, load_base
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, read_result, train
 from ragloop.models.training.worker import tokenize
 from ragloop.records import Prompt
-from tests.stock_model import save_image_model, save_stock_model
-from tests.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
+from tests.support.stock_model import save_image_model, save_stock_model
+from tests.support.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
 
 OTHER_FACTS = dict(zip(FACTS, reversed(FACTS.values()), strict=True))
 PROMPTS = [Prompt(question, (), chat(question)) for question in FACTS]

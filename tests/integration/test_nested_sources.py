@@ -8,11 +8,11 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings, load_settings
 from ragloop.errors import ConfigError, NotFoundError
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, contents, document
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, contents, document
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 def _sources(**uris: Path | str) -> dict[str, Any]:

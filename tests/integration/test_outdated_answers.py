@@ -11,7 +11,7 @@ from ragloop.demo import tiny
 from ragloop.learning.evaluation.golden import GoldenQuestion, outdated_golden
 from ragloop.learning.examples import outdated
 from ragloop.learning.examples.lineage import read_rows
-from tests.indexed_folder import wait_until_stamps_are_trusted
+from tests.support.indexed_folder import wait_until_stamps_are_trusted
 
 pytestmark = pytest.mark.realmodel
 

@@ -19,9 +19,9 @@ from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sync import source_sync as sync
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
-from tests.cpu import cpu_seconds_below
-from tests.indexed_folder import IndexedFolder, document
-from tests.made_documents import W, archive, docx, paragraph, pdf, relations, stream, xlsx
+from tests.support.cpu import cpu_seconds_below
+from tests.support.indexed_folder import IndexedFolder, document
+from tests.support.made_documents import W, archive, docx, paragraph, pdf, relations, stream, xlsx
 
 MIB = 2**20
 GOOD = pdf("A page that can be read.")

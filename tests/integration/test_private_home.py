@@ -22,8 +22,8 @@ from ragloop.journal import Journal
 from ragloop.models.cache import MANIFEST, built_once
 from ragloop.store import Store
 from ragloop.store.folder import FolderPlace
-from tests.indexed_folder import IndexedFolder
-from tests.unreadable import as_nobody
+from tests.support.indexed_folder import IndexedFolder
+from tests.support.unreadable import as_nobody
 
 ENTRY = {"feedback_id": "f", "interaction_id": "i", "kind": "up"}
 LOCKING = """

@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.search import Search
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.indexed_folder import IndexedFolder, document
 
 BAD = b"\x00\x01\x02\xff" * 100
 TAKES_ALL = {"include": ["*"]}

@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 Seen = list[tuple[str, frozenset[str]]]
 

@@ -9,7 +9,7 @@ import pytest
 from ragloop.errors import MismatchError, UsageError
 from ragloop.registry import PROMOTED, RETIRED, Adapter, Registry
 from ragloop.store import Store
-from tests.registered import AT, register
+from tests.support.registered import AT, register
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from ragloop.cli.main import main
 from ragloop.errors import MismatchError, UsageError
 from ragloop.registry import Adapter, adapter_sha256, lost_adapters
 from ragloop.store.files import RESTORING
-from tests.backed_up import BackedUp, backed_up_in
-from tests.indexed_folder import IndexedFolder
+from tests.support.backed_up import BackedUp, backed_up_in
+from tests.support.indexed_folder import IndexedFolder
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -30,8 +30,8 @@ from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
 from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, VerdictKind
 from ragloop.reports import Reports
-from tests.constant_embedder import ConstantEmbedder
-from tests.tiny_model import FACTS, save_tiny_model
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.tiny_model import FACTS, save_tiny_model
 
 QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
 ANSWER = "Ada"

@@ -15,8 +15,8 @@ from ragloop.learning.evaluation.review import Review, review, reviews
 from ragloop.records import Draft, Prompt
 from ragloop.registry import Registry, VerdictKind
 from ragloop.store import Store
-from tests.policies import gate_policy
-from tests.registered import register
+from tests.support.policies import gate_policy
+from tests.support.registered import register
 
 
 @dataclass

@@ -18,9 +18,9 @@ from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
 from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
 from ragloop.corpus.sync.report import ChangeKind, SyncReport
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, contents, document
-from tests.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, contents, document
+from tests.support.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing
 
 
 class Synced:

@@ -16,9 +16,9 @@ from ragloop.errors import UnavailableError, UsageError
 from ragloop.registry import Registry, Request
 from ragloop.store import Store
 from ragloop.store.files import FolderFiles
-from tests.indexed_folder import IndexedFolder
-from tests.lost_answers import LosingAnswers
-from tests.registered import AT, register
+from tests.support.indexed_folder import IndexedFolder
+from tests.support.lost_answers import LosingAnswers
+from tests.support.registered import AT, register
 
 STATES = {"a": "promoted", "b": "promoted", "c": "promoted"}
 

@@ -10,9 +10,9 @@ from ragloop.config import load_settings
 from ragloop.models.chat import load_chat
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Prompt
-from tests.constant_embedder import ConstantEmbedder
-from tests.stock_model import STOCK, save_stock_model
-from tests.tiny_model import FACTS, chat
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.stock_model import STOCK, save_stock_model
+from tests.support.tiny_model import FACTS, chat
 
 QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
 ANSWER = "Ada"

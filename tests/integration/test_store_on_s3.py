@@ -24,12 +24,12 @@ from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store, vectors_schema
 from ragloop.store.bucket import BucketPlace
 from ragloop.store.schemas import index_schema
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, document
-from tests.s3_server import breaking_off, refusing
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, document
+from tests.support.s3_server import breaking_off, refusing
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 LEASE_S = 2.0
 """Not below a second, which is how exactly S3 tells the time."""

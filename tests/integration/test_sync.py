@@ -10,8 +10,8 @@ import pytest
 
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.ledger import Ledger, LedgerRow
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder, document
 
 
 def test_a_first_index_holds_every_document(indexed: IndexedFolder) -> None:

@@ -17,9 +17,9 @@ from ragloop.corpus.index.ledger import COLUMNS, COMPARED
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.store import Store
-from tests.constant_embedder import ConstantEmbedder
-from tests.cpu import cpu_seconds_below
-from tests.indexed_folder import IndexedFolder
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.cpu import cpu_seconds_below
+from tests.support.indexed_folder import IndexedFolder
 
 DOCUMENTS = 1000
 ONE_PERCENT = DOCUMENTS // 100

@@ -9,7 +9,7 @@ from ragloop.corpus.index.generation import Generation
 from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, database
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.indexed_folder import IndexedFolder, document
 
 
 def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(indexed: IndexedFolder) -> None:

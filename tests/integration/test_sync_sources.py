@@ -8,7 +8,7 @@ import pytest
 
 from ragloop.corpus.index import inventory
 from ragloop.errors import NotFoundError, UsageError
-from tests.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
+from tests.support.indexed_folder import IndexedFolder, document, wait_until_stamps_are_trusted
 
 
 def _source(indexed: IndexedFolder, name: str = "handbook", *, max_mb: float = 64, **fields: object) -> dict[str, list]:  # type: ignore[type-arg]

@@ -9,8 +9,8 @@ import pytest
 
 from ragloop.corpus import maintain
 from ragloop.errors import StoreBusyError
-from tests.backed_up import BackedUp, rows_of
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.backed_up import BackedUp, rows_of
+from tests.support.indexed_folder import IndexedFolder, document
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ragloop.backup import BackupReport, Backups, Manifest
 from ragloop.cli.main import main
 from ragloop.errors import MismatchError
 from ragloop.store.files import BucketFiles, FolderFiles, open_files
-from tests.backed_up import BackedUp, backed_up_in
-from tests.indexed_folder import IndexedFolder, document
+from tests.support.backed_up import BackedUp, backed_up_in
+from tests.support.indexed_folder import IndexedFolder, document
 
 DAYS = 7
 

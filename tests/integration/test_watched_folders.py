@@ -13,7 +13,7 @@ from ragloop.orchestrator.bell import AGAIN_S
 from ragloop.orchestrator.doorbell import WatchedFolder, ring
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 
 def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(

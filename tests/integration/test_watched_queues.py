@@ -7,10 +7,10 @@ from ragloop.config import Settings
 from ragloop.corpus.changes.drain import Watched
 from ragloop.orchestrator.bell import AGAIN_S, Bell, Look
 from ragloop.orchestrator.doorbell import WatchedQueue
-from tests.notified_queue import NotifiedQueue, notification
+from tests.support.notified_queue import NotifiedQueue, notification
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 def test_a_queue_is_rung_for_ever_less_often_while_a_run_is_at_it(bucket: "Bucket") -> None:

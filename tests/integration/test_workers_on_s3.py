@@ -17,13 +17,13 @@ from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.store import Store
 from ragloop.store.bucket import BucketPlace
-from tests.constant_embedder import ConstantEmbedder
-from tests.forked_syncs import Ended, Stop, Syncs
-from tests.indexed_folder import contents, document
-from tests.s3_server import Bucket, Weather
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.forked_syncs import Ended, Stop, Syncs
+from tests.support.indexed_folder import contents, document
+from tests.support.s3_server import Bucket, Weather
 
 if TYPE_CHECKING:
-    from tests.forked_syncs import Running
+    from tests.support.forked_syncs import Running
 
 AT_ONCE = 3
 EVERY = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from corrections_last import bring, clone, eligible, measure
 
-from tests.constant_embedder import ConstantEmbedder
-from tests.indexed_folder import IndexedFolder
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.indexed_folder import IndexedFolder
 
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(600)]
 

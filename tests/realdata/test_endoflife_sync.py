@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.indexed_folder import IndexedFolder
+from tests.support.indexed_folder import IndexedFolder
 
 pytestmark = pytest.mark.realdata
 

@@ -11,8 +11,8 @@ from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
-from tests.constant_embedder import ConstantEmbedder
-from tests.cpu import cpu_seconds_below
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.cpu import cpu_seconds_below
 
 pytestmark = pytest.mark.realdata
 

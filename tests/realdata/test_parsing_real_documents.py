@@ -18,7 +18,7 @@ from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.formats.restructuredtext import parse_restructuredtext
 from ragloop.corpus.parsing.outline import Outline
 from ragloop.errors import DocumentError
-from tests.cpu import cpu_seconds_below
+from tests.support.cpu import cpu_seconds_below
 
 pytestmark = pytest.mark.realdata
 Paths = list[tuple[str, ...]]

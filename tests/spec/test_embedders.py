@@ -10,7 +10,7 @@ import pytest
 from ragloop.models import Embedder
 from ragloop.models.cache import default_cache
 from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 TEXTS = [
     "Python 3.11 reaches its end of life in October 2027.",

@@ -13,7 +13,7 @@ from ragloop.store import files as files_module
 from ragloop.store.files import Files, FolderFiles, open_files
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 @pytest.fixture(params=["folder", "bucket"])

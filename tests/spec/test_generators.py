@@ -9,8 +9,8 @@ from ragloop.models import Generator
 from ragloop.models.generation.extractive import ExtractiveGenerator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Passage, Prompt
-from tests.constant_embedder import ConstantEmbedder
-from tests.tiny_model import FACTS, chat, save_tiny_model
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.tiny_model import FACTS, chat, save_tiny_model
 
 Make = Callable[[], Generator]
 

@@ -11,10 +11,10 @@ from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sources.source import Source
 from ragloop.errors import DocumentError, NotFoundError
-from tests.indexed_folder import wait_until_stamps_are_trusted
+from tests.support.indexed_folder import wait_until_stamps_are_trusted
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 @dataclass(frozen=True)

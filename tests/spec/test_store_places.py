@@ -15,7 +15,7 @@ from ragloop.store.bucket import BucketPlace
 from ragloop.store.folder import FolderPlace
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 ROW = {"report_id": "r", "at": None, "kind": "scan", "subject": "", "body": "{}"}
 Opens = Callable[[], Store]

@@ -25,11 +25,11 @@ from ragloop.corpus.sync.preparing import Preparation
 from ragloop.corpus.sync.workers import GROUP_DOCUMENTS, Workers, open_workers
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
-from tests.constant_embedder import ConstantEmbedder, WideEmbedder
-from tests.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
+from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
+from tests.support.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 PROCESSES = 2
 MISSING = "{0} is not installed (it is an extra of its own): `pip install --editable '.[{0}]'` to run this"
@@ -164,7 +164,7 @@ def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None
 OWNER = """
 import subprocess, sys
 from ragloop.corpus.sync.workers import open_workers
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 def address():
     if sys.argv[1] == "dask":

@@ -6,7 +6,7 @@ import pytest
 
 from ragloop.learning.monitoring.cadence import RetrainDecision, decide
 from ragloop.learning.monitoring.drift import DriftReport, Signal, SignalAction, SignalKind, SignalState
-from tests.policies import cadence_policy
+from tests.support.policies import cadence_policy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 POLICY = cadence_policy(every_days=7, cooldown_days=2, min_new_examples=100, drift_min_new_examples=20)

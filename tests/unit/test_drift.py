@@ -6,7 +6,7 @@ from scipy import stats
 
 from ragloop.learning.monitoring import drift
 from ragloop.learning.monitoring.drift import DriftReport, Signal, Window, _fisher, _holm
-from tests.policies import drift_policy
+from tests.support.policies import drift_policy
 
 QUICK = drift_policy(min_questions=40, permutations=200)
 DEFAULT = drift_policy()

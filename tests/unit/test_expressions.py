@@ -1,7 +1,8 @@
 """Every regular expression of the product takes time in proportion to its text, whatever the text: on a megabyte of it.
 
-The expressions are found in the source, the texts are made from each expression (tests/attack_texts.py). What reads
-names that ragloop or its operator made up, and no document, question, answer or correction, is listed with its reason.
+The expressions are found in the source, the texts are made from each expression (tests/support/attack_texts.py). What
+reads names that ragloop or its operator made up, and no document, question, answer or correction, is listed with its
+reason.
 """
 
 import ast
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.sources.patterns import Patterns
-from tests.attack_texts import attacks
+from tests.support.attack_texts import attacks
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("ragloop", "tasks", "flows")

@@ -10,7 +10,7 @@ from ragloop.answering.prompts import cite, rag_prompt
 from ragloop.models import Vectors
 from ragloop.models.generation.extractive import SHORTLIST_CHARACTERS, ExtractiveGenerator
 from ragloop.records import Passage
-from tests.constant_embedder import ConstantEmbedder
+from tests.support.constant_embedder import ConstantEmbedder
 
 
 class Impartial(ConstantEmbedder):

@@ -7,7 +7,7 @@ from scipy import stats
 from ragloop.learning.evaluation import gate
 from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, Verdict, mean_bounds
 from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
-from tests.policies import gate_policy
+from tests.support.policies import gate_policy
 
 
 def paired(champion: list[float] | np.ndarray, candidate: list[float] | np.ndarray) -> PairedScores:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
-from tests.notified_queue import notification
+from tests.support.notified_queue import notification
 
 
 def test_a_notification_names_its_objects_each_once_with_their_keys_decoded() -> None:

@@ -7,7 +7,7 @@ import pytest
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
-from tests.cpu import cpu_seconds_below
+from tests.support.cpu import cpu_seconds_below
 
 TYPES = ("text/markdown", "text/x-rst", "text/plain", "text/html")
 MEGABYTE = 1_000_000

@@ -5,7 +5,7 @@ import pytest
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
-from tests.cpu import cpu_seconds_below
+from tests.support.cpu import cpu_seconds_below
 
 
 def read(source: str) -> ParsedDocument:

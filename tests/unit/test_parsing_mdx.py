@@ -4,7 +4,7 @@ import pytest
 
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.formats.mdx import without_jsx
-from tests.cpu import cpu_seconds_below
+from tests.support.cpu import cpu_seconds_below
 
 PAGE = """---
 title: Install

@@ -10,7 +10,7 @@ from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
-from tests.made_documents import (
+from tests.support.made_documents import (
     W,
     archive,
     cell,

@@ -7,7 +7,7 @@ from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.corpus.parsing.formats.pdf import paragraphs
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
-from tests.made_documents import pdf
+from tests.support.made_documents import pdf
 
 
 def read(data: bytes, **limits: int) -> ParsedDocument:

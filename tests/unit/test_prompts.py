@@ -6,7 +6,7 @@ import pytest
 
 from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, prompt_hash, rag_prompt, sentences
 from ragloop.records import Passage
-from tests.cpu import cpu_seconds_below
+from tests.support.cpu import cpu_seconds_below
 
 
 def _passage(text: str, title: str = "", heading: str = "") -> Passage:

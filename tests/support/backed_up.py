@@ -13,11 +13,11 @@ from ragloop.app import App
 from ragloop.registry import REJECTED, Adapter, VerdictKind, files_are_whole
 from ragloop.store import TABLES, Store
 from ragloop.store.files import Files, open_files
-from tests.indexed_folder import IndexedFolder, document
-from tests.registered import register
+from tests.support.indexed_folder import IndexedFolder, document
+from tests.support.registered import register
 
 if TYPE_CHECKING:
-    from tests.s3_server import Bucket
+    from tests.support.s3_server import Bucket
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.tiny_model import FACTS
+from tests.support.tiny_model import FACTS
 
 _ROLES = "system user assistant model Question Answer Today Date 26 Jul 2024"
 _SPECIAL = re.compile(r"<[|｜][^|｜<>'\"\s]+[|｜]>|<(?:start|end)_of_\w+>|<\|?turn\|?>|\[/?INST\]")

@@ -14,7 +14,7 @@ from ragloop.corpus.sources.local import RACY_NS
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.errors import NotFoundError
 from ragloop.store import Boundary, utc_now
-from tests.constant_embedder import ConstantEmbedder, WideEmbedder
+from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
 
 DOCUMENT = ("key", "uri", "revision", "title", "labels", "status", "reason", "chunks", "spans")
 CHUNK = (

@@ -11,7 +11,7 @@ from ragloop.learning.examples.lineage import write_rows
 from ragloop.learning.recipes import CLOSED_BOOK_SFT
 from ragloop.models.generation.local import load_base
 from ragloop.registry import REGISTERED, Adapter, Evidence, adapter_sha256
-from tests.tiny_model import save_tiny_model
+from tests.support.tiny_model import save_tiny_model
 
 CONFIG = """
 [model]

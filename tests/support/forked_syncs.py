@@ -1,7 +1,8 @@
 """Syncs in processes of their own that cost little: forked from one that has imported everything and opened nothing.
 
 A sync can be told to end itself with SIGKILL at a boundary, before or after its n-th call, or to wait there. Run as
-`python -m tests.forked_syncs`, this module is the process that forks: a line of JSON asks for a sync, a line answers.
+`python -m tests.support.forked_syncs`, this module is the process that forks: a line of JSON asks for a sync, a line
+answers.
 """
 
 import importlib
@@ -19,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 BOUNDARIES = (
     "receive",
     "look",
@@ -65,7 +66,7 @@ class Syncs:
     def __init__(self, scratch: Path) -> None:
         self._log = scratch / "log"
         self._count = 0
-        arguments = [sys.executable, "-W", "ignore", "-m", "tests.forked_syncs"]
+        arguments = [sys.executable, "-W", "ignore", "-m", "tests.support.forked_syncs"]
         self._server = subprocess.Popen(
             arguments, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -234,7 +235,7 @@ def _set_up(boundaries: _Boundaries) -> None:
     from ragloop.corpus.changes.sqs import ChangeQueue
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sources.s3 import S3Bucket
-    from tests.constant_embedder import ConstantEmbedder, WideEmbedder
+    from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
 
     boundaries.put_on_listing(LocalFolder)
     for source in (LocalFolder, S3Bucket):
@@ -252,7 +253,7 @@ def _sync(order: Mapping[str, Any]) -> None:
     from ragloop.errors import RagloopError
     from ragloop.store import utc_now
     from ragloop.store.bucket import LEASE_S, BucketPlace
-    from tests.indexed_folder import EmbeddedByName
+    from tests.support.indexed_folder import EmbeddedByName
 
     boundaries = _Boundaries(Path(order["log"]), Stop(**order["stop"]) if order["stop"] else None)
     _set_up(boundaries)
@@ -299,7 +300,7 @@ def _serve(orders: IO[str]) -> None:
     # What a sync imports, once for all of them.
     for name in ("corpus.sources.local", "corpus.parsing.formats.markdown", "corpus.sync.run"):
         importlib.import_module(f"ragloop.{name}")
-    importlib.import_module("tests.indexed_folder")
+    importlib.import_module("tests.support.indexed_folder")
     importlib.import_module("boto3.session")
     for line in orders:
         order = json.loads(line)

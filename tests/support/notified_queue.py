@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from ragloop.corpus.changes.sqs import ChangeQueue
-from tests.s3_server import Bucket
+from tests.support.s3_server import Bucket
 
 
 class NotifiedQueue:
