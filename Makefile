@@ -1,8 +1,8 @@
 # One door for people and CI. Needs only make and Python 3.11+; the rest is installed into .venv from the lock.
 #
 #   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
-#   make test    every test                              make bench   one claim per file in benchmarks/
-#   make test-quick  without disks, servers and models
+#   make test    the tests                               make bench   one claim per file in benchmarks/
+#   make test-quick  without disks, servers and models   make test-long  whole fault matrices, clusters, Terraform
 #   make coverage  every test, and what they do not reach
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
@@ -12,7 +12,7 @@ PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick coverage check check-terraform up bench bench-sync pictures lock clean setup
+.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync pictures lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -66,11 +66,15 @@ up: setup
 PYTEST := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup
-	$(PYTEST)
+	$(PYTEST) -m "not long"
+
+# Whole fault matrices, clusters, Terraform and rankings.
+test-long: setup
+	$(PYTEST) -m long
 
 # What needs no model, server or other process, for use while one writes.
 test-quick: setup
-	$(PYTEST) -m "not realmodel" tests/unit tests/generative
+	$(PYTEST) -m "not realmodel and not long" tests/unit tests/generative
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup

@@ -16,6 +16,8 @@ from tests.faults.conftest import SmallDisk
 from tests.support.backed_up import BackedUp, backed_up_in
 from tests.support.indexed_folder import IndexedFolder, document
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     pass
 

@@ -21,6 +21,8 @@ from ragloop.store import Store
 from tests.faults.conftest import SmallDisk
 from tests.support.indexed_folder import EmbeddedByName
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).parent.parent.parent
 WRITES: list[tuple[Any, str]] = [
     *((Store, name) for name in ("upsert", "insert", "create", "delete", "drop")),

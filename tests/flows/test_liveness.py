@@ -36,6 +36,7 @@ def test_a_server_that_works_has_no_problem_and_is_found_by_its_home(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.long
 def test_a_schedule_without_runs_is_reported_until_one_comes(stack: LocalStack) -> None:
     deployment = stack.deployment_id("evaluate-champion/evaluate-champion")
     schedule = stack.api.call("GET", f"/deployments/{deployment}")["schedules"][0]
@@ -84,6 +85,7 @@ def rung(stack: LocalStack, folder: Path, home: Path) -> None:
     stack.api.emit("ragloop.source.changed", resource, {"home": str(home), "folder": str(folder), "config": None})
 
 
+@pytest.mark.long
 def test_a_trigger_that_is_off_and_one_that_did_not_fire_are_reported(
     stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:

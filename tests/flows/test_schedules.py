@@ -73,6 +73,7 @@ def test_a_scheduled_run_is_completed_by_the_worker(stack: LocalStack, folder: P
     assert len(inventory.keys(App(Settings(home=tmp_path / "home")).index)) == 25
 
 
+@pytest.mark.long
 def test_of_a_deployment_one_run_works_at_a_time_and_tells_that_it_lives(
     stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
     return said
 
 
+@pytest.mark.long
 def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: LocalStack, tmp_path: Path) -> None:
     """The second life of a home: its database holds a run that was under way when the first one ended."""
     home = tmp_path / "home"

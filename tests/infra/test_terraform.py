@@ -33,7 +33,7 @@ from tests.support.s3_server import ENVIRONMENT
 if TYPE_CHECKING:
     from tests.support.s3_server import S3Server
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 REPOSITORY = Path(__file__).parents[2]
 OPERATIONS = REPOSITORY / "docs" / "operations"

@@ -43,8 +43,11 @@ margin = 0.99
 confidence = 0.6
 """
 
+FIRST = ("llama3", "mistral")
+"""Families that every run of the tests asks; `make test-long` asks the others."""
 
-@pytest.fixture(params=sorted(STOCK))
+
+@pytest.fixture(params=[pytest.param(one, marks=[pytest.mark.long] * (one not in FIRST)) for one in sorted(STOCK)])
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """A home over eight documents, with a tiny model of a family as its base."""
     save_stock_model(request.param, tmp_path / "model", QUESTIONS)

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
     return BackedUp(indexed, str(tmp_path / "backups"))
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
     return backed_up_in(request, indexed, tmp_path)
 
@@ -271,7 +271,8 @@ def test_the_commands_show_what_was_verified_mended_and_damaged(
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out, said.err
 
-    code, out, _ = run("backup", "--json")
+    code, out, err = run("backup", "--json")
+    assert out, err
     done = json.loads(out)
     assert code == 1
     assert done["files_verified"] > 0

@@ -104,6 +104,7 @@ def _at_once(handbook: Handbook, syncs: Syncs, stop: Stop | None = None) -> Iter
         yield "killed" if ended.killed else ended.error.split(":")[0] or "done"
 
 
+@pytest.mark.long
 def test_syncs_at_once_in_bad_weather_lose_nothing_and_double_nothing(
     bucket: Bucket, syncs: Syncs, tmp_path: Path
 ) -> None:

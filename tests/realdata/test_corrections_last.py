@@ -20,6 +20,7 @@ def history(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return place, clone(realdata, place)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("start", [0, 30])
 def test_corrections_fall_with_their_facts_and_outlast_every_other_edit(
     history: tuple[Path, list[str]], tmp_path: Path, start: int
@@ -50,6 +51,7 @@ def _first_sentences(realdata: Path, version: str) -> dict[str, str]:
     return {row["question"]: re.split(r"(?<=[.!])\s", " ".join(row["answer_rst"].split()))[0] for row in pairs}
 
 
+@pytest.mark.long
 def test_answers_of_a_faq_outlast_a_release_where_their_sentence_does(indexed: IndexedFolder, realdata: Path) -> None:
     indexed.settings = {"retrieval": {"min_similarity": -1.0, "top_k": 30}, "sync": {"guard_share": 1.0}}
     bring(indexed.folder, _faq(realdata, "4.2.16"))

@@ -9,6 +9,7 @@ from false_sentences import measure
 pytestmark = [pytest.mark.realdata, pytest.mark.timeout(600)]
 
 
+@pytest.mark.long
 def test_few_false_sentences_are_taken_for_what_a_passage_says_and_few_true_ones_are_not(realdata: Path) -> None:
     cases, said, by_share = Counter[str](), Counter[str](), Counter[str]()
     for kinds in measure(realdata, every=3).values():

@@ -98,6 +98,7 @@ def scanned_sections(text: str, monkeypatch: pytest.MonkeyPatch) -> Paths:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("generic_markup")
 def test_section_paths_equal_those_of_docutils(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sections = 0

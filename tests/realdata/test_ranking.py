@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ranking import cranfield, indexed, scores, xquad
 
-pytestmark = [pytest.mark.realdata, pytest.mark.realmodel, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.realdata, pytest.mark.realmodel, pytest.mark.timeout(600)]
 
 CRANFIELD_NDCG = 0.358
 """BM25 (k1 0.9, b 0.4) over stemmed words, as the data's README states it; the benchmark's own BM25 stems nothing."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
 
 PROCESSES = 2
+RAY = pytest.param("ray", marks=pytest.mark.long)
 MISSING = "{0} is not installed (it is an extra of its own): `pip install --editable '.[{0}]'` to run this"
 
 
@@ -54,7 +55,7 @@ def ray() -> Iterator[dict[str, Any]]:
     ray.shutdown()
 
 
-@pytest.fixture(params=["threads", "dask", "ray"])
+@pytest.fixture(params=["threads", "dask", RAY])
 def runner(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The settings that name workers."""
     if request.param == "threads":
@@ -63,7 +64,7 @@ def runner(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings
 
 
-elsewhere = pytest.mark.parametrize("runner", ["dask", "ray"], indirect=True)
+elsewhere = pytest.mark.parametrize("runner", ["dask", RAY], indirect=True)
 """For what threads cannot show: they die with the sync, and have its embedder."""
 
 

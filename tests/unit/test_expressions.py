@@ -204,6 +204,7 @@ def _without_collections() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", expressions())
 def test_an_expression_takes_time_in_proportion_to_a_megabyte_made_against_it(name: str) -> None:
     expression, anchored = expressions()[name]
