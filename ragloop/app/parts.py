@@ -13,7 +13,7 @@ from ragloop.models import Embedder
 from ragloop.models.opened import OpenedModels
 from ragloop.registry import Registry
 from ragloop.store import Boundary, Store, make_home, utc_now
-from ragloop.store.folder import FolderPlace
+from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.generation import Generation
@@ -66,11 +66,11 @@ class Parts:
     def place(self) -> "Place":
         """Where the store is: a folder of the home, or a bucket."""
         if self.settings.store is None:
-            return FolderPlace(self.settings.home)
-        from ragloop.store.bucket import BucketPlace
+            return FolderPlace(self.settings.home, self._now)
+        from ragloop.store.places.bucket import BucketPlace
 
         make_home(self.settings.home)
-        return BucketPlace(self.settings.store)
+        return BucketPlace(self.settings.store, self._now)
 
     @cached_property
     def journal(self) -> Journal:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import pyarrow as pa
+
 from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError, UnavailableError, full_disk_is_an_error
 
 REQUEST_FAILED: Final = ("Error performing ", "RetryError", "Generic S3 error", 'store: "S3"')
@@ -75,6 +77,12 @@ def damaged(found: str) -> StoreDamagedError:
     return StoreDamagedError(
         f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it mends it"
     )
+
+
+def must_have_columns(table: str, schema: pa.Schema) -> None:
+    """Raise StoreDamagedError for a table without columns: LanceDB takes a manifest of zeros for an empty one."""
+    if not schema.names:
+        raise damaged(f"the newest manifest of the table {table} names no columns")
 
 
 def _away(place: str, found: str) -> UnavailableError:

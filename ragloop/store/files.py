@@ -9,30 +9,27 @@ import io
 import os
 import stat
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from ragloop.durable import sync_to_disk, whole_file
 from ragloop.errors import (
     MismatchError,
     NotFoundError,
-    RagloopError,
     UnavailableError,
     UsageError,
     full_disk_is_an_error,
 )
+from ragloop.store.aws.address import S3Address
+from ragloop.store.aws.client import CONNECTIONS, age_of, new_client
+from ragloop.store.aws.errors import bucket_errors
 from ragloop.store.names import inside, must_be_clean, why_unclean
-from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
 
 RESTORING = "restoring.json"
 """Stands among the files of a database while a restore writes them: which backup, and from where."""
@@ -155,19 +152,10 @@ class FolderFiles:
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Write a file under another name, force it on disk and rename it. Raises StorageFullError, UsageError."""
         target = self._held(name, through=name.rpartition("/")[0])  # a link of this name is replaced
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
         with full_disk_is_an_error(self.folder):
             self._make(target.parent)
-            try:
-                with part.open("xb") as file:
-                    file.writelines(parts)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(target)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-            sync_to_disk(target.parent)
+            with whole_file(target) as made, made.open("xb") as file:
+                file.writelines(parts)
 
     def _make(self, folder: Path) -> None:
         if folder.is_dir():
@@ -199,14 +187,12 @@ class BucketFiles:
     at_once = CONNECTIONS
 
     def __init__(self, uri: str, client: Any = None) -> None:
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not bucket:
-            raise UsageError(f"found {uri}; expected s3://bucket or s3://bucket/prefix")
-        self._bucket, self._prefix = bucket, prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._address = S3Address.parse(uri, "files").trimmed()
+        self._bucket, self._prefix = self._address.bucket, self._address.prefix
         self._given_client = client
 
     def __str__(self) -> str:
-        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        return str(self._address).rstrip("/")
 
     @cached_property
     def _client(self) -> Any:
@@ -220,11 +206,10 @@ class BucketFiles:
         pages = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         with self._errors():
             for page in self._client.get_paginator("list_objects_v2").paginate(**pages):
-                now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
                 for one in page.get("Contents", ()):
-                    name, age = one["Key"].removeprefix(self._prefix), (now - one["LastModified"]).total_seconds()
+                    name = one["Key"].removeprefix(self._prefix)
                     if not why_unclean(name):  # no file of ragloop's: left alone
-                        found[name] = Found(one["Size"], age)
+                        found[name] = Found(one["Size"], age_of(one, page))
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -264,26 +249,8 @@ class BucketFiles:
                 for refused in answer.get("Errors", ()):
                     raise NotFoundError(f"cannot remove {refused['Key']} in {self}: {refused.get('Message')}")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            raise self._refused(error) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"no answer from S3 for {self}: {one_line(error)}; try again") from error
-
-    def _refused(self, error: "ClientError") -> RagloopError:
-        if is_transient(error):
-            return UnavailableError(f"S3 cannot serve {self} now: {said(error)}; try again")
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return NotFoundError(f"found no such object in {self}: {said(error)}")
-        if status(error) == 404:
-            return NotFoundError(f"found no bucket {self._bucket} for {self}; make it, or correct the address")
-        # What may not be read is not gone: a backup would be called damaged for a key that has expired.
-        return UnavailableError(f"cannot use {self}: {said(error)}; expected credentials that may read and write there")
+    def _errors(self) -> AbstractContextManager[None]:
+        return bucket_errors(self._bucket, str(self))
 
 
 def _unless_gone(error: OSError) -> None:
@@ -331,12 +298,3 @@ def each(work: Callable[[_Item], _Done], items: Sequence[_Item], at_once: int) -
         finally:
             for one in begun:
                 one.cancel()
-
-
-def sync_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

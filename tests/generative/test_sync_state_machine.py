@@ -175,8 +175,11 @@ class SyncMachine(RuleBasedStateMachine):
         """Hashes of every string whose vector is stored."""
         folder = self.indexed.home / "store"
         names = [one.stem for one in folder.glob("vectors_*.lance")] if folder.is_dir() else []
-        store = Store.open(self.indexed.home) if names else None
-        return {one for name in names if store and store.has(name) for one in store.rows(name)["text_hash"].to_pylist()}
+        if not names:
+            return set()
+        store = Store.open(self.indexed.home)
+        held = filter(store.tables.has, names)
+        return {one for name in held for one in store.rows(name)["text_hash"].to_pylist()}
 
     def _embedded_nothing_twice(self, stored: set[str]) -> None:
         hashes = [text_hash(text) for text in self.embedder.embedded]

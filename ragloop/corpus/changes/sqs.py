@@ -1,15 +1,19 @@
 """The SQS queue that a bucket notifies: how full it is, what it says, and what is done with its messages."""
 
 import json
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from ragloop.errors import ConfigError, NotFoundError, UnavailableError
-from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
+from ragloop.errors import ConfigError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.aws.client import new_client
+from ragloop.store.aws.errors import is_transient, meaning, one_line, said
+from ragloop.store.aws.renewing import renewed
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 VISIBILITY_S = 60
 """A message that was received is hidden from other readers this long, unless it is asked for longer."""
@@ -89,24 +93,10 @@ class ChangeQueue:
         """
         return len(self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds}))
 
-    @contextmanager
-    def held(self, messages: Sequence[Message]) -> Iterator[None]:
+    def held(self, messages: Sequence[Message]) -> AbstractContextManager[None]:
         """Keep messages hidden while the block works, however long that takes."""
-        done = threading.Event()
-
-        def renew() -> None:
-            while not done.wait(self.visibility_s / 3):
-                # Those of which it fails come again to another reader, who finds them done.
-                with suppress(NotFoundError, UnavailableError):
-                    self.hide(messages, self.visibility_s)
-
-        renewing = threading.Thread(target=renew, name="hold messages", daemon=True)
-        renewing.start()
-        try:
-            yield
-        finally:
-            done.set()
-            renewing.join()
+        # Messages that could not be hidden come again to another reader, who finds their changes applied.
+        return renewed(partial(self.hide, messages, self.visibility_s), self.visibility_s / 3)
 
     def refuse(self, message: Message, reason: str) -> str:
         """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Says where it is."""
@@ -148,25 +138,23 @@ class ChangeQueue:
             left += [part[int(one["Id"])] for one in answer.get("Failed", ())]
         return left
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        from botocore import exceptions
+    def _errors(self) -> AbstractContextManager[None]:
+        return meaning(self._refused, self._unanswered)
 
-        try:
-            yield
-        except exceptions.ClientError as error:
-            if is_transient(error):
-                raise UnavailableError(f"the queue {self.url} refuses now: {said(error)}; try again") from error
-            if status(error) in (400, 403, 404):
-                raise NotFoundError(
-                    f"cannot use the queue {self.url}: {said(error)}; expected one that these credentials may "
-                    "receive from, delete from, and ask for attributes: correct sources.queue"
-                ) from error
-            raise
-        except exceptions.NoCredentialsError as error:
-            raise ConfigError(f"found no credentials for the queue {self.url}; set them by the AWS means") from error
-        except exceptions.BotoCoreError as error:
-            raise UnavailableError(f"no answer from the queue {self.url}: {one_line(error)}; try again") from error
+    def _refused(self, error: "ClientError") -> RagloopError:
+        if is_transient(error):
+            return UnavailableError(f"the queue {self.url} refuses now: {said(error)}; try again")
+        return NotFoundError(
+            f"cannot use the queue {self.url}: {said(error)}; expected one that these credentials may receive from, "
+            "delete from, and ask for attributes: correct sources.queue"
+        )
+
+    def _unanswered(self, error: "BotoCoreError") -> RagloopError:
+        from botocore.exceptions import NoCredentialsError
+
+        if isinstance(error, NoCredentialsError):
+            return ConfigError(f"found no credentials for the queue {self.url}; set them by the AWS means")
+        return UnavailableError(f"no answer from the queue {self.url}: {one_line(error)}; try again")
 
 
 def _message(given: dict[str, Any]) -> Message:

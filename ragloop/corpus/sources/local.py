@@ -157,7 +157,7 @@ class LocalFolder:
         except OSError as error:
             if error.errno in _NO_FILE:
                 return None
-            return Listed(key, uri, "", 0, datetime.now(UTC), path)
+            return Listed(key, uri, "", 0, None, path)
         return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
 
     def _holds(self, real: str) -> bool:

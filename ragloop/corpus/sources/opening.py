@@ -7,8 +7,9 @@ from pathlib import Path
 from ragloop.config import SourceSettings
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.patterns import Patterns
-from ragloop.corpus.sources.source import Source, Way, as_folder
+from ragloop.corpus.sources.source import Source, Way
 from ragloop.errors import ConfigError, UsageError
+from ragloop.store.aws.address import S3Address
 
 WayOf = Callable[[str], Way | None]
 """Where a source was found when it was listed last."""
@@ -67,7 +68,9 @@ def _open_source(
 
 def place_of(settings: SourceSettings) -> str:
     """What a source is of: a folder's resolved path, or the address of a bucket and its prefix."""
-    return as_folder(settings.uri) if in_bucket(settings) else str(_folder(settings).resolve())
+    if in_bucket(settings):
+        return str(S3Address.parse(settings.uri, f"source {settings.name}"))
+    return str(_folder(settings).resolve())
 
 
 def in_bucket(settings: SourceSettings) -> bool:

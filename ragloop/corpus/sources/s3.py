@@ -9,16 +9,18 @@ every object; there a stamp is the time and the size, and the time is of whole s
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.s3_listing import ParallelListing, parse_quickly
-from ragloop.corpus.sources.source import Listed, Read, Way, as_folder
-from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
-from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
+from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.errors import DocumentError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.aws.address import S3Address
+from ragloop.store.aws.client import CONNECTIONS, new_client
+from ragloop.store.aws.errors import is_transient, meaning, one_line, said, status
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -62,11 +64,10 @@ class S3Bucket:
         """
         self.name, self.uri = name, uri
         self.labels = tuple(labels)
-        self._bucket, _, self._prefix = as_folder(uri).removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not self._bucket:
-            raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
-        inside = [as_folder(one).removeprefix(f"s3://{self._bucket}/") for one in leave_out]
-        self._leave_out = tuple(one for one in inside if one != self._prefix and one.startswith(self._prefix))
+        self._address = S3Address.parse(uri, f"source {name}")
+        self._bucket, self._prefix = self._address.bucket, self._address.prefix
+        others = {S3Address.parse(one, f"a part of source {name}") for one in leave_out} - {self._address}
+        self._leave_out = tuple(one.prefix for one in others if str(one).startswith(str(self._address)))
         self._patterns = Patterns(include, exclude, left_to)
         self._given_client = client
 
@@ -82,11 +83,7 @@ class S3Bucket:
     @property
     def way(self) -> Way:
         """See Source.way."""
-        return Way(self.uri, self._place)
-
-    @property
-    def _place(self) -> str:
-        return f"s3://{self._bucket}/{self._prefix}"
+        return Way(self.uri, str(self._address))
 
     def list(self) -> Iterator[Listed]:
         """Every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
@@ -135,7 +132,7 @@ class S3Bucket:
             except ClientError as error:
                 if is_transient(error):
                     raise
-                return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
+                return None if status(error) == 404 else Listed(key, uri, "", 0, None, whole)
         stamp = _stamp(found.get("ETag"), found["ContentLength"], found["LastModified"])
         return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
@@ -179,28 +176,18 @@ class S3Bucket:
         """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
         return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
-    # --- errors --------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _listing_errors(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            raise self._cannot_list(error) from error
-        except BotoCoreError as error:
-            raise self._no_answer(error) from error
+    def _listing_errors(self) -> AbstractContextManager[None]:
+        return meaning(self._cannot_list, self._no_answer)
 
     def _cannot_list(self, error: "ClientError") -> RagloopError:
         if is_transient(error):
-            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {said(error)}; try again")
+            return UnavailableError(f"cannot list {self._address} (source {self.name}) now: {said(error)}; try again")
         if status(error) == 404:
             return NotFoundError(
                 f"found no bucket {self._bucket} (source {self.name}); nothing was deleted: correct its uri"
             )
         return NotFoundError(
-            f"cannot list {self._place} (source {self.name}): {said(error)}; nothing was deleted: "
+            f"cannot list {self._address} (source {self.name}): {said(error)}; nothing was deleted: "
             "expected credentials that allow s3:ListBucket"
         )
 
@@ -211,11 +198,11 @@ class S3Bucket:
         kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
         if isinstance(error, kinds):
             return NotFoundError(
-                f"cannot ask for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+                f"cannot ask for {self._address} (source {self.name}): {one_line(error)}; nothing was deleted: "
                 "name a bucket, and credentials by the environment, a profile or a role"
             )
         return UnavailableError(
-            f"no answer from S3 for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+            f"no answer from S3 for {self._address} (source {self.name}): {one_line(error)}; nothing was deleted: "
             "try again"
         )
 
@@ -235,7 +222,7 @@ class S3Bucket:
         except exceptions.BotoCoreError as error:
             if last or not isinstance(error, broken):
                 raise UnavailableError(
-                    f"no answer from S3 for an object of {self._place} (source {self.name}): {one_line(error)}; "
+                    f"no answer from S3 for an object of {self._address} (source {self.name}): {one_line(error)}; "
                     "what was committed stays: run the same command again"
                 ) from error
 
@@ -245,11 +232,11 @@ class S3Bucket:
             return DocumentError("is archived; restore it and run `ragloop sync --retry-quarantined`")
         if is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
             return UnavailableError(
-                f"cannot read from {self._place} (source {self.name}) now: {said(error)}; what was committed stays: "
+                f"cannot read from {self._address} (source {self.name}) now: {said(error)}; what was committed stays: "
                 "run the same command again"
             )
         if status(error) == 404:
-            return NotFoundError(f"an object of {self._place} is gone since it was listed")
+            return NotFoundError(f"an object of {self._address} is gone since it was listed")
         return DocumentError(
             f"cannot be read: {said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
             "yours, and run `ragloop sync --retry-quarantined`"

@@ -10,14 +10,14 @@ class Listed(NamedTuple):
     """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
 
     `stamp` changes whenever the bytes change, as far as the clock of their place can tell; an empty stamp is never
-    trusted. `locator` is what the source needs to read it.
+    trusted. `changed_at` is None where the source is not told. `locator` is what the source needs to read it.
     """
 
     key: str
     uri: str
     stamp: str
     size: int
-    changed_at: datetime
+    changed_at: datetime | None
     locator: str
 
 
@@ -78,8 +78,3 @@ class Source(Protocol):
 
         0 where it is known already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
         """
-
-
-def as_folder(uri: str) -> str:
-    """An address in a bucket with a slash at its end: s3://bucket/ab is no part of s3://bucket/a."""
-    return uri if uri.endswith("/") else uri + "/"
