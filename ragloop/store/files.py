@@ -57,20 +57,20 @@ class Files(Protocol):
         """How many are worth reading or writing at once: one on a disk, several where each answer is waited for."""
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every file whose name begins so."""
+        """List every file whose name begins so."""
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
+        """Read a file in parts. Raises NotFoundError when it is gone."""
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Write a file, in place of one of this name. Where the parts raise, nothing is written."""
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files; one that is gone is none to be removed."""
+        """Remove files, some of which may be gone."""
 
 
 def open_files(uri: str) -> Files:
-    """The files under a folder or s3://bucket/prefix, which need not be there yet. Raises UsageError."""
+    """Open the files under a folder or s3://bucket/prefix, which need not be there yet. Raises UsageError."""
     if uri.startswith("s3://"):
         return BucketFiles(uri)
     if "://" in uri.removeprefix("file://"):
@@ -90,7 +90,7 @@ class FolderFiles:
         return str(self.folder)
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every regular file whose name begins so; one that goes meanwhile is left out.
+        """List every regular file whose name begins so; one that is removed meanwhile is left out.
 
         Raises UnavailableError where a folder cannot be read: what is in it is not gone.
         """
@@ -110,11 +110,11 @@ class FolderFiles:
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, in parts. Raises NotFoundError when it is gone, UnavailableError when it is refused."""
+        """Read a file in parts. Raises NotFoundError when it is gone, UnavailableError when it is refused."""
         path = self._held(name, through=name)
         with self._errors():
             try:
-                # Of a pipe, opening it would wait for somebody to write into it.
+                # Opening a pipe would wait for somebody to write into it.
                 if not stat.S_ISREG(path.stat().st_mode):
                     raise MismatchError(f"found {name} in {self}, expected a regular file; something else made it")
                 with path.open("rb") as file:
@@ -132,14 +132,14 @@ class FolderFiles:
             raise UnavailableError(f"cannot read {what} now: {error.strerror or error}; try again") from error
 
     def _top(self, prefix: str) -> Path:
-        """The folder in which every file lies whose name begins so."""
+        """Return the folder in which every file lies whose name begins so."""
         if not prefix:
             return self.folder
         found = self._held(prefix.removesuffix("/"), through=prefix.rpartition("/")[0])
         return found if prefix.endswith("/") else found.parent
 
     def _held(self, name: str, through: str) -> Path:
-        """The path of a file. Raises MismatchError where `through`, a part of it, is a link that leads out of here."""
+        """Return the path of a file. Raises MismatchError where `through`, a part of it, is a link out of here."""
         path = inside(self.folder, name)
         top, real = os.path.realpath(self.folder), os.path.realpath(self.folder / through)
         if real != top and not real.startswith(top.rstrip(os.sep) + os.sep):
@@ -150,7 +150,7 @@ class FolderFiles:
         return path
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
-        """Write a file under another name, force it on disk and rename it. Raises StorageFullError, UsageError."""
+        """Write a file under another name, force it to disk and rename it. Raises StorageFullError, UsageError."""
         target = self._held(name, through=name.rpartition("/")[0])  # a link of this name is replaced
         with full_disk_is_an_error(self.folder):
             self._make(target.parent)
@@ -199,7 +199,7 @@ class BucketFiles:
         return self._given_client or new_client(f"files in {self}")
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every object whose name begins so."""
+        """List every object whose name begins so."""
         if prefix:
             must_be_clean(prefix.removesuffix("/"), self)
         found = {}
@@ -213,7 +213,7 @@ class BucketFiles:
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of an object, in parts. Raises NotFoundError when it is gone."""
+        """Read an object in parts. Raises NotFoundError when it is gone."""
         must_be_clean(name, self)
         with self._errors():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
@@ -283,9 +283,9 @@ _Done = TypeVar("_Done")
 
 
 def each(work: Callable[[_Item], _Done], items: Sequence[_Item], at_once: int) -> Iterator[_Done]:
-    """What `work` returns for each item, in their order; the first error, once those under way have ended.
+    """Yield what `work` returns for each item, in their order; raise the first error once calls under way have ended.
 
-    Of one at a time the next begins when the one before was taken.
+    With one at a time, the next call begins when the result before it was taken.
     """
     if at_once == 1:
         yield from map(work, items)

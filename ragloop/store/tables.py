@@ -109,7 +109,7 @@ class Tables:
 def _how_to_get(name: str) -> str:
     """Return what brings back a table that is not there."""
     if name in ("generations", "reports"):
-        return "`ragloop doctor` says what it was, with --repair it makes it again where that can be told"
+        return "`ragloop doctor` says what it was, and with --repair makes it again where that is known"
     if name in TABLES:
         return "nothing makes it again; `ragloop restore --replace` brings back a backup of the whole store"
     return "`ragloop sync` makes it again"

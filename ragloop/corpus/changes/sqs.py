@@ -57,7 +57,7 @@ class ChangeQueue:
         return self._given_client or new_client(f"queue {self.url}", "sqs")
 
     def backlog(self) -> Backlog:
-        """Asked for without receiving: no message is hidden, and none gets closer to the dead-letter queue."""
+        """Count messages without receiving: none is hidden, and none gets closer to the dead-letter queue."""
         found = self._attributes("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         return Backlog(*(int(found.get(f"ApproximateNumberOfMessages{part}", 0)) for part in ("", "NotVisible")))
 
@@ -68,7 +68,7 @@ class ChangeQueue:
         return found
 
     def receive(self, wait_s: int = 0) -> list[Message]:
-        """Up to ten messages; waits so long for the first one (seconds, at most 20)."""
+        """Receive up to ten messages; wait so long for the first one (seconds, at most 20)."""
         with self._errors():
             answer = self._client.receive_message(
                 QueueUrl=self.url,
@@ -80,16 +80,16 @@ class ChangeQueue:
         return [_message(one) for one in answer.get("Messages", ())]
 
     def delete(self, messages: Sequence[Message]) -> int:
-        """Delete messages whose changes are committed; returns how many SQS did not delete, though asked twice.
+        """Delete messages whose changes are committed; return how many SQS did not delete, though asked twice.
 
-        Such a one comes again, and nothing has to be done for it then.
+        Those come again, and nothing has to be done for them then.
         """
         return len(self._batched("delete_message_batch", messages, {}))
 
     def hide(self, messages: Sequence[Message], seconds: int) -> int:
-        """Hide messages from other readers for so long from now; returns how many SQS did not hide, though asked twice.
+        """Hide messages from other readers for so long from now; return how many SQS did not hide, though asked twice.
 
-        Such a one comes again when the time that it was hidden for before is over.
+        Those come again when the time that they were hidden for before is over.
         """
         return len(self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds}))
 
@@ -99,14 +99,14 @@ class ChangeQueue:
         return renewed(partial(self.hide, messages, self.visibility_s), self.visibility_s / 3)
 
     def refuse(self, message: Message, reason: str) -> str:
-        """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Says where it is."""
+        """Move a message to the dead-letter queue with the reason, or hide it without one. Return where it is."""
         dead_letters = self._dead_letters
         if dead_letters is None:
             hidden = "comes again soon, for SQS did not hide it" if self.hide([message], HIDDEN_S) else _HIDDEN
             return f"it {hidden}, and the queue has no dead-letter queue: give it a redrive policy"
-        told = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
+        attributes = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
         with self._errors():
-            self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=told)
+            self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=attributes)
         comes_again = ", and comes again, for SQS did not delete it" if self.delete([message]) else ""
         return f"it is in the dead-letter queue now{comes_again}"
 
@@ -122,13 +122,13 @@ class ChangeQueue:
         return url
 
     def _batched(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
-        """Ask for every message, and once more for those that SQS did not do it for; returns those left then."""
+        """Send a request for every message, and again for those that SQS failed on; return those it failed on twice."""
         left = self._done_for(request, messages, asked)
         # Botocore asks again where a whole request is refused, not for entries of one that was answered.
         return self._done_for(request, left, asked)
 
     def _done_for(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
-        """The messages that the answers, which are of success as a whole, name as failed."""
+        """Send a request for every message; return those that the answers, successful as a whole, name as failed."""
         left = []
         for start in range(0, len(messages), _AT_ONCE):
             part = messages[start : start + _AT_ONCE]

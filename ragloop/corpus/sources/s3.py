@@ -82,11 +82,11 @@ class S3Bucket:
 
     @property
     def way(self) -> Way:
-        """See Source.way."""
+        """The address as it is named, and the place that it is."""
         return Way(self.uri, str(self._address))
 
     def list(self) -> Iterator[Listed]:
-        """Every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
+        """List every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
         # A directory bucket lists in no order, so that its keys cannot be parted into ranges.
         threads = 1 if self._bucket.endswith("--x-s3") else THREADS
         with self._listing_errors(), closing(self._objects(threads)) as objects:
@@ -101,7 +101,7 @@ class S3Bucket:
         yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
 
     def key_of(self, bucket: str, key: str) -> str | None:
-        """The key of a document in this source; None for an object that is none of its documents."""
+        """Return the key of a document in this source; None for an object that is none of its documents."""
         if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
             return None
         if key.startswith(self._leave_out):
@@ -110,7 +110,7 @@ class S3Bucket:
         return relative if self._patterns.reaches(relative) else None
 
     def look(self, keys: Sequence[str]) -> Sequence[Listed]:
-        """Those of the documents that are there, one request each; what S3 does not let look at has no stamp.
+        """List the documents that are there, with one request each; one that S3 refuses to show has no stamp.
 
         Raises NotFoundError when the bucket is not there or refuses everything, so that nothing is taken for gone then.
         """
@@ -137,9 +137,9 @@ class S3Bucket:
         return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of an object, by one request: that it is still the one listed is the request's condition.
+        """Read an object by one request, on the condition that it is still the revision that was listed.
 
-        What was written over it since is read as it is, by a second request; the stamp is that of the bytes.
+        A newer revision is read by a second request; the stamp is that of the bytes.
         """
         _must_fit(listed.size, max_bytes)
         for attempt in range(1, BODY_ATTEMPTS + 1):
@@ -169,11 +169,11 @@ class S3Bucket:
         return answer
 
     def trace(self, stamp: str) -> str:
-        """Objects are renamed by copying, which keeps the ETag unless a key of KMS or the size of parts changes it."""
+        """Return the ETag, which a copy keeps unless a key of KMS or the size of parts changes it."""
         return "" if stamp.startswith(_BY_TIME) else stamp
 
     def settles_us(self, stamp: str, at_us: int) -> int:
-        """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
+        """Return no time for an ETag, which changes with the bytes; a server's clock may be wrong by any time."""
         return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
     def _listing_errors(self) -> AbstractContextManager[None]:
@@ -192,7 +192,7 @@ class S3Bucket:
         )
 
     def _no_answer(self, error: "BotoCoreError") -> RagloopError:
-        """The error for a request that S3 never answered."""
+        """Make the error for a request that S3 never answered."""
         from botocore import exceptions
 
         kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
@@ -208,7 +208,7 @@ class S3Bucket:
 
     @contextmanager
     def _reading_errors(self, *, last: bool) -> Iterator[None]:
-        """What a failed read means: for its document, or for the whole run. A body that broke off passes in silence."""
+        """Raise what a failed read means for its document or the whole run; pass over a body that broke off."""
         from botocore import exceptions
 
         broken = (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, exceptions.ReadTimeoutError)
@@ -244,9 +244,9 @@ class S3Bucket:
 
 
 def _stamp(etag: str | None, size: int, modified: datetime) -> str:
-    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not.
+    """Make a stamp of the ETag, which some stores quote or mark as weak in listings, others in answers.
 
-    The time where there is none, or one of zeros alone, as MinIO has for files that were written beside it.
+    Take the time where there is no ETag, or one of zeros alone, as MinIO has for files that were written beside it.
     """
     strong = (etag or "").removeprefix("W/").strip('"')
     if strong.partition("-")[0].strip("0"):
@@ -266,7 +266,7 @@ def _must_fit(size: int, max_bytes: int) -> None:
 
 
 def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
-    """The document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
+    """Return the document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
     if "gzip" not in encoding.lower().split(",")[0]:
         return data
     try:

@@ -14,7 +14,7 @@ class S3Address:
 
     @classmethod
     def parse(cls, uri: str, what: str) -> "S3Address":
-        """Parse s3://bucket or s3://bucket/prefix. Raises ConfigError, which names `what` is to be there."""
+        """Parse s3://bucket or s3://bucket/prefix. Raises ConfigError, which says for `what` the address was given."""
         scheme, _, rest = uri.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:

@@ -55,7 +55,7 @@ class BucketPlace:
         return str(self._address)
 
     def connect(self, *, follows: bool = True) -> lancedb.DBConnection:
-        """Connect; a table of a connection that does not follow stays as it was when it was opened."""
+        """Connect to the database; a table of a connection that does not follow stays as it was when it was opened."""
         with self.errors():
             return lancedb.connect(
                 f"{self}store",
@@ -80,7 +80,10 @@ class BucketPlace:
         return self.tables.has("migrations")
 
     def restoring(self) -> str:
-        """Return the note of a restore that has not ended, or an empty string. Raises NotFoundError: no bucket."""
+        """Return the note of a restore that has not ended, or an empty string.
+
+        Raises NotFoundError when the bucket is not there.
+        """
         with self.errors():
             if RESTORING not in self.database.list(RESTORING):
                 return ""

@@ -1,6 +1,6 @@
 """Leases that are objects in a bucket, written on condition.
 
-A lease holds a fencing number, and changes with every renewal. Whether it is old is told by the clock of S3 alone:
+A lease holds a fencing number, and changes with every renewal. Its age is measured by the clock of S3 alone:
 the Date of its answer minus the lease's Last-Modified. Before each commit the holder renews its lease on the condition
 that nobody else wrote it, so that a writer that was away for longer than LEASE_S finds out before it writes. One that
 stands still between that check and its commit is refused by LanceDB: who takes over fences the tables (Tables.fence).
@@ -155,7 +155,7 @@ class _LeaseObject:
         from botocore.exceptions import ClientError
 
         body = {"holder": self._by, "fence": self._fence, "nonce": self._nonce, "released": released}
-        body["renewed"] = uuid.uuid4().hex  # so that the ETag, which is that of the bytes, tells renewals apart
+        body["renewed"] = uuid.uuid4().hex  # so that the ETag, a hash of the bytes, changes
         try:
             answer = self._client.put_object(**self._key, Body=json.dumps(body).encode(), **condition)
         except ClientError as error:
