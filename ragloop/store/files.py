@@ -27,8 +27,9 @@ from ragloop.errors import (
     full_disk_is_an_error,
 )
 from ragloop.store.aws.address import S3Address
-from ragloop.store.aws.client import CONNECTIONS, age_of, new_client
+from ragloop.store.aws.client import CONNECTIONS, new_client
 from ragloop.store.aws.errors import bucket_errors
+from ragloop.store.aws.objects import age_of, remove_objects
 from ragloop.store.names import inside, must_be_clean, why_unclean
 
 RESTORING = "restoring.json"
@@ -37,8 +38,6 @@ PART_BYTES = 2**20
 """A file is read in parts of this size."""
 UPLOAD_BYTES = 16 * 2**20
 """A larger object is uploaded in parts of this size, of which two are in memory while one is sent. S3 takes 10,000."""
-_KEYS = 1000
-"""Most keys of one DeleteObjects request."""
 
 
 @dataclass(frozen=True)
@@ -241,13 +240,8 @@ class BucketFiles:
         names = list(names)
         for name in names:
             must_be_clean(name, self)
-        keys = [{"Key": self._prefix + name} for name in names]
         with self._errors():
-            for first in range(0, len(keys), _KEYS):
-                part = {"Objects": keys[first : first + _KEYS], "Quiet": True}
-                answer = self._client.delete_objects(Bucket=self._bucket, Delete=part)
-                for refused in answer.get("Errors", ()):
-                    raise NotFoundError(f"cannot remove {refused['Key']} in {self}: {refused.get('Message')}")
+            remove_objects(self._client, self._bucket, [self._prefix + name for name in names])
 
     def _errors(self) -> AbstractContextManager[None]:
         return bucket_errors(self._bucket, str(self))

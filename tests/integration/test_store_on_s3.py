@@ -261,6 +261,20 @@ def test_a_refused_write_is_an_error_of_one_line_and_loses_nothing(bucket: "Buck
     assert store.rows("reports")["subject"].to_pylist() == ["before"]
 
 
+def test_a_table_that_s3_does_not_remove_is_not_reported_as_dropped(bucket: "Bucket", tmp_path: Path) -> None:
+    store = opened(bucket, tmp_path)
+
+    def partly(_, start_response):
+        body = b"<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+        start_response("200 OK", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    bucket.server.before["POST"] = deque([partly])
+    with pytest.raises(NotFoundError, match="cannot remove s3://"):
+        store.tables.drop("reports")
+    assert store.tables.has("reports")
+
+
 @pytest.mark.parametrize(("broken", "repair"), [("vectors_", False), ("index_", True)])
 def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     bucket: "Bucket", tmp_path: Path, broken: str, repair: bool

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.errors import ConfigError, NotFoundError, RagloopError, UnavailableError
 from ragloop.store.aws.client import new_client
-from ragloop.store.aws.errors import is_transient, meaning, one_line, said
+from ragloop.store.aws.errors import aws_errors, is_transient, one_line, said
 from ragloop.store.aws.renewing import renewed
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ChangeQueue:
         return left
 
     def _errors(self) -> AbstractContextManager[None]:
-        return meaning(self._refused, self._unanswered)
+        return aws_errors(self._refused, self._unanswered)
 
     def _refused(self, error: "ClientError") -> RagloopError:
         if is_transient(error):

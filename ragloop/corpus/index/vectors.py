@@ -91,7 +91,7 @@ def table_of(fingerprint: str) -> str:
 
 
 def tidy(store: Store, name: str) -> None:
-    """Keep a table of vectors quick to search; see Store.tidy. Needs the index lease."""
+    """Keep a table of vectors quick to search; see Upkeep.tidy. Needs the index lease."""
     store.upkeep.tidy(name)
     rows = store.count(name)
     if rows < LARGE:

@@ -20,7 +20,7 @@ from ragloop.corpus.sources.source import Listed, Read, Way
 from ragloop.errors import DocumentError, NotFoundError, RagloopError, UnavailableError
 from ragloop.store.aws.address import S3Address
 from ragloop.store.aws.client import CONNECTIONS, new_client
-from ragloop.store.aws.errors import is_transient, meaning, one_line, said, status
+from ragloop.store.aws.errors import aws_errors, is_transient, one_line, said, status
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -177,7 +177,7 @@ class S3Bucket:
         return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
     def _listing_errors(self) -> AbstractContextManager[None]:
-        return meaning(self._cannot_list, self._no_answer)
+        return aws_errors(self._cannot_list, self._no_answer)
 
     def _cannot_list(self, error: "ClientError") -> RagloopError:
         if is_transient(error):

@@ -1,8 +1,5 @@
-"""How AWS is asked: clients by the AWS settings, and the age of an object by the clock of S3."""
+"""Clients by the AWS settings."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ragloop.errors import ConfigError
@@ -35,10 +32,3 @@ def new_client(what: str, service: str = "s3", *, read_timeout_s: float = READ_T
         raise ConfigError(
             f"cannot make a client of {service.upper()} ({what}): {one_line(error)}; correct the AWS settings"
         ) from error
-
-
-def age_of(found: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    """Return the seconds from the last change of an object to the answer that speaks of it."""
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    changed: datetime = found["LastModified"]
-    return (now - changed).total_seconds()

@@ -26,7 +26,7 @@ _LATER = (
 
 
 @contextmanager
-def meaning(
+def aws_errors(
     refused: Callable[["ClientError"], RagloopError], unanswered: Callable[["BotoCoreError"], RagloopError]
 ) -> Iterator[None]:
     """Raise what a failed request of the block means: `refused` for an answer, `unanswered` where none came."""
@@ -45,7 +45,7 @@ def bucket_errors(bucket: str, what: str) -> AbstractContextManager[None]:
 
     NotFoundError where the bucket or the object is not there, else UnavailableError: what may not be read is not gone.
     """
-    return meaning(partial(_refused, bucket, what), partial(_unanswered, what))
+    return aws_errors(partial(_refused, bucket, what), partial(_unanswered, what))
 
 
 def _refused(bucket: str, what: str, error: "ClientError") -> RagloopError:

@@ -9,8 +9,9 @@ from typing import Any
 import lancedb
 
 from ragloop.store.aws.address import S3Address
-from ragloop.store.aws.client import age_of, new_client
+from ragloop.store.aws.client import new_client
 from ragloop.store.aws.errors import bucket_errors
+from ragloop.store.aws.objects import age_of, remove_objects
 from ragloop.store.clock import Clock, utc_now
 from ragloop.store.failures import explained
 from ragloop.store.files import RESTORING, BucketFiles
@@ -121,9 +122,7 @@ class _Objects:
     def remove(self, below: str) -> None:
         """Remove the objects of a part of the place."""
         for page in self.pages(below):
-            keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
-            if keys:
-                self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+            remove_objects(self._client, self._bucket, [one["Key"] for one in page.get("Contents", ())])
 
     def move(self, below: str, target: str) -> None:
         """Move the objects of a part of the place to another part."""

@@ -17,8 +17,8 @@ from typing import Any
 
 from ragloop.errors import StoreBusyError, UnavailableError
 from ragloop.store.aws.address import S3Address
-from ragloop.store.aws.client import age_of
 from ragloop.store.aws.errors import status
+from ragloop.store.aws.objects import age_of
 from ragloop.store.aws.renewing import renewed
 from ragloop.store.clock import Clock
 from ragloop.store.places.holder import holder, name_of
