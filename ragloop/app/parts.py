@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
 from ragloop.models.opened import OpenedModels
 from ragloop.registry import Registry
-from ragloop.store import Boundary, Store, make_home, utc_now
+from ragloop.store import Boundary, Clock, Store, make_home, utc_now
 from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Parts:
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
         self.settings, self._now, self._boundary = settings, now, boundary
