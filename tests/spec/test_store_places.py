@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,23 @@ def test_tables_are_known_by_name_and_can_be_removed(opened: Opens) -> None:
     store.tables.drop("index_a")
     assert (store.tables.has("index_a"), store.tables.has("index_b")) == (False, True)
     assert store.tables.names("index_") == ["index_b"]
+
+
+def test_a_table_that_is_set_aside_is_kept_beside_the_database_until_its_retention_ends(
+    opened: Opens, place: Callable[[], Place]
+) -> None:
+    store = opened()
+    store.tables.create("index_a", index_schema(8))
+    for _ in range(2):  # a second time there is nothing to move
+        store.tables.set_aside("index_a")
+    assert not store.tables.has("index_a")
+    ((name, age_s),) = place().aside.ages().items()
+    assert name.startswith("index_a-")
+    assert -2 <= age_s < 60
+    store.tables.expire_aside(timedelta(hours=1))
+    assert [*place().aside.ages()] == [name]
+    store.tables.expire_aside(timedelta(seconds=-10))
+    assert place().aside.ages() == {}
 
 
 def test_a_table_is_created_with_its_key_in_one_commit(opened: Opens) -> None:
