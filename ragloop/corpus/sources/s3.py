@@ -66,8 +66,9 @@ class S3Bucket:
         self.labels = tuple(labels)
         self._address = S3Address.parse(uri, f"source {name}")
         self._bucket, self._prefix = self._address.bucket, self._address.prefix
-        others = {S3Address.parse(one, f"a part of source {name}") for one in leave_out} - {self._address}
-        self._leave_out = tuple(one.prefix for one in others if str(one).startswith(str(self._address)))
+        others = [S3Address.parse(one, f"a part of source {name}") for one in leave_out]
+        inside = [one for one in others if one != self._address and str(one).startswith(str(self._address))]
+        self._leave_out = tuple(one.prefix for one in inside)
         self._patterns = Patterns(include, exclude, left_to)
         self._given_client = client
 
