@@ -5,7 +5,6 @@ One file per area: corpus (documents), answering (questions), learning (adapters
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ragloop.app.answering import Answering
@@ -18,7 +17,7 @@ from ragloop.config import Settings
 from ragloop.journal import Journal
 from ragloop.models import Embedder
 from ragloop.registry import Registry
-from ragloop.store import Boundary, Store, utc_now
+from ragloop.store import Boundary, Clock, Store, utc_now
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.generations import Generations
@@ -35,7 +34,7 @@ class App:
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
         self.parts = Parts(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
 from ragloop.models.opened import OpenedModels
 from ragloop.registry import Registry
-from ragloop.store import Boundary, Store, make_home, utc_now
-from ragloop.store.folder import FolderPlace
+from ragloop.store import Boundary, Clock, Store, make_home, utc_now
+from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.generation import Generation
@@ -38,7 +37,7 @@ class Parts:
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
         say: Callable[[str], None] = lambda line: None,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
         self.settings, self._now, self._boundary = settings, now, boundary
@@ -66,11 +65,11 @@ class Parts:
     def place(self) -> "Place":
         """Where the store is: a folder of the home, or a bucket."""
         if self.settings.store is None:
-            return FolderPlace(self.settings.home)
-        from ragloop.store.bucket import BucketPlace
+            return FolderPlace(self.settings.home, self._now)
+        from ragloop.store.places.bucket import BucketPlace
 
         make_home(self.settings.home)
-        return BucketPlace(self.settings.store)
+        return BucketPlace(self.settings.store, self._now)
 
     @cached_property
     def journal(self) -> Journal:

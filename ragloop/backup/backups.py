@@ -172,7 +172,8 @@ class Backups:
                             raise
             damaged = damages(copy.damaged, known)
             note(self.files, damaged)
-            made = Manifest(backup_id, now, store.identity, str(store), store.schema, snapshot.tables, entries)
+            known_as = store.migrations.identity, str(store), store.migrations.schema
+            made = Manifest(backup_id, now, *known_as, snapshot.tables, entries)
             self.files.write(f"backups/{backup_id}.json", [made.encoded()])
             expired = [] if problems else _expired([made, *known], {one for d in damaged for one in d.backups}, keep)
             removed: list[Found] = []
@@ -192,7 +193,7 @@ class Backups:
         )  # fmt: skip
 
     def _must_be_of(self, store: Store, known: Sequence[Manifest]) -> None:
-        others = {one.place for one in known if one.store != store.identity}
+        others = {one.place for one in known if one.store != store.migrations.identity}
         if others:
             raise UsageError(
                 f"{self.files} holds backups of another store, {others.pop()}; name another place for those of {store}"

@@ -71,7 +71,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
     with TemporaryDirectory(prefix=SCRATCH, dir=home) as scratch:
         then = _Then(backup, manifest, Path(scratch))
         for table in LOG:
-            if not store.has(table) or then.is_now(store, table):
+            if not store.tables.has(table) or then.is_now(store, table):
                 continue
             had = then.rows(table, [TABLES[table].names[0], *_COMPARED.get(table, ())])
             try:
@@ -90,7 +90,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
 def _is_same_store(store: Store, manifest: Manifest) -> bool:
     """Whether the backup is of this store; where the store cannot tell, it counts as the one that is brought back."""
     try:
-        number, identity = store.schema, store.identity
+        number, identity = store.migrations.schema, store.migrations.identity
     except (MismatchError, NotFoundError, StoreDamagedError):
         return True
     if number > len(MIGRATIONS):
@@ -228,7 +228,7 @@ def put_back(store: Store, newer: Newer, since: float) -> None:
         fitting = _fitting(rows, store.table(table).schema)
         for first in range(0, fitting.num_rows, _PUT):
             store.upsert(table, fitting.slice(first, _PUT))
-        store.flush(table, since)
+        store.upkeep.flush(table, since)
 
 
 def _fitting(rows: pa.Table, schema: pa.Schema) -> pa.Table:

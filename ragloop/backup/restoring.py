@@ -89,7 +89,7 @@ def restore(
             f"the backup {manifest.backup_id} has schema {manifest.schema}, this ragloop knows schemas up to "
             f"{len(MIGRATIONS)}; install the ragloop that wrote it, or a newer one"
         )
-    before = tuple(name for name in place.tables("") if place.has(name))
+    before = _tables(place)
     if before and not (replace or dry_run or place.restoring()):
         raise UsageError(
             f"found a store in {place}, which a restore would replace; expected none: name another --home, or say "
@@ -97,7 +97,7 @@ def restore(
         )
     verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
     lost = _complete_other(backups, manifest, home, place, whole) if replace and not dry_run else {}
-    before = tuple(name for name in place.tables("") if place.has(name))  # also of what was completed just now
+    before = _tables(place)  # also of what was completed just now
     work = _Restore(backups.files, manifest, home, place.database, progress)
 
     def find() -> Newer:
@@ -114,6 +114,10 @@ def restore(
         work.files_written, work.bytes_written, work.files_removed, before, round(time.perf_counter() - started, 3),
         newer.kept | unfolded, newer.gone, lost | dict(newer.unreadable),
     )  # fmt: skip
+
+
+def _tables(place: Place) -> tuple[str, ...]:
+    return tuple(filter(place.tables.has, place.tables.names("")))
 
 
 def verify(
@@ -244,7 +248,7 @@ def _run(
     work: "_Restore", place: Place, home: Path, manifest: Manifest, replace: bool, find: Callable[[], Newer]
 ) -> Newer:
     """Write what is to be written, under the leases."""
-    with place.lease("backup", _LEASE_WAIT_S) as check:
+    with place.leases.hold("backup", _LEASE_WAIT_S) as check:
         with _leases(place) as check_all:
             noted = place.restoring()
             _must_complete(noted, manifest, replace)
@@ -305,7 +309,7 @@ def _unfolded(home: Path) -> dict[str, int]:
 @contextmanager
 def _leases(place: Place) -> Iterator[Callable[[], None]]:
     with ExitStack() as held:
-        checks = [held.enter_context(place.lease(one, _LEASE_WAIT_S)) for one in LEASES]
+        checks = [held.enter_context(place.leases.hold(one, _LEASE_WAIT_S)) for one in LEASES]
 
         def check() -> None:
             for one in checks:

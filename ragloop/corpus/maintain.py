@@ -20,8 +20,8 @@ from ragloop.corpus.index.search_indexes import maintain, remove_tombstones
 from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
 from ragloop.store import Store
-from ragloop.store.database import KEPT_VERSIONS
 from ragloop.store.files import Found
+from ragloop.store.upkeep import KEPT_VERSIONS
 from ragloop.store.versions import version_of
 
 _HELD_FOR_LONG = ("index", "retraining")
@@ -78,9 +78,9 @@ def keep_up(
     folded = _folded(store)
     tables, problems = [], []
     with store.lease("index"):
-        before = set(filter(store.has, store.names("")))
+        before = set(filter(store.tables.has, store.tables.names("")))
         let_go(store, keep_generation, keep_vectors)
-        names = sorted(filter(store.has, store.names("")))
+        names = sorted(filter(store.tables.has, store.tables.names("")))
         for done, name in enumerate(names):
             progress(done, len(names), name)
             try:

@@ -72,8 +72,8 @@ class Journal:
         started = time.time()
         for table in FOLDED:
             self.store.upsert(table, entries.table(table))
-            self.store.flush(table, started)
-            self.store.tidy(table)
+            self.store.upkeep.flush(table, started)
+            self.store.upkeep.tidy(table)
         file.unlink()
         return sum(map(len, entries.by_table.values()))
 

@@ -10,8 +10,9 @@ from typing import IO
 from uuid import uuid4
 
 from ragloop import locks
+from ragloop.durable import sync_to_disk
 from ragloop.errors import StorageFullError, StoreBusyError, full_disk_is_an_error
-from ragloop.store import make_room, sync_to_disk
+from ragloop.store import make_room
 
 Appended = tuple[bytes, "Future[None]"]
 """Lines that wait to be written, and what tells that they are on disk or why not."""

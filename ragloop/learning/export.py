@@ -1,7 +1,6 @@
 """The log as a file: every answer with its feedback."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ragloop.durable import whole_file
 from ragloop.errors import UsageError, full_disk_is_an_error
 from ragloop.journal import Journal, LogTable
 from ragloop.store import TIME
@@ -51,21 +51,15 @@ def _parts(answers: LogTable, feedback: LogTable) -> Iterator[pa.Table]:
 
 def _write(parts: Iterator[pa.Table], file: Path) -> None:
     try:
-        # A folder of its own beside the target: a file made there gets the permissions of any other.
-        with (
-            full_disk_is_an_error(file.parent),
-            tempfile.TemporaryDirectory(prefix=".export-", dir=file.parent) as scratch,
-        ):
-            made = Path(scratch) / file.name
-            _fill(made, parts)
-            made.replace(file)
+        with full_disk_is_an_error(file.parent), whole_file(file) as made:
+            _fill(made, parts, as_parquet=file.suffix == ".parquet")
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}; name another file") from None
 
 
-def _fill(made: Path, parts: Iterator[pa.Table]) -> None:
+def _fill(made: Path, parts: Iterator[pa.Table], *, as_parquet: bool) -> None:
     first = next(parts)
-    if made.suffix == ".parquet":
+    if as_parquet:
         with pq.ParquetWriter(made, first.schema) as writer:
             for rows in chain([first], parts):
                 writer.write_table(rows)

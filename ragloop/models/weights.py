@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ragloop.durable import whole_file
 from ragloop.hashes import sha256_of
 
 REMEMBERED = "weights.json"
@@ -73,6 +72,5 @@ def _write(file: Path, remembered: dict[str, Any]) -> None:
     # What cannot be kept is computed again. Of two processes that write at once the last one wins, for the same reason.
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as made:
-            json.dump(remembered, made)
-        os.replace(made.name, file)  # noqa: PTH105 - the name is text
+        with whole_file(file) as made:
+            made.write_text(json.dumps(remembered), encoding="utf-8")

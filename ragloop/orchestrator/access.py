@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from ragloop import locks
+from ragloop.durable import whole_file
 from ragloop.errors import UsageError
 
 _BYTES = 32
@@ -53,12 +55,8 @@ def new_string() -> str:
 
 def keep_string(home: Path, auth: str) -> None:
     """Write the authentication string of a home, for its owner alone and in one step."""
-    target = string_file(home)
-    made = target.with_name(f"{target.name}.new")
-    made.unlink(missing_ok=True)
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with whole_file(string_file(home)) as made, open(made, "x", opener=locks.private, encoding="utf-8") as file:
         file.write(f"{auth}\n")
-    made.replace(target)
 
 
 # --- the claim -------------------------------------------------------------------------------------------------------

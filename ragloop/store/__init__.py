@@ -1,16 +1,19 @@
 """The LanceDB database under `home`: its tables, their schemas, numbered migrations, and the writers' leases."""
 
-from ragloop.store.database import Boundary, Place, Store, after, quoted, utc_now
-from ragloop.store.files import sync_to_disk
+from ragloop.store.clock import Clock, after, utc_now
+from ragloop.store.database import Store, quoted
 from ragloop.store.home import make_home, make_room
 from ragloop.store.migrations import MIGRATIONS
+from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES, TIME, index_schema, vectors_schema
+from ragloop.store.writing import Boundary
 
 __all__ = [
     "MIGRATIONS",
     "TABLES",
     "TIME",
     "Boundary",
+    "Clock",
     "Place",
     "Store",
     "after",
@@ -18,7 +21,6 @@ __all__ = [
     "make_home",
     "make_room",
     "quoted",
-    "sync_to_disk",
     "utc_now",
     "vectors_schema",
 ]

@@ -1,4 +1,4 @@
-"""Tell what an error of LanceDB means: files that are damaged, something that passes, or a defect.
+"""What an error of LanceDB means: files that are damaged, something that passes, or a defect.
 
 LanceDB says it as text. Damage is what was read and is not as it was written; what the system refuses (permissions, a
 failing disk, a mount that is away, too many open files), a request that failed and a commit that met another are not.
@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
+
+import pyarrow as pa
 
 from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError, UnavailableError, full_disk_is_an_error
 
@@ -25,7 +27,7 @@ _DAMAGED = (
     "does not exist in table schema",
     "not found in target schema",
 )
-"""Of a ValueError. A file of zeros is none of Lance; a manifest of zeros is version 0 of a table without columns."""
+"""Messages of a ValueError. A file of zeros is no file of Lance; a manifest of zeros is version 0, without columns."""
 _FILE = re.compile(r"(?<![\w-])([\w-]++\.lance/(?:data|_versions|_indices|_deletions)/[\w./-]++)")
 """A file of a table, by its name in the database. A message may quote any text, so each run of letters is read once."""
 
@@ -47,34 +49,40 @@ def explained(place: str, opens: Opens) -> Iterator[None]:
 
 
 def meaning(error: Exception, place: str, opens: Opens) -> RagloopError | None:
-    """The error of ragloop's tree that this one is; None where it is not about files of the database."""
-    told = " ".join(str(error).split())
-    if _is_of_the_system(error, told):
-        return _away(place, told)
-    if any(mark in told for mark in REQUEST_FAILED):
+    """Return the error of ragloop's tree that stands for this one; None where it is not about files of the database."""
+    message = " ".join(str(error).split())
+    if _is_of_the_system(error, message):
+        return _away(place, message)
+    if any(mark in message for mark in REQUEST_FAILED):
         return UnavailableError(
-            f"a request to the store {place} failed: {told[:200]}; what was committed stays: try again"
+            f"a request to the store {place} failed: {message[:200]}; what was committed stays: try again"
         )
-    if not _is_damage(error, told):
+    if not _is_damage(error, message):
         return None
-    if any(mark in told for mark in _MET):
+    if any(mark in message for mark in _MET):
         return StoreBusyError(
             f"another process wrote to the store in {place} meanwhile, and nothing was written by this one: "
-            f"{told[:200]}; run the same command again"
+            f"{message[:200]}; run the same command again"
         )
-    if any(mark in told for mark in _PASSES):
-        return _away(place, told)
+    if any(mark in message for mark in _PASSES):
+        return _away(place, message)
     # What lies behind "not found" may be another file, which LanceDB could not open and does not name.
-    if refused := _refused(told, opens):
+    if refused := _refused(message, opens):
         return _away(place, refused)
-    return damaged(told[:200])
+    return damaged(message[:200])
 
 
 def damaged(found: str) -> StoreDamagedError:
-    """Report damage of the database, also what LanceDB itself takes for none."""
+    """Make the error for damage of the database."""
     return StoreDamagedError(
-        f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it mends it"
+        f"the store cannot be read: {found}; `ragloop doctor` says what is damaged, with --repair it repairs it"
     )
+
+
+def must_have_columns(table: str, schema: pa.Schema) -> None:
+    """Raise StoreDamagedError for a table without columns: LanceDB takes a manifest of zeros for an empty one."""
+    if not schema.names:
+        raise damaged(f"the newest manifest of the table {table} names no columns")
 
 
 def _away(place: str, found: str) -> UnavailableError:
@@ -84,23 +92,23 @@ def _away(place: str, found: str) -> UnavailableError:
     )
 
 
-def _is_of_the_system(error: Exception, told: str) -> bool:
-    """Whether the system refused, by errno or by LanceDB's words; a file that is not there is not refused."""
-    codes = {int(one) for one in _SYSTEM.findall(told)}
+def _is_of_the_system(error: Exception, message: str) -> bool:
+    """Return whether the system refused, by errno or by LanceDB's message; a missing file is not refused."""
+    codes = {int(one) for one in _SYSTEM.findall(message)}
     if isinstance(error, OSError) and error.errno is not None:
         codes.add(error.errno)
     return bool(codes - {errno.ENOENT})
 
 
-def _is_damage(error: Exception, told: str) -> bool:
+def _is_damage(error: Exception, message: str) -> bool:
     if isinstance(error, RuntimeError):
-        return told.startswith("lance error")
-    return isinstance(error, ValueError) and any(mark in told for mark in _DAMAGED)
+        return message.startswith("lance error")
+    return isinstance(error, ValueError) and any(mark in message for mark in _DAMAGED)
 
 
-def _refused(told: str, opens: Opens) -> str:
-    """Why a file that the text names, or one of the same index, cannot be opened; empty where all can, or are gone."""
-    for name in dict.fromkeys(_FILE.findall(told)):
+def _refused(message: str, opens: Opens) -> str:
+    """Return why a file that the message names, or another of its index, cannot be opened; empty where all can be."""
+    for name in dict.fromkeys(_FILE.findall(message)):
         try:
             opens(name.rpartition("/")[0] if "/_indices/" in name else name)
         except FileNotFoundError:

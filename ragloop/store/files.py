@@ -9,30 +9,28 @@ import io
 import os
 import stat
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from ragloop.durable import sync_to_disk, whole_file
 from ragloop.errors import (
     MismatchError,
     NotFoundError,
-    RagloopError,
     UnavailableError,
     UsageError,
     full_disk_is_an_error,
 )
+from ragloop.store.aws.address import S3Address
+from ragloop.store.aws.client import CONNECTIONS, new_client
+from ragloop.store.aws.errors import bucket_errors
+from ragloop.store.aws.objects import age_of, remove_objects
 from ragloop.store.names import inside, must_be_clean, why_unclean
-from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
 
 RESTORING = "restoring.json"
 """Stands among the files of a database while a restore writes them: which backup, and from where."""
@@ -40,8 +38,6 @@ PART_BYTES = 2**20
 """A file is read in parts of this size."""
 UPLOAD_BYTES = 16 * 2**20
 """A larger object is uploaded in parts of this size, of which two are in memory while one is sent. S3 takes 10,000."""
-_KEYS = 1000
-"""Most keys of one DeleteObjects request."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +56,20 @@ class Files(Protocol):
         """How many are worth reading or writing at once: one on a disk, several where each answer is waited for."""
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every file whose name begins so."""
+        """List every file whose name begins so."""
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, in parts. Raises NotFoundError when it is gone."""
+        """Read a file in parts. Raises NotFoundError when it is gone."""
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Write a file, in place of one of this name. Where the parts raise, nothing is written."""
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files; one that is gone is none to be removed."""
+        """Remove files, some of which may be gone."""
 
 
 def open_files(uri: str) -> Files:
-    """The files under a folder or s3://bucket/prefix, which need not be there yet. Raises UsageError."""
+    """Open the files under a folder or s3://bucket/prefix, which need not be there yet. Raises UsageError."""
     if uri.startswith("s3://"):
         return BucketFiles(uri)
     if "://" in uri.removeprefix("file://"):
@@ -93,7 +89,7 @@ class FolderFiles:
         return str(self.folder)
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every regular file whose name begins so; one that goes meanwhile is left out.
+        """List every regular file whose name begins so; one that is removed meanwhile is left out.
 
         Raises UnavailableError where a folder cannot be read: what is in it is not gone.
         """
@@ -113,11 +109,11 @@ class FolderFiles:
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, in parts. Raises NotFoundError when it is gone, UnavailableError when it is refused."""
+        """Read a file in parts. Raises NotFoundError when it is gone, UnavailableError when it is refused."""
         path = self._held(name, through=name)
         with self._errors():
             try:
-                # Of a pipe, opening it would wait for somebody to write into it.
+                # Opening a pipe would wait for somebody to write into it.
                 if not stat.S_ISREG(path.stat().st_mode):
                     raise MismatchError(f"found {name} in {self}, expected a regular file; something else made it")
                 with path.open("rb") as file:
@@ -135,14 +131,14 @@ class FolderFiles:
             raise UnavailableError(f"cannot read {what} now: {error.strerror or error}; try again") from error
 
     def _top(self, prefix: str) -> Path:
-        """The folder in which every file lies whose name begins so."""
+        """Return the folder in which every file lies whose name begins so."""
         if not prefix:
             return self.folder
         found = self._held(prefix.removesuffix("/"), through=prefix.rpartition("/")[0])
         return found if prefix.endswith("/") else found.parent
 
     def _held(self, name: str, through: str) -> Path:
-        """The path of a file. Raises MismatchError where `through`, a part of it, is a link that leads out of here."""
+        """Return the path of a file. Raises MismatchError where `through`, a part of it, is a link out of here."""
         path = inside(self.folder, name)
         top, real = os.path.realpath(self.folder), os.path.realpath(self.folder / through)
         if real != top and not real.startswith(top.rstrip(os.sep) + os.sep):
@@ -153,21 +149,12 @@ class FolderFiles:
         return path
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
-        """Write a file under another name, force it on disk and rename it. Raises StorageFullError, UsageError."""
+        """Write a file under another name, force it to disk and rename it. Raises StorageFullError, UsageError."""
         target = self._held(name, through=name.rpartition("/")[0])  # a link of this name is replaced
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
         with full_disk_is_an_error(self.folder):
             self._make(target.parent)
-            try:
-                with part.open("xb") as file:
-                    file.writelines(parts)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(target)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-            sync_to_disk(target.parent)
+            with whole_file(target) as made, made.open("xb") as file:
+                file.writelines(parts)
 
     def _make(self, folder: Path) -> None:
         if folder.is_dir():
@@ -199,36 +186,33 @@ class BucketFiles:
     at_once = CONNECTIONS
 
     def __init__(self, uri: str, client: Any = None) -> None:
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not bucket:
-            raise UsageError(f"found {uri}; expected s3://bucket or s3://bucket/prefix")
-        self._bucket, self._prefix = bucket, prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._address = S3Address.parse(uri, "files").trimmed()
+        self._bucket, self._prefix = self._address.bucket, self._address.prefix
         self._given_client = client
 
     def __str__(self) -> str:
-        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        return str(self._address).rstrip("/")
 
     @cached_property
     def _client(self) -> Any:
         return self._given_client or new_client(f"files in {self}")
 
     def list(self, prefix: str = "") -> dict[str, Found]:
-        """Every object whose name begins so."""
+        """List every object whose name begins so."""
         if prefix:
             must_be_clean(prefix.removesuffix("/"), self)
         found = {}
         pages = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
         with self._errors():
             for page in self._client.get_paginator("list_objects_v2").paginate(**pages):
-                now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
                 for one in page.get("Contents", ()):
-                    name, age = one["Key"].removeprefix(self._prefix), (now - one["LastModified"]).total_seconds()
+                    name = one["Key"].removeprefix(self._prefix)
                     if not why_unclean(name):  # no file of ragloop's: left alone
-                        found[name] = Found(one["Size"], age)
+                        found[name] = Found(one["Size"], age_of(one, page))
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes of an object, in parts. Raises NotFoundError when it is gone."""
+        """Read an object in parts. Raises NotFoundError when it is gone."""
         must_be_clean(name, self)
         with self._errors():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
@@ -256,34 +240,11 @@ class BucketFiles:
         names = list(names)
         for name in names:
             must_be_clean(name, self)
-        keys = [{"Key": self._prefix + name} for name in names]
         with self._errors():
-            for first in range(0, len(keys), _KEYS):
-                part = {"Objects": keys[first : first + _KEYS], "Quiet": True}
-                answer = self._client.delete_objects(Bucket=self._bucket, Delete=part)
-                for refused in answer.get("Errors", ()):
-                    raise NotFoundError(f"cannot remove {refused['Key']} in {self}: {refused.get('Message')}")
+            remove_objects(self._client, self._bucket, [self._prefix + name for name in names])
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            raise self._refused(error) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"no answer from S3 for {self}: {one_line(error)}; try again") from error
-
-    def _refused(self, error: "ClientError") -> RagloopError:
-        if is_transient(error):
-            return UnavailableError(f"S3 cannot serve {self} now: {said(error)}; try again")
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return NotFoundError(f"found no such object in {self}: {said(error)}")
-        if status(error) == 404:
-            return NotFoundError(f"found no bucket {self._bucket} for {self}; make it, or correct the address")
-        # What may not be read is not gone: a backup would be called damaged for a key that has expired.
-        return UnavailableError(f"cannot use {self}: {said(error)}; expected credentials that may read and write there")
+    def _errors(self) -> AbstractContextManager[None]:
+        return bucket_errors(self._bucket, str(self))
 
 
 def _unless_gone(error: OSError) -> None:
@@ -316,9 +277,9 @@ _Done = TypeVar("_Done")
 
 
 def each(work: Callable[[_Item], _Done], items: Sequence[_Item], at_once: int) -> Iterator[_Done]:
-    """What `work` returns for each item, in their order; the first error, once those under way have ended.
+    """Yield what `work` returns for each item, in their order; raise the first error once calls under way have ended.
 
-    Of one at a time the next begins when the one before was taken.
+    With one at a time, the next call begins when the result before it was taken.
     """
     if at_once == 1:
         yield from map(work, items)
@@ -331,12 +292,3 @@ def each(work: Callable[[_Item], _Done], items: Sequence[_Item], at_once: int) -
         finally:
             for one in begun:
                 one.cancel()
-
-
-def sync_to_disk(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -50,6 +50,6 @@ def close_home(home: Path) -> None:
 
 
 def _is_open(folder: Path) -> bool:
-    """Whether others than the owner, who this process is, have rights to a folder."""
+    """Return whether others than the owner, which this process is, have rights to a folder."""
     found = folder.stat()
     return found.st_uid == os.geteuid() and bool(stat.S_IMODE(found.st_mode) & _OTHERS)

@@ -5,25 +5,77 @@ there is one: a change of a schema changes what it creates. After that, what a m
 here and is never changed.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+import lancedb
 import pyarrow as pa
 
-from ragloop.store.schemas import TABLES
+from ragloop.errors import MismatchError, StoreDamagedError
+from ragloop.store.clock import Clock
+from ragloop.store.failures import must_have_columns
+from ragloop.store.places.place import Place
+from ragloop.store.schemas import TABLES, TIME
+from ragloop.store.tables import Tables
+
+_SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
 
-class Tables(Protocol):
-    """What a migration may do with a store."""
-
-    def create(self, name: str, schema: pa.Schema) -> object:
-        """Create the table, or open it when it exists."""
-
-
-def _create_tables(store: Tables) -> None:
+def _create_tables(tables: Tables) -> None:
     for name, schema in TABLES.items():
-        store.create(name, schema)
+        tables.create(name, schema)
 
 
 MIGRATIONS: Sequence[Callable[[Tables], None]] = (_create_tables,)
 """The schema number of a store is the number of migrations that it has seen."""
+
+
+class Migrations:
+    """The migrations that a store has seen, as the table of this name says."""
+
+    def __init__(self, place: Place, db: lancedb.DBConnection, tables: Tables) -> None:
+        self._place, self._db, self._tables = place, db, tables
+
+    @property
+    def schema(self) -> int:
+        """The number of the store's schema. Raises MismatchError where it cannot be read."""
+        if not self._tables.has("migrations"):
+            return 0
+        try:
+            return max(self._rows()["number"].to_pylist(), default=0)
+        except StoreDamagedError as error:
+            raise MismatchError(
+                f"the table migrations of the store in {self._place}, which says of which schema it is, cannot be "
+                "read; `ragloop restore --replace` brings back a backup of the store"
+            ) from error
+
+    @property
+    def identity(self) -> str:
+        """Sixteen hexadecimal digits that stay the same for the life of a store, also where it is restored."""
+        first = min(self._rows()["at"].to_pylist())
+        return hashlib.sha256(first.isoformat().encode()).hexdigest()[:16]
+
+    def _rows(self) -> pa.Table:
+        with self._place.errors():
+            rows: pa.Table = self._tables.open("migrations").search().to_arrow()
+        must_have_columns("migrations", rows.schema)
+        return rows
+
+    def are_wanted(self) -> bool:
+        """Return whether the store is older than this ragloop. Raises MismatchError where it is newer."""
+        applied = self.schema
+        if applied > len(MIGRATIONS):
+            raise MismatchError(
+                f"the store in {self._place} has schema {applied}, this ragloop knows schemas up to {len(MIGRATIONS)}; "
+                "install the ragloop that wrote it, or a newer one"
+            )
+        return applied < len(MIGRATIONS)
+
+    def run(self, now: Clock) -> None:
+        """Bring an older store to the schema of this ragloop; the caller holds the lease to do so."""
+        for number in range(self.schema + 1, len(MIGRATIONS) + 1):
+            migration = MIGRATIONS[number - 1]
+            migration(self._tables)
+            row = {"number": number, "name": migration.__name__.lstrip("_"), "at": now()}
+            table = self._db.create_table("migrations", schema=_SCHEMA, exist_ok=True)
+            table.add(pa.Table.from_pylist([row], schema=_SCHEMA))

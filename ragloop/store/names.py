@@ -12,7 +12,7 @@ from ragloop.errors import MismatchError
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MOST_BYTES, _MOST_BYTES_OF_A_PART = 1024, 255
-"""Of a key in S3, and of a name in a folder: a restore must not end half-way at a name that the place cannot hold."""
+"""The limits of a key in S3, and of a name in a folder: a restore must not end half-way at a name that is too long."""
 
 
 def why_unclean(name: str) -> str:

@@ -37,17 +37,17 @@ _SUPPORT = pa.list_(pa.struct([("document_id", pa.string()), ("statements", pa.l
 
 
 def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
-    """A schema whose first column is the primary key, so that a table need not be told so in a commit of its own."""
+    """Make a schema whose first column is the primary key, so that no commit of its own has to declare the key."""
     fields = [pa.field(key, pa.string(), nullable=False, metadata={_PRIMARY_KEY: b"1"})]
     return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
 
 
 def index_schema(dimension: int) -> pa.Schema:
-    """Rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones.
+    """Describe rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones.
 
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes.
-    Where a document's chunks stand in it, and its revision, are in its own row alone: an edit changes the rows of the
-    chunks that it changes, and no others.
+    A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
+    it changes, and no others.
     """
     return _schema(
         "id",
@@ -78,7 +78,7 @@ def index_schema(dimension: int) -> pa.Schema:
 
 
 def vectors_schema(dimension: int) -> pa.Schema:
-    """Vectors by the SHA-256 of the exact string that was embedded; `unused_since` is null while an index uses it."""
+    """Describe vectors, kept by the SHA-256 of the embedded string; `unused_since` is null while an index uses it."""
     return _schema("text_hash", created_at=TIME, vector=pa.list_(pa.float32(), dimension), unused_since=TIME)
 
 

@@ -20,7 +20,7 @@ _LARGEST = 2**64 - 1
 
 
 def mark(file: str) -> tuple[str, bytes] | None:
-    """What a file of data or of an index belongs to, and the bytes by which a manifest names that."""
+    """Return the part of a table that a file belongs to, data or an index, and the bytes that name it in a manifest."""
     folder, _, rest = file.partition("/")
     if folder == "data":
         return file, rest.encode()
@@ -31,8 +31,11 @@ def mark(file: str) -> tuple[str, bytes] | None:
 
 
 def version_of(file: str) -> int | None:
-    """The number of the version whose manifest the file is. Names count down from the largest, so that the newest
-    comes first in a listing; those of old tables count up, with fewer digits."""
+    """Return the number of the version whose manifest the file is, or None.
+
+    Names count down from the largest number, so that the newest comes first in a listing; those of old tables count up,
+    with fewer digits.
+    """
     found = _VERSION.fullmatch(file)
     if found is None:
         return None
@@ -41,7 +44,7 @@ def version_of(file: str) -> int | None:
 
 
 def named(manifest: bytes, files: Iterable[str]) -> list[str]:
-    """Those of a table's files that a version needs. Of deletions all are taken."""
+    """List the files of a table that a version needs, and all files of deletions."""
     return [file for file in files if _is_needed(manifest, file)]
 
 
@@ -56,13 +59,13 @@ def _is_needed(manifest: bytes, file: str) -> bool:
 
 
 def missing(manifest: bytes, files: Iterable[str]) -> list[str]:
-    """Files of data that a version holds and that are not there."""
+    """List the files of data that a version needs and the table lacks."""
     there = {file.removeprefix("data/") for file in files}
     return sorted({name.decode() for name in _DATA.findall(_fragments(manifest))} - there)
 
 
 def _fragments(manifest: bytes) -> bytes:
-    """The part of a manifest that says what the version holds; before it stands what its commit took away.
+    """Return the part of a manifest that says what the version holds; what its commit took away stands before it.
 
     The last sixteen bytes of the file are the position of that part, the version of the format, and "LANC".
     """

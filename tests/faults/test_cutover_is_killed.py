@@ -18,6 +18,7 @@ import pytest
 from ragloop.corpus.index import health
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
+from ragloop.store.tables import Tables
 from tests.faults.conftest import SmallDisk
 from tests.support.indexed_folder import EmbeddedByName
 
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.long
 
 REPOSITORY = Path(__file__).parent.parent.parent
 WRITES: list[tuple[Any, str]] = [
-    *((Store, name) for name in ("upsert", "insert", "create", "delete", "drop")),
+    *((Store, name) for name in ("upsert", "insert", "delete")),
+    *((Tables, name) for name in ("create", "drop")),
     (health, "maintain_indexes"),
 ]
 CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
@@ -73,7 +75,7 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
 
 def _stored(indexed: EmbeddedByName) -> dict[str, int]:
     store = Store.open(indexed.home)
-    return {name: store.table(name).count_rows() for name in store.names("vectors_") if store.has(name)}
+    return {name: store.table(name).count_rows() for name in store.tables.names("vectors_") if store.tables.has(name)}
 
 
 def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool = False) -> None:
@@ -84,7 +86,7 @@ def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool
     assert indexed.contents() == whole
     app = indexed.app()
     assert {one.state for one in app.generations.all()} <= {"live", "retired"}
-    assert set(app.store.names("index_")) == {one.table for one in app.generations.all()}
+    assert set(app.store.tables.names("index_")) == {one.table for one in app.generations.all()}
     embedded = len(indexed.embedder.embedded) + len(indexed.wide.embedded)
     assert sum(_stored(indexed).values()) - sum(before.values()) == embedded == report.chunks_embedded
     again = indexed.sync()
@@ -118,6 +120,7 @@ import sys
 from pathlib import Path
 from ragloop.corpus.index import health
 from ragloop.store import Store
+from ragloop.store.tables import Tables
 from tests.support.indexed_folder import EmbeddedByName
 
 names = {"insert": "write", "upsert": "write"}
@@ -135,8 +138,8 @@ def said(owner, name):
         return result
     setattr(owner, name, say_and_work)
 
-for name in ("insert", "upsert", "drop"):
-    said(Store, name)
+for owner, name in ((Store, "insert"), (Store, "upsert"), (Tables, "drop")):
+    said(owner, name)
 said(health, "maintain_indexes")
 settings = {"sync": {"batch_documents": 3}}
 EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={"embedder": "wide"}).sync()

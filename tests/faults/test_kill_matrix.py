@@ -91,7 +91,7 @@ def _stored(home: Path) -> set[tuple[str, str]]:
     """Of every stored vector, the hash of its string and the embedder that made it."""
     store, found = Store.open(home), set()
     for fingerprint in (ConstantEmbedder.fingerprint, WideEmbedder.fingerprint):
-        if store.has(name := table_of(fingerprint)):
+        if store.tables.has(name := table_of(fingerprint)):
             rows = store.rows(name, columns=["text_hash"])
             found |= {(one, fingerprint) for one in rows["text_hash"].to_pylist()}
     return found

@@ -148,7 +148,7 @@ def test_what_was_set_aside_goes_after_its_time(kept: IndexedFolder) -> None:
     shutil.copytree(kept.home / "store" / f"{VECTORS}.lance", kept.home / "store" / "vectors_other.lance")
     store = kept.app().store
     with store.lease("index"):
-        store.set_aside("vectors_other")
+        store.tables.set_aside("vectors_other")
     kept.app().corpus.maintain()
     assert list((kept.home / "aside").iterdir())
     kept.app(index={"vector_retention_days": 0, "keep_days": 0}).corpus.maintain()

@@ -90,7 +90,7 @@ def _stored(indexed: IndexedFolder) -> set[str]:
         return set()
     store = Store.open(indexed.home)
     names = [one.stem for one in (indexed.home / "store").glob("vectors_*.lance")]
-    return {one for name in names if store.has(name) for one in store.rows(name)["text_hash"].to_pylist()}
+    return {one for name in names if store.tables.has(name) for one in store.rows(name)["text_hash"].to_pylist()}
 
 
 def _finish_and_compare(indexed: IndexedFolder, other: Path) -> None:

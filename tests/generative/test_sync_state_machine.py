@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ragloop.corpus.index.vectors import text_hash
 from ragloop.models import Vectors
 from ragloop.store import Store
+from ragloop.store.tables import Tables
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder, document
 
@@ -50,28 +51,29 @@ class InterruptingEmbedder(ConstantEmbedder):
 def interrupted_store(write: int, after: bool) -> Iterator[None]:
     """Within the block the store dies at the n-th write from now on: before it, or when it has been committed."""
     left = write
-    real = {name: getattr(Store, name) for name in ("upsert", "insert", "create", "delete", "replace")}
+    writes = [*((Store, name) for name in ("upsert", "insert", "delete")), (Tables, "create"), (Tables, "replace")]
+    real = [(owner, name, getattr(owner, name)) for owner, name in writes]
 
     def dying(work: Callable[..., Any]) -> Callable[..., Any]:
-        def write_or_die(store: Store, *args: Any) -> Any:
+        def write_or_die(owner: object, *args: Any) -> Any:
             nonlocal left
             left -= 1
             if left < 0 and not after:
                 raise Interrupted
-            done = work(store, *args)
+            done = work(owner, *args)
             if left < 0:
                 raise Interrupted
             return done
 
         return write_or_die
 
-    for name, work in real.items():
-        setattr(Store, name, dying(work))
+    for owner, name, work in real:
+        setattr(owner, name, dying(work))
     try:
         yield
     finally:
-        for name, work in real.items():
-            setattr(Store, name, work)
+        for owner, name, work in real:
+            setattr(owner, name, work)
 
 
 class SyncMachine(RuleBasedStateMachine):
@@ -175,8 +177,11 @@ class SyncMachine(RuleBasedStateMachine):
         """Hashes of every string whose vector is stored."""
         folder = self.indexed.home / "store"
         names = [one.stem for one in folder.glob("vectors_*.lance")] if folder.is_dir() else []
-        store = Store.open(self.indexed.home) if names else None
-        return {one for name in names if store and store.has(name) for one in store.rows(name)["text_hash"].to_pylist()}
+        if not names:
+            return set()
+        store = Store.open(self.indexed.home)
+        held = filter(store.tables.has, names)
+        return {one for name in held for one in store.rows(name)["text_hash"].to_pylist()}
 
     def _embedded_nothing_twice(self, stored: set[str]) -> None:
         hashes = [text_hash(text) for text in self.embedder.embedded]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ragloop import durable
 from ragloop.answering.prompts import closed_book_prompt
-from ragloop.learning.evaluation import answer_cache
 from ragloop.learning.evaluation.answer_cache import FOLDER, AnswerCache
 from ragloop.learning.evaluation.measures import EXACT_MATCH, MEASURES, TOKEN_F1_ELSEWHERE, Part, Question
 from ragloop.learning.evaluation.run import Pair, evaluate, keep_evaluation, read_evaluation, report_of
@@ -68,7 +68,7 @@ def test_a_write_that_breaks_off_leaves_the_kept_answers(tmp_path: Path, monkeyp
     def break_off(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(answer_cache, "sync_to_disk", break_off)
+    monkeypatch.setattr(durable, "sync_to_disk", break_off)
     with pytest.raises(KeyboardInterrupt):
         AnswerCache(tmp_path).ask(ada, PROMPTS)
     assert {file: file.read_bytes() for file in (tmp_path / FOLDER).iterdir()} == before

@@ -15,8 +15,8 @@ from ragloop.backup import Entry, manifest
 from ragloop.backup.backups import TRIES
 from ragloop.cli.main import main
 from ragloop.errors import ConfigError, MismatchError, NotFoundError, StoreBusyError, StoreChangedError, UsageError
+from ragloop.store.aws.client import CONNECTIONS
 from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
-from ragloop.store.s3_client import CONNECTIONS
 from tests.support.backed_up import BackedUp, backed_up_in
 from tests.support.indexed_folder import IndexedFolder, document
 
@@ -41,7 +41,7 @@ def test_a_store_that_is_lost_is_restored_as_it_was(made: BackedUp) -> None:
     again = made.app.safekeeping.back_up(made.uri)
     assert (again.files, again.files_copied, again.bytes_copied) == (done.files, 0, 0)
     contents = made.indexed.contents()
-    assert {one.name for one in made.app.corpus.maintain().tables} == set(made.app.store.names(""))
+    assert {one.name for one in made.app.corpus.maintain().tables} == set(made.app.store.tables.names(""))
     assert made.indexed.contents() == contents
     made.app.safekeeping.back_up(made.uri)
     before = made.state()

@@ -10,6 +10,7 @@ from ragloop.corpus.index.generations import Generations
 from ragloop.journal import Journal
 from ragloop.registry import Registry
 from ragloop.store import Store
+from tests.support.indexed_folder import EmbeddedByName
 from tests.support.registered import register
 
 
@@ -112,3 +113,13 @@ def test_feedback_is_given_after_the_answer_that_it_is_on(store: Store, clock: C
     clock.set(-5)
     journal.give_feedback("i", "up")
     assert journal.feedback()["given_at"].to_pylist()[0] > asked
+
+
+def test_a_document_whose_time_of_change_is_unknown_is_dated_by_the_stores_clock(tmp_path: Path, clock: Clock) -> None:
+    indexed = EmbeddedByName(tmp_path / "home", tmp_path / "documents", now=clock)
+    indexed.write_numbered(1)
+    (indexed.folder / "no-status.md").symlink_to("x" * 300)  # a name that no file system looks up
+    indexed.sync()
+    (source,) = {one.name for one in indexed.app().corpus.sources(indexed.folder)}
+    row = indexed.app().index.ledger(source)["no-status.md"]
+    assert (row.status, row.changed_at) == ("quarantined", int(clock.at.timestamp() * 1e6))

@@ -163,7 +163,7 @@ def test_a_table_of_another_folder_is_neither_read_nor_dropped(made: BackedUp, t
     other.mkdir(parents=True)
     (other / "1.manifest").write_bytes(SECRET)
     for name in ("../../other", str(tmp_path / "other"), "x/../../../other", ""):
-        for work in (store.has, store.table, store.drop, store.tidy, store.nameless_files):
+        for work in (store.tables.has, store.table, store.tables.drop, store.upkeep.tidy, store.upkeep.nameless_files):
             with pytest.raises(MismatchError, match="expected the name of a table"):
                 work(name)
     assert tree(tmp_path / "other.lance") == {"_versions/1.manifest": SECRET}
@@ -175,7 +175,7 @@ def test_a_table_of_another_prefix_is_neither_read_nor_dropped(bucket: "Bucket",
     indexed.sync()
     store = indexed.app().store
     for name in ("../../other", "x/y", ""):
-        for work in (store.has, store.drop, store.nameless_files):
+        for work in (store.tables.has, store.tables.drop, store.upkeep.nameless_files):
             with pytest.raises(MismatchError, match="expected the name of a table"):
                 work(name)
 

@@ -127,7 +127,7 @@ def test_a_build_that_is_no_longer_asked_for_is_dropped(
     indexed.chosen = {"embedder": "narrow"}
     assert indexed.sync().unchanged == 12
     assert states(indexed) == [("constant-8", "live")]
-    assert len(indexed.app().store.names("index_")) == 1
+    assert len(indexed.app().store.tables.names("index_")) == 1
 
 
 def test_an_emptied_folder_keeps_a_build_from_answering_until_a_person_confirms(indexed: EmbeddedByName) -> None:
@@ -334,7 +334,7 @@ def _backdate(indexed: EmbeddedByName, by: timedelta) -> None:
     store.upsert_rows("generations", generations)
     looked = store.rows("reports", "report_id = 'vectors'").to_pylist()
     store.upsert_rows("reports", [{**row, "at": row["at"] - by} for row in looked])
-    for name in store.names("vectors_"):
+    for name in store.tables.names("vectors_"):
         unused = store.rows(name, "unused_since IS NOT NULL", ["unused_since"])["unused_since"].to_pylist()
         for moment in set(unused):
             at = f"unused_since = timestamp '{moment.astimezone(UTC).isoformat()}'"
@@ -350,7 +350,7 @@ def test_what_answered_before_is_kept_for_its_time_and_then_dropped(indexed: Emb
     _backdate(indexed, timedelta(days=2))
     indexed.sync()
     assert states(indexed) == [("constant-16", "live")]
-    assert len(indexed.app().store.names("index_")) == 1
+    assert len(indexed.app().store.tables.names("index_")) == 1
 
 
 def test_of_several_that_answered_before_only_the_newest_is_kept(indexed: EmbeddedByName) -> None:
@@ -369,7 +369,7 @@ def test_a_refusal_outlives_the_table_that_was_refused(indexed: EmbeddedByName) 
     indexed.app().generations.roll_back()
     _backdate(indexed, timedelta(days=8))
     report = indexed.sync()
-    assert len(indexed.app().store.names("index_")) == 1
+    assert len(indexed.app().store.tables.names("index_")) == 1
     assert (report.state, indexed.wide.embedded) == ("live", [])
     assert "which was rolled back" in indexed.sync().notices[0]
     with pytest.raises(NotFoundError, match="found no generation"):
@@ -378,9 +378,10 @@ def test_a_refusal_outlives_the_table_that_was_refused(indexed: EmbeddedByName) 
 
 def test_a_table_that_no_generation_names_is_dropped(indexed: EmbeddedByName) -> None:
     store = indexed.app().store
-    shutil.copytree(*(store.home / "store" / f"{name}.lance" for name in (store.names("index_")[0], "index_orphan")))
+    names = store.tables.names("index_")[0], "index_orphan"
+    shutil.copytree(*(store.home / "store" / f"{name}.lance" for name in names))
     indexed.sync()
-    assert "index_orphan" not in store.names("index_")
+    assert "index_orphan" not in store.tables.names("index_")
 
 
 def test_a_vector_is_kept_for_its_time_after_its_last_use_and_no_longer(indexed: EmbeddedByName) -> None:
@@ -417,7 +418,7 @@ def test_the_hashes_of_many_vectors_are_indexed_and_found(
     monkeypatch.setattr(vectors, "LARGE", 10)
     indexed.sync()
     store = indexed.app().store
-    (name,) = store.names("vectors_")
+    (name,) = store.tables.names("vectors_")
     assert [one.columns for one in store.table(name).list_indices()] == [["text_hash"]]
     indexed.write_numbered(14, prefix="new")
     new = indexed.sync().chunks_embedded

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from ragloop.errors import StoreBusyError
-from ragloop.store import MIGRATIONS, TABLES, Store, database
-from ragloop.store.migrations import Tables
+from ragloop.store import MIGRATIONS, TABLES, Store, database, migrations
+from ragloop.store.tables import Tables
 
 EXTRA = pa.schema([pa.field("id", pa.string(), nullable=False)])
 
@@ -16,9 +16,9 @@ class Killed(BaseException):
     """Stands for a kill: nothing catches it on its way up."""
 
 
-def with_an_extra_table(store: Tables) -> None:
+def with_an_extra_table(tables: Tables) -> None:
     """A migration of the future."""
-    store.create("extra", EXTRA)
+    tables.create("extra", EXTRA)
 
 
 def numbers(home: Path) -> list[int]:
@@ -30,7 +30,7 @@ def test_a_new_store_has_every_table_with_its_columns(tmp_path: Path) -> None:
     assert {name: store.table(name).schema.names for name in TABLES} == {
         name: schema.names for name, schema in TABLES.items()
     }
-    assert (store.schema, numbers(tmp_path)) == (1, [1])
+    assert (store.migrations.schema, numbers(tmp_path)) == (1, [1])
 
 
 @pytest.mark.parametrize("at", range(len(TABLES)))
@@ -38,36 +38,36 @@ def test_a_store_whose_making_was_killed_is_completed_by_the_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     created = iter(range(len(TABLES)))
-    real = Store.create
+    real = Tables.create
 
-    def dies(store: Store, name: str, schema: pa.Schema) -> object:
-        done = real(store, name, schema)
+    def dies(tables: Tables, name: str, schema: pa.Schema) -> object:
+        done = real(tables, name, schema)
         if next(created) == at:
             raise Killed
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "create", dies)
+        patched.setattr(Tables, "create", dies)
         with pytest.raises(Killed):
             Store.open(tmp_path)
     store = Store.open(tmp_path)
-    assert all(store.has(name) for name in TABLES)
+    assert all(store.tables.has(name) for name in TABLES)
     assert numbers(tmp_path) == [1]
 
 
 def test_a_store_of_the_number_before_is_brought_forward_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    identity = Store.open(tmp_path).identity
-    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, with_an_extra_table))
+    identity = Store.open(tmp_path).migrations.identity
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, with_an_extra_table))
     for _ in range(2):
-        assert Store.open(tmp_path).has("extra")
+        assert Store.open(tmp_path).tables.has("extra")
     assert numbers(tmp_path) == [1, 2]
-    assert Store.open(tmp_path).identity == identity
+    assert Store.open(tmp_path).migrations.identity == identity
 
 
 def test_two_processes_do_not_migrate_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store.open(tmp_path)
-    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, with_an_extra_table))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, with_an_extra_table))
     monkeypatch.setattr(database, "_MIGRATING_S", 0.1, raising=True)
     with store.lease("schema"), pytest.raises(StoreBusyError):
         Store.open(tmp_path)
-    assert Store.open(tmp_path).has("extra")
+    assert Store.open(tmp_path).tables.has("extra")

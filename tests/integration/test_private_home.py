@@ -21,7 +21,7 @@ from ragloop.errors import StoreBusyError
 from ragloop.journal import Journal
 from ragloop.models.cache import MANIFEST, built_once
 from ragloop.store import Store
-from ragloop.store.folder import FolderPlace
+from ragloop.store.places.folder import FolderPlace
 from tests.support.indexed_folder import IndexedFolder
 from tests.support.unreadable import as_nobody
 
@@ -130,7 +130,7 @@ def test_who_locks_a_lease_without_writing_its_name_is_named(home: Path) -> None
     with (
         locked_by_another(home / "leases" / "index") as pid,
         pytest.raises(StoreBusyError, match=named(pid)),
-        FolderPlace(home).lease("index", wait_s=0),
+        FolderPlace(home).leases.hold("index", wait_s=0),
     ):
         pass
 

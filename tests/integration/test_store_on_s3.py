@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from lancedb.table import Table
 
 from ragloop.app import App
 from ragloop.config import load_settings
@@ -22,7 +21,8 @@ from ragloop.corpus.index.generations import Generations
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store, vectors_schema
-from ragloop.store.bucket import BucketPlace
+from ragloop.store.places.bucket import BucketPlace
+from ragloop.store.places.place import Check, Leases
 from ragloop.store.schemas import index_schema
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder, document
@@ -43,24 +43,23 @@ def row(subject: str) -> dict[str, object]:
     return {"report_id": subject, "at": None, "kind": "scan", "subject": subject, "body": "{}"}
 
 
-class Silent(BucketPlace):
+def silent_place(bucket: "Bucket") -> BucketPlace:
     """A process that stands still: it holds its lease and renews it no more."""
-
-    @property
-    def renewing_every(self) -> float:
-        return 3600
+    return BucketPlace(bucket.uri("home"), lease_s=LEASE_S, renew_s=3600)
 
 
-class Paused(Silent):
+class PausedLeases:
     """A process that stands still between the check of its lease and the commit: `meanwhile` happens then, once."""
 
-    def __init__(self, uri: str) -> None:
-        super().__init__(uri, lease_s=LEASE_S)
+    expire = True
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
         self.meanwhile: Callable[[], None] = lambda: None
 
     @contextmanager
-    def lease(self, what: str, wait_s: float, *others: Any) -> Iterator[Callable[[], None]]:
-        with super().lease(what, wait_s, *others) as check:
+    def hold(self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None) -> Iterator[Check]:
+        with self._leases.hold(what, wait_s, taken_over) as check:
 
             def checked() -> None:
                 check()
@@ -86,9 +85,10 @@ LATE: dict[str, Callable[[Store], None]] = {
 def test_a_writer_that_stands_still_after_the_check_of_its_lease_cannot_commit(
     bucket: "Bucket", tmp_path: Path, late: str
 ) -> None:
-    place = Paused(bucket.uri("home"))
+    place = silent_place(bucket)
+    place.leases = leases = PausedLeases(place.leases)
     paused = Store.open(tmp_path, place=place)
-    paused.create("vectors_x", vectors_schema(8))
+    paused.tables.create("vectors_x", vectors_schema(8))
 
     def by_others() -> None:
         for at, wait_s in ((3, 4 * LEASE_S), (4, 0)):
@@ -98,7 +98,7 @@ def test_a_writer_that_stands_still_after_the_check_of_its_lease_cannot_commit(
 
     with paused.lease("index"):
         paused.upsert("vectors_x", pa.concat_tables([vector("a", 1), vector("b", 1)]))
-        place.meanwhile = by_others
+        leases.meanwhile = by_others
         with pytest.raises(StoreBusyError, match="run the same command again"):
             LATE[late](paused)
     rows = opened(bucket, tmp_path).rows("vectors_x", columns=["text_hash", "created_at"]).to_pylist()
@@ -108,7 +108,8 @@ def test_a_writer_that_stands_still_after_the_check_of_its_lease_cannot_commit(
 def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_stood_still(
     bucket: "Bucket", tmp_path: Path
 ) -> None:
-    place = Paused(bucket.uri("home"))
+    place = silent_place(bucket)
+    place.leases = leases = PausedLeases(place.leases)
     paused = Generations(Store.open(tmp_path, place=place))
     made = [Generation("parser 1", "chunker 1/256", name, 8) for name in ("a", "b")]
     paused.begin(made[0])
@@ -122,32 +123,26 @@ def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_sto
             pass
         Generations(other).cut_over(building)
 
-    place.meanwhile = by_another
+    leases.meanwhile = by_another
     with pytest.raises(StoreBusyError, match="run the same command again"):
         paused.mark(building, ready=False)
     states = {one.generation.embedder: one.state for one in Generations(opened(bucket, tmp_path)).all()}
     assert states == {"a": "retired", "b": "live"}
 
 
-class Overtaken(Store):
-    """Whenever a table is opened, another process commits to it just before anything is done with it."""
-
-    meanwhile: Callable[[], None] = staticmethod(lambda: None)
-
-    def table(self, name: str) -> Table:
-        table = self._unmoved.open_table(name)
-        happens, self.meanwhile = self.meanwhile, lambda: None
-        happens()
-        return table
-
-
 def test_what_is_committed_in_the_instant_of_a_takeover_is_kept(bucket: "Bucket", tmp_path: Path) -> None:
-    place = BucketPlace(bucket.uri("home"), lease_s=LEASE_S)
     store = opened(bucket, tmp_path)
-    store.create("vectors_x", vectors_schema(8))
-    taking = Overtaken(tmp_path, place, place.connect())
-    taking.meanwhile = lambda: store.insert("vectors_x", vector("a", 1))
-    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+    store.tables.create("vectors_x", vectors_schema(8))
+    place = BucketPlace(bucket.uri("home"), lease_s=LEASE_S)
+
+    @contextmanager
+    def boundary(step: str) -> Iterator[None]:
+        if step == "fence vectors_x":
+            store.insert("vectors_x", vector("a", 1))
+        yield
+
+    taking = Store.open(tmp_path, place=place, boundary=boundary)
+    silent = Store.open(tmp_path, place=silent_place(bucket))
     with silent.lease("index"), taking.lease("index", wait_s=4 * LEASE_S):
         assert store.count("vectors_x") == 1
 
@@ -160,7 +155,7 @@ def test_a_lease_is_kept_for_as_long_as_its_holder_lives(bucket: "Bucket", tmp_p
 
 
 def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", tmp_path: Path) -> None:
-    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+    silent = Store.open(tmp_path, place=silent_place(bucket))
     with silent.lease("index"):
         silent.upsert_rows("reports", [row("before")])
         with opened(bucket, tmp_path).lease("index", wait_s=4 * LEASE_S):
@@ -173,7 +168,7 @@ def test_a_writer_that_was_silent_for_too_long_cannot_commit(bucket: "Bucket", t
 
 
 def test_a_lease_that_one_thread_lost_stops_no_commit_of_another(bucket: "Bucket", tmp_path: Path) -> None:
-    silent = Store.open(tmp_path, place=Silent(bucket.uri("home"), lease_s=LEASE_S))
+    silent = Store.open(tmp_path, place=silent_place(bucket))
 
     def commit_under_another_lease() -> None:
         with silent.lease("registry"):
@@ -192,7 +187,7 @@ def test_a_commit_that_comes_after_that_of_the_next_writer_doubles_no_row(bucket
     generation = Generation("parser/1", "chunker/1/200", "made-2", 2)
     rows = [tombstone(f"{number:032}", "chunk", "document") for number in range(4)]
     store = opened(bucket, tmp_path)
-    store.create(generation.table, index_schema(2))
+    store.tables.create(generation.table, index_schema(2))
     late, next_one = (Index(opened(bucket, tmp_path), generation) for _ in range(2))
     late.commit(rows[:2], [None] * 2, new=True)
     next_one.commit(rows, [None] * 4, new=True)
@@ -266,6 +261,20 @@ def test_a_refused_write_is_an_error_of_one_line_and_loses_nothing(bucket: "Buck
     assert store.rows("reports")["subject"].to_pylist() == ["before"]
 
 
+def test_a_table_that_s3_does_not_remove_is_not_reported_as_dropped(bucket: "Bucket", tmp_path: Path) -> None:
+    store = opened(bucket, tmp_path)
+
+    def partly(_, start_response):
+        body = b"<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+        start_response("200 OK", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    bucket.server.before["POST"] = deque([partly])
+    with pytest.raises(NotFoundError, match="cannot remove s3://"):
+        store.tables.drop("reports")
+    assert store.tables.has("reports")
+
+
 @pytest.mark.parametrize(("broken", "repair"), [("vectors_", False), ("index_", True)])
 def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     bucket: "Bucket", tmp_path: Path, broken: str, repair: bool
@@ -273,7 +282,7 @@ def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     indexed = IndexedFolder(tmp_path / "home", tmp_path / "documents", settings={"store": bucket.uri("home")})
     indexed.write_numbered(3)
     indexed.sync()
-    tables = indexed.app().store.names("")
+    tables = indexed.app().store.tables.names("")
 
     def of_the_database(server, environ):
         asked = environ["PATH_INFO"] + environ["QUERY_STRING"]
@@ -285,7 +294,7 @@ def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     with pytest.raises(UnavailableError):
         indexed.app().corpus.diagnose(repair=True) if repair else indexed.sync()
     bucket.server.weather = None
-    assert indexed.app().store.names("") == tables
+    assert indexed.app().store.tables.names("") == tables
     indexed.write("01.md", document("2"))
     again = indexed.sync()
     assert (again.chunks_embedded, again.chunks_reused) == (2, 2)

@@ -8,7 +8,7 @@ import pytest
 from ragloop.corpus.index.generation import Generation
 from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
-from ragloop.store import Store, database
+from ragloop.store import Store, upkeep
 from tests.support.indexed_folder import IndexedFolder, document
 
 
@@ -121,10 +121,10 @@ def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: py
     reports = indexed.home / "store" / "reports.lance"
     for _ in range(55):
         indexed.app().corpus.sync(indexed.folder)
-    assert len(list((reports / "_versions").iterdir())) > database.MANY_VERSIONS
+    assert len(list((reports / "_versions").iterdir())) > upkeep.MANY_VERSIONS
     for file in reports.rglob("*"):
         os.utime(file, (1e9, 1e9))
-    monkeypatch.setattr(database, "KEPT_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr(upkeep, "KEPT_VERSIONS", timedelta(milliseconds=1))
     assert indexed.sync().complete
     assert len(list((reports / "_versions").iterdir())) < 5
     assert len(list((reports / "data").iterdir())) < 5

@@ -50,9 +50,9 @@ def test_every_table_is_compacted_and_holds_what_it_held(worn: BackedUp) -> None
     for name, rows in rows_of(worn.app.store).items():
         if not name.startswith("index_") and name != "reports":
             assert rows == before["tables"][name], name
-    assert {one.name for one in done.tables} == set(worn.app.store.names(""))
+    assert {one.name for one in done.tables} == set(worn.app.store.tables.names(""))
     store = worn.app.store
-    assert all(store.table(name).stats()["fragment_stats"]["num_fragments"] <= 1 for name in store.names(""))
+    assert all(store.table(name).stats()["fragment_stats"]["num_fragments"] <= 1 for name in store.tables.names(""))
     assert store.count(worn.app.index.generation.table, "NOT live") == 0
     assert worn.healthy()
 
@@ -80,7 +80,7 @@ def test_a_table_that_cannot_be_read_is_said_and_stops_no_other(worn: BackedUp) 
         file.write_bytes(file.read_bytes()[:20])
     done = worn.app.corpus.maintain()
     assert done.problems == ("the table feedback cannot be read; `ragloop doctor` says what is damaged",)
-    assert len(done.tables) == len(worn.app.store.names("")) - 1
+    assert len(done.tables) == len(worn.app.store.tables.names("")) - 1
 
 
 def test_maintenance_waits_for_no_sync(worn: BackedUp) -> None:

@@ -16,7 +16,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.store import Store
-from ragloop.store.bucket import BucketPlace
+from ragloop.store.places.bucket import BucketPlace
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.forked_syncs import Ended, Stop, Syncs
 from tests.support.indexed_folder import contents, document

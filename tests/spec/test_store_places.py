@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ from lancedb.index import BTree
 
 from ragloop.errors import NotFoundError, StoreBusyError
 from ragloop.store import Place, Store, index_schema
-from ragloop.store.bucket import BucketPlace
-from ragloop.store.folder import FolderPlace
+from ragloop.store.places.bucket import BucketPlace
+from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
@@ -56,18 +57,35 @@ def test_what_one_wrote_another_reads_at_once(opened: Opens, place: Callable[[],
 def test_tables_are_known_by_name_and_can_be_removed(opened: Opens) -> None:
     store = opened()
     schema = pa.schema([pa.field("id", pa.string(), nullable=False)])
-    assert not store.has("index_a")
+    assert not store.tables.has("index_a")
     for name in ("index_a", "index_b"):
-        store.create(name, schema)
-    assert store.names("index_") == ["index_a", "index_b"]
-    store.drop("index_a")
-    assert (store.has("index_a"), store.has("index_b")) == (False, True)
-    assert store.names("index_") == ["index_b"]
+        store.tables.create(name, schema)
+    assert store.tables.names("index_") == ["index_a", "index_b"]
+    store.tables.drop("index_a")
+    assert (store.tables.has("index_a"), store.tables.has("index_b")) == (False, True)
+    assert store.tables.names("index_") == ["index_b"]
+
+
+def test_a_table_that_is_set_aside_is_kept_beside_the_database_until_its_retention_ends(
+    opened: Opens, place: Callable[[], Place]
+) -> None:
+    store = opened()
+    store.tables.create("index_a", index_schema(8))
+    for _ in range(2):  # a second time there is nothing to move
+        store.tables.set_aside("index_a")
+    assert not store.tables.has("index_a")
+    ((name, age_s),) = place().aside.ages().items()
+    assert name.startswith("index_a-")
+    assert -2 <= age_s < 60
+    store.tables.expire_aside(timedelta(hours=1))
+    assert [*place().aside.ages()] == [name]
+    store.tables.expire_aside(timedelta(seconds=-10))
+    assert place().aside.ages() == {}
 
 
 def test_a_table_is_created_with_its_key_in_one_commit(opened: Opens) -> None:
     schema = index_schema(8)
-    table = opened().create("index_x", schema)
+    table = opened().tables.create("index_x", schema)
     assert table.version == 1
     assert table.schema.field(0).metadata == schema.field(0).metadata
 
@@ -79,9 +97,9 @@ def test_a_table_that_is_not_there_is_not_found(opened: Opens) -> None:
 
 def test_versions_are_of_now_when_they_are_written(opened: Opens, place: Callable[[], Place]) -> None:
     opened().upsert_rows("reports", [ROW])
-    ages = place().ages("reports")
-    assert len(ages) >= 2
-    assert all(-2 <= age < 60 for age in ages)
+    versions = place().database.list("reports.lance/_versions/").values()
+    assert len(versions) >= 2
+    assert all(-2 <= one.age_s < 60 for one in versions)
 
 
 def test_one_holds_a_lease_and_the_other_learns_who(opened: Opens) -> None:
@@ -114,8 +132,8 @@ def test_every_durable_step_is_within_the_boundary_that_it_names(place: Callable
     store = Store.open(tmp_path, place=place(), boundary=boundary)
     store.upsert_rows("reports", [ROW])
     store.delete("reports", "report_id = 'r'")
-    store.create("index_x", index_schema(8))
-    store.drop("index_x")
+    store.tables.create("index_x", index_schema(8))
+    store.tables.drop("index_x")
     assert steps == [
         ("before upsert reports", []),
         ("after upsert reports", [""]),
@@ -135,7 +153,7 @@ def test_files_that_no_version_names_are_listed_with_their_age(
     for number in range(3):
         store.upsert_rows("reports", [{**ROW, "report_id": str(number)}])
     store.table("reports").create_index("report_id", config=BTree())
-    assert store.nameless_files("reports") == {}
+    assert store.upkeep.nameless_files("reports") == {}
     index = "_indices/00000000-0000-4000-8000-000000000000"
     left = ["data/0000ffff0000ffff0000ffff.lance", f"{index}/page_data.lance", f"{index}/page_lookup.lance"]
     for file in left:
@@ -145,7 +163,7 @@ def test_files_that_no_version_names_are_listed_with_their_age(
         else:
             bucket: Bucket = request.getfixturevalue("bucket")
             bucket.write(f"home/store/reports.lance/{file}", b"left")
-    found = store.nameless_files("reports")
+    found = store.upkeep.nameless_files("reports")
     assert set(found) == {left[0], index}
     assert all(-1 <= age < 60 for age in found.values())
-    assert opened().nameless_files("migrations") == {}
+    assert opened().upkeep.nameless_files("migrations") == {}

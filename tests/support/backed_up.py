@@ -111,7 +111,7 @@ def backed_up_in(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_pat
 
 def rows_of(store: Store) -> dict[str, list[str]]:
     """Every row of every table as JSON, sorted."""
-    names = [*TABLES, *store.names("index_"), *store.names("vectors_")]
+    names = [*TABLES, *store.tables.names("index_"), *store.tables.names("vectors_")]
     return {name: sorted(json.dumps(row, default=str) for row in store.rows(name).to_pylist()) for name in names}
 
 

@@ -252,7 +252,8 @@ def _sync(order: Mapping[str, Any]) -> None:
     from ragloop.corpus.changes.sqs import VISIBILITY_S, ChangeQueue
     from ragloop.errors import RagloopError
     from ragloop.store import utc_now
-    from ragloop.store.bucket import LEASE_S, BucketPlace
+    from ragloop.store.places.bucket import BucketPlace
+    from ragloop.store.places.bucket_leases import LEASE_S
     from tests.support.indexed_folder import EmbeddedByName
 
     boundaries = _Boundaries(Path(order["log"]), Stop(**order["stop"]) if order["stop"] else None)

@@ -1,11 +1,11 @@
 """A store whose answers get lost: what it was asked is done, and whoever asked hears of a failure that may pass."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ragloop.errors import UnavailableError
-from ragloop.store.folder import FolderPlace
+from ragloop.store.places.folder import FolderPlace
 
 
 class LosingAnswers(FolderPlace):
@@ -14,17 +14,12 @@ class LosingAnswers(FolderPlace):
     def __init__(self, home: Path, lost: int) -> None:
         super().__init__(home)
         self._lost, self.count = lost, 0
+        self.leases = FolderPlace(home).leases  # leases answer always
 
     @property
     def was_lost(self) -> bool:
         """Whether there were as many accesses."""
         return self.count >= self._lost
-
-    def lease(
-        self, what: str, wait_s: float, taken_over: Callable[[], None] = lambda: None
-    ) -> AbstractContextManager[Callable[[], None]]:
-        """Leases answer always."""
-        return FolderPlace(self._home).lease(what, wait_s, taken_over)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

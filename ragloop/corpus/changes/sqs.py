@@ -1,15 +1,19 @@
 """The SQS queue that a bucket notifies: how full it is, what it says, and what is done with its messages."""
 
 import json
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from ragloop.errors import ConfigError, NotFoundError, UnavailableError
-from ragloop.store.s3_client import is_transient, new_client, one_line, said, status
+from ragloop.errors import ConfigError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.aws.client import new_client
+from ragloop.store.aws.errors import aws_errors, is_transient, one_line, said
+from ragloop.store.aws.renewing import renewed
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 VISIBILITY_S = 60
 """A message that was received is hidden from other readers this long, unless it is asked for longer."""
@@ -53,7 +57,7 @@ class ChangeQueue:
         return self._given_client or new_client(f"queue {self.url}", "sqs")
 
     def backlog(self) -> Backlog:
-        """Asked for without receiving: no message is hidden, and none gets closer to the dead-letter queue."""
+        """Count messages without receiving: none is hidden, and none gets closer to the dead-letter queue."""
         found = self._attributes("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         return Backlog(*(int(found.get(f"ApproximateNumberOfMessages{part}", 0)) for part in ("", "NotVisible")))
 
@@ -64,7 +68,7 @@ class ChangeQueue:
         return found
 
     def receive(self, wait_s: int = 0) -> list[Message]:
-        """Up to ten messages; waits so long for the first one (seconds, at most 20)."""
+        """Receive up to ten messages; wait so long for the first one (seconds, at most 20)."""
         with self._errors():
             answer = self._client.receive_message(
                 QueueUrl=self.url,
@@ -76,47 +80,33 @@ class ChangeQueue:
         return [_message(one) for one in answer.get("Messages", ())]
 
     def delete(self, messages: Sequence[Message]) -> int:
-        """Delete messages whose changes are committed; returns how many SQS did not delete, though asked twice.
+        """Delete messages whose changes are committed; return how many SQS did not delete, though asked twice.
 
-        Such a one comes again, and nothing has to be done for it then.
+        Those come again, and nothing has to be done for them then.
         """
         return len(self._batched("delete_message_batch", messages, {}))
 
     def hide(self, messages: Sequence[Message], seconds: int) -> int:
-        """Hide messages from other readers for so long from now; returns how many SQS did not hide, though asked twice.
+        """Hide messages from other readers for so long from now; return how many SQS did not hide, though asked twice.
 
-        Such a one comes again when the time that it was hidden for before is over.
+        Those come again when the time that they were hidden for before is over.
         """
         return len(self._batched("change_message_visibility_batch", messages, {"VisibilityTimeout": seconds}))
 
-    @contextmanager
-    def held(self, messages: Sequence[Message]) -> Iterator[None]:
+    def held(self, messages: Sequence[Message]) -> AbstractContextManager[None]:
         """Keep messages hidden while the block works, however long that takes."""
-        done = threading.Event()
-
-        def renew() -> None:
-            while not done.wait(self.visibility_s / 3):
-                # Those of which it fails come again to another reader, who finds them done.
-                with suppress(NotFoundError, UnavailableError):
-                    self.hide(messages, self.visibility_s)
-
-        renewing = threading.Thread(target=renew, name="hold messages", daemon=True)
-        renewing.start()
-        try:
-            yield
-        finally:
-            done.set()
-            renewing.join()
+        # Messages that could not be hidden come again to another reader, who finds their changes applied.
+        return renewed(partial(self.hide, messages, self.visibility_s), self.visibility_s / 3)
 
     def refuse(self, message: Message, reason: str) -> str:
-        """Move a message to the dead-letter queue with the reason; without such a queue, hide it. Says where it is."""
+        """Move a message to the dead-letter queue with the reason, or hide it without one. Return where it is."""
         dead_letters = self._dead_letters
         if dead_letters is None:
             hidden = "comes again soon, for SQS did not hide it" if self.hide([message], HIDDEN_S) else _HIDDEN
             return f"it {hidden}, and the queue has no dead-letter queue: give it a redrive policy"
-        told = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
+        attributes = {"ragloop.reason": {"DataType": "String", "StringValue": reason[:200]}}
         with self._errors():
-            self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=told)
+            self._client.send_message(QueueUrl=dead_letters, MessageBody=message.body, MessageAttributes=attributes)
         comes_again = ", and comes again, for SQS did not delete it" if self.delete([message]) else ""
         return f"it is in the dead-letter queue now{comes_again}"
 
@@ -132,13 +122,13 @@ class ChangeQueue:
         return url
 
     def _batched(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
-        """Ask for every message, and once more for those that SQS did not do it for; returns those left then."""
+        """Send a request for every message, and again for those that SQS failed on; return those it failed on twice."""
         left = self._done_for(request, messages, asked)
         # Botocore asks again where a whole request is refused, not for entries of one that was answered.
         return self._done_for(request, left, asked)
 
     def _done_for(self, request: str, messages: Sequence[Message], asked: dict[str, Any]) -> list[Message]:
-        """The messages that the answers, which are of success as a whole, name as failed."""
+        """Send a request for every message; return those that the answers, successful as a whole, name as failed."""
         left = []
         for start in range(0, len(messages), _AT_ONCE):
             part = messages[start : start + _AT_ONCE]
@@ -148,25 +138,23 @@ class ChangeQueue:
             left += [part[int(one["Id"])] for one in answer.get("Failed", ())]
         return left
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        from botocore import exceptions
+    def _errors(self) -> AbstractContextManager[None]:
+        return aws_errors(self._refused, self._unanswered)
 
-        try:
-            yield
-        except exceptions.ClientError as error:
-            if is_transient(error):
-                raise UnavailableError(f"the queue {self.url} refuses now: {said(error)}; try again") from error
-            if status(error) in (400, 403, 404):
-                raise NotFoundError(
-                    f"cannot use the queue {self.url}: {said(error)}; expected one that these credentials may "
-                    "receive from, delete from, and ask for attributes: correct sources.queue"
-                ) from error
-            raise
-        except exceptions.NoCredentialsError as error:
-            raise ConfigError(f"found no credentials for the queue {self.url}; set them by the AWS means") from error
-        except exceptions.BotoCoreError as error:
-            raise UnavailableError(f"no answer from the queue {self.url}: {one_line(error)}; try again") from error
+    def _refused(self, error: "ClientError") -> RagloopError:
+        if is_transient(error):
+            return UnavailableError(f"the queue {self.url} refuses now: {said(error)}; try again")
+        return NotFoundError(
+            f"cannot use the queue {self.url}: {said(error)}; expected one that these credentials may receive from, "
+            "delete from, and ask for attributes: correct sources.queue"
+        )
+
+    def _unanswered(self, error: "BotoCoreError") -> RagloopError:
+        from botocore.exceptions import NoCredentialsError
+
+        if isinstance(error, NoCredentialsError):
+            return ConfigError(f"found no credentials for the queue {self.url}; set them by the AWS means")
+        return UnavailableError(f"no answer from the queue {self.url}: {one_line(error)}; try again")
 
 
 def _message(given: dict[str, Any]) -> Message:

@@ -87,7 +87,7 @@ class Stored:
         self._store, self._name = store, table_of(fingerprint)
         self.broken: set[str] = set()
         self._digests: dict[str, int] = {}
-        if readable and store.has(self._name):
+        if readable and store.tables.has(self._name):
             for batch in batches(store, self._name, ["text_hash", "vector"]):
                 self._take(batch)
 

@@ -275,7 +275,7 @@ class _Look:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
         gone = [one.table for one in known if one.state == "live" and not self._generations.is_held(one)]
         self._say("generation", gone, "the table of the live generation is gone", "built anew by a sync")
-        lost = self.generation is None and not gone and (known or self._store.names("index_"))
+        lost = self.generation is None and not gone and (known or self._store.tables.names("index_"))
         self._say("generation", int(bool(lost)), "no generation answers", "built anew by a sync")
         beside = [one for one in known if one.state != "live" and self._generations.is_held(one)]
         damaged = [one.table for one in beside if not self._is_readable(one.table)]
@@ -299,7 +299,7 @@ class _Look:
     def _index(self, generation: Generation) -> None:
         index, patient = Index(self._store, generation), self._patient
         vectors = table_of(generation.embedder)
-        if self._store.has(vectors) and not self._is_readable(vectors):
+        if self._store.tables.has(vectors) and not self._is_readable(vectors):
             self._say("tables", [vectors], "vectors that cannot be read", "taken from the index")
             self.treatment.aside.add(vectors)
         without = {vectors} & self.treatment.aside
@@ -366,8 +366,8 @@ class _Look:
 
     def _leftovers(self, known: Sequence[KnownGeneration]) -> None:
         named = {one.table for one in known}
-        names = self._store.names("")
-        empty = [one for one in names if not self._store.has(one) and one not in self.treatment.aside]
+        names = self._store.tables.names("")
+        empty = [one for one in names if not self._store.tables.has(one) and one not in self.treatment.aside]
         orphans = {one for one in names if one.startswith("index_") and one not in named}.union(empty)
         self._say("orphan-tables", list(orphans), "tables that no generation names, or that have no version", _ASIDE)
         self.treatment.aside |= orphans
@@ -378,7 +378,7 @@ class _Look:
 
     def _orphan_files(self, name: str) -> list[str]:
         """None while some are young: they may be those of a write under way, which a cleanup would take too."""
-        files = self._store.nameless_files(name)
+        files = self._store.upkeep.nameless_files(name)
         return list(files) if files and min(files.values()) > GRACE.total_seconds() else []
 
     # --- sources and log -----------------------------------------------------------------------------------------

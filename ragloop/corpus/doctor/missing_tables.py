@@ -27,7 +27,7 @@ class Told:
 
 def missing_tables(store: Store) -> set[str]:
     """Names of the tables of fixed schema that are not there; every store has all of them."""
-    return {name for name in TABLES if not store.has(name)}
+    return {name for name in TABLES if not store.tables.has(name)}
 
 
 def told_generations(store: Store, wanted: Callable[[], Generation]) -> Told:
@@ -36,7 +36,7 @@ def told_generations(store: Store, wanted: Callable[[], Generation]) -> Told:
     The name of an index is a hash over all that its row says of how it is built: where it is that of what the settings
     build, the row is known. The only index of a store is the one that answers. Of several nobody knows which does.
     """
-    tables = [one for one in store.names("index_") if store.has(one)]
+    tables = [one for one in store.tables.names("index_") if store.tables.has(one)]
     if not tables:
         return Told(())
     if len(tables) > 1:

@@ -55,11 +55,11 @@ def treat(
     """
     embedded = 0
     for name in treatment.anew:
-        store.create(name, TABLES[name])
+        store.tables.create(name, TABLES[name])
     if treatment.generations is not None:
         Generations(store).make_anew(treatment.generations)
     for name in treatment.aside:
-        store.set_aside(name)
+        store.tables.set_aside(name)
     if treatment.damaged:
         Generations(store).set_aside(treatment.damaged)
     if generation is not None and audit is not None:

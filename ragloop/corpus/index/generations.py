@@ -71,7 +71,7 @@ class Generations:
 
     def is_held(self, known: KnownGeneration) -> bool:
         """Whether its table is there: that of a refused one is dropped in time, while the refusal stays."""
-        return self._store.has(known.table)
+        return self._store.tables.has(known.table)
 
     def builds(self, wanted: Generation, *, rebuild: bool = False) -> bool:
         """Whether a sync with these settings would build a generation beside the live one."""
@@ -164,12 +164,12 @@ class Generations:
             ended = [one for one in known if one.state in (RETIRED, REFUSED)]
             due = [one for one in ended if now - _end(one) > _held_for(one, one in newest, keep)]
             self._forget(one for one in due if one.state == RETIRED)
-            there = self._store.names("index_")
+            there = self._store.tables.names("index_")
             for one in due:
                 if one.table in there and one.state == REFUSED:
-                    self._store.drop(one.table)
+                    self._store.tables.drop(one.table)
             for table in set(there) - {one.table for one in known}:
-                self._store.set_aside(table)
+                self._store.tables.set_aside(table)
 
     def set_aside(self, tables: Collection[str]) -> None:
         """Set these generations aside, which do not answer and were found damaged. Needs the index lease."""
@@ -179,9 +179,9 @@ class Generations:
     def make_anew(self, known: Sequence[KnownGeneration] = ()) -> None:
         """Make the table, where it is gone, with these rows, in one commit."""
         with self._lease():
-            if not self._store.has("generations"):
+            if not self._store.tables.has("generations"):
                 rows = [_row(one) for one in known]
-                self._store.replace("generations", pa.Table.from_pylist(rows, schema=TABLES["generations"]))
+                self._store.tables.replace("generations", pa.Table.from_pylist(rows, schema=TABLES["generations"]))
 
     # --- the parts of a change; the caller holds the lease --------------------------------------------------------
 
@@ -255,11 +255,11 @@ class Generations:
         made = replace(wanted, number=1)
         while made.table in taken:
             made = replace(made, number=made.number + 1)
-        if self._store.has(made.table):  # its row was lost
-            self._store.set_aside(made.table)
+        if self._store.tables.has(made.table):  # its row was lost
+            self._store.tables.set_aside(made.table)
         else:
-            self._store.drop(made.table)
-        self._store.create(made.table, index_schema(made.dimension))
+            self._store.tables.drop(made.table)
+        self._store.tables.create(made.table, index_schema(made.dimension))
         now = self._next_moment(known)
         self._write([KnownGeneration(made, state, now, now if state == LIVE else None)])
         return made
@@ -280,12 +280,12 @@ class Generations:
     def _forget(self, known: Iterable[KnownGeneration]) -> None:
         for one in known:
             self._store.delete("generations", f"table = '{one.table}'")
-            self._store.drop(one.table)
+            self._store.tables.drop(one.table)
 
     def _set_aside(self, known: Iterable[KnownGeneration]) -> None:
         for one in known:
             self._store.delete("generations", f"table = '{one.table}'")
-            self._store.set_aside(one.table)
+            self._store.tables.set_aside(one.table)
 
 
 def _newest_ended(known: Iterable[KnownGeneration], state: str) -> list[KnownGeneration]:

@@ -32,13 +32,13 @@ def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) ->
     generations.let_go(keep_generation, now)
     look = _is_due(store, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
-    for name in filter(store.has, store.names("vectors_")):
+    for name in filter(store.tables.has, store.tables.names("vectors_")):
         # A table that is damaged is set aside by whoever needs a vector of it.
         with suppress(StoreDamagedError):
             if look:
                 _let_go_of_vectors(store, name, _used(store, name, held), keep_vectors, now)
             tidy(store, name)
-    store.expire_aside(max(keep_generation, keep_vectors))
+    store.tables.expire_aside(max(keep_generation, keep_vectors))
     if look:
         Reports(store).put(Report(_LOOKED, "", now, {}))
 

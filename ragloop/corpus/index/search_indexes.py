@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from lancedb.index import FTS, Bitmap, BTree, IvfFlat
 
 from ragloop.store import Store
-from ragloop.store.database import KEPT_VERSIONS
+from ragloop.store.upkeep import KEPT_VERSIONS
 
 WORDS = ("text", "heading")
 """Searched by words. A heading often holds the name that the text under it leaves out."""

@@ -32,12 +32,12 @@ class VectorStore:
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
-        if not hashes or not self._store.has(self._name):
+        if not hashes or not self._store.tables.has(self._name):
             return {}
         try:
             return self._find(hashes)
         except StoreDamagedError:
-            self._store.set_aside(self._name)
+            self._store.tables.set_aside(self._name)
             return {}
 
     def _find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
@@ -78,7 +78,7 @@ def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, re
     `replaces`: some are there already, and are replaced.
     """
     schema = vectors_schema(vectors.shape[1])
-    store.create(name, schema)
+    store.tables.create(name, schema)
     now = pa.array([store.now()] * len(hashes), TIME)
     unused = pa.nulls(len(hashes), TIME)
     rows = pa.Table.from_arrays([pa.array(hashes), now, to_arrow(vectors), unused], schema=schema)
@@ -91,8 +91,8 @@ def table_of(fingerprint: str) -> str:
 
 
 def tidy(store: Store, name: str) -> None:
-    """Keep a table of vectors quick to search; see Store.tidy. Needs the index lease."""
-    store.tidy(name)
+    """Keep a table of vectors quick to search; see Upkeep.tidy. Needs the index lease."""
+    store.upkeep.tidy(name)
     rows = store.count(name)
     if rows < LARGE:
         return

@@ -61,15 +61,15 @@ class LocalFolder:
 
     @property
     def folder(self) -> Path:
-        """Where it is, without links."""
+        """The path of the folder, without links."""
         return self._folder
 
     def may_hold(self, path: str) -> bool:
-        """Whether a change at this path may be one of a document, or of a folder with documents."""
+        """Return whether a change at this path may be one of a document, or of a folder with documents."""
         return self._owns(path) and self._patterns.leaves(self._relative(path))
 
     def holds_folder(self, path: str) -> bool:
-        """Whether a folder is this source's, or one that it looks into."""
+        """Return whether a folder is the source's own, or one that it looks into."""
         return path == os.fspath(self._folder) or (self._owns(path) and self._patterns.leaves(self._relative(path)))
 
     def _owns(self, path: str) -> bool:
@@ -79,7 +79,7 @@ class LocalFolder:
         return [one for one in _links(self._given) if one not in self._links]
 
     def list(self) -> Iterator[Listed]:
-        """Every file that the patterns take. Raises NotFoundError when the folder is not there, or is a link now."""
+        """List every file that the patterns take. Raises NotFoundError when the folder is gone, or is a link now."""
         self._refuse_links()
         if not self._folder.is_dir():
             raise NotFoundError(
@@ -109,7 +109,7 @@ class LocalFolder:
         return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
 
     def _walk(self) -> "Iterator[tuple[os.DirEntry[str], str, str]]":
-        """Every entry that is no folder, with its path inside the source and its URI, made from those of its folder.
+        """Yield every entry that is no folder, its path inside the source and its URI.
 
         Iterative: folders may be nested deeper than Python's stack.
         """
@@ -132,7 +132,7 @@ class LocalFolder:
         return self._patterns.enters(relative)
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
-        """What a folder holds. One that cannot be listed says nothing of its documents, so the whole listing fails."""
+        """List a folder. One that cannot be listed says nothing of its documents, so the whole listing fails."""
         try:
             with os.scandir(folder) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
@@ -145,7 +145,7 @@ class LocalFolder:
             ) from error
 
     def _listed(self, entry: "os.DirEntry[str]", key: str, uri: str) -> Listed | None:
-        """A regular file inside the folder; None for anything else, and for what vanished meanwhile.
+        """List a regular file inside the folder; None for anything else, and for what vanished meanwhile.
 
         A file whose status cannot be had is listed without a stamp: reading it says why.
         """
@@ -157,15 +157,15 @@ class LocalFolder:
         except OSError as error:
             if error.errno in _NO_FILE:
                 return None
-            return Listed(key, uri, "", 0, datetime.now(UTC), path)
+            return Listed(key, uri, "", 0, None, path)
         return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
 
     def _holds(self, real: str) -> bool:
-        """Whether a path without links leads to what this source may read."""
+        """Return whether a path without links leads to what this source may read."""
         return self._owns(real)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of a file. Its stamp is taken first: a change while it is read shows in a later one.
+        """Read a file. Its stamp is taken first: a change while it is read shows in a later one.
 
         What was listed may be something else by now, so what was opened is judged again; a pipe must not be waited for.
         """
@@ -190,12 +190,12 @@ class LocalFolder:
             raise PassingDocumentError(f"cannot be read: {error.strerror}; it is tried again later") from error
 
     def trace(self, stamp: str) -> str:
-        """A rename keeps size, mtime and inode, and moves ctime on most file systems."""
+        """Return size, mtime and inode, which a rename keeps; ctime it changes on most file systems."""
         size, mtime, _, inode = stamp.split(":") if stamp else [""] * 4
         return f"{size}:{mtime}:{inode}" if stamp else ""
 
     def settles_us(self, stamp: str, at_us: int) -> int:
-        """As the Protocol says; a stamp without times is never trusted, and so has nothing to settle.
+        """Return the time to settle; a stamp without times is never trusted, and so has nothing to settle.
 
         One tick of the clock, as the time itself shows it, and somewhat more since kernels read it late.
         """
@@ -214,7 +214,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def _real_path(descriptor: int, path: str) -> str:
-    """Where an open file stands, its links followed. Linux says it of the very file; elsewhere its path must do."""
+    """Return where an open file stands, its links followed. Only Linux knows; elsewhere its path must do."""
     try:
         return os.fspath(Path(f"/proc/self/fd/{descriptor}").readlink())
     except OSError:
@@ -226,12 +226,12 @@ def _is_inside(path: str, folder: Path | str) -> bool:
 
 
 def stamp_of(found: os.stat_result) -> str:
-    """Size, times in nanoseconds and inode: an edit that keeps size and mtime still moves ctime."""
+    """Make a stamp of size, times in nanoseconds and inode: an edit that keeps size and mtime still moves ctime."""
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
 
 
 def _tick_ns(time_ns: int) -> int:
-    """The coarsest clock that shows such a time: FAT counts by two seconds, other file systems by powers of ten."""
+    """Return the coarsest tick that shows such a time: FAT counts by two seconds, others by powers of ten."""
     tick = 1
     while tick < SECOND_NS and time_ns % (10 * tick) == 0:
         tick *= 10
@@ -239,33 +239,33 @@ def _tick_ns(time_ns: int) -> int:
 
 
 def changed_at(found: os.stat_result) -> datetime:
-    """When the file's bytes changed last; file systems store times that a datetime cannot hold."""
+    """Return when the file's bytes changed last; file systems store times that a datetime cannot hold."""
     return datetime.fromtimestamp(min(max(found.st_mtime, _EARLIEST), _LATEST), UTC)
 
 
 def _strictly_inside(inner: Sequence[Path], outer: Path) -> Sequence[Path]:
-    """Those that are part of `outer`: leaving out the others would leave nothing, or changes nothing."""
+    """Return the folders that are part of `outer`: leaving out the others would leave nothing, or change nothing."""
     resolved = [one.resolve() for one in inner]
     return [one for one in resolved if one != outer and one.is_relative_to(outer)]
 
 
 def _links(folder: Path) -> Sequence[str]:
-    """The links among a folder and those above it, as its path names them."""
+    """List the links among a folder and those above it, as its path names them."""
     return [os.fspath(one) for one in (*reversed(folder.parents), folder) if one.is_symlink()]
 
 
 def _printable(relative: str) -> str:
-    """The key of a file: its path, with bytes that are not UTF-8 written as \\xNN, and so a backslash as two."""
+    """Return the key of a file: its path, with bytes that are not UTF-8 as \\xNN, and therefore a backslash as two."""
     if relative.isascii() and "\\" not in relative:
         return relative
     return relative.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _uri(path: str) -> str:
-    """A file URI (RFC 8089)."""
+    """Make a file URI (RFC 8089)."""
     return "file://" + "/".join(map(_quoted, path.split("/")))
 
 
 def _quoted(name: str) -> str:
-    """Bytes other than ASCII letters, digits and "-._~" percent-encoded."""
+    """Percent-encode all bytes but ASCII letters, digits and "-._~"."""
     return name if _PLAIN.fullmatch(name) else urllib.parse.quote(os.fsencode(name))

@@ -7,15 +7,16 @@ from pathlib import Path
 from ragloop.config import SourceSettings
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.patterns import Patterns
-from ragloop.corpus.sources.source import Source, Way, as_folder
+from ragloop.corpus.sources.source import Source, Way
 from ragloop.errors import ConfigError, UsageError
+from ragloop.store.aws.address import S3Address
 
 WayOf = Callable[[str], Way | None]
 """Where a source was found when it was listed last."""
 
 
 def _refuse_doubled(configured: Sequence[SourceSettings]) -> None:
-    """Raises ConfigError where the second of two sources could never have a document."""
+    """Raise ConfigError where the second of two sources could never have a document."""
     seen: dict[tuple[str, tuple[str, ...], tuple[str, ...]], str] = {}
     for one in configured:
         other = seen.setdefault((place_of(one), one.include, one.exclude), one.name)
@@ -32,7 +33,7 @@ def open_sources(
     by_path: Sequence[Path] = (),
     way_of: WayOf = lambda _: None,
 ) -> list[Source]:
-    """The sources that the settings name, each without what is another's; `home` is in none.
+    """Open the sources that the settings name, each without what is another's; `home` is in none.
 
     `by_path` are sources that are not configured. Raises ConfigError, UsageError.
     """
@@ -66,8 +67,10 @@ def _open_source(
 
 
 def place_of(settings: SourceSettings) -> str:
-    """What a source is of: a folder's resolved path, or the address of a bucket and its prefix."""
-    return as_folder(settings.uri) if in_bucket(settings) else str(_folder(settings).resolve())
+    """Return the resolved path of a source's folder, or the address of its bucket and prefix."""
+    if in_bucket(settings):
+        return str(S3Address.parse(settings.uri, f"source {settings.name}"))
+    return str(_folder(settings).resolve())
 
 
 def in_bucket(settings: SourceSettings) -> bool:

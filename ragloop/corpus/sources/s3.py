@@ -9,16 +9,18 @@ every object; there a stamp is the time and the size, and the time is of whole s
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.s3_listing import ParallelListing, parse_quickly
-from ragloop.corpus.sources.source import Listed, Read, Way, as_folder
-from ragloop.errors import ConfigError, DocumentError, NotFoundError, RagloopError, UnavailableError
-from ragloop.store.s3_client import CONNECTIONS, is_transient, new_client, one_line, said, status
+from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.errors import DocumentError, NotFoundError, RagloopError, UnavailableError
+from ragloop.store.aws.address import S3Address
+from ragloop.store.aws.client import CONNECTIONS, new_client
+from ragloop.store.aws.errors import aws_errors, is_transient, one_line, said, status
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -62,11 +64,11 @@ class S3Bucket:
         """
         self.name, self.uri = name, uri
         self.labels = tuple(labels)
-        self._bucket, _, self._prefix = as_folder(uri).removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not self._bucket:
-            raise ConfigError(f"source {name} has uri {uri}; expected s3://bucket or s3://bucket/prefix")
-        inside = [as_folder(one).removeprefix(f"s3://{self._bucket}/") for one in leave_out]
-        self._leave_out = tuple(one for one in inside if one != self._prefix and one.startswith(self._prefix))
+        self._address = S3Address.parse(uri, f"source {name}")
+        self._bucket, self._prefix = self._address.bucket, self._address.prefix
+        others = [S3Address.parse(one, f"a part of source {name}") for one in leave_out]
+        inside = [one for one in others if one != self._address and str(one).startswith(str(self._address))]
+        self._leave_out = tuple(one.prefix for one in inside)
         self._patterns = Patterns(include, exclude, left_to)
         self._given_client = client
 
@@ -81,15 +83,11 @@ class S3Bucket:
 
     @property
     def way(self) -> Way:
-        """See Source.way."""
-        return Way(self.uri, self._place)
-
-    @property
-    def _place(self) -> str:
-        return f"s3://{self._bucket}/{self._prefix}"
+        """The address as it is named, and the place that it is."""
+        return Way(self.uri, str(self._address))
 
     def list(self) -> Iterator[Listed]:
-        """Every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
+        """List every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
         # A directory bucket lists in no order, so that its keys cannot be parted into ranges.
         threads = 1 if self._bucket.endswith("--x-s3") else THREADS
         with self._listing_errors(), closing(self._objects(threads)) as objects:
@@ -104,7 +102,7 @@ class S3Bucket:
         yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
 
     def key_of(self, bucket: str, key: str) -> str | None:
-        """The key of a document in this source; None for an object that is none of its documents."""
+        """Return the key of a document in this source; None for an object that is none of its documents."""
         if bucket != self._bucket or not key.startswith(self._prefix) or key.endswith("/"):
             return None
         if key.startswith(self._leave_out):
@@ -113,7 +111,7 @@ class S3Bucket:
         return relative if self._patterns.reaches(relative) else None
 
     def look(self, keys: Sequence[str]) -> Sequence[Listed]:
-        """Those of the documents that are there, one request each; what S3 does not let look at has no stamp.
+        """List the documents that are there, with one request each; one that S3 refuses to show has no stamp.
 
         Raises NotFoundError when the bucket is not there or refuses everything, so that nothing is taken for gone then.
         """
@@ -135,14 +133,14 @@ class S3Bucket:
             except ClientError as error:
                 if is_transient(error):
                     raise
-                return None if status(error) == 404 else Listed(key, uri, "", 0, datetime.now(UTC), whole)
+                return None if status(error) == 404 else Listed(key, uri, "", 0, None, whole)
         stamp = _stamp(found.get("ETag"), found["ContentLength"], found["LastModified"])
         return Listed(key, uri, stamp, found["ContentLength"], found["LastModified"], whole)
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of an object, by one request: that it is still the one listed is the request's condition.
+        """Read an object by one request, on the condition that it is still the revision that was listed.
 
-        What was written over it since is read as it is, by a second request; the stamp is that of the bytes.
+        A newer revision is read by a second request; the stamp is that of the bytes.
         """
         _must_fit(listed.size, max_bytes)
         for attempt in range(1, BODY_ATTEMPTS + 1):
@@ -172,56 +170,46 @@ class S3Bucket:
         return answer
 
     def trace(self, stamp: str) -> str:
-        """Objects are renamed by copying, which keeps the ETag unless a key of KMS or the size of parts changes it."""
+        """Return the ETag, which a copy keeps unless a key of KMS or the size of parts changes it."""
         return "" if stamp.startswith(_BY_TIME) else stamp
 
     def settles_us(self, stamp: str, at_us: int) -> int:
-        """An ETag changes with the bytes and needs no time; the clock of a server may be wrong by any time."""
+        """Return no time for an ETag, which changes with the bytes; a server's clock may be wrong by any time."""
         return SETTLES_US if stamp.startswith(_BY_TIME) else 0
 
-    # --- errors --------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _listing_errors(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            raise self._cannot_list(error) from error
-        except BotoCoreError as error:
-            raise self._no_answer(error) from error
+    def _listing_errors(self) -> AbstractContextManager[None]:
+        return aws_errors(self._cannot_list, self._no_answer)
 
     def _cannot_list(self, error: "ClientError") -> RagloopError:
         if is_transient(error):
-            return UnavailableError(f"cannot list {self._place} (source {self.name}) now: {said(error)}; try again")
+            return UnavailableError(f"cannot list {self._address} (source {self.name}) now: {said(error)}; try again")
         if status(error) == 404:
             return NotFoundError(
                 f"found no bucket {self._bucket} (source {self.name}); nothing was deleted: correct its uri"
             )
         return NotFoundError(
-            f"cannot list {self._place} (source {self.name}): {said(error)}; nothing was deleted: "
+            f"cannot list {self._address} (source {self.name}): {said(error)}; nothing was deleted: "
             "expected credentials that allow s3:ListBucket"
         )
 
     def _no_answer(self, error: "BotoCoreError") -> RagloopError:
-        """The error for a request that S3 never answered."""
+        """Make the error for a request that S3 never answered."""
         from botocore import exceptions
 
         kinds = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ParamValidationError)
         if isinstance(error, kinds):
             return NotFoundError(
-                f"cannot ask for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+                f"cannot ask for {self._address} (source {self.name}): {one_line(error)}; nothing was deleted: "
                 "name a bucket, and credentials by the environment, a profile or a role"
             )
         return UnavailableError(
-            f"no answer from S3 for {self._place} (source {self.name}): {one_line(error)}; nothing was deleted: "
+            f"no answer from S3 for {self._address} (source {self.name}): {one_line(error)}; nothing was deleted: "
             "try again"
         )
 
     @contextmanager
     def _reading_errors(self, *, last: bool) -> Iterator[None]:
-        """What a failed read means: for its document, or for the whole run. A body that broke off passes in silence."""
+        """Raise what a failed read means for its document or the whole run; pass over a body that broke off."""
         from botocore import exceptions
 
         broken = (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, exceptions.ReadTimeoutError)
@@ -235,7 +223,7 @@ class S3Bucket:
         except exceptions.BotoCoreError as error:
             if last or not isinstance(error, broken):
                 raise UnavailableError(
-                    f"no answer from S3 for an object of {self._place} (source {self.name}): {one_line(error)}; "
+                    f"no answer from S3 for an object of {self._address} (source {self.name}): {one_line(error)}; "
                     "what was committed stays: run the same command again"
                 ) from error
 
@@ -245,11 +233,11 @@ class S3Bucket:
             return DocumentError("is archived; restore it and run `ragloop sync --retry-quarantined`")
         if is_transient(error) or code == "NoSuchBucket" or code in _CREDENTIALS:
             return UnavailableError(
-                f"cannot read from {self._place} (source {self.name}) now: {said(error)}; what was committed stays: "
+                f"cannot read from {self._address} (source {self.name}) now: {said(error)}; what was committed stays: "
                 "run the same command again"
             )
         if status(error) == 404:
-            return NotFoundError(f"an object of {self._place} is gone since it was listed")
+            return NotFoundError(f"an object of {self._address} is gone since it was listed")
         return DocumentError(
             f"cannot be read: {said(error)}; allow s3:GetObject, and kms:Decrypt where it is encrypted with a key of "
             "yours, and run `ragloop sync --retry-quarantined`"
@@ -257,9 +245,9 @@ class S3Bucket:
 
 
 def _stamp(etag: str | None, size: int, modified: datetime) -> str:
-    """The ETag as some stores write it in listings and others in answers: weak or not, quoted or not.
+    """Make a stamp of the ETag, which some stores quote or mark as weak in listings, others in answers.
 
-    The time where there is none, or one of zeros alone, as MinIO has for files that were written beside it.
+    Take the time where there is no ETag, or one of zeros alone, as MinIO has for files that were written beside it.
     """
     strong = (etag or "").removeprefix("W/").strip('"')
     if strong.partition("-")[0].strip("0"):
@@ -279,7 +267,7 @@ def _must_fit(size: int, max_bytes: int) -> None:
 
 
 def _decoded(data: bytes, encoding: str, max_bytes: int) -> bytes:
-    """The document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
+    """Return the document in a body: objects kept for a web site may be stored compressed (RFC 9110, section 8.4.1)."""
     if "gzip" not in encoding.lower().split(",")[0]:
         return data
     try:

@@ -45,7 +45,7 @@ class ParallelListing:
         self._pages = self._added = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Every object once (Key, ETag, Size, LastModified), ranges interleaved; at most one page a thread is held."""
+        """Yield every object once (Key, ETag, Size, LastModified), ranges interleaved; hold at most a page a thread."""
         with ThreadPoolExecutor(self._threads, "list") as pool:
             try:
                 while self._waiting or self._running:
@@ -68,7 +68,7 @@ class ParallelListing:
         return page
 
     def _taken(self, part: _Range, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The objects of a page that lie in its range; what is left of the range waits again."""
+        """Yield the objects of a page that lie in its range; what is left of the range waits again."""
         self._pages += 1
         found = page.get("Contents", [])
         last = found[-1]["Key"] if found else part.after
@@ -77,7 +77,7 @@ class ParallelListing:
         return (one for one in found if part.holds(one["Key"]))
 
     def _cut(self, part: _Range) -> Iterator[_Range]:
-        """`part` as several ranges where threads are idle and cutting is not yet too dear."""
+        """Cut `part` into several ranges where threads are idle and cutting is not yet too dear."""
         idle = self._threads - len(self._running) - len(self._waiting) - 1
         places: Sequence[str] = ()
         if idle > 0 and self._pages >= PAGES_ALONE + PAGES_PER_CUT * self._added:
@@ -89,7 +89,7 @@ class ParallelListing:
         yield from (_Range(place, end) for place, end in zip(places, ends[1:], strict=True))
 
     def _places(self, part: _Range) -> Sequence[str]:
-        """The folders inside a range, of the first level that has any."""
+        """List the folders inside a range, of the first level that has any."""
         for folder in islice(_folders(self._prefix, part.after), MAX_LEVELS):
             self._added += 1
             page = self._request(Prefix=folder, Delimiter="/", StartAfter=part.after)
@@ -100,7 +100,7 @@ class ParallelListing:
 
 
 def _folders(prefix: str, key: str) -> Iterator[str]:
-    """`prefix` and the folders under it that lead to `key`."""
+    """Yield `prefix` and the folders under it that lead to `key`."""
     yield prefix
     for at in range(len(prefix), len(key)):
         if key[at] == "/":
@@ -108,7 +108,7 @@ def _folders(prefix: str, key: str) -> Iterator[str]:
 
 
 def _evenly(places: Sequence[str], most: int) -> Sequence[str]:
-    """At most `most` of the places, that part them into runs of equal length."""
+    """Choose at most `most` of the places, which part them into runs of equal length."""
     if len(places) <= most:
         return places
     return [places[number * len(places) // (most + 1)] for number in range(1, most + 1)]
@@ -134,7 +134,7 @@ def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, An
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    """The parts of a ListObjectsV2 answer that a listing needs; keys are decoded by botocore afterwards."""
+    """Parse the parts of a ListObjectsV2 answer that a listing needs; keys are decoded by botocore afterwards."""
     page: dict[str, Any] = {"Contents": [], "CommonPrefixes": []}
     parser = etree.XMLParser(resolve_entities=False, remove_comments=True, remove_pis=True)
     for element in etree.fromstring(body, parser):

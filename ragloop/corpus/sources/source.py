@@ -10,14 +10,14 @@ class Listed(NamedTuple):
     """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
 
     `stamp` changes whenever the bytes change, as far as the clock of their place can tell; an empty stamp is never
-    trusted. `locator` is what the source needs to read it.
+    trusted. `changed_at` is None where it is unknown. `locator` is what the source needs to read it.
     """
 
     key: str
     uri: str
     stamp: str
     size: int
-    changed_at: datetime
+    changed_at: datetime | None
     locator: str
 
 
@@ -57,29 +57,24 @@ class Source(Protocol):
         """Where it is now; kept with its scans, so that a later one knows what was there."""
 
     def list(self) -> Iterator[Listed]:
-        """Every document once, in any order, without reading one.
+        """List every document once, in any order, without reading one.
 
         Raises NotFoundError when the source itself is not there, UnavailableError when it cannot be reached now. A
         listing that fails half-way says nothing of what is gone.
         """
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
-        """The bytes of one document; called from several threads.
+        """Read a document; called from several threads.
 
         Raises NotFoundError when it is gone, DocumentError when it cannot be read, UnavailableError when that is no
         fault of its own.
         """
 
     def trace(self, stamp: str) -> str:
-        """What a rename leaves of a stamp, which no other document is likely to have; empty where nothing is left."""
+        """Return what a rename leaves of a stamp, and hardly another document has; empty where nothing is left."""
 
     def settles_us(self, stamp: str, at_us: int) -> int:
-        """How long this stamp must have been known before bytes that are read under it are the last ones to get it.
+        """Return how long this stamp must have been known before bytes that are read under it are the last to get it.
 
-        0 where it is known already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
+        0 where it is certain already that no write after `at_us` gets it. Microseconds, `at_us` since 1970.
         """
-
-
-def as_folder(uri: str) -> str:
-    """An address in a bucket with a slash at its end: s3://bucket/ab is no part of s3://bucket/a."""
-    return uri if uri.endswith("/") else uri + "/"

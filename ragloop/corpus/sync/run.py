@@ -55,8 +55,8 @@ def sync(
         let_go(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
         report = _finished(report, index, started, {source.name for source in sources})
         record_run(store, report)
-        store.tidy("reports")
-        store.tidy("generations")
+        store.upkeep.tidy("reports")
+        store.upkeep.tidy("generations")
     return report
 
 

@@ -268,8 +268,8 @@ class SourceSync:
     def _ledger_row(self, document: Prepared, spans: tuple[Span, ...]) -> LedgerRow:
         listed, read = document.listed, document.read
         old = self._ledger.get(listed.key)
-        changed = read.changed_at if read else listed.changed_at
         now = self._index.store.now()
+        changed = (read or listed).changed_at or now
         base = old or LedgerRow(
             identity.document_id(self._source.name, listed.key), listed.key, listed.uri, None, None,
             self._source.labels, CURRENT, None, 0, "", _us(changed), _us(now), None, 0,

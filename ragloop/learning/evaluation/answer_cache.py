@@ -8,16 +8,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ragloop.answering.prompts import prompt_hash
+from ragloop.durable import whole_file
 from ragloop.errors import full_disk_is_an_error
 from ragloop.models import Generator
 from ragloop.records import Prompt
-from ragloop.store import sync_to_disk
 
 FOLDER = "answers"
 _SCHEMA = pa.schema(
@@ -75,15 +74,8 @@ class AnswerCache:
 def write_table(table: pa.Table, file: Path) -> None:
     """Write a Parquet file that appears whole or not at all, also when the power fails. Raises StorageFullError."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".partial-{file.name}-{uuid4().hex}")
-    try:
-        with full_disk_is_an_error(file.parent):
-            pq.write_table(table, partial)
-            sync_to_disk(partial)
-            partial.replace(file)
-            sync_to_disk(file.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    with full_disk_is_an_error(file.parent), whole_file(file) as made:
+        pq.write_table(table, made)
 
 
 def _key(prompt: Prompt) -> _Key:

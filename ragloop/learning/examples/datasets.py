@@ -18,12 +18,12 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ragloop.durable import sync_to_disk
 from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
 from ragloop.hashes import sha256_of
 from ragloop.learning.examples.curation import Curated, DocumentRevision, Example, Standing
 from ragloop.learning.examples.lineage import DOCUMENTS
 from ragloop.learning.examples.splitting import Split, split
-from ragloop.store import sync_to_disk
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"

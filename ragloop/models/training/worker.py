@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from ragloop.durable import whole_file
 from ragloop.errors import MismatchError, RagloopError, missing_package
 from ragloop.hashes import sha256_of
 from ragloop.locks import alone
@@ -117,12 +118,8 @@ def _curve(trainer: Any) -> list[dict[str, float]]:
 
 
 def _write_last(path: Path, content: dict[str, Any]) -> None:
-    scratch = path.with_suffix(".part")
-    with scratch.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
+    with whole_file(path) as made:
+        made.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def _trainer(

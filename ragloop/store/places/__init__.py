@@ -1,0 +1,1 @@
+"""Where a database and its leases may be: a folder, or a prefix of a bucket."""

@@ -1,0 +1,115 @@
+"""The tables of a store: which there are, and how one is made, opened and removed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import cached_property
+
+import lancedb
+import pyarrow as pa
+
+from ragloop.errors import NotFoundError, StoreDamagedError
+from ragloop.store.places.place import Place
+from ragloop.store.schemas import TABLES, keyed
+from ragloop.store.writing import Writing
+
+_FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "registry": ("adapters", "aliases")}
+"""Tables, or how their names begin, by the lease under which they are written. Those of the log are not among them: a
+late fold writes what an earlier one wrote."""
+
+
+class Tables:
+    """The tables of one database."""
+
+    def __init__(self, place: Place, db: lancedb.DBConnection, writing: Writing) -> None:
+        self._place, self._db, self._writing = place, db, writing
+
+    def has(self, name: str) -> bool:
+        """Return whether the table exists; a creation that was killed left its folder, but no version in it."""
+        return self._place.tables.has(name)
+
+    def names(self, prefix: str) -> list[str]:
+        """List the tables whose names begin so, those included whose creation was killed."""
+        return self._place.tables.names(prefix)
+
+    def open(self, name: str) -> lancedb.table.Table:
+        """Open the table. Raises NotFoundError when it does not exist."""
+        return self._opened(name, self._db)
+
+    def _opened(self, name: str, db: lancedb.DBConnection) -> lancedb.table.Table:
+        if not self.has(name):
+            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
+        with self._place.errors():
+            return db.open_table(name)
+
+    @cached_property
+    def _unmoved(self) -> lancedb.DBConnection:
+        return self._place.connect(follows=False)
+
+    @contextmanager
+    def committing(self, step: str, name: str) -> Iterator[lancedb.table.Table]:
+        """Yield the table for a block that makes one commit; see Writing.commit.
+
+        Where a lease can be lost between its check and the commit, the table is opened before the check and not looked
+        at again: LanceDB refuses the commit when another writer, who took over, has fenced the table since.
+        """
+        table = self._opened(name, self._unmoved if self._place.leases.expire else self._db)
+        with self._writing.commit(step, name):
+            yield table
+
+    def create(self, name: str, schema: pa.Schema) -> lancedb.table.Table:
+        """Create the table, keyed by its first column, or open it when it exists."""
+        if self.has(name):
+            return self.open(name)
+        with self._writing.commit("create", name):
+            return keyed(self._db.create_table(name, schema=schema, exist_ok=True))
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Give the table these rows and their schema, keyed by the first column, in one commit."""
+        with self._writing.commit("replace", name):
+            keyed(self._db.create_table(name, rows, mode="overwrite"))
+
+    def drop(self, name: str) -> None:
+        """Remove the table and its files, whether they can be read or not."""
+        with self._writing.commit("drop", name):
+            self._place.tables.remove(name)
+
+    def set_aside(self, name: str) -> None:
+        """Take a table that cannot be read, or that nothing names, out of the database; its files are kept beside it.
+
+        What was found damaged may still be of use to a person: only `expire_aside` removes it.
+        """
+        with self._writing.commit("set-aside", name):
+            self._place.aside.take(name)
+
+    def expire_aside(self, keep: timedelta) -> None:
+        """Remove the tables that were set aside longer ago than `keep`."""
+        for name, age_s in self._place.aside.ages().items():
+            if age_s > keep.total_seconds():
+                with self._writing.commit("expire", name):
+                    self._place.aside.remove(name)
+
+    def fence(self, what: str) -> None:
+        """Let LanceDB refuse what a writer may still commit who was silent for so long that its lease was taken over.
+
+        Of all commits only a restore is refused by none and refuses all that began before it; so each table is restored
+        to the state that it is in. Where the silent writer committed in that instant, its commit is brought back.
+        """
+        for prefix in _FENCED.get(what, ()):
+            for name in filter(self.has, self.names(prefix)):
+                with suppress(StoreDamagedError), self._place.errors():
+                    table = self.open(name)
+                    before = table.version
+                    with self._writing.boundary(f"fence {name}"):
+                        table.restore(before)
+                    if table.version > before + 1:
+                        table.restore(table.version - 1)
+
+
+def _how_to_get(name: str) -> str:
+    """Return what brings back a table that is not there."""
+    if name in ("generations", "reports"):
+        return "`ragloop doctor` says what it was, and with --repair makes it again where that is known"
+    if name in TABLES:
+        return "nothing makes it again; `ragloop restore --replace` brings back a backup of the whole store"
+    return "`ragloop sync` makes it again"
