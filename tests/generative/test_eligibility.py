@@ -18,9 +18,10 @@ from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal
-from ragloop.learning.examples.curation import Curated, curate, rested_on
+from ragloop.learning.examples.curation import curate, rested_on
 from ragloop.learning.examples.datasets import Dataset, build, load
 from ragloop.learning.examples.eligibility import Eligibility
+from ragloop.learning.examples.example import Curated
 from ragloop.learning.examples.known import NAME
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.store.files import FolderFiles
@@ -195,6 +196,7 @@ def made_home() -> Iterator[Home]:
 @example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("edit", 0, 1), ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("label", 0, 1), ("curate", 0, 0), ("label", 0, 0)])
+@example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("ask", 1, 1), ("vote", 1, 0), ("curate", 0, 0)])
 @example([("ask", 1, 0), ("vote", 0, 0), ("dataset", 0, 0), ("curate", 0, 0), ("vote", 0, 2), ("remove dataset", 0, 1)])
 def test_what_is_brought_up_to_date_is_what_a_look_at_all_finds(steps: list[tuple[str, int, int]]) -> None:
     with made_home() as home:

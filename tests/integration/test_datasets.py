@@ -10,8 +10,9 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.learning.examples import datasets
-from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing
+from ragloop.learning.examples.curation import REASONS, Standing
 from ragloop.learning.examples.datasets import SPLIT_REASON, Dataset, funnel_of, load, stale_examples
+from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 from ragloop.learning.recipes import CLOSED_BOOK_SFT
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,7 +30,7 @@ def curated(n: int = 20, fallen: int = 3) -> Curated:
         )
         for minute in range(n)
     )
-    return Curated(n + fallen, examples, dict.fromkeys(REASONS, 0) | {"no feedback": fallen})
+    return Curated(n + fallen, as_table(examples), dict.fromkeys(REASONS, 0) | {"no feedback": fallen})
 
 
 def build(root: Path, rows: Curated, *, eval_share: float = 0.1, created_at: datetime = START) -> Dataset:
@@ -70,7 +71,7 @@ def test_a_dataset_knows_every_example_that_was_looked_at_also_those_left_out(tm
     rows = list(curated().examples)
     # Both are about one document: it is held out, and the older one lies before the newest training row.
     rows[3] = replace(rows[3], documents=rows[19].documents)
-    made = build(tmp_path, replace(curated(), examples=tuple(rows)))
+    made = build(tmp_path, replace(curated(), table=as_table(rows)))
     assert made.funnel[SPLIT_REASON] == 1
     assert made.seen == {f"{letter}{n}" for letter in "ij" for n in range(20)}
 

@@ -5,23 +5,23 @@ nothing. Every row carries its lineage: the interactions that gave it, and the d
 on. Rows hold questions and answers only; prompts are made when training begins.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
 from ragloop.hashes import sha256_of
-from ragloop.learning.examples.curation import Curated, DocumentRevision, Example, Standing
-from ragloop.learning.examples.lineage import DOCUMENTS
+from ragloop.learning.examples.curation import Standing
+from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, digest
 from ragloop.learning.examples.splitting import Split, split
 from ragloop.store import sync_to_disk
 
@@ -30,16 +30,7 @@ MANIFEST = "manifest.json"
 TRAIN, EVALUATION = "train.parquet", "eval.parquet"
 SPLIT_REASON = "across the split in time"
 
-SCHEMA = pa.schema(
-    [
-        pa.field("example_id", pa.string(), nullable=False),
-        pa.field("question", pa.string(), nullable=False),
-        pa.field("answer", pa.string(), nullable=False),
-        ("interaction_ids", pa.list_(pa.string())),
-        ("documents", DOCUMENTS),
-        ("asked_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
+SCHEMA = EXAMPLES.remove(EXAMPLES.get_field_index("question_wording"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +69,9 @@ def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed:
 
     `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is visible.
     """
-    parts = split(curated.examples, eval_share, seed)
-    tables = {TRAIN: as_table(parts.train), EVALUATION: as_table(parts.eval)}
-    kept = {one.interaction_ids for one in (*parts.train, *parts.eval)}
-    left_out = sorted(
-        one for example in curated.examples if example.interaction_ids not in kept for one in example.interaction_ids
-    )
+    parts = split(curated.table, eval_share, seed)
+    tables = {TRAIN: parts.train.select(SCHEMA.names), EVALUATION: parts.eval.select(SCHEMA.names)}
+    left_out = sorted(pc.list_flatten(parts.left_out["interaction_ids"]).to_pylist())
     dataset_id = _dataset_id(tables, left_out)
     target = root / dataset_id
     if not (target / MANIFEST).is_file():
@@ -103,7 +91,7 @@ def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed:
 
 def funnel_of(curated: Curated, dataset: Dataset) -> dict[str, int]:
     """Count rows of this curation by why they fell; with the rows of the dataset they add up to its rows."""
-    return {**curated.funnel, SPLIT_REASON: len(curated.examples) - dataset.rows}
+    return {**curated.funnel, SPLIT_REASON: curated.table.num_rows - dataset.rows}
 
 
 def load(path: Path) -> Dataset:
@@ -151,42 +139,18 @@ def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
     )
 
 
-def as_table(examples: Sequence[Example]) -> pa.Table:
-    """Return examples as a table of SCHEMA, in the given order."""
-    return pa.Table.from_pylist([_row(example) for example in examples], schema=SCHEMA)
-
-
-def _row(example: Example) -> dict[str, Any]:
-    row = {
-        "question": example.question,
-        "answer": example.answer,
-        "interaction_ids": list(example.interaction_ids),
-        "documents": [
-            {**vars(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
-            for one in example.documents
-        ],
-        "asked_at": example.asked_at.astimezone(UTC),
-    }
-    return {"example_id": _digest([row]), **row}
-
-
 def _dataset_id(tables: Mapping[str, pa.Table], left_out: Sequence[str]) -> str:
     parts = ({name: table["example_id"].to_pylist()} for name, table in tables.items())
-    return _digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
-
-
-def _digest(values: Iterable[Any]) -> str:
-    text = json.dumps(list(values), sort_keys=True, default=lambda moment: moment.isoformat())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
 
 
 def _manifest(curated: Curated, parts: Split) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "logged_rows": curated.rows,
-        "train": len(parts.train),
-        "eval": len(parts.eval),
-        "funnel": {**curated.funnel, SPLIT_REASON: parts.left_out},
+        "train": parts.train.num_rows,
+        "eval": parts.eval.num_rows,
+        "funnel": {**curated.funnel, SPLIT_REASON: parts.left_out.num_rows},
         "components": parts.components,
         "largest_component": parts.largest_component,
         "note": parts.note,

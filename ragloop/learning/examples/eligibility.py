@@ -24,9 +24,6 @@ from ragloop.journal import Journal, LogTable
 from ragloop.learning.examples.curation import (
     CHANGED,
     LABELLED,
-    Curated,
-    DocumentRevision,
-    Example,
     Row,
     Rules,
     Wording,
@@ -37,6 +34,7 @@ from ragloop.learning.examples.curation import (
     newest_per_question,
 )
 from ragloop.learning.examples.datasets import EVALUATION, MANIFEST, TRAIN, Dataset
+from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, examples_of
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.learning.examples.near_duplicates import Likeness
@@ -150,7 +148,7 @@ class Eligibility:
 
     def _assessed(self, touched: pa.Array, votes: Sequence[Row], answers: LogTable) -> pa.Table:
         """Judge these answers; feedback on answers that are not there is left aside."""
-        rules = Rules(Likeness(self.golden), self.max_answer_words, count_words)
+        rules = Rules(Likeness.of(self.golden), self.max_answer_words, count_words)
         counted = counted_feedback(votes)
         ids = defaultdict[str, list[str]](list)
         for vote in votes:
@@ -243,12 +241,14 @@ def _wordings(rows: pa.Table) -> list[Wording]:
     return list(map(Wording, asked_at, *(rows[name].to_pylist() for name in names)))
 
 
-def _examples(rows: pa.Table) -> list[Example]:
+def _examples(rows: pa.Table) -> pa.Table:
     """Return an example per question of these rows, oldest first."""
     chosen = newest_per_question(_wordings(rows))
     rows = rows.take(pa.array([at for at, _ in chosen], pa.int64()))
-    columns = (rows[name].to_pylist() for name in ("question", "answer", "documents", "asked_at"))
-    return [
-        Example(question, answer, ids, _documents(documents), asked_at)
-        for (_, ids), question, answer, documents, asked_at in zip(chosen, *columns, strict=True)
-    ]
+    ids = pa.array([ids for _, ids in chosen], EXAMPLES.field("interaction_ids").type)
+    rows = rows.append_column("interaction_ids", ids)
+    several = pc.greater(pc.list_value_length(ids), 1)
+    named = pa.array([one.example_id for one in examples_of(rows.filter(several))], pa.string())
+    names = pc.replace_with_mask(rows["example_id"].combine_chunks(), several, named)
+    rows = rows.set_column(rows.schema.get_field_index("example_id"), "example_id", names)
+    return rows.select(EXAMPLES.names).cast(EXAMPLES)

@@ -18,25 +18,13 @@ from ragloop.answering.statements import statements
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, UnavailableError
-from ragloop.learning.examples.curation import DocumentRevision, Standing
+from ragloop.learning.examples.curation import Standing
+from ragloop.learning.examples.example import DOCUMENTS, DocumentRevision
 from ragloop.records import Message
 
 ROWS = "rows.parquet"
 _NAMED = 5
 """Documents that a reason names; of more it gives the number."""
-
-DOCUMENTS = pa.list_(
-    pa.struct(
-        [
-            ("document_id", pa.string()),
-            ("revision", pa.string()),
-            ("cited", pa.bool_()),
-            ("text_hashes", pa.list_(pa.string())),
-            ("statements", pa.list_(pa.string())),
-        ]
-    )
-)
-"""What a row rests on, as files hold it."""
 
 _SCHEMA = pa.schema(
     [

@@ -97,7 +97,7 @@ class OutdatedRows:
         few = questions if len(questions) <= MOST_EMBEDDED else []
         vectors = VectorStore(live.index.store, live.embedder).of_texts(few)
         ids = frozenset(one for _, changed in fallen for one in changed)
-        return _Fallen(Likeness(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
+        return _Fallen(Likeness.of(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
 
 
 def _named(row: TrainedRow, keys: dict[str, str]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import UsageError
-from ragloop.learning.examples.curation import Curated
 from ragloop.learning.examples.datasets import Dataset, build, funnel_of
 from ragloop.learning.examples.eligibility import Eligibility
+from ragloop.learning.examples.example import Curated
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.store import make_room
 from ragloop.store.files import FolderFiles
@@ -47,7 +47,7 @@ def _eligibility(parts: RetrainingParts) -> Eligibility:
 def build_dataset(parts: RetrainingParts) -> DatasetSummary:
     """Write the eligible examples as a dataset; equal examples, equal id. Raises UsageError without any."""
     eligible, now = curated(parts), parts.journal.store.now()
-    if not eligible.examples:
+    if not eligible.table.num_rows:
         why = ", ".join(f"{count} {reason}" for reason, count in eligible.funnel.items()) or "the log is empty"
         raise UsageError(f"found no eligible example ({why}); add corrections or thumbs-up to short answers first")
     artifacts, policy = parts.registry.artifacts, parts.policy

@@ -71,7 +71,7 @@ def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
     """Select the rows of a dataset that may be trained on now. Raises UsageError where none is left."""
     dataset = parts.dataset(dataset_id)
     standing = standing_of(parts.index, documents_behind(dataset))
-    golden = Likeness(parts.golden)
+    golden = Likeness.of(parts.golden)
     stale = stale_examples(dataset, standing)
     true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
     recipe = recipe_of(dataset.recipe)
