@@ -20,6 +20,12 @@ def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
         return False
 
 
+def file_state(folder: Path) -> str:
+    """Return sizes, times and numbers of an adapter's files, which change with them."""
+    found = (path.stat() for name in (WEIGHTS, ADAPTER_CONFIG) if (path := folder / name).is_file())
+    return " ".join(f"{one.st_size}-{one.st_mtime_ns}-{one.st_ctime_ns}-{one.st_ino}" for one in found)
+
+
 def other_base(adapter: Adapter, name: str, sha256: str) -> str:
     """Return why an adapter is not one of the base model `name` with weights `sha256`, or an empty string.
 

@@ -24,7 +24,7 @@ from uuid import uuid4
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Request, Rollback
 from ragloop.registry.evidence import Evidence
-from ragloop.registry.files import adapter_sha256, files_are_whole
+from ragloop.registry.files import adapter_sha256, file_state, files_are_whole
 from ragloop.registry.succession import AliasChange, succession
 from ragloop.store import Store, after, quoted
 from ragloop.store.names import inside
@@ -67,6 +67,10 @@ class Registry:
                 f"the files of adapter {adapter.adapter_id} at {folder} were changed; roll back or retrain"
             )
         return folder
+
+    def state_of_files(self, adapter: Adapter) -> str:
+        """Return what changes with the files of an adapter, without reading them."""
+        return file_state(inside(self.artifacts, adapter.path))
 
     def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
         """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -269,10 +270,10 @@ def retraining_during_which(app: App, act: Callable[[], object]) -> Retraining:
     """The steps, with something that happens once while an adapter is being loaded for its evaluation."""
     parts, acts = app.learning.retraining.parts, iter([act])
 
-    def generator(adapter: Adapter | None) -> Generator:
+    def generator(adapter_id: str | None) -> AbstractContextManager[Generator]:
         for one in acts:
             one()
-        return parts.generator(adapter)
+        return parts.generator(adapter_id)
 
     return Retraining(replace(parts, generator=generator))
 

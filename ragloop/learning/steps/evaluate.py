@@ -28,14 +28,16 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
     questions, left_out = questions_for(parts, adapter)
     incumbent, notes = parts.champion()
     folder = parts.registry.folder(adapter)
-    models = Pair(parts.generator(incumbent), parts.generator(adapter))
-    answered = evaluate(questions, models, parts.cache, partial(rejects, policy=parts.policy.gate))
+    serving_id = incumbent.adapter_id if incumbent else None
+    with parts.generator(serving_id) as champion, parts.generator(adapter.adapter_id) as candidate:
+        models = Pair(champion, candidate)
+        answered = evaluate(questions, models, parts.cache, partial(rejects, policy=parts.policy.gate))
     keep_evaluation(answered, folder)
     report = report_of(answered)
     found = EvaluationRecord(
         report.incumbent,
         report.challenger,
-        compared_with=incumbent.adapter_id if incumbent else None,
+        compared_with=serving_id,
         notes=(*notes, *_not_trained(adapter), *left_out),
     )
     parts.registry.update(adapter_id, lambda now: _evaluated(now, found))

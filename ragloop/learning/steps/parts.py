@@ -1,6 +1,7 @@
 """What every step works on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,15 @@ class RetrainingPolicy:
 class RetrainingParts:
     """The log, the registry and the models of one store.
 
-    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter)` that model
-    with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
+    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter_id)` holds
+    that model, with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
     """
 
     journal: Journal
     registry: Registry
     live: Callable[[], Live]
     base: Callable[[], Path | str]
-    generator: Callable[[Adapter | None], Generator]
+    generator: Callable[[str | None], AbstractContextManager[Generator]]
     policy: RetrainingPolicy
     base_sha256: Callable[[], str]
 
