@@ -38,10 +38,9 @@ from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevisio
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.examples.rules import rules_sha256
 from ragloop.store.files import Files
 
-RULES = 1
-"""To be raised when the same answers, feedback and documents give other examples: curation or statements changed."""
 PART = 8_192
 """Answers that are judged at once."""
 _ANSWERS = ["interaction_id", "asked_at", "question", "answer", "abstained", "passages", "citations", "support"]
@@ -126,7 +125,7 @@ class Eligibility:
 
     @cached_property
     def _rules(self) -> str:
-        text = json.dumps([RULES, self.max_answer_words, list(self.golden)])
+        text = json.dumps([rules_sha256(), self.max_answer_words, list(self.golden)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
