@@ -1,5 +1,6 @@
 """What an application learns from its log: retraining, drift, reviews, export."""
 
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,11 @@ class Learning:
         parts = self._parts
         gate = gate_policy(parts.settings)
         return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
+
+    def prune_answers(self) -> int:
+        """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed."""
+        keep = timedelta(days=self._parts.settings.maintenance.answer_retention_days)
+        return self.retraining.parts.cache.prune(keep) if keep else 0
 
     def export_log(self, file: Path) -> int:
         """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""

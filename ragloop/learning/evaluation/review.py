@@ -65,7 +65,7 @@ def review(
     # Two reviews at once would generate every answer twice.
     with store.lease("review"), generator(None) as base, generator(champion.adapter_id) as challenger:
         models = Pair(incumbent=base, challenger=challenger)
-        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts)))
+        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts.files, store.now)))
     scores = {"base": report.incumbent, "champion": report.challenger}
     made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from ragloop.learning.examples.curation import (
     counted_feedback,
     newest_per_question,
 )
-from ragloop.learning.examples.datasets import EVALUATION, MANIFEST, TRAIN, Dataset
+from ragloop.learning.examples.datasets import Dataset, state_of
 from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, examples_of
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
 from ragloop.learning.examples.lineage import standing_of
@@ -78,13 +77,13 @@ class Eligibility:
         fallen = {one["values"]: one["counts"] for one in counts}
         return conclude(known.watermark.answers, eligible.num_rows, _examples(eligible), fallen)
 
-    def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset], datasets: Path) -> int:
+    def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset]) -> int:
         """Count the eligible examples that did not come into one of these datasets, nor were left out by its split.
 
         A dataset that somebody deleted or changed holds nothing: what it held counts as new again.
         """
         before = self.update().known
-        states = {one: state for one in dataset_ids if (state := _state_of(datasets / one))}
+        states = {one: state for one in dataset_ids if (state := state_of(self.files, one))}
         known = _marked(before, states, load)
         if known is not before and known.watermark.datasets.keys() == states.keys():
             write_known(self.files, known)
@@ -168,15 +167,6 @@ class Eligibility:
         stands = pa.array([all(map(standing.holds, held)) for held in documents], pa.bool_())
         column = pc.replace_with_mask(rows["stands"].combine_chunks(), which, stands)
         return rows.set_column(SCHEMA.get_field_index("stands"), "stands", column)
-
-
-def _state_of(dataset: Path) -> str:
-    """Return sizes and times of the files of a dataset, which are never changed; empty where it is not complete."""
-    try:
-        about = [(dataset / name).stat() for name in (MANIFEST, TRAIN, EVALUATION)]
-    except OSError:
-        return ""
-    return " ".join(f"{one.st_size}-{one.st_mtime_ns}" for one in about)
 
 
 def _marked(known: Known, states: Mapping[str, str], load: Callable[[str], Dataset]) -> Known:

@@ -89,7 +89,7 @@ class OutdatedRows:
         return self._known[1]
 
     def _look(self, adapter_id: str, live: Live) -> _Fallen:
-        rows = read_rows(self._registry.artifacts / "adapters" / adapter_id)
+        rows = read_rows(self._registry.artifacts.files, f"adapters/{adapter_id}")
         standing = standing_of(live.index, documents_of(rows))
         fallen = [(row, changed) for row in rows if (changed := row.changed(standing)) or not row.documents]
         keys = inventory.keys(live.index) if fallen else {}

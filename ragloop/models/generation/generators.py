@@ -15,7 +15,7 @@ from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.records import LaneName, Route
-from ragloop.registry import Adapter, Registry, without_row
+from ragloop.registry import Adapter, Registry, state_of_files, without_row
 
 if TYPE_CHECKING:
     from ragloop.models.generation.local import LocalGenerator
@@ -106,7 +106,7 @@ class Generators:
     def _whole(self, adapter: Adapter) -> Path:
         """Return the folder of an adapter. Of files that were found damaged nothing is read again as long as they stay
         so, since every question asks."""
-        state = adapter.sha256, self._registry.state_of_files(adapter)
+        state = adapter.sha256, state_of_files(self._registry.artifacts.files, adapter.path)
         known, why = self._damaged.get(adapter.adapter_id, (None, ""))
         if known == state:
             raise MismatchError(why)
