@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @task(name="maintain tables", **TRANSIENT_ONLY)
 def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
     """Compact every table, remove old versions, drop what is past its retention."""
-    done = open_app(home, config).corpus.maintain()
+    app = open_app(home, config)
+    done = app.corpus.maintain()
+    app.learning.prune_answers()
     publish_upkeep(done)
     return done
 

@@ -1,18 +1,17 @@
 """What an application learns from its log: retraining, drift, reviews, export."""
 
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
 from ragloop.app.policies import cadence_policy, drift_policy, gate_policy, retraining_policy
-from ragloop.models import Generator
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.review import Review
     from ragloop.learning.monitoring.windows import DriftMeasurement
     from ragloop.learning.retraining import Retraining
-    from ragloop.registry import Adapter
 
 
 class Learning:
@@ -32,16 +31,11 @@ class Learning:
             self._parts.registry,
             self._parts.live,
             lambda: self._parts.models.base,
-            self._generator_with,
+            self._parts.generators.local,
             retraining_policy(self._parts.settings),
             self._parts.models.base_sha256,
         )
         return Retraining(parts)
-
-    def _generator_with(self, adapter: "Adapter | None") -> Generator:
-        if adapter is None:
-            return self._parts.models.local_generator
-        return self._parts.models.wearing(adapter, self._parts.registry.folder(adapter))
 
     def measure_drift(self, key: str = "") -> "DriftMeasurement":
         """Measure drift and decide whether training is due; the report is kept, by `key` as Reports.append has it."""
@@ -67,7 +61,12 @@ class Learning:
 
         parts = self._parts
         gate = gate_policy(parts.settings)
-        return review(parts.store, parts.registry, self.retraining.questions, self._generator_with, gate, key)
+        return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
+
+    def prune_answers(self) -> int:
+        """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed."""
+        keep = timedelta(days=self._parts.settings.maintenance.answer_retention_days)
+        return self.retraining.parts.cache.prune(keep) if keep else 0
 
     def export_log(self, file: Path) -> int:
         """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""

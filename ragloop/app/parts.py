@@ -11,7 +11,9 @@ from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
 from ragloop.models.opened import OpenedModels
 from ragloop.registry import Registry
+from ragloop.registry.artifacts import Artifacts, BucketArtifacts, FolderArtifacts
 from ragloop.store import Boundary, Clock, Store, make_home, utc_now
+from ragloop.store.files import BucketFiles
 from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
@@ -88,7 +90,13 @@ class Parts:
     @cached_property
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
-        return Registry(self.store, self.models.other_base)
+        return Registry(self.store, self.models.other_base, self._artifacts())
+
+    def _artifacts(self) -> Artifacts:
+        folder = self.settings.home / "artifacts"
+        if self.settings.artifacts is None:
+            return FolderArtifacts(folder)
+        return BucketArtifacts(BucketFiles(self.settings.artifacts), folder, self.models.cache / "adapters")
 
     @cached_property
     def generators(self) -> "Generators":

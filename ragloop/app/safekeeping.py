@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
+from ragloop.errors import UsageError
 from ragloop.store import make_home
+from ragloop.store.files import FolderFiles
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport, Backups, RestoreReport
@@ -19,10 +21,18 @@ class Safekeeping:
         self._parts = parts
 
     def backups(self, uri: str | None = None) -> "Backups":
-        """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError."""
+        """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError.
+
+        Raises UsageError also where artifacts lie in a bucket: backups hold those of the home alone.
+        """
         from ragloop.backup import Backups
         from ragloop.backup.place import backup_files
 
+        if where := self._parts.settings.artifacts:
+            raise UsageError(
+                f"backups do not hold artifacts of a bucket, found artifacts = {where}; protect the "
+                "buckets by versions or replication instead"
+            )
         return Backups(
             backup_files(uri or self._parts.settings.backup.uri, self._parts.settings.home, self._parts.settings.store)
         )
@@ -62,6 +72,6 @@ class Safekeeping:
             place,
             replace=replace,
             dry_run=dry_run,
-            whole=partial(files_are_whole, home / "artifacts"),
+            whole=partial(files_are_whole, FolderFiles(home / "artifacts")),
             progress=told,
         )

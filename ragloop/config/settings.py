@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -264,6 +264,8 @@ class MaintenanceSettings(Section):
 
     run_retention_days: float = Field(default=30, ge=0, le=3650)
     """Runs of ragloop's deployments that ended longer ago are removed from Prefect; 0 keeps all (days)."""
+    answer_retention_days: float = Field(default=90, ge=0, le=3650)
+    """Answers that were given in evaluations longer ago are given again where they are needed; 0 keeps all (days)."""
 
 
 class BackupSettings(Section):
@@ -293,6 +295,8 @@ class Settings(BaseSettings):
     """Folder that keeps all state."""
     store: str | None = Field(default=None, pattern=r"^s3://[^/]+")
     """s3://bucket/prefix of the database, for several machines; by default it is in `home`, as all other state."""
+    artifacts: str | None = Field(default=None, pattern=r"^s3://[^/]+")
+    """s3://bucket/prefix of datasets, adapters and evaluations; by default they are in `home`."""
     cache: Path | None = None
     """Folder of prepared models; by default the platform's cache folder."""
     sources: tuple[SourceSettings, ...] = ()
@@ -317,6 +321,15 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_not_set(cls, values: Any) -> Any:
         return _without_empty(cls, values)
+
+    @model_validator(mode="after")
+    def _backups_hold_artifacts(self) -> Self:
+        if self.artifacts and self.backup.uri:
+            raise ValueError(
+                "backups do not hold artifacts of a bucket; take out backup.uri and protect both buckets by versions "
+                "or replication, or take out artifacts"
+            )
+        return self
 
     @field_validator("sources")
     @classmethod

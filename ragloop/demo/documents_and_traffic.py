@@ -14,7 +14,7 @@ from ragloop.demo.stage import Stage
 from ragloop.demo.traffic import UNSEEN_WORDING, Asked, is_right, to_change, write_golden
 
 if TYPE_CHECKING:
-    from ragloop.learning.examples.curation import Curated, Example
+    from ragloop.learning.examples.example import Curated, Example
     from ragloop.records import Answer
 
 QUESTIONS = (

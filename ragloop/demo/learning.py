@@ -177,4 +177,4 @@ def _champion(stage: Stage) -> str | None:
 def _dataset(stage: Stage, adapter: "Adapter") -> "Dataset":
     from ragloop.learning.examples.datasets import load
 
-    return load(stage.app.registry.artifacts / "datasets" / adapter.dataset_id)
+    return load(stage.app.registry.artifacts.files, adapter.dataset_id)

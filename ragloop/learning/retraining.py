@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.measures import Question
 from ragloop.learning.evaluation.run import EvalReport
-from ragloop.learning.examples.curation import Curated
+from ragloop.learning.examples.example import Curated
 from ragloop.learning.steps.dataset import DatasetSummary, build_dataset, curated, new_eligible
 from ragloop.learning.steps.evaluate import evaluate_adapter, questions_for
 from ragloop.learning.steps.judge import judge_adapter

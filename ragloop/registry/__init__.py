@@ -12,7 +12,7 @@ from ragloop.registry.adapter import (
     Rollback,
 )
 from ragloop.registry.evidence import Evidence, VerdictKind
-from ragloop.registry.files import adapter_sha256, files_are_whole, other_base
+from ragloop.registry.files import adapter_sha256, files_are_whole, other_base, state_of_files
 from ragloop.registry.registry import Registry, lost_adapters, without_row
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "files_are_whole",
     "lost_adapters",
     "other_base",
+    "state_of_files",
     "without_row",
 ]

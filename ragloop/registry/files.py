@@ -2,22 +2,28 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from ragloop.errors import MismatchError
-from ragloop.hashes import sha256_of
+from ragloop.errors import MismatchError, NotFoundError
 from ragloop.registry.adapter import Adapter
-from ragloop.store.names import inside
+from ragloop.store.files import Files, FolderFiles
 
 WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
-def files_are_whole(artifacts: Path, path: str, sha256: str) -> bool:
+def files_are_whole(files: Files, path: str, sha256: str) -> bool:
     """Return whether the adapter at this path has the files of this `adapter_sha256`."""
     try:
-        return adapter_sha256(inside(artifacts, path)) == sha256
+        return sha256_in(files, path) == sha256
     except MismatchError:
         return False
+
+
+def state_of_files(files: Files, path: str) -> str:
+    """Return what changes with the files of the adapter at this path, without reading them."""
+    found = files.list(f"{path}/")
+    return " ".join(found[name].stamp for one in (WEIGHTS, ADAPTER_CONFIG) if (name := f"{path}/{one}") in found)
 
 
 def other_base(adapter: Adapter, name: str, sha256: str) -> str:
@@ -42,18 +48,32 @@ def other_base(adapter: Adapter, name: str, sha256: str) -> str:
 
 
 def adapter_sha256(folder: Path) -> str:
+    """Return the SHA-256 of an adapter in a folder of this machine; see sha256_in."""
+    return sha256_in(FolderFiles(folder.parent), folder.name)
+
+
+def sha256_in(files: Files, path: str) -> str:
     """SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not there.
 
     The configuration decides as much as the weights do (alpha scales them). It is hashed by its values: PEFT keeps
     names of modules in a set and writes them in any order.
     """
-    for name in (WEIGHTS, ADAPTER_CONFIG):
-        if not (folder / name).is_file():
-            raise MismatchError(f"found no {name} in {folder}; retrain, or restore it from a backup")
+    weights = hashlib.sha256()
+    for part in _read(files, path, WEIGHTS):
+        weights.update(part)
     try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        config = json.loads(b"".join(_read(files, path, ADAPTER_CONFIG)))
     except ValueError:
-        raise MismatchError(f"{folder / ADAPTER_CONFIG} is damaged; retrain, or restore it from a backup") from None
+        raise MismatchError(
+            f"{files}/{path}/{ADAPTER_CONFIG} is damaged; retrain, or restore it from a backup"
+        ) from None
     values = {name: sorted(map(str, one)) if isinstance(one, list) else one for name, one in config.items()}
-    content = [sha256_of(folder / WEIGHTS), json.dumps(values, sort_keys=True)]
+    content = [weights.hexdigest(), json.dumps(values, sort_keys=True)]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()
+
+
+def _read(files: Files, path: str, name: str) -> Iterator[bytes]:
+    try:
+        yield from files.read(f"{path}/{name}")
+    except NotFoundError:
+        raise MismatchError(f"found no {name} in {files}/{path}; retrain, or restore it from a backup") from None

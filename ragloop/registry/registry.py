@@ -23,11 +23,11 @@ from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Request, Rollback
+from ragloop.registry.artifacts import Artifacts, FolderArtifacts
 from ragloop.registry.evidence import Evidence
-from ragloop.registry.files import adapter_sha256, files_are_whole
+from ragloop.registry.files import files_are_whole
 from ragloop.registry.succession import AliasChange, succession
 from ragloop.store import Store, after, quoted
-from ragloop.store.names import inside
 
 CHAMPION = "champion"
 _WAIT_S = 30
@@ -35,12 +35,20 @@ _WAIT_S = 30
 
 
 class Registry:
-    """The adapters of one store. `other_base` says why an adapter does not fit the base model that is in use, or
-    returns an empty string."""
+    """The adapters of one store.
 
-    def __init__(self, store: Store, other_base: Callable[[Adapter], str] = lambda adapter: "") -> None:
+    `other_base` says why an adapter does not fit the base model that is in use, or returns an empty string.
+    `artifacts` holds the files; by default they lie in the home.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        other_base: Callable[[Adapter], str] = lambda adapter: "",
+        artifacts: Artifacts | None = None,
+    ) -> None:
         self._store, self._other_base = store, other_base
-        self.artifacts = store.home / "artifacts"
+        self.artifacts: Artifacts = artifacts or FolderArtifacts(store.home / "artifacts")
 
     def adapters(self) -> list[Adapter]:
         """Return all versions, oldest first."""
@@ -58,15 +66,9 @@ class Registry:
         return exact[0]
 
     def folder(self, adapter: Adapter) -> Path:
-        """Return the adapter's folder. Raises MismatchError when weights or configuration are gone or changed."""
-        folder = inside(self.artifacts, adapter.path)
-        if not folder.is_dir():
-            raise MismatchError(f"found no files of adapter {adapter.adapter_id} at {folder}; roll back or retrain")
-        if adapter_sha256(folder) != adapter.sha256:
-            raise MismatchError(
-                f"the files of adapter {adapter.adapter_id} at {folder} were changed; roll back or retrain"
-            )
-        return folder
+        """Return a folder with the adapter's files. Raises MismatchError when weights or configuration are gone or
+        changed."""
+        return self.artifacts.copy_of(adapter)
 
     def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
         """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
@@ -244,8 +246,8 @@ def without_row(adapter_id: str) -> str:
 
 def lost_adapters(registry: Registry) -> list[str]:
     """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
-    adapters = registry.adapters()
-    damaged = [one.adapter_id for one in adapters if not files_are_whole(registry.artifacts, one.path, one.sha256)]
+    adapters, files = registry.adapters(), registry.artifacts.files
+    damaged = [one.adapter_id for one in adapters if not files_are_whole(files, one.path, one.sha256)]
     known = {one.adapter_id for one in adapters}
     return damaged + [one for one in dict.fromkeys(succession(registry.history()).stack) if one not in known]
 

@@ -42,10 +42,14 @@ UPLOAD_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Found:
-    """A file as it was listed: its size, and seconds since it was written by the clock of the place."""
+    """A file as it was listed: its size, and seconds since it was written by the clock of the place.
+
+    `stamp` changes with the content of the file.
+    """
 
     bytes: int
     age_s: float
+    stamp: str = ""
 
 
 class Files(Protocol):
@@ -105,7 +109,8 @@ class FolderFiles:
                     except FileNotFoundError:
                         continue
                     if name.startswith(prefix) and stat.S_ISREG(about.st_mode):
-                        found[name] = Found(about.st_size, now - about.st_mtime)
+                        stamp = f"{about.st_mtime_ns}-{about.st_ctime_ns}-{about.st_ino}"
+                        found[name] = Found(about.st_size, now - about.st_mtime, stamp)
         return found
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -208,7 +213,7 @@ class BucketFiles:
                 for one in page.get("Contents", ()):
                     name = one["Key"].removeprefix(self._prefix)
                     if not why_unclean(name):  # no file of ragloop's: left alone
-                        found[name] = Found(one["Size"], age_of(one, page))
+                        found[name] = Found(one["Size"], age_of(one, page), one["ETag"])
         return found
 
     def read(self, name: str) -> Iterator[bytes]:

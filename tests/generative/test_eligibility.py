@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal
-from ragloop.learning.examples.curation import Curated, curate, rested_on
-from ragloop.learning.examples.datasets import Dataset, build, load
+from ragloop.learning.examples.curation import curate, rested_on
+from ragloop.learning.examples.datasets import Dataset, build, load, path_of
 from ragloop.learning.examples.eligibility import Eligibility
+from ragloop.learning.examples.example import Curated
 from ragloop.learning.examples.known import NAME
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.store.files import FolderFiles
@@ -66,7 +68,7 @@ class Home:
             self.folder.write(f"{number}.md", text(number, 0))
         self.folder.sync()
         self.app = self.folder.app()
-        self.root = self.folder.home / "artifacts" / "datasets"
+        self.files = FolderFiles(self.folder.home / "artifacts")
 
     @property
     def journal(self) -> Journal:
@@ -86,7 +88,7 @@ class Home:
             "dataset": self.build,
             "remove dataset": self.remove,
             "golden": lambda one, other: setattr(self, "golden", GOLDEN[: one % 3]),
-            "lose": lambda one, other: (self.root.parent / NAME).unlink(missing_ok=True),
+            "lose": lambda one, other: (self.files.folder / NAME).unlink(missing_ok=True),
         }[kind](one, other)
 
     def ask(self, question: int, how: int) -> None:
@@ -145,19 +147,19 @@ class Home:
     def build(self, share: int, seed: int) -> None:
         found = self.scratch()
         if found.examples:
-            made = build(self.root, found, recipe="r", eval_share=0.3, seed=seed, created_at=BEGIN)
+            made = build(self.files, found, recipe="r", eval_share=0.3, seed=seed, created_at=BEGIN)
             self.datasets.append(made.dataset_id)
 
     def remove(self, which: int, other: int) -> None:
         if self.datasets:
-            dataset = self.root / self.datasets[which % len(self.datasets)]
+            dataset = self.files.folder / path_of(self.datasets[which % len(self.datasets)])
             if other % 2:
                 shutil.rmtree(dataset, ignore_errors=True)
             elif dataset.is_dir():
                 (dataset / "train.parquet").write_bytes(b"damaged")
 
     def eligibility(self) -> Eligibility:
-        return Eligibility(self.journal, self.index, FolderFiles(self.root.parent), self.golden, MOST_WORDS)
+        return Eligibility(self.journal, self.index, self.files, self.golden, MOST_WORDS)
 
     def scratch(self) -> Curated:
         rows, votes = self.journal.interactions().to_pylist(), self.journal.feedback().to_pylist()
@@ -168,7 +170,7 @@ class Home:
         seen: set[str] = set()
         for one in self.datasets:
             try:
-                seen |= load(self.root / one).seen
+                seen |= load(self.files, one).seen
             except (MismatchError, NotFoundError):
                 continue
         return sum(not seen.issuperset(one.interaction_ids) for one in self.scratch().examples)
@@ -176,7 +178,7 @@ class Home:
     def compare(self) -> None:
         expected = self.scratch()
         assert self.eligibility().curated() == expected
-        unseen = self.eligibility().unseen(self.datasets, lambda one: load(self.root / one), self.root)
+        unseen = self.eligibility().unseen(self.datasets, partial(load, self.files))
         assert unseen == self.unseen()
         assert self.eligibility().curated() == expected
 
@@ -195,6 +197,7 @@ def made_home() -> Iterator[Home]:
 @example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("edit", 0, 1), ("curate", 0, 0), ("edit", 0, 0)])
 @example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("label", 0, 1), ("curate", 0, 0), ("label", 0, 0)])
+@example([("ask", 1, 1), ("vote", 0, 0), ("curate", 0, 0), ("ask", 1, 1), ("vote", 1, 0), ("curate", 0, 0)])
 @example([("ask", 1, 0), ("vote", 0, 0), ("dataset", 0, 0), ("curate", 0, 0), ("vote", 0, 2), ("remove dataset", 0, 1)])
 def test_what_is_brought_up_to_date_is_what_a_look_at_all_finds(steps: list[tuple[str, int, int]]) -> None:
     with made_home() as home:
@@ -238,8 +241,8 @@ def test_datasets_are_read_once() -> None:
 
         def loading(dataset_id: str) -> Dataset:
             read.append(dataset_id)
-            return load(home.root / dataset_id)
+            return load(home.files, dataset_id)
 
         for _ in range(3):
-            assert home.eligibility().unseen(home.datasets, loading, home.root) == 0
+            assert home.eligibility().unseen(home.datasets, loading) == 0
         assert read == home.datasets

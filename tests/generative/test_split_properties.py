@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragloop.learning.evaluation.scoring import tokens
-from ragloop.learning.examples.curation import DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.curation import Standing, curate
+from ragloop.learning.examples.example import DocumentRevision, Example, as_table, examples_of
 from ragloop.learning.examples.near_duplicates import NEAR_DUPLICATE, Likeness
 from ragloop.learning.examples.splitting import split
 
@@ -45,15 +46,16 @@ def examples(draw: st.DrawFn) -> list[Example]:
 def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
     rows: list[Example], share: float, seed: int
 ) -> None:
-    parts = split(rows, share, seed)
-    for train, held_out in product(parts.train, parts.eval):
+    parts = split(as_table(rows), share, seed)
+    sides = [examples_of(side) for side in (parts.train, parts.eval, parts.left_out)]
+    for train, held_out in product(sides[0], sides[1]):
         assert not train.subjects & held_out.subjects
         assert jaccard(train.question, held_out.question) < NEAR_DUPLICATE
         assert train.asked_at <= held_out.asked_at
-    assert len(parts.train) + len(parts.eval) + parts.left_out == len(rows)
-    assert set(parts.train) | set(parts.eval) <= set(rows)
-    assert bool(parts.train) == bool(rows)
-    assert bool(parts.note) == (bool(rows) and not parts.eval)
+    assert sorted(one.interaction_ids for side in sides for one in side) == sorted(one.interaction_ids for one in rows)
+    assert {one for side in sides for one in side} == set(rows)
+    assert bool(sides[0]) == bool(rows)
+    assert bool(parts.note) == (bool(rows) and not sides[1])
 
 
 @settings(max_examples=50, deadline=None)
@@ -61,14 +63,15 @@ def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
 def test_the_order_of_the_rows_does_not_change_a_split(rows: list[Example], random: Any) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    assert split(shuffled, 0.1, 0) == split(rows, 0.1, 0)
+    one, other = (split(as_table(given), 0.1, 0) for given in (rows, shuffled))
+    assert vars(one) == vars(other)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(questions, max_size=25), questions)
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(known: list[str], asked: str) -> None:
     near = [n for n, one in enumerate(known) if jaccard(one, asked) >= NEAR_DUPLICATE - 1e-9]
-    likeness = Likeness(known)
+    likeness = Likeness.of(known)
     assert likeness.matches(asked) == near
     pairs = {
         (a, b) for b in range(len(known)) for a in range(b) if jaccard(known[a], known[b]) >= NEAR_DUPLICATE - 1e-9

@@ -102,7 +102,7 @@ def test_an_adapter_of_another_base_of_the_same_shape_does_not_serve(place: Path
     assert lane == "base+rag"
     assert "adapter later was trained on the weights" in why
     with pytest.raises(MismatchError, match=r"set model\.base to the model that it was trained on, or retrain"):
-        app.learning.retraining.parts.generator(app.registry.adapter("later"))
+        app.learning.retraining.parts.generator("later").__enter__()
     with pytest.raises(MismatchError, match="was trained on the weights"):
         app.registry.promote("early", "test")
     assert lane_and_why(app_of(place)) == ("later", "")

@@ -149,7 +149,7 @@ def test_an_object_is_written_once_and_read_twice_though_several_are_copied_at_o
     made = BackedUp(indexed, bucket.uri("backups"))
     made.fill(2)
     for name in ("one", "two"):  # of equal bytes: copied once
-        (made.app.registry.artifacts / "adapters" / "early" / name).write_bytes(b"the same")
+        (made.app.registry.artifacts.folder / "adapters" / "early" / name).write_bytes(b"the same")
     bucket.server.weather = requests = Requests()
     done = made.app.safekeeping.back_up(made.uri)
     *copied, last = requests.of("PUT")

@@ -141,3 +141,24 @@ def test_damaged_weights_are_found_when_they_are_loaded_and_what_is_loaded_answe
     fallen = started.answering.answerer.ask(QUESTION)
     assert (fallen.lane, fallen.adapter) == (LaneName.BASE_RAG, None)
     assert "later" in fallen.fallback
+
+
+def test_a_damaged_champion_is_read_once_and_serves_again_when_it_is_restored(place: Path, reads: Reads) -> None:
+    flip_a_byte(place)
+    reads.files.clear()
+    app = app_of(place)
+    for _ in range(3):
+        assert app.answering.answerer.ask(QUESTION).lane == LaneName.BASE_RAG
+    assert reads.files.count("adapter_model.safetensors") == 1
+    flip_a_byte(place)
+    assert app.answering.answerer.ask(QUESTION).adapter == "later"
+
+
+def test_an_evaluation_holds_its_adapter_and_unloads_it(place: Path) -> None:
+    app = app_of(place)
+    generator = app.learning.retraining.parts.generator
+    with generator(None) as base, generator("early") as worn:
+        assert (base.adapter, worn.adapter) == (None, "early")
+        assert app.answering.answerer.ask(QUESTION).adapter == "later"
+        assert app.parts.generators.loaded == {"early", "later"}
+    assert app.parts.generators.loaded == {"later"}

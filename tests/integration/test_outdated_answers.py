@@ -10,7 +10,6 @@ from ragloop.corpus.index import inventory
 from ragloop.demo import tiny
 from ragloop.learning.evaluation.golden import GoldenQuestion, outdated_golden
 from ragloop.learning.examples import outdated
-from ragloop.learning.examples.lineage import read_rows
 from tests.support.indexed_folder import wait_until_stamps_are_trusted
 
 pytestmark = pytest.mark.realmodel
@@ -75,7 +74,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.journal.give_all_feedback(given)
     adapter_id = made.learning.retraining.train(made.learning.retraining.build_dataset().dataset_id)
     made.registry.promote(adapter_id, "by hand")
-    rows = read_rows(made.registry.folder(made.registry.adapter(adapter_id)))
+    rows = made.learning.retraining.parts.trained_rows(made.registry.adapter(adapter_id))
     assert {QUESTION, FILES} <= {row.question for row in rows}
     assert all(one.statements for row in rows for one in row.documents)
     return place
@@ -148,7 +147,7 @@ def test_where_many_rows_fell_wordings_and_cited_documents_tell(place: Path, mon
 
 def test_questions_whose_statements_stand_are_still_the_adapters(place: Path) -> None:
     made = edited(place, "45")
-    trained = [row.question for row in read_rows(made.registry.folder(made.registry.champion()))]
+    trained = [row.question for row in made.learning.retraining.parts.trained_rows(made.registry.champion())]
     others = [question for question in TOLD if question in trained]
     assert len(others) > 2
     for answer in made.answering.answerer.ask_all(others, "closed-book"):

@@ -68,7 +68,7 @@ def test_a_rollback_retires_what_it_leaves_and_a_person_may_bring_it_back(regist
 
 def test_a_rollback_skips_adapters_whose_files_are_broken_and_says_so(registry: Registry) -> None:
     promote(registry, "a", "b", "c")
-    (registry.artifacts / "adapters" / "b" / "adapter_model.safetensors").write_bytes(b"other")
+    (registry.artifacts.folder / "adapters" / "b" / "adapter_model.safetensors").write_bytes(b"other")
     done = registry.rollback("worse")
     assert champion(registry) == "a"
     assert len(done.skipped) == 1
@@ -76,14 +76,14 @@ def test_a_rollback_skips_adapters_whose_files_are_broken_and_says_so(registry: 
     assert "skipped b" in registry.history()[-1]["reason"]
     assert registry.adapter("b").state == PROMOTED
     promote(registry, "c")
-    shutil.rmtree(registry.artifacts / "adapters" / "a")
+    shutil.rmtree(registry.artifacts.folder / "adapters" / "a")
     assert registry.rollback("worse").champion is None
     assert champion(registry) is None
 
 
 @pytest.mark.parametrize("change", ['{"r": 8, "lora_alpha": 64, "target_modules": ["q", "v"]}', "{", None])
 def test_a_changed_configuration_is_a_changed_adapter(registry: Registry, change: str | None) -> None:
-    file = registry.artifacts / "adapters" / "a" / "adapter_config.json"
+    file = registry.artifacts.folder / "adapters" / "a" / "adapter_config.json"
     file.unlink() if change is None else file.write_text(change)
     with pytest.raises(MismatchError, match="retrain"):
         registry.promote("a", "test")
@@ -91,7 +91,9 @@ def test_a_changed_configuration_is_a_changed_adapter(registry: Registry, change
 
 
 def test_the_order_of_modules_in_the_configuration_means_nothing(registry: Registry) -> None:
-    (registry.artifacts / "adapters" / "a" / "adapter_config.json").write_text('{"target_modules": ["v", "q"], "r": 8}')
+    (registry.artifacts.folder / "adapters" / "a" / "adapter_config.json").write_text(
+        '{"target_modules": ["v", "q"], "r": 8}'
+    )
     promote(registry, "a")
     assert champion(registry) == "a"
 
@@ -116,7 +118,7 @@ def test_a_promotion_asks_right_before_the_alias_moves_and_is_not_asked_about_wh
 
 def test_a_champion_whose_files_are_gone_does_not_serve(registry: Registry) -> None:
     promote(registry, "a")
-    shutil.rmtree(registry.artifacts / "adapters" / "a")
+    shutil.rmtree(registry.artifacts.folder / "adapters" / "a")
     serving, trouble = registry.serving()
     assert serving is None
     assert "found no files of adapter a" in trouble

@@ -111,7 +111,7 @@ def test_an_adapter_that_was_trained_again_keeps_its_files_and_a_damaged_one_get
     folder.app.safekeeping.back_up(folder.uri)
     app = folder.app
     for name, wanted in (("anew", b"trained again"), ("broken", b"lost")):
-        weights = app.registry.artifacts / "adapters" / name / "adapter_model.safetensors"
+        weights = app.registry.artifacts.folder / "adapters" / name / "adapter_model.safetensors"
         weights.write_bytes(wanted)
         known = app.registry.adapter(name)
         app.registry.register(Adapter(**{**known.__dict__, "sha256": adapter_sha256(weights.parent)}))
@@ -119,7 +119,9 @@ def test_an_adapter_that_was_trained_again_keeps_its_files_and_a_damaged_one_get
     done = folder.app.safekeeping.restore(folder.uri, replace=True)
     registry = folder.app.registry
     assert "anew" not in lost_adapters(registry)
-    assert (registry.artifacts / "adapters" / "anew" / "adapter_model.safetensors").read_bytes() == b"trained again"
+    assert (
+        registry.artifacts.folder / "adapters" / "anew" / "adapter_model.safetensors"
+    ).read_bytes() == b"trained again"
     assert "broken" not in lost_adapters(registry)
     assert weights.read_bytes() == b"broken" * 100
     assert (done.kept["adapters"], done.gone["adapters"]) == (1, 1)

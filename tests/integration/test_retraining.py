@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +22,6 @@ from ragloop.corpus.index import inventory
 from ragloop.errors import StoreBusyError, UsageError
 from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINED, TOKEN_F1_ELSEWHERE
-from ragloop.learning.examples.lineage import read_rows
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
 from ragloop.learning.steps.promote import Promotion
@@ -121,7 +121,7 @@ def only(app: App) -> Adapter:
 def other(app: App, name: str = "other") -> Adapter:
     """Another adapter with files of its own, not judged."""
     adapter = only(app)
-    shutil.copytree(app.registry.folder(adapter), app.registry.artifacts / "adapters" / name)
+    shutil.copytree(app.registry.folder(adapter), app.registry.artifacts.folder / "adapters" / name)
     copied = replace(adapter, adapter_id=name, path=f"adapters/{name}", state=REGISTERED)
     app.registry.register(copied)
     return copied
@@ -199,7 +199,7 @@ def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Pat
     assert retraining.new_eligible() == 1
     retraining.promote(adapter.adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert retraining.new_eligible() == 1
-    shutil.rmtree(app.registry.artifacts / "datasets" / adapter.dataset_id)
+    shutil.rmtree(app.registry.artifacts.folder / "datasets" / adapter.dataset_id)
     assert retraining.new_eligible() == 9
 
 
@@ -269,10 +269,10 @@ def retraining_during_which(app: App, act: Callable[[], object]) -> Retraining:
     """The steps, with something that happens once while an adapter is being loaded for its evaluation."""
     parts, acts = app.learning.retraining.parts, iter([act])
 
-    def generator(adapter: Adapter | None) -> Generator:
+    def generator(adapter_id: str | None) -> AbstractContextManager[Generator]:
         for one in acts:
             one()
-        return parts.generator(adapter)
+        return parts.generator(adapter_id)
 
     return Retraining(replace(parts, generator=generator))
 
@@ -366,7 +366,7 @@ def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
 
 def test_the_base_model_stands_in_for_a_champion_whose_files_are_gone(app: App) -> None:
     app.registry.promote(other(app).adapter_id, "by hand")
-    shutil.rmtree(app.registry.artifacts / "adapters" / "other")
+    shutil.rmtree(app.registry.artifacts.folder / "adapters" / "other")
     assert any("stands in for the champion" in warning for warning in app.learning.retraining.warnings())
     report = app.learning.retraining.run()
     assert any("found no files of adapter other" in reason for reason in report.reasons)
@@ -390,7 +390,7 @@ def golden_of(place: Path, *rows: Mapping[str, Any]) -> None:
 
 
 def trained_questions(app: App) -> list[str]:
-    return [row.question for row in read_rows(app.registry.folder(only(app)))]
+    return [row.question for row in app.learning.retraining.parts.trained_rows(only(app))]
 
 
 def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: Path) -> None:

@@ -113,7 +113,9 @@ def test_every_file_is_read_once_in_that_time_and_no_run_reads_much_more_than_it
 ) -> None:
     folder.fill(40)
     for number in range(30):
-        folder.app.registry.artifacts.joinpath("adapters", "early", f"more{number}").write_bytes(bytes([number]) * 5000)
+        folder.app.registry.artifacts.folder.joinpath("adapters", "early", f"more{number}").write_bytes(
+            bytes([number]) * 5000
+        )
     held = back_up(folder)
     total: Counter[str] = Counter()
     sizes = []

@@ -48,7 +48,7 @@ def add_adapter(app: App, name: str, day: int) -> None:
     """Register an adapter of the base model as training leaves it, without the training."""
     from peft import LoraConfig, get_peft_model
 
-    folder = app.registry.artifacts / "adapters" / name
+    folder = app.registry.artifacts.folder / "adapters" / name
     model, _ = load_base(app.models.base)
     with warnings.catch_warnings():
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.

@@ -116,12 +116,12 @@ def rows_of(store: Store) -> dict[str, list[str]]:
 
 
 def _is_whole(app: App, adapter: Adapter) -> bool:
-    return files_are_whole(app.registry.artifacts, adapter.path, adapter.sha256)
+    return files_are_whole(app.registry.artifacts.files, adapter.path, adapter.sha256)
 
 
 def _add_adapter(app: App) -> None:
     register(app.registry, "early", base=app.settings.model.base, state=REJECTED, verdict=VerdictKind.REJECT)
-    checkpoints = app.registry.artifacts / "adapters" / "early" / "checkpoints"
+    checkpoints = app.registry.artifacts.folder / "adapters" / "early" / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "half").write_text("of no use once the adapter is there")
     app.registry.promote("early", "for the test")

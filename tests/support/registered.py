@@ -17,7 +17,7 @@ def register(
     verdict: VerdictKind | None = None,
 ) -> Adapter:
     """Register an adapter whose weights are of its own."""
-    folder = registry.artifacts / "adapters" / name
+    folder = registry.artifacts.folder / "adapters" / name
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(name.encode() * 100)
     (folder / "adapter_config.json").write_text('{"r": 8, "target_modules": ["q", "v"]}')

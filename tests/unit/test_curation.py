@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ragloop.learning.examples.curation import REASONS, Curated, DocumentRevision, Example, Standing, curate
+from ragloop.learning.examples.curation import REASONS, Standing, curate
+from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REVISIONS = {"numpy": "r1", "scipy": "r1", "torch": "r1"}
@@ -157,12 +158,12 @@ def test_the_newest_of_equal_questions_stays_and_names_those_that_agree() -> Non
 def test_examples_come_oldest_first_and_without_rows_there_are_none() -> None:
     curated = curate([asked("b", minute=2), asked("a", minute=1)], [vote("a"), vote("b")], LIVE)
     assert [example.question for example in curated.examples] == ["What is a?", "What is b?"]
-    assert curate([], [], Standing({})) == Curated(0, (), dict.fromkeys(REASONS, 0))
+    assert curate([], [], Standing({})) == Curated(0, as_table([]), dict.fromkeys(REASONS, 0))
 
 
 def test_a_funnel_that_does_not_add_up_is_refused() -> None:
     with pytest.raises(ValueError, match="add up"):
-        Curated(3, (), {"no feedback": 1})
+        Curated(3, as_table([]), {"no feedback": 1})
 
 
 def test_an_example_without_document_or_zone_is_refused() -> None:

@@ -11,13 +11,14 @@ _MIB = 2**20
 
 
 def maintain(json: Json = False) -> None:
-    """Compact every table, remove old versions, and drop generations and vectors past their retention.
+    """Compact every table, and remove old versions, generations, vectors and kept answers past their retention.
 
     Exit code 1 when a table cannot be read.
     """
     app = open_app()
     with progress("maintain", "tables") as advance:
         done = app.corpus.maintain(advance)
+    app.learning.prune_answers()
     if json:
         print_json({**asdict(done), "versions_removed": done.versions_removed, "bytes_freed": done.bytes_freed})
     else:

@@ -49,7 +49,7 @@ def target_questions(
     Where they name their document, only those whose document was trained on. `keys`: those of all documents; `changed`:
     those that `outdated_golden` found.
     """
-    likeness = Likeness(trained)
+    likeness = Likeness.of(trained)
     reasons = ["changed" if one in changed else _left_out(one, likeness, trained_keys, keys) for one in golden]
     why = Counter(reasons)
     asked = [one for one, reason in zip(golden, reasons, strict=True) if not reason]

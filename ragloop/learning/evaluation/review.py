@@ -5,6 +5,7 @@ little; where a change of documents changed a prompt, it is asked again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ def review(
     store: Store,
     registry: Registry,
     questions: Callable[[Adapter], tuple[Sequence[Question], Sequence[str]]],
-    generator: Callable[[Adapter | None], Generator],
+    generator: Callable[[str | None], AbstractContextManager[Generator]],
     gate: GatePolicy,
     key: str = "",
 ) -> Review | None:
@@ -60,11 +61,11 @@ def review(
     champion = registry.champion()
     if champion is None:
         return None
-    registry.folder(champion)
     asked, notes = questions(champion)
-    with store.lease("review"):  # two at once would generate every answer twice
-        models = Pair(incumbent=generator(None), challenger=generator(champion))
-        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts)))
+    # Two reviews at once would generate every answer twice.
+    with store.lease("review"), generator(None) as base, generator(champion.adapter_id) as challenger:
+        models = Pair(incumbent=base, challenger=challenger)
+        report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts.files, store.now)))
     scores = {"base": report.incumbent, "champion": report.challenger}
     made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]

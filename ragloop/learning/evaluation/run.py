@@ -5,20 +5,20 @@ The answers are kept beside the adapter as a Parquet file, so that a verdict can
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ragloop.answering.prompts import prompt_hash
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.learning.evaluation.answer_cache import AnswerCache, write_table
+from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import NO_SCORES, PairedScores
 from ragloop.learning.evaluation.measures import MEASURES, Answered, Measure, Part, Question, Score
+from ragloop.learning.parquet_files import parquet_of, read_table
 from ragloop.models import Generator
 from ragloop.registry.evidence import Scores
+from ragloop.store.files import Files
 
 ANSWERS = "evaluation.parquet"
 _ENDED_EARLY = b"ragloop.ended_early"
@@ -138,18 +138,19 @@ def _columns(side: str, generator: Generator, text: str, score: Score) -> dict[s
     }
 
 
-def keep_evaluation(table: pa.Table, folder: Path) -> None:
-    """Keep an evaluation in an adapter's folder, in the place of the one before it."""
-    write_table(table, folder / ANSWERS)
+def keep_evaluation(table: pa.Table, files: Files, path: str) -> None:
+    """Keep an evaluation with the adapter at this path, in the place of the one before it."""
+    files.write(f"{path}/{ANSWERS}", [parquet_of(table)])
 
 
-def read_evaluation(folder: Path) -> EvalReport:
-    """Read the evaluation kept in an adapter's folder. Raises NotFoundError, MismatchError."""
-    if not (folder / ANSWERS).is_file():
-        raise NotFoundError(f"found no evaluation in {folder}; evaluate the adapter first")
-    table = pq.read_table(folder / ANSWERS)
+def read_evaluation(files: Files, path: str) -> EvalReport:
+    """Read the evaluation kept with the adapter at this path. Raises NotFoundError, MismatchError."""
+    try:
+        table = read_table(files, f"{path}/{ANSWERS}")
+    except NotFoundError:
+        raise NotFoundError(f"found no evaluation in {files}/{path}; evaluate the adapter first") from None
     if not table.schema.equals(_SCHEMA):
-        raise MismatchError(f"{folder / ANSWERS} has other columns than expected; evaluate the adapter again")
+        raise MismatchError(f"{files}/{path}/{ANSWERS} has other columns than expected; evaluate the adapter again")
     return report_of(table)
 
 

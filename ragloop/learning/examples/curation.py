@@ -28,7 +28,10 @@ from datetime import datetime
 from re import Match, compile
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from ragloop.learning.evaluation.scoring import normalise
+from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 from ragloop.learning.examples.near_duplicates import Likeness
 
 Row = Mapping[str, Any]
@@ -54,26 +57,6 @@ _MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True)
-class DocumentRevision:
-    """A document as it stood when the answer was given. `cited`: the answer cites it; else it was shown only.
-
-    What of it counts: the digests of `statements`, or where nobody knows them the `text_hashes` of passages.
-    """
-
-    document_id: str
-    revision: str
-    cited: bool
-    text_hashes: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, row: Row) -> "DocumentRevision":
-        """From a row of a file."""
-        held = {name: tuple(row.get(name) or ()) for name in ("text_hashes", "statements")}
-        return cls(row["document_id"], row["revision"], row["cited"], **held)
-
-
-@dataclass(frozen=True)
 class Standing:
     """What the index says now: the live revision of every document, by document id, and of those that were asked about
     and changed, the text hashes of their live chunks and the digests of their statements. `labelled`: the ids of
@@ -95,43 +78,6 @@ class Standing:
             return self.statements.get(one.document_id, frozenset()).issuperset(one.statements)
         held = self.text_hashes.get(one.document_id, frozenset())
         return bool(one.text_hashes) and held.issuperset(one.text_hashes)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A question with the answer that people stood by. `interaction_ids` lists every interaction that gave it, oldest
-    first; `documents` (never empty, cited ones first) and `asked_at` are those of the newest."""
-
-    question: str
-    answer: str
-    interaction_ids: tuple[str, ...]
-    documents: tuple[DocumentRevision, ...]
-    asked_at: datetime
-
-    def __post_init__(self) -> None:
-        if not (self.question.strip() and self.answer.strip() and self.interaction_ids and self.documents):
-            raise ValueError("an example needs a question, an answer, an interaction and a document")
-        if self.asked_at.utcoffset() is None:
-            raise ValueError(f"asked_at needs a time zone, found {self.asked_at.isoformat()}")
-
-    @property
-    def subjects(self) -> frozenset[str]:
-        """Ids of the documents that the question is about: the cited ones, else the best of those shown."""
-        cited = frozenset(document.document_id for document in self.documents if document.cited)
-        return cited or frozenset([self.documents[0].document_id])
-
-
-@dataclass(frozen=True)
-class Curated:
-    """Eligible examples, oldest first, and rows per reason for which they fell (every reason, also at 0)."""
-
-    rows: int
-    examples: tuple[Example, ...]
-    funnel: Mapping[str, int]
-
-    def __post_init__(self) -> None:
-        if sum(self.funnel.values()) + len(self.examples) != self.rows:
-            raise ValueError("the funnel and the examples must add up to the rows")
 
 
 @dataclass(frozen=True)
@@ -201,7 +147,7 @@ def curate(
     left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
     trained on. `count_words` measures answers.
     """
-    rules = Rules(Likeness(golden), max_answer_words, count_words)
+    rules = Rules(Likeness.of(golden), max_answer_words, count_words)
     votes = counted_feedback(feedback)
     rows = list(interactions)
     assessed = [assess(row, vote, rules) for row in rows if (vote := votes.get(row["interaction_id"]))]
@@ -209,17 +155,17 @@ def curate(
     eligible = [one for one, reason in zip(assessed, outcomes, strict=True) if not reason]
     chosen = [(eligible[at], ids) for at, ids in newest_per_question([one.wording for one in eligible])]
     examples = [Example(one.question, one.answer, ids, one.documents, one.asked_at) for one, ids in chosen]
-    return conclude(len(rows), len(eligible), examples, Counter(filter(None, outcomes)))
+    return conclude(len(rows), len(eligible), as_table(examples), Counter(filter(None, outcomes)))
 
 
-def conclude(rows: int, eligible: int, examples: Sequence[Example], fallen: Mapping[str, int]) -> Curated:
+def conclude(rows: int, eligible: int, examples: pa.Table, fallen: Mapping[str, int]) -> Curated:
     """Account for all rows: `fallen` counts those with feedback by their reasons."""
     counts = {
         **fallen,
         "no feedback": rows - eligible - sum(fallen.values()),
-        "duplicate question": eligible - len(examples),
+        "duplicate question": eligible - examples.num_rows,
     }
-    return Curated(rows, tuple(examples), {reason: counts.get(reason, 0) for reason in REASONS})
+    return Curated(rows, examples, {reason: counts.get(reason, 0) for reason in REASONS})
 
 
 def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Datasets on disk: train.parquet, eval.parquet, and manifest.json, which is written last and makes the dataset exist.
+"""Datasets: train.parquet, eval.parquet, and manifest.json, which is written last and makes the dataset exist.
 
 A dataset is named by its content (rows, split, examples left out, schema version), so building it again changes
 nothing. Every row carries its lineage: the interactions that gave it, and the documents with revisions that it rests
@@ -7,47 +7,35 @@ on. Rows hold questions and answers only; prompts are made when training begins.
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ragloop.durable import sync_to_disk
-from ragloop.errors import MismatchError, NotFoundError, full_disk_is_an_error
-from ragloop.hashes import sha256_of
-from ragloop.learning.examples.curation import Curated, DocumentRevision, Example, Standing
-from ragloop.learning.examples.lineage import DOCUMENTS
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.learning.examples.curation import Standing
+from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, digest
 from ragloop.learning.examples.splitting import Split, split
+from ragloop.learning.parquet_files import parquet_of
+from ragloop.store.files import Files
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 TRAIN, EVALUATION = "train.parquet", "eval.parquet"
 SPLIT_REASON = "across the split in time"
 
-SCHEMA = pa.schema(
-    [
-        pa.field("example_id", pa.string(), nullable=False),
-        pa.field("question", pa.string(), nullable=False),
-        pa.field("answer", pa.string(), nullable=False),
-        ("interaction_ids", pa.list_(pa.string())),
-        ("documents", DOCUMENTS),
-        ("asked_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
+SCHEMA = EXAMPLES.remove(EXAMPLES.get_field_index("question_wording"))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A complete dataset as it lies in `path`; both tables have SCHEMA."""
+    """A complete dataset; both tables have SCHEMA."""
 
     dataset_id: str
-    path: Path
     train: pa.Table
     eval: pa.Table
     manifest: Mapping[str, Any]
@@ -73,20 +61,20 @@ class Dataset:
         return dict(self.manifest["funnel"])
 
 
-def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed: int, created_at: datetime) -> Dataset:
-    """Split the examples and write them to `root/<dataset_id>`; a dataset that is there already is returned as it is.
+def build(
+    files: Files, curated: Curated, *, recipe: str, eval_share: float, seed: int, created_at: datetime
+) -> Dataset:
+    """Split the examples and write them; a dataset that is there already is returned as it is.
 
-    `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is visible.
+    `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is a dataset.
     """
-    parts = split(curated.examples, eval_share, seed)
-    tables = {TRAIN: as_table(parts.train), EVALUATION: as_table(parts.eval)}
-    kept = {one.interaction_ids for one in (*parts.train, *parts.eval)}
-    left_out = sorted(
-        one for example in curated.examples if example.interaction_ids not in kept for one in example.interaction_ids
-    )
+    parts = split(curated.table, eval_share, seed)
+    tables = {TRAIN: parts.train.select(SCHEMA.names), EVALUATION: parts.eval.select(SCHEMA.names)}
+    left_out = sorted(pc.list_flatten(parts.left_out["interaction_ids"]).to_pylist())
     dataset_id = _dataset_id(tables, left_out)
-    target = root / dataset_id
-    if not (target / MANIFEST).is_file():
+    path = path_of(dataset_id)
+    if f"{path}/{MANIFEST}" not in files.list(f"{path}/"):
+        contents = {name: parquet_of(table) for name, table in tables.items()}
         manifest = {
             **_manifest(curated, parts),
             "dataset_id": dataset_id,
@@ -95,44 +83,79 @@ def build(root: Path, curated: Curated, *, recipe: str, eval_share: float, seed:
             "created_at": created_at.isoformat(),
             "eval_share": eval_share,
             "seed": seed,
+            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         }
-        with full_disk_is_an_error(root):
-            _write(target, tables, manifest)
-    return load(target)
+        contents[MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+        for name, content in contents.items():
+            files.write(f"{path}/{name}", [content])
+    return load(files, dataset_id)
+
+
+def path_of(dataset_id: str) -> str:
+    """Return where a dataset lies under the artifact root."""
+    return f"datasets/{dataset_id}"
 
 
 def funnel_of(curated: Curated, dataset: Dataset) -> dict[str, int]:
     """Count rows of this curation by why they fell; with the rows of the dataset they add up to its rows."""
-    return {**curated.funnel, SPLIT_REASON: len(curated.examples) - dataset.rows}
+    return {**curated.funnel, SPLIT_REASON: curated.table.num_rows - dataset.rows}
 
 
-def load(path: Path) -> Dataset:
+def load(files: Files, dataset_id: str) -> Dataset:
     """Read a dataset back.
 
     Raises NotFoundError where there is none or its writing was interrupted, MismatchError where a file is not the one
     that was written or the schema is newer.
     """
-    if not (path / MANIFEST).is_file():
-        raise NotFoundError(f"found no complete dataset in {path}; `ragloop dataset build` makes one")
+    path = path_of(dataset_id)
+    where = f"{files}/{path}"
+    manifest = _read_manifest(files, path)
+    if manifest["schema_version"] > SCHEMA_VERSION:
+        raise MismatchError(
+            f"the dataset in {where} has schema {manifest['schema_version']}, this ragloop knows schemas up to "
+            f"{SCHEMA_VERSION}; install the ragloop that wrote it, or a newer one"
+        )
+    tables = []
+    for name in (TRAIN, EVALUATION):
+        content, expected = _content(files, f"{path}/{name}"), str(manifest["sha256"].get(name))
+        found = "no file" if content is None else hashlib.sha256(content).hexdigest()
+        if content is None or found != expected:
+            raise MismatchError(
+                f"{where}/{name} is not what was written: found {found[:12]}, expected {expected[:12]}; "
+                f"delete {where} and build the dataset again"
+            )
+        tables.append(pq.read_table(pa.BufferReader(content)))
+    train, evaluation = tables
+    return Dataset(dataset_id, train, evaluation, manifest)
+
+
+def _read_manifest(files: Files, path: str) -> dict[str, Any]:
+    content = _content(files, f"{path}/{MANIFEST}")
+    if content is None:
+        raise NotFoundError(f"found no complete dataset in {files}/{path}; `ragloop dataset build` makes one")
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        manifest: dict[str, Any] = json.loads(content)
         version, hashes, _ = int(manifest["schema_version"]), dict(manifest["sha256"]), manifest["recipe"]
     except (ValueError, KeyError, TypeError):
-        raise MismatchError(f"{path / MANIFEST} is damaged; delete {path} and build the dataset again") from None
-    if version > SCHEMA_VERSION:
         raise MismatchError(
-            f"the dataset in {path} has schema {version}, this ragloop knows schemas up to {SCHEMA_VERSION}; "
-            "install the ragloop that wrote it, or a newer one"
-        )
-    for name in (TRAIN, EVALUATION):
-        found = sha256_of(path / name) if (path / name).is_file() else "no file"
-        if found != hashes.get(name):
-            raise MismatchError(
-                f"{path / name} is not what was written: found {found[:12]}, expected {str(hashes.get(name))[:12]}; "
-                f"delete {path} and build the dataset again"
-            )
-    train, evaluation = (pq.read_table(path / name) for name in (TRAIN, EVALUATION))
-    return Dataset(str(manifest["dataset_id"]), path, train, evaluation, manifest)
+            f"{files}/{path}/{MANIFEST} is damaged; delete {files}/{path} and build the dataset again"
+        ) from None
+    return {**manifest, "schema_version": version, "sha256": hashes}
+
+
+def _content(files: Files, name: str) -> bytes | None:
+    try:
+        return b"".join(files.read(name))
+    except NotFoundError:
+        return None
+
+
+def state_of(files: Files, dataset_id: str) -> str:
+    """Return what changes with the files of a dataset; empty where it is not complete."""
+    path = path_of(dataset_id)
+    found = files.list(f"{path}/")
+    stamps = [found[name].stamp for one in (MANIFEST, TRAIN, EVALUATION) if (name := f"{path}/{one}") in found]
+    return " ".join(stamps) if len(stamps) == 3 else ""
 
 
 def documents_behind(dataset: Dataset) -> set[tuple[str, str]]:
@@ -151,72 +174,19 @@ def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
     )
 
 
-def as_table(examples: Sequence[Example]) -> pa.Table:
-    """Return examples as a table of SCHEMA, in the given order."""
-    return pa.Table.from_pylist([_row(example) for example in examples], schema=SCHEMA)
-
-
-def _row(example: Example) -> dict[str, Any]:
-    row = {
-        "question": example.question,
-        "answer": example.answer,
-        "interaction_ids": list(example.interaction_ids),
-        "documents": [
-            {**vars(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
-            for one in example.documents
-        ],
-        "asked_at": example.asked_at.astimezone(UTC),
-    }
-    return {"example_id": _digest([row]), **row}
-
-
 def _dataset_id(tables: Mapping[str, pa.Table], left_out: Sequence[str]) -> str:
     parts = ({name: table["example_id"].to_pylist()} for name, table in tables.items())
-    return _digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
-
-
-def _digest(values: Iterable[Any]) -> str:
-    text = json.dumps(list(values), sort_keys=True, default=lambda moment: moment.isoformat())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
 
 
 def _manifest(curated: Curated, parts: Split) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "logged_rows": curated.rows,
-        "train": len(parts.train),
-        "eval": len(parts.eval),
-        "funnel": {**curated.funnel, SPLIT_REASON: parts.left_out},
+        "train": parts.train.num_rows,
+        "eval": parts.eval.num_rows,
+        "funnel": {**curated.funnel, SPLIT_REASON: parts.left_out.num_rows},
         "components": parts.components,
         "largest_component": parts.largest_component,
         "note": parts.note,
     }
-
-
-def _write(target: Path, tables: Mapping[str, pa.Table], manifest: dict[str, Any]) -> None:
-    """Write beside the target, then rename: another process sees all of it or nothing."""
-    partial = target.parent / f".partial-{target.name}-{uuid4().hex}"
-    partial.mkdir(parents=True)
-    try:
-        for name, table in tables.items():
-            pq.write_table(table, partial / name)
-            sync_to_disk(partial / name)
-        hashes = {name: sha256_of(partial / name) for name in tables}
-        (partial / MANIFEST).write_text(json.dumps({**manifest, "sha256": hashes}, indent=2) + "\n", encoding="utf-8")
-        sync_to_disk(partial / MANIFEST)
-        _move(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _move(partial: Path, target: Path) -> None:
-    if target.exists() and not (target / MANIFEST).is_file():
-        # What lies there was never complete, a copy that was cut off for instance.
-        shutil.rmtree(target)
-    try:
-        partial.rename(target)
-    except OSError:
-        # Another process finished the same dataset first; its content is equal.
-        if not (target / MANIFEST).is_file():
-            raise
-    sync_to_disk(target.parent)

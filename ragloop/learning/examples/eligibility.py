@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,6 @@ from ragloop.journal import Journal, LogTable
 from ragloop.learning.examples.curation import (
     CHANGED,
     LABELLED,
-    Curated,
-    DocumentRevision,
-    Example,
     Row,
     Rules,
     Wording,
@@ -36,14 +32,14 @@ from ragloop.learning.examples.curation import (
     counted_feedback,
     newest_per_question,
 )
-from ragloop.learning.examples.datasets import EVALUATION, MANIFEST, TRAIN, Dataset
+from ragloop.learning.examples.datasets import Dataset, state_of
+from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, examples_of
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.examples.rules import rules_sha256
 from ragloop.store.files import Files
 
-RULES = 1
-"""To be raised when the same answers, feedback and documents give other examples: curation or statements changed."""
 PART = 8_192
 """Answers that are judged at once."""
 _ANSWERS = ["interaction_id", "asked_at", "question", "answer", "abstained", "passages", "citations", "support"]
@@ -81,13 +77,13 @@ class Eligibility:
         fallen = {one["values"]: one["counts"] for one in counts}
         return conclude(known.watermark.answers, eligible.num_rows, _examples(eligible), fallen)
 
-    def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset], datasets: Path) -> int:
+    def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset]) -> int:
         """Count the eligible examples that did not come into one of these datasets, nor were left out by its split.
 
         A dataset that somebody deleted or changed holds nothing: what it held counts as new again.
         """
         before = self.update().known
-        states = {one: state for one in dataset_ids if (state := _state_of(datasets / one))}
+        states = {one: state for one in dataset_ids if (state := state_of(self.files, one))}
         known = _marked(before, states, load)
         if known is not before and known.watermark.datasets.keys() == states.keys():
             write_known(self.files, known)
@@ -128,7 +124,7 @@ class Eligibility:
 
     @cached_property
     def _rules(self) -> str:
-        text = json.dumps([RULES, self.max_answer_words, list(self.golden)])
+        text = json.dumps([rules_sha256(), self.max_answer_words, list(self.golden)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -150,7 +146,7 @@ class Eligibility:
 
     def _assessed(self, touched: pa.Array, votes: Sequence[Row], answers: LogTable) -> pa.Table:
         """Judge these answers; feedback on answers that are not there is left aside."""
-        rules = Rules(Likeness(self.golden), self.max_answer_words, count_words)
+        rules = Rules(Likeness.of(self.golden), self.max_answer_words, count_words)
         counted = counted_feedback(votes)
         ids = defaultdict[str, list[str]](list)
         for vote in votes:
@@ -171,15 +167,6 @@ class Eligibility:
         stands = pa.array([all(map(standing.holds, held)) for held in documents], pa.bool_())
         column = pc.replace_with_mask(rows["stands"].combine_chunks(), which, stands)
         return rows.set_column(SCHEMA.get_field_index("stands"), "stands", column)
-
-
-def _state_of(dataset: Path) -> str:
-    """Return sizes and times of the files of a dataset, which are never changed; empty where it is not complete."""
-    try:
-        about = [(dataset / name).stat() for name in (MANIFEST, TRAIN, EVALUATION)]
-    except OSError:
-        return ""
-    return " ".join(f"{one.st_size}-{one.st_mtime_ns}" for one in about)
 
 
 def _marked(known: Known, states: Mapping[str, str], load: Callable[[str], Dataset]) -> Known:
@@ -243,12 +230,14 @@ def _wordings(rows: pa.Table) -> list[Wording]:
     return list(map(Wording, asked_at, *(rows[name].to_pylist() for name in names)))
 
 
-def _examples(rows: pa.Table) -> list[Example]:
+def _examples(rows: pa.Table) -> pa.Table:
     """Return an example per question of these rows, oldest first."""
     chosen = newest_per_question(_wordings(rows))
     rows = rows.take(pa.array([at for at, _ in chosen], pa.int64()))
-    columns = (rows[name].to_pylist() for name in ("question", "answer", "documents", "asked_at"))
-    return [
-        Example(question, answer, ids, _documents(documents), asked_at)
-        for (_, ids), question, answer, documents, asked_at in zip(chosen, *columns, strict=True)
-    ]
+    ids = pa.array([ids for _, ids in chosen], EXAMPLES.field("interaction_ids").type)
+    rows = rows.append_column("interaction_ids", ids)
+    several = pc.greater(pc.list_value_length(ids), 1)
+    named = pa.array([one.example_id for one in examples_of(rows.filter(several))], pa.string())
+    names = pc.replace_with_mask(rows["example_id"].combine_chunks(), several, named)
+    rows = rows.set_column(rows.schema.get_field_index("example_id"), "example_id", names)
+    return rows.select(EXAMPLES.names).cast(EXAMPLES)

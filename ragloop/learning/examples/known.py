@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ragloop.errors import NotFoundError
 from ragloop.learning.examples.curation import Assessed
-from ragloop.learning.examples.lineage import DOCUMENTS
+from ragloop.learning.examples.example import DOCUMENTS, Example
 from ragloop.store import TIME
 from ragloop.store.files import Files
 
@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
         ("question_wording", pa.string()),
         ("answer_wording", pa.string()),
         ("documents", DOCUMENTS),
+        ("example_id", pa.string()),
         ("shown", pa.list_(pa.string())),
         ("asked_at", TIME),
         ("stands", pa.bool_()),
@@ -40,7 +41,8 @@ SCHEMA = pa.schema(
     ]
 )
 """`feedback`: ids of all feedback on the answer; `stands`: whether what it rests on does; `seen`: whether it came into
-a dataset that an adapter was trained on. The rest is an Assessed."""
+a dataset that an adapter was trained on; `example_id`: of the example that the answer makes where no other one
+gives it too. The rest is an Assessed."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> 
             "question_wording": one.wording.question,
             "answer_wording": one.wording.answer,
             "documents": [vars(document) for document in one.documents],
+            "example_id": _example_id(one),
             "feedback": feedback[one.interaction_id],
             "stands": False,
             "seen": False,
@@ -102,3 +105,9 @@ def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> 
         for one in assessed
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _example_id(one: Assessed) -> str:
+    if one.reason:
+        return ""
+    return Example(one.question, one.answer, (one.interaction_id,), one.documents, one.asked_at).example_id

@@ -4,7 +4,6 @@ They decide whether the adapter may still be promoted, and which questions it is
 dataset that they came from.
 """
 
-import errno
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,26 +16,16 @@ import pyarrow.parquet as pq
 from ragloop.answering.statements import statements
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
-from ragloop.errors import MismatchError, UnavailableError
-from ragloop.learning.examples.curation import DocumentRevision, Standing
+from ragloop.errors import MismatchError, NotFoundError
+from ragloop.learning.examples.curation import Standing
+from ragloop.learning.examples.example import DOCUMENTS, DocumentRevision
+from ragloop.learning.parquet_files import read_table
 from ragloop.records import Message
+from ragloop.store.files import Files
 
 ROWS = "rows.parquet"
 _NAMED = 5
 """Documents that a reason names; of more it gives the number."""
-
-DOCUMENTS = pa.list_(
-    pa.struct(
-        [
-            ("document_id", pa.string()),
-            ("revision", pa.string()),
-            ("cited", pa.bool_()),
-            ("text_hashes", pa.list_(pa.string())),
-            ("statements", pa.list_(pa.string())),
-        ]
-    )
-)
-"""What a row rests on, as files hold it."""
 
 _SCHEMA = pa.schema(
     [
@@ -88,18 +77,17 @@ def write_rows(rows: Sequence[TrainedRow], folder: Path, messages: Callable[[Tra
     return folder / ROWS
 
 
-def read_rows(folder: Path) -> list[TrainedRow]:
-    """Read the rows that the adapter in `folder` was trained on.
+def read_rows(files: Files, path: str) -> list[TrainedRow]:
+    """Read the rows that the adapter at this path was trained on.
 
     Raises MismatchError where they are gone or damaged, UnavailableError where they cannot be read now.
     """
     try:
-        table = pq.read_table(folder / ROWS, columns=["question", "answer", "documents"])
-    except (OSError, pa.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
-            raise UnavailableError(f"cannot read {folder / ROWS} now: {error.strerror}; try again") from error
-        found = "is not there" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise MismatchError(f"{folder / ROWS} {found}; restore it from a backup, or retrain") from None
+        table = read_table(files, f"{path}/{ROWS}").select(["question", "answer", "documents"])
+    except NotFoundError:
+        raise MismatchError(f"{files}/{path}/{ROWS} is not there; restore it from a backup, or retrain") from None
+    except MismatchError as error:
+        raise MismatchError(f"{error}; restore it from a backup, or retrain") from None
     return [TrainedRow.of(row) for row in table.to_pylist()]
 
 

@@ -5,7 +5,8 @@ near-duplicates only with equal token sets, so "What is the licence of torch?" s
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from math import ceil
 
 from ragloop.learning.evaluation.scoring import tokens
@@ -22,16 +23,23 @@ class Likeness:
     the other, in any fixed order. With the rarest tokens first, few candidates remain.
     """
 
-    def __init__(self, questions: Sequence[str], threshold: float = NEAR_DUPLICATE) -> None:
+    def __init__(self, sets: Sequence[frozenset[str]], threshold: float = NEAR_DUPLICATE) -> None:
         self._threshold = threshold
-        self._sets = [frozenset(tokens(question)) for question in questions]
-        self._frequency = Counter(token for known in self._sets for token in known)
-        self._index: dict[tuple[str, int, int], list[int]] = defaultdict(list)
-        self._lengths = set(map(len, self._sets))
-        self._prefixes = [self._prefix(known) for known in self._sets]
-        for position, known in enumerate(self._sets):
-            for place, token in enumerate(self._prefixes[position]):
-                self._index[token, len(known), place].append(position)
+        self._sets = sets
+        frequency = Counter(chain.from_iterable(sets))
+        rarest_first = sorted(frequency, key=lambda token: (frequency[token], token))
+        self._rank = {token: rank for rank, token in enumerate(rarest_first)}
+        self._lengths = frozenset(map(len, sets))
+        self._prefixes = [self._prefix(known) for known in sets]
+        self._index: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for position, known in enumerate(sets):
+            for place, rank in enumerate(self._prefixes[position]):
+                self._index[rank, len(known), place].append(position)
+
+    @classmethod
+    def of(cls, questions: Iterable[str]) -> "Likeness":
+        """Know these questions."""
+        return cls([frozenset(tokens(one)) for one in questions])
 
     def matches(self, question: str) -> list[int]:
         """Positions of the known questions that the given one is a near-duplicate of, in order."""
@@ -44,26 +52,33 @@ class Likeness:
             near = self._matches(known, self._prefixes[position])
             yield from ((other, position) for other in near if other < position)
 
-    def _matches(self, wanted: frozenset[str], rarest: Sequence[str]) -> list[int]:
-        candidates = {position for key in self._keys(len(wanted), rarest) for position in self._index.get(key, ())}
+    def _matches(self, wanted: frozenset[str], rarest: Sequence[int]) -> list[int]:
+        candidates: set[int] = set()
+        for length, shared in self._near_lengths(len(wanted)):
+            for rank in rarest[: len(wanted) - shared + 1]:
+                for place in range(length - shared + 1):
+                    candidates.update(self._index.get((rank, length, place), ()))
         return sorted(position for position in candidates if self._are_near(wanted, self._sets[position]))
 
-    def _keys(self, size: int, rarest: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-        """Where the index has the sets that may be near: token, length of the set, place of the token in its order."""
-        for length in range(self._least(size), int(size / self._threshold + _ROUNDING) + 1):
-            if length in self._lengths:
-                # The small subtraction guards against products that floats put just above the whole number.
-                shared = ceil(self._threshold * (size + length) / (1 + self._threshold) - _ROUNDING)
-                for token in rarest[: size - shared + 1]:
-                    yield from ((token, length, place) for place in range(length - shared + 1))
+    def _near_lengths(self, size: int) -> list[tuple[int, int]]:
+        """Return the lengths of sets that may be near, each with the least number of tokens that are shared then."""
+        lengths = range(self._least(size), int(size / self._threshold + _ROUNDING) + 1)
+        # The small subtraction guards against products that floats put just above the whole number.
+        return [
+            (length, ceil(self._threshold * (size + length) / (1 + self._threshold) - _ROUNDING))
+            for length in lengths
+            if length in self._lengths
+        ]
 
     def _least(self, size: int) -> int:
         return ceil(self._threshold * size - _ROUNDING)
 
-    def _prefix(self, words: frozenset[str]) -> list[str]:
-        """The rarest tokens first, as many as the index needs for sets of any length that may be near."""
-        rarest_first = sorted(words, key=lambda token: (self._frequency[token], token))
-        return rarest_first[: len(words) - self._least(len(words)) + 1]
+    def _prefix(self, words: frozenset[str]) -> list[int]:
+        """Return the ranks of the rarest tokens, as many as the index needs for sets of any length that may be near.
+
+        A token that no known set has is the rarest.
+        """
+        return sorted([self._rank.get(token, -1) for token in words])[: len(words) - self._least(len(words)) + 1]
 
     def _are_near(self, one: frozenset[str], other: frozenset[str]) -> bool:
         shared = len(one & other)

@@ -89,7 +89,7 @@ class OutdatedRows:
         return self._known[1]
 
     def _look(self, adapter_id: str, live: Live) -> _Fallen:
-        rows = read_rows(self._registry.artifacts / "adapters" / adapter_id)
+        rows = read_rows(self._registry.artifacts.files, f"adapters/{adapter_id}")
         standing = standing_of(live.index, documents_of(rows))
         fallen = [(row, changed) for row in rows if (changed := row.changed(standing)) or not row.documents]
         keys = inventory.keys(live.index) if fallen else {}
@@ -97,7 +97,7 @@ class OutdatedRows:
         few = questions if len(questions) <= MOST_EMBEDDED else []
         vectors = VectorStore(live.index.store, live.embedder).of_texts(few)
         ids = frozenset(one for _, changed in fallen for one in changed)
-        return _Fallen(Likeness(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
+        return _Fallen(Likeness.of(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
 
 
 def _named(row: TrainedRow, keys: dict[str, str]) -> str:

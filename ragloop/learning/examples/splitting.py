@@ -14,54 +14,64 @@ several documents each that can still happen; evaluation is then empty and `note
 import hashlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import floor
 
-from ragloop.learning.examples.curation import Example
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ragloop.learning.examples.near_duplicates import Likeness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """Both sides, oldest first. `left_out` counts the examples that would have straddled the split in time."""
+    """Both sides, oldest first, and the examples that would have straddled the split in time."""
 
-    train: tuple[Example, ...]
-    eval: tuple[Example, ...]
-    left_out: int
+    train: pa.Table
+    eval: pa.Table
+    left_out: pa.Table
     components: int
     largest_component: int
     note: str
 
 
-def split(examples: Sequence[Example], eval_share: float, seed: int) -> Split:
-    """Split the examples; deterministic: the same ones, in any order, are split alike.
+def split(examples: pa.Table, eval_share: float, seed: int) -> Split:
+    """Split a table of EXAMPLES; deterministic: the same ones, in any order, are split alike.
 
     The seed orders components whose newest examples were asked at the same moment, in an imported log for instance.
     Raises ValueError for a share outside 0..1.
     """
     if not 0 < eval_share < 1:
         raise ValueError(f"eval_share must lie between 0 and 1, both excluded, found {eval_share}")
-    ordered = sorted(examples, key=lambda one: (one.asked_at, one.interaction_ids))
-    components = _newest_first(_components(ordered), ordered, seed)
-    held_out = _held_out(components, floor(eval_share * len(ordered)))
-    train = [example for position, example in enumerate(ordered) if position not in held_out]
-    evaluation = [ordered[position] for position in sorted(held_out)]
-    kept_train, kept_evaluation = _cut_in_time(train, evaluation, eval_share)
+    ordered = _oldest_first(examples)
+    times = ordered["asked_at"].cast(pa.int64()).to_pylist()
+    components = _newest_first(_components(ordered), times, ordered["interaction_ids"], seed)
+    held_out = _held_out(components, floor(eval_share * len(times)))
+    train = [position for position in range(len(times)) if position not in held_out]
+    kept_train, kept_evaluation = _cut_in_time(train, sorted(held_out), times, eval_share)
+    kept = {*kept_train, *kept_evaluation}
     return Split(
-        train=tuple(kept_train),
-        eval=tuple(kept_evaluation),
-        left_out=len(ordered) - len(kept_train) - len(kept_evaluation),
+        train=ordered.take(pa.array(kept_train, pa.int64())),
+        eval=ordered.take(pa.array(kept_evaluation, pa.int64())),
+        left_out=ordered.take(pa.array([one for one in range(len(times)) if one not in kept], pa.int64())),
         components=len(components),
         largest_component=max(map(len, components), default=0),
-        note=_note(len(ordered), len(components), len(kept_evaluation)),
+        note=_note(len(times), len(components), len(kept_evaluation)),
     )
 
 
-def _components(ordered: Sequence[Example]) -> list[list[int]]:
+def _oldest_first(examples: pa.Table) -> pa.Table:
+    asked = [
+        *zip(examples["asked_at"].cast(pa.int64()).to_pylist(), examples["interaction_ids"].to_pylist(), strict=True)
+    ]
+    return examples.take(pa.array(sorted(range(len(asked)), key=asked.__getitem__), pa.int64()))
+
+
+def _components(ordered: pa.Table) -> list[list[int]]:
     """Positions that belong together, each component in ascending order."""
-    leader = list(range(len(ordered)))
+    leader = list(range(ordered.num_rows))
 
     def find(position: int) -> int:
         while leader[position] != position:
@@ -70,21 +80,35 @@ def _components(ordered: Sequence[Example]) -> list[list[int]]:
         return position
 
     first_about: dict[str, int] = {}
-    for position, example in enumerate(ordered):
-        for document_id in example.subjects:
-            leader[find(position)] = find(first_about.setdefault(document_id, position))
-    for one, other in Likeness([example.question for example in ordered]).pairs():
+    for position, document_id in _subjects(ordered["documents"].combine_chunks()):
+        leader[find(position)] = find(first_about.setdefault(document_id, position))
+    # The wordings were normalised before.
+    likeness = Likeness([frozenset(one.split()) for one in ordered["question_wording"].to_pylist()])
+    for one, other in likeness.pairs():
         leader[find(one)] = find(other)
     members: dict[int, list[int]] = defaultdict(list)
-    for position in range(len(ordered)):
+    for position in range(ordered.num_rows):
         members[find(position)].append(position)
     return list(members.values())
 
 
-def _newest_first(components: list[list[int]], ordered: Sequence[Example], seed: int) -> list[list[int]]:
-    def age(positions: list[int]) -> tuple[datetime, str]:
-        newest = ordered[positions[-1]]
-        return newest.asked_at, hashlib.sha256(f"{seed} {newest.interaction_ids}".encode()).hexdigest()
+def _subjects(documents: pa.ListArray) -> Iterator[tuple[int, str]]:
+    """Yield the position of each example with each document that it is about, as `Example.subjects` has it."""
+    parents, held = pc.list_parent_indices(documents).to_numpy(), documents.flatten()
+    cited = held.field("cited").to_numpy(zero_copy_only=False)
+    first = np.diff(parents, prepend=-1) != 0
+    cites = np.zeros(len(documents), np.bool_)
+    cites[parents[cited]] = True
+    about = np.flatnonzero(cited | (first & ~cites[parents]))
+    return zip(parents[about].tolist(), held.field("document_id").take(about).to_pylist(), strict=True)
+
+
+def _newest_first(
+    components: list[list[int]], times: Sequence[int], interaction_ids: pa.ChunkedArray, seed: int
+) -> list[list[int]]:
+    def age(positions: list[int]) -> tuple[int, str]:
+        ids = tuple(interaction_ids[positions[-1]].as_py())
+        return times[positions[-1]], hashlib.sha256(f"{seed} {ids}".encode()).hexdigest()
 
     return sorted(components, key=age, reverse=True)
 
@@ -101,15 +125,15 @@ def _held_out(components: Sequence[Sequence[int]], budget: int) -> set[int]:
 
 
 def _cut_in_time(
-    train: list[Example], evaluation: list[Example], most_lost: float
-) -> tuple[list[Example], list[Example]]:
+    train: list[int], evaluation: list[int], times: Sequence[int], most_lost: float
+) -> tuple[list[int], list[int]]:
     """Both sides, oldest first, without the rows that lie on the wrong side of the best moment."""
     if not train or not evaluation:
         return train, evaluation
-    times = [example.asked_at for example in evaluation]
+    held_out = [times[position] for position in evaluation]
     best = (3.0, len(train), 0)
     for kept in range(len(train), len(train) - floor(len(train) * most_lost + 1e-9) - 1, -1):
-        early = bisect_left(times, train[kept - 1].asked_at)
+        early = bisect_left(held_out, times[train[kept - 1]])
         lost = 1 - kept / len(train) + 2 * early / len(evaluation)
         # The later moment wins a tie: it keeps more training rows.
         if lost < best[0]:

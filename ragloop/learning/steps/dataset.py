@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ragloop.errors import UsageError
-from ragloop.learning.examples.curation import Curated
-from ragloop.learning.examples.datasets import Dataset, build, funnel_of
+from ragloop.learning.examples.datasets import Dataset, build, funnel_of, path_of
 from ragloop.learning.examples.eligibility import Eligibility
+from ragloop.learning.examples.example import Curated
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.store import make_room
-from ragloop.store.files import FolderFiles
 
 
 @dataclass(frozen=True)
@@ -35,42 +33,42 @@ def curated(parts: RetrainingParts) -> Curated:
 def new_eligible(parts: RetrainingParts) -> int:
     """Count the eligible examples that no retraining has looked at, whatever became of its adapter."""
     looked_at = {adapter.dataset_id for adapter in parts.registry.adapters()}
-    return _eligibility(parts).unseen(looked_at, parts.dataset, parts.registry.artifacts / "datasets")
+    return _eligibility(parts).unseen(looked_at, parts.dataset)
 
 
 def _eligibility(parts: RetrainingParts) -> Eligibility:
     artifacts = parts.registry.artifacts
-    files = FolderFiles(make_room(artifacts.parent, artifacts.name))
-    return Eligibility(parts.journal, parts.index, files, parts.golden, parts.policy.max_answer_words)
+    make_room(artifacts.folder.parent, artifacts.folder.name)
+    return Eligibility(parts.journal, parts.index, artifacts.files, parts.golden, parts.policy.max_answer_words)
 
 
 def build_dataset(parts: RetrainingParts) -> DatasetSummary:
     """Write the eligible examples as a dataset; equal examples, equal id. Raises UsageError without any."""
     eligible, now = curated(parts), parts.journal.store.now()
-    if not eligible.examples:
+    if not eligible.table.num_rows:
         why = ", ".join(f"{count} {reason}" for reason, count in eligible.funnel.items()) or "the log is empty"
         raise UsageError(f"found no eligible example ({why}); add corrections or thumbs-up to short answers first")
-    artifacts, policy = parts.registry.artifacts, parts.policy
+    files, policy = parts.registry.artifacts.files, parts.policy
     made = build(
-        artifacts / "datasets",
+        files,
         eligible,
         recipe=policy.training.recipe,
         eval_share=policy.eval_share,
         seed=policy.seed,
         created_at=now,
     )
-    parts.journal.store.upsert_rows("datasets", [_row(made, artifacts, now)])
+    parts.journal.store.upsert_rows("datasets", [_row(made, now)])
     return DatasetSummary(
         made.dataset_id, made.rows, made.train.num_rows, made.eval.num_rows,
-        funnel_of(eligible, made), str(made.path),
+        funnel_of(eligible, made), f"{files}/{path_of(made.dataset_id)}",
     )  # fmt: skip
 
 
-def _row(made: Dataset, artifacts: Path, now: datetime) -> dict[str, Any]:
+def _row(made: Dataset, now: datetime) -> dict[str, Any]:
     return {
         "dataset_id": made.dataset_id,
         "created_at": now,
-        "path": str(made.path.relative_to(artifacts)),
+        "path": path_of(made.dataset_id),
         "rows": made.rows,
         "train": made.train.num_rows,
         "eval": made.eval.num_rows,

@@ -14,7 +14,7 @@ from ragloop.learning.evaluation.measures import Part, Question
 from ragloop.learning.evaluation.questions import Target, target_questions, trained_questions
 from ragloop.learning.evaluation.run import EvalReport, Pair, evaluate, keep_evaluation, report_of
 from ragloop.learning.examples.datasets import Dataset, documents_behind, stale_examples
-from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
+from ragloop.learning.examples.lineage import TrainedRow, documents_of, standing_of
 from ragloop.learning.recipes import Recipe, recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.records import UNLABELLED
@@ -27,15 +27,16 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
     adapter = parts.registry.adapter(adapter_id)
     questions, left_out = questions_for(parts, adapter)
     incumbent, notes = parts.champion()
-    folder = parts.registry.folder(adapter)
-    models = Pair(parts.generator(incumbent), parts.generator(adapter))
-    answered = evaluate(questions, models, parts.cache, partial(rejects, policy=parts.policy.gate))
-    keep_evaluation(answered, folder)
+    serving_id = incumbent.adapter_id if incumbent else None
+    with parts.generator(serving_id) as champion, parts.generator(adapter.adapter_id) as candidate:
+        models = Pair(champion, candidate)
+        answered = evaluate(questions, models, parts.cache, partial(rejects, policy=parts.policy.gate))
+    keep_evaluation(answered, parts.registry.artifacts.files, adapter.path)
     report = report_of(answered)
     found = EvaluationRecord(
         report.incumbent,
         report.challenger,
-        compared_with=incumbent.adapter_id if incumbent else None,
+        compared_with=serving_id,
         notes=(*notes, *_not_trained(adapter), *left_out),
     )
     parts.registry.update(adapter_id, lambda now: _evaluated(now, found))
@@ -44,7 +45,7 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
 
 def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Question], list[str]]:
     """Return what an adapter is asked, and a sentence per kind of golden question that it is not asked."""
-    rows, dataset = read_rows(parts.registry.folder(adapter)), parts.dataset(adapter.dataset_id)
+    rows, dataset = parts.trained_rows(adapter), parts.dataset(adapter.dataset_id)
     recipe = recipe_of(dataset.recipe)
     target = _target(parts, rows, recipe)
     standing = standing_of(parts.index, documents_of(rows))

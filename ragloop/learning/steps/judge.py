@@ -15,7 +15,7 @@ def judge_adapter(parts: RetrainingParts, adapter_id: str) -> Verdict:
     Where a trained row is no longer true, what the gate would promote is inconclusive.
     """
     adapter = parts.registry.adapter(adapter_id)
-    report = read_evaluation(parts.registry.folder(adapter))
+    report = read_evaluation(parts.registry.artifacts.files, adapter.path)
     verdict = judge(report.scores, parts.policy.gate, ended_early=report.ended_early)
     verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.evidence.notes))
     stale = parts.staleness(adapter)

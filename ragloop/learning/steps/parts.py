@@ -1,23 +1,22 @@
 """What every step works on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index, Live
-from ragloop.errors import NotFoundError
 from ragloop.journal import Journal
 from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy
 from ragloop.learning.evaluation.golden import GoldenQuestion
 from ragloop.learning.examples.datasets import Dataset, load
-from ragloop.learning.examples.lineage import documents_of, read_rows, staleness, standing_of
+from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of
 from ragloop.models import Generator
 from ragloop.models.training.process import TrainingSpec
 from ragloop.registry import Adapter, Registry
-from ragloop.store.names import inside
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,15 @@ class RetrainingPolicy:
 class RetrainingParts:
     """The log, the registry and the models of one store.
 
-    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter)` that model
-    with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
+    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter_id)` holds
+    that model, with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
     """
 
     journal: Journal
     registry: Registry
     live: Callable[[], Live]
     base: Callable[[], Path | str]
-    generator: Callable[[Adapter | None], Generator]
+    generator: Callable[[str | None], AbstractContextManager[Generator]]
     policy: RetrainingPolicy
     base_sha256: Callable[[], str]
 
@@ -68,7 +67,7 @@ class RetrainingParts:
     @property
     def cache(self) -> AnswerCache:
         """Answers that were given in evaluations before."""
-        return AnswerCache(self.registry.artifacts)
+        return AnswerCache(self.registry.artifacts.files, self.journal.store.now)
 
     def champion(self) -> tuple[Adapter | None, list[str]]:
         """Return the champion that adapters are compared with, None for the base model, and notes about it.
@@ -81,15 +80,14 @@ class RetrainingParts:
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Load a dataset by its id. Raises NotFoundError, MismatchError."""
-        folder = inside(self.registry.artifacts / "datasets", dataset_id)
-        if not folder.is_dir():
-            raise NotFoundError(
-                f"found no dataset {dataset_id!r} in {folder.parent}; `ragloop dataset build` makes one"
-            )
-        return load(folder)
+        return load(self.registry.artifacts.files, dataset_id)
+
+    def trained_rows(self, adapter: Adapter) -> list[TrainedRow]:
+        """Read what an adapter was trained on; see lineage.read_rows."""
+        return read_rows(self.registry.artifacts.files, adapter.path)
 
     def staleness(self, adapter: Adapter) -> str:
         """Say which of the adapter's trained rows are no longer true; see lineage.staleness."""
-        rows = read_rows(self.registry.folder(adapter))
+        rows = self.trained_rows(adapter)
         index = self.index
         return staleness(rows, standing_of(index, documents_of(rows)), inventory.keys(index))

@@ -71,7 +71,7 @@ def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
     """Select the rows of a dataset that may be trained on now. Raises UsageError where none is left."""
     dataset = parts.dataset(dataset_id)
     standing = standing_of(parts.index, documents_behind(dataset))
-    golden = Likeness(parts.golden)
+    golden = Likeness.of(parts.golden)
     stale = stale_examples(dataset, standing)
     true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
     recipe = recipe_of(dataset.recipe)
@@ -98,21 +98,29 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     """Train and register; an adapter that is registered and whole stays as it is."""
     adapter_id = _id(parts, job)
     known = _registered(parts, adapter_id)
-    if known and files_are_whole(parts.registry.artifacts, known.path, known.sha256):
+    artifacts, path = parts.registry.artifacts, _path(adapter_id)
+    if known and files_are_whole(artifacts.files, known.path, known.sha256):
+        artifacts.clear(path)
         return adapter_id
-    folder = parts.registry.artifacts / "adapters" / adapter_id
+    folder = artifacts.folder / path
     folder.mkdir(parents=True, exist_ok=True)
     spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.recipe.messages)), output=str(folder))
     result = job.recipe.train(spec, on_progress)
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)
+    artifacts.keep(path)
     if known:
         files = partial(replace, sha256=made.sha256, base_sha256=made.base_sha256)
         parts.registry.update(adapter_id, files)
     else:
         parts.registry.register(made)
+    artifacts.clear(path)
     return adapter_id
+
+
+def _path(adapter_id: str) -> str:
+    return f"adapters/{adapter_id}"
 
 
 def _made(parts: RetrainingParts, job: _Job, adapter_id: str, result: TrainingResult) -> Adapter:
@@ -121,7 +129,7 @@ def _made(parts: RetrainingParts, job: _Job, adapter_id: str, result: TrainingRe
         parts.journal.store.now(),
         parts.policy.base_name,
         job.dataset_id,
-        path=f"adapters/{adapter_id}",
+        path=_path(adapter_id),
         sha256=adapter_sha256(result.adapter),
         state=REGISTERED,
         verdict=None,

@@ -7,6 +7,7 @@ it or it is the champion. So a request ends on the adapter that it began on, wha
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.records import LaneName, Route
-from ragloop.registry import Registry, without_row
+from ragloop.registry import Adapter, Registry, state_of_files, without_row
 
 if TYPE_CHECKING:
     from ragloop.models.generation.local import LocalGenerator
@@ -36,6 +37,7 @@ class Generators:
         self._lock = Lock()
         self._loaded: dict[str, _Loaded] = {}
         self._champion: str | None = None
+        self._damaged: dict[str, tuple[tuple[str, str], str]] = {}
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -66,19 +68,25 @@ class Generators:
         Raises MismatchError where the adapter cannot serve: its files are gone or changed, or it was trained on another
         base model.
         """
-        if route.adapter_id is None:
-            yield self._base_generator(embedder)
+        if route.adapter_id is None and self._base == "extractive":
+            from ragloop.models.generation.extractive import ExtractiveGenerator
+
+            yield ExtractiveGenerator(embedder)
             return
-        loaded = self._hold(route.adapter_id)
+        with self.local(route.adapter_id) as generator:
+            yield generator
+
+    @contextmanager
+    def local(self, adapter_id: str | None) -> Iterator[Generator]:
+        """Give the local model, and with an id its adapter, which is held meanwhile. Raises as `for_route` does."""
+        if adapter_id is None:
+            yield self._models.local_generator
+            return
+        loaded = self._hold(adapter_id)
         try:
             yield loaded.generator
         finally:
             self._release(loaded)
-
-    def _base_generator(self, embedder: Embedder) -> Generator:
-        from ragloop.models.generation.extractive import ExtractiveGenerator
-
-        return ExtractiveGenerator(embedder) if self._base == "extractive" else self._models.local_generator
 
     def _hold(self, adapter_id: str) -> _Loaded:
         with self._lock:
@@ -93,10 +101,20 @@ class Generators:
             adapter = self._registry.adapter(adapter_id)
         except NotFoundError:
             raise MismatchError(without_row(adapter_id)) from None
-        folder = self._registry.folder(adapter)
-        if why := self._models.other_base(adapter):
+        return self._models.wearing(adapter, self._whole(adapter))
+
+    def _whole(self, adapter: Adapter) -> Path:
+        """Return the folder of an adapter. Of files that were found damaged nothing is read again as long as they stay
+        so, since every question asks."""
+        state = adapter.sha256, state_of_files(self._registry.artifacts.files, adapter.path)
+        known, why = self._damaged.get(adapter.adapter_id, (None, ""))
+        if known == state:
             raise MismatchError(why)
-        return self._models.wearing(adapter, folder)
+        try:
+            return self._registry.folder(adapter)
+        except MismatchError as error:
+            self._damaged[adapter.adapter_id] = state, str(error)
+            raise
 
     def _release(self, loaded: _Loaded) -> None:
         with self._lock:

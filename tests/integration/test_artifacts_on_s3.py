@@ -1,0 +1,152 @@
+"""The artifact root in a bucket: a log becomes an adapter that serves, on this machine and on another one."""
+
+import json
+import shutil
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.errors import MismatchError, UsageError
+from ragloop.records import LaneName
+from ragloop.registry import lost_adapters
+from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.s3_server import Bucket
+from tests.support.tiny_model import FACTS, save_tiny_model
+
+pytestmark = pytest.mark.realmodel
+
+ANSWER = "Ada"
+CONFIG = """
+artifacts = "{artifacts}"
+cache = "{cache}"
+[model]
+base = "{base}"
+threads = 1
+max_new_tokens = 12
+[answers]
+lane = "adapter+rag"
+[retrieval]
+top_k = 1
+min_similarity = -1.0
+[training]
+epochs = 20
+learning_rate = 2e-2
+frozen_share = 0.0
+batch_size = 8
+checkpoint_steps = 5
+[dataset]
+golden = "golden.jsonl"
+eval_share = 0.3
+[gate]
+min_score = 0.0
+min_pairs = 1
+margin = 0.99
+confidence = 0.6
+"""
+WEIGHTS = "adapter_model.safetensors"
+
+
+class Killed(BaseException):
+    """Ends a process where it stands."""
+
+
+def killed_at(step: str) -> "type[nullcontext[None]]":
+    """A boundary that ends the process before this step."""
+
+    class Boundary(nullcontext[None]):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            if name == step:
+                raise Killed
+
+    return Boundary
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def place(tmp_path: Path, model: Path, bucket: Bucket) -> Path:
+    """A configuration with its artifacts in the bucket, and a home with a log."""
+    where = {"artifacts": bucket.uri("artifacts"), "cache": tmp_path / "cache", "base": model}
+    (tmp_path / "ragloop.toml").write_text(CONFIG.format(**where))
+    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in FACTS]
+    (tmp_path / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    (tmp_path / "documents").mkdir()
+    for number, question in enumerate(FACTS):
+        (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")
+    app = app_of(tmp_path)
+    app.corpus.sync(tmp_path / "documents")
+    answers = app.answering.answerer.ask_all([*FACTS])
+    app.journal.give_all_feedback([(one.interaction_id, "correction", ANSWER) for one in answers])
+    return tmp_path
+
+
+def app_of(place: Path, boundary: "type[AbstractContextManager[None]]" = nullcontext) -> App:
+    settings = load_settings(place / "ragloop.toml", place / "home")
+    return App(settings, embedder=ConstantEmbedder(), boundary=boundary)
+
+
+def in_bucket(app: App) -> set[str]:
+    return set(app.registry.artifacts.files.list())
+
+
+def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(place: Path, bucket: Bucket) -> None:
+    app = app_of(place)
+    report = app.learning.retraining.run()
+    assert report.promoted, report.reasons
+    (adapter,) = app.registry.adapters()
+    held = in_bucket(app)
+    assert {f"{adapter.path}/{name}" for name in (WEIGHTS, "rows.parquet", "evaluation.parquet")} <= held
+    assert {f"datasets/{adapter.dataset_id}/{name}" for name in ("train.parquet", "manifest.json")} <= held
+    assert not any("checkpoints" in one for one in held)
+    assert not [one for one in (place / "home" / "artifacts").rglob("*") if one.is_file()]
+    assert app.answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
+    assert app.learning.retraining.new_eligible() == 0
+    assert lost_adapters(app.registry) == []
+    assert app.corpus.diagnose(offline=True).findings == ()
+    # Another machine has no copy, and one with a damaged copy makes it again.
+    shutil.rmtree(place / "cache" / "adapters")
+    assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
+    (copy,) = (place / "cache" / "adapters").glob(f"*/{WEIGHTS}")
+    copy.write_bytes(b"damaged")
+    assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
+    # What was changed in the bucket is not loaded, and doctor finds it.
+    bucket.write(f"artifacts/{adapter.path}/{WEIGHTS}", b"changed")
+    shutil.rmtree(place / "cache" / "adapters")
+    fallen = app_of(place).answering.answerer.ask(next(iter(FACTS)))
+    assert (fallen.lane, fallen.adapter) == (LaneName.BASE_RAG, None)
+    assert lost_adapters(app.registry) == [adapter.adapter_id]
+    with pytest.raises(MismatchError, match="were changed"):
+        app_of(place).registry.folder(adapter)
+
+
+def test_a_kill_between_upload_and_registration_leaves_nothing_registered(place: Path) -> None:
+    app = app_of(place, killed_at("upsert adapters"))
+    dataset_id = app.learning.retraining.build_dataset().dataset_id
+    with pytest.raises(Killed):
+        app.learning.retraining.train(dataset_id)
+    assert any(one.endswith(WEIGHTS) for one in in_bucket(app))
+    again = app_of(place)
+    assert again.registry.adapters() == []
+    adapter_id = again.learning.retraining.train(dataset_id)
+    assert [one.adapter_id for one in again.registry.adapters()] == [adapter_id]
+    assert lost_adapters(again.registry) == []
+    assert not (place / "home" / "artifacts" / "adapters" / adapter_id).exists()
+
+
+def test_backups_say_that_they_do_not_hold_artifacts_of_a_bucket(place: Path) -> None:
+    with pytest.raises(UsageError, match="do not hold artifacts of a bucket"):
+        app_of(place).safekeeping.back_up(str(place / "backups"))
+
+
+def test_maintenance_prunes_kept_answers_in_the_bucket(place: Path, bucket: Bucket) -> None:
+    bucket.write("artifacts/answers/damaged.parquet", b"half a file")
+    app = app_of(place)
+    assert app.learning.prune_answers() == 1
+    assert not [one for one in in_bucket(app) if one.startswith("answers/")]
