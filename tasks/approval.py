@@ -17,6 +17,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Paused, Running
 from pydantic import Field
 
+from ragloop.wording import few
 from tasks.learning_reports import criteria_table
 from tasks.reporting import bullets
 from tasks.run_retention import TAG
@@ -148,15 +149,13 @@ def _go_on() -> None:
 
 def _about_deletes(report: "SyncReport") -> str:
     """The figures and the keys of the documents."""
-    gone = report.withheld
-    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in gone[:_SHOWN]]
-    more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
+    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in report.withheld]
     asked = (
         f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
-    return f"{asked}\n\n{bullets([*keys, *more])}"
+    return f"{asked}\n\n{bullets(few(keys, _SHOWN))}"
 
 
 def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:

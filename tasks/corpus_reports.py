@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from ragloop.corpus.sync.report import left_out
+from ragloop.wording import done_in_part
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, plain
 
@@ -69,7 +70,7 @@ def end_of_sync(*passes: "SyncReport") -> State[Any]:
     report, summary, name = passes[-1], sync_summary(*passes), _changed_sources(passes)
     if report.complete:
         return end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary, name)
-    return end(Failed(message=f"done in part: {summary}. {' '.join(left_out(report))}"), f"in part · {summary}", name)
+    return _in_part(summary, left_out(report), name)
 
 
 def _changed_sources(reports: "Sequence[SyncReport]") -> str:
@@ -102,8 +103,7 @@ def end_of_changes(drained: "Drained") -> State[Any]:
     if drained.complete:
         told = f"{summary}, another process writes" if waiting else summary
         return end(Completed(message=f"{told}: {waiting}" if waiting else told), told)
-    told = " ".join([*left_out(drained.report), *[waiting] * bool(waiting)])
-    return end(Failed(message=f"done in part: {summary}. {told}"), f"in part · {summary}")
+    return _in_part(summary, [*left_out(drained.report), *[waiting] * bool(waiting)])
 
 
 def sync_name() -> str:
@@ -184,4 +184,8 @@ def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int)
     problems = [*done.problems, *(backup.problems if backup else ())]
     if not problems:
         return end(Completed(message=summary), summary)
-    return end(Failed(message=f"done in part: {summary}. {' '.join(problems)}"), f"in part · {summary}")
+    return _in_part(summary, problems)
+
+
+def _in_part(summary: str, left_out: Sequence[str], name: str = "") -> State[Any]:
+    return end(Failed(message=done_in_part(summary, left_out)), f"in part · {summary}", name)

@@ -20,12 +20,12 @@ class Safekeeping:
 
     def backups(self, uri: str | None = None) -> "Backups":
         """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError."""
+        from ragloop.app.catalogue import CATALOGUE
         from ragloop.backup import Backups
         from ragloop.backup.place import backup_files
 
-        return Backups(
-            backup_files(uri or self._parts.settings.backup.uri, self._parts.settings.home, self._parts.settings.store)
-        )
+        wanted = self._parts.settings
+        return Backups(backup_files(uri or wanted.backup.uri, wanted.home, wanted.store), CATALOGUE)
 
     def back_up(
         self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None

@@ -38,9 +38,11 @@ from ragloop.backup.verifying import (
     note,
     verify_share,
 )
+from ragloop.catalogue import Derived
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
+from ragloop.wording import first_few
 
 TRIES = 5
 """A sync that compacts meanwhile removes files that are still to be copied; each try copies only what is new since. The
@@ -80,10 +82,12 @@ class BackupReport:
 
 
 class Backups:
-    """The backups in `files`. `now` tells the time."""
+    """The backups in `files` of what a catalogue names. `now` is their clock."""
 
-    def __init__(self, files: Files, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.files, self._now = files, now
+    def __init__(
+        self, files: Files, catalogue: Sequence[Derived], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.files, self.catalogue, self._now = files, catalogue, now
 
     def all(self) -> list[Manifest]:
         """Every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
@@ -164,7 +168,7 @@ class Backups:
             for tries in range(1, TRIES + 1):
                 with store.lease("index", wait_s=_LEASE_WAIT_S) if tries == TRIES else nullcontext():
                     try:
-                        snapshot = take(store)
+                        snapshot = take(store, self.catalogue)
                         entries = copy.all(snapshot, backup_id)
                         break
                     except StoreChangedError:
@@ -265,7 +269,7 @@ def _told(damaged: Sequence[Damage]) -> list[str]:
         for backup_id in one.backups:
             needing.setdefault(backup_id, []).append(f"{one.name} {one.what}")
     return [
-        f"the backup {backup_id} is damaged: {found[0]}{f', and {len(found) - 1} more' * (len(found) > 1)}; the store "
+        f"the backup {backup_id} is damaged: {first_few(found, 1)}; the store "
         "has these bytes no more, so it cannot be restored: it goes when `keep` whole ones came after it"
         for backup_id, found in sorted(needing.items())
     ]

@@ -29,8 +29,6 @@ PREFIX = "restoring-"
 SCRATCH = ".restoring-"
 """Folders of a home whose names begin so hold copies of tables of a backup while rows are compared."""
 PLAN = f"{PREFIX}plan.json"
-LOG = ("interactions", "feedback", "datasets", "adapters", "aliases", "reports")
-"""Tables that no source can make anew."""
 _OF_THE_INDEX = ("scan", "sync", "vectors")
 """Kinds of reports that tell of the index as it was, which is not the one that is restored."""
 _BATCH = 16_384
@@ -57,8 +55,10 @@ class Newer:
         return {table: rows.num_rows for table, rows in self.rows.items()}
 
 
-def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whole: Whole) -> Newer:
-    """Compare the store in `place`, whether it can be opened or not, with a backup. Nothing is changed.
+def find_newer(
+    home: Path, place: Place, backup: Files, manifest: Manifest, tables: Iterable[str], whole: Whole
+) -> Newer:
+    """Compare these tables of the store in `place`, whether it can be opened or not, with a backup. Nothing is changed.
 
     Raises MismatchError where the store is of a newer schema, and UnavailableError where it does not answer now.
     """
@@ -70,7 +70,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=SCRATCH, dir=home) as scratch:
         then = _Then(backup, manifest, Path(scratch))
-        for table in LOG:
+        for table in tables:
             if not store.has(table) or then.is_now(store, table):
                 continue
             had = then.rows(table, [TABLES[table].names[0], *_COMPARED.get(table, ())])

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,15 +19,15 @@ from pathlib import Path
 
 from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
-from ragloop.backup.newer import LOG, PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
 from ragloop.backup.verifying import fault, hashed
+from ragloop.catalogue import evidence_tables, leases_of
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
+from ragloop.wording import first_few
 
-LEASES = ("retraining", "index", "generations", "registry", "journal", "schema")
-"""Held while files are written, beside that of backups, which is held to the end."""
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""
 _SHOWN = 3
@@ -101,13 +101,14 @@ def restore(
     work = _Restore(backups.files, manifest, home, place.database, progress)
 
     def find() -> Newer:
-        return find_newer(home, place, backups.files, manifest, whole) if before else Newer()
+        tables = evidence_tables(backups.catalogue)
+        return find_newer(home, place, backups.files, manifest, tables, whole) if before else Newer()
 
     unfolded = _unfolded(home)
     newer = (
         (taken_up(place.database) if place.restoring() else find())
         if dry_run
-        else _run(work, place, home, manifest, replace, find)
+        else _run(work, place, leases_of(backups.catalogue), home, manifest, replace, find)
     )
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
@@ -127,9 +128,8 @@ def verify(
             bad[entry.name] = f"{entry.name} {why}"
         progress(done, len(manifest.entries))
     if bad:
-        more = f", and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise MismatchError(
-            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join([*bad.values()][:_SHOWN])}{more}; "
+            f"the backup {manifest.backup_id} in {files} is damaged: {first_few([*bad.values()], _SHOWN)}; "
             f"nothing was restored: {_another(backups, bad.keys())}, `ragloop backup list` shows all"
         )
 
@@ -241,11 +241,17 @@ class _Restore:
 
 
 def _run(
-    work: "_Restore", place: Place, home: Path, manifest: Manifest, replace: bool, find: Callable[[], Newer]
+    work: "_Restore",
+    place: Place,
+    leases: Iterable[str],
+    home: Path,
+    manifest: Manifest,
+    replace: bool,
+    find: Callable[[], Newer],
 ) -> Newer:
-    """Write what is to be written, under the leases."""
+    """Write what is to be written, under these leases; that of backups is held to the end."""
     with place.lease("backup", _LEASE_WAIT_S) as check:
-        with _leases(place) as check_all:
+        with _leases(place, leases) as check_all:
             noted = place.restoring()
             _must_complete(noted, manifest, replace)
             newer = work.begin(noted, find)
@@ -274,7 +280,7 @@ def _complete_other(backups: Backups, manifest: Manifest, home: Path, place: Pla
         restore(backups, other, home, place, replace=True, whole=whole)
     except (NotFoundError, MismatchError) as error:
         why = f"a restore of {other or 'an unknown backup'} was interrupted and cannot be completed: {error}"
-        return dict.fromkeys(LOG, why)
+        return dict.fromkeys(evidence_tables(backups.catalogue), why)
     return {}
 
 
@@ -303,9 +309,9 @@ def _unfolded(home: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _leases(place: Place) -> Iterator[Callable[[], None]]:
+def _leases(place: Place, names: Iterable[str]) -> Iterator[Callable[[], None]]:
     with ExitStack() as held:
-        checks = [held.enter_context(place.lease(one, _LEASE_WAIT_S)) for one in LEASES]
+        checks = [held.enter_context(place.lease(one, _LEASE_WAIT_S)) for one in names]
 
         def check() -> None:
             for one in checks:

@@ -7,11 +7,12 @@ the tables by then or in the journal, and an entry in both is one entry.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragloop.backup.manifest import UNREADABLE, TableState
+from ragloop.catalogue import Derived, claiming_file
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, StoreDamagedError
 from ragloop.store import Store
 from ragloop.store.files import Files, FolderFiles, Found
@@ -19,8 +20,6 @@ from ragloop.store.versions import missing, named, version_of
 
 _READINGS = 10
 _PAUSE_S = 0.2
-_NOT_KEPT = ("checkpoints", "lock")
-"""Of an adapter's folder: what only an unfinished training needs."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Snapshot:
     journal: bytes = field(repr=False)
 
 
-def take(store: Store) -> Snapshot:
+def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
     """The present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
     with store.lease("journal", wait_s=60):
         journal = _journal(store.home / "journal")
@@ -53,7 +52,7 @@ def take(store: Store) -> Snapshot:
         state, files = _table(store, table, version, listed)
         tables.append(state)
         sources += files
-    return Snapshot(tuple(tables), (*sources, *_artifacts(store)), journal)
+    return Snapshot(tuple(tables), (*sources, *_artifacts(store, catalogue)), journal)
 
 
 def _journal(folder: Path) -> bytes:
@@ -135,15 +134,14 @@ def place_of(store: Store, path: str) -> tuple[Files, str]:
     return (store.files if top == "store" else FolderFiles(store.home / top)), name
 
 
-def _artifacts(store: Store) -> Iterator[Source]:
-    """Files of the home: those of registered datasets and adapters, whose rows are written after them, and lines of the
-    journal that are no entries."""
+def _artifacts(store: Store, catalogue: Sequence[Derived]) -> Iterator[Source]:
+    """Yield files of the home: those of registered datasets and adapters, whose rows are written after them, and lines
+    of the journal that are no entries. What an unfinished training needs is left out."""
     journal, artifacts = FolderFiles(store.home / "journal"), FolderFiles(store.home / "artifacts")
     for name, found in journal.list(UNREADABLE).items():
         yield Source(f"journal/{name}", found.bytes, journal, name, fixed=False)
-    for table in ("datasets", "adapters"):
+    for table in dict.fromkeys(one.listed_in for one in catalogue if one.listed_in):
         for path in sorted(store.rows(table, columns=["path"])["path"].to_pylist()):
-            top = f"{path}/"
-            for name, found in sorted(artifacts.list(top).items()):
-                if name.removeprefix(top).split("/")[0] not in _NOT_KEPT:
+            for name, found in sorted(artifacts.list(f"{path}/").items()):
+                if all(one.backed_up for one in claiming_file(catalogue, f"artifacts/{name}")):
                     yield Source(f"artifacts/{name}", found.bytes, artifacts, name, fixed=False)

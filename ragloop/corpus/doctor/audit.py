@@ -66,10 +66,10 @@ class Audit:
     broken: set[str] = field(default_factory=set)
     not_stored: set[str] = field(default_factory=set)
 
-    def wrong(self) -> set[str]:
-        """Documents that have to be made anew."""
-        wrong = self.doubled_documents | self.rows | self.descriptions | self.texts | self.vectors | self.doubted
-        return wrong & self.ledger.keys()
+    @property
+    def embeddable(self) -> dict[str, str]:
+        """Return the strings whose vectors disagree, by their hash, as far as they are known."""
+        return {text_hash: text for text_hash, text in self.disagreeing.items() if text}
 
 
 @dataclass(frozen=True)
