@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import FlowRunContext
-from prefect.logging import get_run_logger
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 from prefect.tasks import RetryConditionCallable, Task
 from pydantic import BeforeValidator
 
 from ragloop.errors import RagloopError
 from ragloop.printable import is_printable, printable
+from ragloop.telemetry import show
 from tasks.allowed import accepted
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def open_app(home: Path | None, config: Path | None) -> "App":
     from ragloop.config import load_settings
 
     place = accepted(home, config)
-    return App(load_settings(place.config, place.home), say=get_run_logger().info)
+    return App(load_settings(place.config, place.home))
 
 
 def run_began() -> datetime | None:
@@ -83,6 +84,17 @@ class ForOperators(logging.Filter):
         return True
 
 
+class ToRun(APILogHandler):
+    """Sends lines of the core to the log of the run that they belong to; outside of a run there is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if FlowRunContext.get() or TaskRunContext.get():
+            super().emit(record)
+
+
+_to_run = ToRun()
+_to_run.addFilter(ForOperators())
+show(_to_run)
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     _logger = logging.getLogger(_name)
     if not any(isinstance(one, ForOperators) for one in _logger.filters):
