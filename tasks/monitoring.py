@@ -1,4 +1,4 @@
-"""Tasks that measure, and the events that tell of what they found; automations and triggers wait for these."""
+"""Tasks that measure, and the events of what they found, which automations and triggers wait for."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +59,7 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
 
 
 def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
-    """How late the documents of a sync became searchable; rings where that is beyond the objective."""
+    """Return how late the documents of a sync became searchable; ring where that is beyond the objective."""
     from ragloop.corpus.sync.freshness import freshness, lateness
 
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)

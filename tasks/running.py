@@ -25,7 +25,7 @@ GivenPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
 
 
 def open_app(home: Path | None, config: Path | None) -> "App":
-    """The application of one home; what takes long to prepare is said in the log of the run.
+    """Open the application of one home; what takes long to prepare stands in the log of the run.
 
     Raises ConfigError, and UsageError where the run may not name this home or configuration.
     """
@@ -38,13 +38,13 @@ def open_app(home: Path | None, config: Path | None) -> "App":
 
 
 def run_began() -> datetime | None:
-    """Return when this flow run began, by the clock of this machine: every try of a task is told the same."""
+    """Return when this flow run began, by the clock of this machine: every try of a task gets the same."""
     run = FlowRunContext.get()
     return run.start_time if run else None
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure is one that a later try may not meet: the error says so itself."""
+    """Return whether a failure is one that a later try may not meet: the error says so itself."""
     error = state.data
     return isinstance(error, RagloopError) and error.transient
 
@@ -63,7 +63,7 @@ TRANSIENT_ONLY: Retries = {
     # About eleven minutes in all: the writer that holds the lease is most often another sync.
     "retry_delay_seconds": [10.0, 40.0, 160.0, 450.0],
     "retry_condition_fn": is_transient,
-    # Every run asks the store anew; what the store already holds, the core finds itself.
+    # Every run asks the store; what the store already holds, the core finds itself.
     "cache_policy": NO_CACHE,
 }
 

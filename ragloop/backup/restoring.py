@@ -1,7 +1,7 @@
 """Bring a backup back to where its store was, or to another home.
 
 Every object of the backup is read and its SHA-256 compared before anything is changed. What the store holds that the
-backup does not, and that no source can make anew, is put aside (newer.py). Then a note is written among the files of
+backup does not, and that no source can rebuild, is put aside (newer.py). Then a note is written among the files of
 the database: a store that holds it opens for nobody, and a restore that is killed is completed by the next one. Of a
 table the versions are removed first and written last, so that no table is ever half old and half new. At last what was
 put aside is put into the tables, and the note is removed.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
-from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, put_aside, put_back, remove_aside, taken_up
 from ragloop.backup.verifying import fault, hashed
 from ragloop.catalogue import evidence_tables, leases_of
 from ragloop.errors import MismatchError, NotFoundError, UsageError
@@ -75,7 +75,7 @@ def restore(
 ) -> RestoreReport:
     """Restore a backup (an id, or `latest`) to `home` and `place`; with `dry_run` verify it, and change nothing.
 
-    Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` tells whether the files
+    Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` says whether the files
     of an adapter are those of its row.
 
     Raises NotFoundError where there is no such backup; UsageError where there is a store already and `replace` is not
@@ -135,7 +135,7 @@ def verify(
 
 
 def _another(backups: Backups, bad: Set[str]) -> str:
-    """What to take instead of a backup of which these objects are damaged."""
+    """Say what to take instead of a backup of which these objects are damaged."""
     known = {one.name for one in backups.marked()} | bad
     whole = next((one.backup_id for one in backups.all() if not one.names & known), None)
     return f"take another one, {whole} does not need what is damaged" if whole else "every other one needs it too"
@@ -161,7 +161,7 @@ class _Restore:
         return newer
 
     def bring(self, newer: Newer) -> None:
-        """Every file of the backup."""
+        """Write every file of the backup."""
         in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
         there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
         for top in ("artifacts/", "journal/"):
@@ -174,16 +174,16 @@ class _Restore:
             self._bring(list(stage), _STORE, self._database, there)
 
     def end(self) -> None:
-        """From here on the store opens."""
+        """Remove the note: from here on the store opens."""
         self._database.remove([RESTORING])
-        forget(self._database)
+        remove_aside(self._database)
 
     def _note(self) -> None:
         again = f"`ragloop restore {self._manifest.backup_id} --from {self._backup}` completes it"
         self._database.write(RESTORING, [json.dumps({"backup": self._manifest.backup_id, "then": again}).encode()])
 
     def _remove(self, wanted: Set[str]) -> dict[str, Found]:
-        """Remove the versions of every table, then what the backup does not name; returns what is left."""
+        """Remove the versions of every table, then what the backup does not name; return what is left."""
         listed = self._database.list()
         there = {name: one for name, one in listed.items() if name != RESTORING and not name.startswith(PREFIX)}
         versions = [name for name in there if "/_versions/" in name]
@@ -223,7 +223,7 @@ class _Restore:
             self._progress(total + self._done, 2 * total, self.bytes_written)
 
     def _add_lines(self, entry: Entry, target: Files, name: str) -> bool:
-        """Lines of the log that could not be read are gathered: those of the backup join those that are there."""
+        """Add the unreadable lines of the backup's log to those that are there; return whether there were new ones."""
         there = b"".join(target.read(name))
         known = set(there.splitlines())
         lines = [one for one in b"".join(self._verified(entry)).splitlines() if one not in known]
@@ -285,7 +285,7 @@ def _complete_other(backups: Backups, manifest: Manifest, home: Path, place: Pla
 
 
 def _noted(noted: str) -> str:
-    """The id of the backup whose restore was interrupted, or an empty string where the note does not tell."""
+    """Return the id of the backup whose restore was interrupted, or an empty string where the note does not say."""
     try:
         return str(json.loads(noted)["backup"]) if noted else ""
     except (ValueError, KeyError, TypeError):
@@ -293,7 +293,7 @@ def _noted(noted: str) -> str:
 
 
 def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
-    """What an interrupted restore has put aside is what its backup lacks; what another one lacks too would go."""
+    """Raise UsageError where another restore was interrupted: what it put aside is only what its own backup lacks."""
     other = _noted(noted)
     if other not in ("", manifest.backup_id) and not replace:
         raise UsageError(
@@ -303,7 +303,7 @@ def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
 
 
 def _unfolded(home: Path) -> dict[str, int]:
-    """Lines of the journal, which stays as it is and is folded into the tables by whatever reads them next."""
+    """Count the lines of the journal, which stays as it is; whatever reads the tables next folds it into them."""
     lines = sum(one.read_bytes().count(b"\n") for one in (home / "journal").glob("*.jsonl"))
     return {"journal": lines} if lines else {}
 
@@ -321,7 +321,7 @@ def _leases(place: Place, names: Iterable[str]) -> Iterator[Callable[[], None]]:
 
 
 def _must_hold(store: Store, manifest: Manifest) -> None:
-    """What was restored must open and count as it did."""
+    """Raise MismatchError where a restored table has another number of rows than the backup."""
     for table in manifest.tables:
         if table.name != "migrations" and (rows := store.count(table.name)) != table.rows:
             raise MismatchError(
@@ -330,7 +330,7 @@ def _must_hold(store: Store, manifest: Manifest) -> None:
 
 
 def _stage(entry: Entry) -> tuple[bool, bool]:
-    """What is written at once, in this order: a table's versions after its files, and last the table of migrations,
+    """Return what is written together, in order: a table's versions after its files, and last the table of migrations,
     which makes the store exist."""
     table, _, file = entry.path.removeprefix(_STORE).partition(".lance/")
     return table == "migrations", bool(version_of(file))

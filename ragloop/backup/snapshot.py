@@ -43,7 +43,7 @@ class Snapshot:
 
 
 def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
-    """The present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
+    """Take the present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
     with store.lease("journal", wait_s=60):
         journal = _journal(store.home / "journal")
         versions, listed = _settled(store.files)
@@ -56,13 +56,13 @@ def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
 
 
 def _journal(folder: Path) -> bytes:
-    """The whole lines of the journal; of a line that is being written, the answer was not returned."""
+    """Return the whole lines of the journal; of a line that is being written, the answer was not returned."""
     parts = [file.read_bytes() for file in sorted(folder.glob("*.jsonl"))]
     return b"".join(part[: part.rfind(b"\n") + 1] for part in parts)
 
 
 def _settled(files: Files) -> tuple[dict[str, str], dict[str, Found]]:
-    """Path of the newest version by table, as they were all at one moment, and every file."""
+    """Return the path of the newest version by table, as they were all at one moment, and every file."""
     before = _newest(files.list())
     for _ in range(_READINGS):
         listed = files.list()
@@ -84,7 +84,7 @@ def _newest(listed: Mapping[str, Found]) -> dict[str, str]:
 
 
 def _table(store: Store, name: str, version: str, listed: Mapping[str, Found]) -> tuple[TableState, list[Source]]:
-    """A table at the version whose manifest has this path."""
+    """Return a table at the version whose manifest has this path, and its files."""
     top = f"{name}.lance/"
     manifest = _read(store.files, version)
     there = [path.removeprefix(top) for path in listed if path.startswith(top)]
@@ -120,7 +120,7 @@ def _rows(store: Store, name: str, version: str, number: int) -> int:
 
 
 def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> RagloopError:
-    """The files of a version that is not the newest any more may be removed; those of the newest never are."""
+    """Return the error of a file that is gone: only the files of the newest version are never removed."""
     if _newest(store.files.list(f"{name}.lance/_versions/")).get(name) != version:
         return StoreChangedError(f"the table {name} was changed while it was copied; try again")
     return MismatchError(
@@ -129,7 +129,7 @@ def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> Rag
 
 
 def place_of(store: Store, path: str) -> tuple[Files, str]:
-    """Where the file of a store is that a backup has under this path."""
+    """Return where the file of a store is that a backup has under this path."""
     top, _, name = path.partition("/")
     return (store.files if top == "store" else FolderFiles(store.home / top)), name
 

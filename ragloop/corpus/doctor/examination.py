@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ragloop.catalogue import Derived
+from ragloop.catalogue import Derived, Lease
 from ragloop.corpus.doctor.generations import ExaminedGenerations
 from ragloop.corpus.doctor.index import ExaminedIndex
 from ragloop.corpus.doctor.listings import Listings, compared
@@ -87,7 +87,8 @@ class Examination:
     @cached_property
     def adapters(self) -> ExaminedAdapters:
         """Return the adapters."""
-        return ExaminedAdapters(None if self.tables.lost & {"adapters", "aliases"} else self.patient.registry)
+        lost = self.tables.lost & self.tables.written_under(Lease.REGISTRY)
+        return ExaminedAdapters(None if lost else self.patient.registry)
 
     @cached_property
     def index(self) -> ExaminedIndex:

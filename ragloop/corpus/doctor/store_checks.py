@@ -17,8 +17,6 @@ _EVIDENCE = f"none: nothing can rebuild them; {_RESTORE}"
 _BASE_ANSWERS = "the base model answers in place of the champion"
 _REBUILT_BY_SYNC = "a sync rebuilds it"
 
-# --- tables ----------------------------------------------------------------------------------------------------------
-
 
 def _unreadable(examined: Examination) -> Found:
     tables = examined.tables
@@ -39,9 +37,6 @@ def _missing(examined: Examination) -> Found:
 def _create_missing(examined: Examination) -> None:
     for name in examined.tables.missing & examined.tables.recreatable(Recreation.EMPTY):
         examined.store.create(name, TABLES[name])
-
-
-# --- generations -----------------------------------------------------------------------------------------------------
 
 
 def _reconstructed(examined: Examination) -> Found:
@@ -90,9 +85,6 @@ def _set_generations_aside(examined: Examination) -> None:
     Generations(examined.store).set_aside(examined.generations.damaged_beside)
 
 
-# --- adapters and the embedder's files -------------------------------------------------------------------------------
-
-
 def _lost_adapters(examined: Examination) -> Found:
     """Nothing of an adapter is removed: what is left of it, its row and its log say what it was."""
     return named(examined.adapters.lost_adapters)
@@ -122,9 +114,6 @@ def _damaged_model(examined: Examination) -> Found:
 def _remove_model(examined: Examination) -> None:
     if examined.model is not None:
         shutil.rmtree(examined.model)
-
-
-# --- what is left over, and the log ----------------------------------------------------------------------------------
 
 
 def _orphan_tables(examined: Examination) -> Found:

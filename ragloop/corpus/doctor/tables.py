@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ragloop.catalogue import Derived, Kind, Recreation
+from ragloop.catalogue import Derived, Kind, Lease, Recreation
 from ragloop.corpus.doctor.audit import batches
 from ragloop.errors import StoreDamagedError
 from ragloop.store import TABLES, Store, index_schema, vectors_schema
@@ -28,6 +28,10 @@ class ExaminedTables:
     def recreatable(self, way: Recreation) -> frozenset[str]:
         """Return the tables that a repair recreates in one way."""
         return frozenset(name for name, other in self.recreations.items() if other is way)
+
+    def written_under(self, lease: Lease) -> frozenset[str]:
+        """Return the tables that are written under a lease."""
+        return frozenset(one.name for one in self.catalogue if one.kind is Kind.TABLE and one.lease is lease)
 
     @cached_property
     def missing(self) -> frozenset[str]:
