@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="fields of TrainingSpec")
     options = parser.parse_args()
     changes = {key: json.loads(value) for key, value in (pair.split("=", 1) for pair in options.set)}
-    base = resolve_base(options.base, options.cache, lambda text: print(text, file=sys.stderr))
+    base = resolve_base(options.base, options.cache)
     with tempfile.TemporaryDirectory() as folder:
         facts = choose((fact for package in installed_packages() for fact in facts_of(package)), options.facts)
         report = measure(facts, base, options.base, Path(folder), **changes)

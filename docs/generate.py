@@ -1,4 +1,8 @@
-"""Write docs/storage.md from the catalogue and the schemas; a test checks that the file is fresh."""
+"""Write the generated pages; a test checks that they are fresh.
+
+docs/storage.md comes from the catalogue and the schemas, the list of checks in docs/operations/store-and-backup.md from
+the checks of doctor.
+"""
 
 from pathlib import Path
 
@@ -6,6 +10,7 @@ import pyarrow as pa
 
 from ragloop.app.catalogue import CATALOGUE
 from ragloop.catalogue import Kind
+from ragloop.corpus.doctor.checks import CHECKS
 from ragloop.orchestrator.derived import DERIVED as PREFECT
 from ragloop.store import MIGRATIONS, TABLES, index_schema, vectors_schema
 
@@ -33,7 +38,7 @@ def kept() -> list[str]:
     for one in (*CATALOGUE, *PREFECT):
         name = {Kind.TABLE: f"table `{one.name}`", Kind.TABLES: f"tables `{one.name}…`"}.get(one.kind, f"`{one.name}`")
         text, backed_up = ", ".join(one.text) or "–", "yes" if one.backed_up else "no"
-        cells = name, one.what, one.rests_on, text, one.made_anew or "only from a backup", backed_up, one.lease or "–"
+        cells = name, one.what, one.rests_on, text, one.rebuilt_by or "only from a backup", backed_up, one.lease or "–"
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -68,5 +73,28 @@ def _kind(kind: pa.DataType) -> str:
     return str(kind).replace("list<item: ", "list<").replace("|", "\\|")
 
 
+_BEGIN, _END = "<!-- checks: written by docs/generate.py -->\n", "<!-- end of checks -->\n"
+
+
+def with_checks(page: str) -> str:
+    """Return a page with the list of doctor's checks between its two marks."""
+    before, _, rest = page.partition(_BEGIN)
+    _, mark, after = rest.partition(_END)
+    if not mark:
+        raise ValueError(f"found no {_BEGIN!r} before {_END!r}")
+    lines = [f"| `{one.name}` | {one.looks_for} | {one.repair} | {'yes' * one.destroys} |" for one in CHECKS]
+    table = "\n".join(["| check | what it finds | repair | deletes |", "|---|---|---|---|", *lines])
+    return f"{before}{_BEGIN}\n{table}\n\n{_END}{after}"
+
+
+DOCS = Path(__file__).parent
+PAGES = {
+    DOCS / "storage.md": lambda page: storage(),
+    DOCS / "operations" / "store-and-backup.md": with_checks,
+}
+"""Each generated page, and what makes it of its present text."""
+
+
 if __name__ == "__main__":
-    (Path(__file__).parent / "storage.md").write_text(storage(), encoding="utf-8")
+    for path, made in PAGES.items():
+        path.write_text(made(path.read_text(encoding="utf-8")), encoding="utf-8")

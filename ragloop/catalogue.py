@@ -26,6 +26,26 @@ class Text(StrEnum):
     ANSWERS = "answers"
 
 
+class Recreation(StrEnum):
+    """What a repair makes of a table that is gone: of evidence nothing, since an empty table would pass for it."""
+
+    NEVER = "never"
+    EMPTY = "empty"
+    FROM_INDEXES = "from the indexes that are there"
+
+
+class Lease(StrEnum):
+    """Who may write. Whoever takes several takes them in this order, so that no two wait for each other."""
+
+    NONE = ""
+    RETRAINING = "retraining"
+    INDEX = "index"
+    GENERATIONS = "generations"
+    REGISTRY = "registry"
+    JOURNAL = "journal"
+    SCHEMA = "schema"
+
+
 LOGGED = (Text.QUESTIONS, Text.ANSWERS)
 
 
@@ -35,21 +55,24 @@ class Derived:
 
     `name` is that of a table, the beginning of its name for TABLES, and for FILES the path under the home, in which ID
     stands for a name of sixteen hexadecimal digits and * for any name. `lease` is held by whoever writes it.
-    `made_anew` says what brings it back when it is lost, and is empty where only a backup does.
+    `rebuilt_by` says what brings it back when it is lost, and is empty where only a backup does; `recreated`, what a
+    repair makes of a table that is gone. `listed_in`: the table whose rows name the folder of a file in `path`.
     """
 
     name: str
     kind: Kind
     what: str
     rests_on: str
-    made_anew: str
-    lease: str = ""
+    rebuilt_by: str
+    lease: Lease = Lease.NONE
     text: Sequence[Text] = ()
     backed_up: bool = True
+    recreated: Recreation = Recreation.NEVER
+    listed_in: str = ""
 
     def __post_init__(self) -> None:
-        if not self.made_anew and not self.backed_up:
-            raise ValueError(f"{self.name} can be lost: nothing makes it anew, and no backup holds it")
+        if not self.rebuilt_by and not self.backed_up:
+            raise ValueError(f"{self.name} can be lost: nothing rebuilds it, and no backup holds it")
 
     def claims_table(self, table: str) -> bool:
         """Return whether a table is of this kind."""
@@ -89,14 +112,26 @@ def claiming_file(derived: Iterable[Derived], path: str) -> list[Derived]:
     return [one for one in derived if one.claims_file(path)]
 
 
-def lease_of(derived: Iterable[Derived], table: str) -> str:
-    """Return the lease under which a table is written, or an empty string for a table that no entry claims."""
-    return next((one.lease for one in claiming_table(derived, table)), "")
+def lease_of(derived: Iterable[Derived], table: str) -> Lease:
+    """Return the lease under which a table is written, NONE for a table that no entry claims."""
+    return next((one.lease for one in claiming_table(derived, table)), Lease.NONE)
+
+
+def leases_of(derived: Iterable[Derived]) -> tuple[Lease, ...]:
+    """Return every lease under which something is written, in the order in which they are taken."""
+    needed = {one.lease for one in derived}
+    return tuple(one for one in Lease if one and one in needed)
+
+
+def evidence_tables(derived: Iterable[Derived]) -> tuple[str, ...]:
+    """Return the tables whose rows nothing can rebuild, but that of migrations, which a store makes when it opens."""
+    tables = [one for one in derived if one.kind is Kind.TABLE and one.lease is not Lease.SCHEMA]
+    return tuple(one.name for one in tables if one.recreated is not Recreation.FROM_INDEXES)
 
 
 STORE = (
     Derived(
-        "migrations", Kind.TABLE, "The number of the schema, and when the store was made.", "nothing", "", "schema"
+        "migrations", Kind.TABLE, "The number of the schema, and when the store was made.", "nothing", "", Lease.SCHEMA
     ),
     Derived(
         "leases/*",
@@ -112,7 +147,7 @@ STORE = (
         "Tables that were found damaged or that nothing named, until their retention ends.",
         "the tables that they were",
         "nothing needs to: a person may look at them",
-        "index",
+        Lease.INDEX,
         (Text.DOCUMENTS, *LOGGED),
         backed_up=False,
     ),

@@ -120,23 +120,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class HomeEvent:
-    """Something that automations and triggers are told of a home, whoever tells it. `told` holds its figures."""
+    """Something about a home that automations and triggers wait for, whoever emits it, with its figures."""
 
     name: str
     home: Path
     config: Path | None
-    told: Mapping[str, Any]
-
-    @property
-    def resource(self) -> dict[str, str]:
-        """What it is about."""
-        place = str(self.home.resolve())
-        return {"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place}
+    figures: Mapping[str, Any]
 
     @property
     def payload(self) -> dict[str, Any]:
         """The figures, beside what a flow needs to find this home again."""
-        return {**address(self.home, self.config), **self.told}
+        return {**address(self.home, self.config), **self.figures}
 
 
 def address(home: Path, config: Path | None) -> dict[str, str | None]:

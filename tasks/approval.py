@@ -2,7 +2,7 @@
 
 A question is a run of its own inside the run that asks, and pauses; the one that asks goes on running. Were that one
 to pause, Prefect would take from it the slot of its deployment, and end it as crashed some minutes later, when it
-fails to renew it (PrefectHQ/prefect#20251 and #22885 tell the same of retries).
+fails to renew it (PrefectHQ/prefect#20251 and #22885 report the same of retries).
 """
 
 import time
@@ -17,6 +17,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Paused, Running
 from pydantic import Field
 
+from ragloop.wording import few
 from tasks.learning_reports import criteria_table
 from tasks.reporting import bullets
 from tasks.run_retention import TAG
@@ -51,7 +52,7 @@ class PromotionApproval(Approval):
 
 
 def approved_deletes(report: "SyncReport", home: Path | None, config: Path | None) -> frozenset[tuple[str, str]]:
-    """Source and key of the documents that an operator lets go, who is asked where any is withheld.
+    """Return source and key of the documents whose deletion an operator approves, who is asked where any is withheld.
 
     No answer within sync.approval_minutes is a no, and so is a cancelled question.
     """
@@ -67,7 +68,7 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
 
 
 def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Verdict":
-    """The verdict, inconclusive where an operator was asked about the promotion and did not allow it.
+    """Return the verdict, inconclusive where an operator was asked about the promotion and did not allow it.
 
     Asked is only about what the gate would promote, and only with retrain.approve_promotion. No answer within
     retrain.approval_minutes is a no. The adapter stays in the registry: promote-adapter makes it the champion by hand.
@@ -91,7 +92,7 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
 
 
 def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherwise: str) -> Approval | None:
-    """What an operator answers to a question in Markdown; None, and said so in the log, when nobody does in time."""
+    """Return what an operator answers to a question in Markdown; None, with a line in the log, without an answer."""
 
     @flow(name="ask-operator", flow_run_name=title)
     def ask_operator() -> State[Any]:
@@ -118,7 +119,7 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
 
 
 def _paused(form: type[Approval], wait_s: int) -> tuple[Approval | None, State[Any]]:
-    """The answer to the form of this run, which pauses for it, and the state that ended the wait.
+    """Return the answer to the form of this run, which pauses for it, and the state that ended the wait.
 
     Prefect's own pause_flow_run would wait on where the run was cancelled, and end where the server is away.
     """
@@ -147,20 +148,18 @@ def _go_on() -> None:
 
 
 def _about_deletes(report: "SyncReport") -> str:
-    """The figures and the keys of the documents."""
-    gone = report.withheld
-    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in gone[:_SHOWN]]
-    more = [f"and {len(gone) - _SHOWN} more"] * (len(gone) > _SHOWN)
+    """Show the figures and the keys of the documents."""
+    keys = [f"{change.source}: {change.key} ({change.chunks} chunks)" for change in report.withheld]
     asked = (
         f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
-    return f"{asked}\n\n{bullets([*keys, *more])}"
+    return f"{asked}\n\n{bullets(few(keys, _SHOWN))}"
 
 
 def _about_promotion(adapter_id: str, champion: str, verdict: "Verdict") -> str:
-    """Who would serve in whose place, and the figures of the gate."""
+    """Show who would serve in whose place, and the figures of the gate."""
     asked = (
         f"**Adapter {adapter_id} passed the gate** against {champion}, which keeps serving until you approve. "
         "Then the adapter answers, and `roll-back` undoes that. If you refuse or do not answer, the adapter stays in "

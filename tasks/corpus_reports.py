@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from ragloop.corpus.sync.report import left_out
+from ragloop.wording import done_in_part
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, plain
 
@@ -31,11 +32,11 @@ _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 
 
 def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
-    """The counts, the problems, how late documents became searchable, and which documents changed."""
+    """Publish the counts, the problems, how late documents became searchable, and which documents changed."""
     figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
-    told = [*report.notices, *left_out(report)]
+    noted = [*report.notices, *left_out(report)]
     table = markdown_table(("", ""), figures.items())
-    markdown = paragraphs("# Sync", sync_summary(report), bullets(told), _lateness(freshness), table)
+    markdown = paragraphs("# Sync", sync_summary(report), bullets(noted), _lateness(freshness), table)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [plain({name: getattr(change, name) for name in columns}) for change in report.changes[:MOST_ROWS]]
@@ -45,42 +46,44 @@ def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
 
 
 def _lateness(freshness: "Freshness") -> str:
-    """The quantiles of the lag and their picture, where a document has one: a first index has none."""
+    """Show the quantiles of the lag and their picture, where a document has one: a first index has none."""
     if not freshness.lags_s:
         return ""
     named = (("p50", 0.5), ("p95", 0.95), ("worst", 1.0))
     lags = ", ".join(f"{name} {freshness.quantile(share) / 60:,.1f}" for name, share in named)
     late = " **The p95 is beyond the objective.**" if freshness.late else ""
-    told = f"Minutes from the change of a document to its commit: {lags} (objective {freshness.objective_s / 60:g})."
-    return f"## Freshness\n\n{told}{late}\n\n{lag_histogram(freshness)}"
+    lateness = (
+        f"Minutes from the change of a document to its commit: {lags} (objective {freshness.objective_s / 60:g})."
+    )
+    return f"## Freshness\n\n{lateness}{late}\n\n{lag_histogram(freshness)}"
 
 
 def sync_summary(*reports: "SyncReport") -> str:
-    """What changed, in a few words, over the passes of one run."""
+    """Say what changed, in a few words, over the passes of one run."""
     counts = {change: sum(getattr(report, change) for report in reports) for change in _CHANGES}
     return ", ".join(f"{count} {change}" for change, count in counts.items() if count) or "nothing changed"
 
 
 def end_of_sync(*passes: "SyncReport") -> State[Any]:
-    """Completed where the index now holds what the sources hold; Failed, and why, where something was left out.
+    """End as Completed where the index now holds what the sources hold; Failed, and why, where something was left out.
 
-    A run that asked has a second pass, which decides; what both did is told.
+    A run that asked has a second pass, which decides; the summary is of both.
     """
     report, summary, name = passes[-1], sync_summary(*passes), _changed_sources(passes)
     if report.complete:
         return end(Completed(message=f"{summary}; {report.chunks_total} chunks"), summary, name)
-    return end(Failed(message=f"done in part: {summary}. {' '.join(left_out(report))}"), f"in part · {summary}", name)
+    return _in_part(summary, left_out(report), name)
 
 
 def _changed_sources(reports: "Sequence[SyncReport]") -> str:
-    """The name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
+    """Return the name of a run over every source once it has ended, if few of them changed; empty keeps the name."""
     changed = sorted({change.source for report in reports for change in report.changes})
     every = not runtime.flow_run.parameters.get("folder")
     return f"sync {', '.join(changed)}" if every and 0 < len(changed) <= _FEW_SOURCES else ""
 
 
 def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
-    """What the queues said, and which documents changed."""
+    """Publish what the queues said, and which documents changed."""
     figures = {name: value for name, value in asdict(drained).items() if isinstance(value, int)}
     markdown = paragraphs("# Changes", changes_summary(drained), markdown_table(("", ""), figures.items()))
     create_markdown_artifact(markdown, key="changes-report", description="What the last events changed.")
@@ -88,26 +91,25 @@ def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
 
 
 def changes_summary(drained: "Drained") -> str:
-    """What changed and how many messages told of it, in a few words."""
+    """Say what changed and how many messages led to it, in a few words."""
     return f"{sync_summary(drained.report)}, {drained.messages} messages"
 
 
 def end_of_changes(drained: "Drained") -> State[Any]:
-    """Completed where everything that the queues said is applied; Failed, and why, where something was left out.
+    """End as Completed where everything that the queues said is applied; Failed, and why, where something was left out.
 
     What another writer kept from being received is not left out: nothing failed, and an alarm would call nobody to it.
     """
     summary = changes_summary(drained)
     waiting = f"{drained.busy}. The messages stay in the queue: `ragloop watch` rings for them." if drained.busy else ""
     if drained.complete:
-        told = f"{summary}, another process writes" if waiting else summary
-        return end(Completed(message=f"{told}: {waiting}" if waiting else told), told)
-    told = " ".join([*left_out(drained.report), *[waiting] * bool(waiting)])
-    return end(Failed(message=f"done in part: {summary}. {told}"), f"in part · {summary}")
+        done = f"{summary}, another process writes" if waiting else summary
+        return end(Completed(message=f"{done}: {waiting}" if waiting else done), done)
+    return _in_part(summary, [*left_out(drained.report), *[waiting] * bool(waiting)])
 
 
 def sync_name() -> str:
-    """The name of a sync run while it runs: the folder, or every source."""
+    """Return the name of a sync run while it runs: the folder, or every source."""
     folder = runtime.flow_run.parameters.get("folder")
     return f"sync {Path(folder).name if folder else 'every source'}"
 
@@ -116,7 +118,7 @@ def sync_name() -> str:
 
 
 def publish_upkeep(done: "Upkeep") -> None:
-    """Every table before and after."""
+    """Publish every table before and after."""
     columns = ("table", "rows", "files before", "files", "MiB before", "MiB", "versions removed")
     rows = [
         (
@@ -138,12 +140,12 @@ def publish_upkeep(done: "Upkeep") -> None:
 
 
 def upkeep_summary(done: "Upkeep") -> str:
-    """What went, in a few words."""
+    """Say what went, in a few words."""
     return f"{done.versions_removed} old versions removed, {done.bytes_freed / _MIB:.1f} MiB freed"
 
 
 def publish_backup(done: "BackupReport") -> None:
-    """What the backup holds, and what of it was copied."""
+    """Publish what the backup holds, and what of it was copied."""
     facts = {
         "backup": done.backup_id,
         "place": done.place,
@@ -172,16 +174,20 @@ def publish_backup(done: "BackupReport") -> None:
 
 
 def backup_summary(done: "BackupReport | None") -> str:
-    """What was backed up, in a few words."""
+    """Say what was backed up, in a few words."""
     if done is None:
         return "no backup is configured"
     return f"backup {done.backup_id}, {done.files_copied} of {done.files} files new"
 
 
 def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int) -> State[Any]:
-    """Completed where all of it was done; Failed, and why, where a table or an older backup is damaged."""
+    """End as Completed where all of it was done; Failed, and why, where a table or an older backup is damaged."""
     summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {runs} runs removed"
     problems = [*done.problems, *(backup.problems if backup else ())]
     if not problems:
         return end(Completed(message=summary), summary)
-    return end(Failed(message=f"done in part: {summary}. {' '.join(problems)}"), f"in part · {summary}")
+    return _in_part(summary, problems)
+
+
+def _in_part(summary: str, left_out: Sequence[str], name: str = "") -> State[Any]:
+    return end(Failed(message=done_in_part(summary, left_out)), f"in part · {summary}", name)

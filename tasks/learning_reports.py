@@ -120,7 +120,7 @@ def _standing(review: "Review") -> str:
 
 
 def end_of_review(review: "Review | None") -> State[Any]:
-    """Completed: that the champion is worse than the base model is a result; an event tells of it as well."""
+    """Completed: that the champion is worse than the base model is a result; an event reports it as well."""
     if review is None:
         return end(Completed(message="the base model serves; there is no champion to evaluate"), "no champion")
     message = f"{review.adapter_id} {_standing(review)}. {' '.join(review.verdict.reasons)}"

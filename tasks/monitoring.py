@@ -1,4 +1,4 @@
-"""Tasks that measure, and the events that tell of what they found; automations and triggers wait for these."""
+"""Tasks that measure, and the events of what they found, which automations and triggers wait for."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import runtime, task
 from prefect.events import emit_event
 
+from ragloop.orchestrator.prefect_api import home_resource
 from ragloop.records import HomeEvent
 from tasks.learning_reports import publish_drift, publish_review
 from tasks.running import TRANSIENT_ONLY, open_app
@@ -52,13 +53,13 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
     if review is not None:
         publish_review(review, reviews(app.store))
     if review is not None and review.worse:
-        told = {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)}
-        _ring(CHAMPION_WORSE, app, config, told)
+        figures = {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)}
+        _ring(CHAMPION_WORSE, app, config, figures)
     return review
 
 
 def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
-    """How late the documents of a sync became searchable; rings where that is beyond the objective."""
+    """Return how late the documents of a sync became searchable; ring where that is beyond the objective."""
     from ragloop.corpus.sync.freshness import freshness, lateness
 
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
@@ -67,11 +68,12 @@ def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Fres
     return found
 
 
-def _ring(event: str, app: "App", config: Path | None, told: Mapping[str, Any]) -> None:
+def _ring(event: str, app: "App", config: Path | None, figures: Mapping[str, Any]) -> None:
     """Emit an event about a home."""
-    _emit(HomeEvent(event, app.settings.home, config, told))
+    _emit(HomeEvent(event, app.settings.home, config, figures))
 
 
 def _emit(event: HomeEvent) -> None:
     """Emit an event, from which the run that rang can be found."""
-    emit_event(event.name, event.resource, payload={**event.payload, "flow_run_id": str(runtime.flow_run.id)})
+    payload = {**event.payload, "flow_run_id": str(runtime.flow_run.id)}
+    emit_event(event.name, home_resource(event.home), payload=payload)

@@ -41,7 +41,7 @@ class Progress:
         try:
             self._move(percent, described)
         except httpx.HTTPError as error:
-            # A server that is away must not stop the work that it is told of.
+            # A server that is away must not stop the work.
             get_run_logger().warning("the progress is not shown: %s", error)
 
     def _move(self, percent: float, described: str) -> None:
@@ -53,7 +53,7 @@ class Progress:
 
 
 def end(state: State[Any], summary: str, name: str = "") -> State[Any]:
-    """The last state of the run that this is called in, whose name then also tells how it ended."""
+    """Return the last state of the run that this is called in, and put how it ended into its name."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, name=f"{name or runtime.flow_run.name} · {summary}")
     return state
@@ -63,7 +63,7 @@ def run_link(run_id: str, text: str) -> str:
     """Return a link to a run that holds on any page of the UI; the text alone where the id is not one of Prefect's."""
     try:
         return f"[{text}](/runs/flow-run/{UUID(run_id)})"
-    except ValueError:  # an event told it, and may tell anything
+    except ValueError:  # an event named it, and may name anything
         return text
 
 

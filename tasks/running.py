@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import FlowRunContext
-from prefect.logging import get_run_logger
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 from prefect.tasks import RetryConditionCallable, Task
 from pydantic import BeforeValidator
 
 from ragloop.errors import RagloopError
 from ragloop.printable import is_printable, printable
+from ragloop.telemetry import show
 from tasks.allowed import accepted
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ GivenPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
 
 
 def open_app(home: Path | None, config: Path | None) -> "App":
-    """The application of one home; what takes long to prepare is said in the log of the run.
+    """Open the application of one home; what takes long to prepare stands in the log of the run.
 
     Raises ConfigError, and UsageError where the run may not name this home or configuration.
     """
@@ -33,17 +34,17 @@ def open_app(home: Path | None, config: Path | None) -> "App":
     from ragloop.config import load_settings
 
     place = accepted(home, config)
-    return App(load_settings(place.config, place.home), say=get_run_logger().info)
+    return App(load_settings(place.config, place.home))
 
 
 def run_began() -> datetime | None:
-    """Return when this flow run began, by the clock of this machine: every try of a task is told the same."""
+    """Return when this flow run began, by the clock of this machine: every try of a task gets the same."""
     run = FlowRunContext.get()
     return run.start_time if run else None
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure is one that a later try may not meet: the error says so itself."""
+    """Return whether a failure is one that a later try may not meet: the error says so itself."""
     error = state.data
     return isinstance(error, RagloopError) and error.transient
 
@@ -62,7 +63,7 @@ TRANSIENT_ONLY: Retries = {
     # About eleven minutes in all: the writer that holds the lease is most often another sync.
     "retry_delay_seconds": [10.0, 40.0, 160.0, 450.0],
     "retry_condition_fn": is_transient,
-    # Every run asks the store anew; what the store already holds, the core finds itself.
+    # Every run asks the store; what the store already holds, the core finds itself.
     "cache_policy": NO_CACHE,
 }
 
@@ -83,6 +84,17 @@ class ForOperators(logging.Filter):
         return True
 
 
+class ToRun(APILogHandler):
+    """Sends lines of the core to the log of the run that they belong to; outside of a run there is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if FlowRunContext.get() or TaskRunContext.get():
+            super().emit(record)
+
+
+_to_run = ToRun()
+_to_run.addFilter(ForOperators())
+show(_to_run)
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     _logger = logging.getLogger(_name)
     if not any(isinstance(one, ForOperators) for one in _logger.filters):

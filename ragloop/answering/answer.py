@@ -21,6 +21,8 @@ from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.models.generation.generators import Generators
 from ragloop.records import Answer, LaneName
+from ragloop.telemetry import context
+from ragloop.wording import first_few
 
 if TYPE_CHECKING:
     from ragloop.config.settings import AnswerSettings, RetrievalSettings
@@ -74,7 +76,7 @@ class Answerer:
         asked = _lane(lane) if lane else self._policy.lane
         seen = frozenset(labels)
         turns: Sequence[Turn] = [Turn(uuid4().hex, _checked(question), asked, seen) for question in questions]
-        with ExitStack() as held:
+        with ExitStack() as held, context(interaction=first_few([one.interaction_id for one in turns], 1)):
             for stage in self._stages(held) if turns else ():
                 turns = stage(turns)
         return [answer_of(turn) for turn in turns]

@@ -33,13 +33,10 @@ class App:
         *,
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
-        say: Callable[[str], None] = lambda line: None,
         now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
-        self.parts = Parts(
-            settings, embedder=embedder, open_embedder=open_embedder, say=say, now=now, boundary=boundary
-        )
+        self.parts = Parts(settings, embedder=embedder, open_embedder=open_embedder, now=now, boundary=boundary)
         self.settings, self.models = settings, self.parts.models
         self.corpus = Corpus(self.parts)
         self.answering = Answering(self.parts)

@@ -140,13 +140,15 @@ class Corpus:
     ) -> "Diagnosis":
         """What is wrong with the store, and its repair; see corpus/doctor/diagnosis.py. `offline` asks no source."""
         from ragloop.corpus.doctor import diagnosis as doctor
+        from ragloop.corpus.doctor.examination import Patient
         from ragloop.corpus.sync import known_sources as sources
 
         parts = self._parts
         told = progress or (lambda done, total: None)
         left = partial(sources.sources_left, parts.settings.sources, parts.settings.home, parts.store)
-        patient = doctor.Patient(
+        patient = Patient(
             parts.store,
+            CATALOGUE,
             parts.embedder_of,
             lambda: parts.generation,
             lambda rebuild: self.sync(rebuild=rebuild),

@@ -28,7 +28,7 @@ class Parts:
     """Each part is made when it is first asked for, so that a question loads no torch and a status loads no model.
 
     `embedder` replaces the one that the settings name; `open_embedder` opens what a name and a backend mean, for those
-    that the settings name and kept generations know. `say` hears of long preparations. `now` is the clock of the store,
+    that the settings name and kept generations know. `now` is the clock of the store,
     `boundary` what it enters before each durable step and leaves after it.
     """
 
@@ -38,12 +38,11 @@ class Parts:
         *,
         embedder: Embedder | None = None,
         open_embedder: Callable[[str, str], Embedder] | None = None,
-        say: Callable[[str], None] = lambda line: None,
         now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
         self.settings, self._now, self._boundary = settings, now, boundary
-        self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder, say=say)
+        self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder)
         self._store: Store | None = None
 
     @property

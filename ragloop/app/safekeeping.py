@@ -21,30 +21,30 @@ class Safekeeping:
         self._parts = parts
 
     def backups(self, uri: str | None = None) -> "Backups":
-        """The backups at `uri`, by default at backup.uri. Raises ConfigError where there is neither, UsageError.
+        """Open the backups at `uri`, by default at backup.uri. Raises ConfigError where both lack, UsageError.
 
         Raises UsageError also where artifacts lie in a bucket: backups hold those of the home alone.
         """
+        from ragloop.app.catalogue import CATALOGUE
         from ragloop.backup import Backups
         from ragloop.backup.place import backup_files
 
-        if where := self._parts.settings.artifacts:
+        wanted = self._parts.settings
+        if wanted.artifacts:
             raise UsageError(
-                f"backups do not hold artifacts of a bucket, found artifacts = {where}; protect the "
+                f"backups do not hold artifacts of a bucket, found artifacts = {wanted.artifacts}; protect the "
                 "buckets by versions or replication instead"
             )
-        return Backups(
-            backup_files(uri or self._parts.settings.backup.uri, self._parts.settings.home, self._parts.settings.store)
-        )
+        return Backups(backup_files(uri or wanted.backup.uri, wanted.home, wanted.store), CATALOGUE)
 
     def back_up(
         self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None
     ) -> "BackupReport":
-        """Take a backup, and let go of those beyond backup.keep; see ragloop.backup."""
-        told = progress or (lambda done, total, copied: None)
+        """Take a backup, and delete those beyond backup.keep; see ragloop.backup."""
+        shown = progress or (lambda done, total, copied: None)
         wanted = self._parts.settings.backup
         return self.backups(uri).make(
-            self._parts.store, wanted.keep, told, verified_within=timedelta(days=wanted.verify_days)
+            self._parts.store, wanted.keep, shown, verified_within=timedelta(days=wanted.verify_days)
         )
 
     def restore(
@@ -60,7 +60,7 @@ class Safekeeping:
         from ragloop.backup import restore
 
         home, place = self._parts.settings.home, self._parts.place
-        told = progress or (lambda done, total, written: None)
+        shown = progress or (lambda done, total, written: None)
         if not dry_run:
             make_home(home)
         from ragloop.registry import files_are_whole
@@ -73,5 +73,5 @@ class Safekeeping:
             replace=replace,
             dry_run=dry_run,
             whole=partial(files_are_whole, FolderFiles(home / "artifacts")),
-            progress=told,
+            progress=shown,
         )

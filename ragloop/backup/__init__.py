@@ -1,4 +1,4 @@
-"""Backups of a store: one consistent state of everything that cannot be made anew, written elsewhere and restored."""
+"""Backups of a store: one consistent state of everything that nothing can rebuild, written elsewhere and restored."""
 
 from ragloop.backup.backups import BackupReport, Backups, LastBackup, last_backup
 from ragloop.backup.manifest import Entry, Manifest, TableState

@@ -12,7 +12,7 @@ out.
 
 An erasure finds its way by the same manifests. It rewrites, in the store, every file that rests on what is erased,
 under new names; so a backup that is taken after it names none of the old ones. Those before it do: `Manifest.entries`
-tells which backups name a file that the erasure replaced, `Backups.forget` removes them and every object that no other
+says which backups name a file that the erasure replaced, `Backups.delete` deletes them and every object that no other
 backup names. What remains rests on nothing that was erased.
 """
 
@@ -38,9 +38,11 @@ from ragloop.backup.verifying import (
     note,
     verify_share,
 )
+from ragloop.catalogue import Derived
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
+from ragloop.wording import first_few
 
 TRIES = 5
 """A sync that compacts meanwhile removes files that are still to be copied; each try copies only what is new since. The
@@ -80,17 +82,19 @@ class BackupReport:
 
 
 class Backups:
-    """The backups in `files`. `now` tells the time."""
+    """The backups in `files` of what a catalogue names. `now` is their clock."""
 
-    def __init__(self, files: Files, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.files, self._now = files, now
+    def __init__(
+        self, files: Files, catalogue: Sequence[Derived], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.files, self.catalogue, self._now = files, catalogue, now
 
     def all(self) -> list[Manifest]:
-        """Every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
+        """Return every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
         return [one for one in self._read_all() if isinstance(one, Manifest)]
 
     def damaged(self) -> list[str]:
-        """What is wrong with manifests, and with the note of a verification, that cannot be read."""
+        """Return what is wrong with manifests, and with the note of a verification, that cannot be read."""
         lost = (
             f"{self.files}/{DAMAGED} cannot be read, which notes what is damaged; the next backup verifies everything"
         )
@@ -107,7 +111,7 @@ class Backups:
                 yield error
 
     def _ids(self) -> list[str]:
-        """Of every backup whose manifest is there, damaged or not, newest first."""
+        """Return the id of every backup whose manifest is there, damaged or not, newest first."""
         names = [_NAME.fullmatch(name) for name in self.files.list("backups/")]
         return sorted((found[1] for found in names if found), reverse=True)
 
@@ -116,7 +120,10 @@ class Backups:
         return decoded(b"".join(self.files.read(name)), f"{self.files}/{name}", backup_id)
 
     def backup(self, backup_id: str) -> Manifest:
-        """One backup, by its id, an unambiguous beginning of it, or `latest`. Raises NotFoundError, MismatchError."""
+        """Return a backup by its id, a beginning of it that no other has, or `latest`.
+
+        Raises NotFoundError, MismatchError.
+        """
         ids = self._ids()
         found = ids[:1] if backup_id == "latest" else [one for one in ids if backup_id and one.startswith(backup_id)]
         if len(found) != 1:
@@ -127,14 +134,14 @@ class Backups:
         return self._decoded(found[0])
 
     def marked(self) -> tuple[Damage, ...]:
-        """What verifications found damaged and could not mend; see `damaged` for a note that cannot be read."""
+        """Return what verifications found damaged and could not mend; see `damaged` for a note that cannot be read."""
         ids = set(self._ids())
         noted = marks(self.files) or ()
         left = [replace(one, backups=tuple(id_ for id_ in one.backups if id_ in ids)) for one in noted]
         return tuple(one for one in left if one.backups)
 
     def newest(self) -> Manifest | None:
-        """The newest backup, if there is any. Raises MismatchError where its manifest is damaged."""
+        """Return the newest backup, if there is any. Raises MismatchError where its manifest is damaged."""
         ids = self._ids()
         return self._decoded(ids[0]) if ids else None
 
@@ -146,7 +153,7 @@ class Backups:
         *,
         verified_within: timedelta = VERIFIED_WITHIN,
     ) -> BackupReport:
-        """Verify a share of what is there, take a backup, then let go of those that have `keep` whole ones after them.
+        """Verify a share of what is there, take a backup, then delete those that have `keep` whole ones after them.
 
         Raises StoreBusyError while another backup of this store is under way, StoreChangedError, StorageFullError, and
         UsageError where the place holds backups of another store.
@@ -164,7 +171,7 @@ class Backups:
             for tries in range(1, TRIES + 1):
                 with store.lease("index", wait_s=_LEASE_WAIT_S) if tries == TRIES else nullcontext():
                     try:
-                        snapshot = take(store)
+                        snapshot = take(store, self.catalogue)
                         entries = copy.all(snapshot, backup_id)
                         break
                     except StoreChangedError:
@@ -179,16 +186,16 @@ class Backups:
             removed: list[Found] = []
             left: list[str] = []
             try:
-                removed = [] if problems else self._let_go([one.backup_id for one in expired])
+                removed = [] if problems else self._delete([one.backup_id for one in expired])
             except UnavailableError as error:
                 # The backup is taken: to fail now would take another one at the next try, for which an older one goes.
                 left.append(f"older backups were not removed, which the next backup does: {error}")
                 expired = []
-        told = [*(f"{one}; no older backup was removed" for one in problems), *left, *_told(damaged)]
+        reported = [*(f"{one}; no older backup was removed" for one in problems), *left, *_unrestorable(damaged)]
         return BackupReport(
             backup_id, str(self.files), snapshot.tables, len(entries), made.size, copy.files_copied, copy.bytes_copied,
             tuple(one.backup_id for one in expired), len(removed), sum(one.bytes for one in removed), tries,
-            round(time.perf_counter() - started, 3), tuple(told),
+            round(time.perf_counter() - started, 3), tuple(reported),
             verified.files, verified.bytes, (*verified.mended, *copy.mended), damaged,
         )  # fmt: skip
 
@@ -199,12 +206,12 @@ class Backups:
                 f"{self.files} holds backups of another store, {others.pop()}; name another place for those of {store}"
             )
 
-    def forget(self, store: Store, backup_ids: Iterable[str]) -> int:
-        """Remove backups, and every object that no other one names; returns the number of objects."""
+    def delete(self, store: Store, backup_ids: Iterable[str]) -> int:
+        """Delete backups and every object that no other one names; return the number of objects."""
         with store.lease("backup"):
-            return len(self._let_go(list(backup_ids)))
+            return len(self._delete(list(backup_ids)))
 
-    def _let_go(self, backup_ids: Sequence[str]) -> list[Found]:
+    def _delete(self, backup_ids: Sequence[str]) -> list[Found]:
         every = self.all()
         going = [one for one in every if one.backup_id in backup_ids]
         self.files.remove([f"backups/{one.backup_id}.json" for one in going])
@@ -221,7 +228,7 @@ class Backups:
 
 @dataclass(frozen=True)
 class LastBackup:
-    """What a status tells of the backups at `place`: the newest, None where there is none, or the `problem`.
+    """What a status shows of the backups at `place`: the newest, None where there is none, or the `problem`.
 
     `damaged` are the ids of those that are known not to be restorable."""
 
@@ -239,7 +246,7 @@ class LastBackup:
 
 
 def last_backup(place: str, opened: Callable[[], Backups]) -> LastBackup:
-    """Of the place that a configuration names; where it cannot be asked, that is told and nothing raised."""
+    """Return the newest backup at the configured place. Errors are returned in `problem`, not raised."""
     try:
         backups = opened()
         found = backups.newest()
@@ -250,7 +257,7 @@ def last_backup(place: str, opened: Callable[[], Backups]) -> LastBackup:
 
 
 def _expired(newest_first: Sequence[Manifest], damaged: Set[str], keep: int) -> list[Manifest]:
-    """Those that have so many whole backups after them."""
+    """Return the backups that have `keep` whole ones after them."""
     whole, expired = 0, []
     for one in newest_first:
         if whole >= keep:
@@ -259,14 +266,14 @@ def _expired(newest_first: Sequence[Manifest], damaged: Set[str], keep: int) -> 
     return expired
 
 
-def _told(damaged: Sequence[Damage]) -> list[str]:
-    """A sentence for each backup that cannot be restored."""
+def _unrestorable(damaged: Sequence[Damage]) -> list[str]:
+    """Return a sentence for each backup that cannot be restored."""
     needing: dict[str, list[str]] = {}
     for one in damaged:
         for backup_id in one.backups:
             needing.setdefault(backup_id, []).append(f"{one.name} {one.what}")
     return [
-        f"the backup {backup_id} is damaged: {found[0]}{f', and {len(found) - 1} more' * (len(found) > 1)}; the store "
+        f"the backup {backup_id} is damaged: {first_few(found, 1)}; the store "
         "has these bytes no more, so it cannot be restored: it goes when `keep` whole ones came after it"
         for backup_id, found in sorted(needing.items())
     ]
@@ -294,16 +301,16 @@ class _Copy:
 
     @property
     def mended(self) -> tuple[str, ...]:
-        """Objects that were damaged, and were copied again since a file of the snapshot has these bytes."""
+        """Return the objects that were damaged, and were copied again since a file of the snapshot has these bytes."""
         return tuple(sorted(self._damaged.keys() & self._there.keys()))
 
     @property
     def damaged(self) -> dict[str, str]:
-        """Objects that still are damaged."""
+        """Return the objects that still are damaged."""
         return {name: why for name, why in self._damaged.items() if name not in self._there}
 
     def all(self, snapshot: Snapshot, backup_id: str) -> tuple[Entry, ...]:
-        """Every file of a snapshot; copied where it is not there. Raises StoreChangedError."""
+        """Return every file of a snapshot, copied where it is not there. Raises StoreChangedError."""
         total, entries = len(snapshot.sources) + 1, []
         at_once = max(self._files.at_once, *(one.files.at_once for one in snapshot.sources))
         for entry in each(self._entry, snapshot.sources, at_once):
@@ -380,7 +387,10 @@ def _parts(source: Source) -> Iterator[bytes]:
 
 
 def _new_id(ids: Sequence[str], now: datetime) -> tuple[str, datetime]:
-    """The time, or the first second after the newest backup where a clock was set back. `ids` also of damaged ones."""
+    """Return the time as an id, or the first second after the newest backup where a clock was set back.
+
+    `ids` are those of damaged backups, too.
+    """
     now = now.replace(microsecond=0)
     if ids and (newest := datetime.strptime(max(ids), _ID).replace(tzinfo=UTC)) >= now:
         now = newest + timedelta(seconds=1)

@@ -65,16 +65,16 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of all files, shared ones included."""
+        """Return the bytes of all files, shared ones included."""
         return sum(one.bytes for one in self.entries)
 
     @property
     def names(self) -> frozenset[str]:
-        """Objects that it rests on."""
+        """Return the objects that it rests on."""
         return frozenset(one.name for one in self.entries)
 
     def encoded(self) -> bytes:
-        """As JSON, with a SHA-256 over the rest."""
+        """Encode it as JSON, with a SHA-256 over the rest."""
         body = {**asdict(self), "format": FORMAT, "created_at": self.created_at.isoformat()}
         return json.dumps({**body, "sha256": _digest(body)}, indent=1).encode()
 

@@ -29,10 +29,8 @@ PREFIX = "restoring-"
 SCRATCH = ".restoring-"
 """Folders of a home whose names begin so hold copies of tables of a backup while rows are compared."""
 PLAN = f"{PREFIX}plan.json"
-LOG = ("interactions", "feedback", "datasets", "adapters", "aliases", "reports")
-"""Tables that no source can make anew."""
 _OF_THE_INDEX = ("scan", "sync", "vectors")
-"""Kinds of reports that tell of the index as it was, which is not the one that is restored."""
+"""Kinds of reports about the index as it was, which is not the one that is restored."""
 _BATCH = 16_384
 _PUT = 50_000
 Whole = Callable[[str, str], bool]
@@ -53,12 +51,14 @@ class Newer:
 
     @property
     def kept(self) -> dict[str, int]:
-        """Rows that are kept, by table."""
+        """Return how many rows are kept, by table."""
         return {table: rows.num_rows for table, rows in self.rows.items()}
 
 
-def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whole: Whole) -> Newer:
-    """Compare the store in `place`, whether it can be opened or not, with a backup. Nothing is changed.
+def find_newer(
+    home: Path, place: Place, backup: Files, manifest: Manifest, tables: Iterable[str], whole: Whole
+) -> Newer:
+    """Compare these tables of the store in `place`, whether it can be opened or not, with a backup. Nothing is changed.
 
     Raises MismatchError where the store is of a newer schema, and UnavailableError where it does not answer now.
     """
@@ -70,7 +70,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=SCRATCH, dir=home) as scratch:
         then = _Then(backup, manifest, Path(scratch))
-        for table in LOG:
+        for table in tables:
             if not store.tables.has(table) or then.is_now(store, table):
                 continue
             had = then.rows(table, [TABLES[table].names[0], *_COMPARED.get(table, ())])
@@ -88,7 +88,7 @@ def find_newer(home: Path, place: Place, backup: Files, manifest: Manifest, whol
 
 
 def _is_same_store(store: Store, manifest: Manifest) -> bool:
-    """Whether the backup is of this store; where the store cannot tell, it counts as the one that is brought back."""
+    """Return whether the backup is of this store; a store whose identity cannot be read counts as the same."""
     try:
         number, identity = store.migrations.schema, store.migrations.identity
     except (MismatchError, NotFoundError, StoreDamagedError):
@@ -108,7 +108,7 @@ class _Then:
         self._backup, self._manifest, self._scratch = backup, manifest, scratch
 
     def is_now(self, store: Store, table: str) -> bool:
-        """Whether the table has not changed since: its newest version is the one of the backup, to the byte."""
+        """Return whether the table has not changed since: its newest version is the one of the backup, to the byte."""
         top = f"{table}.lance/"
         versions = {name: version_of(name.removeprefix(top)) or 0 for name in store.files.list(f"{top}_versions/")}
         newest = max(versions, key=lambda name: versions[name])
@@ -116,7 +116,7 @@ class _Then:
         return bool(then) and hashed(store.files.read(newest)) == (then[0].sha256, then[0].bytes)
 
     def rows(self, table: str, columns: Iterable[str]) -> pa.Table | None:
-        """Columns of a table; None where the backup does not have it."""
+        """Return columns of a table; None where the backup does not have it."""
         top = f"store/{table}.lance/"
         entries = [one for one in self._manifest.entries if one.path.startswith(top)]
         if not entries:
@@ -136,7 +136,7 @@ _COMPARED: Mapping[str, tuple[str, ...]] = {"adapters": ("sha256", "state", "ver
 
 
 def _not_in(store: Store, table: str, had: pa.Table | None) -> pa.Table:
-    """Rows of a table that the backup does not have as they are now."""
+    """Return the rows of a table that the backup does not have as they are now."""
     with store.errors():
         reader = store.table(table).search().to_batches(_BATCH)
         if not reader.schema.names:
@@ -159,10 +159,10 @@ def _tuples(table: pa.Table, columns: list[str]) -> Iterator[tuple[Any, ...]]:
 
 
 def _kept(table: str, changed: pa.Table, then: _Then, whole: Whole) -> pa.Table:
-    """Those of the changed rows that still serve beside what is restored."""
+    """Return those of the changed rows that still serve beside what is restored."""
     if table == "reports":
-        told = pc.is_in(changed["kind"], pa.array(_OF_THE_INDEX))
-        return changed.filter(pc.invert(pc.fill_null(told, fill_value=False)))
+        of_index = pc.is_in(changed["kind"], pa.array(_OF_THE_INDEX))
+        return changed.filter(pc.invert(pc.fill_null(of_index, fill_value=False)))
     if table == "adapters":
         had = _hashes(then)
         serves = [
@@ -174,14 +174,14 @@ def _kept(table: str, changed: pa.Table, then: _Then, whole: Whole) -> pa.Table:
 
 
 def _newer_folders(kept: pa.Table, then: _Then) -> tuple[str, ...]:
-    """Folders of adapters that were trained again since the backup, because their files were damaged."""
+    """Return the folders of adapters that were trained again since the backup, because their files were damaged."""
     had = _hashes(then)
     rows = kept.select(["adapter_id", "path", "sha256"]).to_pylist()
     return tuple(row["path"] for row in rows if had.get(row["adapter_id"], row["sha256"]) != row["sha256"])
 
 
 def _hashes(then: _Then) -> dict[str, str]:
-    """SHA-256 of the adapters that the backup has."""
+    """Return the SHA-256 of each adapter that the backup has."""
     rows = then.rows("adapters", ["adapter_id", "sha256"])
     return {row["adapter_id"]: row["sha256"] for row in rows.to_pylist()} if rows is not None else {}
 
@@ -191,7 +191,7 @@ def _hashes(then: _Then) -> dict[str, str]:
 
 def put_aside(files: Files, newer: Newer) -> None:
     """Write what is kept among the files of the database, in place of what an earlier restore left; the plan last."""
-    forget(files)
+    remove_aside(files)
     if newer == Newer():
         return
     for table, rows in newer.rows.items():
@@ -204,7 +204,7 @@ def put_aside(files: Files, newer: Newer) -> None:
 
 
 def taken_up(files: Files) -> Newer:
-    """What an interrupted restore has put aside. Raises MismatchError where it cannot be read."""
+    """Return what an interrupted restore has put aside. Raises MismatchError where it cannot be read."""
     try:
         plan = json.loads(b"".join(files.read(PLAN)))
     except NotFoundError:
@@ -232,13 +232,13 @@ def put_back(store: Store, newer: Newer, since: float) -> None:
 
 
 def _fitting(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The rows in a schema that may be newer than theirs."""
+    """Return the rows in a schema that may be newer than theirs."""
     nothing = {one.name: pa.nulls(rows.num_rows, one.type) for one in schema if one.name not in rows.schema.names}
     columns = [nothing[one.name] if one.name in nothing else rows[one.name].cast(one.type) for one in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def forget(files: Files) -> None:
+def remove_aside(files: Files) -> None:
     """Remove what was put aside."""
     if aside := files.list(PREFIX):
         files.remove(aside)

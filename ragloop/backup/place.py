@@ -7,7 +7,7 @@ from ragloop.store.files import Files, FolderFiles, open_files
 
 
 def backup_files(uri: str | None, home: Path, store: str | None) -> Files:
-    """The files at `uri`. Raises ConfigError where there is none, UsageError where it lies in the home or the store."""
+    """Open the files at `uri`. Raises ConfigError without one, UsageError where it lies in the home or the store."""
     if not uri:
         raise ConfigError("no backup location: set backup.uri in ragloop.toml, or pass --to or --from")
     files = open_files(uri)

@@ -1,7 +1,7 @@
 """Bring a backup back to where its store was, or to another home.
 
 Every object of the backup is read and its SHA-256 compared before anything is changed. What the store holds that the
-backup does not, and that no source can make anew, is put aside (newer.py). Then a note is written among the files of
+backup does not, and that no source can rebuild, is put aside (newer.py). Then a note is written among the files of
 the database: a store that holds it opens for nobody, and a restore that is killed is completed by the next one. Of a
 table the versions are removed first and written last, so that no table is ever half old and half new. At last what was
 put aside is put into the tables, and the note is removed.
@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,15 +19,15 @@ from pathlib import Path
 
 from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
-from ragloop.backup.newer import LOG, PREFIX, SCRATCH, Newer, Whole, find_newer, forget, put_aside, put_back, taken_up
+from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, put_aside, put_back, remove_aside, taken_up
 from ragloop.backup.verifying import fault, hashed
+from ragloop.catalogue import evidence_tables, leases_of
 from ragloop.errors import MismatchError, NotFoundError, UsageError
 from ragloop.store import MIGRATIONS, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
+from ragloop.wording import first_few
 
-LEASES = ("retraining", "index", "generations", "registry", "journal", "schema")
-"""Held while files are written, beside that of backups, which is held to the end."""
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""
 _SHOWN = 3
@@ -75,7 +75,7 @@ def restore(
 ) -> RestoreReport:
     """Restore a backup (an id, or `latest`) to `home` and `place`; with `dry_run` verify it, and change nothing.
 
-    Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` tells whether the files
+    Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` says whether the files
     of an adapter are those of its row.
 
     Raises NotFoundError where there is no such backup; UsageError where there is a store already and `replace` is not
@@ -101,13 +101,14 @@ def restore(
     work = _Restore(backups.files, manifest, home, place.database, progress)
 
     def find() -> Newer:
-        return find_newer(home, place, backups.files, manifest, whole) if before else Newer()
+        tables = evidence_tables(backups.catalogue)
+        return find_newer(home, place, backups.files, manifest, tables, whole) if before else Newer()
 
     unfolded = _unfolded(home)
     newer = (
         (taken_up(place.database) if place.restoring() else find())
         if dry_run
-        else _run(work, place, home, manifest, replace, find)
+        else _run(work, place, leases_of(backups.catalogue), home, manifest, replace, find)
     )
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
@@ -131,15 +132,14 @@ def verify(
             bad[entry.name] = f"{entry.name} {why}"
         progress(done, len(manifest.entries))
     if bad:
-        more = f", and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise MismatchError(
-            f"the backup {manifest.backup_id} in {files} is damaged: {', '.join([*bad.values()][:_SHOWN])}{more}; "
+            f"the backup {manifest.backup_id} in {files} is damaged: {first_few([*bad.values()], _SHOWN)}; "
             f"nothing was restored: {_another(backups, bad.keys())}, `ragloop backup list` shows all"
         )
 
 
 def _another(backups: Backups, bad: Set[str]) -> str:
-    """What to take instead of a backup of which these objects are damaged."""
+    """Say what to take instead of a backup of which these objects are damaged."""
     known = {one.name for one in backups.marked()} | bad
     whole = next((one.backup_id for one in backups.all() if not one.names & known), None)
     return f"take another one, {whole} does not need what is damaged" if whole else "every other one needs it too"
@@ -165,7 +165,7 @@ class _Restore:
         return newer
 
     def bring(self, newer: Newer) -> None:
-        """Every file of the backup."""
+        """Write every file of the backup."""
         in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
         there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
         for top in ("artifacts/", "journal/"):
@@ -178,16 +178,16 @@ class _Restore:
             self._bring(list(stage), _STORE, self._database, there)
 
     def end(self) -> None:
-        """From here on the store opens."""
+        """Remove the note: from here on the store opens."""
         self._database.remove([RESTORING])
-        forget(self._database)
+        remove_aside(self._database)
 
     def _note(self) -> None:
         again = f"`ragloop restore {self._manifest.backup_id} --from {self._backup}` completes it"
         self._database.write(RESTORING, [json.dumps({"backup": self._manifest.backup_id, "then": again}).encode()])
 
     def _remove(self, wanted: Set[str]) -> dict[str, Found]:
-        """Remove the versions of every table, then what the backup does not name; returns what is left."""
+        """Remove the versions of every table, then what the backup does not name; return what is left."""
         listed = self._database.list()
         there = {name: one for name, one in listed.items() if name != RESTORING and not name.startswith(PREFIX)}
         versions = [name for name in there if "/_versions/" in name]
@@ -227,7 +227,7 @@ class _Restore:
             self._progress(total + self._done, 2 * total, self.bytes_written)
 
     def _add_lines(self, entry: Entry, target: Files, name: str) -> bool:
-        """Lines of the log that could not be read are gathered: those of the backup join those that are there."""
+        """Add the unreadable lines of the backup's log to those that are there; return whether there were new ones."""
         there = b"".join(target.read(name))
         known = set(there.splitlines())
         lines = [one for one in b"".join(self._verified(entry)).splitlines() if one not in known]
@@ -245,11 +245,17 @@ class _Restore:
 
 
 def _run(
-    work: "_Restore", place: Place, home: Path, manifest: Manifest, replace: bool, find: Callable[[], Newer]
+    work: "_Restore",
+    place: Place,
+    leases: Iterable[str],
+    home: Path,
+    manifest: Manifest,
+    replace: bool,
+    find: Callable[[], Newer],
 ) -> Newer:
-    """Write what is to be written, under the leases."""
+    """Write what is to be written, under these leases; that of backups is held to the end."""
     with place.leases.hold("backup", _LEASE_WAIT_S) as check:
-        with _leases(place) as check_all:
+        with _leases(place, leases) as check_all:
             noted = place.restoring()
             _must_complete(noted, manifest, replace)
             newer = work.begin(noted, find)
@@ -278,12 +284,12 @@ def _complete_other(backups: Backups, manifest: Manifest, home: Path, place: Pla
         restore(backups, other, home, place, replace=True, whole=whole)
     except (NotFoundError, MismatchError) as error:
         why = f"a restore of {other or 'an unknown backup'} was interrupted and cannot be completed: {error}"
-        return dict.fromkeys(LOG, why)
+        return dict.fromkeys(evidence_tables(backups.catalogue), why)
     return {}
 
 
 def _noted(noted: str) -> str:
-    """The id of the backup whose restore was interrupted, or an empty string where the note does not tell."""
+    """Return the id of the backup whose restore was interrupted, or an empty string where the note does not say."""
     try:
         return str(json.loads(noted)["backup"]) if noted else ""
     except (ValueError, KeyError, TypeError):
@@ -291,7 +297,7 @@ def _noted(noted: str) -> str:
 
 
 def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
-    """What an interrupted restore has put aside is what its backup lacks; what another one lacks too would go."""
+    """Raise UsageError where another restore was interrupted: what it put aside is only what its own backup lacks."""
     other = _noted(noted)
     if other not in ("", manifest.backup_id) and not replace:
         raise UsageError(
@@ -301,15 +307,15 @@ def _must_complete(noted: str, manifest: Manifest, replace: bool) -> None:
 
 
 def _unfolded(home: Path) -> dict[str, int]:
-    """Lines of the journal, which stays as it is and is folded into the tables by whatever reads them next."""
+    """Count the lines of the journal, which stays as it is; whatever reads the tables next folds it into them."""
     lines = sum(one.read_bytes().count(b"\n") for one in (home / "journal").glob("*.jsonl"))
     return {"journal": lines} if lines else {}
 
 
 @contextmanager
-def _leases(place: Place) -> Iterator[Callable[[], None]]:
+def _leases(place: Place, names: Iterable[str]) -> Iterator[Callable[[], None]]:
     with ExitStack() as held:
-        checks = [held.enter_context(place.leases.hold(one, _LEASE_WAIT_S)) for one in LEASES]
+        checks = [held.enter_context(place.leases.hold(one, _LEASE_WAIT_S)) for one in names]
 
         def check() -> None:
             for one in checks:
@@ -319,7 +325,7 @@ def _leases(place: Place) -> Iterator[Callable[[], None]]:
 
 
 def _must_hold(store: Store, manifest: Manifest) -> None:
-    """What was restored must open and count as it did."""
+    """Raise MismatchError where a restored table has another number of rows than the backup."""
     for table in manifest.tables:
         if table.name != "migrations" and (rows := store.count(table.name)) != table.rows:
             raise MismatchError(
@@ -328,7 +334,7 @@ def _must_hold(store: Store, manifest: Manifest) -> None:
 
 
 def _stage(entry: Entry) -> tuple[bool, bool]:
-    """What is written at once, in this order: a table's versions after its files, and last the table of migrations,
+    """Return what is written together, in order: a table's versions after its files, and last the table of migrations,
     which makes the store exist."""
     table, _, file = entry.path.removeprefix(_STORE).partition(".lance/")
     return table == "migrations", bool(version_of(file))

@@ -7,11 +7,12 @@ the tables by then or in the journal, and an entry in both is one entry.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragloop.backup.manifest import UNREADABLE, TableState
+from ragloop.catalogue import Derived, claiming_file
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, StoreDamagedError
 from ragloop.store import Store
 from ragloop.store.files import Files, FolderFiles, Found
@@ -19,8 +20,6 @@ from ragloop.store.versions import missing, named, version_of
 
 _READINGS = 10
 _PAUSE_S = 0.2
-_NOT_KEPT = ("checkpoints", "lock")
-"""Of an adapter's folder: what only an unfinished training needs."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class Snapshot:
     journal: bytes = field(repr=False)
 
 
-def take(store: Store) -> Snapshot:
-    """The present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
+def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
+    """Take the present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
     with store.lease("journal", wait_s=60):
         journal = _journal(store.home / "journal")
         versions, listed = _settled(store.files)
@@ -53,17 +52,17 @@ def take(store: Store) -> Snapshot:
         state, files = _table(store, table, version, listed)
         tables.append(state)
         sources += files
-    return Snapshot(tuple(tables), (*sources, *_artifacts(store)), journal)
+    return Snapshot(tuple(tables), (*sources, *_artifacts(store, catalogue)), journal)
 
 
 def _journal(folder: Path) -> bytes:
-    """The whole lines of the journal; of a line that is being written, the answer was not returned."""
+    """Return the whole lines of the journal; of a line that is being written, the answer was not returned."""
     parts = [file.read_bytes() for file in sorted(folder.glob("*.jsonl"))]
     return b"".join(part[: part.rfind(b"\n") + 1] for part in parts)
 
 
 def _settled(files: Files) -> tuple[dict[str, str], dict[str, Found]]:
-    """Path of the newest version by table, as they were all at one moment, and every file."""
+    """Return the path of the newest version by table, as they were all at one moment, and every file."""
     before = _newest(files.list())
     for _ in range(_READINGS):
         listed = files.list()
@@ -85,7 +84,7 @@ def _newest(listed: Mapping[str, Found]) -> dict[str, str]:
 
 
 def _table(store: Store, name: str, version: str, listed: Mapping[str, Found]) -> tuple[TableState, list[Source]]:
-    """A table at the version whose manifest has this path."""
+    """Return a table at the version whose manifest has this path, and its files."""
     top = f"{name}.lance/"
     manifest = _read(store.files, version)
     there = [path.removeprefix(top) for path in listed if path.startswith(top)]
@@ -121,7 +120,7 @@ def _rows(store: Store, name: str, version: str, number: int) -> int:
 
 
 def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> RagloopError:
-    """The files of a version that is not the newest any more may be removed; those of the newest never are."""
+    """Return the error of a file that is gone: only the files of the newest version are never removed."""
     if _newest(store.files.list(f"{name}.lance/_versions/")).get(name) != version:
         return StoreChangedError(f"the table {name} was changed while it was copied; try again")
     return MismatchError(
@@ -130,20 +129,19 @@ def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> Rag
 
 
 def place_of(store: Store, path: str) -> tuple[Files, str]:
-    """Where the file of a store is that a backup has under this path."""
+    """Return where the file of a store is that a backup has under this path."""
     top, _, name = path.partition("/")
     return (store.files if top == "store" else FolderFiles(store.home / top)), name
 
 
-def _artifacts(store: Store) -> Iterator[Source]:
-    """Files of the home: those of registered datasets and adapters, whose rows are written after them, and lines of the
-    journal that are no entries."""
+def _artifacts(store: Store, catalogue: Sequence[Derived]) -> Iterator[Source]:
+    """Yield files of the home: those of registered datasets and adapters, whose rows are written after them, and lines
+    of the journal that are no entries. What an unfinished training needs is left out."""
     journal, artifacts = FolderFiles(store.home / "journal"), FolderFiles(store.home / "artifacts")
     for name, found in journal.list(UNREADABLE).items():
         yield Source(f"journal/{name}", found.bytes, journal, name, fixed=False)
-    for table in ("datasets", "adapters"):
+    for table in dict.fromkeys(one.listed_in for one in catalogue if one.listed_in):
         for path in sorted(store.rows(table, columns=["path"])["path"].to_pylist()):
-            top = f"{path}/"
-            for name, found in sorted(artifacts.list(top).items()):
-                if name.removeprefix(top).split("/")[0] not in _NOT_KEPT:
+            for name, found in sorted(artifacts.list(f"{path}/").items()):
+                if all(one.backed_up for one in claiming_file(catalogue, f"artifacts/{name}")):
                     yield Source(f"artifacts/{name}", found.bytes, artifacts, name, fixed=False)

@@ -75,7 +75,7 @@ def _by_its_size(entry: Entry, found: Found | None) -> str:
 
 
 def _is_due(name: str, since: datetime, now: datetime, within: timedelta) -> bool:
-    """Whether the moment of an object lies between the last backup and this one; all in whole seconds, as ids are."""
+    """Return whether the moment of an object lies between the last backup and this one, in whole seconds as ids are."""
     round_s = max(1, int(within.total_seconds()))
     moment = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % round_s
     begins, passed = int(since.timestamp()), int((now - since).total_seconds())
@@ -105,7 +105,7 @@ def _mended_from(files: Files, store: Store, entry: Entry, path: str) -> bool:
     source, name = place_of(store, path)
 
     def same() -> Iterator[bytes]:
-        """The bytes, once they are known to be the same; where they change meanwhile, nothing is written."""
+        """Yield the bytes, once they are known to be the same; where they change meanwhile, nothing is written."""
         digest = hashlib.sha256()
         for part in source.read(name):
             digest.update(part)
@@ -123,7 +123,7 @@ def _mended_from(files: Files, store: Store, entry: Entry, path: str) -> bool:
 
 
 def hashed(parts: Iterable[bytes]) -> tuple[str, int]:
-    """SHA-256 and size of what is read."""
+    """Return the SHA-256 and size of what is read."""
     digest, size = hashlib.sha256(), 0
     for part in parts:
         digest.update(part)
@@ -135,7 +135,7 @@ def hashed(parts: Iterable[bytes]) -> tuple[str, int]:
 
 
 def damages(damaged: Mapping[str, str], known: Iterable[Manifest]) -> tuple[Damage, ...]:
-    """Each damaged object with the backups that need it; one that none needs is no damage."""
+    """Return each damaged object with the backups that need it; one that none needs is no damage."""
     needing = {name: tuple(one.backup_id for one in known if name in one.names) for name in sorted(damaged)}
     return tuple(Damage(name, damaged[name], backups) for name, backups in needing.items() if backups)
 
@@ -149,7 +149,7 @@ def note(files: Files, found: Sequence[Damage]) -> None:
 
 
 def marks(files: Files) -> tuple[Damage, ...] | None:
-    """What was noted, or None where the note cannot be read, so that anything may be damaged."""
+    """Return what was noted, or None where the note cannot be read, so that anything may be damaged."""
     try:
         noted = json.loads(b"".join(files.read(DAMAGED)))["damaged"]
         return tuple(Damage(str(one["name"]), str(one["what"]), tuple(map(str, one["backups"]))) for one in noted)

@@ -62,8 +62,10 @@ def open_app() -> "App":
     """Open the application that this command runs on; slow preparations are reported on stderr."""
     from ragloop.app import App
     from ragloop.cli.output import say
+    from ragloop.telemetry import Lines, show
 
-    return App(settings(), say=say)
+    show(Lines(say))
+    return App(settings())
 
 
 def labels_of(given: list[str] | None) -> list[str]:

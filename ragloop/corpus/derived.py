@@ -1,6 +1,6 @@
 """What is kept of documents."""
 
-from ragloop.catalogue import Derived, Kind, Text
+from ragloop.catalogue import Derived, Kind, Lease, Recreation, Text
 
 DERIVED = (
     Derived(
@@ -8,8 +8,9 @@ DERIVED = (
         Kind.TABLE,
         "The indexes that were built, and which one answers.",
         "parser, chunker and embedder of the settings",
-        "doctor --repair, where the tables tell",
-        "generations",
+        "doctor --repair, where the indexes that are there tell",
+        Lease.GENERATIONS,
+        recreated=Recreation.FROM_INDEXES,
     ),
     Derived(
         "index_",
@@ -17,7 +18,7 @@ DERIVED = (
         "Documents (the ledger) and chunks of one generation.",
         "the documents in their revisions",
         "sync --rebuild",
-        "index",
+        Lease.INDEX,
         (Text.DOCUMENTS,),
     ),
     Derived(
@@ -26,15 +27,16 @@ DERIVED = (
         "Vectors of one embedder by the hash of the embedded text, of chunks and of questions.",
         "texts of chunks, logged questions",
         "the next sync or measurement that needs them",
-        "index",
+        Lease.INDEX,
     ),
     Derived(
         "reports",
         Kind.TABLE,
         "What ran last: scans of sources, syncs, drift, reviews, vectors to be dropped.",
         "sources, the log, adapters",
-        "doctor --repair makes it anew, empty",
-        "index",
+        "doctor --repair creates it, empty",
+        Lease.INDEX,
         (Text.DOCUMENTS,),
+        recreated=Recreation.EMPTY,
     ),
 )

@@ -15,6 +15,8 @@ from ragloop.demo.scale import DOCUMENTS, Scale, write_config
 from ragloop.demo.stage import Say, Show, Stage
 from ragloop.demo.traffic import plan_traffic
 from ragloop.models import Embedder
+from ragloop.telemetry import Lines
+from ragloop.telemetry import show as show_lines
 
 
 def tell(
@@ -43,7 +45,8 @@ def set_stage(
     packages = _chosen(installed_packages(), scale)
     base = scale.base or _tiny_model(folder / "tiny-model", packages)
     config = write_config(folder, scale, base)
-    app = App(load_settings(config, folder), embedder=embedder, say=lambda line: say(f"   {line}"))
+    show_lines(Lines(lambda line: say(f"   {line}")))
+    app = App(load_settings(config, folder), embedder=embedder)
     traffic = plan_traffic(packages, scale.facts, scale.corrected)
     return Stage(folder, scale, app, packages, traffic, say, show, flows, meter)
 

@@ -1,14 +1,14 @@
 """What the log keeps."""
 
-from ragloop.catalogue import LOGGED, Derived, Kind
+from ragloop.catalogue import LOGGED, Derived, Kind, Lease
 
 _PEOPLE = "what people asked, and passages by id, revision and hash"
 
 DERIVED = (
-    Derived("interactions", Kind.TABLE, "Every answer with its evidence.", _PEOPLE, "", "journal", LOGGED),
-    Derived("feedback", Kind.TABLE, "Votes and corrections.", "interactions", "", "journal", LOGGED),
+    Derived("interactions", Kind.TABLE, "Every answer with its evidence.", _PEOPLE, "", Lease.JOURNAL, LOGGED),
+    Derived("feedback", Kind.TABLE, "Votes and corrections.", "interactions", "", Lease.JOURNAL, LOGGED),
     Derived(
-        "journal/*.jsonl", Kind.FILES, "Answers and feedback not yet in the tables.", _PEOPLE, "", "journal", LOGGED
+        "journal/*.jsonl", Kind.FILES, "Answers and feedback not yet in the tables.", _PEOPLE, "", Lease.JOURNAL, LOGGED
     ),
     Derived(
         "journal/unreadable.lines",
@@ -16,7 +16,7 @@ DERIVED = (
         "Lines that are no entries.",
         _PEOPLE,
         "",
-        "journal",
+        Lease.JOURNAL,
         LOGGED,
     ),
 )

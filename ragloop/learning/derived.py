@@ -1,13 +1,15 @@
 """What is kept of examples and evaluations."""
 
-from ragloop.catalogue import LOGGED, Derived, Kind
+from ragloop.catalogue import LOGGED, Derived, Kind, Lease
 
 _LOG = "logged answers with feedback, and the documents that they rest on"
 
 DERIVED = (
-    Derived("datasets", Kind.TABLE, "Every dataset that was built.", _LOG, "", "retraining"),
+    Derived("datasets", Kind.TABLE, "Every dataset that was built.", _LOG, "", Lease.RETRAINING),
     *(
-        Derived(f"artifacts/datasets/ID/{name}", Kind.FILES, what, _LOG, "", "retraining", text)
+        Derived(
+            f"artifacts/datasets/ID/{name}", Kind.FILES, what, _LOG, "", Lease.RETRAINING, text, listed_in="datasets"
+        )
         for name, what, text in (
             ("train.parquet", "Examples to train on.", LOGGED),
             ("eval.parquet", "Examples held out.", LOGGED),
@@ -20,7 +22,7 @@ DERIVED = (
         "What curation knows of each answer with feedback.",
         _LOG,
         "the next curation",
-        "retraining",
+        Lease.RETRAINING,
         LOGGED,
         backed_up=False,
     ),
@@ -30,7 +32,7 @@ DERIVED = (
         "Answers that a generator gave in evaluations.",
         "golden and held-out questions, and the passages in their prompts",
         "the next evaluation",
-        "retraining",
+        Lease.RETRAINING,
         LOGGED,
         backed_up=False,
     ),

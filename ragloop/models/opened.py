@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OpenedModels:
-    """`given` replaces the embedder that the settings name; `say` hears of long preparations.
+    """`given` replaces the embedder that the settings name. Long preparations are logged.
 
     `open_embedder` opens what a name and a backend mean, for those that the settings name and kept generations know.
     """
@@ -29,9 +29,8 @@ class OpenedModels:
         *,
         given: Embedder | None,
         open_embedder: Callable[[str, str], Embedder] | None,
-        say: Callable[[str], None],
     ) -> None:
-        self._settings, self._given, self._say = settings, given, say
+        self._settings, self._given = settings, given
         self.other_opener = open_embedder
 
     @cached_property
@@ -49,9 +48,7 @@ class OpenedModels:
     def _open(self, name: str, backend: str) -> Embedder:
         from ragloop.models.embedding.runtimes import open_embedder
 
-        return open_embedder(
-            name, self.cache, backend=_known(backend), threads=self._settings.sync.threads, on_export=self._say
-        )
+        return open_embedder(name, self.cache, backend=_known(backend), threads=self._settings.sync.threads)
 
     def export(self, name: str, backend: str) -> Path | None:
         """Folder of the export that an embedder runs from; None where it needs none, or another one was given."""
@@ -64,7 +61,7 @@ class OpenedModels:
         """The local model's folder or hub name, prepared first where that was not done at set-up."""
         from ragloop.models.generation.smollm2 import resolve_base
 
-        return resolve_base(self._settings.model.base, self.cache, self._say)
+        return resolve_base(self._settings.model.base, self.cache)
 
     @cached_property
     def local_generator(self) -> "LocalGenerator":

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ragloop.corpus.sync.report import left_out
 from ragloop.errors import NotFoundError, UnavailableError
-from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.prefect_api import PrefectApi, home_resource, named_api
+from ragloop.wording import done_in_part
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -40,7 +41,7 @@ def note(
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         api = named_api(app.settings.home, _PATIENCE_S)
         end = "COMPLETED" if report.complete else "FAILED"
-        message = told if report.complete else f"done in part: {told}. {' '.join(left_out(report))}"
+        message = told if report.complete else done_in_part(told, left_out(report))
         try:
             run = record(api, name, end, message)
             ring_if_late(api, app, config, report, run)
@@ -66,4 +67,4 @@ def ring_if_late(api: PrefectApi, app: "App", config: Path | None, report: "Sync
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
     if event := lateness(found, app.settings.home, config):
         of_run = {"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}
-        api.emit(event.name, event.resource, {**event.payload, "flow_run_id": run}, [of_run])
+        api.emit(event.name, home_resource(event.home), {**event.payload, "flow_run_id": run}, [of_run])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ragloop.demo.flows import FlowEnd
 from ragloop.errors import UnavailableError
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
+from ragloop.wording import DONE_IN_PART
 
 _PATIENCE_S = 120.0
 """How long to wait for a run that an event starts to appear."""
@@ -103,6 +104,6 @@ class PrefectFlows:
 
 def _end(run: FlowRun) -> FlowEnd:
     """How a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
-    if run.state_type != "COMPLETED" and not run.message.startswith("done in part"):
+    if run.state_type != "COMPLETED" and not run.message.startswith(DONE_IN_PART):
         raise UnavailableError(f"flow run {run.name} is {run.state_name}: {run.message or 'no message'}; see {run.url}")
     return FlowEnd(run.state_name, run.message, run.url)

@@ -28,6 +28,12 @@ _UNAUTHORIZED = "; set PREFECT_API_AUTH_STRING to the string that this server wa
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def home_resource(home: Path) -> dict[str, str]:
+    """Return the resource of events about a home."""
+    place = str(home.resolve())
+    return {"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place}
+
+
 @dataclass(frozen=True)
 class PrefectApi:
     """The API at `url`, such as http://127.0.0.1:4200/api, which may be busy for `patience_s`."""

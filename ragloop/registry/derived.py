@@ -1,14 +1,23 @@
 """What is kept of adapters."""
 
-from ragloop.catalogue import LOGGED, Derived, Kind
+from ragloop.catalogue import LOGGED, Derived, Kind, Lease
 
 _TRAINED = "the dataset that the adapter was trained on"
 
 DERIVED = (
-    Derived("adapters", Kind.TABLE, "Every adapter: its training, evaluation, verdict.", _TRAINED, "", "registry"),
-    Derived("aliases", Kind.TABLE, "Every promotion and rollback.", "adapters", "", "registry"),
+    Derived("adapters", Kind.TABLE, "Every adapter: its training, evaluation, verdict.", _TRAINED, "", Lease.REGISTRY),
+    Derived("aliases", Kind.TABLE, "Every promotion and rollback.", "adapters", "", Lease.REGISTRY),
     *(
-        Derived(f"artifacts/adapters/ID/{name}", Kind.FILES, what, _TRAINED, "retrain", "retraining", text)
+        Derived(
+            f"artifacts/adapters/ID/{name}",
+            Kind.FILES,
+            what,
+            _TRAINED,
+            "retrain",
+            Lease.RETRAINING,
+            text,
+            listed_in="adapters",
+        )
         for name, what, text in (
             ("adapter_model.safetensors", "Weights of an adapter.", ()),
             ("adapter_config.json", "PEFT's description of an adapter.", ()),
@@ -24,7 +33,7 @@ DERIVED = (
         "Where a training that is killed goes on from.",
         _TRAINED,
         "retrain",
-        "retraining",
+        Lease.RETRAINING,
         backed_up=False,
     ),
     Derived(

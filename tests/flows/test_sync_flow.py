@@ -1,5 +1,6 @@
 """sync_index against a real server: what it leaves in the store, and what an operator sees of it."""
 
+import logging
 import threading
 from pathlib import Path
 
@@ -215,3 +216,17 @@ def test_a_store_that_another_process_writes_is_tried_again(
     holder.join()
     assert state.result() == "25 added"
     assert "Retry 1/4 will start" in flows.logs(state)
+
+
+def test_what_the_core_logs_stands_in_the_log_of_the_run_and_nowhere_without_one(flows: FlowsInProcess) -> None:
+    log = logging.getLogger("ragloop.models")
+
+    @flow
+    def preparing() -> None:
+        log.info("exporting %s to ONNX", "a \u202emodel")
+        log.debug("not for operators")
+
+    log.info("outside of a run")
+    logs = flows.logs(preparing(return_state=True))
+    assert "exporting a \N{REPLACEMENT CHARACTER}model to ONNX" in logs
+    assert "operators" not in logs

@@ -97,6 +97,19 @@ def test_of_a_table_one_version_is_copied_with_its_own_files_alone(folder: Backe
     assert index.files < sum(name.startswith(f"{index.name}.lance/") for name in listed)
 
 
+def test_what_only_an_unfinished_training_needs_is_left_out(folder: BackedUp) -> None:
+    folder.fill(2)
+    folder.add_adapter("0123456789abcdef")
+    adapter = folder.app.registry.artifacts / "adapters" / "0123456789abcdef"
+    (adapter / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    for name in ("checkpoints/checkpoint-1/optimizer.pt", "lock", "rows.parquet"):
+        (adapter / name).write_bytes(b"of a training")
+    made = folder.app.safekeeping.back_up(folder.uri)
+    entries = folder.app.safekeeping.backups(folder.uri).backup(made.backup_id).entries
+    held = {one.path.rpartition("0123456789abcdef/")[2] for one in entries if "0123456789abcdef" in one.path}
+    assert held == {"adapter_model.safetensors", "adapter_config.json", "rows.parquet"}
+
+
 def test_old_backups_go_and_those_that_stay_are_whole(folder: BackedUp) -> None:
     folder.fill(2)
     states = []
@@ -125,7 +138,7 @@ def test_a_removed_backup_leaves_no_file_of_its_own(folder: BackedUp) -> None:
     second = folder.app.safekeeping.back_up(folder.uri)
     backups = folder.app.safekeeping.backups(folder.uri)
     only_in_first = backups.backup(first.backup_id).names - backups.backup(second.backup_id).names
-    assert backups.forget(folder.app.store, [first.backup_id]) == len(only_in_first) > 0
+    assert backups.delete(folder.app.store, [first.backup_id]) == len(only_in_first) > 0
     assert [one.backup_id for one in backups.all()] == [second.backup_id]
     folder.app.safekeeping.restore(folder.uri, replace=True, dry_run=True)
 

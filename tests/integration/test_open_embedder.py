@@ -1,6 +1,7 @@
 """Which embedder a name means, and what is said when there is none."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -59,20 +60,22 @@ def test_a_question_is_embedded_without_torch() -> None:
     assert json.loads(output) == []
 
 
-def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(tiny_model: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ragloop")
     torch = open_embedder(str(tiny_model), tmp_path)
-    onnx = open_embedder(str(tiny_model), tmp_path, backend="onnx", on_export=said.append)
+    onnx = open_embedder(str(tiny_model), tmp_path, backend="onnx")
     assert isinstance(torch, SentenceTransformerEmbedder)
     assert isinstance(onnx, OnnxEmbedder)
     assert torch.fingerprint == onnx.fingerprint
     texts = ["a text", "a longer text " * 40, ""]
     assert (torch.embed(texts) * onnx.embed(texts)).sum(axis=1).min() >= 0.9999
-    assert len(said) == 1
-    assert str(tiny_model) in said[0]
+    assert len(caplog.messages) == 1
+    assert str(tiny_model) in caplog.messages[0]
 
-    open_embedder(str(tiny_model), tmp_path, backend="onnx", on_export=said.append)
-    assert len(said) == 1
+    open_embedder(str(tiny_model), tmp_path, backend="onnx")
+    assert len(caplog.messages) == 1
 
     folder = export_folder(str(tiny_model), tmp_path, "onnx")
     assert folder is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.app import App
+from ragloop.app.catalogue import CATALOGUE
 from ragloop.backup import Backups
 from ragloop.config import Settings
 from ragloop.errors import UnavailableError, UsageError
@@ -194,8 +195,8 @@ def test_a_backup_whose_older_ones_cannot_be_removed_is_taken_once(indexed: Inde
     indexed.sync()
     place = tmp_path / "backups"
     store = indexed.app().store
-    Backups(FolderFiles(place)).make(store, keep=1)
-    done = Backups(Unremovable(place)).make(store, keep=1)
+    Backups(FolderFiles(place), CATALOGUE).make(store, keep=1)
+    done = Backups(Unremovable(place), CATALOGUE).make(store, keep=1)
     assert "cannot remove now" in done.problems[0]
-    assert (done.expired, len(Backups(FolderFiles(place)).all())) == ((), 2)
-    assert len(Backups(FolderFiles(place)).make(store, keep=1).expired) == 2
+    assert (done.expired, len(Backups(FolderFiles(place), CATALOGUE).all())) == ((), 2)
+    assert len(Backups(FolderFiles(place), CATALOGUE).make(store, keep=1).expired) == 2

@@ -1,6 +1,7 @@
 """SmolLM2-135M-Instruct out of its package."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -56,11 +57,13 @@ def test_the_chat_format_is_the_one_it_was_trained_on_and_marks_answers(base: Pa
     assert chat.tokenizer.tokenize("a 3.10") == ["a", "Ġ", "3", ".", "1", "0"]
 
 
-def test_a_file_that_is_no_model_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_no_model_is_said_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ragloop")
     install(tmp_path / "site", b"not a GGUF file")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    said: list[str] = []
     with pytest.raises(UnavailableError, match=r"converting .* failed with exit code 1"):
-        prepare(tmp_path / "cache", said.append)
-    assert len(said) == 1
+        prepare(tmp_path / "cache")
+    assert len(caplog.messages) == 1
     assert [path.name for path in (tmp_path / "cache" / NAME).iterdir()] == [".lock"]

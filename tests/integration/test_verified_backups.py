@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ragloop.app.catalogue import CATALOGUE
 from ragloop.backup import BackupReport, Backups, Manifest
 from ragloop.cli.main import main
 from ragloop.errors import MismatchError
@@ -53,7 +54,7 @@ def days_pass(days: float) -> None:
 
 
 def back_up(made: BackedUp, keep: int = 100, progress: Any = lambda done, total, copied: None) -> BackupReport:
-    backups = Backups(open_files(made.uri), now=lambda: NOW.now)
+    backups = Backups(open_files(made.uri), CATALOGUE, now=lambda: NOW.now)
     return backups.make(made.app.store, keep, progress, verified_within=timedelta(days=DAYS))
 
 

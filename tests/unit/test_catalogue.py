@@ -3,9 +3,17 @@
 import pytest
 
 from ragloop.app.catalogue import CATALOGUE
-from ragloop.backup.restoring import LEASES
-from ragloop.catalogue import Derived, Kind, claiming_file, claiming_table, lease_of
-from ragloop.corpus.doctor.missing_tables import ANEW, GENERATIONS
+from ragloop.catalogue import (
+    Derived,
+    Kind,
+    Lease,
+    Recreation,
+    claiming_file,
+    claiming_table,
+    evidence_tables,
+    lease_of,
+    leases_of,
+)
 from ragloop.orchestrator.derived import DERIVED as PREFECT
 from ragloop.store import TABLES
 
@@ -15,15 +23,20 @@ def test_every_table_of_the_schemas_is_claimed_once() -> None:
     assert {name: len(claiming_table(CATALOGUE, name)) for name in names} == dict.fromkeys(names, 1)
 
 
-def test_a_restore_holds_every_lease_under_which_something_is_written() -> None:
-    assert set(LEASES) == {one.lease for one in CATALOGUE if one.lease}
+def test_leases_are_taken_in_one_order_and_each_is_needed() -> None:
+    assert leases_of(CATALOGUE) == tuple(one for one in Lease if one is not Lease.NONE)
 
 
-def test_the_doctor_makes_anew_what_can_be_made_anew() -> None:
-    """And what only a backup brings back is never made anew, since an empty log would pass for one without answers."""
-    fixed = {one.name: one.made_anew for one in CATALOGUE if one.kind is Kind.TABLE}
-    assert {name for name, how in fixed.items() if "doctor" in how} == {*ANEW, GENERATIONS}
-    assert {name for name, how in fixed.items() if not how} == set(fixed) - {*ANEW, GENERATIONS}
+def test_only_what_the_indexes_tell_is_no_evidence() -> None:
+    assert set(evidence_tables(CATALOGUE)) == TABLES.keys() - {"generations"}
+
+
+def test_a_repair_recreates_no_table_of_which_nothing_but_a_backup_is_left() -> None:
+    """An empty log would pass for one without answers."""
+    fixed = [one for one in CATALOGUE if one.kind is Kind.TABLE]
+    assert {one.name for one in fixed if one.recreated is Recreation.NEVER} == {
+        one.name for one in fixed if not one.rebuilt_by
+    }
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ MOST_SECONDS = 20
 """CPU of the process that tries one expression; it takes half a second of them as a rule."""
 
 NOT_OF_DOCUMENTS = {
-    "ragloop/corpus/doctor/missing_tables.py": "names of tables that ragloop made",
+    "ragloop/corpus/doctor/generations.py": "names of tables that ragloop made",
     "ragloop/models/embedding/runtimes.py": "the name of a model, which the operator chose",
     "ragloop/models/embedding/token_counts.py": "special tokens of the tokenizer, joined by |: no repetition",
     "ragloop/models/chat.py": "special tokens of the tokenizer, joined by |: no repetition",

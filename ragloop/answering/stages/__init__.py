@@ -8,16 +8,21 @@ from dataclasses import replace
 from time import perf_counter
 
 from ragloop.answering.turn import Turn
+from ragloop.telemetry import span
 
 Stage = Callable[[Sequence[Turn]], Sequence[Turn]]
 
 
 def timed(name: str, stage: Stage) -> Stage:
-    """Return the stage, which then adds its time to the latencies of the turns under this name, in equal shares."""
+    """Return the stage, which then adds its time to the latencies of the turns under this name, in equal shares.
+
+    It is a span of this name, too.
+    """
 
     def work(turns: Sequence[Turn]) -> Sequence[Turn]:
         began = perf_counter()
-        done = stage(turns)
+        with span(f"answer: {name}", turns=len(turns)):
+            done = stage(turns)
         latency_ms = (perf_counter() - began) * 1000 / max(1, len(turns))
         return [_later(turn, name, latency_ms) for turn in done]
 

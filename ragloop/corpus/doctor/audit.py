@@ -40,7 +40,7 @@ class Audit:
     with their documents. `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`:
     chunk ids whose document is not in the ledger, and ids of ledger rows that no key has, with their document ids and
     kinds.
-    `disagreeing`: hashes whose vectors differ between index and store, with the embedded string where it can be told;
+    `disagreeing`: hashes whose vectors differ between index and store, with the embedded string where it is known;
     `doubted`: the documents that have them. `broken`: hashes whose stored vectors are not of unit length.
     """
 
@@ -66,10 +66,10 @@ class Audit:
     broken: set[str] = field(default_factory=set)
     not_stored: set[str] = field(default_factory=set)
 
-    def wrong(self) -> set[str]:
-        """Documents that have to be made anew."""
-        wrong = self.doubled_documents | self.rows | self.descriptions | self.texts | self.vectors | self.doubted
-        return wrong & self.ledger.keys()
+    @property
+    def embeddable(self) -> dict[str, str]:
+        """Return the strings whose vectors disagree, by their hash, as far as they are known."""
+        return {text_hash: text for text_hash, text in self.disagreeing.items() if text}
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ class Stored:
             self._digests[text_hash] = hash(vector.tobytes())
 
     def holds(self, text_hash: str) -> bool:
-        """Whether there is a vector of unit length."""
+        """Return whether there is a vector of unit length."""
         return text_hash in self._digests and text_hash not in self.broken
 
     def differing(self, hashes: Sequence[str], vectors: Vectors) -> set[str]:
-        """The hashes whose stored vectors are not these; a few bits apart is no difference."""
+        """Return the hashes whose stored vectors are not these; a few bits apart is no difference."""
         apart = {
             text_hash: vector
             for text_hash, vector in zip(hashes, vectors, strict=True)
@@ -133,7 +133,7 @@ class Auditor:
         self.found = Audit()
 
     def run(self, progress: Callable[[int, int], None]) -> Audit:
-        """The audit. `progress` is told rows done and rows to do. Raises RuntimeError where files are damaged."""
+        """Audit every row. `progress` takes rows done and rows to do. Raises RuntimeError where files are damaged."""
         store, name = self._index.store, self._index.generation.table
         total, done = store.count(name), 0
         for batch in batches(store, name):
@@ -201,7 +201,7 @@ class Auditor:
             found.disagreeing[hashes[at]] = embedded or found.disagreeing.get(hashes[at], "")
 
     def _embedded(self, heading: str, text: str, text_hash: str | None) -> str | None:
-        """What was embedded of a chunk, "" where that cannot be told; None where its text is not what was."""
+        """Return the string that was embedded of a chunk, "" where it is unknown; None where its text is another."""
         for one in embedded_strings(heading, text):
             if _sha(one) == text_hash:
                 return one
@@ -220,7 +220,7 @@ class Auditor:
             chunks = self._chunks.pop(document, [])
             described = _described(tuple(row[name] for name in _DESCRIPTION))
             if row["revision"] == WAITING:
-                # One that can be read no more, so that no sync can make its chunks anew, stays wrong.
+                # A document that can no longer be read stays wrong: no sync can write its chunks again.
                 (found.waiting if row["status"] == CURRENT else found.rows).add(document)
                 continue
             spans = row["spans"].as_py() if row["spans"] is not None else ()
@@ -233,7 +233,7 @@ class Auditor:
         self._find_doubles()
 
     def _find_doubles(self) -> None:
-        """One row of each id stays, a living one where there is one."""
+        """Find all rows of an id but one, which is a living one where there is one."""
         seen = pa.Table.from_batches(self._seen) if self._seen else pa.table({"id": pa.array([], pa.string())})
         counts = pc.value_counts(seen["id"])
         ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
@@ -249,7 +249,7 @@ class Auditor:
 
 
 def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Every row of a table with its `_rowid`, by no index. Raises RuntimeError where its files are damaged."""
+    """Yield every row of a table with its `_rowid`, by no index. Raises RuntimeError where its files are damaged."""
     with store.errors():
         query = store.table(name).search().with_row_id(True)
         query = query.select([*columns, "_rowid"]) if columns else query
@@ -257,7 +257,7 @@ def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> It
 
 
 def _are_in_place(document: str, spans: Sequence[Mapping[str, Any]], chunks: Sequence[_Chunk]) -> bool:
-    """Whether the document names its chunks by the ids of their texts, each after the last and as long as its text."""
+    """Return whether the document names its chunks by the ids of their texts, in order and each as long as its text."""
     characters = {one.id: one.characters for one in chunks}
     as_long = all(characters.get(one["chunk_id"]) == one["end"] - one["start"] for one in spans)
     after_the_last = all(one["end"] <= other["start"] for one, other in pairwise(spans))
@@ -267,7 +267,7 @@ def _are_in_place(document: str, spans: Sequence[Mapping[str, Any]], chunks: Seq
 
 
 def _vectors(batch: pa.RecordBatch, dimension: int | None = None) -> Vectors:
-    """The vectors of a batch, shape (rows, dimension); those that are null are zero."""
+    """Return the vectors of a batch, shape (rows, dimension); those that are null are zero."""
     column = batch["vector"]
     size = dimension or column.type.list_size
     made = np.zeros((batch.num_rows, size), np.float32)

@@ -17,6 +17,7 @@ from ragloop.corpus.sync.source_sync import SourceSync, delete
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
+from ragloop.telemetry import span
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def _one_into_live(
     began = work.store.now()
     last = last_scan(work.store, source.name)
     try:
-        done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
+        with span("sync source", source=source.name):
+            done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
     except NotFoundError as error:
         return work.missed(error)
     problems = _record(work, index, source.name, began)
@@ -117,7 +119,8 @@ def into_building(work: Work, index: Index, embedder: Embedder, until: float = m
     for source in work.sources:
         began = work.store.now()
         try:
-            outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
+            with span("sync source", source=source.name):
+                outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
         except NotFoundError as error:
             outcomes.append(work.missed(error))
             continue

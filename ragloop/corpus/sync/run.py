@@ -18,8 +18,10 @@ from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_
 from ragloop.corpus.sync.scans import forget_scans, record_run
 from ragloop.models import Embedder
 from ragloop.store import Store
+from ragloop.telemetry import as_run
 
 
+@as_run
 def sync(
     store: Store,
     sources: Sequence[Source],

@@ -26,6 +26,7 @@ from ragloop.corpus.sync.preparing import Preparation, Prepared
 from ragloop.corpus.sync.renames import Renames, inherit
 from ragloop.corpus.sync.report import Change, ChangeKind, Progress, SourceOutcome, add_up, changes_of
 from ragloop.models import Embedder, Vectors
+from ragloop.telemetry import span
 
 FIRST_BATCH_TOKENS = 16_000
 """Tokens in the first commit of a run, before its rate is known: two to four seconds on two cores."""
@@ -213,7 +214,8 @@ class SourceSync:
         for part in self._slices(new):
             hashes = [one.text_hash for one in part]
             started = time.perf_counter()
-            made = self._embedder.embed([one.embedded for one in part])
+            with span("embed batch", strings=len(part)):
+                made = self._embedder.embed([one.embedded for one in part])
             seconds = time.perf_counter() - started
             self._vectors.keep(hashes, made)
             vectors.update(zip(hashes, made, strict=True))

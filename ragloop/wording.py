@@ -1,0 +1,22 @@
+"""Turns of phrase that several reports share, so that people and programs find the same words everywhere."""
+
+from collections.abc import Iterable, Sequence
+
+DONE_IN_PART = "done in part"
+"""The message of a run that left something out begins so."""
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(few(names, most))
+
+
+def few(names: Sequence[str], most: int) -> list[str]:
+    """Return the first names, with `and N more` as the last where there are more."""
+    left = len(names) - most
+    return [*names[:most], *[f"and {left} more"] * (left > 0)]
+
+
+def done_in_part(summary: str, left_out: Iterable[str]) -> str:
+    """Return the message of a run that did what the summary says, and why it left out the rest."""
+    return f"{DONE_IN_PART}: {summary}. {' '.join(left_out)}"
