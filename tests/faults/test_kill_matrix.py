@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.index.vectors import table_of, text_hash
+from ragloop.corpus.index.vectors import table_of
+from ragloop.hashes import sha256_of_text
 from ragloop.store import Store
 from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
 from tests.support.forked_syncs import Ended, Stop, Syncs
@@ -98,7 +99,7 @@ def _stored(home: Path) -> set[tuple[str, str]]:
 
 
 def _embedded(ended: Ended) -> list[set[tuple[str, str]]]:
-    return [{(text_hash(text), fingerprint) for text in texts} for texts, fingerprint in ended.embedded]
+    return [{(sha256_of_text(text), fingerprint) for text in texts} for texts, fingerprint in ended.embedded]
 
 
 def _differences(found: dict[str, Any], whole: dict[str, Any]) -> dict[str, int]:

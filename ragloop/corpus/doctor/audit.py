@@ -3,7 +3,6 @@
 The pass uses no scalar index, since one that is damaged or stale would hide what it does not hold. Nothing is written.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from ragloop.corpus.index.identity import chunk_id, document_id
 from ragloop.corpus.index.ledger import CURRENT, WAITING
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of, to_numpy
+from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
 from ragloop.store import Store, quoted
 
@@ -203,14 +203,14 @@ class Auditor:
     def _embedded(self, heading: str, text: str, text_hash: str | None) -> str | None:
         """What was embedded of a chunk, "" where that cannot be told; None where its text is not what was."""
         for one in embedded_strings(heading, text):
-            if _sha(one) == text_hash:
+            if sha256_of_text(one) == text_hash:
                 return one
         count_tokens = self._count_tokens()
         if count_tokens is None:
             return ""
         budget = self._index.generation.chunk_tokens
         made = embedded_strings(heading, text, count_tokens, budget)
-        return next((one for one in made if _sha(one) == text_hash), None)
+        return next((one for one in made if sha256_of_text(one) == text_hash), None)
 
     # --- after the pass ------------------------------------------------------------------------------------------
 
@@ -285,10 +285,6 @@ def _are_unit(vectors: Vectors) -> Iterable[bool]:
 
 def _described(values: Sequence[Any]) -> int:
     return hash(tuple(tuple(one) if isinstance(one, list) else one for one in values))
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _bytes(text_hash: str | None) -> bytes:

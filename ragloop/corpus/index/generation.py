@@ -1,10 +1,11 @@
 """Generations of an index and their states, and the decision which of them a sync works on."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from ragloop.hashes import sha256_of_text
 
 BUILDING, READY, LIVE, RETIRED, REFUSED = "building", "ready", "live", "retired", "refused"
 
@@ -30,7 +31,7 @@ class Generation:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 over all parts."""
         parts = "\n".join([self.parser, self.chunker, self.embedder, str(self.dimension)])
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return sha256_of_text(parts)[:16]
 
     @property
     def table(self) -> str:

@@ -1,6 +1,6 @@
 """Ids of documents and chunks: hashes of what makes them the same one."""
 
-import hashlib
+from ragloop.hashes import sha256_of_text
 
 
 def document_id(source: str, key: str) -> str:
@@ -14,4 +14,4 @@ def chunk_id(document: str, text_hash: str, occurrence: int) -> str:
 
 
 def _id(identity: str) -> str:
-    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return sha256_of_text(identity)[:32]

@@ -1,6 +1,5 @@
 """Vectors by the SHA-256 of the exact string that was embedded, so that no string is embedded twice."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from ragloop.errors import StoreDamagedError
+from ragloop.hashes import sha256_of_text
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -60,7 +60,7 @@ class VectorStore:
 
     def of_texts(self, texts: Sequence[str]) -> Vectors:
         """Vectors of any texts in order, embedding only those that are not stored; shape (n, dimension)."""
-        hashes = [text_hash(text) for text in texts]
+        hashes = [sha256_of_text(text) for text in texts]
         found = self.find(hashes)
         missing = {one: text for one, text in zip(hashes, texts, strict=True) if one not in found}
         if missing:
@@ -87,7 +87,7 @@ def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, re
 
 def table_of(fingerprint: str) -> str:
     """Name of the table that keeps the vectors of the embedder with this fingerprint."""
-    return "vectors_" + hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+    return "vectors_" + sha256_of_text(fingerprint)[:16]
 
 
 def tidy(store: Store, name: str) -> None:
@@ -102,11 +102,6 @@ def tidy(store: Store, name: str) -> None:
     if behind > UNINDEXED_SHARE * rows:
         with store.writing("index", name):
             table.create_index("text_hash", config=BTree(), replace=True)
-
-
-def text_hash(text: str) -> str:
-    """SHA-256 of a string's UTF-8 bytes, in hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def to_numpy(column: pa.ChunkedArray, dimension: int) -> Vectors:
