@@ -30,8 +30,9 @@ from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.ledger import Ledger
 from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index, tombstone
@@ -88,7 +89,7 @@ def _questions(made: Clustered, count: int) -> list[Question]:
 def opened(home: Path, stack: ExitStack) -> Index:
     store = Store.open(home)
     stack.enter_context(store.lease("index"))
-    return Index(store, Generations(store).begin(GENERATION).live)
+    return Index(store, Builds(Generations(store)).begin(GENERATION).active)
 
 
 def built(home: Path, made: Clustered, chunks: int) -> tuple[Index, float]:

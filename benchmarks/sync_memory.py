@@ -30,9 +30,8 @@ import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.cli.main import GARBAGE_EVERY
-from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.table import Index
+from ragloop.corpus.index import documents, health
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Listed, Read, Way
 from ragloop.corpus.sync.policy import SyncPolicy
@@ -132,8 +131,8 @@ def synced(home: Path, source: Generated, parts: Parts) -> tuple[SyncReport, dic
 def _timed_parts() -> Parts:
     parts = Parts()
     health.maintain_indexes = parts.timed("maintain", health.maintain_indexes)  # type: ignore[assignment]
-    Index.known = parts.timed("ledger", Index.known)  # type: ignore[method-assign, assignment]
-    Index.ledger = parts.timed("ledger", Index.ledger)  # type: ignore[method-assign, assignment]
+    documents.known = parts.timed("ledger", documents.known)  # type: ignore[assignment]
+    documents.ledger = parts.timed("ledger", documents.ledger)  # type: ignore[assignment]
     SourceSync._apply = parts.timed("apply", SourceSync._apply)  # type: ignore[method-assign, assignment]
     return parts
 

@@ -13,7 +13,7 @@ from ragloop.app.parts import Parts
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
     from ragloop.corpus.doctor.diagnosis import Diagnosis
-    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.index.generations.generation import Generation
     from ragloop.corpus.maintain import Upkeep
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sources.source import Source
@@ -44,6 +44,8 @@ class Corpus:
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
+        from ragloop.corpus.index.generations.builds import Builds
+        from ragloop.corpus.index.generations.table import restore_generations
         from ragloop.corpus.sync.known_sources import indexed_sources, is_part_of, must_exist
         from ragloop.corpus.sync.policy import SyncPolicy
         from ragloop.corpus.sync.run import sync
@@ -51,14 +53,15 @@ class Corpus:
 
         parts = self._parts
         store = parts.made_store()
+        builds = Builds(parts.generations)
         if rebuild:
-            parts.generations.make_anew()
-            rebuild = asked_at is None or not parts.generations.begun_since(asked_at)
+            restore_generations(store)
+            rebuild = asked_at is None or not builds.begun_since(asked_at)
         gone = self._sources.gone(folder) if confirm_deletes else []
         # To let go needs no parser: what answers is not built anew for it.
-        wanted = (parts.generations.live() if gone else None) or parts.generation
+        wanted = (parts.generations.active() if gone else None) or parts.generation
         rebuild = rebuild and not gone
-        beside = parts.generations.builds(wanted, rebuild=rebuild)
+        beside = builds.next(wanted, rebuild=rebuild).builds
         must_exist(None if gone else folder)
         sources = [] if gone else self.sources(folder, known=folder is None or beside)
         names = {source.name for source in sources}
@@ -157,11 +160,11 @@ class Corpus:
         )
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 
-    def _export(self, live: "Generation | None") -> Path | None:
-        """Folder of the export that the live embedder, or else that of the settings, runs from."""
+    def _export(self, active: "Generation | None") -> Path | None:
+        """Folder of the export that the active embedder, or else that of the settings, runs from."""
         wanted = self._parts.settings.index
-        if live and live.embedder_name:
-            return self._parts.models.export(live.embedder_name, live.embedder_backend or "auto")
+        if active and active.embedder_name:
+            return self._parts.models.export(active.embedder_name, active.embedder_backend or "auto")
         return self._parts.models.export(wanted.embedder, wanted.embedder_backend)
 
     def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":

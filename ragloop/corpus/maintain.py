@@ -15,7 +15,7 @@ from typing import Any, cast
 from lancedb.table import Table
 
 from ragloop.catalogue import Derived, lease_of
-from ragloop.corpus.index.retention import let_go
+from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.search_indexes import maintain, remove_tombstones
 from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
@@ -47,7 +47,7 @@ class TableUpkeep:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What was done. `dropped`: tables of generations that were let go. `problems`: tables that cannot be read."""
+    """What was done. `dropped`: tables of generations that were dropped. `problems`: tables that cannot be read."""
 
     tables: tuple[TableUpkeep, ...]
     dropped: tuple[str, ...]
@@ -79,7 +79,7 @@ def keep_up(
     tables, problems = [], []
     with store.lease("index"):
         before = set(filter(store.has, store.names("")))
-        let_go(store, keep_generation, keep_vectors)
+        drop_expired(store, keep_generation, keep_vectors)
         names = sorted(filter(store.has, store.names("")))
         for done, name in enumerate(names):
             progress(done, len(names), name)

@@ -130,7 +130,7 @@ def test_a_sync_killed_at_a_boundary_is_completed_by_the_next(
     lost = [call - stored for call in _embedded(killed) if call - stored]
     assert len(lost) <= 1, "more than one batch of embeddings was lost"
     again = syncs.run(home, case.folder, **asked)
-    assert (again.error, again.report["state"]) == ("", "live")
+    assert (again.error, again.report["state"]) == ("", "active")
     assert not stored & set().union(*_embedded(again)), "a string was embedded whose vector was stored"
     assert _differences(case.indexed(home).contents(), case.whole) == {"missing": 0, "stale": 0}
 

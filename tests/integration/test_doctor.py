@@ -264,7 +264,7 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "a column dropped": (lambda indexed: table(indexed).drop_columns(["stamp"]), {"index"}),
     "the table removed": (remove_the_table, {"generation"}),
     "generations forgotten": (forget_generations, {"generation", "orphan-tables"}),
-    "no generation live": (retire_the_generation, {"generation"}),
+    "no generation active": (retire_the_generation, {"generation"}),
 }
 
 
@@ -463,7 +463,7 @@ def test_lost_generations_are_restored_from_the_only_index_that_the_settings_bui
 ) -> None:
     whole.sync(rebuild=True)
     app = whole.app()
-    was = app.generations.live()
+    was = app.generations.active()
     assert was is not None
     assert was.number == 2
     (other,) = {one.table for one in app.generations.all()} - {was.table}
@@ -473,7 +473,7 @@ def test_lost_generations_are_restored_from_the_only_index_that_the_settings_bui
     assert checks(diagnose(whole)) == {"generations": 1}
     repaired = diagnose(whole, repair=True)
     assert (repaired.healthy, repaired.embedded, repaired.documents) == (True, 0, 12)
-    assert whole.app().generations.live() == was
+    assert whole.app().generations.active() == was
     assert whole.found("Paragraph 1 of 1")
     assert whole.sync().unchanged == 12
     assert whole.contents() == whole.from_scratch(tmp_path / "other")

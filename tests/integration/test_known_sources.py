@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index import versions
+from ragloop.corpus.index.generations import generation
 from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.support.indexed_folder import IndexedFolder
@@ -95,9 +95,9 @@ def test_documents_of_a_source_that_is_gone_can_go_whatever_parser_made_them(
 ):
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
-    monkeypatch.setattr(versions, "PARSER", 99)
+    monkeypatch.setattr(generation, "PARSER", 99)
     assert indexed.app().corpus.sync(confirm_deletes=True).deleted == 2
-    assert [one.state for one in indexed.app().generations.all()] == ["live"]
+    assert [one.state for one in indexed.app().generations.all()] == ["active"]
 
 
 def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.chunking.chunker import Chunk, chunk
-from ragloop.corpus.index import inventory
+from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.isolation.process import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -370,7 +370,7 @@ def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_n
     settings = impatient(indexed)
     assert indexed.sync(settings).failed == 2
     assert indexed.sync(settings).documents_read == 0
-    ledger = indexed.app().index.ledger("docs")
+    ledger = documents.ledger(indexed.app().index, "docs")
     assert ledger["scan.pdf"].retry_at is None
     due = ledger["endless.pdf"].retry_at
     assert due is not None

@@ -14,8 +14,9 @@ from lancedb.table import Table
 from ragloop.corpus.index import health
 from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index import search_indexes as maintenance
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.corpus.index.search_indexes import WORDS
@@ -33,7 +34,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setattr(maintenance, "SEGMENTS", 8)
     store = Store.open(tmp_path / "home")
     with store.lease("index"):
-        yield Index(store, Generations(store).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).live)
+        yield Index(store, Builds(Generations(store)).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).active)
 
 
 def clustered(count: int, seed: int) -> Vectors:

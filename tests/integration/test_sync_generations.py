@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, database
@@ -22,7 +22,7 @@ def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(ind
     assert indexed.contents() == before
 
     report = indexed.sync()
-    assert (report.added, report.deleted, report.state) == (2, 0, "live")
+    assert (report.added, report.deleted, report.state) == (2, 0, "active")
     (notice,) = report.notices
     assert str(built) in notice
     assert str(asked) in notice

@@ -17,12 +17,18 @@ from ragloop.corpus.doctor.audit import Audit, Auditor, batches
 from ragloop.corpus.doctor.missing_tables import ANEW, GENERATIONS, missing_tables, told_generations
 from ragloop.corpus.doctor.repair import Treatment, treat
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation, KnownGeneration
-from ragloop.corpus.index.generations import GRACE, Generations
+from ragloop.corpus.index.generations.generation import (
+    CHUNKER,
+    PARSER,
+    Generation,
+    GenerationState,
+    KnownGeneration,
+)
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.ledger import CURRENT
+from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of
-from ragloop.corpus.index.versions import CHUNKER, PARSER
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.planning import bare_stamp
 from ragloop.corpus.sync.report import SyncReport
@@ -96,7 +102,7 @@ class Patient:
     wanted: Callable[[], Generation]
     sync: Callable[[bool], SyncReport]
     sources: Callable[[Generation | None], Sequence[Source]] | None = None
-    model: Callable[[Generation | None], Path | None] = lambda live: None
+    model: Callable[[Generation | None], Path | None] = lambda active: None
     progress: Callable[[int, int], None] = lambda done, total: None
     registry: Registry | None = None
 
@@ -180,7 +186,8 @@ class _Look:
         self._adapters()
         if known is None:
             return
-        self.generation = self._generations.live_of(known)
+        active = self._generations.active_of(known)
+        self.generation = active.generation if active else None
         self._model()
         self._known(known)
         if self.generation is not None:
@@ -273,17 +280,21 @@ class _Look:
 
     def _known(self, known: Sequence[KnownGeneration]) -> None:
         """The generations that do not answer must be readable, the one that does must be made as this code does."""
-        gone = [one.table for one in known if one.state == "live" and not self._generations.is_held(one)]
-        self._say("generation", gone, "the table of the live generation is gone", "built anew by a sync")
+        gone = [
+            one.table for one in known if one.state == GenerationState.ACTIVE and not self._generations.is_held(one)
+        ]
+        self._say("generation", gone, "the table of the active generation is gone", "built anew by a sync")
         lost = self.generation is None and not gone and (known or self._store.names("index_"))
         self._say("generation", int(bool(lost)), "no generation answers", "built anew by a sync")
-        beside = [one for one in known if one.state != "live" and self._generations.is_held(one)]
+        beside = [one for one in known if one.state != GenerationState.ACTIVE and self._generations.is_held(one)]
         damaged = [one.table for one in beside if not self._is_readable(one.table)]
         self._say("kept-generations", damaged, "kept generations that are damaged", "set aside")
         self.treatment.damaged.update(damaged)
-        live = self.generation
-        if live and (live.parser != f"parser {PARSER}" or not live.chunker.startswith(f"chunker {CHUNKER}/")):
-            detail = f"made by {live.parser} and {live.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
+        active = self.generation
+        if active and (active.parser != f"parser {PARSER}" or not active.chunker.startswith(f"chunker {CHUNKER}/")):
+            detail = (
+                f"made by {active.parser} and {active.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
+            )
             self._say("generation", 1, detail, "a sync builds a new one beside it")
         self.treatment.sync |= any(one.check == "generation" for one in self.findings)
 
@@ -294,7 +305,7 @@ class _Look:
         detail = f"files in {model} that are not as they were made"
         self._say("model", files, detail, "the folder is removed, and made anew by its next use")
 
-    # --- the live index ------------------------------------------------------------------------------------------
+    # --- the active index ------------------------------------------------------------------------------------------
 
     def _index(self, generation: Generation) -> None:
         index, patient = Index(self._store, generation), self._patient

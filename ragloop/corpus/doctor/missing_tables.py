@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ragloop.corpus.index.generation import LIVE, Generation, KnownGeneration
+from ragloop.corpus.index.generations.generation import Generation, GenerationState, KnownGeneration
 from ragloop.errors import RagloopError
 from ragloop.store import TABLES, Store
 
@@ -51,4 +51,4 @@ def told_generations(store: Store, wanted: Callable[[], Generation]) -> Told:
             None, f"what built {tables[0]} is unknown: the settings, which may have changed, build {made.table}"
         )
     now = store.now()
-    return Told((KnownGeneration(replace(made, number=int(named[1] or 1)), LIVE, now, now),))
+    return Told((KnownGeneration(replace(made, number=int(named[1] or 1)), GenerationState.ACTIVE, now, now),))

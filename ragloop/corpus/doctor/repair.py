@@ -11,9 +11,10 @@ import numpy as np
 
 from ragloop.corpus.doctor.audit import Audit
 from ragloop.corpus.index import health, vectors
-from ragloop.corpus.index.generation import Generation, KnownGeneration
-from ragloop.corpus.index.generations import GRACE, Generations
+from ragloop.corpus.index.generations.generation import Generation, KnownGeneration
+from ragloop.corpus.index.generations.table import restore_generations, set_damaged_aside
 from ragloop.corpus.index.ledger import WAITING
+from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.corpus.index.vectors import table_of, to_numpy
 from ragloop.models import Embedder
@@ -26,10 +27,10 @@ _PART = 1000
 class Treatment:
     """What is to be done. `anew`: tables to make, empty; `generations`: the rows of theirs, where it is to be made.
 
-    `aside`: tables to be set aside; `damaged`: generations, by their table, likewise; `reindex`: columns of the live
+    `aside`: tables to be set aside; `damaged`: generations, by their table, likewise; `reindex`: columns of the active
     index.
 
-    `clean`: tables with files that no version names; `rebuild`: the live index cannot be read.
+    `clean`: tables with files that no version names; `rebuild`: the active index cannot be read.
     """
 
     anew: set[str] = field(default_factory=set)
@@ -57,11 +58,11 @@ def treat(
     for name in treatment.anew:
         store.create(name, TABLES[name])
     if treatment.generations is not None:
-        Generations(store).make_anew(treatment.generations)
+        restore_generations(store, treatment.generations)
     for name in treatment.aside:
         store.set_aside(name)
     if treatment.damaged:
-        Generations(store).set_aside(treatment.damaged)
+        set_damaged_aside(store, treatment.damaged)
     if generation is not None and audit is not None:
         index = Index(store, generation)
         health.index_anew(index, treatment.reindex)

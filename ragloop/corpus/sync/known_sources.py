@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ragloop.config import SourceSettings
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.opening import WayOf, in_bucket, open_sources, place_of
@@ -122,14 +122,14 @@ def _around(folder: str, sources: Sequence[Source]) -> list[Source]:
 
 def indexed_sources(store: Store) -> list[str]:
     """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-    return sorted({*_sources_in(store, Generations(store).live()), *scanned_sources(store)})
+    return sorted({*_sources_in(store, Generations(store).active()), *scanned_sources(store)})
 
 
 def sources_left(
-    configured: Sequence[SourceSettings], home: Path, store: Store, live: Generation | None
+    configured: Sequence[SourceSettings], home: Path, store: Store, active: Generation | None
 ) -> list[Source]:
-    """Every known source, as far as the tables that are left tell; `live` is the generation that answers."""
-    indexed = sorted({*_sources_in(store, live), *_scanned_left(store)})
+    """Every known source, as far as the tables that are left tell; `active` is the generation that answers."""
+    indexed = sorted({*_sources_in(store, active), *_scanned_left(store)})
     return KnownSources(configured, home, lambda: indexed, lambda name: _way_left(store, name)).all()
 
 
@@ -147,9 +147,9 @@ def _scanned_left(store: Store) -> list[str]:
         return []
 
 
-def _sources_in(store: Store, live: Generation | None) -> list[str]:
+def _sources_in(store: Store, active: Generation | None) -> list[str]:
     try:
-        return inventory.sources(Index(store, live)) if live else []
+        return inventory.sources(Index(store, active)) if active else []
     except StoreDamagedError:
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
         return []

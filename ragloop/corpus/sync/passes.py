@@ -1,12 +1,12 @@
-"""One pass over all sources, into the live generation or into one that is being built."""
+"""One pass over all sources, into the active generation or into one that is being built."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index import documents, health, inventory
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.guard import split, withholds
@@ -45,21 +45,21 @@ class BuildPass:
     scans: Mapping[str, datetime] | None
 
 
-def into_live(
+def into_active(
     work: Work, index: Index, embedder: Embedder, progress: Progress | None = None
 ) -> Iterator[SourceOutcome]:
-    """Bring the live generation to the state of its sources, one after the other, and yield what was done for each.
+    """Bring the active generation to the state of its sources, one after the other, and yield what was done for each.
 
     A source that is not there loses nothing.
     """
     for source in work.sources:
-        yield _one_into_live(work, index, embedder, source, progress)
+        yield _one_into_active(work, index, embedder, source, progress)
     for name in work.removed:
         yield _delete_source(work, index, name)
     health.maintain_indexes(index)
 
 
-def _one_into_live(
+def _one_into_active(
     work: Work, index: Index, embedder: Embedder, source: Source, progress: Progress | None
 ) -> SourceOutcome:
     began = work.store.now()
@@ -98,7 +98,7 @@ def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str
 
 def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
     """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
-    gone = list(index.ledger(source).values())
+    gone = list(documents.ledger(index, source).values())
     guarded = split(gone, work.policy, source=source, documents=len(gone))
     deleted = delete(index, source, guarded.may_go)
     if not guarded.withheld:
@@ -127,5 +127,7 @@ def into_building(work: Work, index: Index, embedder: Embedder, until: float = m
         note_source(work.store, source.name)
         outcomes.append(SourceOutcome(notices=_note_way(work, source)))
     others = set(inventory.sources(index)) - {source.name for source in work.sources}
-    deleted = [change for name in others for change in delete(index, name, list(index.ledger(name).values()))]
+    deleted = [
+        change for name in others for change in delete(index, name, list(documents.ledger(index, name).values()))
+    ]
     return BuildPass(add_up([*outcomes, SourceOutcome(changes=tuple(deleted))]), scans)

@@ -87,8 +87,8 @@ def add_up(outcomes: Iterable[SourceOutcome]) -> SourceOutcome:
 class SyncReport:
     """What one run did, over all its sources. Times in seconds.
 
-    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the live
-    one, `live` holds the counts of what the live one got meanwhile. `notices` are worth knowing and need no repair.
+    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
+    one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
     """
 
     generation: str = ""
@@ -113,7 +113,7 @@ class SyncReport:
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-    live: dict[str, int] = field(default_factory=dict)
+    active: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:

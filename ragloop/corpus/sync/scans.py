@@ -54,7 +54,7 @@ def record_scan(store: Store, source: str, at: datetime, *, complete: bool, docu
 
 
 def note_source(store: Store, source: str) -> None:
-    """Keep the source known, though the live generation has not been scanned for it."""
+    """Keep the source known, though the active generation has not been scanned for it."""
     if source not in scanned_sources(store):
         record_scan(store, source, store.now(), complete=False, documents=None)
 

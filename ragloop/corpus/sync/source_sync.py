@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ragloop.corpus.chunking.chunker import Chunk
-from ragloop.corpus.index import identity, inventory
+from ragloop.corpus.index import documents, identity, inventory
 from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, Held, LedgerRow, Span
 from ragloop.corpus.index.table import Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
@@ -76,7 +76,7 @@ class SourceSync:
         there.
         """
         name, self._began_us = self._source.name, _us(self._index.store.now())
-        known = self._index.known(name, self._source.labels, self._keys)
+        known = documents.known(self._index, name, self._source.labels, self._keys)
         planned = plan(
             self._source.list() if listing is None else listing,
             known,
@@ -94,9 +94,9 @@ class SourceSync:
         """The ledger of these documents, and perhaps of others; without those that another writer let go meanwhile."""
         if not keys:
             return {}
-        named = self._index.ledger(self._source.name, keys) if len(keys) <= NAMED else {}
+        named = documents.ledger(self._index, self._source.name, keys) if len(keys) <= NAMED else {}
         # A row that came in behind a sync's back may have another id than its key makes.
-        return named if all(key in named for key in keys) else self._index.ledger(self._source.name)
+        return named if all(key in named for key in keys) else documents.ledger(self._index, self._source.name)
 
     def _missing(self, planned: SyncPlan) -> list[LedgerRow]:
         return [row for key in planned.missing if (row := self._ledger.get(key)) is not None]
@@ -122,11 +122,11 @@ class SourceSync:
                 return replace(add_up(outcomes), whole=False)
         return add_up(outcomes)
 
-    def _batches(self, documents: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    def _batches(self, prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         """Batches that take about `batch_seconds` to encode, at the rate measured so far."""
         batch: list[Prepared] = []
         tokens = 0
-        for document in documents:
+        for document in prepared:
             batch.append(document)
             tokens += sum(one.tokens for one in document.chunks or ())
             # What embeds nothing, as a rebuild does, says nothing of the rate; its commits grow up to batch_documents.
@@ -176,7 +176,7 @@ class SourceSync:
     def _held(self, document_ids: Sequence[str]) -> Mapping[str, Mapping[str, Held]]:
         """Return the chunks that the index has of these documents, by document and chunk id."""
         of_document: dict[str, dict[str, Held]] = {}
-        for chunk_id, one in self._index.held(document_ids).items():
+        for chunk_id, one in documents.held_chunks(self._index, document_ids).items():
             of_document.setdefault(one.document_id, {})[chunk_id] = one
         return of_document
 
@@ -199,7 +199,7 @@ class SourceSync:
             and (row := self._ledger.get(document.listed.key)) is not None
             and not is_described(row, document.listed, self._source.labels)
         }
-        for chunk_row, vector in self._index.chunk_rows(list(failing)):
+        for chunk_row, vector in documents.chunk_rows(self._index, list(failing)):
             listed = failing[chunk_row["document_id"]]
             yield {**chunk_row, "labels": list(self._source.labels), "uri": listed.uri}, vector
 
@@ -252,7 +252,7 @@ class SourceSync:
         `pairs` are the ledger rows of that one and of the document.
         """
         of_document: dict[str, list[tuple[dict[str, Any], Vectors]]] = {}
-        for chunk, vector in self._index.chunk_rows([row.document_id for row, _ in pairs]):
+        for chunk, vector in documents.chunk_rows(self._index, [row.document_id for row, _ in pairs]):
             of_document.setdefault(chunk["document_id"], []).append((chunk, vector))
         heirs: dict[str, LedgerRow] = {}
         chunks: list[tuple[dict[str, Any], Vectors | None]] = []
@@ -373,7 +373,7 @@ class SourceSync:
         if not any(row.revision for row in gone):
             return
         renames = Renames(gone, self._source.trace)
-        heirs = self._index.never_read(self._source.name).values()
+        heirs = documents.never_read(self._index, self._source.name).values()
         found = ((renames.of_unreadable(heir.key, heir.stamp, heir.text_hash), heir) for heir in heirs)
         rows, chunks = self._inherited([(row, heir) for row, heir in found if row is not None])
         written = [*((document_row(row, self._source.name), None) for row in rows.values()), *chunks]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 
-from ragloop.corpus.index.versions import CHUNKER, PARSER
+from ragloop.corpus.index.generations.generation import CHUNKER, PARSER
 from ragloop.corpus.sources.source import Listed
 from ragloop.corpus.sync.preparing import AHEAD_BYTES, Preparation, Prepared
 from ragloop.errors import MismatchError, RagloopError, UnavailableError
