@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ragloop.corpus.index.generations.generation import Generation
     from ragloop.corpus.maintain import Upkeep
     from ragloop.corpus.sources.local import LocalFolder
-    from ragloop.corpus.sources.source import Source
-    from ragloop.corpus.sync.known_sources import KnownSources
+    from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
+    from ragloop.corpus.sync.known_sources import KnownSources, OpenSources
     from ragloop.corpus.sync.report import Progress, SyncReport
     from ragloop.models import Embedder
 
@@ -44,28 +44,17 @@ class Corpus:
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
-        from ragloop.corpus.index.generations.builds import Builds
-        from ragloop.corpus.index.generations.table import restore_generations
-        from ragloop.corpus.sync.known_sources import indexed_sources, is_part_of, must_exist
+        from ragloop.corpus.sync.known_sources import is_part_of
         from ragloop.corpus.sync.policy import SyncPolicy
+        from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
-        from ragloop.corpus.sync.workers import open_workers
 
         parts = self._parts
         store = parts.made_store()
-        builds = Builds(parts.generations)
-        if rebuild:
-            restore_generations(store)
-            rebuild = asked_at is None or not builds.begun_since(asked_at)
-        gone = self._sources.gone(folder) if confirm_deletes else []
-        # To let go needs no parser: what answers is not built anew for it.
-        wanted = (parts.generations.active() if gone else None) or parts.generation
-        rebuild = rebuild and not gone
-        beside = builds.next(wanted, rebuild=rebuild).builds
-        must_exist(None if gone else folder)
-        sources = [] if gone else self.sources(folder, known=folder is None or beside)
-        names = {source.name for source in sources}
-        removed = gone or ([] if folder else [one for one in indexed_sources(store) if one not in names])
+        rebuild = rebuild and self._begins_rebuild(asked_at)
+        opened = self.sources(folder)
+        wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
+        sources = opened.of(scope)
         s = parts.settings.sync
         asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
         policy = SyncPolicy.of(s, parts.settings.index, **asked, approved=approved)
@@ -76,12 +65,38 @@ class Corpus:
                 lambda one: workers.embedder(parts.embedder_of(one), self._opener(one)),
                 wanted,
                 replace(policy, prepare=workers.documents),
-                rebuild=rebuild,
-                everything=beside,
-                removed=removed,
+                rebuild=rebuild and not scope.only_deletes,
+                everything=scope.everything,
+                removed=scope.removed,
                 progress=progress,
             )
         return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
+
+    def _begins_rebuild(self, asked_at: datetime | None) -> bool:
+        """Restore the table of generations, and return whether no rebuild was begun since it was asked for."""
+        from ragloop.corpus.index.generations.builds import Builds
+        from ragloop.corpus.index.generations.table import restore_generations
+
+        restore_generations(self._parts.store)
+        return asked_at is None or not Builds(self._parts.generations).begun_since(asked_at)
+
+    def _scope(
+        self, found: "FoundSources", folder: Path | None, *, rebuild: bool, confirm_deletes: bool
+    ) -> "tuple[Generation, SyncScope]":
+        """Decide what a sync works towards, and what it covers."""
+        from ragloop.corpus.index.generations.builds import Builds
+        from ragloop.corpus.sync.decisions.scope import deletes_only, scope
+        from ragloop.corpus.sync.known_sources import must_exist
+
+        parts = self._parts
+        if confirm_deletes and found.gone:
+            # To delete needs no parser: what answers is not built anew for it.
+            return parts.generations.active() or parts.generation, deletes_only(found)
+        wanted = parts.generation
+        builds = Builds(parts.generations).next(wanted, rebuild=rebuild).builds
+        if folder is not None:
+            must_exist(folder)
+        return wanted, scope(found, of_folder=folder is not None, builds=builds)
 
     @cached_property
     def changes(self) -> "Changes":
@@ -105,9 +120,9 @@ class Corpus:
         self._parts.made_store()
         return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
 
-    def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
-        """What a sync lists; see KnownSources.of."""
-        return self._sources.of(folder, known=known)
+    def sources(self, folder: Path | None = None) -> "OpenSources":
+        """Open the sources of this home, that of a folder included; see KnownSources.look."""
+        return self._sources.look(folder)
 
     def knows(self, folder: Path) -> bool:
         """Return whether a folder is a source of this home, or part of one: configured, or synced by its path."""
@@ -129,7 +144,7 @@ class Corpus:
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
         """Opens in another process what `embedder_of` opens here."""
-        from ragloop.corpus.sync.workers import model_opener
+        from ragloop.corpus.sync.preparing.tasks import model_opener
 
         wanted = self._parts.settings.index
         name = generation.embedder_name or wanted.embedder

@@ -33,6 +33,30 @@ def test_a_missing_folder_known_by_path_is_dropped_when_a_person_names_and_confi
     assert indexed.app().corpus.sync(rebuild=True).added == 1
 
 
+def test_a_rebuild_that_was_killed_does_not_empty_the_index_when_a_folder_that_is_gone_is_deleted(
+    indexed: IndexedFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.write("a.md", "# A\n\nalpha")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.md").write_text("# B\n\nbeta")
+    indexed.sync()
+    indexed.app().corpus.sync(other)
+
+    def dies(self: SourceSync) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceSync, "run", dies)
+        with pytest.raises(KeyboardInterrupt):
+            indexed.app().corpus.sync(rebuild=True)
+    shutil.rmtree(other)
+    assert indexed.app().corpus.sync(other, confirm_deletes=True).deleted == 1
+    assert {row["key"] for row in indexed.contents().values()} == {"a.md"}
+    assert indexed.app().corpus.sync().complete
+    assert {row["key"] for row in indexed.contents().values()} == {"a.md"}
+
+
 def test_a_configured_folder_that_is_named_by_its_path_stays_one_source(indexed: IndexedFolder):
     indexed.write("a.md", "# A\n\nalpha")
     settings = {"sources": [{"name": "docs", "uri": str(indexed.folder)}]}

@@ -3,7 +3,7 @@
 import pytest
 
 from ragloop.corpus.index.ledger import CURRENT, LedgerRow
-from ragloop.corpus.sync.guard import Guarded, split, withholds
+from ragloop.corpus.sync.decisions.guard import Guarded, split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 
 

@@ -30,7 +30,7 @@ from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Source
-from ragloop.corpus.sync.planning import bare_stamp
+from ragloop.corpus.sync.decisions.planning import bare_stamp
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.scans import unconfirmed
 from ragloop.errors import RagloopError, StoreBusyError, StoreDamagedError

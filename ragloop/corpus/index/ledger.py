@@ -65,6 +65,10 @@ class LedgerRow:
     spans: tuple[Span, ...] = ()
     text_hash: str | None = None
 
+    def is_described_as(self, uri: str, labels: tuple[str, ...]) -> bool:
+        """Return whether the ledger has the document's place and labels as they are now."""
+        return self.labels == labels and self.uri == uri
+
 
 @dataclass(frozen=True)
 class Known:

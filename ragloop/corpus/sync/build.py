@@ -14,11 +14,12 @@ from ragloop.corpus.index.generations.builds import Builds
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
-from ragloop.corpus.sync.guard import split, withholds
-from ragloop.corpus.sync.passes import BuildPass, Work, into_active, into_building
+from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.report import Change, ChangeKind, SourceOutcome, SyncReport, add_up, changes_of
-from ragloop.corpus.sync.scans import known_documents, record_scan
-from ragloop.errors import RagloopError, StoreDamagedError
+from ragloop.corpus.sync.scans import known_documents, note_source, record_scan
+from ragloop.corpus.sync.source_sync import SourceSync, delete
+from ragloop.corpus.sync.update import Work, note_way, update_active
+from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
@@ -42,6 +43,14 @@ class _End:
     state: GenerationState
     withheld: _Withheld
     notice: str
+
+
+@dataclass(frozen=True)
+class BuildPass:
+    """What one pass over the sources built. `scans`: when that of each source began; None if the pass stopped early."""
+
+    outcome: SourceOutcome
+    scans: Mapping[str, datetime] | None
 
 
 class Build:
@@ -71,7 +80,7 @@ class Build:
         while not passes or passes[-1].scans is None:
             self._keep_active_fresh()
             until = time.monotonic() + self._work.policy.refresh_s
-            passes.append(into_building(self._work, self.building, embedder, until))
+            passes.append(_pass_over(self._work, self.building, embedder, until))
             self._work = replace(self._work, policy=replace(self._work.policy, retry_quarantined=False))
         last, total = passes[-1], add_up(one.outcome for one in passes)
         before = sum(one.outcome.count(*_CHANGED) for one in passes[:-1])
@@ -97,7 +106,7 @@ class Build:
             return
         try:
             # What was done before damage was found stays done, and in the list.
-            self._beside.extend(into_active(self._work, self.active, self._active_embedder))
+            self._beside.extend(update_active(self._work, self.active, self._active_embedder))
         except StoreDamagedError as error:
             self._note_damage(error)
 
@@ -193,3 +202,30 @@ class Build:
             f"{documents} documents that can be found in {self.active.generation.fingerprint} are quarantined in "
             f"{self.building.generation.fingerprint}, which has no earlier revision of them",
         )
+
+
+def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> BuildPass:
+    """Bring a generation that nobody reads yet to the state of all sources, whatever that deletes.
+
+    It stops after the first batch that ends later than `until` (time.monotonic()).
+    """
+    policy = replace(work.policy, confirm_deletes=True)
+    outcomes: list[SourceOutcome] = []
+    scans: dict[str, datetime] = {}
+    for source in work.sources:
+        began = work.store.now()
+        try:
+            outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
+        except NotFoundError as error:
+            outcomes.append(work.missed(error))
+            continue
+        if not outcomes[-1].whole:
+            return BuildPass(add_up(outcomes), None)
+        scans[source.name] = began
+        note_source(work.store, source.name)
+        outcomes.append(SourceOutcome(notices=note_way(work, source)))
+    others = set(inventory.sources(index)) - {source.name for source in work.sources}
+    deleted = [
+        change for name in others for change in delete(index, name, list(documents.ledger(index, name).values()))
+    ]
+    return BuildPass(add_up([*outcomes, SourceOutcome(changes=tuple(deleted))]), scans)

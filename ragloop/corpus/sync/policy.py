@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from ragloop.config import IndexSettings, SyncSettings
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Listed
-from ragloop.corpus.sync.preparing import Preparation, Prepared
+from ragloop.corpus.sync.preparing.preparation import Preparation
+from ragloop.corpus.sync.preparing.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SyncPolicy:
         retry_quarantined: bool = False,
         approved: frozenset[tuple[str, str]] = frozenset(),
     ) -> "SyncPolicy":
-        """What the settings say, and what was asked for."""
+        """Take what the settings say, and what was asked for."""
         return cls(
             batch_documents=sync.batch_documents,
             batch_seconds=sync.batch_seconds,

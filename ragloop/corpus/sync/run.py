@@ -13,10 +13,10 @@ from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
-from ragloop.corpus.sync.passes import Work, into_active
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import forget_scans, record_run
+from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
 from ragloop.store import Store
 
@@ -33,7 +33,7 @@ def sync(
     removed: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Bring the index to the state of `sources`, and let go of the sources named in `removed`.
+    """Bring the index to the state of `sources`, and delete the sources named in `removed`.
 
     Where the settings want another generation than the active one, or with `rebuild`, that one is built beside it and
     answers when it is complete; only where `sources` are `everything`, since what they leave out would be lost.
@@ -67,7 +67,7 @@ def _updated(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncRepo
     if aim.refused:
         outcomes.append(_refused(aim.active, wanted))
     if aim.active.is_made_as(wanted):
-        outcomes.extend(into_active(work, index, work.open_embedder(aim.active), work.progress))
+        outcomes.extend(update_active(work, index, work.open_embedder(aim.active), work.progress))
     else:
         outcomes.append(_made_otherwise(aim.active, wanted))
     return SyncReport.of(add_up(outcomes), generation=aim.active.fingerprint, state=GenerationState.ACTIVE)
