@@ -34,10 +34,10 @@ from ragloop.corpus.index import documents, health
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.run import sync
-from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.models import Vectors
 from ragloop.store import Store
 

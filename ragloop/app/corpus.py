@@ -100,7 +100,7 @@ class Corpus:
 
     @cached_property
     def changes(self) -> "Changes":
-        """Applies what the queues of buckets say to the index that answers."""
+        """Apply what the queues of buckets say to the index that answers."""
         from ragloop.corpus.changes.drain import Changes
         from ragloop.corpus.sync.policy import SyncPolicy
 
@@ -108,13 +108,13 @@ class Corpus:
         return Changes(self._parts.store, self._parts.embedder_of, self._parts.generation, policy)
 
     def watched(self) -> "list[Watched]":
-        """The queues of the configuration, each with the sources whose buckets notify it."""
+        """List the queues of the configuration, each with the sources whose buckets notify it."""
         from ragloop.corpus.changes.drain import watched
 
         return watched(self._parts.settings.sources)
 
     def folders(self) -> "list[LocalFolder]":
-        """The known sources that are folders."""
+        """List the known sources that are folders."""
         from ragloop.corpus.sources.local import LocalFolder
 
         self._parts.made_store()
@@ -143,7 +143,7 @@ class Corpus:
         )
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
-        """Opens in another process what `embedder_of` opens here."""
+        """Return what opens in another process the embedder that `embedder_of` opens here."""
         from ragloop.corpus.sync.preparing.tasks import model_opener
 
         wanted = self._parts.settings.index
@@ -156,12 +156,11 @@ class Corpus:
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
     ) -> "Diagnosis":
-        """What is wrong with the store, and its repair; see corpus/doctor/diagnosis.py. `offline` asks no source."""
+        """Find what is wrong with the store, and repair it; see corpus.doctor.diagnosis. `offline` asks no source."""
         from ragloop.corpus.doctor import diagnosis as doctor
         from ragloop.corpus.sync import known_sources as sources
 
         parts = self._parts
-        told = progress or (lambda done, total: None)
         left = partial(sources.sources_left, parts.settings.sources, parts.settings.home, parts.store)
         patient = doctor.Patient(
             parts.store,
@@ -170,13 +169,13 @@ class Corpus:
             lambda rebuild: self.sync(rebuild=rebuild),
             None if offline else left,
             self._export,
-            told,
+            progress or _ignore,
             parts.registry,
         )
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 
     def _export(self, active: "Generation | None") -> Path | None:
-        """Folder of the export that the active embedder, or else that of the settings, runs from."""
+        """Find the folder of the export that the active embedder, or else that of the settings, runs from."""
         wanted = self._parts.settings.index
         if active and active.embedder_name:
             return self._parts.models.export(active.embedder_name, active.embedder_backend or "auto")
@@ -184,8 +183,12 @@ class Corpus:
 
     def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":
         """Maintain every table of the store; see ragloop.corpus.maintain."""
-        from ragloop.corpus.maintain import keep_up
+        from ragloop.corpus.maintain import maintain_store
 
-        generations, vectors = self._parts.settings.index.keep_days, self._parts.settings.index.vector_retention_days
-        told = progress or (lambda done, total, name: None)
-        return keep_up(self._parts.store, CATALOGUE, timedelta(days=generations), timedelta(days=vectors), told)
+        kept = self._parts.settings.index
+        generations, vectors = timedelta(days=kept.keep_days), timedelta(days=kept.vector_retention_days)
+        return maintain_store(self._parts.store, CATALOGUE, generations, vectors, progress or _ignore)
+
+
+def _ignore(*_: object) -> None:
+    """Take progress that nobody asked to see."""

@@ -193,7 +193,7 @@ def _sections(revision: str) -> str:
 
 def test_a_reader_sees_whole_documents_while_syncs_are_killed(syncs: Syncs, indexed: EmbeddedByName) -> None:
     def read() -> tuple[frozenset[str], frozenset[str]]:
-        rows = app.store.rows(table, "live AND key = 'a.md'", ["kind", "revision", "text"]).to_pylist()
+        rows = app.store.rows(table, "NOT deleted AND key = 'a.md'", ["kind", "revision", "text"]).to_pylist()
         revisions = frozenset(one["revision"] for one in rows if one["kind"] == "document")
         return revisions, frozenset(one["text"] for one in rows if one["text"])
 

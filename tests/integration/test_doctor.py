@@ -59,7 +59,7 @@ def row(indexed: IndexedFolder, where: str) -> pa.Table:
 
 
 def chunk_of(indexed: IndexedFolder, key: str) -> pa.Table:
-    spans = row(indexed, f"kind = 'document' AND live AND key = '{key}'")["spans"][0].as_py()
+    spans = row(indexed, f"kind = 'document' AND NOT deleted AND key = '{key}'")["spans"][0].as_py()
     return row(indexed, f"id = '{spans[0]['chunk_id']}'")
 
 
@@ -99,7 +99,7 @@ def add_a_chunk(indexed: IndexedFolder) -> None:
 
 
 def add_a_document(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     table(indexed).add(changed(ledger, id="planted", document_id="planted", key="planted.md"))
 
 
@@ -117,13 +117,13 @@ def change_labels(indexed: IndexedFolder) -> None:
 
 
 def move_the_spans(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     spans = [{**span, "end": span["end"] + 1} for span in ledger["spans"][0].as_py()]
     put_back(indexed, changed(ledger, spans=spans))
 
 
 def forget_a_span(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     put_back(indexed, changed(ledger, spans=ledger["spans"][0].as_py()[1:]))
 
 
@@ -145,7 +145,7 @@ def lengthen_a_vector(indexed: IndexedFolder) -> None:
 
 def drop_an_index(indexed: IndexedFolder) -> None:
     table(indexed).drop_index("text_idx")
-    table(indexed).drop_index("live_idx")
+    table(indexed).drop_index("deleted_idx")
 
 
 def remove_index_files(indexed: IndexedFolder) -> None:
@@ -355,7 +355,7 @@ def test_a_store_that_cannot_be_read_is_said_in_one_line_by_other_commands(
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("column", ["kind", "live", "source", "status"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "source", "status"])
 def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:
@@ -364,7 +364,7 @@ def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
         whole.sync()
 
 
-@pytest.mark.parametrize("column", ["kind", "live", "text", "heading", "vector"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "text", "heading", "vector"])
 def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:

@@ -431,12 +431,12 @@ def test_the_hashes_of_many_vectors_are_indexed_and_found(
 def test_the_time_of_embedding_is_the_embedder_s_and_not_that_of_storing(
     indexed: EmbeddedByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = vectors.VectorStore.keep
+    add = vectors.VectorStore.add
 
     def slow(*given: object) -> None:
         time.sleep(0.5)
-        keep(*given)
+        add(*given)
 
-    monkeypatch.setattr(vectors.VectorStore, "keep", slow)
+    monkeypatch.setattr(vectors.VectorStore, "add", slow)
     indexed.write("new.md", document("omega"))
     assert indexed.sync().embed_seconds < 0.4

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragloop.corpus.index.generations import generation
-from ragloop.corpus.sync.source_sync import SourceSync
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.support.indexed_folder import IndexedFolder
 

@@ -48,7 +48,7 @@ def clustered(count: int, seed: int) -> Vectors:
 def commit(index: Index, first: int, vectors: Vectors) -> None:
     rows = [
         {
-            "id": f"{first + i:08}", "kind": "chunk", "live": True, "document_id": f"d{(first + i) // 10}",
+            "id": f"{first + i:08}", "kind": "chunk", "deleted": False, "document_id": f"d{(first + i) // 10}",
             "source": "s", "uri": "u", "title": "t", "heading": "h",
             "text": f"word{first + i}", "text_hash": f"{first + i:064}",
         }
@@ -145,7 +145,7 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
             {
                 "id": f"{document}-{n}",
                 "kind": "chunk",
-                "live": bool(random.random() < 0.9),
+                "deleted": bool(random.random() > 0.9),
                 "document_id": f"d{document}",
                 "heading": " ".join(random.choice(words, 2)),
                 "text": " ".join(random.choice(words, 9)),

@@ -111,7 +111,7 @@ def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: Indexed
         (indexed.folder / f"{number:02}.md").unlink()
     indexed.sync()
     table = indexed.app().store.table(indexed.app().index.generation.table)
-    assert table.count_rows("NOT live") == 0
+    assert table.count_rows("deleted") == 0
     assert table.stats()["fragment_stats"]["num_small_fragments"] < 16
 
 

@@ -13,7 +13,6 @@ ONE_FILE_EACH = {"corpus/parsing/formats": "format", "cli/commands": "command"}
 """Folders that hold one file per thing of a kind; their files are found by name, however many there are."""
 LARGER_CLASSES = {"Store": 26, "Place": 16, "FolderPlace": 16, "BucketPlace": 17}
 """Classes that wait to be parted; they may shrink."""
-LARGER_FOLDERS = {"corpus/sync": 15}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -59,11 +58,7 @@ def test_a_folder_has_few_files() -> None:
         str(one.relative_to(PACKAGE)): sum(1 for file in one.glob("*.py") if file.name != "__init__.py")
         for one in folders
     }
-    crowded = {
-        name: count
-        for name, count in counts.items()
-        if count > LARGER_FOLDERS.get(name, MOST_FILES) and name not in ONE_FILE_EACH
-    }
+    crowded = {name: count for name, count in counts.items() if count > MOST_FILES and name not in ONE_FILE_EACH}
     assert not crowded, f"{crowded}: make rooms"
 
 

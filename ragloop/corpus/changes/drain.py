@@ -20,10 +20,10 @@ from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import last_scan
-from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store

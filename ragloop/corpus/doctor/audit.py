@@ -145,18 +145,18 @@ class Auditor:
         return self.found
 
     def _take(self, batch: pa.RecordBatch) -> None:
-        self._seen.append(batch.select(["id", "_rowid", "live", "document_id"]))
+        self._seen.append(batch.select(["id", "_rowid", "deleted", "document_id"]))
         self.found.kinds.update(batch["kind"].to_pylist())
         self.found.rows_of.update(batch["document_id"].to_pylist())
         self.found.sources.update(batch["source"].drop_null().to_pylist())
         self.found.states.update(batch["status"].drop_null().to_pylist())
-        live = batch.filter(batch["live"])
-        is_document = pc.equal(live["kind"], "document")
-        documents = live.filter(is_document)
+        kept = batch.filter(pc.invert(batch["deleted"]))
+        is_document = pc.equal(kept["kind"], "document")
+        documents = kept.filter(is_document)
         for row, spans in zip(documents.drop_columns(["vector", "spans"]).to_pylist(), documents["spans"], strict=True):
             # As Arrow has them: as Python's, the spans of a million chunks would be half a gigabyte.
             self._take_document({**row, "spans": spans if spans.is_valid else None})
-        self._take_chunks(live.filter(pc.invert(is_document)))
+        self._take_chunks(kept.filter(pc.invert(is_document)))
 
     def _take_document(self, row: dict[str, Any]) -> None:
         found = self.found
@@ -239,7 +239,7 @@ class Auditor:
         ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
         if len(ids) == 0:
             return
-        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("live", "descending")]).to_pylist()
+        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("deleted", "ascending")]).to_pylist()
         kept: set[str] = set()
         for row in rows:
             if row["id"] in kept:

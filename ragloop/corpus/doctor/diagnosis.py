@@ -359,7 +359,7 @@ class _Look:
         lacking = health.lacking_indexes(index)
         owners = sorted(set(audit.sample.values()))
         expected = {
-            "live": ("live", audit.documents + audit.chunks),
+            "deleted": ("NOT deleted", audit.documents + audit.chunks),
             "kind": ("kind = 'chunk'", audit.kinds["chunk"]),
             "source": (f"source IN ({quoted(['', *audit.sources])})", audit.sources.total()),
             "status": (f"status = '{CURRENT}'", audit.states[CURRENT]),

@@ -14,6 +14,7 @@ from ragloop.corpus.index import health, vectors
 from ragloop.corpus.index.generations.generation import Generation, KnownGeneration
 from ragloop.corpus.index.generations.table import restore_generations, set_damaged_aside
 from ragloop.corpus.index.ledger import WAITING
+from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.corpus.index.vectors import table_of, to_numpy
@@ -93,7 +94,7 @@ def _settle(index: Index, audit: Audit, open_embedder: Callable[[Generation], Em
     audit.broken |= audit.disagreeing.keys() - known.keys()
     if known:
         made = open_embedder(index.generation).embed(list(known.values()))
-        vectors.keep(index.store, table_of(index.generation.embedder), list(known), made, replaces=True)
+        vectors.add_vectors(index.store, table_of(index.generation.embedder), list(known), made, replaces=True)
     return len(known)
 
 
@@ -103,12 +104,12 @@ def _mend_vectors(index: Index, audit: Audit) -> None:
     for part in _parts(sorted(audit.broken)):
         store.delete(name, f"text_hash IN ({quoted(part)})")
     for part in _parts(sorted(audit.not_stored)):
-        where = f"live AND kind = 'chunk' AND text_hash IN ({quoted(part)}) AND vector IS NOT NULL"
+        where = f"{CHUNKS} AND text_hash IN ({quoted(part)}) AND vector IS NOT NULL"
         rows = store.rows(index.generation.table, where, ["text_hash", "vector"])
         hashes, first = np.unique(rows["text_hash"].to_pylist(), return_index=True)
         if len(hashes):
             made = to_numpy(rows["vector"], index.generation.dimension)[first]
-            vectors.keep(store, name, hashes.tolist(), made)
+            vectors.add_vectors(store, name, hashes.tolist(), made)
 
 
 def _parts(values: Sequence[str] | Sequence[int]) -> Iterable[Sequence[str]]:

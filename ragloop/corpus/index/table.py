@@ -1,7 +1,7 @@
 """The index table of one generation, its reads and its commits.
 
 A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that others take the
-place of become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
+place of become tombstones in that same commit (`deleted`, no text, no vector), which maintenance removes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ class Index:
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
     """Make the row that takes the place of one that is no longer wanted."""
-    return {"id": row_id, "kind": kind, "document_id": document_id, "live": False}
+    return {"id": row_id, "kind": kind, "document_id": document_id, "deleted": True}
 
 
 def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
     return {
         "id": row.document_id,
         "kind": "document",
-        "live": True,
+        "deleted": False,
         "source": source,
         **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),

@@ -1,4 +1,4 @@
-"""Building a generation beside the active one, and the cut-over to it.
+"""Build a generation beside the active one, and cut over to it.
 
 The active one is brought up to date first, and again every `refresh_s` seconds, so that a build of hours leaves what
 answers as fresh as ever: for as long as this code makes chunks as it did, and its embedder can be opened.
@@ -14,10 +14,10 @@ from ragloop.corpus.index.generations.builds import Builds
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
+from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.report import Change, ChangeKind, SourceOutcome, SyncReport, add_up, changes_of
 from ragloop.corpus.sync.scans import known_documents, note_source, record_scan
-from ragloop.corpus.sync.source_sync import SourceSync, delete
 from ragloop.corpus.sync.update import Work, note_way, update_active
 from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
@@ -90,7 +90,7 @@ class Build:
     # --- the active one, meanwhile ---------------------------------------------------------------------------------
 
     def _opened(self) -> Embedder | None:
-        """The active generation's embedder; None, which is said, where the active one cannot be kept up to date."""
+        """Open the active generation's embedder; None, with a notice, where that one cannot be brought up to date."""
         active, building = self.active.generation, self.building.generation
         if not active.is_made_as(building):
             self._say_stale(f"this ragloop has {building.parser} and {building.chunker}")
@@ -174,7 +174,7 @@ class Build:
         return _Withheld(self._withheld_by_count())
 
     def _withheld_by_count(self) -> int:
-        """What of a active generation that is damaged was there at the last completed scans."""
+        """Count what a damaged active generation had at the last completed scans and would lose."""
         policy = self._work.policy
         known = {} if policy.confirm_deletes else known_documents(self._work.store)
         lost = {source: before - inventory.documents(self.building, source) for source, before in known.items()}
@@ -182,7 +182,7 @@ class Build:
         return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
 
     def _withheld_of_active(self) -> _Withheld:
-        """Those that the active generation has; a few that are quarantined in the other one are said."""
+        """Compare with the active generation; documents that only the new one has in quarantine are a notice."""
         quarantined, withheld = 0, list[Change]()
         for source in inventory.sources(self.active):
             ledger = documents.ledger(self.active, source)

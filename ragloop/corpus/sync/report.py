@@ -142,12 +142,12 @@ class SyncReport:
 
     @property
     def complete(self) -> bool:
-        """Whether the index now holds all that the sources hold, and nothing else."""
+        """Return whether the index now holds all that the sources hold, and nothing else."""
         return not (self.problems or self.withheld_deletes or self.quarantined or self.failed)
 
     @property
     def withheld(self) -> tuple[Change, ...]:
-        """The documents whose deletes are withheld, as far as they are known by name."""
+        """Return the documents whose deletes are withheld, as far as they are known by name."""
         return tuple(change for change in self.changes if change.change is ChangeKind.WITHHELD)
 
 
@@ -156,7 +156,7 @@ Progress = Callable[[int, int, int], None]
 
 
 def left_out(report: SyncReport) -> list[str]:
-    """A sentence per problem, for deletes that are withheld and for documents that cannot be read; none if complete."""
+    """Write a sentence per problem, for withheld deletes and for unreadable documents; none if complete."""
     withheld = (
         f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
         "Check the source; a run with confirm_deletes applies them."

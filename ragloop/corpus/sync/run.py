@@ -15,7 +15,7 @@ from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_up
-from ragloop.corpus.sync.scans import forget_scans, record_run
+from ragloop.corpus.sync.scans import record_run, reset_scans
 from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -46,7 +46,7 @@ def sync(
     with store.lease("index"):
         aim = Builds(Generations(store)).begin(wanted, rebuild=rebuild)
         if aim.begins_anew:
-            forget_scans(store)
+            reset_scans(store)
         if aim.building and everything:
             run = Build(work, aim.active, aim.building)
             report, index = run.run(), run.building

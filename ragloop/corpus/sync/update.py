@@ -8,11 +8,11 @@ from ragloop.corpus.index import documents, health, inventory
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
-from ragloop.corpus.sync.scans import forget_source, last_scan, record_scan, record_way, unconfirmed
-from ragloop.corpus.sync.source_sync import SourceSync, delete
+from ragloop.corpus.sync.scans import drop_source, last_scan, record_scan, record_way, unconfirmed
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -93,5 +93,5 @@ def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
     guarded = split(gone, work.policy, source=source, documents=len(gone))
     deleted = delete(index, source, guarded.may_go)
     if not guarded.withheld:
-        forget_source(work.store, source)
+        drop_source(work.store, source)
     return SourceOutcome(changes=(*changes_of(ChangeKind.WITHHELD, source, guarded.withheld), *deleted))

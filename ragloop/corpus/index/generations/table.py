@@ -109,7 +109,7 @@ class Generations:
             self.store.set_aside(one.table)
 
     def _next_moment(self, known: Iterable[KnownGeneration]) -> datetime:
-        """Now, or just after the last change where the clock was set back since: which came later is told by times."""
+        """Return now, or just after the last change where the clock was set back since: times say which came later."""
         times = (time for one in known for time in (one.created_at, one.cut_over_at, one.ended_at))
         return after(self.store.now(), (time for time in times if time is not None))
 

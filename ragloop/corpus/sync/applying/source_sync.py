@@ -18,15 +18,15 @@ from ragloop.corpus.index.ledger import Held, LedgerRow
 from ragloop.corpus.index.table import Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.corpus.sources.source import Listed, Source
-from ragloop.corpus.sync.batches import Pace
+from ragloop.corpus.sync.applying.batches import Pace
+from ragloop.corpus.sync.applying.embedding import embed
+from ragloop.corpus.sync.applying.heirs import heirs
 from ragloop.corpus.sync.decisions.accounting import account
 from ragloop.corpus.sync.decisions.diff import Rows, diff
 from ragloop.corpus.sync.decisions.guard import split
 from ragloop.corpus.sync.decisions.ledger_rows import Moment, ledger_row, microseconds
 from ragloop.corpus.sync.decisions.planning import SyncPlan, plan
 from ragloop.corpus.sync.decisions.renames import Renames
-from ragloop.corpus.sync.embedding import embed
-from ragloop.corpus.sync.heirs import heirs
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.preparing.preparation import Preparation
 from ragloop.corpus.sync.preparing.prepared import Prepared
@@ -241,7 +241,7 @@ def _chunk_row(chunk_id: str, chunk: Chunk, row: LedgerRow, source: str) -> dict
     return {
         "id": chunk_id,
         "kind": "chunk",
-        "live": True,
+        "deleted": False,
         "document_id": row.document_id,
         "source": source,
         "key": row.key,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ragloop.corpus.chunking.chunker import Chunk
 from ragloop.corpus.index.vectors import VectorStore
-from ragloop.corpus.sync.batches import Pace
+from ragloop.corpus.sync.applying.batches import Pace
 from ragloop.models import Embedder, Vectors
 
 
@@ -31,7 +31,7 @@ def embed(chunks: Sequence[Chunk], stored: VectorStore, embedder: Embedder, pace
         started = time.perf_counter()
         made = embedder.embed([one.embedded for one in part])
         seconds = time.perf_counter() - started
-        stored.keep(hashes, made)
+        stored.add(hashes, made)
         vectors.update(zip(hashes, made, strict=True))
         spent += seconds
         pace.note_embedded(sum(one.tokens for one in part), seconds)
