@@ -29,13 +29,14 @@ from pathlib import Path
 import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
+from ragloop.app.policies import sync_policy
 from ragloop.cli.main import GARBAGE_EVERY
+from ragloop.config import Settings
 from ragloop.corpus.index import documents, health
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Listed, Read, Way
 from ragloop.corpus.sync.applying.source_sync import SourceSync
-from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.run import sync
 from ragloop.models import Vectors
@@ -124,7 +125,7 @@ def synced(home: Path, source: Generated, parts: Parts) -> tuple[SyncReport, dic
     """One sync on a store that is opened anew, and what it took: seconds of wall and CPU, whole and in parts."""
     parts.clear()
     wall, cpu = time.perf_counter(), time.process_time()
-    report = sync(Store.open(home), [source], lambda _: ConstantCost(), GENERATION, SyncPolicy())
+    report = sync(Store.open(home), [source], lambda _: ConstantCost(), GENERATION, sync_policy(Settings(home=home)))
     return report, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, **parts.seconds}
 
 

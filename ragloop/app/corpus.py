@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragloop.app.catalogue import CATALOGUE
 from ragloop.app.parts import Parts
+from ragloop.app.policies import sync_policy
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
@@ -45,7 +46,6 @@ class Corpus:
         that was begun since `asked_at` is gone on with, not begun again.
         """
         from ragloop.corpus.sync.known_sources import is_part_of
-        from ragloop.corpus.sync.policy import SyncPolicy
         from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
 
@@ -55,16 +55,20 @@ class Corpus:
         opened = self.sources(folder)
         wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
         sources = opened.of(scope)
-        s = parts.settings.sync
-        asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
-        policy = SyncPolicy.of(s, parts.settings.index, **asked, approved=approved)
-        with open_workers(s.task_runner, s.workers_address) as workers:
+        with open_workers(parts.settings.sync.task_runner, parts.settings.sync.workers_address) as workers:
+            policy = replace(
+                sync_policy(parts.settings),
+                confirm_deletes=confirm_deletes,
+                retry_quarantined=retry_quarantined,
+                approved=approved,
+                prepare=workers.documents,
+            )
             report = sync(
                 store,
                 sources,
                 lambda one: workers.embedder(parts.embedder_of(one), self._opener(one)),
                 wanted,
-                replace(policy, prepare=workers.documents),
+                policy,
                 rebuild=rebuild and not scope.only_deletes,
                 everything=scope.everything,
                 removed=scope.removed,
@@ -102,10 +106,9 @@ class Corpus:
     def changes(self) -> "Changes":
         """Apply what the queues of buckets say to the index that answers."""
         from ragloop.corpus.changes.drain import Changes
-        from ragloop.corpus.sync.policy import SyncPolicy
 
-        policy = SyncPolicy.of(self._parts.settings.sync, self._parts.settings.index)
-        return Changes(self._parts.store, self._parts.embedder_of, self._parts.generation, policy)
+        parts = self._parts
+        return Changes(parts.store, parts.embedder_of, parts.generation, sync_policy(parts.settings))
 
     def watched(self) -> "list[Watched]":
         """List the queues of the configuration, each with the sources whose buckets notify it."""

@@ -15,9 +15,9 @@ from ragloop.corpus.index.generations.generation import Generation, GenerationSt
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
-from ragloop.corpus.sync.decisions.guard import split, withholds
-from ragloop.corpus.sync.report import Change, ChangeKind, SourceOutcome, SyncReport, add_up, changes_of
-from ragloop.corpus.sync.scans import known_documents, note_source, record_scan
+from ragloop.corpus.sync.losses import Losses, losses, losses_by_count
+from ragloop.corpus.sync.report import ChangeKind, SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.scans import note_source, record_scan
 from ragloop.corpus.sync.update import Work, note_way, update_active
 from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
@@ -28,20 +28,11 @@ _CHANGED = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.RENAMED)
 
 
 @dataclass(frozen=True)
-class _Withheld:
-    """The documents that a cut-over would lose and that the guard of deletes withholds, by name where they have one."""
-
-    documents: int = 0
-    changes: tuple[Change, ...] = ()
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class _End:
     """How a build ended: the state of what was built, and what kept it from answering."""
 
     state: GenerationState
-    withheld: _Withheld
+    losses: Losses
     notice: str
 
 
@@ -126,10 +117,10 @@ class Build:
         counts = asdict(beside)
         return replace(
             report,
-            withheld_deletes=max(end.withheld.documents, beside.withheld_deletes),
-            changes=(*report.changes, *end.withheld.changes, *beside.withheld),
+            withheld_deletes=max(end.losses.documents, beside.withheld_deletes),
+            changes=(*report.changes, *end.losses.changes, *beside.withheld),
             embed_seconds=report.embed_seconds + beside.embed_seconds,
-            notices=(*self._stale, *report.notices, *end.withheld.notices, end.notice),
+            notices=(*self._stale, *report.notices, *end.losses.notices, end.notice),
             active={name: counts[name] for name in _COUNTS},
         )
 
@@ -138,70 +129,40 @@ class Build:
     def _end(self, scans: Mapping[str, datetime], *, whole: bool) -> _End:
         """Cut over if every source is in it, and nothing speaks against it."""
         active, built = self.active.generation, self.building.generation
-        withheld = self._withheld() if whole else _Withheld()
-        if whole and not withheld.documents and self._work.policy.cutover == "auto":
+        lost = self._losses() if whole else Losses()
+        if whole and not lost.documents and self._work.policy.cutover == "auto":
             for source, began in scans.items():
-                documents = inventory.documents(self.building, source)
-                record_scan(self._work.store, source, began, complete=True, documents=documents)
+                count = inventory.documents(self.building, source)
+                record_scan(self._work.store, source, began, complete=True, documents=count)
             self._builds.cut_over(built, damaged=not self._active_is_readable)
             back = "`ragloop index rollback` goes back" if self._active_is_readable else f"{active.table} is set aside"
-            return _End(GenerationState.ACTIVE, withheld, f"cut over from {active} to {built}; {back}")
+            return _End(GenerationState.ACTIVE, lost, f"cut over from {active} to {built}; {back}")
         self._builds.mark(built, ready=whole)
-        why_not = self._why_not(withheld.documents, whole=whole)
+        why_not = self._why_not(lost.documents, whole=whole)
         return _End(
             GenerationState.READY if whole else GenerationState.BUILDING,
-            withheld,
+            lost,
             f"{active} answers; {built} is {why_not}",
         )
 
-    def _why_not(self, withheld: int, *, whole: bool) -> str:
+    def _why_not(self, lost: int, *, whole: bool) -> str:
         if not whole:
             return "not complete, the next sync goes on with it"
-        if withheld:
+        if lost:
             there = "can be found now" if self._active_is_readable else "were there at the last completed scan"
             return (
-                f"complete but lacks {withheld} documents that {there}, so it does not answer yet: "
+                f"complete but lacks {lost} documents that {there}, so it does not answer yet: "
                 "`ragloop sync --confirm-deletes` cuts over to it"
             )
         return "complete, `ragloop index cutover` lets it answer (index.cutover is manual)"
 
-    def _withheld(self) -> _Withheld:
+    def _losses(self) -> Losses:
         if self._active_is_readable:
             try:
-                return self._withheld_of_active()
+                return losses(self.active, self.building, self._work.policy)
             except StoreDamagedError as error:
                 self._note_damage(error)
-        return _Withheld(self._withheld_by_count())
-
-    def _withheld_by_count(self) -> int:
-        """Count what a damaged active generation had at the last completed scans and would lose."""
-        policy = self._work.policy
-        known = {} if policy.confirm_deletes else known_documents(self._work.store)
-        lost = {source: before - inventory.documents(self.building, source) for source, before in known.items()}
-        bounds = policy.guard_documents, policy.guard_share
-        return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
-
-    def _withheld_of_active(self) -> _Withheld:
-        """Compare with the active generation; documents that only the new one has in quarantine are a notice."""
-        quarantined, withheld = 0, list[Change]()
-        for source in inventory.sources(self.active):
-            ledger = documents.ledger(self.active, source)
-            before = ledger.retrievable()
-            after = documents.ledger(self.building, source)
-            gone = before - after.retrievable()
-            quarantined += len(gone & after.keys())
-            lost = [row for row in ledger.values() if row.key in gone] if gone else []
-            guarded = split(lost, self._work.policy, source=source, documents=len(before))
-            withheld += changes_of(ChangeKind.WITHHELD, source, guarded.withheld)
-        return _Withheld(len(withheld), tuple(withheld), self._quarantined(quarantined))
-
-    def _quarantined(self, documents: int) -> tuple[str, ...]:
-        if not documents:
-            return ()
-        return (
-            f"{documents} documents that can be found in {self.active.generation.fingerprint} are quarantined in "
-            f"{self.building.generation.fingerprint}, which has no earlier revision of them",
-        )
+        return losses_by_count(self.building, self._work.policy)
 
 
 def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> BuildPass:
