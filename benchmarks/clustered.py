@@ -96,7 +96,7 @@ class Clustered:
     def _document(number: int, round_: int) -> dict[str, object]:
         key = f"{number // 500:04}/{number:07}.md"
         return {
-            "live": True,
+            "deleted": False,
             "document_id": digest(f"document {number}"),
             "source": "folder",
             "key": key,

@@ -176,7 +176,7 @@ def passages_of(app: App) -> pa.Table:
     """The chunks of the index, with what the log says of them."""
     index = app.index
     revisions = inventory.revisions(index)
-    where = "kind = 'chunk' AND live"
+    where = "kind = 'chunk' AND NOT deleted"
     names = ["id", "document_id", "uri", "key", "heading", "text", "text_hash"]
     rows = app.store.rows(index.generation.table, where, names).sort_by("id").to_pylist()
     return pa.Table.from_pylist(

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def synced(home: Path, *, first: bool = False) -> int:
         """Reads from this process what the bucket lists."""
 
         def sources(self, *given: Any, **asked: Any) -> Any:
-            return [_FromMemory(source) for source in super().sources(*given, **asked)]
+            opened = super().sources(*given, **asked)
+            return replace(opened, by_name={name: _FromMemory(one) for name, one in opened.by_name.items()})
 
     settings = Settings(home=home, sources=(SourceSettings(name="handbook", uri=f"s3://{BUCKET}"),))
     app = App(settings, embedder=ConstantEmbedder())

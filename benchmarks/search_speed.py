@@ -29,9 +29,10 @@ import pyarrow as pa
 from clustered import CHUNKS, DIMENSION, Clustered
 
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
-from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index import health, predicates
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.ledger import Ledger
 from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index, tombstone
@@ -88,7 +89,7 @@ def _questions(made: Clustered, count: int) -> list[Question]:
 def opened(home: Path, stack: ExitStack) -> Index:
     store = Store.open(home)
     stack.enter_context(store.lease("index"))
-    return Index(store, Generations(store).begin(GENERATION).live)
+    return Index(store, Builds(Generations(store)).begin(GENERATION).active)
 
 
 def built(home: Path, made: Clustered, chunks: int) -> tuple[Index, float]:
@@ -105,10 +106,10 @@ def built(home: Path, made: Clustered, chunks: int) -> tuple[Index, float]:
 
 
 def _exact(index: Index, questions: Sequence[Question]) -> list[set[str]]:
-    """The ids of the ten nearest of all live chunks, per question."""
+    """The ids of the ten nearest of all chunks, per question."""
     scores, ids = [], []
     asked = np.stack([one.vector for one in questions])
-    search = index.store.table(index.generation.table).search().where("live AND kind = 'chunk'")
+    search = index.store.table(index.generation.table).search().where(predicates.CHUNKS)
     for batch in search.select(["id", "vector"]).to_batches(10_000):
         rows = pa.Table.from_batches([batch])
         similarity = asked @ to_numpy(rows["vector"], DIMENSION).T
@@ -131,7 +132,7 @@ def by_vector(index: Index, question: Question) -> list[str]:
 def one_by_one(index: Index, question: Question) -> list[str]:
     """The same without the index of the vectors."""
     search = cast(Any, index.store.table(index.generation.table).search(question.vector, vector_column_name="vector"))
-    search = search.distance_type("cosine").bypass_vector_index().where("live AND kind = 'chunk'", prefilter=True)
+    search = search.distance_type("cosine").bypass_vector_index().where(predicates.CHUNKS, prefilter=True)
     ids: list[str] = search.limit(30).select(["id", "text", "_distance"]).to_arrow()["id"].to_pylist()
     return ids[:10]
 

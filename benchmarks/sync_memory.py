@@ -29,16 +29,16 @@ from pathlib import Path
 import numpy as np
 from clustered import CHUNKS, DIMENSION, Clustered
 
+from ragloop.app.policies import sync_policy
 from ragloop.cli.main import GARBAGE_EVERY
-from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.table import Index
+from ragloop.config import Settings
+from ragloop.corpus.index import documents, health
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.vectors import table_of
 from ragloop.corpus.sources.source import Listed, Read, Way
-from ragloop.corpus.sync.policy import SyncPolicy
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.run import sync
-from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.models import Vectors
 from ragloop.store import Store
 
@@ -125,15 +125,15 @@ def synced(home: Path, source: Generated, parts: Parts) -> tuple[SyncReport, dic
     """One sync on a store that is opened anew, and what it took: seconds of wall and CPU, whole and in parts."""
     parts.clear()
     wall, cpu = time.perf_counter(), time.process_time()
-    report = sync(Store.open(home), [source], lambda _: ConstantCost(), GENERATION, SyncPolicy())
+    report = sync(Store.open(home), [source], lambda _: ConstantCost(), GENERATION, sync_policy(Settings(home=home)))
     return report, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, **parts.seconds}
 
 
 def _timed_parts() -> Parts:
     parts = Parts()
     health.maintain_indexes = parts.timed("maintain", health.maintain_indexes)  # type: ignore[assignment]
-    Index.known = parts.timed("ledger", Index.known)  # type: ignore[method-assign, assignment]
-    Index.ledger = parts.timed("ledger", Index.ledger)  # type: ignore[method-assign, assignment]
+    documents.known = parts.timed("ledger", documents.known)  # type: ignore[assignment]
+    documents.ledger = parts.timed("ledger", documents.ledger)  # type: ignore[assignment]
     SourceSync._apply = parts.timed("apply", SourceSync._apply)  # type: ignore[method-assign, assignment]
     return parts
 

@@ -56,7 +56,7 @@ def app(state: Path) -> App:
 
 def rows(state: Path) -> given.Rows:
     index = app(state).index
-    found = index.store.rows(index.generation.table, "live AND kind = 'chunk'", ["key", "text"])
+    found = index.store.rows(index.generation.table, "NOT deleted AND kind = 'chunk'", ["key", "text"])
     return list(zip(found["key"].to_pylist(), found["text"].to_pylist(), strict=True))
 
 

@@ -16,7 +16,7 @@ from ragloop.answering.stages.log import Log
 from ragloop.answering.stages.retrieve import Retrieve
 from ragloop.answering.stages.route import ChooseRoute, Outdated, RouteAgain
 from ragloop.answering.turn import Turn
-from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.models.generation.generators import Generators
@@ -49,19 +49,19 @@ class Answerer:
     """Answers questions and logs every answer.
 
     Where no adapter can serve, or the one that serves must not be asked, the base lane answers, and the answer says
-    why. `live()` says what answers now; it is asked once per batch, so that a question and its passages never come from
-    two generations.
+    why. `active()` returns what answers now; it is asked once per batch, so that a question and its passages never come
+    from two generations.
     """
 
     def __init__(
         self,
-        live: Callable[[], Live],
+        active: Callable[[], ActiveIndex],
         journal: Journal,
         generators: Generators,
         policy: AnswerPolicy,
         outdated: Outdated,
     ) -> None:
-        self._live, self._journal = live, journal
+        self._active, self._journal = active, journal
         self._generators, self._policy, self._outdated = generators, policy, outdated
 
     def ask(self, question: str, lane: str | None = None, labels: Collection[str] = ()) -> Answer:
@@ -86,17 +86,17 @@ class Answerer:
 
         Turns that are routed again are written and checked again, the others pass on.
         """
-        live = self._live()
-        live = replace(live, index=live.index.snapshot())
-        generate = timed("generate", Generate(self._generators, live.embedder, self._policy.min_similarity))
+        active = self._active()
+        active = replace(active, index=active.index.snapshot())
+        generate = timed("generate", Generate(self._generators, active.embedder, self._policy.min_similarity))
         check = timed("generate", cite)
         return (
-            timed("embed", Embed(live.embedder)),
-            timed("retrieve", Retrieve(Retriever(live.index, self._policy.retrieval))),
-            timed("load", ChooseRoute(self._generators, self._outdated, live, held)),
+            timed("embed", Embed(active.embedder)),
+            timed("retrieve", Retrieve(Retriever(active.index, self._policy.retrieval))),
+            timed("load", ChooseRoute(self._generators, self._outdated, active, held)),
             generate,
             check,
-            timed("generate", RouteAgain(self._outdated, live)),
+            timed("generate", RouteAgain(self._outdated, active)),
             generate,
             check,
             Log(self._journal),

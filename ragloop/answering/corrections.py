@@ -1,4 +1,4 @@
-"""What a correction rests on, found while the passages that were shown are still live: later their text is gone."""
+"""What a correction rests on, found while the index still has the passages that were shown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,16 +19,16 @@ _MOST_SENTENCES = 500
 def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str, Any]]]:
     """Per correction the statements that bear it out, per document, as `feedback.support` holds them.
 
-    Only passages that are live as they were shown count. Every sentence must be borne out, or nothing is: what the rest
-    rests on could never be seen to change.
+    Only passages that the index has as they were shown count. Every sentence must be borne out, or nothing is: what the
+    rest rests on could never be seen to change.
     """
     shown = {one["chunk_id"] for row, _ in given for one in row["passages"] or ()}
-    live = Search(index).passages(sorted(shown))
-    return [_support(row["question"], correction, _unchanged(row, live)) for row, correction in given]
+    indexed = Search(index).passages(sorted(shown))
+    return [_support(row["question"], correction, _unchanged(row, indexed)) for row, correction in given]
 
 
-def _unchanged(row: Mapping[str, Any], live: Mapping[str, dict[str, Any]]) -> list[Passage]:
-    held = [(one, live[one["chunk_id"]]) for one in row["passages"] or () if one["chunk_id"] in live]
+def _unchanged(row: Mapping[str, Any], indexed: Mapping[str, dict[str, Any]]) -> list[Passage]:
+    held = [(one, indexed[one["chunk_id"]]) for one in row["passages"] or () if one["chunk_id"] in indexed]
     return [as_passage(now, one["rank"], one["score"]) for one, now in held if now["text_hash"] == one["text_hash"]]
 
 

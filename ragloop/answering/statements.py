@@ -8,12 +8,13 @@ row in the chunk is left out beyond the row's own key. A line whose key was cut 
 chunk.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+
+from ragloop.hashes import sha256_of_text
 
 _QUOTED = re.compile(r"(?:>[ \t]?)+")
 _ITEM = re.compile(r"(?:[-*+\u2022]|\d{1,4}[.)]|#\.)[ \t]+(?=\S)")
@@ -68,7 +69,7 @@ def statements(heading: str, text: str) -> tuple[Statement, ...]:
     found = []
     for group, context, before, part in _parts(_blocks(text), text):
         whole = _MARKS.sub("", "\x1f".join((titles, context, before, part)))
-        digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+        digest = sha256_of_text(whole)[:_DIGEST]
         found.append(Statement(part, context, before, group, digest))
     return tuple(found)
 
@@ -158,7 +159,7 @@ def _parts(blocks: Sequence[_Block], whole: str) -> Iterator[tuple[int, str, str
         elif block.kind == "prose" or block.indent <= lead.indent:
             lead = block
         if not above and block.indent > 0 and block.kind != "item":
-            chain = [hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()]
+            chain = [sha256_of_text(whole)]
         rows = [*(() if block.after_blank else rows), _cells(block.text)] if block.kind == "row" else []
         if rows:
             yield from ((group, _JOINED.join([*chain, *about]), "", cell) for about, cell in _of_row(rows))

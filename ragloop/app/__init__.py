@@ -20,7 +20,7 @@ from ragloop.registry import Registry
 from ragloop.store import Boundary, Clock, Store, utc_now
 
 if TYPE_CHECKING:
-    from ragloop.corpus.index.generations import Generations
+    from ragloop.corpus.index.generations.table import Generations
     from ragloop.corpus.index.table import Index
 
 

@@ -22,9 +22,9 @@ class Answering:
         from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 
         policy = RetrievalPolicy.of(self._parts.settings.retrieval)
-        live = self._parts.live()
-        vector = live.embedder.embed([question])[0]
-        return Retriever(live.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
+        active = self._parts.active()
+        vector = active.embedder.embed([question])[0]
+        return Retriever(active.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
 
     @cached_property
     def answerer(self) -> "Answerer":
@@ -34,4 +34,4 @@ class Answering:
 
         parts = self._parts
         policy = AnswerPolicy.of(parts.settings.retrieval, parts.settings.answers)
-        return Answerer(parts.live, parts.journal, parts.generators, policy, OutdatedRows(parts.registry))
+        return Answerer(parts.active, parts.journal, parts.generators, policy, OutdatedRows(parts.registry))

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from ragloop.app.catalogue import CATALOGUE
 from ragloop.app.parts import Parts
+from ragloop.app.policies import sync_policy
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
     from ragloop.corpus.doctor.diagnosis import Diagnosis
-    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.index.generations.generation import Generation
     from ragloop.corpus.maintain import Upkeep
     from ragloop.corpus.sources.local import LocalFolder
-    from ragloop.corpus.sources.source import Source
-    from ragloop.corpus.sync.known_sources import KnownSources
+    from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
+    from ragloop.corpus.sync.known_sources import KnownSources, OpenSources
     from ragloop.corpus.sync.report import Progress, SyncReport
     from ragloop.models import Embedder
 
@@ -44,67 +45,87 @@ class Corpus:
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
-        from ragloop.corpus.sync.known_sources import indexed_sources, is_part_of, must_exist
-        from ragloop.corpus.sync.policy import SyncPolicy
+        from ragloop.corpus.sync.known_sources import is_part_of
+        from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
-        from ragloop.corpus.sync.workers import open_workers
 
         parts = self._parts
         store = parts.made_store()
-        if rebuild:
-            parts.generations.make_anew()
-            rebuild = asked_at is None or not parts.generations.begun_since(asked_at)
-        gone = self._sources.gone(folder) if confirm_deletes else []
-        # To let go needs no parser: what answers is not built anew for it.
-        wanted = (parts.generations.live() if gone else None) or parts.generation
-        rebuild = rebuild and not gone
-        beside = parts.generations.builds(wanted, rebuild=rebuild)
-        must_exist(None if gone else folder)
-        sources = [] if gone else self.sources(folder, known=folder is None or beside)
-        names = {source.name for source in sources}
-        removed = gone or ([] if folder else [one for one in indexed_sources(store) if one not in names])
-        s = parts.settings.sync
-        asked = {"confirm_deletes": confirm_deletes, "retry_quarantined": retry_quarantined}
-        policy = SyncPolicy.of(s, parts.settings.index, **asked, approved=approved)
-        with open_workers(s.task_runner, s.workers_address) as workers:
+        rebuild = rebuild and self._begins_rebuild(asked_at)
+        opened = self.sources(folder)
+        wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
+        sources = opened.of(scope)
+        with open_workers(parts.settings.sync.task_runner, parts.settings.sync.workers_address) as workers:
+            policy = replace(
+                sync_policy(parts.settings),
+                confirm_deletes=confirm_deletes,
+                retry_quarantined=retry_quarantined,
+                approved=approved,
+                prepare=workers.documents,
+            )
             report = sync(
                 store,
                 sources,
                 lambda one: workers.embedder(parts.embedder_of(one), self._opener(one)),
                 wanted,
-                replace(policy, prepare=workers.documents),
-                rebuild=rebuild,
-                everything=beside,
-                removed=removed,
+                policy,
+                rebuild=rebuild and not scope.only_deletes,
+                everything=scope.everything,
+                removed=scope.removed,
                 progress=progress,
             )
         return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
 
+    def _begins_rebuild(self, asked_at: datetime | None) -> bool:
+        """Restore the table of generations, and return whether no rebuild was begun since it was asked for."""
+        from ragloop.corpus.index.generations.builds import Builds
+        from ragloop.corpus.index.generations.table import restore_generations
+
+        restore_generations(self._parts.store)
+        return asked_at is None or not Builds(self._parts.generations).begun_since(asked_at)
+
+    def _scope(
+        self, found: "FoundSources", folder: Path | None, *, rebuild: bool, confirm_deletes: bool
+    ) -> "tuple[Generation, SyncScope]":
+        """Decide what a sync works towards, and what it covers."""
+        from ragloop.corpus.index.generations.builds import Builds
+        from ragloop.corpus.sync.decisions.scope import deletes_only, scope
+        from ragloop.corpus.sync.known_sources import must_exist
+
+        parts = self._parts
+        if confirm_deletes and found.gone:
+            # To delete needs no parser: what answers is not built anew for it.
+            return parts.generations.active() or parts.generation, deletes_only(found)
+        wanted = parts.generation
+        builds = Builds(parts.generations).next(wanted, rebuild=rebuild).builds
+        if folder is not None:
+            must_exist(folder)
+        return wanted, scope(found, of_folder=folder is not None, builds=builds)
+
     @cached_property
     def changes(self) -> "Changes":
-        """Applies what the queues of buckets say to the index that answers."""
+        """Apply what the queues of buckets say to the index that answers."""
         from ragloop.corpus.changes.drain import Changes
-        from ragloop.corpus.sync.policy import SyncPolicy
 
-        policy = SyncPolicy.of(self._parts.settings.sync, self._parts.settings.index)
-        return Changes(self._parts.store, self._parts.embedder_of, self._parts.generation, policy)
+        parts = self._parts
+        return Changes(parts.store, parts.embedder_of, parts.generation, sync_policy(parts.settings))
 
     def watched(self) -> "list[Watched]":
-        """The queues of the configuration, each with the sources whose buckets notify it."""
+        """List the queues of the configuration, each with the sources whose buckets notify it."""
         from ragloop.corpus.changes.drain import watched
 
         return watched(self._parts.settings.sources)
 
     def folders(self) -> "list[LocalFolder]":
-        """The known sources that are folders."""
+        """List the known sources that are folders."""
         from ragloop.corpus.sources.local import LocalFolder
 
         self._parts.made_store()
         return [one for one in self._sources.all() if isinstance(one, LocalFolder)]
 
-    def sources(self, folder: Path | None = None, *, known: bool = True) -> "list[Source]":
-        """What a sync lists; see KnownSources.of."""
-        return self._sources.of(folder, known=known)
+    def sources(self, folder: Path | None = None) -> "OpenSources":
+        """Open the sources of this home, that of a folder included; see KnownSources.look."""
+        return self._sources.look(folder)
 
     def knows(self, folder: Path) -> bool:
         """Return whether a folder is a source of this home, or part of one: configured, or synced by its path."""
@@ -125,8 +146,8 @@ class Corpus:
         )
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
-        """Opens in another process what `embedder_of` opens here."""
-        from ragloop.corpus.sync.workers import model_opener
+        """Return what opens in another process the embedder that `embedder_of` opens here."""
+        from ragloop.corpus.sync.preparing.tasks import model_opener
 
         wanted = self._parts.settings.index
         name = generation.embedder_name or wanted.embedder
@@ -138,13 +159,12 @@ class Corpus:
     def diagnose(
         self, *, repair: bool = False, offline: bool = False, progress: "Callable[[int, int], None] | None" = None
     ) -> "Diagnosis":
-        """What is wrong with the store, and its repair; see corpus/doctor/diagnosis.py. `offline` asks no source."""
+        """Find what is wrong with the store, and repair it; see corpus.doctor.diagnosis. `offline` asks no source."""
         from ragloop.corpus.doctor import diagnosis as doctor
         from ragloop.corpus.doctor.examination import Patient
         from ragloop.corpus.sync import known_sources as sources
 
         parts = self._parts
-        told = progress or (lambda done, total: None)
         left = partial(sources.sources_left, parts.settings.sources, parts.settings.home, parts.store)
         patient = Patient(
             parts.store,
@@ -154,22 +174,26 @@ class Corpus:
             lambda rebuild: self.sync(rebuild=rebuild),
             None if offline else left,
             self._export,
-            told,
+            progress or _ignore,
             parts.registry,
         )
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 
-    def _export(self, live: "Generation | None") -> Path | None:
-        """Folder of the export that the live embedder, or else that of the settings, runs from."""
+    def _export(self, active: "Generation | None") -> Path | None:
+        """Find the folder of the export that the active embedder, or else that of the settings, runs from."""
         wanted = self._parts.settings.index
-        if live and live.embedder_name:
-            return self._parts.models.export(live.embedder_name, live.embedder_backend or "auto")
+        if active and active.embedder_name:
+            return self._parts.models.export(active.embedder_name, active.embedder_backend or "auto")
         return self._parts.models.export(wanted.embedder, wanted.embedder_backend)
 
     def maintain(self, progress: "Callable[[int, int, str], None] | None" = None) -> "Upkeep":
         """Maintain every table of the store; see ragloop.corpus.maintain."""
-        from ragloop.corpus.maintain import keep_up
+        from ragloop.corpus.maintain import maintain_store
 
-        generations, vectors = self._parts.settings.index.keep_days, self._parts.settings.index.vector_retention_days
-        told = progress or (lambda done, total, name: None)
-        return keep_up(self._parts.store, CATALOGUE, timedelta(days=generations), timedelta(days=vectors), told)
+        kept = self._parts.settings.index
+        generations, vectors = timedelta(days=kept.keep_days), timedelta(days=kept.vector_retention_days)
+        return maintain_store(self._parts.store, CATALOGUE, generations, vectors, progress or _ignore)
+
+
+def _ignore(*_: object) -> None:
+    """Take progress that nobody asked to see."""

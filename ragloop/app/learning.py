@@ -29,7 +29,7 @@ class Learning:
         parts = RetrainingParts(
             self._parts.journal,
             self._parts.registry,
-            self._parts.live,
+            self._parts.active,
             lambda: self._parts.models.base,
             self._parts.generators.local,
             retraining_policy(self._parts.settings),
@@ -44,7 +44,7 @@ class Learning:
         return measure_drift(
             self._parts.journal,
             self._parts.registry,
-            self._parts.live(),
+            self._parts.active(),
             window=self._parts.settings.drift.window,
             new_eligible=self.retraining.new_eligible(),
             drift=drift_policy(self._parts.settings),

@@ -17,9 +17,9 @@ from ragloop.store.files import BucketFiles
 from ragloop.store.places.folder import FolderPlace
 
 if TYPE_CHECKING:
-    from ragloop.corpus.index.generation import Generation
-    from ragloop.corpus.index.generations import Generations
-    from ragloop.corpus.index.table import Index, Live
+    from ragloop.corpus.index.generations.generation import Generation
+    from ragloop.corpus.index.generations.table import Generations
+    from ragloop.corpus.index.table import ActiveIndex, Index
     from ragloop.models.generation.generators import Generators
     from ragloop.store import Place
 
@@ -118,8 +118,7 @@ class Parts:
     @cached_property
     def generation(self) -> "Generation":
         """What the settings build an index with."""
-        from ragloop.corpus.index.generation import Generation
-        from ragloop.corpus.index.versions import CHUNKER, PARSER
+        from ragloop.corpus.index.generations.generation import CHUNKER, PARSER, Generation
 
         wanted, embedder = self.settings.index, self.embedder
         if wanted.chunk_tokens > embedder.max_tokens:
@@ -134,7 +133,7 @@ class Parts:
     @property
     def generations(self) -> "Generations":
         """Which generation answers, and what is kept or built beside it."""
-        from ragloop.corpus.index.generations import Generations
+        from ragloop.corpus.index.generations.table import Generations
 
         return Generations(self.store)
 
@@ -143,14 +142,14 @@ class Parts:
         """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
         from ragloop.corpus.index.table import Index
 
-        live = self.generations.live()
-        if live is None:
+        active = self.generations.active()
+        if active is None:
             raise NotFoundError(f"found no index in {self.settings.home}; `ragloop sync DIR` makes one")
-        return Index(self.store, live)
+        return Index(self.store, active)
 
-    def live(self) -> "Live":
+    def active(self) -> "ActiveIndex":
         """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
-        from ragloop.corpus.index.table import Live
+        from ragloop.corpus.index.table import ActiveIndex
 
         index = self.index
-        return Live(index, self.embedder_of(index.generation))
+        return ActiveIndex(index, self.embedder_of(index.generation))

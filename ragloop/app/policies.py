@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from ragloop.config import Settings
+from ragloop.config import Settings, SyncSettings
 
 if TYPE_CHECKING:
     from ragloop.answering.retrieval import RetrievalPolicy
+    from ragloop.corpus.parsing.limits import ParseLimits
+    from ragloop.corpus.sync.policy import SyncPolicy
     from ragloop.learning.evaluation.gate import GatePolicy
     from ragloop.learning.monitoring.cadence import CadencePolicy
     from ragloop.learning.monitoring.drift import DriftPolicy
@@ -98,3 +100,39 @@ def retraining_policy(settings: Settings) -> "RetrainingPolicy":
         retrieval=retrieval_policy(settings),
         seed=dataset.seed,
     )
+
+
+def sync_policy(settings: Settings) -> "SyncPolicy":
+    """Decide how a sync reads, commits and guards, where nothing else is asked for."""
+    from ragloop.corpus.sync.policy import SyncPolicy
+
+    sync, index = settings.sync, settings.index
+    return SyncPolicy(
+        batch_documents=sync.batch_documents,
+        batch_seconds=sync.batch_seconds,
+        guard_documents=sync.guard_documents,
+        guard_share=sync.guard_share,
+        max_document_bytes=_bytes(sync.max_document_mb),
+        limits=_parse_limits(sync),
+        cutover=index.cutover,
+        refresh_s=index.refresh_minutes * 60,
+        keep_days=index.keep_days,
+        vector_retention_days=index.vector_retention_days,
+    )
+
+
+def _parse_limits(sync: SyncSettings) -> "ParseLimits":
+    """Limit what a parser may take; a document may have as many characters of text as its file may have bytes."""
+    from ragloop.corpus.parsing.limits import ParseLimits
+
+    return ParseLimits(
+        seconds=sync.max_parse_seconds,
+        memory_bytes=_bytes(sync.max_parse_mb),
+        pages=sync.max_pages,
+        unpacked_bytes=_bytes(sync.max_unpacked_mb),
+        characters=_bytes(sync.max_document_mb),
+    )
+
+
+def _bytes(mib: float) -> int:
+    return max(1, int(mib * 2**20))

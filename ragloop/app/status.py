@@ -16,7 +16,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     from ragloop.corpus.sync.scans import last_run
     from ragloop.learning.monitoring.windows import last_measurement
 
-    index = parts.index if parts.generations.live() else None
+    index = parts.index if parts.generations.active() else None
     nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
     champion = parts.registry.champion()
     logged = parts.journal.counts()

@@ -1,4 +1,4 @@
-"""Maintenance of the whole store, which a sync does only of what it works on, and only where it is due.
+"""Maintain the whole store; a sync maintains only what it works on, and only where it is due.
 
 Every table is compacted, tombstones go, indexes take in what is outside them, and versions older than an hour are
 removed; generations and vectors go after their retention. What is tidy already is left as it is: the files of a table
@@ -15,7 +15,7 @@ from typing import Any, cast
 from lancedb.table import Table
 
 from ragloop.catalogue import Derived, lease_of
-from ragloop.corpus.index.retention import let_go
+from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.search_indexes import maintain, remove_tombstones
 from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
@@ -47,7 +47,7 @@ class TableUpkeep:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What was done. `dropped`: tables of generations that were let go. `problems`: tables that cannot be read."""
+    """What was done. `dropped`: tables of generations that were dropped. `problems`: tables that cannot be read."""
 
     tables: tuple[TableUpkeep, ...]
     dropped: tuple[str, ...]
@@ -57,21 +57,21 @@ class Upkeep:
 
     @property
     def versions_removed(self) -> int:
-        """Over all tables."""
+        """Add up over all tables."""
         return sum(one.versions_removed for one in self.tables)
 
     @property
     def bytes_freed(self) -> int:
-        """Over all tables; negative where indexes took in more than was removed."""
+        """Add up over all tables; negative where indexes took in more than was removed."""
         return sum(one.bytes_before - one.bytes for one in self.tables)
 
 
-def keep_up(
+def maintain_store(
     store: Store,
     derived: Sequence[Derived],
     keep_generation: timedelta,
     keep_vectors: timedelta,
-    progress: Progress = lambda done, total, name: None,
+    progress: Progress,
 ) -> Upkeep:
     """Maintain every table. Raises StoreBusyError while another process writes the index."""
     started = time.perf_counter()
@@ -79,7 +79,7 @@ def keep_up(
     tables, problems = [], []
     with store.lease("index"):
         before = set(filter(store.tables.has, store.tables.names("")))
-        let_go(store, keep_generation, keep_vectors)
+        drop_expired(store, keep_generation, keep_vectors)
         names = sorted(filter(store.tables.has, store.tables.names("")))
         for done, name in enumerate(names):
             progress(done, len(names), name)
@@ -94,7 +94,7 @@ def keep_up(
 
 
 def _folded(store: Store) -> int:
-    """Entries of the journal that are now in the tables; none where a table cannot be read, which is said of that."""
+    """Fold the journal, and count its entries; none where a table cannot be read, which is a problem of that table."""
     try:
         return Journal(store).fold()
     except StoreDamagedError:
@@ -109,7 +109,7 @@ def _table(store: Store, name: str) -> TableUpkeep:
     before = _files(store, name)
     table = store.table(name)
     if name.startswith("index_"):
-        if store.count(name, "NOT live"):
+        if store.count(name, "deleted"):
             remove_tombstones(store, name)
         maintain(store, name, committed=True)
     with store.errors():
@@ -137,7 +137,7 @@ def _files(store: Store, name: str) -> dict[str, Found]:
 
 
 def _is_untidy(table: Table, files: dict[str, Found]) -> bool:
-    """Whether there is something to compact, to index or to remove."""
+    """Return whether there is something to compact, to index or to remove."""
     old = [one for one, found in files.items() if version_of(one) and found.age_s > KEPT_VERSIONS.total_seconds()]
     outside = any(index.num_unindexed_rows for index in table.list_indices())
     stats = cast("Mapping[str, Any]", table.stats())  # it is annotated as a class that it is not

@@ -149,7 +149,7 @@ def _sync_again(stage: Stage) -> None:
 
 
 def _chunks(stage: Stage) -> dict[str, dict[str, Any]]:
-    """Every live chunk by id."""
+    """Read every chunk by id."""
     return Search(stage.app.index).passages(list(inventory.text_hashes(stage.app.index)))
 
 

@@ -221,7 +221,7 @@ def apply(
 def _first_index(app: "App", every: float, told: "Told", interrupted: threading.Event, say: Say) -> None:
     """Sync once where nothing answers yet; another process may be at it."""
     patience = _Patience(every, say)
-    while app.generations.live() is None and not interrupted.is_set():
+    while app.generations.active() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
                 return told(app.corpus.sync(), 0, ["every source"])

@@ -43,7 +43,7 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
 
 
 def index_schema(dimension: int) -> pa.Schema:
-    """Describe rows of kind `document` (the ledger) and of kind `chunk`; `live` is false for tombstones.
+    """Describe rows of kind `document` (the ledger) and of kind `chunk`; `deleted` marks tombstones.
 
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
@@ -52,7 +52,7 @@ def index_schema(dimension: int) -> pa.Schema:
     return _schema(
         "id",
         kind=pa.string(),
-        live=pa.bool_(),
+        deleted=pa.bool_(),
         document_id=pa.string(),
         source=pa.string(),
         key=pa.string(),

@@ -17,7 +17,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.index.vectors import text_hash
+from ragloop.hashes import sha256_of_text
 from tests.faults.conftest import SmallDisk
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.forked_syncs import Ended, Stop, Syncs
@@ -110,7 +110,7 @@ def _until_the_queue_is_empty(changed: Changed, queue: NotifiedQueue, syncs: Syn
 
 
 def _embedded(runs: list[Ended]) -> Counter[str]:
-    return Counter(text_hash(text) for one in runs for texts, _ in one.embedded for text in texts)
+    return Counter(sha256_of_text(text) for one in runs for texts, _ in one.embedded for text in texts)
 
 
 def _documents(runs: list[Ended]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""A build beside the live index, killed at every boundary up to the cut-over: what answers is whole, the next ends it.
+"""A build beside the active index, killed at every boundary up to the cut-over: what answers is whole.
 
 Every write is a boundary. All of them are tried in one process, where an exception stands for the kill; some with a
 SIGKILL. A disk that runs full in a rebuild loses nothing either.
@@ -82,10 +82,10 @@ def _ends_equal(indexed: EmbeddedByName, whole: dict[str, Any], *, rebuild: bool
     """The next sync ends in what an undisturbed build makes, and embeds what no killed run had stored."""
     before = _stored(indexed)
     report = indexed.sync(rebuild=rebuild)
-    assert report.state == "live"
+    assert report.state == "active"
     assert indexed.contents() == whole
     app = indexed.app()
-    assert {one.state for one in app.generations.all()} <= {"live", "retired"}
+    assert {one.state for one in app.generations.all()} <= {"active", "retired"}
     assert set(app.store.tables.names("index_")) == {one.table for one in app.generations.all()}
     embedded = len(indexed.embedder.embedded) + len(indexed.wide.embedded)
     assert sum(_stored(indexed).values()) - sum(before.values()) == embedded == report.chunks_embedded

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from ragloop.corpus.index.vectors import table_of, text_hash
+from ragloop.corpus.index.vectors import table_of
+from ragloop.hashes import sha256_of_text
 from ragloop.store import Store
 from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
 from tests.support.forked_syncs import Ended, Stop, Syncs
@@ -98,7 +99,7 @@ def _stored(home: Path) -> set[tuple[str, str]]:
 
 
 def _embedded(ended: Ended) -> list[set[tuple[str, str]]]:
-    return [{(text_hash(text), fingerprint) for text in texts} for texts, fingerprint in ended.embedded]
+    return [{(sha256_of_text(text), fingerprint) for text in texts} for texts, fingerprint in ended.embedded]
 
 
 def _differences(found: dict[str, Any], whole: dict[str, Any]) -> dict[str, int]:
@@ -129,7 +130,7 @@ def test_a_sync_killed_at_a_boundary_is_completed_by_the_next(
     lost = [call - stored for call in _embedded(killed) if call - stored]
     assert len(lost) <= 1, "more than one batch of embeddings was lost"
     again = syncs.run(home, case.folder, **asked)
-    assert (again.error, again.report["state"]) == ("", "live")
+    assert (again.error, again.report["state"]) == ("", "active")
     assert not stored & set().union(*_embedded(again)), "a string was embedded whose vector was stored"
     assert _differences(case.indexed(home).contents(), case.whole) == {"missing": 0, "stale": 0}
 
@@ -192,7 +193,7 @@ def _sections(revision: str) -> str:
 
 def test_a_reader_sees_whole_documents_while_syncs_are_killed(syncs: Syncs, indexed: EmbeddedByName) -> None:
     def read() -> tuple[frozenset[str], frozenset[str]]:
-        rows = app.store.rows(table, "live AND key = 'a.md'", ["kind", "revision", "text"]).to_pylist()
+        rows = app.store.rows(table, "NOT deleted AND key = 'a.md'", ["kind", "revision", "text"]).to_pylist()
         revisions = frozenset(one["revision"] for one in rows if one["kind"] == "document")
         return revisions, frozenset(one["text"] for one in rows if one["text"])
 

@@ -116,7 +116,7 @@ def test_an_index_that_is_damaged_is_not_replaced_by_the_little_that_a_source_st
     assert kept.app().index.generation.table == name
     assert files(kept, name, "data")
     report = kept.sync(confirm_deletes=True)
-    assert report.state == "live"
+    assert report.state == "active"
     assert inventory.counts(kept.app().index)["documents"] == 6
     assert list((kept.home / "aside").glob(f"{name}*/data/*")), "what was damaged is set aside"
 

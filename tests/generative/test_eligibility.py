@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ragloop.answering.statements import statements
 from ragloop.corpus.index import inventory
+from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal
@@ -92,7 +93,7 @@ class Home:
         }[kind](one, other)
 
     def ask(self, question: int, how: int) -> None:
-        rows = self.app.store.rows(self.index.generation.table, "kind = 'chunk' AND live").sort_by("id").to_pylist()
+        rows = self.app.store.rows(self.index.generation.table, CHUNKS).sort_by("id").to_pylist()
         shown = [rows[(question + n) % len(rows)] for n in range(2)] if rows and how != 5 else []
         revisions = inventory.revisions(self.index)
         passages = [

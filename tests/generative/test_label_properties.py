@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ragloop.app import App
-from ragloop.corpus.index import inventory
+from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.index.search import Search
 from ragloop.records import EVERYTHING, View
 from tests.support.indexed_folder import IndexedFolder
@@ -34,7 +34,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> IndexedFolder:
 
 def label(app: App, labelled: Mapping[str, frozenset[str]]) -> None:
     """Write the chunks anew with these labels, as a sync does."""
-    held = app.index.chunk_rows(sorted(inventory.keys(app.index)))
+    held = documents.chunk_rows(app.index, sorted(inventory.keys(app.index)))
     rows = [{**row, "labels": sorted(labelled[row["key"]])} for row, _ in held]
     with app.store.lease("index"):
         app.index.commit(rows, [vector for _, vector in held])

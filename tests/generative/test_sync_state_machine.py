@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ragloop.corpus.index.vectors import text_hash
+from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
 from ragloop.store import Store
 from ragloop.store.tables import Tables
@@ -184,7 +184,7 @@ class SyncMachine(RuleBasedStateMachine):
         return {one for name in held for one in store.rows(name)["text_hash"].to_pylist()}
 
     def _embedded_nothing_twice(self, stored: set[str]) -> None:
-        hashes = [text_hash(text) for text in self.embedder.embedded]
+        hashes = [sha256_of_text(text) for text in self.embedder.embedded]
         assert len(set(hashes)) == len(hashes), "one run embedded a string twice"
         assert not stored & set(hashes), "a string was embedded whose vector was stored"
 

@@ -194,18 +194,18 @@ def test_other_settings_build_another_index_that_can_be_rolled_back_from(shell: 
     assert shell("search", "otters", "--config", "other.toml", "--json").json["passages"]
     assert "found no generation to cut over to" in shell.fails(2, "index", "cutover", "--json")
     report = shell("sync", "--config", "other.toml", "--json").json
-    live, retired = shell("index", "list", "--json").json["generations"]
-    assert (live["state"], retired["state"]) == ("live", "retired")
+    active, retired = shell("index", "list", "--json").json["generations"]
+    assert (active["state"], retired["state"]) == ("active", "retired")
     named = {"fingerprint", "table", "state", "documents", "chunks", "parser", "chunker", "embedder", "created_at"}
-    assert live.keys() == named | {"cut_over_at"}
-    assert report["generation"] == live["fingerprint"] != retired["fingerprint"]
-    assert live["documents"] == retired["documents"] == 4
-    assert (live["chunker"].split("/")[1], retired["chunker"].split("/")[1]) == ("50", "100")
+    assert active.keys() == named | {"cut_over_at"}
+    assert report["generation"] == active["fingerprint"] != retired["fingerprint"]
+    assert active["documents"] == retired["documents"] == 4
+    assert (active["chunker"].split("/")[1], retired["chunker"].split("/")[1]) == ("50", "100")
 
     back = shell("index", "rollback", "--json").json
-    assert (back["live"], back["was"]) == (retired["fingerprint"], live["fingerprint"])
+    assert (back["active"], back["was"]) == (retired["fingerprint"], active["fingerprint"])
     assert "was rolled back" in shell("sync", "--config", "other.toml", "--json").json["notices"][0]
-    assert shell("index", "cutover", "--json").json["live"] == live["fingerprint"]
+    assert shell("index", "cutover", "--json").json["active"] == active["fingerprint"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index import documents, inventory
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.switches import roll_back
+from ragloop.corpus.index.generations.table import Generations
+from ragloop.corpus.index.retention import drop_ended
 from ragloop.journal import Journal
 from ragloop.registry import Registry
 from ragloop.store import Store
@@ -42,10 +46,11 @@ def store(tmp_path: Path, clock: Clock) -> Store:
 
 
 def cut_over(generations: Generations, name: str) -> None:
-    aim = generations.begin(made(name))
+    builds = Builds(generations)
+    aim = builds.begin(made(name))
     if aim.building is not None:
-        generations.mark(aim.building, ready=True)
-        generations.cut_over(aim.building)
+        builds.mark(aim.building, ready=True)
+        builds.cut_over(aim.building)
 
 
 def test_a_rollback_goes_back_to_the_generation_that_answered_last(store: Store, clock: Clock) -> None:
@@ -53,8 +58,8 @@ def test_a_rollback_goes_back_to_the_generation_that_answered_last(store: Store,
     for name, hours in (("a", 0), ("b", 1), ("c", -5)):
         clock.set(hours)
         cut_over(generations, name)
-    live, was = generations.roll_back()
-    assert (live.embedder, was.embedder) == ("b", "c")
+    active, was = roll_back(generations)
+    assert (active.embedder, was.embedder) == ("b", "c")
 
 
 def test_a_promotion_that_came_later_serves_though_the_clock_was_set_back(store: Store, clock: Clock) -> None:
@@ -79,7 +84,7 @@ def test_retention_keeps_the_generation_that_answered_last(store: Store, clock: 
         cut_over(generations, name)
     clock.set(24)
     with store.lease("index"):
-        generations.let_go(timedelta(days=7), clock())
+        drop_ended(generations, timedelta(days=7), clock())
     assert {one.generation.embedder for one in generations.all()} == {"b", "c"}
 
 
@@ -120,6 +125,7 @@ def test_a_document_whose_time_of_change_is_unknown_is_dated_by_the_stores_clock
     indexed.write_numbered(1)
     (indexed.folder / "no-status.md").symlink_to("x" * 300)  # a name that no file system looks up
     indexed.sync()
-    (source,) = {one.name for one in indexed.app().corpus.sources(indexed.folder)}
-    row = indexed.app().index.ledger(source)["no-status.md"]
+    index = indexed.app().index
+    (source,) = inventory.sources(index)
+    row = documents.ledger(index, source)["no-status.md"]
     assert (row.status, row.changed_at) == ("quarantined", int(clock.at.timestamp() * 1e6))

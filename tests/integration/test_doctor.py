@@ -59,7 +59,7 @@ def row(indexed: IndexedFolder, where: str) -> pa.Table:
 
 
 def chunk_of(indexed: IndexedFolder, key: str) -> pa.Table:
-    spans = row(indexed, f"kind = 'document' AND live AND key = '{key}'")["spans"][0].as_py()
+    spans = row(indexed, f"kind = 'document' AND NOT deleted AND key = '{key}'")["spans"][0].as_py()
     return row(indexed, f"id = '{spans[0]['chunk_id']}'")
 
 
@@ -99,7 +99,7 @@ def add_a_chunk(indexed: IndexedFolder) -> None:
 
 
 def add_a_document(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     table(indexed).add(changed(ledger, id="planted", document_id="planted", key="planted.md"))
 
 
@@ -117,13 +117,13 @@ def change_labels(indexed: IndexedFolder) -> None:
 
 
 def move_the_spans(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     spans = [{**span, "end": span["end"] + 1} for span in ledger["spans"][0].as_py()]
     put_back(indexed, changed(ledger, spans=spans))
 
 
 def forget_a_span(indexed: IndexedFolder) -> None:
-    ledger = row(indexed, "kind = 'document' AND live AND key = '01.md'")
+    ledger = row(indexed, "kind = 'document' AND NOT deleted AND key = '01.md'")
     put_back(indexed, changed(ledger, spans=ledger["spans"][0].as_py()[1:]))
 
 
@@ -145,7 +145,7 @@ def lengthen_a_vector(indexed: IndexedFolder) -> None:
 
 def drop_an_index(indexed: IndexedFolder) -> None:
     table(indexed).drop_index("text_idx")
-    table(indexed).drop_index("live_idx")
+    table(indexed).drop_index("deleted_idx")
 
 
 def remove_index_files(indexed: IndexedFolder) -> None:
@@ -264,7 +264,7 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "a column dropped": (lambda indexed: table(indexed).drop_columns(["stamp"]), {"index"}),
     "the table removed": (remove_the_table, {"generation"}),
     "generations forgotten": (forget_generations, {"generation", "orphan-tables"}),
-    "no generation live": (retire_the_generation, {"generation"}),
+    "no generation active": (retire_the_generation, {"generation"}),
 }
 
 
@@ -355,7 +355,7 @@ def test_a_store_that_cannot_be_read_is_said_in_one_line_by_other_commands(
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("column", ["kind", "live", "source", "status"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "source", "status"])
 def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:
@@ -364,7 +364,7 @@ def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
         whole.sync()
 
 
-@pytest.mark.parametrize("column", ["kind", "live", "text", "heading", "vector"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "text", "heading", "vector"])
 def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:
@@ -463,7 +463,7 @@ def test_lost_generations_are_restored_from_the_only_index_that_the_settings_bui
 ) -> None:
     whole.sync(rebuild=True)
     app = whole.app()
-    was = app.generations.live()
+    was = app.generations.active()
     assert was is not None
     assert was.number == 2
     (other,) = {one.table for one in app.generations.all()} - {was.table}
@@ -473,7 +473,7 @@ def test_lost_generations_are_restored_from_the_only_index_that_the_settings_bui
     assert checks(diagnose(whole)) == {"generations": 1}
     repaired = diagnose(whole, repair=True)
     assert (repaired.healthy, repaired.embedded, repaired.documents) == (True, 0, 12)
-    assert whole.app().generations.live() == was
+    assert whole.app().generations.active() == was
     assert whole.found("Paragraph 1 of 1")
     assert whole.sync().unchanged == 12
     assert whole.contents() == whole.from_scratch(tmp_path / "other")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index import inventory, vectors, versions
-from ragloop.corpus.index.generations import GRACE
+from ragloop.corpus.index import inventory, vectors
+from ragloop.corpus.index.generations import generation
+from ragloop.corpus.index.generations.switches import cut_over_to, roll_back
+from ragloop.corpus.index.retention import GRACE
 from ragloop.errors import MismatchError, NotFoundError
 from tests.support.indexed_folder import EmbeddedByName, document
 
@@ -55,9 +57,9 @@ def test_another_embedder_is_built_beside_while_the_first_goes_on_answering(inde
     assert all(count == texts for _, count in seen), "what answers is whole while another is built"
     assert len(indexed.wide.embedded) == report.chunks_embedded == texts
     assert set(indexed.embedder.embedded) == {"Paragraph 1 of 1"}, "the old one embeds questions only"
-    assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
+    assert states(indexed) == [("constant-16", "active"), ("constant-8", "retired")]
     assert report.generation == indexed.app().index.generation.fingerprint
-    assert (report.state, report.complete) == ("live", True)
+    assert (report.state, report.complete) == ("active", True)
     (notice,) = report.notices
     assert before.fingerprint in notice
     assert report.generation in notice
@@ -91,7 +93,7 @@ def test_what_answers_is_brought_up_to_date_while_another_is_built(indexed: Embe
 
     report = indexed.sync(progress=edit)
     assert (report.scanned, report.added, report.unchanged) == (13, 13, 0)
-    assert report.live["added"] == 1
+    assert report.active["added"] == 1
     assert len({generation for generation, _ in found}) == 1
     assert found[-1][1], "a document that came while the build went on was found before the cut-over"
     assert indexed.app().index.generation.embedder == "constant-16"
@@ -106,10 +108,10 @@ def test_a_build_waits_for_every_source_and_goes_on_with_the_next_sync(indexed: 
     indexed.chosen = WIDE
     report = indexed.sync()
     assert (report.state, report.complete, report.added) == ("building", False, 12)
-    assert states(indexed) == [("constant-16", "building"), ("constant-8", "live")]
+    assert states(indexed) == [("constant-16", "building"), ("constant-8", "active")]
     moved.rename(other)
     report = indexed.sync()
-    assert (report.state, report.added, report.unchanged) == ("live", 1, 12)
+    assert (report.state, report.added, report.unchanged) == ("active", 1, 12)
     assert indexed.app().status()["documents"] == 13
 
 
@@ -123,10 +125,10 @@ def test_a_build_that_is_no_longer_asked_for_is_dropped(
 
     with pytest.raises(KeyboardInterrupt):
         indexed.sync(progress=dies)
-    assert states(indexed) == [("constant-16", "building"), ("constant-8", "live")]
+    assert states(indexed) == [("constant-16", "building"), ("constant-8", "active")]
     indexed.chosen = {"embedder": "narrow"}
     assert indexed.sync().unchanged == 12
-    assert states(indexed) == [("constant-8", "live")]
+    assert states(indexed) == [("constant-8", "active")]
     assert len(indexed.app().store.tables.names("index_")) == 1
 
 
@@ -139,7 +141,7 @@ def test_an_emptied_folder_keeps_a_build_from_answering_until_a_person_confirms(
     assert (report.state, report.withheld_deletes, report.complete) == ("ready", 12, False)
     assert indexed.app().status()["documents"] == 13
     assert indexed.sync(confirm_deletes=True).complete
-    assert states(indexed)[0] == ("constant-16", "live")
+    assert states(indexed)[0] == ("constant-16", "active")
     assert indexed.app().status()["documents"] == 1
 
 
@@ -147,7 +149,7 @@ def test_a_quarantined_document_does_not_keep_a_build_from_answering(indexed: Em
     indexed.write("00.md", b"\x00\x01\x02" * 100)
     indexed.chosen = WIDE
     report = indexed.sync()
-    assert (report.state, report.quarantined) == ("live", 1)
+    assert (report.state, report.quarantined) == ("active", 1)
     assert "1 documents that can be found in" in report.notices[0]
 
 
@@ -164,7 +166,7 @@ def test_one_folder_that_is_named_builds_every_known_source(indexed: EmbeddedByN
 def test_a_folder_that_only_a_build_has_seen_stays_known(
     indexed: EmbeddedByName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(versions, "PARSER", "of the future")
+    monkeypatch.setattr(generation, "PARSER", "of the future")
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "x.md").write_text(document("chi"))
@@ -189,9 +191,9 @@ def test_a_manual_cut_over_waits_for_the_operator_and_keeps_both_up_to_date(inde
     assert indexed.sync().state == "ready"
     indexed.write("new.md", document("omega"))
     report = indexed.sync()
-    assert (report.state, report.added, report.live["added"]) == ("ready", 1, 1)
-    indexed.app().generations.cut_over_to(None)
-    assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
+    assert (report.state, report.added, report.active["added"]) == ("ready", 1, 1)
+    cut_over_to(indexed.app().generations, None)
+    assert states(indexed) == [("constant-16", "active"), ("constant-8", "retired")]
     report = indexed.sync()
     assert (report.unchanged, report.documents_read, report.notices) == (13, 0, ())
 
@@ -201,43 +203,43 @@ def test_a_generation_that_was_rolled_back_is_refused_until_the_operator_cuts_ov
 ) -> None:
     indexed.chosen = WIDE
     indexed.sync()
-    indexed.app().generations.roll_back()
-    assert states(indexed) == [("constant-16", "refused"), ("constant-8", "live")]
+    roll_back(indexed.app().generations)
+    assert states(indexed) == [("constant-16", "refused"), ("constant-8", "active")]
     indexed.write("new.md", document("omega"))
     report = indexed.sync()
-    assert (report.added, report.state, indexed.wide.embedded) == (1, "live", [])
+    assert (report.added, report.state, indexed.wide.embedded) == (1, "active", [])
     assert report.complete
     assert "which was rolled back" in report.notices[0]
     assert any("omega" in text for text in indexed.found("omega"))
     with pytest.raises(NotFoundError, match="found no retired generation"):
-        indexed.app().generations.roll_back()
+        roll_back(indexed.app().generations)
 
-    indexed.app().generations.cut_over_to(None)
+    cut_over_to(indexed.app().generations, None)
     assert indexed.sync().added == 1
-    assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
+    assert states(indexed) == [("constant-16", "active"), ("constant-8", "retired")]
 
 
 def test_a_rebuild_lifts_the_refusal(indexed: EmbeddedByName) -> None:
     indexed.chosen = WIDE
     indexed.sync()
-    indexed.app().generations.roll_back()
-    assert indexed.sync(rebuild=True).state == "live"
-    assert states(indexed) == [("constant-16", "live"), ("constant-16", "retired"), ("constant-8", "retired")]
+    roll_back(indexed.app().generations)
+    assert indexed.sync(rebuild=True).state == "active"
+    assert states(indexed) == [("constant-16", "active"), ("constant-16", "retired"), ("constant-8", "retired")]
 
 
 def test_a_generation_of_an_older_parser_answers_but_is_said_not_to_be_brought_up_to_date(
     indexed: EmbeddedByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = indexed.app().index.generation
-    monkeypatch.setattr(versions, "PARSER", "of the future")
+    monkeypatch.setattr(generation, "PARSER", "of the future")
     indexed.write("new.md", document("omega"))
     report = indexed.sync()
-    assert (report.state, report.added) == ("live", 13)
+    assert (report.state, report.added) == ("active", 13)
     assert all("omega" in text for text in indexed.embedder.embedded), "equal strings keep their vectors"
     assert "is not brought up to date while" in report.notices[0]
     assert "parser of the future" in report.notices[0]
 
-    indexed.app().generations.roll_back()
+    roll_back(indexed.app().generations)
     assert indexed.app().index.generation == older
     report = indexed.sync()
     assert not report.complete
@@ -261,7 +263,7 @@ def test_an_embedder_that_cannot_be_opened_any_more_is_said_and_does_not_stop_a_
         indexed.found("alpha")
     report = indexed.sync()
     assert "which cannot be opened" in report.notices[0]
-    assert report.state == "live"
+    assert report.state == "active"
     assert indexed.found("alpha")
 
 
@@ -308,18 +310,18 @@ def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedB
         for chosen in ({**WIDE, "chunk_tokens": 50}, {"embedder": "narrow"}, {**WIDE, "chunk_tokens": 80}, WIDE):
             chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
             indexed.chosen = chosen
-            assert indexed.sync().state == "live"
+            assert indexed.sync().state == "active"
         chunks[indexed.app().index.generation.fingerprint] = set(inventory.text_hashes(indexed.app().index))
-        indexed.app().generations.roll_back()
+        roll_back(indexed.app().generations)
     finally:
         stop.set()
         reader.join()
     assert not failed, failed
-    assert len({generation for generation, _ in seen}) >= 3
+    assert len({answered for answered, _ in seen}) >= 3
     assert len(seen) > 20
-    for generation, ids in seen:
+    for answered, ids in seen:
         assert ids, "a query found nothing"
-        assert ids <= chunks[generation], "a query mixed two generations"
+        assert ids <= chunks[answered], "a query mixed two generations"
 
 
 # --- retention -------------------------------------------------------------------------------------------------------
@@ -346,10 +348,10 @@ def test_what_answered_before_is_kept_for_its_time_and_then_dropped(indexed: Emb
     indexed.sync()
     _backdate(indexed, timedelta(days=6))
     indexed.sync()
-    assert states(indexed) == [("constant-16", "live"), ("constant-8", "retired")]
+    assert states(indexed) == [("constant-16", "active"), ("constant-8", "retired")]
     _backdate(indexed, timedelta(days=2))
     indexed.sync()
-    assert states(indexed) == [("constant-16", "live")]
+    assert states(indexed) == [("constant-16", "active")]
     assert len(indexed.app().store.tables.names("index_")) == 1
 
 
@@ -357,23 +359,23 @@ def test_of_several_that_answered_before_only_the_newest_is_kept(indexed: Embedd
     for chosen in (WIDE, {**WIDE, "chunk_tokens": 50}):
         indexed.chosen = chosen
         indexed.sync()
-    assert [state for _, state in states(indexed)] == ["live", "retired", "retired"], "a query may still read it"
+    assert [state for _, state in states(indexed)] == ["active", "retired", "retired"], "a query may still read it"
     _backdate(indexed, GRACE * 1.1)
     indexed.sync()
-    assert states(indexed) == [("constant-16", "live"), ("constant-16", "retired")]
+    assert states(indexed) == [("constant-16", "active"), ("constant-16", "retired")]
 
 
 def test_a_refusal_outlives_the_table_that_was_refused(indexed: EmbeddedByName) -> None:
     indexed.chosen = WIDE
     indexed.sync()
-    indexed.app().generations.roll_back()
+    roll_back(indexed.app().generations)
     _backdate(indexed, timedelta(days=8))
     report = indexed.sync()
     assert len(indexed.app().store.tables.names("index_")) == 1
-    assert (report.state, indexed.wide.embedded) == ("live", [])
+    assert (report.state, indexed.wide.embedded) == ("active", [])
     assert "which was rolled back" in indexed.sync().notices[0]
     with pytest.raises(NotFoundError, match="found no generation"):
-        indexed.app().generations.cut_over_to(None)
+        cut_over_to(indexed.app().generations, None)
 
 
 def test_a_table_that_no_generation_names_is_dropped(indexed: EmbeddedByName) -> None:
@@ -408,7 +410,7 @@ def test_vectors_of_a_kept_generation_are_in_use(indexed: EmbeddedByName) -> Non
     indexed.sync()
     indexed.chosen = {"embedder": "narrow"}
     report = indexed.sync()
-    assert (report.chunks_embedded, report.state) == (0, "live")
+    assert (report.chunks_embedded, report.state) == (0, "active")
     assert datetime.now(UTC) - indexed.app().generations.all()[-1].created_at < timedelta(days=1)
 
 
@@ -430,12 +432,12 @@ def test_the_hashes_of_many_vectors_are_indexed_and_found(
 def test_the_time_of_embedding_is_the_embedder_s_and_not_that_of_storing(
     indexed: EmbeddedByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = vectors.VectorStore.keep
+    add = vectors.VectorStore.add
 
     def slow(*given: object) -> None:
         time.sleep(0.5)
-        keep(*given)
+        add(*given)
 
-    monkeypatch.setattr(vectors.VectorStore, "keep", slow)
+    monkeypatch.setattr(vectors.VectorStore, "add", slow)
     indexed.write("new.md", document("omega"))
     assert indexed.sync().embed_seconds < 0.4

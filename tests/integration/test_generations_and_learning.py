@@ -33,7 +33,7 @@ def test_a_row_stays_eligible_when_only_the_generation_changed(indexed: Embedded
     assert len(before.examples) == 12
     dataset = indexed.app().learning.retraining.build_dataset()
     indexed.chosen = {"embedder": "wide", "chunk_tokens": 50}
-    assert indexed.sync().state == "live"
+    assert indexed.sync().state == "active"
     assert indexed.app().learning.retraining.curated() == before
     assert indexed.app().learning.retraining.build_dataset().dataset_id == dataset.dataset_id
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.corpus.index import versions
-from ragloop.corpus.sync.source_sync import SourceSync
+from ragloop.corpus.index.generations import generation
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.errors import ConfigError, NotFoundError, UsageError
 from tests.support.indexed_folder import IndexedFolder
 
@@ -31,6 +31,30 @@ def test_a_missing_folder_known_by_path_is_dropped_when_a_person_names_and_confi
     assert indexed.app().corpus.sync(other, confirm_deletes=True).deleted == 1
     assert indexed.app().corpus.sync().complete
     assert indexed.app().corpus.sync(rebuild=True).added == 1
+
+
+def test_a_rebuild_that_was_killed_does_not_empty_the_index_when_a_folder_that_is_gone_is_deleted(
+    indexed: IndexedFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.write("a.md", "# A\n\nalpha")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.md").write_text("# B\n\nbeta")
+    indexed.sync()
+    indexed.app().corpus.sync(other)
+
+    def dies(self: SourceSync) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceSync, "run", dies)
+        with pytest.raises(KeyboardInterrupt):
+            indexed.app().corpus.sync(rebuild=True)
+    shutil.rmtree(other)
+    assert indexed.app().corpus.sync(other, confirm_deletes=True).deleted == 1
+    assert {row["key"] for row in indexed.contents().values()} == {"a.md"}
+    assert indexed.app().corpus.sync().complete
+    assert {row["key"] for row in indexed.contents().values()} == {"a.md"}
 
 
 def test_a_configured_folder_that_is_named_by_its_path_stays_one_source(indexed: IndexedFolder):
@@ -95,9 +119,9 @@ def test_documents_of_a_source_that_is_gone_can_go_whatever_parser_made_them(
 ):
     indexed.write_numbered(2)
     indexed.sync({"sources": [{"name": "docs", "uri": str(indexed.folder)}]})
-    monkeypatch.setattr(versions, "PARSER", 99)
+    monkeypatch.setattr(generation, "PARSER", 99)
     assert indexed.app().corpus.sync(confirm_deletes=True).deleted == 2
-    assert [one.state for one in indexed.app().generations.all()] == ["live"]
+    assert [one.state for one in indexed.app().generations.all()] == ["active"]
 
 
 def test_the_home_inside_a_source_is_never_indexed(indexed: IndexedFolder):

@@ -9,7 +9,7 @@ import pytest
 from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.config import load_settings
-from ragloop.corpus.index import inventory
+from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.learning.examples.lineage import standing_of
@@ -79,7 +79,9 @@ def test_labels_that_a_source_gets_or_loses_hold_from_the_next_sync_on(place: Pa
 
 def test_an_answer_and_its_log_rest_on_what_the_caller_may_see(place: Path) -> None:
     made = app(place)
-    (other,) = {row["document_id"] for row, _ in made.index.chunk_rows(sorted(inventory.labelled(made.index)))}
+    (other,) = {
+        row["document_id"] for row, _ in documents.chunk_rows(made.index, sorted(inventory.labelled(made.index)))
+    }
     for labels, texts in (((), {OPEN}), (("hr",), {OPEN, PAY})):
         answer = made.answering.answerer.ask(QUESTION, labels=labels)
         row = made.journal.interactions(f"interaction_id = '{answer.interaction_id}'").to_pylist()[0]
@@ -91,7 +93,7 @@ def test_an_answer_and_its_log_rest_on_what_the_caller_may_see(place: Path) -> N
 def test_rows_that_no_index_of_words_holds_yet_are_filtered_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "RANKED_TOGETHER", 0)
     made = app(place)
-    held = made.index.chunk_rows(sorted(inventory.keys(made.index)))
+    held = documents.chunk_rows(made.index, sorted(inventory.keys(made.index)))
     with made.store.lease("index"):
         made.index.commit([row for row, _ in held], [vector for _, vector in held])
     assert max(outside_words(made.index).values())

@@ -8,16 +8,18 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from ragloop.app import App
+from ragloop.config import Settings
 from ragloop.corpus.chunking.chunker import Chunk, chunk
-from ragloop.corpus.index import inventory
+from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.isolation.process import SHORT_TEXT_BYTES, DocumentParser
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.sync import source_sync as sync
 from ragloop.errors import DocumentError, ParserStoppedError, UnavailableError
 from tests.support.cpu import cpu_seconds_below
 from tests.support.indexed_folder import IndexedFolder, document
@@ -363,19 +365,20 @@ def test_one_poison_document_among_eleven_is_quarantined_and_keeps_its_last_good
 
 
 def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_not(
-    indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+    indexed: IndexedFolder,
 ) -> None:
     indexed.write("endless.pdf", endless_form())
     indexed.write("scan.pdf", pdf(""))
     settings = impatient(indexed)
     assert indexed.sync(settings).failed == 2
     assert indexed.sync(settings).documents_read == 0
-    ledger = indexed.app().index.ledger("docs")
+    ledger = documents.ledger(indexed.app().index, "docs")
     assert ledger["scan.pdf"].retry_at is None
     due = ledger["endless.pdf"].retry_at
     assert due is not None
-    monkeypatch.setattr(sync, "_us", lambda moment: max(due, int(moment.timestamp() * 1e6)))
-    again = indexed.sync({**settings, "sync": {"max_parse_seconds": 0.5}})
+    given = {**indexed.settings, **settings, "sync": {"max_parse_seconds": 0.5}}
+    clock = datetime.fromtimestamp(due / 1e6, UTC)
+    again = App(Settings(home=indexed.home, **given), embedder=indexed.embedder, now=lambda: clock).corpus.sync()
     assert (again.documents_read, again.failed, again.quarantined) == (1, 1, 2)
     assert {row["key"]: row["attempts"] for row in inventory.quarantine(indexed.app().index)} == {
         "endless.pdf": 2,

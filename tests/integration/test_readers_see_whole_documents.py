@@ -11,6 +11,7 @@ from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from tests.support.indexed_folder import IndexedFolder
 
+COLUMNS = ("id", "kind", "revision", "spans", "text")
 Seen = list[tuple[str, frozenset[str]]]
 
 
@@ -30,7 +31,7 @@ def _by_search(app: App) -> tuple[set[str], frozenset[str]]:
 
 def _by_rows(app: App) -> tuple[set[str], frozenset[str]]:
     """The revisions and texts of the document's rows, ledger included, in one read."""
-    rows = app.store.rows(app.index.generation.table, "live", ["id", "kind", "revision", "spans", "text"]).to_pylist()
+    rows = app.store.rows(app.index.generation.table, "NOT deleted", COLUMNS).to_pylist()
     chunks = {row["id"]: row["text"] for row in rows if row["kind"] == "chunk"}
     documents = [row for row in rows if row["kind"] == "document"]
     assert {span["chunk_id"] for row in documents for span in row["spans"]} == chunks.keys()

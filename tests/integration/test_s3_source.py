@@ -363,7 +363,7 @@ from ragloop.app import App
 from ragloop.config import Settings
 
 folder = Path({str(tmp_path)!r})
-(source,) = App(Settings(home=folder / "home")).corpus.sources(folder, known=False)
+(source,) = App(Settings(home=folder / "home")).corpus.sources(folder).by_name.values()
 print(len(list(source.list())), "boto3" in sys.modules, "botocore" in sys.modules)
 """
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -14,8 +14,9 @@ from lancedb.table import Table
 from ragloop.corpus.index import health
 from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index import search_indexes as maintenance
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.corpus.index.search_indexes import WORDS
@@ -33,7 +34,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setattr(maintenance, "SEGMENTS", 8)
     store = Store.open(tmp_path / "home")
     with store.lease("index"):
-        yield Index(store, Generations(store).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).live)
+        yield Index(store, Builds(Generations(store)).begin(Generation("p/1", "c/1/256", "e", DIMENSION)).active)
 
 
 def clustered(count: int, seed: int) -> Vectors:
@@ -47,7 +48,7 @@ def clustered(count: int, seed: int) -> Vectors:
 def commit(index: Index, first: int, vectors: Vectors) -> None:
     rows = [
         {
-            "id": f"{first + i:08}", "kind": "chunk", "live": True, "document_id": f"d{(first + i) // 10}",
+            "id": f"{first + i:08}", "kind": "chunk", "deleted": False, "document_id": f"d{(first + i) // 10}",
             "source": "s", "uri": "u", "title": "t", "heading": "h",
             "text": f"word{first + i}", "text_hash": f"{first + i:064}",
         }
@@ -144,7 +145,7 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
             {
                 "id": f"{document}-{n}",
                 "kind": "chunk",
-                "live": bool(random.random() < 0.9),
+                "deleted": bool(random.random() > 0.9),
                 "document_id": f"d{document}",
                 "heading": " ".join(random.choice(words, 2)),
                 "text": " ".join(random.choice(words, 9)),

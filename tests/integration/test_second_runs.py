@@ -166,7 +166,7 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
     straight = LosingAnswers(indexed.home, 10**6)
     losing_app(indexed, straight).corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
     accesses = straight.count
-    assert generations(indexed) == ["live", "retired"]
+    assert generations(indexed) == ["active", "retired"]
     tried = 0
     for number in range(accesses, 0, -max(1, accesses // 6)):
         shutil.rmtree(indexed.home)
@@ -176,10 +176,10 @@ def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_b
             losing_app(indexed, lost).corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
         tried += lost.was_lost
         indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=asked_at)
-        assert generations(indexed) == ["live", "retired"], number
+        assert generations(indexed) == ["active", "retired"], number
     assert tried > 3
     indexed.app().corpus.sync(indexed.folder, rebuild=True, asked_at=datetime.now(UTC))
-    assert generations(indexed) == ["live", "retired", "retired"], "one that is asked for now is built"
+    assert generations(indexed) == ["active", "retired", "retired"], "one that is asked for now is built"
 
 
 class Unremovable(FolderFiles):

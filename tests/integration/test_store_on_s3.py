@@ -16,8 +16,9 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.store import Store, vectors_schema
@@ -105,12 +106,12 @@ def test_a_writer_that_stands_still_after_the_check_of_its_lease_cannot_commit(
     assert {one["text_hash"]: one["created_at"].timestamp() for one in rows} == {"a": 4, "b": 1}
 
 
-def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_stood_still(
+def test_a_generation_that_others_made_active_is_not_set_back_by_a_writer_that_stood_still(
     bucket: "Bucket", tmp_path: Path
 ) -> None:
     place = silent_place(bucket)
     place.leases = leases = PausedLeases(place.leases)
-    paused = Generations(Store.open(tmp_path, place=place))
+    paused = Builds(Generations(Store.open(tmp_path, place=place)))
     made = [Generation("parser 1", "chunker 1/256", name, 8) for name in ("a", "b")]
     paused.begin(made[0])
     building = paused.begin(made[1]).building
@@ -121,13 +122,13 @@ def test_a_generation_that_others_made_live_is_not_set_back_by_a_writer_that_sto
         other = opened(bucket, tmp_path)
         with other.lease("generations", wait_s=4 * LEASE_S):
             pass
-        Generations(other).cut_over(building)
+        Builds(Generations(other)).cut_over(building)
 
     leases.meanwhile = by_another
     with pytest.raises(StoreBusyError, match="run the same command again"):
         paused.mark(building, ready=False)
     states = {one.generation.embedder: one.state for one in Generations(opened(bucket, tmp_path)).all()}
-    assert states == {"a": "retired", "b": "live"}
+    assert states == {"a": "retired", "b": "active"}
 
 
 def test_what_is_committed_in_the_instant_of_a_takeover_is_kept(bucket: "Bucket", tmp_path: Path) -> None:

@@ -116,10 +116,10 @@ def test_one_percent_edited_is_one_commit_of_the_rows_that_change_and_leaves_the
     (rows,) = written
     new = sum(len(embedded_strings(file) - strings) for file, strings in before.items())
     old = sum(len(strings - embedded_strings(file)) for file, strings in before.items())
-    assert Counter(zip(rows["kind"].to_pylist(), rows["live"].to_pylist(), strict=True)) == {
-        ("document", True): ONE_PERCENT,
-        ("chunk", True): new,
-        ("chunk", False): old,
+    assert Counter(zip(rows["kind"].to_pylist(), rows["deleted"].to_pylist(), strict=True)) == {
+        ("document", False): ONE_PERCENT,
+        ("chunk", False): new,
+        ("chunk", True): old,
     }
     assert report.chunks_embedded == new <= 4 * ONE_PERCENT
     assert {one.index_uuid for one in app.store.table(table.name).list_indices()} == indexes

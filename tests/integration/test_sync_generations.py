@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, upkeep
@@ -22,7 +22,7 @@ def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(ind
     assert indexed.contents() == before
 
     report = indexed.sync()
-    assert (report.added, report.deleted, report.state) == (2, 0, "live")
+    assert (report.added, report.deleted, report.state) == (2, 0, "active")
     (notice,) = report.notices
     assert str(built) in notice
     assert str(asked) in notice
@@ -111,7 +111,7 @@ def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: Indexed
         (indexed.folder / f"{number:02}.md").unlink()
     indexed.sync()
     table = indexed.app().store.table(indexed.app().index.generation.table)
-    assert table.count_rows("NOT live") == 0
+    assert table.count_rows("deleted") == 0
     assert table.stats()["fragment_stats"]["num_small_fragments"] < 16
 
 

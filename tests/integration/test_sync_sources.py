@@ -256,7 +256,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_no_failure(indexed:
     indexed.write_numbered(3)
     indexed.sync()
     indexed.write("01.md", document("edited"))
-    (source,) = indexed.app().corpus.sources(indexed.folder, known=False)
+    (source,) = indexed.app().corpus.sources(indexed.folder).by_name.values()
     listing = list(source.list())
     (indexed.folder / "01.md").unlink()
     with pytest.raises(NotFoundError, match="gone since it was listed"):

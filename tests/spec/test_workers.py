@@ -21,8 +21,10 @@ from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.s3 import S3Bucket
-from ragloop.corpus.sync.preparing import Preparation
-from ragloop.corpus.sync.workers import GROUP_DOCUMENTS, Workers, open_workers
+from ragloop.corpus.sync.preparing.clusters import open_workers
+from ragloop.corpus.sync.preparing.preparation import Preparation
+from ragloop.corpus.sync.preparing.tasks import Versions
+from ragloop.corpus.sync.preparing.workers import GROUP_DOCUMENTS, Workers
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
 from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
@@ -164,7 +166,7 @@ def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None
 
 OWNER = """
 import subprocess, sys
-from ragloop.corpus.sync.workers import open_workers
+from ragloop.corpus.sync.preparing.clusters import open_workers
 from tests.support.constant_embedder import ConstantEmbedder
 
 def address():
@@ -284,7 +286,7 @@ def test_what_a_worker_does_not_find_is_looked_for_here(tmp_path: Path) -> None:
 def test_a_worker_of_another_ragloop_is_refused() -> None:
     class Older(Sent):
         def submit(self, work: Callable[..., Any], /, *args: Any) -> Future[Any]:
-            return super().submit(work, ("0", "0"), *args[1:])
+            return super().submit(work, Versions("0", "0"), *args[1:])
 
     embedder = Workers(Older()).embedder(ConstantEmbedder(), ConstantEmbedder)
     with pytest.raises(MismatchError, match="the sync has 0 and 0: install one ragloop everywhere"):
@@ -292,7 +294,7 @@ def test_a_worker_of_another_ragloop_is_refused() -> None:
 
 
 def test_a_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ragloop.corpus.sync import workers
+    from ragloop.corpus.sync.preparing import workers
 
     class Empty(Sent):
         def workers(self) -> int:

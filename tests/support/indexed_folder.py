@@ -75,12 +75,12 @@ class IndexedFolder:
 
 
 def contents(app: App) -> dict[str, dict[str, Any]]:
-    """Every living row of the live index by id, without times, stamps and counts of attempts."""
+    """Every row of the active index by id but tombstones, without times, stamps and counts of attempts."""
     table = app.store.table(app.index.generation.table)
     rows = table.search().limit(None).to_arrow().to_pylist()
-    living = [row for row in rows if row["live"]]
-    by_id = {row["id"]: _compared(row) for row in living}
-    assert len(by_id) == len(living), "an id stands twice in the index"
+    kept = [row for row in rows if not row["deleted"]]
+    by_id = {row["id"]: _compared(row) for row in kept}
+    assert len(by_id) == len(kept), "an id stands twice in the index"
     assert len({row["id"] for row in rows}) == len(rows), "a tombstone stands beside the row that it replaces"
     return by_id
 

@@ -10,8 +10,8 @@ from ragloop.corpus.chunking.chunker import Chunk
 from ragloop.corpus.index import identity
 from ragloop.corpus.index.ledger import CURRENT, WAITING, Held, LedgerRow
 from ragloop.corpus.sources.source import Listed
-from ragloop.corpus.sync.diff import Rows, diff
-from ragloop.corpus.sync.preparing import Prepared
+from ragloop.corpus.sync.decisions.diff import Rows, diff
+from ragloop.corpus.sync.preparing.prepared import Prepared
 
 DOCUMENT = identity.document_id("notes", "a.md")
 ROW = LedgerRow(

@@ -1,10 +1,16 @@
 """Documents that are gone in, those that may be deleted and those that are withheld out."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from ragloop.app.policies import sync_policy
+from ragloop.config import Settings
 from ragloop.corpus.index.ledger import CURRENT, LedgerRow
-from ragloop.corpus.sync.guard import Guarded, split, withholds
-from ragloop.corpus.sync.policy import SyncPolicy
+from ragloop.corpus.sync.decisions.guard import Guarded, split, withholds
+
+POLICY = sync_policy(Settings(home=Path()))
 
 
 def _rows(count: int) -> list[LedgerRow]:
@@ -36,15 +42,15 @@ def test_a_guard_of_zero_withholds_every_delete() -> None:
 
 def test_few_deletes_are_made_unasked() -> None:
     gone = _rows(10)
-    assert split(gone, SyncPolicy(), source="notes", documents=50) == Guarded(tuple(gone))
+    assert split(gone, POLICY, source="notes", documents=50) == Guarded(tuple(gone))
 
 
 def test_of_more_than_is_plausible_only_what_was_approved_by_name_of_that_source_goes() -> None:
     gone = _rows(12)
-    policy = SyncPolicy(approved=frozenset({("notes", "3.md"), ("others", "4.md")}))
+    policy = replace(POLICY, approved=frozenset({("notes", "3.md"), ("others", "4.md")}))
     guarded = split(gone, policy, source="notes", documents=50)
     assert ([row.key for row in guarded.may_go], len(guarded.withheld)) == (["3.md"], 11)
 
 
 def test_confirmed_deletes_are_made_however_many() -> None:
-    assert split(_rows(50), SyncPolicy(confirm_deletes=True), source="notes", documents=50).withheld == ()
+    assert split(_rows(50), replace(POLICY, confirm_deletes=True), source="notes", documents=50).withheld == ()

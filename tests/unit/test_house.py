@@ -11,9 +11,6 @@ MOST_PUBLIC_METHODS = 12
 MOST_FILES = 12
 ONE_FILE_EACH = {"corpus/parsing/formats": "format", "cli/commands": "command"}
 """Folders that hold one file per thing of a kind; their files are found by name, however many there are."""
-LARGER_CLASSES = {"Generations": 14, "Index": 13}
-"""Classes that wait to be parted; they may shrink."""
-LARGER_FOLDERS = {"corpus/sync": 15, "corpus/index": 13}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -45,11 +42,7 @@ def imported(file: Path, modules: set[str]) -> Iterator[str]:
 @pytest.mark.parametrize("file", FILES, ids=module)
 def test_a_class_has_few_public_methods(file: Path) -> None:
     classes = [node for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)]
-    crowded = {
-        one.name: names
-        for one in classes
-        if len(names := public_methods(one)) > LARGER_CLASSES.get(one.name, MOST_PUBLIC_METHODS)
-    }
+    crowded = {one.name: names for one in classes if len(names := public_methods(one)) > MOST_PUBLIC_METHODS}
     assert not crowded, f"{crowded}: part each by who uses it"
 
 
@@ -59,11 +52,7 @@ def test_a_folder_has_few_files() -> None:
         str(one.relative_to(PACKAGE)): sum(1 for file in one.glob("*.py") if file.name != "__init__.py")
         for one in folders
     }
-    crowded = {
-        name: count
-        for name, count in counts.items()
-        if count > LARGER_FOLDERS.get(name, MOST_FILES) and name not in ONE_FILE_EACH
-    }
+    crowded = {name: count for name, count in counts.items() if count > MOST_FILES and name not in ONE_FILE_EACH}
     assert not crowded, f"{crowded}: make rooms"
 
 

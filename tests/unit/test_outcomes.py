@@ -18,7 +18,7 @@ def test_counts_and_changes_of_sources_are_added_and_a_common_problem_is_said_on
 
 
 def test_a_report_counts_the_changes_of_each_kind() -> None:
-    report = SyncReport.of(add_up([NOTES, MAIL]), generation="g", state="live")
+    report = SyncReport.of(add_up([NOTES, MAIL]), generation="g", state="active")
     assert (report.added, report.updated, report.withheld_deletes, report.scanned) == (1, 0, 1, 5)
     assert (report.withheld, report.complete) == ((WITHHELD,), False)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from ragloop.corpus.index.ledger import Known
 from ragloop.corpus.sources.source import Listed
-from ragloop.corpus.sync.planning import bare_stamp, kept_stamp, plan, retry_after_s
+from ragloop.corpus.sync.decisions.planning import bare_stamp, kept_stamp, plan, retry_after_s
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from ragloop.corpus.isolation import process as isolation
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.local import LocalFolder
-from ragloop.corpus.sync.preparing import Preparation, Prepared
+from ragloop.corpus.sync.preparing.preparation import Preparation
+from ragloop.corpus.sync.preparing.prepared import Prepared
 from ragloop.errors import NotFoundError, UnavailableError
 
 

@@ -3,7 +3,7 @@
 import time
 
 from ragloop.corpus.index.ledger import CURRENT, QUARANTINED, LedgerRow
-from ragloop.corpus.sync.renames import Renames
+from ragloop.corpus.sync.decisions.renames import Renames
 
 
 def _row(key: str, good: str | None, bad: str | None = None, stamp: str = "") -> LedgerRow:

@@ -35,7 +35,8 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
 
 
 def test_the_versions_of_an_index_load_no_parser() -> None:
-    code = "import sys; from ragloop.corpus.index.versions import CHUNKER, PARSER; print(*sys.modules, sep='\\n')"
+    versions = "from ragloop.corpus.index.generations.generation import CHUNKER, PARSER"
+    code = f"import sys; {versions}; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not [
         name for name in loaded if name.startswith(("ragloop.corpus.parsing", "ragloop.corpus.chunking.", "lxml"))

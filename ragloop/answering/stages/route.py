@@ -12,7 +12,7 @@ from ragloop.answering.lanes import LANES
 from ragloop.answering.routing import Serving, route, second_route
 from ragloop.answering.stages import by_group
 from ragloop.answering.turn import Turn
-from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Vectors
 from ragloop.models.generation.generators import Generators
@@ -22,10 +22,10 @@ from ragloop.records import LaneName, Route
 class Outdated(Protocol):
     """What an adapter was trained on and documents no longer say."""
 
-    def why(self, adapter_id: str, live: Live, questions: Sequence[str], vectors: Vectors) -> Sequence[str]:
+    def why(self, adapter_id: str, active: ActiveIndex, questions: Sequence[str], vectors: Vectors) -> Sequence[str]:
         """Return per question, given with its vector, why the adapter is not to be asked; empty where it may be."""
 
-    def documents(self, adapter_id: str, live: Live) -> frozenset[str]:
+    def documents(self, adapter_id: str, active: ActiveIndex) -> frozenset[str]:
         """Return the ids of the documents in which something changed that the adapter was trained on."""
 
 
@@ -38,7 +38,7 @@ class ChooseRoute:
 
     generators: Generators
     outdated: Outdated
-    live: Live
+    active: ActiveIndex
     held: ExitStack
 
     def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
@@ -55,14 +55,14 @@ class ChooseRoute:
         """Hold the champion. A rollback must take no service down, and neither may a damaged champion."""
         try:
             adapter_id = self.generators.champion(lane)
-            self.held.enter_context(self.generators.for_route(Route(lane, adapter_id), self.live.embedder))
+            self.held.enter_context(self.generators.for_route(Route(lane, adapter_id), self.active.embedder))
         except (NotFoundError, MismatchError) as error:
             return Serving(None, str(error))
         return Serving(adapter_id)
 
     def _outdated(self, adapter_id: str, turns: Sequence[Turn]) -> Sequence[str]:
         questions, vectors = [turn.question for turn in turns], np.stack([turn.vector for turn in turns])
-        return self.outdated.why(adapter_id, self.live, questions, vectors)
+        return self.outdated.why(adapter_id, self.active, questions, vectors)
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class RouteAgain:
     """Sends turns of which an adapter's answer does not stand to the fallback of their lane."""
 
     outdated: Outdated
-    live: Live
+    active: ActiveIndex
 
     def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
         return [self._again(turn, turn.route.adapter_id) if turn.route.adapter_id else turn for turn in turns]
 
     def _again(self, turn: Turn, adapter_id: str) -> Turn:
-        second = second_route(turn, self.outdated.documents(adapter_id, self.live))
+        second = second_route(turn, self.outdated.documents(adapter_id, self.active))
         return turn.routed(second) if second else turn

@@ -10,14 +10,14 @@ from ragloop.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ragloop.app import App
-    from ragloop.corpus.index.generation import Generation
+    from ragloop.corpus.index.generations.generation import Generation
 
 index = typer.Typer(no_args_is_help=True, help="Generations of the index: list, cut over, roll back.")
 
 
 @index.command("list")
 def list_(json: Json = False) -> None:
-    """Show the generations, newest first. One is live and answers; retired ones answered before."""
+    """Show the generations, newest first. One is active and answers; retired ones answered before."""
     rows = _described(open_app())
     if json:
         print_json({"generations": rows})
@@ -34,7 +34,9 @@ def cutover(
     json: Json = False,
 ) -> None:
     """Let a complete generation answer from now on. Its documents are those of its last sync."""
-    _switched(*open_app().generations.cut_over_to(generation and encodable(generation)), json)
+    from ragloop.corpus.index.generations.switches import cut_over_to
+
+    _switched(*cut_over_to(open_app().generations, generation and encodable(generation)), json)
 
 
 @index.command()
@@ -43,14 +45,18 @@ def rollback(json: Json = False) -> None:
 
     The documents are those of its last sync; run `ragloop sync` to update them.
     """
-    _switched(*open_app().generations.roll_back(), json)
+    from ragloop.corpus.index.generations.switches import roll_back
+
+    _switched(*roll_back(open_app().generations), json)
 
 
-def _switched(live: "Generation", was: "Generation", json: bool) -> None:
+def _switched(active: "Generation", was: "Generation", json: bool) -> None:
     if json:
-        print_json({"live": live.fingerprint, "table": live.table, "was": was.fingerprint, "was_table": was.table})
+        print_json(
+            {"active": active.fingerprint, "table": active.table, "was": was.fingerprint, "was_table": was.table}
+        )
         return
-    say(f"{live} answers now instead of {was}; `ragloop sync` updates its documents")
+    say(f"{active} answers now instead of {was}; `ragloop sync` updates its documents")
 
 
 def _described(app: "App") -> list[dict[str, Any]]:

@@ -57,14 +57,14 @@ def sync(
 
 
 def _show(report: "SyncReport") -> None:
-    apart = ("changes", "problems", "notices", "live")
+    apart = ("changes", "problems", "notices", "active")
     facts = {name: value for name, value in asdict(report).items() if name not in apart}
     print_facts("Sync", facts)
     for change in report.changes:
         if change.reason is not None:
             say(f"quarantined: {change.key}: {change.reason}")
-    if any(report.live.values()):
-        print_facts("Meanwhile, in the index that answered", report.live)
+    if any(report.active.values()):
+        print_facts("Meanwhile, in the index that answered", report.active)
     for notice in report.notices:
         say(notice)
     for problem in report.problems:

@@ -15,15 +15,15 @@ from ragloop.config import SourceSettings
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.changes.sqs import ChangeQueue, Message
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import LIVE, Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.generation import Generation, GenerationState
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket
+from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import last_scan
-from ragloop.corpus.sync.source_sync import SourceSync
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -148,7 +148,7 @@ def receive(queue: ChangeQueue, most: int, wait_s: int) -> Batch:
 
 @dataclass(frozen=True)
 class Changes:
-    """Applies batches to the live generation of a store. `open_embedder` raises as App.embedder_of does."""
+    """Applies batches to the active generation of a store. `open_embedder` raises as App.embedder_of does."""
 
     store: Store
     open_embedder: Callable[[Generation], Embedder]
@@ -202,12 +202,12 @@ class Changes:
     def _writing(self, wait_s: float) -> Iterator[Index]:
         """The index that answers, under the writer's lease."""
         with self.store.lease("index", wait_s=wait_s):
-            live = Generations(self.store).live()
-            if live is None or not live.is_made_as(self.wanted):
+            active = Generations(self.store).active()
+            if active is None or not active.is_made_as(self.wanted):
                 raise NotFoundError(
                     "found no index that this ragloop can bring up to date; `ragloop sync` makes one: the messages stay"
                 )
-            yield Index(self.store, live)
+            yield Index(self.store, active)
 
     def apply(self, watched: Watched, batch: Batch) -> Drained:
         """Look at the objects of a batch and commit what changed, in one commit a batch; then delete the messages."""
@@ -266,9 +266,9 @@ class Changes:
 
     def _drained(self, applied: Sequence[_Applied], problems: Sequence[str] = (), busy: str = "") -> Drained:
         """Add up what was done with batches."""
-        live = Generations(self.store).live()
+        active = Generations(self.store).active()
         outcome = add_up([*(one.outcome for one in applied), SourceOutcome(problems=tuple(problems))])
-        report = SyncReport.of(outcome, generation=live.fingerprint if live else "", state=LIVE)
+        report = SyncReport.of(outcome, generation=active.fingerprint if active else "", state=GenerationState.ACTIVE)
         return Drained(
             replace(report, commits=sum(one.commits for one in applied), seconds=sum(one.seconds for one in applied)),
             messages=sum(one.messages for one in applied),

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ragloop.corpus.chunking.cuts import RULES, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
+from ragloop.hashes import sha256_of_text
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 Join = Callable[[Sequence[int], Sequence[int], int], list[int]]
@@ -372,14 +373,9 @@ def _chunk(
         end=end,
         text=text,
         embedded=embedded,
-        text_hash=text_hash(embedded),
+        text_hash=sha256_of_text(embedded),
         tokens=prefix.tokens + sum(units.tokens[begin:after]),
     )
-
-
-def text_hash(embedded: str) -> str:
-    """SHA-256 in hex of what is embedded."""
-    return hashlib.sha256(embedded.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _heading(block: Block, headings: dict[tuple[tuple[str, ...], str], str]) -> str:

@@ -3,7 +3,6 @@
 The pass uses no scalar index, since one that is damaged or stale would hide what it does not hold. Nothing is written.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from ragloop.corpus.index.identity import chunk_id, document_id
 from ragloop.corpus.index.ledger import CURRENT, WAITING
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of, to_numpy
+from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
 from ragloop.store import Store, quoted
 
@@ -145,18 +145,18 @@ class Auditor:
         return self.found
 
     def _take(self, batch: pa.RecordBatch) -> None:
-        self._seen.append(batch.select(["id", "_rowid", "live", "document_id"]))
+        self._seen.append(batch.select(["id", "_rowid", "deleted", "document_id"]))
         self.found.kinds.update(batch["kind"].to_pylist())
         self.found.rows_of.update(batch["document_id"].to_pylist())
         self.found.sources.update(batch["source"].drop_null().to_pylist())
         self.found.states.update(batch["status"].drop_null().to_pylist())
-        live = batch.filter(batch["live"])
-        is_document = pc.equal(live["kind"], "document")
-        documents = live.filter(is_document)
+        kept = batch.filter(pc.invert(batch["deleted"]))
+        is_document = pc.equal(kept["kind"], "document")
+        documents = kept.filter(is_document)
         for row, spans in zip(documents.drop_columns(["vector", "spans"]).to_pylist(), documents["spans"], strict=True):
             # As Arrow has them: as Python's, the spans of a million chunks would be half a gigabyte.
             self._take_document({**row, "spans": spans if spans.is_valid else None})
-        self._take_chunks(live.filter(pc.invert(is_document)))
+        self._take_chunks(kept.filter(pc.invert(is_document)))
 
     def _take_document(self, row: dict[str, Any]) -> None:
         found = self.found
@@ -203,14 +203,14 @@ class Auditor:
     def _embedded(self, heading: str, text: str, text_hash: str | None) -> str | None:
         """Return the string that was embedded of a chunk, "" where it is unknown; None where its text is another."""
         for one in embedded_strings(heading, text):
-            if _sha(one) == text_hash:
+            if sha256_of_text(one) == text_hash:
                 return one
         count_tokens = self._count_tokens()
         if count_tokens is None:
             return ""
         budget = self._index.generation.chunk_tokens
         made = embedded_strings(heading, text, count_tokens, budget)
-        return next((one for one in made if _sha(one) == text_hash), None)
+        return next((one for one in made if sha256_of_text(one) == text_hash), None)
 
     # --- after the pass ------------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class Auditor:
         ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
         if len(ids) == 0:
             return
-        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("live", "descending")]).to_pylist()
+        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("deleted", "ascending")]).to_pylist()
         kept: set[str] = set()
         for row in rows:
             if row["id"] in kept:
@@ -285,10 +285,6 @@ def _are_unit(vectors: Vectors) -> Iterable[bool]:
 
 def _described(values: Sequence[Any]) -> int:
     return hash(tuple(tuple(one) if isinstance(one, list) else one for one in values))
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _bytes(text_hash: str | None) -> bytes:

@@ -10,8 +10,8 @@ from ragloop.corpus.doctor.generations import ExaminedGenerations
 from ragloop.corpus.doctor.index import ExaminedIndex
 from ragloop.corpus.doctor.listings import Listings, compared
 from ragloop.corpus.doctor.tables import ExaminedTables
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import GRACE
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.models import Embedder
@@ -36,7 +36,7 @@ class Patient:
     wanted: Callable[[], Generation]
     sync: Callable[[bool], SyncReport]
     sources: Callable[[Generation | None], Sequence[Source]] | None = None
-    model: Callable[[Generation | None], Path | None] = lambda live: None
+    model: Callable[[Generation | None], Path | None] = lambda active: None
     progress: Callable[[int, int], None] = lambda done, total: None
     registry: Registry | None = None
 
@@ -94,12 +94,12 @@ class Examination:
     def index(self) -> ExaminedIndex:
         """Return the index that answers."""
         patient = self.patient
-        return ExaminedIndex(self.store, self.generations.live, patient.open_embedder, patient.progress)
+        return ExaminedIndex(self.store, self.generations.active, patient.open_embedder, patient.progress)
 
     @cached_property
     def model(self) -> Path | None:
         """Return the folder of the exported embedder."""
-        return self.patient.model(self.generations.live) if self.generations.known is not None else None
+        return self.patient.model(self.generations.active) if self.generations.known is not None else None
 
     @cached_property
     def damaged_model_files(self) -> Sequence[str]:
@@ -137,4 +137,4 @@ class Examination:
         """Return what the sources list, compared with the ledger."""
         if self.patient.sources is None or self.index.audited is None:
             return Listings()
-        return compared(self.patient.sources(self.generations.live), self.index.audit.ledger.values())
+        return compared(self.patient.sources(self.generations.active), self.index.audit.ledger.values())

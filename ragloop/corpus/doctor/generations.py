@@ -11,8 +11,8 @@ from functools import cached_property
 
 from ragloop.catalogue import Recreation
 from ragloop.corpus.doctor.tables import ExaminedTables, is_readable
-from ragloop.corpus.index.generation import LIVE, Generation, KnownGeneration
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.generation import Generation, GenerationState, KnownGeneration
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.errors import RagloopError
 from ragloop.store import Store
 
@@ -46,7 +46,9 @@ def reconstructed_generations(store: Store, wanted: Callable[[], Generation]) ->
             None, f"what built {tables[0]} is unknown: the settings, which may have changed, build {made.table}"
         )
     now = store.now()
-    return Reconstruction((KnownGeneration(replace(made, number=int(named[1] or 1)), LIVE, now, now),))
+    return Reconstruction(
+        (KnownGeneration(replace(made, number=int(named[1] or 1)), GenerationState.ACTIVE, now, now),)
+    )
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,13 @@ class ExaminedGenerations:
         return None if unreadable else self._generations.all()
 
     @cached_property
-    def live(self) -> Generation | None:
+    def active(self) -> Generation | None:
         """Return the generation that answers."""
-        return self._generations.live_of(self.known) if self.known is not None else None
+        found = self._generations.active_of(self.known or ())
+        return found.generation if found is not None else None
 
     @cached_property
     def damaged_beside(self) -> frozenset[str]:
         """Return the tables of generations that do not answer and cannot be read."""
-        beside = [one for one in self.known or () if one.state != LIVE and self.is_held(one)]
+        beside = [one for one in self.known or () if one.state != GenerationState.ACTIVE and self.is_held(one)]
         return frozenset(one.table for one in beside if not is_readable(self.tables.store, one.table))

@@ -8,7 +8,7 @@ from ragloop.corpus.chunking.chunker import CountTokens
 from ragloop.corpus.doctor.audit import Audit, Auditor
 from ragloop.corpus.doctor.tables import is_readable, must_have_columns
 from ragloop.corpus.index import health
-from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.ledger import CURRENT
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import table_of
@@ -22,19 +22,19 @@ class ExaminedIndex:
     """The index of the generation that answers; `progress` takes rows done and rows to do."""
 
     store: Store
-    live: Generation | None
+    active: Generation | None
     open_embedder: Callable[[Generation], Embedder]
     progress: Callable[[int, int], None]
 
     @cached_property
     def index(self) -> Index | None:
         """Return the index."""
-        return Index(self.store, self.live) if self.live is not None else None
+        return Index(self.store, self.active) if self.active is not None else None
 
     @cached_property
     def unreadable_vectors(self) -> frozenset[str]:
         """Return the table of stored vectors of the index that answers, where it cannot be read."""
-        name = table_of(self.live.embedder) if self.live is not None else ""
+        name = table_of(self.active.embedder) if self.active is not None else ""
         return frozenset({name} if name and self.store.tables.has(name) and not is_readable(self.store, name) else ())
 
     @cached_property
@@ -55,9 +55,9 @@ class ExaminedIndex:
         return self.audited or Audit()
 
     def _counter(self) -> CountTokens | None:
-        assert self.live is not None
+        assert self.active is not None
         try:
-            return self.open_embedder(self.live).count_tokens
+            return self.open_embedder(self.active).count_tokens
         except RagloopError:
             return None
 
@@ -80,7 +80,7 @@ def _expected(audit: Audit) -> dict[str, tuple[str, int]]:
     """Return a predicate for each column, and how many rows satisfy it."""
     owners = sorted(set(audit.sample.values()))
     expected = {
-        "live": ("live", audit.documents + audit.chunks),
+        "deleted": ("NOT deleted", audit.documents + audit.chunks),
         "kind": ("kind = 'chunk'", audit.kinds["chunk"]),
         "source": (f"source IN ({quoted(['', *audit.sources])})", audit.sources.total()),
         "status": (f"status = '{CURRENT}'", audit.states[CURRENT]),

@@ -37,7 +37,7 @@ def embed_again(examined: Examination) -> None:
     if strings:
         made = examined.patient.open_embedder(index.generation).embed(list(strings.values()))
         name = table_of(index.generation.embedder)
-        vectors.keep(index.store, name, list(strings), made, replaces=True)
+        vectors.add_vectors(index.store, name, list(strings), made, replaces=True)
     _delete_vectors(index, audit.disagreeing.keys() - strings.keys())
     _mark(index, audit, audit.doubted)
 
@@ -56,12 +56,12 @@ def store_vectors(examined: Examination) -> None:
     """Store the vectors that only the index has, so that no string is embedded again."""
     index = _index(examined)
     for part in _parts(sorted(examined.index.audit.not_stored)):
-        where = f"live AND kind = 'chunk' AND text_hash IN ({quoted(part)}) AND vector IS NOT NULL"
+        where = f"NOT deleted AND kind = 'chunk' AND text_hash IN ({quoted(part)}) AND vector IS NOT NULL"
         rows = index.store.rows(index.generation.table, where, ["text_hash", "vector"])
         hashes, first = np.unique(rows["text_hash"].to_pylist(), return_index=True)
         if len(hashes):
             made = to_numpy(rows["vector"], index.generation.dimension)[first]
-            vectors.keep(index.store, table_of(index.generation.embedder), hashes.tolist(), made)
+            vectors.add_vectors(index.store, table_of(index.generation.embedder), hashes.tolist(), made)
 
 
 def delete_doubles(examined: Examination) -> None:

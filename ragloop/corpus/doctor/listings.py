@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ragloop.corpus.sources.source import Source
-from ragloop.corpus.sync.planning import bare_stamp
+from ragloop.corpus.sync.decisions.planning import bare_stamp
 from ragloop.errors import RagloopError
 
 

@@ -5,9 +5,9 @@ import shutil
 from ragloop.catalogue import Recreation
 from ragloop.corpus.doctor.check import Check, Completion, Found, named
 from ragloop.corpus.doctor.examination import Examination
-from ragloop.corpus.index.generation import LIVE
-from ragloop.corpus.index.generations import GRACE, Generations
-from ragloop.corpus.index.versions import CHUNKER, PARSER
+from ragloop.corpus.index.generations.generation import CHUNKER, PARSER, GenerationState
+from ragloop.corpus.index.generations.table import restore_generations, set_damaged_aside
+from ragloop.corpus.index.retention import GRACE
 from ragloop.journal import Journal
 from ragloop.registry import Request
 from ragloop.store import TABLES
@@ -48,7 +48,7 @@ def _reconstructed(examined: Examination) -> Found:
 
 
 def _recreate_generations(examined: Examination) -> None:
-    Generations(examined.store).make_anew(examined.generations.known or ())
+    restore_generations(examined.store, examined.generations.known or ())
 
 
 def _unknown(examined: Examination) -> Found:
@@ -59,21 +59,23 @@ def _unknown(examined: Examination) -> Found:
 
 def _gone(examined: Examination) -> Found:
     known = examined.generations.known or ()
-    return named(one.table for one in known if one.state == LIVE and not examined.generations.is_held(one))
+    return named(
+        one.table for one in known if one.state == GenerationState.ACTIVE and not examined.generations.is_held(one)
+    )
 
 
 def _none_answers(examined: Examination) -> Found:
     known = examined.generations.known
-    if known is None or examined.generations.live is not None or _gone(examined).count:
+    if known is None or examined.generations.active is not None or _gone(examined).count:
         return Found()
     return Found(int(bool(known or examined.store.tables.names("index_"))))
 
 
 def _outdated(examined: Examination) -> Found:
-    live = examined.generations.live
-    if live is None or (live.parser == f"parser {PARSER}" and live.chunker.startswith(f"chunker {CHUNKER}/")):
+    active = examined.generations.active
+    if active is None or (active.parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/")):
         return Found()
-    detail = f"made by {live.parser} and {live.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
+    detail = f"made by {active.parser} and {active.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
     return Found(1, detail=detail)
 
 
@@ -82,7 +84,7 @@ def _damaged_beside(examined: Examination) -> Found:
 
 
 def _set_generations_aside(examined: Examination) -> None:
-    Generations(examined.store).set_aside(examined.generations.damaged_beside)
+    set_damaged_aside(examined.store, examined.generations.damaged_beside)
 
 
 def _lost_adapters(examined: Examination) -> Found:

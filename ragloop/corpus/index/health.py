@@ -1,4 +1,4 @@
-"""The search indexes of an index: kept up, looked at, made anew."""
+"""Maintain the search indexes of an index, check them, and make them anew."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,7 +31,7 @@ def maintain_indexes(index: Index) -> None:
 
 
 def lacking_indexes(index: Index) -> list[str]:
-    """The columns whose index is missing, or has more rows outside it than maintenance leaves."""
+    """Name the columns whose index is missing, or has more rows outside it than maintenance leaves."""
     table = index.store.table(index.generation.table)
     with index.store.errors():
         rows = table.count_rows()
@@ -40,7 +40,7 @@ def lacking_indexes(index: Index) -> list[str]:
 
 
 def failing_indexes(index: Index, expected: Mapping[str, tuple[str, int]], word: str) -> list[str]:
-    """The columns whose index cannot be read, or does not find as many rows as expected.
+    """Name the columns whose index cannot be read, or does not find as many rows as expected.
 
     `expected`: per column a predicate on it and how many rows satisfy it; `word` is for those searched by words.
     """
@@ -75,7 +75,7 @@ def index_anew(index: Index, columns: Sequence[str]) -> None:
 
 
 def _finds_vectors(table: Table, dimension: int) -> bool:
-    """Whether the index of the vectors can be read as a whole, and finds some that the table holds, taken evenly."""
+    """Check that the index of the vectors can be read whole, and finds some that the table holds, taken evenly."""
     rows = table.count_rows()
     offsets = sorted({int(one) for one in np.linspace(0, rows - 1, _LOOKED_FOR)}) if rows else []
     column = table.take_offsets(offsets).select(["vector"]).to_arrow()["vector"]

@@ -15,18 +15,18 @@ _TEXTS = 500
 
 
 def sources(index: Index) -> list[str]:
-    """Names of the sources that have documents."""
+    """Name the sources that have documents."""
     rows = index.rows(DOCUMENTS, ["source"])
     return sorted(set(rows["source"].to_pylist()))
 
 
 def documents(index: Index, source: str) -> int:
-    """How many documents a source has."""
+    """Count the documents of a source."""
     return index.store.count(index.generation.table, of_source(source))
 
 
 def revisions(index: Index) -> dict[str, str]:
-    """The revision of every document that can be retrieved, by document id; without those that wait for a sync.
+    """Read the revision of every document that can be retrieved, by document id; not of those that wait for a sync.
 
     What those show may be damaged: nothing that was shown of them counts as unchanged.
     """
@@ -36,37 +36,37 @@ def revisions(index: Index) -> dict[str, str]:
 
 
 def labelled(index: Index) -> frozenset[str]:
-    """The ids of the documents that carry labels."""
+    """Name the documents that carry labels, by id."""
     where = f"{DOCUMENTS} AND cardinality(labels) > 0"
     return frozenset(index.rows(where, ["document_id"])["document_id"].to_pylist())
 
 
 def keys(index: Index) -> dict[str, str]:
-    """The key of every live document, by document id."""
+    """Read the key of every document, by document id."""
     rows = index.rows(DOCUMENTS, ["document_id", "key"])
     return dict(zip(rows["document_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
 
 
 def chunk_texts(index: Index, document_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Document, heading, text and text hash of every live chunk of these documents, some documents at a time."""
+    """Yield document, heading, text and text hash of each chunk of these documents, some documents at a time."""
     columns = ["document_id", "heading", "text", "text_hash"]
     for first in range(0, len(document_ids), _TEXTS):
         yield from index.chunks_of(document_ids[first : first + _TEXTS], columns).to_pylist()
 
 
 def text_hashes(index: Index) -> dict[str, str]:
-    """The hash of every live chunk's embedded string, by chunk id."""
+    """Read the hash of every chunk's embedded string, by chunk id."""
     rows = index.rows(CHUNKS, ["id", "text_hash"])
     return dict(zip(rows["id"].to_pylist(), rows["text_hash"].to_pylist(), strict=True))
 
 
 def chunks(index: Index) -> int:
-    """How many chunks can be retrieved."""
+    """Count the chunks that can be retrieved."""
     return index.store.count(index.generation.table, CHUNKS)
 
 
 def counts(index: Index) -> dict[str, Any]:
-    """Documents, chunks, quarantined documents, and the lag of documents in seconds (p50, p95, max)."""
+    """Count documents, chunks and quarantined documents, with the lag of documents in seconds (p50, p95, max)."""
     where = DOCUMENTS
     documents = index.rows(where, ["revision", "status", "lag_s"])
     lags = pc.drop_null(documents["lag_s"]).to_numpy()
@@ -84,7 +84,7 @@ def counts(index: Index) -> dict[str, Any]:
 
 
 def quarantine(index: Index) -> list[dict[str, Any]]:
-    """Documents that cannot be read, with their reasons."""
+    """Read the documents that cannot be read, with their reasons."""
     where = f"{DOCUMENTS} AND status = '{QUARANTINED}'"
     rows: list[dict[str, Any]] = index.store.rows(
         index.generation.table, where, ["source", "key", "uri", "reason", "attempts", "revision"]

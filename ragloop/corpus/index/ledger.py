@@ -65,6 +65,10 @@ class LedgerRow:
     spans: tuple[Span, ...] = ()
     text_hash: str | None = None
 
+    def is_described_as(self, uri: str, labels: tuple[str, ...]) -> bool:
+        """Return whether the ledger has the document's place and labels as they are now."""
+        return self.labels == labels and self.uri == uri
+
 
 @dataclass(frozen=True)
 class Known:
@@ -110,12 +114,12 @@ class Ledger(Mapping[str, LedgerRow]):
         return key in self._number
 
     def retrievable(self) -> set[str]:
-        """Keys of the documents of which some revision can be found."""
+        """Return the keys of the documents of which some revision can be found."""
         return set(self._columns["key"].filter(self._columns["revision"].is_valid()).to_pylist())
 
 
 def known(rows: pa.Table, labels: tuple[str, ...]) -> Known:
-    """What COMPARED says of the documents of a source that has these labels now."""
+    """Take what COMPARED says of the documents of a source that has these labels now."""
     same = pc.equal(pc.fill_null(pc.list_value_length(rows["labels"]), 0), len(labels))
     if labels:
         same = pc.and_(same, pc.equal(pc.binary_join(rows["labels"], "\0"), "\0".join(labels)))

@@ -6,13 +6,13 @@ from ragloop.corpus.index.identity import document_id
 from ragloop.records import View
 from ragloop.store import quoted
 
-CHUNKS = "live AND kind = 'chunk'"
+CHUNKS = "NOT deleted AND kind = 'chunk'"
 """Chunks that can be retrieved."""
-DOCUMENTS = "live AND kind = 'document'"
+DOCUMENTS = "NOT deleted AND kind = 'document'"
 
 
 def of_source(source: str, keys: Sequence[str] | None = None) -> str:
-    """Where the documents of a source are, all of them or those with these keys."""
+    """Select the documents of a source, all of them or those with these keys."""
     where = f"{DOCUMENTS} AND source IN ({quoted([source])})"
     if keys is None:
         return where
@@ -20,12 +20,12 @@ def of_source(source: str, keys: Sequence[str] | None = None) -> str:
 
 
 def chunks_of_documents(document_ids: Sequence[str]) -> str:
-    """Where the chunks of these documents are."""
+    """Select the chunks of these documents."""
     return f"{CHUNKS} AND document_id IN ({quoted(document_ids)})"
 
 
 def chunks_in(view: View) -> str:
-    """Where the chunks in view are. Labels that cannot be told (null among them) are nobody's."""
+    """Select the chunks in view. Labels that cannot be told (null among them) are nobody's."""
     if view.labels is None:
         return CHUNKS
     shared = f" OR array_has_any(labels, [{quoted(sorted(view.labels))}])" if view.labels else ""

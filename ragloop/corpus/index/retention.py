@@ -1,4 +1,4 @@
-"""What maintenance lets go: tables of generations that nobody needs, and vectors that no generation has used for long.
+"""Drop what is past its retention: tables of generations that nobody needs, and vectors that were unused for long.
 
 A vector is not dropped when its last chunk goes: an edit that is reverted, or a generation that is gone back to, finds
 it again. So the time counts from when it was first seen unused, which is looked for now and then.
@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ragloop.corpus.index.generation import KnownGeneration
-from ragloop.corpus.index.generations import GRACE, Generations
+from ragloop.corpus.index.generations.generation import GenerationState, KnownGeneration
+from ragloop.corpus.index.generations.table import Generations, newest_ended
+from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.vectors import table_of, tidy
 from ragloop.errors import StoreDamagedError
 from ragloop.reports import Report, Reports
 from ragloop.store import Store, quoted
 
+GRACE = timedelta(hours=1)
+"""A query that began before a cut-over may still read the table that it came from."""
 LOOKS = 30
 """Unused vectors are looked for so often within their retention: by default once a day, for 0.5 s CPU per million."""
 _LOOKED = "vectors"
@@ -25,22 +28,49 @@ _LOOKED = "vectors"
 _PART = 1000
 
 
-def let_go(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
+def drop_expired(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
     """Drop what is due, and keep the tables of vectors quick. Needs the index lease."""
     now = store.now()
     generations = Generations(store)
-    generations.let_go(keep_generation, now)
+    drop_ended(generations, keep_generation, now)
     look = _is_due(store, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
     for name in filter(store.tables.has, store.tables.names("vectors_")):
         # A table that is damaged is set aside by whoever needs a vector of it.
         with suppress(StoreDamagedError):
             if look:
-                _let_go_of_vectors(store, name, _used(store, name, held), keep_vectors, now)
+                _drop_unused_vectors(store, name, _used(store, name, held), keep_vectors, now)
             tidy(store, name)
     store.tables.expire_aside(max(keep_generation, keep_vectors))
     if look:
         Reports(store).put(Report(_LOOKED, "", now, {}))
+
+
+def drop_ended(generations: Generations, keep: timedelta, now: datetime) -> None:
+    """Drop the tables that nobody needs: ended longer ago than `keep`, all but the newest retired.
+
+    None is dropped within GRACE. A refused generation stays refused when its table is gone. A table that no row
+    names is set aside: the row may have been lost. Needs the index lease.
+    """
+    store = generations.store
+    with generations.lease():
+        known = generations.all()
+        due = _due(known, keep, now)
+        generations.drop(one for one in due if one.state == GenerationState.RETIRED)
+        there = store.tables.names("index_")
+        for one in due:
+            if one.table in there and one.state == GenerationState.REFUSED:
+                store.tables.drop(one.table)
+        for table in set(there) - {one.table for one in known}:
+            store.tables.set_aside(table)
+
+
+def _due(known: Sequence[KnownGeneration], keep: timedelta, now: datetime) -> list[KnownGeneration]:
+    """Return what ended longer ago than it is kept for: the newest retired one and refusals for `keep`."""
+    newest = newest_ended(known, GenerationState.RETIRED)[:1]
+    kept_longer = [*newest, *(one for one in known if one.state == GenerationState.REFUSED)]
+    ended = [one for one in known if one.is_in(GenerationState.RETIRED, GenerationState.REFUSED)]
+    return [one for one in ended if now - one.end > (max(keep, GRACE) if one in kept_longer else GRACE)]
 
 
 def _is_due(store: Store, every: timedelta, now: datetime) -> bool:
@@ -49,13 +79,13 @@ def _is_due(store: Store, every: timedelta, now: datetime) -> bool:
 
 
 def _used(store: Store, name: str, held: Sequence[KnownGeneration]) -> pa.Array:
-    """Hashes of the strings whose vectors in this table a kept generation uses."""
+    """Read the hashes of the strings whose vectors in this table a kept generation uses."""
     tables = [one.table for one in held if table_of(one.generation.embedder) == name]
-    columns = [store.rows(table, "kind = 'chunk' AND live", ["text_hash"])["text_hash"] for table in tables]
+    columns = [store.rows(table, CHUNKS, ["text_hash"])["text_hash"] for table in tables]
     return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string()).unique()
 
 
-def _let_go_of_vectors(store: Store, name: str, used: pa.Array, keep: timedelta, now: datetime) -> None:
+def _drop_unused_vectors(store: Store, name: str, used: pa.Array, keep: timedelta, now: datetime) -> None:
     rows = store.rows(name, columns=["text_hash", "unused_since"])
     if rows.num_rows == 0:
         return

@@ -37,7 +37,7 @@ class Search:
         self._index = index.snapshot()
 
     def by_vector(self, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
-        """The chunks in view that are nearest by cosine, with `similarity`."""
+        """Find the chunks in view that are nearest by cosine, with `similarity`."""
         with self._index.store.errors():
             query = self._index.table().search(vector, vector_column_name="vector", query_type="vector")
             rows = (
@@ -52,7 +52,7 @@ class Search:
         return [{**row, "similarity": 1 - row.pop("_distance")} for row in found]
 
     def by_words(self, question: str, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
-        """The chunks in view that match best by words (BM25), with their `similarity` to the question's vector."""
+        """Find the chunks in view that match best by words (BM25), with `similarity` to the question's vector."""
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which LanceDB refuses.
         words = " ".join(question.split()[:FTS_TERMS]).encode("utf-8", "replace").decode()
         outside = outside_words(self._index)
@@ -69,13 +69,13 @@ class Search:
         return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
 
     def _best_by_words(self, matching: MultiMatchQuery, limit: int, outside: int, where: str) -> pa.Table:
-        """The best matches among these rows, where so many of the table's rows, its last ones, are in no index yet."""
+        """Find the best matches among these rows, where so many of the table's rows, its last ones, are in no index."""
         table = self._index.table()
         rows = table.count_rows()
         if not outside or outside > RANKED_APART or rows <= RANKED_TOGETHER:
             return _by_words(table, matching, limit, where)
-        last = table.take_offsets(list(range(rows - outside, rows))).select(["id", "kind", "live"]).to_arrow()
-        ids = last.filter(pc.and_(last["live"], pc.equal(last["kind"], "chunk")))["id"].to_pylist()
+        last = table.take_offsets(list(range(rows - outside, rows))).select(["id", "kind", "deleted"]).to_arrow()
+        ids = last.filter(pc.and_not(pc.equal(last["kind"], "chunk"), last["deleted"]))["id"].to_pylist()
         apart = [_by_words(table, matching, limit, f"id IN ({quoted(ids)}) AND {where}")] if ids else []
         found = pa.concat_tables([*apart, _by_words(table, matching, limit, where, indexed=True)])
         found = found.sort_by([("_score", "descending"), ("id", "ascending")])
@@ -84,14 +84,14 @@ class Search:
         return found.take(np.sort(first)).slice(0, limit)
 
     def passages(self, chunk_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The live chunks with these ids, by id; ids of chunks that are gone are left out."""
+        """Read the chunks with these ids, by id; ids of chunks that are gone are left out."""
         if not chunk_ids:
             return {}
-        rows = self._index.read(f"live AND id IN ({quoted(sorted(set(chunk_ids)))})", _PASSAGE).to_pylist()
+        rows = self._index.read(f"NOT deleted AND id IN ({quoted(sorted(set(chunk_ids)))})", _PASSAGE).to_pylist()
         return {row["id"]: row for row in self.located(rows)}
 
     def located(self, chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """These rows of chunks with their documents' `revision`, and `start` and `end` in it.
+        """Add to these rows of chunks their documents' `revision`, and `start` and `end` in it.
 
         One that its document does not name, as no sync leaves any, is left out: it can be cited nowhere.
         """
@@ -103,14 +103,14 @@ class Search:
 
 
 def outside_words(index: Index) -> dict[str, int]:
-    """The columns that can be searched by words now, and how many rows are outside the index of each."""
+    """Count the rows outside the index of each column that can be searched by words now."""
     with index.store.errors():
         outside = {one.columns[0]: one.num_unindexed_rows or 0 for one in index.table().list_indices()}
     return {column: outside[column] for column in WORDS if column in outside}
 
 
 def _by_words(table: Table, matching: MultiMatchQuery, limit: int, where: str, *, indexed: bool = False) -> pa.Table:
-    """The best matches among these rows with their `_score`, or among those that are `indexed`."""
+    """Find the best matches among these rows with their `_score`, or among those that are `indexed`."""
     query = cast(LanceFtsQueryBuilder, table.search(matching, query_type="fts").where(where, prefilter=True))
     query = query.fast_search() if indexed else query
     columns = [*_PASSAGE, "vector", "_score"]
@@ -119,7 +119,7 @@ def _by_words(table: Table, matching: MultiMatchQuery, limit: int, where: str, *
 
 
 def _places(documents: pa.Table, chunk_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`revision`, `start` and `end` of these chunks by id; a long document has thousands of others."""
+    """Read `revision`, `start` and `end` of these chunks by id; a long document has thousands of others."""
     spans = documents["spans"].combine_chunks()
     revisions = documents["revision"].combine_chunks().take(pc.list_parent_indices(spans))
     columns = [*spans.flatten().flatten(), revisions]

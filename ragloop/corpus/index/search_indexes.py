@@ -1,4 +1,4 @@
-"""What keeps the table of a generation quick to search: its indexes, compaction, the end of tombstones.
+"""Keep the table of a generation quick to search: its indexes, compaction, the end of tombstones.
 
 The thresholds are measured by benchmarks/search_speed.py.
 """
@@ -38,7 +38,7 @@ _FULL_TEXT = FTS(base_tokenizer="icu")
 INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
     "id": BTree(),
     "document_id": BTree(),
-    "live": Bitmap(),
+    "deleted": Bitmap(),
     "kind": Bitmap(),
     **dict.fromkeys(WORDS, _FULL_TEXT),
     # It keeps whole vectors, so that the distances of what it finds are exact and a vector that is stored is found. A
@@ -62,7 +62,7 @@ def maintain(store: Store, name: str, *, committed: bool) -> None:
         wanted = wanted_indexes(rows)
         if not committed and wanted.keys() <= present.keys():
             return
-        dead = table.count_rows("NOT live")
+        dead = table.count_rows("deleted")
     if rows == dead:
         return
     if dead > TOMBSTONE_SHARE * rows:
@@ -82,7 +82,7 @@ def maintain(store: Store, name: str, *, committed: bool) -> None:
 def remove_tombstones(store: Store, name: str) -> None:
     """Delete the rows of chunks that were replaced. Needs the index lease."""
     with store.writing("purge", name):
-        store.table(name).delete("NOT live")
+        store.table(name).delete("deleted")
 
 
 def make_index(store: Store, name: str, column: str) -> None:
@@ -97,11 +97,11 @@ def _optimize(store: Store, name: str) -> None:
 
 
 def most_unindexed(rows: int) -> float:
-    """How many of so many rows may be outside the indexes."""
+    """Compute how many of so many rows may be outside the indexes."""
     return min(max(UNINDEXED_ROWS, UNINDEXED_SHARE * rows), SMALL_SHARE * rows)
 
 
 def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat]:
-    """The index of each column that a table of so many rows should have."""
+    """Return the index of each column that a table of so many rows should have."""
     least = {"vector": MANY_VECTORS, "source": MANY_ROWS, "status": MANY_ROWS}
     return {column: config for column, config in INDEXES.items() if rows >= least.get(column, 0)}

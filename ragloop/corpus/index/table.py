@@ -1,7 +1,7 @@
-"""The index table of one generation: its ledger and its commits.
+"""The index table of one generation, its reads and its commits.
 
 A row of kind `document` and the rows of kind `chunk` of one document change in one commit. Rows that others take the
-place of become tombstones in that same commit (`live` false, no text, no vector), which maintenance removes.
+place of become tombstones in that same commit (`deleted`, no text, no vector), which maintenance removes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,16 @@ import numpy as np
 import pyarrow as pa
 from lancedb.table import Table
 
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.ledger import COLUMNS, COMPARED, QUARANTINED, Held, Known, Ledger, LedgerRow, known
-from ragloop.corpus.index.predicates import chunks_of_documents, of_source
-from ragloop.corpus.index.vectors import to_numpy
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.ledger import COLUMNS, LedgerRow
+from ragloop.corpus.index.predicates import chunks_of_documents
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
 
 @dataclass(frozen=True)
-class Live:
-    """What answers: the index of the live generation, and the embedder that built it."""
+class ActiveIndex:
+    """What answers: the index of the active generation, and the embedder that built it."""
 
     index: "Index"
     embedder: Embedder
@@ -39,7 +38,7 @@ class Index:
         self._appends: bool | None = None
 
     def snapshot(self) -> "Index":
-        """This index as it is now, whatever is committed later: searches in it see one state of each document."""
+        """Pin this index as it is now, whatever is committed later: searches see one state of each document."""
         if self._pinned is not None:
             return self
         table = self.store.table(self.generation.table)
@@ -48,52 +47,27 @@ class Index:
         return Index(self.store, self.generation, table)
 
     def table(self) -> Table:
-        """The open table, in the version that a snapshot holds."""
+        """Open the table, in the version that a snapshot holds."""
         return self._pinned if self._pinned is not None else self.store.table(self.generation.table)
 
     def rows(self, where: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Rows as they are committed now."""
+        """Read rows as they are committed now."""
         return self.store.rows(self.generation.table, where, columns)
 
-    def known(self, source: str, labels: tuple[str, ...], keys: Sequence[str] | None = None) -> Known:
-        """What a listing of a source with these labels is compared with, for all documents or those with these keys."""
-        return known(self.rows(of_source(source, keys), COMPARED), labels)
-
-    def ledger(self, source: str, keys: Sequence[str] | None = None) -> Ledger:
-        """The documents of a source by key, all of them or those with these keys."""
-        return Ledger(self.rows(of_source(source, keys), COLUMNS))
-
-    def never_read(self, source: str) -> Ledger:
-        """The quarantined documents of a source of which no revision was ever good."""
-        where = f"{of_source(source)} AND status = '{QUARANTINED}' AND revision IS NULL"
-        return Ledger(self.rows(where, COLUMNS))
-
-    def held(self, document_ids: Sequence[str]) -> dict[str, Held]:
-        """The live chunks of these documents by id."""
-        rows = self.chunks_of(document_ids, ["id", *Held._fields])
-        columns = (rows[name].to_pylist() for name in Held._fields)
-        return dict(zip(rows["id"].to_pylist(), map(Held, *columns), strict=True))
-
-    def chunk_rows(self, document_ids: Sequence[str]) -> list[tuple[dict[str, Any], Vectors]]:
-        """The live chunks of these documents as they were committed, each with its vector."""
-        rows = self.chunks_of(document_ids)
-        vectors = to_numpy(rows["vector"], self.generation.dimension)
-        return list(zip(rows.drop_columns(["vector"]).to_pylist(), vectors, strict=True))
-
     def chunks_of(self, document_ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
-        """Rows of the live chunks of these documents."""
+        """Read rows of the chunks of these documents as they are committed now."""
         if not document_ids:
             return index_schema(self.generation.dimension).empty_table()
         return self.rows(chunks_of_documents(document_ids), columns)
 
     @property
     def version(self) -> tuple[str, int]:
-        """What changes with every commit to the index, and with a cut-over."""
+        """Return what changes with every commit to the index, and with a cut-over."""
         with self.store.errors():
             return self.generation.table, self.table().version
 
     def read(self, where: str, columns: Sequence[str]) -> pa.Table:
-        """Rows of the version that a snapshot holds."""
+        """Read rows of the version that a snapshot holds."""
         with self.store.errors():
             return self.table().search().where(where).select(list(columns)).to_arrow()
 
@@ -129,16 +103,16 @@ class Index:
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
-    """A row that takes the place of one that is no longer wanted."""
-    return {"id": row_id, "kind": kind, "document_id": document_id, "live": False}
+    """Make the row that takes the place of one that is no longer wanted."""
+    return {"id": row_id, "kind": kind, "document_id": document_id, "deleted": True}
 
 
 def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
-    """The ledger's row of a document, as it is committed."""
+    """Return the ledger's row of a document as it is committed."""
     return {
         "id": row.document_id,
         "kind": "document",
-        "live": True,
+        "deleted": False,
         "source": source,
         **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),

@@ -1,6 +1,5 @@
 """Vectors by the SHA-256 of the exact string that was embedded, so that no string is embedded twice."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from ragloop.errors import StoreDamagedError
+from ragloop.hashes import sha256_of_text
 from ragloop.models import Embedder, Vectors
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
@@ -31,7 +31,7 @@ class VectorStore:
         self._name = table_of(embedder.fingerprint)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
+        """Find the stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
         if not hashes or not self._store.tables.has(self._name):
             return {}
         try:
@@ -54,26 +54,26 @@ class VectorStore:
             )
         return found
 
-    def keep(self, hashes: Sequence[str], vectors: Vectors) -> None:
-        """Store the vectors of strings given by hash, shape (len(hashes), dimension), in one commit."""
-        keep(self._store, self._name, hashes, vectors)
+    def add(self, hashes: Sequence[str], vectors: Vectors) -> None:
+        """Add the vectors of strings given by hash, shape (len(hashes), dimension), in one commit."""
+        add_vectors(self._store, self._name, hashes, vectors)
 
     def of_texts(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of any texts in order, embedding only those that are not stored; shape (n, dimension)."""
-        hashes = [text_hash(text) for text in texts]
+        """Embed any texts in order, except those that are stored; the vectors have shape (n, dimension)."""
+        hashes = [sha256_of_text(text) for text in texts]
         found = self.find(hashes)
         missing = {one: text for one, text in zip(hashes, texts, strict=True) if one not in found}
         if missing:
             made = self._embedder.embed(list(missing.values()))
-            self.keep(list(missing), made)
+            self.add(list(missing), made)
             found.update(zip(missing, made, strict=True))
         return (
             np.stack([found[one] for one in hashes]) if hashes else np.empty((0, self._embedder.dimension), np.float32)
         )
 
 
-def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, replaces: bool = False) -> None:
-    """Store vectors in this table, which is made where it is missing; see VectorStore.keep.
+def add_vectors(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, replaces: bool = False) -> None:
+    """Add vectors to this table, which is made where it is missing; see VectorStore.add.
 
     `replaces`: some are there already, and are replaced.
     """
@@ -86,8 +86,8 @@ def keep(store: Store, name: str, hashes: Sequence[str], vectors: Vectors, *, re
 
 
 def table_of(fingerprint: str) -> str:
-    """Name of the table that keeps the vectors of the embedder with this fingerprint."""
-    return "vectors_" + hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+    """Name the table that keeps the vectors of the embedder with this fingerprint."""
+    return "vectors_" + sha256_of_text(fingerprint)[:16]
 
 
 def tidy(store: Store, name: str) -> None:
@@ -104,18 +104,13 @@ def tidy(store: Store, name: str) -> None:
             table.create_index("text_hash", config=BTree(), replace=True)
 
 
-def text_hash(text: str) -> str:
-    """SHA-256 of a string's UTF-8 bytes, in hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def to_numpy(column: pa.ChunkedArray, dimension: int) -> Vectors:
-    """A column of vectors without nulls as an array of shape (n, dimension)."""
+    """Turn a column of vectors without nulls into an array of shape (n, dimension)."""
     flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], pa.float32()).to_numpy()
     vectors: Vectors = flat.reshape(-1, dimension)
     return vectors
 
 
 def to_arrow(vectors: Vectors) -> pa.FixedSizeListArray:
-    """Rows of an array of shape (n, dimension) as a column of vectors."""
+    """Turn an array of shape (n, dimension) into a column of vectors."""
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])

@@ -16,14 +16,6 @@ class ParseLimits:
     unpacked_bytes: int = 256 * 2**20
     characters: int = 64 * 2**20
 
-    @classmethod
-    def of(
-        cls, seconds: float, pages: int, memory_mib: float, unpacked_mib: float, document_mib: float
-    ) -> "ParseLimits":
-        """Limits as settings give them; a document may have as many characters of text as its file may have bytes."""
-        memory, unpacked, characters = (max(1, int(mib * 2**20)) for mib in (memory_mib, unpacked_mib, document_mib))
-        return cls(seconds, memory, pages, unpacked, characters)
-
     def __post_init__(self) -> None:
         if wrong := [name for name, value in vars(self).items() if value <= 0]:
             raise ValueError(f"limits must be above 0: {', '.join(wrong)} in {self}")

@@ -1,1 +1,1 @@
-"""A sync run: plan, prepare, compare, apply."""
+"""A sync run: decide, prepare, apply."""

@@ -1,6 +1,6 @@
-"""Building a generation beside the live one, and the cut-over to it.
+"""Build a generation beside the active one, and cut over to it.
 
-The live one is brought up to date first, and again every `refresh_s` seconds, so that a build of hours leaves what
+The active one is brought up to date first, and again every `refresh_s` seconds, so that a build of hours leaves what
 answers as fresh as ever: for as long as this code makes chunks as it did, and its embedder can be opened.
 """
 
@@ -9,56 +9,58 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generation import BUILDING, LIVE, READY, Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index import documents, health, inventory
+from ragloop.corpus.index.generations.builds import Builds
+from ragloop.corpus.index.generations.generation import Generation, GenerationState
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
-from ragloop.corpus.sync.guard import split, withholds
-from ragloop.corpus.sync.passes import BuildPass, Work, into_building, into_live
-from ragloop.corpus.sync.report import Change, ChangeKind, SourceOutcome, SyncReport, add_up, changes_of
-from ragloop.corpus.sync.scans import known_documents, record_scan
-from ragloop.errors import RagloopError, StoreDamagedError
+from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
+from ragloop.corpus.sync.losses import Losses, losses, losses_by_count
+from ragloop.corpus.sync.report import ChangeKind, SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.scans import note_source, record_scan
+from ragloop.corpus.sync.update import Work, note_way, update_active
+from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
+from ragloop.telemetry import span
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
-"""What is reported of the live generation."""
+"""What is reported of the active generation."""
 _CHANGED = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.RENAMED)
-
-
-@dataclass(frozen=True)
-class _Withheld:
-    """The documents that a cut-over would lose and that the guard of deletes withholds, by name where they have one."""
-
-    documents: int = 0
-    changes: tuple[Change, ...] = ()
-    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _End:
     """How a build ended: the state of what was built, and what kept it from answering."""
 
-    state: str
-    withheld: _Withheld
+    state: GenerationState
+    losses: Losses
     notice: str
+
+
+@dataclass(frozen=True)
+class BuildPass:
+    """What one pass over the sources built. `scans`: when that of each source began; None if the pass stopped early."""
+
+    outcome: SourceOutcome
+    scans: Mapping[str, datetime] | None
 
 
 class Build:
     """One run of a build, under the lease of the index. Whatever ends it, the next sync goes on with it."""
 
-    def __init__(self, work: Work, live: Generation, building: Generation) -> None:
+    def __init__(self, work: Work, active: Generation, building: Generation) -> None:
         self._work = work
-        self._generations = Generations(work.store)
-        self.live, self.building = Index(work.store, live), Index(work.store, building)
+        self._builds = Builds(Generations(work.store))
+        self.active, self.building = Index(work.store, active), Index(work.store, building)
         self._beside: list[SourceOutcome] = []
         self._stale: list[str] = []
-        self._live_embedder: Embedder | None = None
-        self._live_is_readable = True
+        self._active_embedder: Embedder | None = None
+        self._active_is_readable = True
 
     def run(self) -> SyncReport:
         """Build until all sources are in it, then cut over. Raises NotFoundError when the only source is not there."""
         embedder = self._work.open_embedder(self.building.generation)
-        self._live_embedder = self._opened()
+        self._active_embedder = self._opened()
         built = self._built(embedder)
         health.maintain_indexes(self.building)
         end = self._end(built.scans or {}, whole=not built.outcome.problems)
@@ -68,123 +70,125 @@ class Build:
         """Pass over the sources until all of them are in it; the scan that is reported is that of the last pass."""
         passes: list[BuildPass] = []
         while not passes or passes[-1].scans is None:
-            self._keep_live_fresh()
+            self._keep_active_fresh()
             until = time.monotonic() + self._work.policy.refresh_s
-            passes.append(into_building(self._work, self.building, embedder, until))
+            passes.append(_pass_over(self._work, self.building, embedder, until))
             self._work = replace(self._work, policy=replace(self._work.policy, retry_quarantined=False))
         last, total = passes[-1], add_up(one.outcome for one in passes)
         before = sum(one.outcome.count(*_CHANGED) for one in passes[:-1])
         unchanged = max(0, last.outcome.unchanged - before)
         return BuildPass(replace(total, scanned=last.outcome.scanned, unchanged=unchanged), last.scans)
 
-    # --- the live one, meanwhile ---------------------------------------------------------------------------------
+    # --- the active one, meanwhile ---------------------------------------------------------------------------------
 
     def _opened(self) -> Embedder | None:
-        """The live generation's embedder; None, which is said, where the live one cannot be kept up to date."""
-        live, building = self.live.generation, self.building.generation
-        if not live.is_made_as(building):
+        """Open the active generation's embedder; None, with a notice, where that one cannot be brought up to date."""
+        active, building = self.active.generation, self.building.generation
+        if not active.is_made_as(building):
             self._say_stale(f"this ragloop has {building.parser} and {building.chunker}")
             return None
         try:
-            return self._work.open_embedder(live)
+            return self._work.open_embedder(active)
         except RagloopError as error:
             self._say_stale(str(error))
             return None
 
-    def _keep_live_fresh(self) -> None:
-        if self._live_embedder is None or not self._live_is_readable:
+    def _keep_active_fresh(self) -> None:
+        if self._active_embedder is None or not self._active_is_readable:
             return
         try:
             # What was done before damage was found stays done, and in the list.
-            self._beside.extend(into_live(self._work, self.live, self._live_embedder))
+            self._beside.extend(update_active(self._work, self.active, self._active_embedder))
         except StoreDamagedError as error:
             self._note_damage(error)
 
     def _note_damage(self, error: StoreDamagedError) -> None:
-        self._live_is_readable = False
+        self._active_is_readable = False
         self._say_stale(f"files of it are damaged ({error})")
 
     def _say_stale(self, why: str) -> None:
         self._stale.append(
-            f"the live generation {self.live.generation} is not brought up to date while "
+            f"the active generation {self.active.generation} is not brought up to date while "
             f"{self.building.generation.fingerprint} is built: {why}"
         )
 
     def _report(self, built: SourceOutcome, end: _End) -> SyncReport:
         report = SyncReport.of(built, generation=self.building.generation.fingerprint, state=end.state)
-        beside = replace(SyncReport.of(add_up(self._beside)), commits=self.live.commits)
+        beside = replace(SyncReport.of(add_up(self._beside)), commits=self.active.commits)
         counts = asdict(beside)
         return replace(
             report,
-            withheld_deletes=max(end.withheld.documents, beside.withheld_deletes),
-            changes=(*report.changes, *end.withheld.changes, *beside.withheld),
+            withheld_deletes=max(end.losses.documents, beside.withheld_deletes),
+            changes=(*report.changes, *end.losses.changes, *beside.withheld),
             embed_seconds=report.embed_seconds + beside.embed_seconds,
-            notices=(*self._stale, *report.notices, *end.withheld.notices, end.notice),
-            live={name: counts[name] for name in _COUNTS},
+            notices=(*self._stale, *report.notices, *end.losses.notices, end.notice),
+            active={name: counts[name] for name in _COUNTS},
         )
 
     # --- the cut-over --------------------------------------------------------------------------------------------
 
     def _end(self, scans: Mapping[str, datetime], *, whole: bool) -> _End:
         """Cut over if every source is in it, and nothing speaks against it."""
-        live, built = self.live.generation, self.building.generation
-        withheld = self._withheld() if whole else _Withheld()
-        if whole and not withheld.documents and self._work.policy.cutover == "auto":
+        active, built = self.active.generation, self.building.generation
+        lost = self._losses() if whole else Losses()
+        if whole and not lost.documents and self._work.policy.cutover == "auto":
             for source, began in scans.items():
-                documents = inventory.documents(self.building, source)
-                record_scan(self._work.store, source, began, complete=True, documents=documents)
-            self._generations.cut_over(built, damaged=not self._live_is_readable)
-            back = "`ragloop index rollback` goes back" if self._live_is_readable else f"{live.table} is set aside"
-            return _End(LIVE, withheld, f"cut over from {live} to {built}; {back}")
-        self._generations.mark(built, ready=whole)
-        why_not = self._why_not(withheld.documents, whole=whole)
-        return _End(READY if whole else BUILDING, withheld, f"{live} answers; {built} is {why_not}")
+                count = inventory.documents(self.building, source)
+                record_scan(self._work.store, source, began, complete=True, documents=count)
+            self._builds.cut_over(built, damaged=not self._active_is_readable)
+            back = "`ragloop index rollback` goes back" if self._active_is_readable else f"{active.table} is set aside"
+            return _End(GenerationState.ACTIVE, lost, f"cut over from {active} to {built}; {back}")
+        self._builds.mark(built, ready=whole)
+        why_not = self._why_not(lost.documents, whole=whole)
+        return _End(
+            GenerationState.READY if whole else GenerationState.BUILDING,
+            lost,
+            f"{active} answers; {built} is {why_not}",
+        )
 
-    def _why_not(self, withheld: int, *, whole: bool) -> str:
+    def _why_not(self, lost: int, *, whole: bool) -> str:
         if not whole:
             return "not complete, the next sync goes on with it"
-        if withheld:
-            there = "can be found now" if self._live_is_readable else "were there at the last completed scan"
+        if lost:
+            there = "can be found now" if self._active_is_readable else "were there at the last completed scan"
             return (
-                f"complete but lacks {withheld} documents that {there}, so it does not answer yet: "
+                f"complete but lacks {lost} documents that {there}, so it does not answer yet: "
                 "`ragloop sync --confirm-deletes` cuts over to it"
             )
         return "complete, `ragloop index cutover` lets it answer (index.cutover is manual)"
 
-    def _withheld(self) -> _Withheld:
-        if self._live_is_readable:
+    def _losses(self) -> Losses:
+        if self._active_is_readable:
             try:
-                return self._withheld_of_live()
+                return losses(self.active, self.building, self._work.policy)
             except StoreDamagedError as error:
                 self._note_damage(error)
-        return _Withheld(self._withheld_by_count())
+        return losses_by_count(self.building, self._work.policy)
 
-    def _withheld_by_count(self) -> int:
-        """What of a live generation that is damaged was there at the last completed scans."""
-        policy = self._work.policy
-        known = {} if policy.confirm_deletes else known_documents(self._work.store)
-        lost = {source: before - inventory.documents(self.building, source) for source, before in known.items()}
-        bounds = policy.guard_documents, policy.guard_share
-        return sum(count for source, count in lost.items() if withholds(count, known[source], *bounds))
 
-    def _withheld_of_live(self) -> _Withheld:
-        """Those that the live generation has; a few that are quarantined in the other one are said."""
-        quarantined, withheld = 0, list[Change]()
-        for source in inventory.sources(self.live):
-            ledger = self.live.ledger(source)
-            before = ledger.retrievable()
-            after = self.building.ledger(source)
-            gone = before - after.retrievable()
-            quarantined += len(gone & after.keys())
-            lost = [row for row in ledger.values() if row.key in gone] if gone else []
-            guarded = split(lost, self._work.policy, source=source, documents=len(before))
-            withheld += changes_of(ChangeKind.WITHHELD, source, guarded.withheld)
-        return _Withheld(len(withheld), tuple(withheld), self._quarantined(quarantined))
+def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> BuildPass:
+    """Bring a generation that nobody reads yet to the state of all sources, whatever that deletes.
 
-    def _quarantined(self, documents: int) -> tuple[str, ...]:
-        if not documents:
-            return ()
-        return (
-            f"{documents} documents that can be found in {self.live.generation.fingerprint} are quarantined in "
-            f"{self.building.generation.fingerprint}, which has no earlier revision of them",
-        )
+    It stops after the first batch that ends later than `until` (time.monotonic()).
+    """
+    policy = replace(work.policy, confirm_deletes=True)
+    outcomes: list[SourceOutcome] = []
+    scans: dict[str, datetime] = {}
+    for source in work.sources:
+        began = work.store.now()
+        try:
+            with span("sync source", source=source.name):
+                outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
+        except NotFoundError as error:
+            outcomes.append(work.missed(error))
+            continue
+        if not outcomes[-1].whole:
+            return BuildPass(add_up(outcomes), None)
+        scans[source.name] = began
+        note_source(work.store, source.name)
+        outcomes.append(SourceOutcome(notices=note_way(work, source)))
+    others = set(inventory.sources(index)) - {source.name for source in work.sources}
+    deleted = [
+        change for name in others for change in delete(index, name, list(documents.ledger(index, name).values()))
+    ]
+    return BuildPass(add_up([*outcomes, SourceOutcome(changes=tuple(deleted))]), scans)

@@ -1,4 +1,4 @@
-"""How late the documents of one sync became searchable, beside the objective, and the event that tells of lateness."""
+"""How late the documents of one sync became searchable, beside the objective, and the event of a late sync."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,25 +26,25 @@ class Freshness:
 
     @property
     def late(self) -> bool:
-        """Whether the p95 is beyond the objective: one document that was late for its own reasons is not an alarm."""
+        """Return whether the p95 is beyond the objective: one document that was late by itself is not an alarm."""
         return bool(self.lags_s) and self.quantile(0.95) > self.objective_s
 
     def quantile(self, share: float) -> float:
-        """The lag that this share of the documents did not exceed, in seconds. There must be one."""
+        """Return the lag that this share of the documents did not exceed, in seconds. There must be one."""
         return float(np.quantile(self.lags_s, share))
 
     def figures(self) -> dict[str, float]:
-        """What an event tells. There must be a document."""
+        """Return what an event carries. There must be a document."""
         quantiles = {"p50_s": self.quantile(0.5), "p95_s": self.quantile(0.95), "worst_s": self.quantile(1)}
         return {"documents": len(self.lags_s), **{name: round(lag, 1) for name, lag in quantiles.items()},
                 "objective_s": self.objective_s}  # fmt: skip
 
 
 def lateness(found: Freshness, home: Path, config: Path | None) -> HomeEvent | None:
-    """What is told of a sync of this home; nothing where it was in time."""
+    """Make the event of a sync of this home that was late; None where it was in time."""
     return HomeEvent(LATE, home, config, found.figures()) if found.late else None
 
 
 def freshness(changes: Sequence[Change], objective_s: float) -> Freshness:
-    """Of the changes of a sync report."""
+    """Compute freshness from the changes of a sync report."""
     return Freshness(tuple(sorted(one.lag_s for one in changes if one.lag_s is not None)), objective_s)

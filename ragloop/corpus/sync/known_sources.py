@@ -6,20 +6,34 @@ and is part of a configured source, as its patterns go, is no source of its own.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragloop.config import SourceSettings
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generation import Generation
-from ragloop.corpus.index.generations import Generations
+from ragloop.corpus.index.generations.generation import Generation
+from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.opening import WayOf, in_bucket, open_sources, place_of
 from ragloop.corpus.sources.source import Source, Way
+from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
 from ragloop.corpus.sync.scans import last_way, scanned_sources
 from ragloop.errors import NotFoundError, StoreDamagedError, UsageError
 from ragloop.store import Store
+
+
+@dataclass(frozen=True)
+class OpenSources:
+    """The sources of a home: what is found of them, and the opened ones by name."""
+
+    found: FoundSources
+    by_name: Mapping[str, Source]
+
+    def of(self, scope: SyncScope) -> list[Source]:
+        """Return the sources that a sync of this scope lists."""
+        return [self.by_name[name] for name in scope.sources]
 
 
 class KnownSources:
@@ -36,47 +50,35 @@ class KnownSources:
         self._configured = tuple(configured)
         self._indexed, self._way_of = indexed, way_of
 
-    def of(self, folder: Path | None = None, *, known: bool = True) -> list[Source]:
-        """The folder and the sources within it; with `known`, every configured source and every folder synced by path.
+    def look(self, folder: Path | None = None) -> OpenSources:
+        """Open every known source, and that of the folder; a folder that is part of another source is synced as that.
 
-        A folder that is part of another source is synced as that one. Raises NotFoundError for a folder that is not
-        there, UsageError when there is nothing to sync.
+        What is gone is the source of a folder that was synced by path and is not there any more, or is a link now;
+        without a folder, all that are indexed, where none is known any more.
         """
         indexed = self._indexed()
         named = _name(folder, indexed) if folder else None
         sources = self._open(indexed, named)
-        if named and not known:
-            around = _around(named, sources)
-            sources = [one for one in sources if one in around or _is_within(one, named)]
-        if not sources:
-            left = ", ".join(indexed if known else [])
-            found = f"found no source, though the index knows {left}" if left else "found no source"
-            let_go = ", or delete their documents with `ragloop sync --confirm-deletes`" if left else ""
-            raise UsageError(f"{found}; name a folder (`ragloop sync DIR`) or add [[sources]] to ragloop.toml{let_go}")
-        return sources
+        around = _around(named, sources) if named else []
+        within = [one for one in sources if named and (one in around or _is_within(one, named))]
+        if named:
+            gone = [named] if named in indexed and not _is_there(named) else []
+        else:
+            gone = [] if sources else indexed
+        names = tuple(one.name for one in sources)
+        found = FoundSources(names, tuple(one.name for one in within), tuple(indexed), tuple(gone))
+        return OpenSources(found, dict(zip(names, sources, strict=True)))
 
     def all(self) -> list[Source]:
-        """Every known source, of which there may be none: one that is configured no more is indexed, and not known."""
+        """Open every known source; one that is configured no more is indexed, and not known."""
         return self._open(self._indexed())
 
     def knows(self, folder: Path) -> bool:
         """Return whether a folder is a known source, configured or synced by its path, or part of one."""
         return bool(_around(_name(folder, self._indexed()), self.all()))
 
-    def gone(self, folder: Path | None) -> list[str]:
-        """The source of a folder that was synced by path and is not there any more, or is a link now.
-
-        Without a folder, all that are indexed where none is known any more.
-        """
-        indexed = self._indexed()
-        if folder is None:
-            return [] if self._open(indexed) else indexed
-        name = _name(folder, indexed)
-        is_there = Path(name).exists() and str(Path(name).resolve()) == name
-        return [name] if name in indexed and not is_there else []
-
     def _open(self, indexed: Sequence[str], named: str | None = None) -> list[Source]:
-        """Every known source, and that of the folder `named` if no other holds it."""
+        """Open every known source, and that of the folder `named` if no other holds it."""
         configured = open_sources(self._configured, self._home, way_of=self._way_of)
         # A configured name holds no slash, as a path does.
         names = [one for one in indexed if "/" in one and not _around(one, configured)]
@@ -93,7 +95,7 @@ class KnownSources:
 
 
 def is_part_of(folder: Path, sources: Sequence[Source]) -> list[str]:
-    """What a person who named a folder should know, where it is not a source but part of one of those synced."""
+    """Tell a person who named a folder that it is not a source but part of one of those synced."""
     named = str(folder.expanduser().resolve())
     around = _around(named, sources)
     if not around or any(_is_within(one, named) for one in around):
@@ -102,34 +104,38 @@ def is_part_of(folder: Path, sources: Sequence[Source]) -> list[str]:
     return [f"{named} is part of the source {names}, which was synced with the patterns and labels that it has"]
 
 
+def _is_there(name: str) -> bool:
+    return Path(name).exists() and str(Path(name).resolve()) == name
+
+
 def _name(folder: Path, indexed: Sequence[str]) -> str:
-    """The path without links; of a folder that is known and became a link, the path that it is known by."""
+    """Resolve a path; of a folder that is known and became a link, return the path that it is known by."""
     given = os.path.abspath(folder.expanduser())  # noqa: PTH100
     return given if given in indexed else str(folder.expanduser().resolve())
 
 
 def _is_within(source: Source, folder: str) -> bool:
-    """Whether a source is a folder, or part of it."""
+    """Return whether a source is a folder, or part of it."""
     return isinstance(source, LocalFolder) and source.folder.is_relative_to(folder)
 
 
 def _around(folder: str, sources: Sequence[Source]) -> list[Source]:
-    """The sources of the innermost folder that holds this one, or is it, and look into it."""
+    """Return the sources of the innermost folder that holds this one, or is it, and look into it."""
     around = [one for one in sources if isinstance(one, LocalFolder) and one.holds_folder(folder)]
     depth = max((len(one.folder.parts) for one in around), default=0)
     return [one for one in around if len(one.folder.parts) == depth]
 
 
 def indexed_sources(store: Store) -> list[str]:
-    """Sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-    return sorted({*_sources_in(store, Generations(store).live()), *scanned_sources(store)})
+    """Name the sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
+    return sorted({*_sources_in(store, Generations(store).active()), *scanned_sources(store)})
 
 
 def sources_left(
-    configured: Sequence[SourceSettings], home: Path, store: Store, live: Generation | None
+    configured: Sequence[SourceSettings], home: Path, store: Store, active: Generation | None
 ) -> list[Source]:
-    """Every known source, as far as the tables that are left tell; `live` is the generation that answers."""
-    indexed = sorted({*_sources_in(store, live), *_scanned_left(store)})
+    """Open every known source, as far as the tables that are left tell; `active` is the generation that answers."""
+    indexed = sorted({*_sources_in(store, active), *_scanned_left(store)})
     return KnownSources(configured, home, lambda: indexed, lambda name: _way_left(store, name)).all()
 
 
@@ -147,18 +153,16 @@ def _scanned_left(store: Store) -> list[str]:
         return []
 
 
-def _sources_in(store: Store, live: Generation | None) -> list[str]:
+def _sources_in(store: Store, active: Generation | None) -> list[str]:
     try:
-        return inventory.sources(Index(store, live)) if live else []
+        return inventory.sources(Index(store, active)) if active else []
     except StoreDamagedError:
         # A rebuild must work on an index that cannot be read; the sources that were scanned are known without it.
         return []
 
 
-def must_exist(folder: Path | None) -> None:
-    """Raises NotFoundError where there is no such folder, UsageError where its path cannot name a source."""
-    if folder is None:
-        return
+def must_exist(folder: Path) -> None:
+    """Raise NotFoundError where there is no such folder, UsageError where its path cannot name a source."""
     if not folder.expanduser().is_dir():
         raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")
     try:

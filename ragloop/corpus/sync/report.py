@@ -87,8 +87,8 @@ def add_up(outcomes: Iterable[SourceOutcome]) -> SourceOutcome:
 class SyncReport:
     """What one run did, over all its sources. Times in seconds.
 
-    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the live
-    one, `live` holds the counts of what the live one got meanwhile. `notices` are worth knowing and need no repair.
+    The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
+    one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
     """
 
     generation: str = ""
@@ -113,7 +113,7 @@ class SyncReport:
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-    live: dict[str, int] = field(default_factory=dict)
+    active: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:
@@ -142,12 +142,12 @@ class SyncReport:
 
     @property
     def complete(self) -> bool:
-        """Whether the index now holds all that the sources hold, and nothing else."""
+        """Return whether the index now holds all that the sources hold, and nothing else."""
         return not (self.problems or self.withheld_deletes or self.quarantined or self.failed)
 
     @property
     def withheld(self) -> tuple[Change, ...]:
-        """The documents whose deletes are withheld, as far as they are known by name."""
+        """Return the documents whose deletes are withheld, as far as they are known by name."""
         return tuple(change for change in self.changes if change.change is ChangeKind.WITHHELD)
 
 
@@ -156,7 +156,7 @@ Progress = Callable[[int, int, int], None]
 
 
 def left_out(report: SyncReport) -> list[str]:
-    """A sentence per problem, for deletes that are withheld and for documents that cannot be read; none if complete."""
+    """Write a sentence per problem, for withheld deletes and for unreadable documents; none if complete."""
     withheld = (
         f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
         "Check the source; a run with confirm_deletes applies them."

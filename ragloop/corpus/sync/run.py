@@ -6,16 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.generation import LIVE, Generation
-from ragloop.corpus.index.generations import Aim, Generations
-from ragloop.corpus.index.retention import let_go
+from ragloop.corpus.index.generations.builds import Aim, Builds
+from ragloop.corpus.index.generations.generation import Generation, GenerationState
+from ragloop.corpus.index.generations.table import Generations
+from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
-from ragloop.corpus.sync.passes import Work, into_live
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_up
-from ragloop.corpus.sync.scans import forget_scans, record_run
+from ragloop.corpus.sync.scans import record_run, reset_scans
+from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
 from ragloop.store import Store
 from ragloop.telemetry import as_run
@@ -34,9 +35,9 @@ def sync(
     removed: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Bring the index to the state of `sources`, and let go of the sources named in `removed`.
+    """Bring the index to the state of `sources`, and delete the sources named in `removed`.
 
-    Where the settings want another generation than the live one, or with `rebuild`, that one is built beside it and
+    Where the settings want another generation than the active one, or with `rebuild`, that one is built beside it and
     answers when it is complete; only where `sources` are `everything`, since what they leave out would be lost.
 
     A source that is not there is a problem in the report and loses nothing; when it is the only one, NotFoundError.
@@ -45,16 +46,16 @@ def sync(
     started = time.perf_counter()
     work = Work(store, sources, open_embedder, policy, removed, progress)
     with store.lease("index"):
-        aim = Generations(store).begin(wanted, rebuild=rebuild)
+        aim = Builds(Generations(store)).begin(wanted, rebuild=rebuild)
         if aim.begins_anew:
-            forget_scans(store)
+            reset_scans(store)
         if aim.building and everything:
-            run = Build(work, aim.live, aim.building)
+            run = Build(work, aim.active, aim.building)
             report, index = run.run(), run.building
         else:
-            index = Index(store, aim.live)
+            index = Index(store, aim.active)
             report = _updated(work, aim, index, wanted)
-        let_go(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
+        drop_expired(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
         report = _finished(report, index, started, {source.name for source in sources})
         record_run(store, report)
         store.upkeep.tidy("reports")
@@ -63,28 +64,28 @@ def sync(
 
 
 def _updated(work: Work, aim: Aim, index: Index, wanted: Generation) -> SyncReport:
-    """Bring the live generation up to date, as far as this code can make it."""
+    """Bring the active generation up to date, as far as this code can make it."""
     outcomes: list[SourceOutcome] = []
     if aim.refused:
-        outcomes.append(_refused(aim.live, wanted))
-    if aim.live.is_made_as(wanted):
-        outcomes.extend(into_live(work, index, work.open_embedder(aim.live), work.progress))
+        outcomes.append(_refused(aim.active, wanted))
+    if aim.active.is_made_as(wanted):
+        outcomes.extend(update_active(work, index, work.open_embedder(aim.active), work.progress))
     else:
-        outcomes.append(_made_otherwise(aim.live, wanted))
-    return SyncReport.of(add_up(outcomes), generation=aim.live.fingerprint, state=LIVE)
+        outcomes.append(_made_otherwise(aim.active, wanted))
+    return SyncReport.of(add_up(outcomes), generation=aim.active.fingerprint, state=GenerationState.ACTIVE)
 
 
-def _refused(live: Generation, wanted: Generation) -> SourceOutcome:
+def _refused(active: Generation, wanted: Generation) -> SourceOutcome:
     notice = (
-        f"{live} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to use it "
+        f"{active} answers; the settings select {wanted}, which was rolled back: run `ragloop index cutover` to use it "
         "again, or restore the previous settings"
     )
     return SourceOutcome(notices=(notice,))
 
 
-def _made_otherwise(live: Generation, wanted: Generation) -> SourceOutcome:
+def _made_otherwise(active: Generation, wanted: Generation) -> SourceOutcome:
     problem = (
-        f"the live generation {live} cannot be brought up to date, this ragloop has {wanted.parser} and "
+        f"the active generation {active} cannot be brought up to date, this ragloop has {wanted.parser} and "
         f"{wanted.chunker}: install the ragloop that built it, or let another generation answer"
     )
     return SourceOutcome(problems=(problem,))

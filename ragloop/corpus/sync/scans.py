@@ -1,4 +1,4 @@
-"""What is kept of scans and runs: when the last scan of each source began, and the report of the last sync."""
+"""Records of scans and runs: when the last scan of each source began, and the report of the last sync."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -14,18 +14,18 @@ _SCAN, _WAY, _SYNC = "scan", "way", "sync"
 
 
 def last_scan(store: Store, source: str) -> datetime | None:
-    """When the last completed scan of a source began."""
+    """Return when the last completed scan of a source began."""
     scan = Reports(store).latest(_SCAN, source)
     return scan.at if scan and scan.body["complete"] else None
 
 
 def known_documents(store: Store) -> dict[str, int]:
-    """How many documents each source had after its last completed scan, as far as that was noted."""
+    """Read how many documents each source had after its last completed scan, as far as that was noted."""
     return {source: body["documents"] for source, body in _scans(store).items() if body.get("documents") is not None}
 
 
 def unconfirmed(store: Store) -> dict[str, int]:
-    """Those of `known_documents` whose source was not completely scanned since the index began anew."""
+    """Take from `known_documents` the sources that were not completely scanned since the index began anew."""
     scans = _scans(store)
     return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
 
@@ -35,12 +35,12 @@ def _scans(store: Store) -> dict[str, Mapping[str, Any]]:
 
 
 def scanned_sources(store: Store) -> list[str]:
-    """Names of the sources that were ever scanned to the end, and not let go since."""
+    """Name the sources that were ever scanned to the end, and not dropped since."""
     return list(_scans(store))
 
 
 def last_run(store: Store) -> dict[str, Any] | None:
-    """The report of the last sync that ended, with its time under `at`."""
+    """Read the report of the last sync that ended, with its time under `at`."""
     run = Reports(store).latest(_SYNC)
     return run.dated() if run else None
 
@@ -54,25 +54,25 @@ def record_scan(store: Store, source: str, at: datetime, *, complete: bool, docu
 
 
 def note_source(store: Store, source: str) -> None:
-    """Keep the source known, though the live generation has not been scanned for it."""
+    """Keep the source known, though the active generation has not been scanned for it."""
     if source not in scanned_sources(store):
         record_scan(store, source, store.now(), complete=False, documents=None)
 
 
-def forget_scans(store: Store) -> None:
-    """An index that begins anew has no scan to measure lag from; its sources stay known, and what they had."""
+def reset_scans(store: Store) -> None:
+    """Leave no scan to measure lag from, for an index that begins anew; its sources stay known, and what they had."""
     documents = known_documents(store)
     for source in scanned_sources(store):
         record_scan(store, source, store.now(), complete=False, documents=documents.get(source))
 
 
-def forget_source(store: Store, source: str) -> None:
-    """The source is no longer known."""
+def drop_source(store: Store, source: str) -> None:
+    """Drop a source from those that are known."""
     Reports(store).drop(source, _SCAN, _WAY)
 
 
 def last_way(store: Store, source: str) -> Way | None:
-    """Where a source was found when it was scanned to the end last."""
+    """Read where a source was found when it was scanned to the end last."""
     way = Reports(store).latest(_WAY, source)
     return Way(way.body["named"], way.body["place"], tuple(way.body["links"])) if way else None
 

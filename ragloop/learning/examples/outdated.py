@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.table import ActiveIndex
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.errors import MismatchError, UnavailableError
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, standing_of
@@ -57,13 +57,13 @@ class OutdatedRows:
         self._registry = registry
         self._known: tuple[object, _Fallen] | None = None
 
-    def why(self, adapter_id: str, live: Live, questions: Sequence[str], vectors: Vectors) -> list[str]:
+    def why(self, adapter_id: str, active: ActiveIndex, questions: Sequence[str], vectors: Vectors) -> list[str]:
         """Per question why the adapter is not to be asked, empty where it may be.
 
         Where its rows cannot be read it is asked nothing: nobody could tell.
         """
         try:
-            fallen = self._fallen(adapter_id, live)
+            fallen = self._fallen(adapter_id, active)
         except (MismatchError, UnavailableError) as error:
             return [f"not asked of adapter {adapter_id}: {error}"] * len(questions)
         behind = [fallen.of(question, vector) for question, vector in zip(questions, vectors, strict=True)]
@@ -72,30 +72,30 @@ class OutdatedRows:
             for one in behind
         ]
 
-    def documents(self, adapter_id: str, live: Live) -> frozenset[str]:
+    def documents(self, adapter_id: str, active: ActiveIndex) -> frozenset[str]:
         """Return the ids of the documents in which something changed that the adapter was trained on.
 
         Of an adapter whose rows cannot be read nobody knows any; it is asked nothing.
         """
         try:
-            return self._fallen(adapter_id, live).ids
+            return self._fallen(adapter_id, active).ids
         except (MismatchError, UnavailableError):
             return frozenset()
 
-    def _fallen(self, adapter_id: str, live: Live) -> _Fallen:
-        state = adapter_id, live.index.version, live.embedder.fingerprint
+    def _fallen(self, adapter_id: str, active: ActiveIndex) -> _Fallen:
+        state = adapter_id, active.index.version, active.embedder.fingerprint
         if self._known is None or self._known[0] != state:
-            self._known = state, self._look(adapter_id, live)
+            self._known = state, self._look(adapter_id, active)
         return self._known[1]
 
-    def _look(self, adapter_id: str, live: Live) -> _Fallen:
+    def _look(self, adapter_id: str, active: ActiveIndex) -> _Fallen:
         rows = read_rows(self._registry.artifacts.files, f"adapters/{adapter_id}")
-        standing = standing_of(live.index, documents_of(rows))
+        standing = standing_of(active.index, documents_of(rows))
         fallen = [(row, changed) for row in rows if (changed := row.changed(standing)) or not row.documents]
-        keys = inventory.keys(live.index) if fallen else {}
+        keys = inventory.keys(active.index) if fallen else {}
         questions = [row.question for row, _ in fallen]
         few = questions if len(questions) <= MOST_EMBEDDED else []
-        vectors = VectorStore(live.index.store, live.embedder).of_texts(few)
+        vectors = VectorStore(active.index.store, active.embedder).of_texts(few)
         ids = frozenset(one for _, changed in fallen for one in changed)
         return _Fallen(Likeness.of(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
 

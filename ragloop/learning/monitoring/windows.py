@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.table import Live
+from ragloop.corpus.index.table import ActiveIndex
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
@@ -40,7 +40,7 @@ class DriftMeasurement:
 def measure_drift(
     journal: Journal,
     registry: Registry,
-    live: Live,
+    active: ActiveIndex,
     *,
     window: int,
     new_eligible: int,
@@ -58,9 +58,9 @@ def measure_drift(
     first, last = _ends(answers, trained_at, window)
     before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
     votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
-    vectors = VectorStore(store, live.embedder)
-    generation = live.index.generation.fingerprint
-    revisions = inventory.revisions(live.index)
+    vectors = VectorStore(store, active.embedder)
+    generation = active.index.generation.fingerprint
+    revisions = inventory.revisions(active.index)
     report = measure(
         _window(before, votes, vectors, _snapshot(store), generation),
         _window(after, votes, vectors, revisions, generation),

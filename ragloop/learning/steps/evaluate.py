@@ -69,9 +69,9 @@ def _elsewhere(parts: RetrainingParts, dataset: Dataset) -> list[Question]:
     rows = [row for row in dataset.eval.to_pylist() if row["example_id"] not in stale][-p.max_elsewhere :]
     if not rows:
         return []
-    live = parts.live()
-    vectors = VectorStore(live.index.store, live.embedder).of_texts([row["question"] for row in rows])
-    retriever = Retriever(live.index, replace(p.retrieval, top_k=1, without_labels=UNLABELLED))
+    active = parts.active()
+    vectors = VectorStore(active.index.store, active.embedder).of_texts([row["question"] for row in rows])
+    retriever = Retriever(active.index, replace(p.retrieval, top_k=1, without_labels=UNLABELLED))
     found = [retriever.retrieve(row["question"], vector).passages for row, vector in zip(rows, vectors, strict=True)]
     return [
         Question(Part.ELSEWHERE, rag_prompt(row["question"], passages), row["answer"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.table import Index, Live
+from ragloop.corpus.index.table import ActiveIndex, Index
 from ragloop.journal import Journal
 from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy
@@ -42,13 +42,13 @@ class RetrainingPolicy:
 class RetrainingParts:
     """The log, the registry and the models of one store.
 
-    `live()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter_id)` holds
+    `active()` returns what answers now, `base()` the local model's folder or hub name, `generator(adapter_id)` holds
     that model, with an adapter or without one, `base_sha256()` a hash of its weights or an empty string.
     """
 
     journal: Journal
     registry: Registry
-    live: Callable[[], Live]
+    active: Callable[[], ActiveIndex]
     base: Callable[[], Path | str]
     generator: Callable[[str | None], AbstractContextManager[Generator]]
     policy: RetrainingPolicy
@@ -57,7 +57,7 @@ class RetrainingParts:
     @property
     def index(self) -> Index:
         """The index that answers now; another one may answer when a training of hours has ended."""
-        return self.live().index
+        return self.active().index
 
     @property
     def golden(self) -> list[str]:

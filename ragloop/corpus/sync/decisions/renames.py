@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ragloop.corpus.index import identity
 from ragloop.corpus.index.ledger import QUARANTINED, LedgerRow, Span
-from ragloop.corpus.sync.planning import bare_stamp
+from ragloop.corpus.sync.decisions.planning import bare_stamp
 
 Trace = Callable[[str], str]
 """What a rename leaves of a stamp; see Source.trace."""
@@ -36,13 +36,14 @@ class Renames:
                     self._revisions.setdefault(sign, set()).add(row.revision)
 
     def of_bytes(self, revision: str) -> LedgerRow | None:
-        """The document that these bytes were, whether they could be read then or not."""
+        """Take the document that these bytes were, whether they could be read then or not."""
         return self._take(self._last(("read", revision)))
 
     def of_unreadable(self, key: str, stamp: str, revision: str | None) -> LedgerRow | None:
-        """The document with a last good revision that became this one, which cannot be read; `revision` of its bytes.
+        """Take the document with a last good revision that became this one, which cannot be read.
 
-        None where several have the same bytes, and neither the file nor its name tells which it was.
+        `revision` is the hash of its bytes. None where several have the same bytes, and neither the file nor its name
+        tells which it was.
         """
         for sign in self._signs(key, stamp, revision):
             row = self._last(sign)
@@ -53,7 +54,7 @@ class Renames:
         return None
 
     def _signs(self, key: str, stamp: str, revision: str | None) -> list[Sign]:
-        """By what a document can be known again, the surest first."""
+        """List what a document can be known by again, the surest first."""
         # A row that came in behind a sync's back may have no key.
         name, trace = PurePosixPath(key or "").name, self._trace(bare_stamp(stamp))
         of_file: list[Sign] = [("file", trace), ("file and name", trace, name)] if trace else []
@@ -71,12 +72,12 @@ class Renames:
 
 
 def _bytes(row: LedgerRow) -> str | None:
-    """The hash of what a document held when it was last read, where it could be."""
+    """Return the hash of what a document held when it was last read, where it could be."""
     return row.text_hash if row.status == QUARANTINED else row.revision
 
 
 def inherit(row: LedgerRow, heir: LedgerRow, hashes: Mapping[str, str]) -> tuple[LedgerRow, dict[str, str]]:
-    """`heir` with the last good revision of `row`, and the new id of each chunk by its old one.
+    """Give `heir` the last good revision of `row`; return it with the new id of each chunk by its old one.
 
     `hashes` are those of the chunks that are there, by id: the new ids are those that reading the document would give.
     """

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from ragloop.corpus.chunking.chunker import Chunk
 from ragloop.corpus.index import identity
 from ragloop.corpus.index.ledger import WAITING, Held, LedgerRow, Span
-from ragloop.corpus.sync.planning import is_described
-from ragloop.corpus.sync.preparing import Prepared
+from ragloop.corpus.sync.preparing.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _spans(document: Prepared, document_id: str) -> tuple[Span, ...]:
 
 def _is_described_alike(document: Prepared, row: LedgerRow, labels: tuple[str, ...]) -> bool:
     """Return whether what every chunk says of its document is as it was; of what waits for a sync, nothing is."""
-    return row.revision != WAITING and row.title == document.title and is_described(row, document.listed, labels)
+    return row.revision != WAITING and row.title == document.title and row.is_described_as(document.listed.uri, labels)
 
 
 def _is_held(chunk: Chunk, held: Held | None) -> bool:

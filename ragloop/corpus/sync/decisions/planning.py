@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from ragloop.corpus.index.ledger import Known, LedgerRow
+from ragloop.corpus.index.ledger import Known
 from ragloop.corpus.sources.source import Listed
 
 _MARK = "?"
@@ -37,7 +37,7 @@ def plan(listing: Iterable[Listed], known: Known, *, retry_quarantined: bool = F
 
 
 def kept_stamp(before: str, stamp: str, settles_us: int, *, began_us: int, now_us: int) -> str:
-    """The stamp of a document that was just read, as the ledger keeps it: bare where every later write gets another.
+    """Decide how the ledger keeps the stamp of a document that was just read: bare if every later write gets another.
 
     A stamp that a later write may get as well is marked with the time when it was first kept. No listing has such a
     stamp, so that the document is read again; when the stamp has been kept for `settles_us` before that run began,
@@ -52,7 +52,7 @@ def kept_stamp(before: str, stamp: str, settles_us: int, *, began_us: int, now_u
 
 
 def bare_stamp(kept: str) -> str:
-    """A stamp as the listing had it."""
+    """Return a stamp as the listing had it."""
     return _marked(kept)[1]
 
 
@@ -65,10 +65,5 @@ def _marked(kept: str) -> tuple[int | None, str]:
 
 
 def retry_after_s(attempts: int) -> float:
-    """Seconds from the last of so many attempts to the next: 15 minutes, then twice as long each, at most a day."""
+    """Count the seconds from the last of so many attempts to the next: 15 minutes, then twice as long, up to a day."""
     return min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 30), LAST_RETRY_S)
-
-
-def is_described(row: LedgerRow, listed: Listed, labels: tuple[str, ...]) -> bool:
-    """Whether the ledger has the document's place and labels as they are now."""
-    return row.labels == labels and row.uri == listed.uri

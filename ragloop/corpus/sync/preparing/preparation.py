@@ -4,7 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,31 +15,13 @@ from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Listed, Read, Source
-from ragloop.corpus.sync.planning import is_described
+from ragloop.corpus.sync.preparing.prepared import Prepared
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
 AHEAD_BYTES = 64 * 2**20
 """Of so many bytes together, or one: what is read ahead is held in memory."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
-
-    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, or the
-    disk failed, so that another try may end otherwise.
-    """
-
-    listed: Listed
-    read: Read | None
-    revision: str | None
-    title: str | None = None
-    chunks: Sequence[Chunk] | None = None
-    reason: str | None = None
-    stopped: bool = False
-    bytes_read: int = 0
 
 
 class Preparation:
@@ -72,7 +54,7 @@ class Preparation:
         return partial(Preparation, self._source, {}, self._count_tokens, **how), ()
 
     def documents(self, listing: Iterable[Listed]) -> Iterator[Prepared]:
-        """Prepared documents in order, some of them read and parsed ahead in threads while others are encoded.
+        """Yield prepared documents in order, some of them read and parsed ahead in threads while others are embedded.
 
         What vanished since it was listed is left out; the next listing deletes it, or finds it under its new name.
         """
@@ -104,11 +86,11 @@ class Preparation:
                 self._parser.abandon()
 
     def row(self, listed: Listed) -> LedgerRow | None:
-        """What the ledger says of a document."""
+        """Return what the ledger says of a document."""
         return self._ledger.get(listed.key)
 
     def group(self, documents: Sequence[tuple[Listed, LedgerRow | None]]) -> list[Prepared | None]:
-        """These documents, each with its ledger row, in order; None for one that is not there.
+        """Prepare these documents, each with its ledger row, in order; None for one that is not there.
 
         They are parsed in the calling thread: a parser's process ends with the thread that started it.
         """
@@ -125,7 +107,7 @@ class Preparation:
             return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         revision = hashlib.sha256(read.data).hexdigest()
         prepared = Prepared(listed, replace(read, data=b""), revision, bytes_read=len(read.data))
-        if row is not None and row.revision == revision and is_described(row, listed, self._source.labels):
+        if row is not None and row.revision == revision and row.is_described_as(listed.uri, self._source.labels):
             return prepared
         try:
             title, chunks = self._described(read.data, listed.key)

@@ -1,19 +1,18 @@
-"""One pass over all sources, into the live generation or into one that is being built."""
+"""Bring the active generation to the state of its sources, one after the other."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from ragloop.corpus.index import health, inventory
-from ragloop.corpus.index.generation import Generation
+from ragloop.corpus.index import documents, health, inventory
+from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
-from ragloop.corpus.sync.guard import split, withholds
+from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
+from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
-from ragloop.corpus.sync.scans import forget_source, last_scan, note_source, record_scan, record_way, unconfirmed
-from ragloop.corpus.sync.source_sync import SourceSync, delete
+from ragloop.corpus.sync.scans import drop_source, last_scan, record_scan, record_way, unconfirmed
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -22,7 +21,7 @@ from ragloop.telemetry import span
 
 @dataclass(frozen=True)
 class Work:
-    """What a run works on. `removed`: sources to let go of; `open_embedder` raises as App.embedder_of does."""
+    """What a run works on. `removed`: sources to delete; `open_embedder` raises as App.embedder_of does."""
 
     store: Store
     sources: Sequence[Source]
@@ -38,29 +37,21 @@ class Work:
         return SourceOutcome(problems=(str(error),))
 
 
-@dataclass(frozen=True)
-class BuildPass:
-    """What one pass over the sources built. `scans`: when that of each source began; None if the pass stopped early."""
-
-    outcome: SourceOutcome
-    scans: Mapping[str, datetime] | None
-
-
-def into_live(
+def update_active(
     work: Work, index: Index, embedder: Embedder, progress: Progress | None = None
 ) -> Iterator[SourceOutcome]:
-    """Bring the live generation to the state of its sources, one after the other, and yield what was done for each.
+    """Bring the active generation to the state of its sources, and yield what was done for each.
 
     A source that is not there loses nothing.
     """
     for source in work.sources:
-        yield _one_into_live(work, index, embedder, source, progress)
+        yield _update_source(work, index, embedder, source, progress)
     for name in work.removed:
         yield _delete_source(work, index, name)
     health.maintain_indexes(index)
 
 
-def _one_into_live(
+def _update_source(
     work: Work, index: Index, embedder: Embedder, source: Source, progress: Progress | None
 ) -> SourceOutcome:
     began = work.store.now()
@@ -71,10 +62,10 @@ def _one_into_live(
     except NotFoundError as error:
         return work.missed(error)
     problems = _record(work, index, source.name, began)
-    return add_up([done, SourceOutcome(problems=problems, notices=_note_way(work, source))])
+    return add_up([done, SourceOutcome(problems=problems, notices=note_way(work, source))])
 
 
-def _note_way(work: Work, source: Source) -> tuple[str, ...]:
+def note_way(work: Work, source: Source) -> tuple[str, ...]:
     """Keep where a source was found, and say so where a link of its path leads elsewhere than before."""
     before = record_way(work.store, source.name, source.way)
     if not before:
@@ -100,35 +91,9 @@ def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str
 
 def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
     """Delete the documents of a source that is no longer configured, unless the guard withholds them."""
-    gone = list(index.ledger(source).values())
+    gone = list(documents.ledger(index, source).values())
     guarded = split(gone, work.policy, source=source, documents=len(gone))
     deleted = delete(index, source, guarded.may_go)
     if not guarded.withheld:
-        forget_source(work.store, source)
+        drop_source(work.store, source)
     return SourceOutcome(changes=(*changes_of(ChangeKind.WITHHELD, source, guarded.withheld), *deleted))
-
-
-def into_building(work: Work, index: Index, embedder: Embedder, until: float = math.inf) -> BuildPass:
-    """Bring a generation that nobody reads yet to the state of all sources, whatever that deletes.
-
-    It stops after the first batch that ends later than `until` (time.monotonic()).
-    """
-    policy = replace(work.policy, confirm_deletes=True)
-    outcomes: list[SourceOutcome] = []
-    scans: dict[str, datetime] = {}
-    for source in work.sources:
-        began = work.store.now()
-        try:
-            with span("sync source", source=source.name):
-                outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
-        except NotFoundError as error:
-            outcomes.append(work.missed(error))
-            continue
-        if not outcomes[-1].whole:
-            return BuildPass(add_up(outcomes), None)
-        scans[source.name] = began
-        note_source(work.store, source.name)
-        outcomes.append(SourceOutcome(notices=_note_way(work, source)))
-    others = set(inventory.sources(index)) - {source.name for source in work.sources}
-    deleted = [change for name in others for change in delete(index, name, list(index.ledger(name).values()))]
-    return BuildPass(add_up([*outcomes, SourceOutcome(changes=tuple(deleted))]), scans)

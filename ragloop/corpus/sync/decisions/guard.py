@@ -27,5 +27,5 @@ def split(gone: Sequence[LedgerRow], policy: SyncPolicy, *, source: str, documen
 
 
 def withholds(deletes: int, documents: int, guard_documents: int, guard_share: float) -> bool:
-    """Whether so many deletes, out of a source's documents, look like a mistake: more than both bounds allow."""
+    """Return whether so many deletes, out of a source's documents, look like a mistake: more than both bounds allow."""
     return deletes > max(guard_documents, guard_share * documents)

@@ -1,0 +1,1 @@
+"""Prepared documents embedded and committed, batch by batch."""
