@@ -100,7 +100,7 @@ def test_of_a_table_one_version_is_copied_with_its_own_files_alone(folder: Backe
 def test_what_only_an_unfinished_training_needs_is_left_out(folder: BackedUp) -> None:
     folder.fill(2)
     folder.add_adapter("0123456789abcdef")
-    adapter = folder.app.registry.artifacts / "adapters" / "0123456789abcdef"
+    adapter = folder.app.registry.artifacts.folder / "adapters" / "0123456789abcdef"
     (adapter / "checkpoints" / "checkpoint-1").mkdir(parents=True)
     for name in ("checkpoints/checkpoint-1/optimizer.pt", "lock", "rows.parquet"):
         (adapter / name).write_bytes(b"of a training")

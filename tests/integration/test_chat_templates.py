@@ -1,5 +1,6 @@
 """Conversations as tokens: what a model is asked with is what it was trained on, whatever its template."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_a_prompt_is_what_the_template_writes_before_an_answer(name: str) -> Non
     )
     wanted, _, _ = rendered.partition("Ada")
     asked = chat.tokenizer.decode(chat.prompt(CLOSED))
-    assert asked.rstrip() == wanted.replace(TODAY.strftime("%Y-%m-%d"), "2024-07-26").rstrip()
+    assert asked.rstrip() == re.sub(r"\b20\d\d-\d\d-\d\d\b", "2024-07-26", wanted).rstrip()
     assert asked.count("<bos>") == wanted.count("<bos>") <= 1
 
 
