@@ -20,8 +20,8 @@ def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
     """Compact every table, remove old versions, drop what is past its retention."""
     app = open_app(home, config)
     done = app.corpus.maintain()
-    app.learning.prune_answers()
     publish_upkeep(done)
+    app.learning.prune_answers()
     return done
 
 

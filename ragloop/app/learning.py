@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
 from ragloop.app.policies import cadence_policy, drift_policy, gate_policy, retraining_policy
+from ragloop.errors import StoreBusyError
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.review import Review
@@ -64,9 +65,21 @@ class Learning:
         return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
 
     def prune_answers(self) -> int:
-        """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed."""
-        keep = timedelta(days=self._parts.settings.maintenance.answer_retention_days)
-        return self.retraining.parts.cache.prune(keep) if keep else 0
+        """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed.
+
+        None while a retraining, which may be keeping answers, is under way: the next maintenance removes them.
+        """
+        from ragloop.learning.evaluation.answer_cache import AnswerCache
+
+        parts = self._parts
+        keep = timedelta(days=parts.settings.maintenance.answer_retention_days)
+        if not keep:
+            return 0
+        try:
+            with parts.store.lease("retraining"):
+                return AnswerCache(parts.registry.artifacts.files, parts.store.now).prune(keep)
+        except StoreBusyError:
+            return 0
 
     def export_log(self, file: Path) -> int:
         """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""

@@ -41,7 +41,7 @@ class Parts:
         now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
-        self.settings, self._now, self._boundary = settings, now, boundary
+        self.settings, self.now, self._boundary = settings, now, boundary
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder)
         self._store: Store | None = None
 
@@ -60,17 +60,17 @@ class Parts:
 
     def _opened(self, *, create: bool) -> Store:
         home = self.settings.home
-        return Store.open(home, create=create, place=self.place, now=self._now, boundary=self._boundary)
+        return Store.open(home, create=create, place=self.place, now=self.now, boundary=self._boundary)
 
     @cached_property
     def place(self) -> "Place":
         """Where the store is: a folder of the home, or a bucket."""
         if self.settings.store is None:
-            return FolderPlace(self.settings.home, self._now)
+            return FolderPlace(self.settings.home, self.now)
         from ragloop.store.places.bucket import BucketPlace
 
         make_home(self.settings.home)
-        return BucketPlace(self.settings.store, self._now)
+        return BucketPlace(self.settings.store, self.now)
 
     @cached_property
     def journal(self) -> Journal:

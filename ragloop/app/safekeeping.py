@@ -35,7 +35,8 @@ class Safekeeping:
                 f"backups do not hold artifacts of a bucket, found artifacts = {wanted.artifacts}; protect the "
                 "buckets by versions or replication instead"
             )
-        return Backups(backup_files(uri or wanted.backup.uri, wanted.home, wanted.store), CATALOGUE)
+        files = backup_files(uri or wanted.backup.uri, wanted.home, wanted.store)
+        return Backups(files, CATALOGUE, self._parts.now)
 
     def back_up(
         self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None

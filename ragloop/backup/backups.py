@@ -40,7 +40,7 @@ from ragloop.backup.verifying import (
 )
 from ragloop.catalogue import Derived
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
-from ragloop.store import Store
+from ragloop.store import Clock, Store, utc_now
 from ragloop.store.files import Files, Found, each
 from ragloop.wording import first_few
 
@@ -84,9 +84,7 @@ class BackupReport:
 class Backups:
     """The backups in `files` of what a catalogue names. `now` is their clock."""
 
-    def __init__(
-        self, files: Files, catalogue: Sequence[Derived], now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, files: Files, catalogue: Sequence[Derived], now: Clock = utc_now) -> None:
         self.files, self.catalogue, self._now = files, catalogue, now
 
     def all(self) -> list[Manifest]:

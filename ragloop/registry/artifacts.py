@@ -96,6 +96,7 @@ class BucketArtifacts:
                 shutil.rmtree(copy, ignore_errors=True)
                 with suppress(OSError):  # another process was first
                     made.rename(copy)
+        _must_be(adapter, copy)
         return copy
 
     def _download(self, adapter: Adapter, folder: Path) -> None:

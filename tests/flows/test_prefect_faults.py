@@ -140,7 +140,10 @@ def relay(stack: LocalStack) -> Iterator[Relay]:
 
 def cut_in_the_middle(folder: Path, relay: Relay) -> None:
     """Cut the server off when the sync first tells how far it is, and let it go on."""
-    until((folder.parent / "told").exists)
+    try:
+        until((folder.parent / "told").exists)
+    except AssertionError:
+        pytest.fail((folder.parent / "said").read_text(errors="replace"))
     relay.cut()
     (folder.parent / "cut").touch()
 

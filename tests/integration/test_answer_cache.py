@@ -86,7 +86,7 @@ def test_answers_past_their_retention_and_damaged_files_are_pruned(tmp_path: Pat
     kept(tmp_path).ask(eve, PROMPTS)
     kept(tmp_path).ask(ada, PROMPTS[:2])
     kept(tmp_path, days=20).ask(ada, PROMPTS[:3])
-    (tmp_path / FOLDER / "0000.parquet").write_bytes(b"half a file")
+    (tmp_path / FOLDER / "0000000000000000.parquet").write_bytes(b"half a file")
     assert kept(tmp_path, days=30).prune(timedelta(days=30)) == 1
     assert kept(tmp_path, days=31).prune(timedelta(days=30)) == 2
     assert len(list((tmp_path / FOLDER).iterdir())) == 1

@@ -13,7 +13,7 @@ from ragloop.answering.routing import Serving, route, second_route
 from ragloop.answering.stages import by_group
 from ragloop.answering.turn import Turn
 from ragloop.corpus.index.table import ActiveIndex
-from ragloop.errors import MismatchError, NotFoundError
+from ragloop.errors import MismatchError, NotFoundError, UnavailableError
 from ragloop.models import Vectors
 from ragloop.models.generation.generators import Generators
 from ragloop.records import LaneName, Route
@@ -52,11 +52,11 @@ class ChooseRoute:
         return [turn.routed(route(lane, serving, why)) for turn, why in zip(turns, reasons, strict=True)]
 
     def _serving(self, lane: LaneName) -> Serving:
-        """Hold the champion. A rollback must take no service down, and neither may a damaged champion."""
+        """Hold the champion. Neither a rollback nor a champion that is damaged or away takes a service down."""
         try:
             adapter_id = self.generators.champion(lane)
             self.held.enter_context(self.generators.for_route(Route(lane, adapter_id), self.active.embedder))
-        except (NotFoundError, MismatchError) as error:
+        except (NotFoundError, MismatchError, UnavailableError) as error:
             return Serving(None, str(error))
         return Serving(adapter_id)
 

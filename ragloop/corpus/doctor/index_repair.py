@@ -1,7 +1,8 @@
 """What repairs the index that answers; the ordinary sync writes again what has to be read again.
 
 A document that is wrong gets the revision WAITING and no stamp in the ledger: the next sync, whoever starts it, reads
-it and writes all of its rows. So a repair that is killed is finished by any sync.
+it and writes all of its rows. Of a repair that is killed, any sync finishes what was marked; another repair finds the
+rest.
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set

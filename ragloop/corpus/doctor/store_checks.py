@@ -93,8 +93,9 @@ def _lost_adapters(examined: Examination) -> Found:
 
 
 def _lost_champion(examined: Examination) -> Found:
-    lost = examined.adapters.champion_id in examined.adapters.lost_adapters
-    return Found(int(lost), detail=f"{_BASE_ANSWERS}: {examined.adapters.champion_trouble}")
+    adapters = examined.adapters
+    lost = adapters.champion_id in adapters.lost_adapters and bool(adapters.champion_trouble)
+    return Found(int(lost), detail=f"{_BASE_ANSWERS}: {adapters.champion_trouble}")
 
 
 def _roll_back(examined: Examination) -> None:

@@ -5,6 +5,7 @@ generated again, so the folder may be deleted at any time. It holds questions an
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from ragloop.store import TIME
 from ragloop.store.files import Files
 
 FOLDER = "answers"
+_KEPT = re.compile(rf"{FOLDER}/[0-9a-f]{{16}}\.parquet")
+"""A file of kept answers, and none that is being written."""
 _SCHEMA = pa.schema(
     [
         ("generator", pa.string()),
@@ -61,8 +64,8 @@ class AnswerCache:
     def prune(self, keep: timedelta) -> int:
         """Remove answers that were made longer ago than `keep`, and files that cannot be read; return how many files
         were removed or rewritten."""
-        pruned = [name for name in self.files.list(f"{FOLDER}/") if self._prune(name, self.now() - keep)]
-        return len(pruned)
+        names = [name for name in self.files.list(f"{FOLDER}/") if _KEPT.fullmatch(name)]
+        return sum(self._prune(name, self.now() - keep) for name in names)
 
     def _prune(self, name: str, oldest: datetime) -> bool:
         """Return whether there was something to remove from a file."""

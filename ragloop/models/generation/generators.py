@@ -106,15 +106,18 @@ class Generators:
     def _whole(self, adapter: Adapter) -> Path:
         """Return the folder of an adapter. Of files that were found damaged nothing is read again as long as they stay
         so, since every question asks."""
-        state = adapter.sha256, state_of_files(self._registry.artifacts.files, adapter.path)
-        known, why = self._damaged.get(adapter.adapter_id, (None, ""))
-        if known == state:
-            raise MismatchError(why)
+        if found := self._damaged.get(adapter.adapter_id):
+            known, why = found
+            if known == self._state(adapter):
+                raise MismatchError(why)
         try:
             return self._registry.folder(adapter)
         except MismatchError as error:
-            self._damaged[adapter.adapter_id] = state, str(error)
+            self._damaged[adapter.adapter_id] = self._state(adapter), str(error)
             raise
+
+    def _state(self, adapter: Adapter) -> tuple[str, str]:
+        return adapter.sha256, state_of_files(self._registry.artifacts.files, adapter.path)
 
     def _release(self, loaded: _Loaded) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ragloop.errors import NotFoundError
+from ragloop.errors import UnavailableError
 
 _AT_ONCE = 1000
 """Keys in one request, the most that S3 takes."""
@@ -19,9 +19,9 @@ def age_of(found: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
 
 
 def remove_objects(client: Any, bucket: str, keys: Sequence[str]) -> None:
-    """Remove objects. Raises NotFoundError, which names an object that S3 did not remove."""
+    """Remove objects. Raises UnavailableError, which names an object that S3 did not remove."""
     for first in range(0, len(keys), _AT_ONCE):
         asked = [{"Key": key} for key in keys[first : first + _AT_ONCE]]
         answer = client.delete_objects(Bucket=bucket, Delete={"Objects": asked, "Quiet": True})
         for refused in answer.get("Errors", ()):
-            raise NotFoundError(f"cannot remove s3://{bucket}/{refused['Key']}: {refused.get('Message')}")
+            raise UnavailableError(f"cannot remove s3://{bucket}/{refused['Key']}: {refused.get('Message')}")
