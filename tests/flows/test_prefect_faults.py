@@ -164,7 +164,7 @@ def test_a_sync_is_applied_though_the_server_stays_away(
     relay: Relay, stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    with syncing(folder, home, api_of(relay), PREFECT_CLIENT_MAX_RETRIES="0") as running:
+    with syncing(folder, home, api_of(relay), PREFECT_CLIENT_MAX_RETRIES="2") as running:
         cut_in_the_middle(folder, relay)
         assert running.wait(timeout=150) != 0
     app = App(Settings(home=home))
