@@ -27,7 +27,7 @@ DOCUMENTS = {
 }
 SYNC_KEYS = (
     "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded "
-    "chunks_reused commits seconds embed_seconds"
+    "chunks_reused commits seconds embed_seconds read_in_part without_text"
 )
 PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_id revision"
 ASK_KEYS = (
@@ -170,6 +170,20 @@ def test_exit_code_1_says_that_something_was_left_out(shell: Shell) -> None:
 
 
 @pytest.mark.realmodel
+def test_what_was_read_in_part_and_what_holds_no_text_is_named(shell: Shell) -> None:
+    folder = shell.folder / "documents"
+    (folder / "heron.txt").write_bytes(
+        "Der Graureiher jagt Frösche und Fische an Ufern. Größe: ein Meter.\n".encode() + b"\xe4\n"
+    )
+    (folder / "blank.html").write_text("<script>draw()</script>")
+    ran = shell("sync", "documents")
+    assert "read in part: heron.txt: 1 byte sequence was not valid UTF-8" in ran.err
+    assert "without text: blank.html" in ran.err
+    (folder / "blank.html").write_text("<script>paint()</script>")
+    again = shell("sync", "documents", "--json").json
+    assert (again["read_in_part"], again["without_text"]) == (0, 1)
+
+
 def test_home_stands_before_or_after_the_command(shell: Shell) -> None:
     assert shell("--home", "one", "sync", "documents", "--json").json["added"] == 4
     assert shell("sync", "documents", "--json", "--home=one").json["unchanged"] == 4

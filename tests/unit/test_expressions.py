@@ -45,7 +45,7 @@ NOT_OF_DOCUMENTS = {
     "ragloop/demo/facts.py": "names of installed packages and their authors",
 }
 """Files that build an expression inside a function."""
-MADE_WHEN_NEEDED = {"ragloop/corpus/chunking/cuts.py": "_run"}
+MADE_WHEN_NEEDED = {"ragloop/corpus/chunking/cuts.py": "_run", "ragloop/corpus/parsing/decoding.py": "_misplaced"}
 """Functions without parameters that return an expression."""
 
 Expression = re.Pattern[str] | re.Pattern[bytes]

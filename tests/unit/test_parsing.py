@@ -48,7 +48,7 @@ def test_unicode_is_decoded_with_and_without_a_mark(encoding: str) -> None:
     ("text", "encoding"),
     [
         ("Grüße aus Köln", "cp1252"),
-        ("naïve café", "latin-1"),
+        ("un café naïf, déjà vu", "latin-1"),
         ("L’été à la plage, ça va “bien”", "cp1252"),
         ("Привет, как дела сегодня? Хорошо, спасибо.", "cp1251"),
         ("これは日本語のテキストです。読めますか。", "shift_jis"),
@@ -56,6 +56,88 @@ def test_unicode_is_decoded_with_and_without_a_mark(encoding: str) -> None:
 )
 def test_a_legacy_encoding_is_recognised(text: str, encoding: str) -> None:
     assert parse(text.encode(encoding), "text/plain", "a.txt").text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Référence;Libellé;Prix\nA7;Écrou moleté 4 mm à épaulement;2,10\nA9;Clé coudée, tête nº 3;7,00\n", "cp1252"),
+        ("Zamówienie należy złożyć pięć dni przed wyjazdem. Opłata wynosi sześć złotych.", "cp1250"),
+        ("Objednávku je třeba podat pět dní předem, jinak propadá.", "iso8859-2"),
+        ("Çalışma saatleri öğleden sonra değişiyor; şube kapalıdır.", "cp1254"),
+        ("Το γραφείο είναι κλειστό την Κυριακή και τη Δευτέρα.", "cp1253"),
+        ("המשרד סגור ביום שבת ופתוח בכל שאר הימים.", "cp1255"),
+        ("المكتب مغلق يوم الجمعة ومفتوح بقية الأيام.", "cp1256"),
+        ("สำนักงานปิดวันอาทิตย์และเปิดทุกวันอื่น", "cp874"),
+        ("办公室星期日休息，其余时间照常开放。请提前预约。", "gb18030"),
+        ("辦公室星期日休息，其餘時間照常開放。請提前預約。", "big5"),
+        ("사무실은 일요일에 쉬고 나머지 날에는 문을 엽니다.", "cp949"),
+        ("事務所は日曜日が休みで、ほかの日は開いています。", "euc_jp"),
+        ("事務所は日曜日が休みです。", "iso2022_jp"),
+        ("Офис закрыт в воскресенье и открыт в остальные дни.", "koi8-r"),
+        ("Офис закрыт в воскресенье и открыт в остальные дни.", "cp866"),
+        ("Офис закрыт в воскресенье.", "utf-16-le"),
+        ("المكتب مغلق يوم الجمعة.", "utf-16-be"),
+    ],
+)
+def test_an_encoding_that_no_byte_names_is_told_by_its_language(text: str, encoding: str) -> None:
+    found = parse(text.encode(encoding), "text/plain", "a.txt")
+    assert (found.text, found.left_out) == (text, ())
+
+
+LINES = {
+    "shift_jis": "倉庫の鍵は受付にあります。",
+    "gb18030": "仓库的钥匙在前台。",
+    "euc_kr": "창고 열쇠는 접수처에 있습니다.",
+}
+
+
+LINES = {
+    "shift_jis": "倉庫の鍵は受付にあります。",
+    "gb18030": "仓库的钥匙在前台。",
+    "euc_kr": "창고 열쇠는 접수처에 있습니다.",
+}
+
+
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize("encoding", LINES)
+def test_the_length_of_a_text_changes_nothing(encoding: str, shift: int) -> None:
+    text = "x" * shift + f"{LINES[encoding]}\n" * 8_000
+    assert parse(text.encode(encoding), "text/plain", "a.txt").text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "sequences"),
+    [
+        ("Grüße aus Köln, schöne Tage. ".encode() * 3 + b"\xff!", "Grüße aus Köln, schöne Tage. " * 3 + "\ufffd!", 1),
+        ("Вода холодная".encode()[:-1], "Вода холодна\ufffd", 1),
+        ("déjà vu\n".encode() * 9 + b"\xe9t\xe9\n", "déjà vu\n" * 9 + "\ufffdt\ufffd\n", 2),
+        ("it holds \ufffd itself, and déjà vu ".encode() * 9, "it holds \ufffd itself, and déjà vu " * 9, 0),
+    ],
+)
+def test_utf_8_with_a_few_other_bytes_is_utf_8_and_that_is_said(data: bytes, text: str, sequences: int) -> None:
+    found = parse(data, "text/plain", "a.txt")
+    assert (found.text, found.encoding) == (text, "utf-8")
+    said = {0: [], 1: ["1 byte sequence was"], 2: ["2 byte sequences were"]}[sequences]
+    assert [one.split(" not ")[0] for one in found.left_out] == said
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "text"),
+    [
+        ('<meta charset="koi8-r"><p>Größe 7, Höhe 9, Übung'.encode(), "text/html", "Größe 7, Höhe 9, Übung"),
+        ('<meta charset="gb2312"><p>镕'.encode("gb18030"), "text/html", "镕"),
+        ('<meta charset="shift_jis"><p>①'.encode("cp932"), "text/html", "①"),
+        (
+            '<?xml version="1.0" encoding="iso-8859-2"?><a><b>Łosoś</b></a>'.encode("iso8859-2"),
+            "application/xml",
+            "b: Łosoś",
+        ),
+        ('<?xml version="1.0" encoding="windows-1251"?><p>Лес</p>'.encode("cp1251"), "text/html", "Лес"),
+    ],
+)
+def test_what_a_file_declares_is_heard_unless_the_bytes_are_utf_8(data: bytes, media_type: str, text: str) -> None:
+    assert parse(data, media_type, "a").text == text
 
 
 @pytest.mark.parametrize(

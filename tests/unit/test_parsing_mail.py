@@ -26,6 +26,12 @@ def message(**headers: str) -> EmailMessage:
     return made
 
 
+def part(text: str, subtype: str) -> EmailMessage:
+    made = EmailMessage(policy=email.policy.SMTP)
+    made.set_content(text, subtype=subtype)
+    return made
+
+
 def test_a_message_has_its_subject_as_title_and_heading() -> None:
     made = message()
     made.set_content("Hello Ben.\n\n- one\n- two\n")
@@ -49,14 +55,82 @@ def test_the_plain_part_is_read_and_the_other_where_there_is_none() -> None:
     assert read(only.as_bytes()).blocks[-1].heading == ("Größe", "Offer")
 
 
-def test_attachments_are_named_and_not_read() -> None:
+def test_attachments_that_have_a_parser_are_read_and_of_others_it_is_said() -> None:
     made = message()
     made.set_content("See attached.")
     made.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="bill.pdf")
-    made.add_attachment("a text", filename="note.txt")
+    made.add_attachment(b"\x01", maintype="application", subtype="x-drawing", filename="plan.dwg")
+    made.add_attachment("# Terms\n\nPay within ten days.", filename="terms.md")
+    made.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="logo.png")
+    document = read(made.as_bytes())
+    assert document.text.endswith("Attachments: bill.pdf, plan.dwg, terms.md, logo.png")
+    terms = next(one for one in document.blocks if "ten days" in document.text[one.start : one.end])
+    assert terms.heading == ("Größe", "terms.md", "Terms")
+    assert [one.split(" was not read")[0] for one in document.left_out] == [
+        "the attachment bill.pdf",
+        "the attachment plan.dwg",
+    ]
+
+
+@pytest.mark.parametrize("plain", ["", "\n \n", "Please use a mail reader that shows pages."])
+def test_a_plain_part_that_holds_less_is_no_version_of_the_page(plain: str) -> None:
+    made = message()
+    made.set_content(plain)
+    made.add_alternative(
+        "<p>The lift is out of order until Friday, please take the stairs at the back.</p>", subtype="html"
+    )
     text = read(made.as_bytes()).text
-    assert text.endswith("Attachments: bill.pdf, note.txt")
-    assert "a text" not in text
+    assert "until Friday" in text
+    assert "mail reader" not in text
+
+
+def test_parts_side_by_side_are_all_read() -> None:
+    made = message()
+    made.set_content("First the summary.")
+    made.make_mixed()
+    made.attach(part("<p>Then the <b>whole</b> report.</p>", "html"))
+    made.attach(part("Sent through the list of the house.", "plain"))
+    text = read(made.as_bytes()).text
+    assert all(one in text for one in ("First the summary.", "Then the whole report.", "the list of the house"))
+
+
+def test_a_message_inside_another_keeps_its_headers() -> None:
+    inner = message()
+    inner.replace_header("Subject", "Broken pump")
+    inner.set_content("It leaks at the flange.")
+    made = message()
+    made.set_content("As discussed.")
+    made.add_attachment(inner)
+    document = read(made.as_bytes())
+    leak = next(one for one in document.blocks if "flange" in document.text[one.start : one.end])
+    assert leak.heading == ("Größe", "Broken pump")
+    assert document.text.count("From: ") == 2
+
+
+def test_an_invitation_alone_is_read_as_its_what_when_and_where() -> None:
+    made = message()
+    made.set_content(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Fire drill\\, all floors\nDTSTART;TZID=Europe/Oslo:20260504T091500\n"
+        "LOCATION:Yard\nUID:1@x\nEND:VEVENT\nEND:VCALENDAR\n",
+        subtype="calendar",
+    )
+    assert read(made.as_bytes()).text.endswith("What: Fire drill, all floors\nFrom: 2026-05-04 09:15\nWhere: Yard")
+
+
+@pytest.mark.parametrize(
+    ("subtype", "name", "said"),
+    [
+        ("ms-tnef", "winmail.dat", "winmail.dat"),
+        ("pkcs7-mime", "smime.p7m", "encrypted"),
+        ("octet-stream", "winmail.dat", "winmail"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_said(subtype: str, name: str, said: str) -> None:
+    made = message()
+    made.set_content("")
+    made.add_attachment(b"\x78\x9f", maintype="application", subtype=subtype, filename=name)
+    (only,) = read(made.as_bytes()).left_out
+    assert said in only
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])

@@ -63,6 +63,10 @@ def _show(report: "SyncReport") -> None:
     for change in report.changes:
         if change.reason is not None:
             say(f"quarantined: {change.key}: {change.reason}")
+        for sentence in change.left_out:
+            say(f"read in part: {change.key}: {sentence}")
+        if change.is_without_text:
+            say(f"without text: {change.key}")
     if any(report.active.values()):
         print_facts("Meanwhile, in the index that answered", report.active)
     for notice in report.notices:

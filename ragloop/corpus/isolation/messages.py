@@ -39,7 +39,13 @@ def packed(document: ParsedDocument) -> tuple[dict[str, Any], bytes]:
     blocks = [
         (one.start, one.end, one.kind, paths.setdefault(one.heading, len(paths)), one.place) for one in document.blocks
     ]
-    header = {"title": document.title, "paths": list(paths), "blocks": blocks}
+    header = {
+        "title": document.title,
+        "paths": list(paths),
+        "blocks": blocks,
+        "encoding": document.encoding,
+        "left_out": document.left_out,
+    }
     return header, document.text.encode("utf-8", "surrogatepass")
 
 
@@ -47,7 +53,8 @@ def unpacked(header: Mapping[str, Any], payload: bytes) -> ParsedDocument:
     """The document in a message."""
     paths = [tuple(path) for path in header["paths"]]
     blocks = tuple(Block(start, end, kind, paths[path], place) for start, end, kind, path, place in header["blocks"])
-    return ParsedDocument(payload.decode("utf-8", "surrogatepass"), header["title"], blocks)
+    text = payload.decode("utf-8", "surrogatepass")
+    return ParsedDocument(text, header["title"], blocks, header["encoding"], tuple(header["left_out"]))
 
 
 def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[dict[str, Any], bytes]:
@@ -58,7 +65,7 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
         above = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
         numbers = [written.setdefault(text, len(written)) for text in (one.heading, above)]
         rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
-    header = {"title": document.title, "written": list(written), "chunks": rows}
+    header = {"title": document.title, "left_out": document.left_out, "written": list(written), "chunks": rows}
     return header, document.text.encode("utf-8", "surrogatepass")
 
 

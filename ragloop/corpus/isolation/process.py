@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ragloop.corpus.chunking.chunker import Chunk, CountTokens, chunk
 from ragloop.corpus.isolation.messages import receive, send, unpacked, unpacked_chunks
@@ -36,6 +36,14 @@ _SHORT = {
     "text/plain": SHORT_TEXT_BYTES,
 }
 _START_SECONDS = 60.0
+
+
+class Cut(NamedTuple):
+    """A document as the index takes it: its title, its chunks, and in sentences what of it was not read."""
+
+    title: str
+    chunks: Sequence[Chunk]
+    left_out: tuple[str, ...]
 
 
 class DocumentParser:
@@ -62,10 +70,8 @@ class DocumentParser:
             return _parsed(data, media_type, name, self.limits)
         return unpacked(*self._asked(data, media_type, name))
 
-    def chunks(
-        self, data: bytes, media_type: str, name: str, count_tokens: CountTokens, chunk_tokens: int
-    ) -> tuple[str, Sequence[Chunk]]:
-        """Title and chunks of the document in `data`; raises as `parse` does.
+    def chunks(self, data: bytes, media_type: str, name: str, count_tokens: CountTokens, chunk_tokens: int) -> Cut:
+        """Read the document in `data` and cut it into chunks; raises as `parse` does.
 
         An error that ragloop raises on purpose, such as a model that is away, is none of the document's.
         """
@@ -74,10 +80,10 @@ class DocumentParser:
         else:
             header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
             if "chunks" in header:
-                return header["title"], unpacked_chunks(header, payload)
+                return Cut(header["title"], unpacked_chunks(header, payload), tuple(header["left_out"]))
             document = unpacked(header, payload)
         with _failing("chunker"):
-            return document.title, chunk(document, count_tokens, chunk_tokens)
+            return Cut(document.title, chunk(document, count_tokens, chunk_tokens), document.left_out)
 
     def _asked(
         self,

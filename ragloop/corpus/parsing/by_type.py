@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from ragloop.corpus.parsing.charsets import declared_encoding
-from ragloop.corpus.parsing.decoding import decode
+from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.formats.html import parse_html
 from ragloop.corpus.parsing.formats.markdown import parse_markdown
@@ -30,7 +30,11 @@ def parser_of(media_type: str, name: str) -> Parser:
 
 
 def _of_text(parse: Callable[[str, str], ParsedDocument]) -> Parser:
-    return lambda data, name, limits: parse(decode(data, name), name)
+    def read(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
+        found = decode(data, name)
+        return noting(found, parse(found.text, name))
+
+    return read
 
 
 def _plain(text: str, name: str) -> ParsedDocument:
@@ -38,7 +42,8 @@ def _plain(text: str, name: str) -> ParsedDocument:
 
 
 def _html(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
-    return parse_html(decode(data, name, declared_encoding(data)), name, limits)
+    found = decode(data, name, declared_encoding(data))
+    return noting(found, parse_html(found.text, name, limits))
 
 
 def _later(module: str, function: str) -> Parser:

@@ -28,11 +28,17 @@ class Block:
 
 @dataclass(frozen=True)
 class ParsedDocument:
-    """A document as it was read: its text, a title for people, and its blocks by ascending offset, none overlapping."""
+    """A document as it was read: its text, a title for people, and its blocks by ascending offset, none overlapping.
+
+    `encoding` is the codec that a file of text was read with, empty for a binary format. `left_out` says in sentences
+    what of the document was not read.
+    """
 
     text: str
     title: str
     blocks: tuple[Block, ...]
+    encoding: str = ""
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         position = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
@@ -22,10 +23,11 @@ class Part:
 
 @dataclass
 class Extraction:
-    """The parts of a document, at most `most` characters of them."""
+    """The parts of a document, at most `most` characters of them, and what of it was left out, in sentences."""
 
     most: int
     parts: list[Part] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     _characters: int = 0
 
     def add(self, text: str, kind: Kind = "paragraph", *, level: int = 0, place: str = "") -> None:
@@ -47,6 +49,19 @@ class Extraction:
             level = part.level + below if part.level else 0
             self.add(part.text, part.kind, level=level, place=place or part.place)
 
+    def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
+        """Add a document inside this one, such as an attachment, as a section of its own; its titles go below."""
+        self.add(title, level=level)
+        before: tuple[str, ...] = ()
+        for block in document.blocks:
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(before, block.heading, strict=False))
+            shared = len(list(same))
+            for depth, above in enumerate(block.heading[shared:], start=shared + 1):
+                self.add(above, level=level + depth)
+            before = block.heading
+            self.add(document.text[block.start : block.end], block.kind, place=block.place)
+        self.left_out += [f"{title}: {one}" for one in document.left_out]
+
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
         """The document; `root` heads what stands under no title of level 1. Without a title, its first heading."""
         text = "\n\n".join(part.text for part in self.parts)
@@ -60,7 +75,8 @@ class Extraction:
                 outline.block(position, end, part.kind, part.place)
             position = end + 2
         blocks = outline.finish()
-        return ParsedDocument(text, title or root or outline.first_title or name, blocks)
+        left_out = tuple(dict.fromkeys(self.left_out))
+        return ParsedDocument(text, title or root or outline.first_title or name, blocks, left_out=left_out)
 
 
 def one_line(text: str) -> str:

@@ -26,6 +26,7 @@ class ChangeKind(StrEnum):
 class Change:
     """A document that changed: `was` is the key that it was renamed from, `reason` says why it cannot be read.
 
+    `left_out` says in sentences what of it was not read.
     `lag_s`: seconds until it became searchable; a first index, and what cannot be read, have none.
     """
 
@@ -36,7 +37,13 @@ class Change:
     chunks: int = 0
     embedded: int = 0
     reason: str | None = None
+    left_out: tuple[str, ...] = ()
     lag_s: float | None = None
+
+    @property
+    def is_without_text(self) -> bool:
+        """Whether a document was read and no text was found in it."""
+        return self.change in (ChangeKind.ADDED, ChangeKind.UPDATED) and not self.chunks
 
 
 def changes_of(change: ChangeKind, source: str, rows: Sequence[LedgerRow]) -> tuple[Change, ...]:
@@ -89,6 +96,7 @@ class SyncReport:
 
     The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
     one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
+    `read_in_part` and `without_text` count documents among those that changed.
     """
 
     generation: str = ""
@@ -102,6 +110,8 @@ class SyncReport:
     failed: int = 0
     withheld_deletes: int = 0
     quarantined: int = 0
+    read_in_part: int = 0
+    without_text: int = 0
     documents_read: int = 0
     bytes_read: int = 0
     chunks_total: int = 0
@@ -130,6 +140,8 @@ class SyncReport:
             renamed=counts[ChangeKind.RENAMED],
             failed=counts[ChangeKind.FAILED],
             withheld_deletes=counts[ChangeKind.WITHHELD],
+            read_in_part=sum(bool(change.left_out) for change in outcome.changes),
+            without_text=sum(change.is_without_text for change in outcome.changes),
             documents_read=outcome.documents_read,
             bytes_read=outcome.bytes_read,
             chunks_embedded=outcome.chunks_embedded,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from ragloop.hashes import sha256_of_text
 
-PARSER = "5"
+PARSER = "6"
 """Change it whenever any output of ragloop.corpus.parsing changes."""
 CHUNKER = "2"
 """Change it whenever any output of ragloop.corpus.chunking.chunker changes."""

@@ -32,7 +32,9 @@ def parse_epub(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     extraction = Extraction(limits.characters)
     for number, member in enumerate(_chapters(archive, package, root), start=1):
         page = archive.read(member)
-        parts = html_parts(decode(page, member, declared_encoding(page)), member, limits)[1].parts
+        found = decode(page, member, declared_encoding(page))
+        extraction.left_out += [f"{member}: {one}" for one in found.left_out]
+        parts = html_parts(found.text, member, limits)[1].parts
         titled = any(part.level for part in parts)
         if parts and not titled and member in titles:
             extraction.add(titles[member], level=1, place=f"chapter {number}")

@@ -1,19 +1,22 @@
-"""E-mail (RFC 5322 and MIME): subject, people, date, and the body, as plain text where the sender gave it.
+"""E-mail (RFC 5322 and MIME): subject, people, date, the body, messages inside it, and attachments that have a parser.
 
-Attachments are named, not read.
+Of the versions in `multipart/alternative` one is read: the plain text, unless it holds much less than the page does.
 """
 
 import codecs
 import email.policy
 import re
-from collections.abc import Iterator
-from email.message import EmailMessage
+from dataclasses import dataclass, replace
+from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 
+from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing.by_type import parser_of
 from ragloop.corpus.parsing.charsets import codec_of, declared_encoding
 from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction, one_line
+from ragloop.corpus.parsing.formats.calendar import parse_calendar
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -22,12 +25,24 @@ from ragloop.errors import DocumentError
 _SHOWN = ("From", "To", "Cc", "Date")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(rb"^[!-9;-~]+:", re.MULTILINE)  # RFC 5322, 2.2
+_WORD = re.compile(r"\w+")
+_ENOUGH = 0.5
+"""Share of the page's words that plain text must hold to be a version of it, and not a hint that a page follows."""
+_SILENT = frozenset(
+    ("delivery-status", "disposition-notification", "pgp-signature", "pkcs7-signature", "pgp-encrypted")
+)
+_ENCRYPTED = frozenset(("pkcs7-mime", "x-pkcs7-mime"))
+_TNEF = frozenset(("ms-tnef", "vnd.ms-tnef"))
+_DEEPEST = 4
+"""Messages and attachments inside each other."""
+_BROKEN = (ValueError, LookupError, IndexError, AttributeError, TypeError)
+"""What the standard library's parser raises for headers that break its grammar."""
 
 
 def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError for what has no header, and for a body in no known encoding."""
     if data.startswith(_WIDE) or b"\0" in data[:4]:
-        data = decode(data, name).encode("utf-8", "surrogateescape")
+        data = decode(data, name).text.encode("utf-8", "surrogateescape")
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         return ParsedDocument("", name, ())
@@ -35,59 +50,138 @@ def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         raise DocumentError("found no header, expected an e-mail (RFC 5322); leave it out or name it .txt")
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(data)
     extraction = Extraction(limits.characters)
-    subject = header(message, "Subject")
-    extraction.add(subject, level=1)
-    extraction.add("\n".join(f"{key}: {value}" for key in _SHOWN if (value := header(message, key))))
-    _add_body(message, name, limits, extraction)
-    names = [one for part in message.walk() if part is not message and (one := _attachment(part))]
-    extraction.add("Attachments: " + ", ".join(names) if names else "")
-    return extraction.document(name, title=subject)
+    _Reading(extraction, name, limits).message(message)
+    return extraction.document(name, title=header(message, "Subject"))
 
 
 def header(message: EmailMessage, key: str) -> str:
     """A header's text; empty where there is none or it cannot be read."""
     try:
         value = message[key]
-    except (ValueError, LookupError, IndexError, AttributeError, TypeError):  # the standard parser fails on some
+    except _BROKEN:
         return ""
     return one_line(str(value)).encode("utf-8", "replace").decode() if value is not None else ""
 
 
-def _add_body(message: EmailMessage, name: str, limits: ParseLimits, extraction: Extraction) -> None:
-    parts = list(_texts(message))
-    plain = [part for part in parts if part.get_content_subtype() != "html"]
-    for part in parts:
-        html = part.get_content_subtype() == "html"
-        if html and plain:
-            continue  # the alternative to the plain text
-        payload = part.get_payload(decode=True)
-        data = payload if isinstance(payload, bytes) else b""
+@dataclass(frozen=True)
+class _Reading:
+    """Adds a message to an extraction; `level` is that of its subject."""
+
+    into: Extraction
+    name: str
+    limits: ParseLimits
+    level: int = 1
+
+    def message(self, message: EmailMessage) -> None:
+        self.into.add(header(message, "Subject"), level=self.level)
+        self.into.add("\n".join(f"{key}: {value}" for key in _SHOWN if (value := header(message, key))))
+        names = [one for part in message.walk() if part is not message and (one := _attachment(part))]
+        self.part(message, body=True)
+        self.into.add("Attachments: " + ", ".join(names) if names else "")
+
+    def part(self, part: MIMEPart, *, body: bool = False) -> None:
+        """Add one part and what it holds. `body` is true of a message as a whole."""
+        kind, subtype = part.get_content_maintype(), part.get_content_subtype()
+        if subtype == "alternative" and part.is_multipart():
+            self._alternative(part)
+        elif subtype == "related" and part.is_multipart():
+            self._related(part)
+        elif kind == "message" and part.is_multipart() and subtype not in _SILENT:
+            self._enclosed(part)
+        elif part.is_multipart():
+            for one in part.iter_parts():
+                self.part(one)
+        elif (kind in ("text", "multipart")) and (body or not _attachment(part)):
+            self._text(part)
+        elif subtype in _ENCRYPTED:
+            self.into.left_out.append("the message is encrypted and was not read")
+        elif subtype in _TNEF or _attachment(part).lower() == "winmail.dat":
+            self.into.left_out.append("winmail.dat, in which Outlook keeps text and attachments, was not read")
+        elif subtype not in _SILENT and (name := _attachment(part)):
+            self._attached(part, name)
+
+    def _alternative(self, part: MIMEPart) -> None:
+        """Add the version with the most to read: the last is the richest (RFC 2046, 5.1.4), plain text the cleanest."""
+        versions = [(one.get_content_type(), self._aside(one)) for one in part.iter_parts()]
+        pages = [aside for kind, aside in versions if kind != "text/calendar"] or [aside for _, aside in versions]
+        richest = max(reversed(pages), key=lambda aside: len(_words(aside)), default=Extraction(self.into.most))
+        plain = [aside for kind, aside in versions if kind == "text/plain" and _holds(aside, richest)]
+        read = plain[0] if plain else richest
+        self.into.include(read.parts)
+        self.into.left_out += read.left_out
+
+    def _aside(self, part: MIMEPart) -> Extraction:
+        aside = Extraction(self.into.most)
+        replace(self, into=aside).part(part)
+        return aside
+
+    def _related(self, part: MIMEPart) -> None:
+        """Add the page; what it refers to, such as its images, is no text of its own."""
+        for number, one in enumerate(part.iter_parts()):
+            if number == 0 or one.get_content_disposition() == "attachment":
+                self.part(one)
+
+    def _enclosed(self, part: MIMEPart) -> None:
+        inside = part.get_payload(0)
+        if self.level >= _DEEPEST:
+            self.into.left_out.append(f"messages more than {_DEEPEST} deep inside each other were not read")
+        elif isinstance(inside, EmailMessage):
+            replace(self, level=self.level + 1).message(inside)
+
+    def _text(self, part: MIMEPart) -> None:
+        data = _payload(part)
         label = part.get_content_charset("") or ""
         declared = None if "ascii" in label else codec_of(label)  # what says ASCII is often UTF-8
-        if html:
-            page = html_parts(decode(data, name, declared or declared_encoding(data)), name, limits)[1]
-            extraction.include(page.parts, below=1)
+        subtype = part.get_content_subtype()
+        found = decode(data, self.name, declared or (declared_encoding(data) if subtype == "html" else None))
+        self.into.left_out += found.left_out
+        text = found.text.replace("\r\n", "\n")
+        if subtype == "html":
+            self.into.include(html_parts(text, self.name, self.limits)[1].parts, below=self.level)
+        elif subtype == "calendar":
+            self.into.add(parse_calendar(text))
         else:
-            text = decode(data, name, declared).replace("\r\n", "\n")
-            for block in parse_plain(text, name).blocks:
-                extraction.add(text[block.start : block.end], block.kind)
+            for block in parse_plain(text, self.name).blocks:
+                self.into.add(text[block.start : block.end], block.kind)
+
+    def _attached(self, part: MIMEPart, name: str) -> None:
+        """Add an attachment that has a parser; of any other say that it was not read."""
+        kind = media_type(name)
+        if part.get_content_maintype() == "image" and kind is None:
+            return  # logos and signatures, as a rule
+        if kind is None or self.level >= _DEEPEST:
+            self.into.left_out.append(f"the attachment {name} was not read: no parser reads {part.get_content_type()}")
+            return
+        try:
+            document = parser_of(kind, name)(_payload(part), name, self.limits)
+        except DocumentError as error:
+            self.into.left_out.append(f"the attachment {name} was not read: {error}")
+            return
+        self.into.enclose(document, name, level=self.level + 1)
 
 
-def _texts(message: EmailMessage) -> Iterator[EmailMessage]:
-    """The parts with text that are no attachments; what says that it has parts and has none is text."""
-    for part in message.walk():
-        textual = part.get_content_maintype() in ("text", "multipart") and not part.is_multipart()
-        if textual and (part is message or not _attachment(part)):
-            yield part
+def _words(aside: Extraction) -> set[str]:
+    return {word for part in aside.parts for word in _WORD.findall(part.text)}
 
 
-def _attachment(part: EmailMessage) -> str:
+def _holds(version: Extraction, other: Extraction) -> bool:
+    """Return whether a version holds enough of the words of another."""
+    words = _words(other)
+    return len(words & _words(version)) >= _ENOUGH * len(words)
+
+
+def _payload(part: MIMEPart) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _attachment(part: MIMEPart) -> str:
     """The name of an attachment; empty for any other part."""
     if part.is_multipart():
         return ""
     try:
         name = part.get_filename()
         attached = part.get_content_disposition() == "attachment"
-    except (ValueError, LookupError, IndexError, AttributeError, TypeError):
+    except _BROKEN:
         return ""
     return one_line(name or "without a name") if attached or (name and part.get_content_maintype() != "text") else ""

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from itertools import islice, pairwise
 
-from ragloop.corpus.parsing.decoding import decode
+from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction, column_names, table_row
 from ragloop.corpus.parsing.formats.plain import parse_plain
@@ -18,7 +18,11 @@ _HEADER_WITHIN = 5
 
 def parse_separated(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """The rows as one table. Text whose quotes do not close is read as plain lines."""
-    text = decode(data, name).replace("\0", "")
+    found = decode(data, name)
+    return noting(found, _parsed(found.text.replace("\0", ""), name, limits))
+
+
+def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=False))
     except csv.Error:

@@ -4,7 +4,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import local_name, xml_root
-from ragloop.corpus.parsing.decoding import decode
+from ragloop.corpus.parsing.charsets import declared_encoding
+from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction, one_line
 from ragloop.corpus.parsing.formats.html import html_parts
@@ -21,7 +22,11 @@ _TAG_START = re.compile(r"</?[a-zA-Z]")
 
 def parse_xml(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """What is no XML is read as plain text."""
-    text = decode(data, name)
+    found = decode(data, name, declared_encoding(data))
+    return noting(found, _parsed(found.text, name, limits))
+
+
+def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     if not text.strip():
         return ParsedDocument("", name, ())
     try:

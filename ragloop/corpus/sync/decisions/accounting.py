@@ -32,6 +32,7 @@ def account(
             chunks=len(one.chunks or ()),
             embedded=counts[one.key],
             reason=one.reason,
+            left_out=one.left_out,
             lag_s=None if one.reason else rows[one.key].lag_s,
         )
         for one in batch

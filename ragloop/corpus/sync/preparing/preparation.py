@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from ragloop.corpus.chunking.chunker import Chunk, CountTokens
+from ragloop.corpus.chunking.chunker import CountTokens
 from ragloop.corpus.index.ledger import LedgerRow
-from ragloop.corpus.isolation.process import DocumentParser
+from ragloop.corpus.isolation.process import Cut, DocumentParser
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Listed, Read, Source
@@ -110,12 +110,12 @@ class Preparation:
         if row is not None and row.revision == revision and row.is_described_as(listed.uri, self._source.labels):
             return prepared
         try:
-            title, chunks = self._described(read.data, listed.key)
+            cut = self._cut(read.data, listed.key)
         except DocumentError as error:
             return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
-        return replace(prepared, title=title, chunks=chunks)
+        return replace(prepared, title=cut.title, chunks=cut.chunks, left_out=cut.left_out)
 
-    def _described(self, data: bytes, key: str) -> tuple[str, Sequence[Chunk]]:
+    def _cut(self, data: bytes, key: str) -> Cut:
         return self._parser.chunks(data, _kind(key), PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
 
 

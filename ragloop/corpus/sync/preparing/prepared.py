@@ -12,8 +12,8 @@ from ragloop.corpus.sources.source import Listed, Read
 class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
-    `read` is without the bytes, of which there were `bytes_read`. `stopped`: its parser was killed or crashed, or the
-    disk failed, so that another try may end otherwise.
+    `left_out` says in sentences what of it was not read. `read` is without the bytes, of which there were `bytes_read`.
+    `stopped`: its parser was killed or crashed, or the disk failed, so that another try may end otherwise.
     """
 
     listed: Listed
@@ -21,6 +21,7 @@ class Prepared:
     revision: str | None
     title: str | None = None
     chunks: Sequence[Chunk] | None = None
+    left_out: tuple[str, ...] = ()
     reason: str | None = None
     stopped: bool = False
     bytes_read: int = 0
