@@ -1,6 +1,6 @@
 """Old runs of ragloop's deployments leave Prefect, with their artifacts and logs.
 
-Prefect 3.8 keeps every flow run for ever unless its server's own vacuum is told to remove them
+Prefect 3.8 keeps every flow run for ever unless its server's own vacuum is set to remove them
 (PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs), which then concerns the runs of all flows of that server,
 whoever they belong to. So the runs of ragloop's deployments alone are removed here, through the API. The server removes
 the logs of a run that is deleted, and task runs with it; of artifacts it leaves the rows, which are removed first.

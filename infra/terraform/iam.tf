@@ -7,7 +7,7 @@ locals {
   policies = {
     worker  = "Runs flows, or ragloop watch --index: reads documents, drains the queue, writes the store"
     watcher = "Runs ragloop watch: looks at the queue without receiving, and reads which sources are known"
-    service = "Answers questions: reads the index, and folds the log of answers into the store"
+    service = "Answers questions: reads the index and the adapters, and folds the log of answers into the store"
   }
 }
 
@@ -57,6 +57,13 @@ data "aws_iam_policy_document" "read_store" {
   }
 }
 
+data "aws_iam_policy_document" "read_artifacts" {
+  statement {
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.store.arn}/${local.artifacts_folder}/*"]
+  }
+}
+
 data "aws_iam_policy_document" "write_store" {
   statement {
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
@@ -91,7 +98,7 @@ data "aws_iam_policy_document" "role" {
       data.aws_iam_policy_document.apply.json, data.aws_iam_policy_document.write_all.json,
     ]
     watcher = [data.aws_iam_policy_document.look.json, data.aws_iam_policy_document.read_store.json]
-    service = [data.aws_iam_policy_document.write_store.json]
+    service = [data.aws_iam_policy_document.write_store.json, data.aws_iam_policy_document.read_artifacts.json]
   }[each.key], [data.aws_iam_policy_document.list_store.json, data.aws_iam_policy_document.key.json])
 }
 

@@ -3,7 +3,7 @@
 #   NAME-documents/PREFIX/   the source
 #   NAME-store/store/        the database and its leases (`store` in ragloop.toml)
 #   NAME-store/backups/      copies of the database
-#   NAME-store/artifacts/    for what jobs keep beyond their disk; ragloop itself keeps datasets and adapters in `home`
+#   NAME-store/artifacts/    datasets, adapters and evaluations (`artifacts` in ragloop.toml; without it they lie in `home`)
 #   NAME-store/logs/         who asked for which document, as S3 logs it
 
 data "aws_caller_identity" "here" {}

@@ -34,8 +34,8 @@ def _unchanged(row: Mapping[str, Any], indexed: Mapping[str, dict[str, Any]]) ->
 
 def _support(question: str, correction: str, passages: Sequence[Passage]) -> list[dict[str, Any]]:
     found: dict[str, list[str]] = {}
-    told = list(dict.fromkeys(sentences(correction)))
-    for sentence in told if len(told) <= _MOST_SENTENCES else ():
+    given = list(dict.fromkeys(sentences(correction)))
+    for sentence in given if len(given) <= _MOST_SENTENCES else ():
         said = answers(question, sentence, passages, fit=0)
         if not said:
             return []

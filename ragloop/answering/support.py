@@ -21,7 +21,7 @@ SHARE = 0.6
 CLAUSE_SHARE = 0.9
 """The same where a part of the statement is negated and another is not."""
 UNSPACED_SHARE = 0.9
-"""The same for scripts without spaces, where a word is a character and names cannot be told from other words."""
+"""The same for scripts without spaces, where a word is a character and names look like other words."""
 FIT = 1.0
 """Share of the best statement's words of the question that the one with the answer must have."""
 _SAID_IN = 3
@@ -92,8 +92,8 @@ def answers(question: str, answer: str, passages: Sequence[Passage], fit: float 
     both = replace(claim.terms, words=claim.terms.words | asked.words)
 
     def gives(place: _Place) -> bool:
-        told = [singular(one) for one in folded(_text(place.statements))]
-        if _find(told, short) is not None:
+        held = [singular(one) for one in folded(_text(place.statements))]
+        if _find(held, short) is not None:
             return not _is_of_another(place, both)
         return len(short) >= _SAID_IN and _holds(place, claim, new)
 
@@ -107,8 +107,8 @@ def _ranked(
     places = [place for n, passage in enumerate(passages) for place in _places(n, passage)]
     given = _smallest([place for place in places if gives(place)])
     most = max((len(asked.numbers & place.all.exact) for place in given), default=0)
-    told = claim.kinds if claim is asked else claim.kinds - asked.kinds
-    wanted = (claim.words | asked.words) - {number for _, number in told}
+    counted = claim.kinds if claim is asked else claim.kinds - asked.kinds
+    wanted = (claim.words | asked.words) - {number for _, number in counted}
 
     def fits(place: _Place) -> int:
         return len(wanted & place.all.words)
@@ -168,7 +168,7 @@ def _is_in_another_part(kind: str, number: str, parts: Sequence[Terms], claim: T
     """The same of one number.
 
     A later clause leaves out what it shares with the first one ("500 people work in Berlin and 300 in Paris"). So it is
-    told by the words that it alone has, and a word that a later clause alone has is said of the number there.
+    recognised by the words that it alone has, and a word that a later clause alone has is said of the number there.
     """
     numbers = {one for other, one in claim.kinds if other == kind}
     held = [{one for other, one in part.kinds if other == kind} for part in parts]
@@ -256,8 +256,8 @@ def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
     ones = tuple(held[position] for position in sorted({position for _, position in words[at : at + len(wanted)]}))
     whole = terms_of(" ".join(one.context for one in ones[:1]) + " , " + _text(ones))
     place = _Place(n, ones, whole, whole)
-    told = whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
-    return place if told else None
+    holds = whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
+    return place if holds else None
 
 
 def _text(ones: Sequence[Statement]) -> str:

@@ -94,7 +94,7 @@ class Corpus:
 
         parts = self._parts
         if confirm_deletes and found.gone:
-            # To delete needs no parser: what answers is not built anew for it.
+            # To delete needs no parser: what answers is not rebuilt for it.
             return parts.generations.active() or parts.generation, deletes_only(found)
         wanted = parts.generation
         builds = Builds(parts.generations).next(wanted, rebuild=rebuild).builds

@@ -88,7 +88,7 @@ def _folder(uri: str, base: Path) -> str:
 
 
 def _absolute(path: Path) -> Path:
-    """A path from the root that names its links as they are named, so that it can be told when one of them changes."""
+    """A path from the root that names its links as they are named, so that a change of one of them is noticed."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100
     return plain if plain.resolve() == path.resolve() else path.absolute()  # ".." after a link leads elsewhere
 

@@ -56,7 +56,7 @@ def retrain(stage: Stage) -> "Adapter":
 
 def _answer_the_bell(stage: Stage) -> None:
     if stage.flows is None:
-        stage.app.learning.retraining.run(told(stage))
+        stage.app.learning.retraining.run(every_few_steps(stage))
     elif stage.app.status()["last_drift"]["decision"]["due"]:
         stage.say("   the event of the last step started the deployment retrain-adapter")
         stage.tell(stage.flows.follow(RETRAIN))
@@ -65,7 +65,7 @@ def _answer_the_bell(stage: Stage) -> None:
         stage.tell(stage.flows.run(RETRAIN))
 
 
-def told(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
+def every_few_steps(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
     """Says where training stands, every few steps."""
 
     def progress(now: "Progress") -> None:
@@ -81,7 +81,7 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
         retraining = stage.app.learning.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
-        adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, told(stage), epochs=epochs)
+        adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, every_few_steps(stage), epochs=epochs)
         retraining.evaluate(adapter_id)
         promoted = retraining.promote(adapter_id, retraining.judge(adapter_id)).promoted
         adapter = stage.app.registry.adapter(adapter_id)

@@ -33,7 +33,7 @@ PLAIN_TEMPLATE = (
 """For base models whose tokenizer has no chat template."""
 
 DATE = "26 Jul 2024"
-"""What a template is told when it asks for today's date; the date that Llama's falls back to."""
+"""What a template gets when it asks for today's date; the date that Llama's falls back to."""
 _CLOCK_PARTS = {
     "%d": "26", "%-d": "26", "%b": "Jul", "%B": "July", "%m": "07", "%Y": "2024", "%y": "24", "%A": "Friday",
     "%a": "Fri", "%H": "00", "%M": "00", "%S": "00",
@@ -256,7 +256,7 @@ def folded(messages: Sequence[Message]) -> list[Message]:
 
 
 _VARIABLES = {"enable_thinking": False, "thinking": False, "date_string": DATE}
-"""What templates are told beside the messages; one that does not look for a name ignores it."""
+"""What templates get beside the messages; one that does not look for a name ignores it."""
 
 
 def _template(tokenizer: Any) -> str:

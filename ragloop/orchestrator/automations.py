@@ -74,7 +74,7 @@ def _made_equal(api: PrefectApi, one: Automation, there: Sequence[Automation]) -
     for double in there[1:]:
         api.call("DELETE", f"/automations/{double['id']}")
     if not _is(one, there[0]):
-        # It is not replaced where it is equal: a replaced trigger forgets what it has seen.
+        # It is not replaced where it is equal: a replaced trigger starts without what it has seen.
         api.call("PUT", f"/automations/{there[0]['id']}", {**_EMPTY, **one})
     return "unchanged" if _is(one, there[0]) and len(there) == 1 else "changed"
 

@@ -33,15 +33,15 @@ def note(
     """Tell of one batch, which so many messages led to."""
     counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
-    told = f"{summary}; {messages} messages in {report.seconds:.2f} s"
-    say(f"{', '.join(sources)}: {told}")
+    outcome = f"{summary}; {messages} messages in {report.seconds:.2f} s"
+    say(f"{', '.join(sources)}: {outcome}")
     for problem in report.problems:
         say(f"problem: {problem}")
     if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         api = named_api(app.settings.home, _PATIENCE_S)
         end = "COMPLETED" if report.complete else "FAILED"
-        message = told if report.complete else done_in_part(told, left_out(report))
+        message = outcome if report.complete else done_in_part(outcome, left_out(report))
         try:
             run = record(api, name, end, message)
             ring_if_late(api, app, config, report, run)

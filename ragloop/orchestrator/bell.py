@@ -41,7 +41,7 @@ class Bell:
     unanswered: bool = False
 
     def seen(self, look: Look) -> "Bell":
-        """Return the bell after a look: patience begins anew where a run came to its end."""
+        """Return the bell after a look: patience starts again where a run came to its end."""
         bell = replace(self, again_s=AGAIN_S, unanswered=False) if look.progressed else self
         return replace(bell, rang_at_s=-math.inf) if look.settled else bell
 

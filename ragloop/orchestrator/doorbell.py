@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sync.report import SyncReport
 
-    Told = Callable[["SyncReport", int, Sequence[str]], None]
+    Reported = Callable[["SyncReport", int, Sequence[str]], None]
     """Called with a report, the number of messages, and the names of the sources."""
 
 Say = Callable[[str], None]
@@ -169,10 +169,10 @@ def ring(
         for one in looks:
             with patience[one.place].kept() as due:
                 if due:
-                    found, told = one.look()
+                    found, payload = one.look()
                     bells[one.place] = bells[one.place].seen(found)
                     if bells[one.place].rings(found, time.monotonic()):
-                        _emit(api, one.sources, {**place, **told})
+                        _emit(api, one.sources, {**place, **payload})
                         bells[one.place] = bells[one.place].rung(time.monotonic())
                         one.rang()
                         say(f"rang for {one.place}")
@@ -199,13 +199,13 @@ def apply(
     app: "App",
     looks: "Sequence[WatchedQueue | WatchedFolder]",
     every: float,
-    told: "Told",
+    reported: "Reported",
     interrupted: threading.Event,
     say: Say,
 ) -> None:
     """Apply the changes of each queue and folder in this process, until interrupted."""
     app.embedder.embed(["The first call loads the model."])
-    _first_index(app, every, told, interrupted, say)
+    _first_index(app, every, reported, interrupted, say)
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], WatchedQueue) else 1
     patience = {one.place: _Patience(every, say) for one in looks}
@@ -213,18 +213,18 @@ def apply(
         for one in looks:
             with patience[one.place].kept() as due:
                 if due and (done := one.apply(wait_s)):
-                    told(*done, list(one.sources))
+                    reported(*done, list(one.sources))
         if all(one.failed for one in patience.values()):
             time.sleep(min(every, _LONGEST_PAUSE_S))
 
 
-def _first_index(app: "App", every: float, told: "Told", interrupted: threading.Event, say: Say) -> None:
+def _first_index(app: "App", every: float, reported: "Reported", interrupted: threading.Event, say: Say) -> None:
     """Sync once where nothing answers yet; another process may be at it."""
     patience = _Patience(every, say)
     while app.generations.active() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
-                return told(app.corpus.sync(), 0, ["every source"])
+                return reported(app.corpus.sync(), 0, ["every source"])
         time.sleep(every)
     return None
 

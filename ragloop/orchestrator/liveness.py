@@ -98,7 +98,7 @@ def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
     due = {"next_scheduled_start_time": {"before_": (now - _TAKEN_WITHIN).isoformat()}}
     taken = {"expected_start_time": {"before_": (now - _STARTED_WITHIN).isoformat()}}
     names = {one["id"]: one["name"] for one in deployments}
-    for state, late, told in (
+    for state, late, happened in (
         (
             "SCHEDULED",
             due,
@@ -109,7 +109,7 @@ def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         wanted = {"state": {"type": {"any_": [state]}}, "tags": {"all_": [TAG]}, **late}
         runs = api.call("POST", "/flow_runs/filter", {"flow_runs": wanted})
         for name in sorted({names[one["deployment_id"]] for one in runs if one["deployment_id"] in names}):
-            yield f"runs of {name} {told}"
+            yield f"runs of {name} {happened}"
 
 
 def _plans(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
@@ -182,7 +182,7 @@ def standing_still(api: PrefectApi) -> Iterator[list[str]]:
             continue
         try:
             found = set(problems(api))
-        except RagloopError:  # a server that has died is told of by its process, a busy one is asked again
+        except RagloopError:  # a server that has died is reported by its process, a busy one is asked again
             found = known
         yield [f"problem: {one}" for one in sorted(found - known)] + [
             f"no longer: {one}" for one in sorted(known - found)

@@ -83,8 +83,8 @@ class PrefectApi:
         self, event: str, resource: Mapping[str, str], payload: Body, related: Sequence[Mapping[str, str]] = ()
     ) -> None:
         """Emit one event, now. Raises as `call` does."""
-        told = {"event": event, "resource": resource, "related": related, "payload": payload}
-        self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **told}])
+        fields = {"event": event, "resource": resource, "related": related, "payload": payload}
+        self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **fields}])
 
     def answers(self, path: str) -> bool:
         """Whether there is anything at `path` now."""

@@ -87,7 +87,7 @@ class Processes:
             raise UnavailableError(f"{child.name} did not end within {timeout_s:g} s; {_last_words(child)}") from None
         if child.reader is not None:
             child.reader.join(1)
-        self._forget(child)
+        self._drop(child)
         if code != 0:
             raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
@@ -112,7 +112,7 @@ class Processes:
                 _signal(child.process.pid, signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(_GRACE_S)
-                self._forget(child)
+                self._drop(child)
                 self._end_strays()
                 child.process.wait()
 
@@ -120,7 +120,7 @@ class Processes:
         if self._over:
             raise UnavailableError("the processes are being ended, since this was interrupted")
 
-    def _forget(self, child: Child) -> None:
+    def _drop(self, child: Child) -> None:
         with contextlib.suppress(ValueError):  # the other of waiting and stopping was first
             self._children.remove(child)
 

@@ -22,7 +22,7 @@ DERIVED = (
             ("adapter_model.safetensors", "Weights of an adapter.", ()),
             ("adapter_config.json", "PEFT's description of an adapter.", ()),
             ("training.json", "What the training measured.", ()),
-            ("spec.json", "What the training was told to do.", ()),
+            ("spec.json", "What the training was asked to do.", ()),
             ("rows.parquet", "The rows that the adapter was trained on.", LOGGED),
             ("evaluation.parquet", "What champion and candidate answered when it was evaluated.", LOGGED),
         )

@@ -146,7 +146,7 @@ def test_backups_say_that_they_do_not_hold_artifacts_of_a_bucket(place: Path) ->
 
 
 def test_maintenance_prunes_kept_answers_in_the_bucket(place: Path, bucket: Bucket) -> None:
-    bucket.write("artifacts/answers/damaged.parquet", b"half a file")
+    bucket.write("artifacts/answers/0123456789abcdef.parquet", b"half a file")
     app = app_of(place)
     assert app.learning.prune_answers() == 1
     assert not [one for one in in_bucket(app) if one.startswith("answers/")]

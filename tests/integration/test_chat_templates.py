@@ -1,6 +1,5 @@
 """Conversations as tokens: what a model is asked with is what it was trained on, whatever its template."""
 
-import re
 from datetime import datetime
 from pathlib import Path
 
@@ -42,12 +41,13 @@ def test_training_and_asking_render_the_same_tokens(name: str) -> None:
 def test_a_prompt_is_what_the_template_writes_before_an_answer(name: str) -> None:
     chat = chat_of(stock(name))
     messages = [*CLOSED, ANSWER]
+    today = datetime.now().astimezone().strftime("%Y-%m-%d")
     rendered = chat.tokenizer.apply_chat_template(
         messages, tokenize=False, enable_thinking=False, thinking=False, date_string=DATE
     )
     wanted, _, _ = rendered.partition("Ada")
     asked = chat.tokenizer.decode(chat.prompt(CLOSED))
-    assert asked.rstrip() == re.sub(r"\b20\d\d-\d\d-\d\d\b", "2024-07-26", wanted).rstrip()
+    assert asked.rstrip() == wanted.replace(today, "2024-07-26").rstrip()
     assert asked.count("<bos>") == wanted.count("<bos>") <= 1
 
 

@@ -36,8 +36,8 @@ def up(
             looks = standing_still(stack.api)
             while not interrupted.is_set():
                 stack.processes.check()
-                for told in next(looks):
-                    say(told)
+                for line in next(looks):
+                    say(line)
                 time.sleep(0.5)
     except KeyboardInterrupt:
         pass

@@ -1,4 +1,4 @@
-"""Maintain the search indexes of an index, check them, and make them anew."""
+"""Maintain the search indexes of an index, check them, and rebuild them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

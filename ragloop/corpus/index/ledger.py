@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 CURRENT = "current"
 QUARANTINED = "quarantined"
 WAITING = ""
-"""Revision of a document all of whose rows the next sync has to write anew, as a repair leaves it; equal to no hash."""
+"""Revision of a document all of whose rows the next sync has to write, as a repair leaves it; equal to no hash."""
 COLUMNS = (
     "document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp",
     "changed_at", "committed_at", "lag_s", "chunks", "retry_at", "spans",

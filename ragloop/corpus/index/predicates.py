@@ -25,7 +25,7 @@ def chunks_of_documents(document_ids: Sequence[str]) -> str:
 
 
 def chunks_in(view: View) -> str:
-    """Select the chunks in view. Labels that cannot be told (null among them) are nobody's."""
+    """Select the chunks in view. Labels that are unknown (null among them) are nobody's."""
     if view.labels is None:
         return CHUNKS
     shared = f" OR array_has_any(labels, [{quoted(sorted(view.labels))}])" if view.labels else ""

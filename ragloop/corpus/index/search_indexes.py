@@ -20,8 +20,8 @@ UNINDEXED_SHARE = 0.0005
 SMALL_SHARE = 0.10
 """In a small index, when they are more than this share: words are weighed by what is inside."""
 SEGMENTS = 16
-"""Make the index of the vectors anew when it has more parts. Each update adds one, which costs a search little; making
-it anew costs as much as three updates; after 30 a search takes 1.4 times as long."""
+"""Rebuild the index of the vectors when it has more parts. Each update adds one, which costs a search little; a
+rebuild costs as much as three updates; after 30 a search takes 1.4 times as long."""
 TOMBSTONE_SHARE = 0.05
 """Remove tombstones when they exceed this share of the rows."""
 COMPACTED_FIRST = 100_000
@@ -68,14 +68,14 @@ def maintain(store: Store, name: str, *, committed: bool) -> None:
     if dead > TOMBSTONE_SHARE * rows:
         remove_tombstones(store, name)
     if not present and rows <= COMPACTED_FIRST:
-        # Compacted at their first update, the indexes would have to be told where each row went.
+        # Compacted at their first update, the indexes would have to learn where each row went.
         _optimize(store, name)
     for column in [one for one in wanted if one not in present]:
         make_index(store, name, column)
     if present.get("vector") and (present["vector"].num_segments or 0) > SEGMENTS:
         make_index(store, name, "vector")
     if max((index.num_unindexed_rows or 0 for index in present.values()), default=0) > most_unindexed(rows):
-        # Each update writes the words' index anew: kept for days, as by default, old ones would fill the disk.
+        # Each update rewrites the words' index: kept for days, as by default, old ones would fill the disk.
         _optimize(store, name)
 
 

@@ -31,7 +31,7 @@ class VectorStore:
         self._name = table_of(embedder.fingerprint)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """Find the stored vectors among these hashes. A table that is damaged is set aside, to be made anew."""
+        """Find the stored vectors among these hashes. A table that is damaged is set aside, to be created again."""
         if not hashes or not self._store.tables.has(self._name):
             return {}
         try:

@@ -43,10 +43,10 @@ class Archive:
         member = self._members.get(name.lower())
         if member is None:
             raise DocumentError(f"found no {name} inside, expected {self._what}; save it again or leave it out")
-        told = self._zip.getinfo(member).file_size  # it may lie, so what comes out is counted as well
+        stated = self._zip.getinfo(member).file_size  # it may lie, so what comes out is counted as well
         try:
             with self._zip.open(member) as file:
-                data = b"" if told > self._left else file.read(self._left + 1)
+                data = b"" if stated > self._left else file.read(self._left + 1)
         # zipfile raises NotImplementedError for a compression that it does not know, and for an encrypted member its
         # parent RuntimeError, having no class of its own for that.
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
@@ -55,7 +55,7 @@ class Archive:
             ) from None
         except RuntimeError as error:
             raise DocumentError(f"is encrypted ({error}), expected a document without a password; remove it") from None
-        self._left -= max(told, len(data))
+        self._left -= max(stated, len(data))
         if self._left < 0:
             raise DocumentError(
                 f"unpacks to more than {self._most:,} bytes, expected at most that (a ZIP bomb?); "

@@ -1,6 +1,6 @@
 """Bytes to text: the encodings that a file may be in, tried in a stated order, each judged on the whole text.
 
-The order: a byte order mark; UTF-16 and UTF-32 told by their NUL bytes; 7-bit encodings with escape sequences; UTF-8;
+The order: a byte order mark; UTF-16 and UTF-32 by their NUL bytes; 7-bit encodings with escape sequences; UTF-8;
 UTF-8 with a few bytes that are not; the encoding that the file declares; what chardet recognises. A declaration comes
 after UTF-8 because files are converted and keep it: text of another encoding is next to never valid UTF-8.
 """

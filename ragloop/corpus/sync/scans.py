@@ -25,7 +25,7 @@ def known_documents(store: Store) -> dict[str, int]:
 
 
 def unconfirmed(store: Store) -> dict[str, int]:
-    """Take from `known_documents` the sources that were not completely scanned since the index began anew."""
+    """Take from `known_documents` the sources that were not completely scanned since the index was begun again."""
     scans = _scans(store)
     return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
 
@@ -60,7 +60,7 @@ def note_source(store: Store, source: str) -> None:
 
 
 def reset_scans(store: Store) -> None:
-    """Leave no scan to measure lag from, for an index that begins anew; its sources stay known, and what they had."""
+    """Leave no scan to measure lag from, for an index that is begun again; its sources and what they had stay known."""
     documents = known_documents(store)
     for source in scanned_sources(store):
         record_scan(store, source, store.now(), complete=False, documents=documents.get(source))

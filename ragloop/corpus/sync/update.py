@@ -74,7 +74,7 @@ def note_way(work: Work, source: Source) -> tuple[str, ...]:
 
 
 def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str, ...]:
-    """Note that a scan ended, unless an index that began anew lacks so much that a sync would not have deleted it.
+    """Note that a scan ended, unless an index that was begun again lacks so much that a sync would not have deleted it.
 
     Returns that as a problem.
     """
@@ -82,8 +82,8 @@ def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str
     policy = work.policy
     if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
         return (
-            f"the source {source} has {found} documents and had {before} before the index began anew: bring the others "
-            "back, or accept the loss with `ragloop sync --confirm-deletes`",
+            f"the source {source} has {found} documents and had {before} before the index was begun again: bring the "
+            "others back, or accept the loss with `ragloop sync --confirm-deletes`",
         )
     record_scan(work.store, source, began, complete=True, documents=found)
     return ()

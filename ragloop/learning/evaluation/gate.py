@@ -41,7 +41,7 @@ Scores = NDArray[np.float64]
 PROMOTE, REJECT, INCONCLUSIVE = VerdictKind
 PASS, FAIL, UNDECIDED = CriterionState
 _DECIDED_BY = {REJECT: FAIL, PROMOTE: PASS, INCONCLUSIVE: UNDECIDED}
-"""The criteria that a verdict rests on, which are told first."""
+"""The criteria that a verdict rests on, which are reported first."""
 
 _POWER = 0.8
 """Chance of deciding that the needed number of pairs aims at, the custom of trial design (Cohen 1988)."""
@@ -171,8 +171,8 @@ def judge(scores: Mapping[str, PairedScores], policy: GatePolicy, *, ended_early
     verdict = _decided({one.state for one in criteria})
     paired = sorted(zip(rules, criteria, strict=True), key=lambda pair: pair[1].state != _DECIDED_BY[verdict])
     # What rejects a challenger may be known before the rest is asked, which then says nothing about it.
-    told = [(rule, one) for rule, one in paired if verdict != REJECT or one.n]
-    return Verdict(verdict, tuple(_sentence(rule, one, ended_early) for rule, one in told), tuple(criteria))
+    reported = [(rule, one) for rule, one in paired if verdict != REJECT or one.n]
+    return Verdict(verdict, tuple(_sentence(rule, one, ended_early) for rule, one in reported), tuple(criteria))
 
 
 def _decided(states: Set[CriterionState]) -> VerdictKind:

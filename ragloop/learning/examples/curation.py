@@ -13,9 +13,10 @@ an edit elsewhere in its document costs no row):
   knows, so that it could never be seen to go stale: it falls. Where nobody looked, it rests on all that was shown.
 - An answer without any document behind it (closed-book, or nothing was found) falls for the same reason.
 
-It stands while its documents are live in the revision that was shown, or each of its statements still stands in a live
-chunk of its document (see answering.statements); where only passages are known, while these are live as they were.
-Whether chunks were cut anew does not matter; a reverted edit makes the old rows true again.
+It stands while its documents are in the index in the revision that was shown, or each of its statements still stands
+in a chunk of its document (see answering.statements); where only passages are known, while the index holds them as they
+were.
+Whether chunks were cut again does not matter; a reverted edit makes the old rows true again.
 
 An adapter answers everybody. So an answer falls to which a passage was shown that carries labels now, and a document
 that was trained on and labelled later counts as one that changed.
@@ -58,8 +59,8 @@ _MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 @dataclass(frozen=True)
 class Standing:
-    """What the index says now: the live revision of every document, by document id, and of those that were asked about
-    and changed, the text hashes of their live chunks and the digests of their statements. `labelled`: the ids of
+    """What the index says now: the revision of every document, by document id, and of those that were asked about
+    and changed, the text hashes of their chunks and the digests of their statements. `labelled`: the ids of
     documents that not everybody sees."""
 
     revisions: Mapping[str, str]
@@ -71,9 +72,9 @@ class Standing:
         """Whether what counts of the document still stands in it, for everybody to see."""
         if one.document_id in self.labelled:
             return False
-        live = self.revisions.get(one.document_id)
-        if live is None or live == one.revision:
-            return live is not None
+        current = self.revisions.get(one.document_id)
+        if current is None or current == one.revision:
+            return current is not None
         if one.statements:
             return self.statements.get(one.document_id, frozenset()).issuperset(one.statements)
         held = self.text_hashes.get(one.document_id, frozenset())

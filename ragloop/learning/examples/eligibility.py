@@ -1,7 +1,7 @@
-"""Which logged answers may be trained on, brought up to date by what changed instead of found anew.
+"""Which logged answers may be trained on, brought up to date by what changed instead of found again.
 
 An answer is judged again when it gets feedback, and asked of the index again when a document that it rests on changes.
-All are judged anew when the rules change: golden questions, the longest answer, the generation of the index.
+All are judged again when the rules change: golden questions, the longest answer, the generation of the index.
 """
 
 import hashlib
@@ -105,8 +105,8 @@ class Eligibility:
             before = NOTHING
         rows, fresh = self._judged(before.rows, answers, feedback)
         documents = set(rows["documents"].combine_chunks().flatten().field("document_id").to_pylist())
-        live = inventory.revisions(self.index)
-        revisions = {one: revision for one, revision in live.items() if one in documents}
+        current = inventory.revisions(self.index)
+        revisions = {one: revision for one, revision in current.items() if one in documents}
         changed = [one for one in documents if revisions.get(one) != before.watermark.revisions.get(one)]
         asked_again = pc.or_(fresh, _mentions(rows, changed))
         rows = self._settled(rows, asked_again)
@@ -159,7 +159,7 @@ class Eligibility:
         return pa.concat_tables(parts)
 
     def _settled(self, rows: pa.Table, which: pa.Array) -> pa.Table:
-        """Return the rows, of these said anew whether what they rest on stands."""
+        """Return the rows, these with a new judgement whether what they rest on stands."""
         documents = [_documents(row) for row in rows.filter(which)["documents"].to_pylist()]
         standing = standing_of(self.index, {(one.document_id, one.revision) for held in documents for one in held})
         # Labels are looked at each time: to give or take one changes no document.

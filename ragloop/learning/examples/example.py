@@ -128,7 +128,7 @@ def examples_of(table: pa.Table) -> list[Example]:
 
 
 def _fields(example: Example) -> dict[str, Any]:
-    """Return what an example is told by."""
+    """Return what identifies an example."""
     return {
         "question": example.question,
         "answer": example.answer,

@@ -3,7 +3,7 @@
     home/artifacts/examples.parquet    the rows; the watermark is in the metadata of the file
 
 Both are in one file that appears whole or not at all, so that they cannot part. It can be deleted at any time: where it
-is missing or damaged all answers are judged anew.
+is missing or damaged all answers are judged again.
 """
 
 import io

@@ -118,7 +118,7 @@ def documents_of(rows: Iterable[TrainedRow]) -> set[tuple[str, str]]:
 def staleness(rows: Sequence[TrainedRow], standing: Standing, keys: Mapping[str, str]) -> str:
     """Say how many rows rest on passages that changed or went, and in which documents; an empty string where none does.
 
-    `keys`: the key of every live document, by id. A row without known documents counts as stale: nobody could tell.
+    `keys`: the key of every document in the index, by id. A row without known documents counts as stale.
     """
     unknown = sum(not row.documents for row in rows)
     stale = [changed for row in rows if (changed := row.changed(standing))]

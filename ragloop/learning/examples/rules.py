@@ -1,6 +1,6 @@
-"""The rules by which logged answers become examples, told apart by their source.
+"""The rules by which logged answers become examples, identified by a hash of their source.
 
-What was judged by other rules is judged anew. A reworded comment does that too, and costs less than a number that
+What was judged by other rules is judged again. A reworded comment does that too, and costs less than a number that
 nobody raised.
 """
 

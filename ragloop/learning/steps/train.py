@@ -149,9 +149,9 @@ def _id(parts: RetrainingParts, job: _Job) -> str:
 def adapter_id_of(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpec, base_sha256: str) -> str:
     """Return the id of the adapter that this training makes: deterministic, so that a killed retraining goes on.
 
-    A base model in a folder is told by its weights: other ones in the same folder make another adapter. One of a hub
-    is told by its name, since its weights may not be on this disk yet. Settings count where they differ from those of
-    the first trainings, so that a new setting changes no old id.
+    A base model in a folder is identified by its weights: other ones in the same folder make another adapter. One of a
+    hub is identified by its name, since its weights may not be on this disk yet. Settings count where they differ from
+    those of the first trainings, so that a new setting changes no old id.
     """
     pairs = [[row.question, row.answer] for row in rows]
     base = base_sha256 if Path(spec.base).is_dir() and base_sha256 else spec.base

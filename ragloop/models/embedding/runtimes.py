@@ -75,7 +75,7 @@ def open_embedder(
     except Exception as error:  # neither runtime nor tokenizer raises a class of its own for a damaged file
         raise UnavailableError(
             f"the exported model in {folder} cannot be loaded ({' '.join(str(error).split())[:200]}): delete that "
-            "folder, or run `ragloop doctor --repair`; the next use exports it anew"
+            "folder, or run `ragloop doctor --repair`; the next use exports it again"
         ) from error
 
 

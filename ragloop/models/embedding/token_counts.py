@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 KNOWN_WORDS = 200_000
-"""Words whose counts are remembered, about 20 MB; when there are more, remembering begins anew."""
+"""Words whose counts are remembered, about 20 MB; when there are more, remembering starts again."""
 _LONGEST = 64
 """Bytes of the longest word that is remembered: what is longer, such as a sentence in Chinese, hardly repeats."""
 

@@ -203,11 +203,11 @@ def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]
     assert child.stdout is not None
     with child.stdout as lines:
         for line in lines:
-            told = json.loads(line)
-            if "error" in told:
-                refusal = getattr(errors, told["error"])(told["message"])
+            message = json.loads(line)
+            if "error" in message:
+                refusal = getattr(errors, message["error"])(message["message"])
             else:
-                on_progress(Progress(**told))
+                on_progress(Progress(**message))
     return refusal
 
 

@@ -50,12 +50,12 @@ def main(spec_file: Path) -> None:
 
 def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:
     """Tell the parent which error to raise, and end with its exit code; an ImportError of no extra is a defect."""
-    told = missing_package(error.name) if isinstance(error, ImportError) else error
-    if told is None:
+    refusal = missing_package(error.name) if isinstance(error, ImportError) else error
+    if refusal is None:
         raise error
-    progress.write(json.dumps({"error": type(told).__name__, "message": str(told)}) + "\n")
+    progress.write(json.dumps({"error": type(refusal).__name__, "message": str(refusal)}) + "\n")
     progress.flush()
-    sys.exit(told.exit_code)
+    sys.exit(refusal.exit_code)
 
 
 def _own_stdout() -> TextIO:

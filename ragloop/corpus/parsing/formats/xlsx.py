@@ -96,7 +96,7 @@ class _Cells:
         self._epoch = _EPOCH_1904 if from_1904 else _EPOCH
 
     def rows(self, sheet: bytes, member: str, limits: ParseLimits) -> Iterator[list[str]]:
-        """Row by row, each let go before the next: a sheet may have a million."""
+        """Yield the cells of each row, and free the row before the next: a sheet may have a million."""
         from lxml import etree
 
         steps = etree.iterparse(

@@ -34,7 +34,7 @@ class SyncScope:
 
     @property
     def only_deletes(self) -> bool:
-        """Return whether nothing is listed: to delete needs no parser, so what answers is not built anew for it."""
+        """Return whether nothing is listed: to delete needs no parser, so what answers is not rebuilt for it."""
         return not self.sources
 
 
