@@ -107,6 +107,24 @@ def test_a_message_inside_another_keeps_its_headers() -> None:
     assert document.text.count("From: ") == 2
 
 
+@pytest.mark.parametrize("kind", ["message/rfc822", "application/octet-stream"])
+def test_messages_inside_each_other_are_read_to_a_depth_and_the_rest_is_said(kind: str) -> None:
+    data = b"Subject: number 0\n\nThe innermost.\n"
+    for number in range(1, 300):
+        bound = f"b{number}"
+        data = (
+            (
+                f"Subject: number {number}\nContent-Type: multipart/mixed; boundary={bound}\n\n--{bound}\n"
+                f"Content-Type: {kind}\nContent-Disposition: attachment; filename=inside.eml\n\n"
+            ).encode()
+            + data
+            + f"\n--{bound}--\n".encode()
+        )
+    document = read(data)
+    assert [f"number {one}" in document.text for one in (299, 298, 297, 296, 295, 0)] == [True] * 4 + [False] * 2
+    assert len(document.left_out) == 1
+
+
 def test_an_invitation_alone_is_read_as_its_what_when_and_where() -> None:
     made = message()
     made.set_content(

@@ -33,6 +33,7 @@ _SILENT = frozenset(
 )
 _ENCRYPTED = frozenset(("pkcs7-mime", "x-pkcs7-mime"))
 _TNEF = frozenset(("ms-tnef", "vnd.ms-tnef"))
+_MAIL = "message/rfc822"
 _DEEPEST = 4
 """Messages and attachments inside each other."""
 _BROKEN = (ValueError, LookupError, IndexError, AttributeError, TypeError)
@@ -48,10 +49,14 @@ def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         return ParsedDocument("", name, ())
     if not _HEADER.search(data[:65_536]):
         raise DocumentError("found no header, expected an e-mail (RFC 5322); leave it out or name it .txt")
-    message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(data)
+    message = _message(data)
     extraction = Extraction(limits.characters)
     _Reading(extraction, name, limits).message(message)
     return extraction.document(name, title=header(message, "Subject"))
+
+
+def _message(data: bytes) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(data)
 
 
 def header(message: EmailMessage, key: str) -> str:
@@ -150,7 +155,12 @@ class _Reading:
         if part.get_content_maintype() == "image" and kind is None:
             return  # logos and signatures, as a rule
         if kind is None or self.level >= _DEEPEST:
-            self.into.left_out.append(f"the attachment {name} was not read: no parser reads {part.get_content_type()}")
+            why = f"no parser reads {part.get_content_type()}" if kind is None else f"it lies more than {_DEEPEST} deep"
+            self.into.left_out.append(f"the attachment {name} was not read: {why}")
+            return
+        if kind == _MAIL:  # read here, since its parser would count levels from the top
+            self.into.add(name, level=self.level + 1)
+            replace(self, level=self.level + 1).message(_message(_payload(part)))
             return
         try:
             document = parser_of(kind, name)(_payload(part), name, self.limits)
