@@ -141,7 +141,15 @@ def test_what_a_file_declares_is_heard_unless_the_bytes_are_utf_8(data: bytes, m
 
 
 @pytest.mark.parametrize(
-    "data", [b"%PDF-1.7\n%\xe2\xe3", b"PK\x03\x04zip", bytes(range(256)) * 8, b"\x00" * 100, b"\x01\x02\x03\x04" * 50]
+    "data",
+    [
+        b"%PDF-1.7\n%\xe2\xe3",
+        b"PK\x03\x04zip",
+        bytes(range(256)) * 8,
+        b"\x00" * 100,
+        b"\x01\x02\x03\x04" * 50,
+        b"\x00\x01\xff" * 100,
+    ],
 )
 def test_binary_content_is_an_error_that_says_what_to_do(data: bytes) -> None:
     with pytest.raises(DocumentError, match=r"^report\.txt holds .*; expected text .*: convert .*"):

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 import pytest
 
 from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
 
@@ -123,6 +124,13 @@ def test_messages_inside_each_other_are_read_to_a_depth_and_the_rest_is_said(kin
     document = read(data)
     assert [f"number {one}" in document.text for one in (299, 298, 297, 296, 295, 0)] == [True] * 4 + [False] * 2
     assert len(document.left_out) == 1
+
+
+@pytest.mark.parametrize(("text", "charset"), [("ķēde", "windows-1257"), ("ΰα", "windows-1253")])
+def test_a_word_is_read_in_the_encoding_that_its_part_names(text: str, charset: str) -> None:
+    body = f"Subject: x\nContent-Type: text/plain; charset={charset}\n\n".encode() + text.encode(charset)
+    assert read(body).text == f"x\n\n{text}"
+    assert decode(text.encode(charset), "unnamed").text != text, "too short to be told by its language"
 
 
 def test_an_invitation_alone_is_read_as_its_what_when_and_where() -> None:
