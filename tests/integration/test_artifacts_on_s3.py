@@ -96,7 +96,9 @@ def in_bucket(app: App) -> set[str]:
     return set(app.registry.artifacts.files.list())
 
 
-def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(place: Path, bucket: Bucket) -> None:
+def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(
+    place: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_of(place)
     report = app.learning.retraining.run()
     assert report.promoted, report.reasons
@@ -116,8 +118,16 @@ def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(place: Path, bucke
     (copy,) = (place / "cache" / "adapters").glob(f"*/{WEIGHTS}")
     copy.write_bytes(b"damaged")
     assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
-    # What was changed in the bucket is not loaded, and doctor finds it.
+    # While the bucket is away, nobody can say what the adapter's rows rest on: the base model answers.
+    with monkeypatch.context() as away:
+        away.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        assert app_of(place).answering.answerer.ask(next(iter(FACTS))).lane == LaneName.BASE_RAG
+        shutil.rmtree(place / "cache" / "adapters")
+        assert app_of(place).answering.answerer.ask(next(iter(FACTS))).lane == LaneName.BASE_RAG
+    assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
+    # What was changed in the bucket is not loaded, and doctor finds it; a champion that serves from its copy stays.
     bucket.write(f"artifacts/{adapter.path}/{WEIGHTS}", b"changed")
+    assert {one.check for one in app_of(place).corpus.diagnose(offline=True).findings} == {"adapters"}
     shutil.rmtree(place / "cache" / "adapters")
     fallen = app_of(place).answering.answerer.ask(next(iter(FACTS)))
     assert (fallen.lane, fallen.adapter) == (LaneName.BASE_RAG, None)
