@@ -6,9 +6,8 @@ from itertools import takewhile
 
 from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
+from ragloop.corpus.parsing.table import column_names, header_of, table_row
 from ragloop.errors import DocumentError
-
-_CELL = " | "
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,21 @@ class Extraction:
                 "raise sync.max_document_mb to take it, or split the document"
             )
         self.parts.append(Part(text, kind, level, place))
+
+    def table(self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "") -> None:
+        """Add a table: its cells by row, a cell that spans rows or columns in each of them.
+
+        `header` counts the rows that name the columns where the format says so, 0 for none; None: it is found out. The
+        rows above the one that names the columns become a paragraph.
+        """
+        rows = [row for row in rows if any(cell.strip() for cell in row)]
+        at = header_of(rows) if header is None else header - 1
+        if at is None or not 0 <= at < len(rows):
+            self.add("\n".join(filter(None, map(table_row, rows))), "table", place=place)
+            return
+        columns = column_names(rows[at], rows[at])
+        self.add("\n".join(map(table_row, rows[:at])), place=place)
+        self.add("\n".join(filter(None, (table_row(row, columns) for row in rows[at + 1 :]))), "table", place=place)
 
     def include(self, parts: Sequence[Part], *, below: int = 0, place: str = "") -> None:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
@@ -77,34 +91,3 @@ class Extraction:
         blocks = outline.finish()
         left_out = tuple(dict.fromkeys(self.left_out))
         return ParsedDocument(text, title or root or outline.first_title or name, blocks, left_out=left_out)
-
-
-def one_line(text: str) -> str:
-    """White space of any kind made single spaces."""
-    return " ".join(text.split())
-
-
-def table_row(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
-    """One row as a line: the cells, or with `columns` those that are not empty as "name: value".
-
-    A row that names its columns can be understood, embedded and cited without the row that heads the table.
-    """
-    values = [one_line(cell) for cell in cells]
-    if not columns:
-        while values and not values[-1]:
-            values.pop()
-        return _CELL.join(values) if any(values) else ""
-    names = [*columns, *[""] * (len(values) - len(columns))]
-    pairs = zip(names, values, strict=False)
-    return _CELL.join(f"{name}: {value}" if name else value for name, value in pairs if value)
-
-
-def column_names(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    """The first row's cells where it names columns: as wide as the second, words that differ, no numbers. Else none."""
-    names = [one_line(cell) for cell in first]
-    while names and not names[-1]:
-        names.pop()
-    distinct = len(set(names)) == len(names) and all(names)
-    wordy = all(len(name) <= 80 and any(char.isalpha() for char in name) for name in names)
-    width = len(second) - next((i for i, cell in enumerate(reversed(second)) if cell.strip()), len(second))
-    return names if len(names) > 1 and distinct and wordy and width > 1 else []

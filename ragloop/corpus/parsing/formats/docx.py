@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, one_line, table_row
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import one_line, table_row
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -8,9 +8,10 @@ from ragloop.corpus.parsing.archive import Archive, attribute, local_name, membe
 from ragloop.corpus.parsing.charsets import declared_encoding
 from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, one_line
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from ragloop.corpus.parsing.by_type import parser_of
 from ragloop.corpus.parsing.charsets import codec_of, declared_encoding
 from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, one_line
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.calendar import parse_calendar
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 _SHOWN = ("From", "To", "Cc", "Date")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, one_line
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.docx import core_title, text
-from ragloop.corpus.parsing.formats.tables import add_table
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _add_shape(shape: "_Element", place: str, extraction: Extraction) -> None:
         return
     rows = [one for one in table if local_name(one) == "tr"]
     cells = [[_paragraphs(one) for one in row if local_name(one) == "tc"] for row in rows]
-    add_table(extraction, cells, place=place)
+    extraction.table(cells, place=place)
 
 
 def _paragraphs(shape: "_Element") -> str:

@@ -2,18 +2,15 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from itertools import islice, pairwise
 
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, column_names, table_row
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.limits import ParseLimits
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 20
-_HEADER_WITHIN = 5
 
 
 def parse_separated(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -28,21 +25,8 @@ def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     except csv.Error:
         return parse_plain(text, name)
     extraction = Extraction(limits.characters)
-    add_table(extraction, rows)
+    extraction.table(rows)
     return extraction.document(name)
-
-
-def add_table(extraction: Extraction, rows: Sequence[Sequence[str]], *, place: str = "") -> None:
-    """Add the rows: those above the one that names the columns as a paragraph, the others as a table."""
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    for header, (first, second) in enumerate(islice(pairwise(rows), _HEADER_WITHIN)):
-        if columns := column_names(first, second):
-            extraction.add("\n".join(table_row(row) for row in rows[:header]), place=place)
-            lines = [table_row(row, columns) for row in rows[header + 1 :]]
-            break
-    else:
-        lines = [table_row(row) for row in rows]
-    extraction.add("\n".join(line for line in lines if line), "table", place=place)
 
 
 def _delimiter(text: str) -> str:

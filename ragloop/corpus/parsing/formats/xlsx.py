@@ -13,7 +13,6 @@ from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.docx import core_title
-from ragloop.corpus.parsing.formats.tables import add_table
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
 
@@ -46,7 +45,7 @@ def parse_xlsx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         kind, member = related.get(identity, ("", ""))
         if kind == "worksheet" and archive.has(member):
             extraction.add(title, level=1)
-            add_table(extraction, list(cells.rows(archive.read(member), member, limits)))
+            extraction.table(list(cells.rows(archive.read(member), member, limits)))
     return extraction.document(name, title=core_title(archive))
 
 

@@ -7,10 +7,11 @@ from ragloop.corpus.parsing.archive import local_name, xml_root
 from ragloop.corpus.parsing.charsets import declared_encoding
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
-from ragloop.corpus.parsing.extraction import Extraction, one_line
+from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
