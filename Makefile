@@ -75,7 +75,7 @@ test-long: setup
 
 # What needs no model, server or other process, for use while one writes.
 test-quick: setup
-	$(PYTEST) -m "not realmodel and not long" tests/unit tests/generative
+	$(PYTEST) -m "not realmodel and not long" tests/unit tests/spec tests/generative
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup

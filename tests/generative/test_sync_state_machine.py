@@ -224,7 +224,7 @@ def _chunks(keys: set[str], rows: dict[str, dict[str, Any]]) -> dict[str, dict[s
 
 
 SyncMachine.TestCase.settings = settings(
-    max_examples=7,
+    max_examples=5,
     stateful_step_count=6,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a step takes half a second: shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

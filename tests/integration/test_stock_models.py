@@ -43,7 +43,7 @@ margin = 0.99
 confidence = 0.6
 """
 
-FIRST = ("llama3", "mistral")
+FIRST = ("llama3",)
 """Families that every run of the tests asks; `make test-long` asks the others."""
 
 
