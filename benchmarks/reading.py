@@ -102,7 +102,7 @@ def _piped(lines: Iterable[str]) -> Iterator[list[list[str]]]:
 def _html_tables(text: str) -> Iterator[list[list[str]]]:
     if "<table" in text:
         for table in html.fromstring(f"<div>{text}</div>").iter("table"):
-            rows = [[cell.text_content() for cell in row.iter("th", "td")] for row in table.iter("tr")]
+            rows = [["".join(map(str, cell.itertext())) for cell in row.iter("th", "td")] for row in table.iter("tr")]
             if rows:
                 yield rows
 
