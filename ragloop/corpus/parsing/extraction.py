@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
-from ragloop.corpus.parsing.table import column_names, header_of, table_row
+from ragloop.corpus.parsing.table import column_names, header_of, is_long, table_row
 from ragloop.errors import DocumentError
 
 
@@ -42,20 +42,26 @@ class Extraction:
             )
         self.parts.append(Part(text, kind, level, place))
 
-    def table(self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "") -> None:
+    def table(
+        self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "", named: bool = False
+    ) -> None:
         """Add a table: its cells by row, a cell that spans rows or columns in each of them.
 
         `header` counts the rows that name the columns where the format says so, 0 for none; None: it is found out. The
-        rows above the one that names the columns become a paragraph.
+        rows above the one that names the columns become a paragraph. A short table is written as its rows, a long one
+        and with `named` any as "name: value", so that each row can be understood by itself.
         """
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         at = header_of(rows) if header is None else header - 1
         if at is None or not 0 <= at < len(rows):
             self.add("\n".join(filter(None, map(table_row, rows))), "table", place=place)
             return
-        columns = column_names(rows[at], rows[at])
         self.add("\n".join(map(table_row, rows[:at])), place=place)
-        self.add("\n".join(filter(None, (table_row(row, columns) for row in rows[at + 1 :]))), "table", place=place)
+        if named or is_long(rows):
+            columns = column_names(rows[at], rows[at])
+            self.add("\n".join(filter(None, (table_row(row, columns) for row in rows[at + 1 :]))), "table", place=place)
+        else:
+            self.add("\n".join(filter(None, map(table_row, rows[at:]))), "table", place=place)
 
     def include(self, parts: Sequence[Part], *, below: int = 0, place: str = "") -> None:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""

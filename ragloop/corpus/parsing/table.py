@@ -5,6 +5,7 @@ from itertools import islice, pairwise
 
 _CELL = " | "
 _HEADER_WITHIN = 5
+_SHORT_ROWS, _SHORT_CHARACTERS = 12, 600
 
 
 def one_line(text: str) -> str:
@@ -44,3 +45,8 @@ def header_of(rows: Sequence[Sequence[str]]) -> int | None:
         if column_names(first, second):
             return index
     return None
+
+
+def is_long(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a table may be cut into several chunks, so that its rows lose the row that names the columns."""
+    return len(rows) > _SHORT_ROWS or sum(len(cell) for row in rows for cell in row) > _SHORT_CHARACTERS

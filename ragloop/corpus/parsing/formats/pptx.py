@@ -84,7 +84,7 @@ def _add_shape(shape: "_Element", place: str, extraction: Extraction) -> None:
         return
     rows = [one for one in table if local_name(one) == "tr"]
     cells = [[_paragraphs(one) for one in row if local_name(one) == "tc"] for row in rows]
-    extraction.table(cells, place=place)
+    extraction.table(cells, place=place, named=True)
 
 
 def _paragraphs(shape: "_Element") -> str:

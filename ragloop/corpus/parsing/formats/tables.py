@@ -25,7 +25,7 @@ def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     except csv.Error:
         return parse_plain(text, name)
     extraction = Extraction(limits.characters)
-    extraction.table(rows)
+    extraction.table(rows, named=True)
     return extraction.document(name)
 
 

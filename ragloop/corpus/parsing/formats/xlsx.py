@@ -45,7 +45,7 @@ def parse_xlsx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         kind, member = related.get(identity, ("", ""))
         if kind == "worksheet" and archive.has(member):
             extraction.add(title, level=1)
-            extraction.table(list(cells.rows(archive.read(member), member, limits)))
+            extraction.table(list(cells.rows(archive.read(member), member, limits)), named=True)
     return extraction.document(name, title=core_title(archive))
 
 
