@@ -12,12 +12,16 @@ from ragloop.errors import DocumentError
 
 @dataclass(frozen=True)
 class Part:
-    """A block of text; `level` is that of the section it is the title of, 0 for none."""
+    """A block of text; `level` is that of the section it is the title of, 0 for none.
+
+    `header` is the span in `text` of the row that names the columns of a table.
+    """
 
     text: str
     kind: Kind = "paragraph"
     level: int = 0
     place: str = ""
+    header: tuple[int, int] | None = None
 
 
 @dataclass
@@ -29,7 +33,15 @@ class Extraction:
     left_out: list[str] = field(default_factory=list)
     _characters: int = 0
 
-    def add(self, text: str, kind: Kind = "paragraph", *, level: int = 0, place: str = "") -> None:
+    def add(
+        self,
+        text: str,
+        kind: Kind = "paragraph",
+        *,
+        level: int = 0,
+        place: str = "",
+        header: tuple[int, int] | None = None,
+    ) -> None:
         """Add a block, or with `level` the title of a section. Raises DocumentError when the text grows too long."""
         text = text.strip("\r\n") if kind == "code" else text.strip()
         if not text:
@@ -40,7 +52,7 @@ class Extraction:
                 f"found more than {self.most:,} characters of text, expected fewer; "
                 "raise sync.max_document_mb to take it, or split the document"
             )
-        self.parts.append(Part(text, kind, level, place))
+        self.parts.append(Part(text, kind, level, place, header))
 
     def table(
         self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "", named: bool = False
@@ -67,7 +79,7 @@ class Extraction:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
         for part in parts:
             level = part.level + below if part.level else 0
-            self.add(part.text, part.kind, level=level, place=place or part.place)
+            self.add(part.text, part.kind, level=level, place=place or part.place, header=part.header)
 
     def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
         """Add a document inside this one, such as an attachment, as a section of its own; its titles go below."""
@@ -79,7 +91,8 @@ class Extraction:
             for depth, above in enumerate(block.heading[shared:], start=shared + 1):
                 self.add(above, level=level + depth)
             before = block.heading
-            self.add(document.text[block.start : block.end], block.kind, place=block.place)
+            header = (block.header[0] - block.start, block.header[1] - block.start) if block.header else None
+            self.add(document.text[block.start : block.end], block.kind, place=block.place, header=header)
         self.left_out += [f"{title}: {one}" for one in document.left_out]
 
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
@@ -92,7 +105,8 @@ class Extraction:
             if part.level:
                 outline.section(part.level, part.text, position, end, part.place)
             else:
-                outline.block(position, end, part.kind, part.place)
+                header = (position + part.header[0], position + part.header[1]) if part.header else None
+                outline.block(position, end, part.kind, part.place, header)
             position = end + 2
         blocks = outline.finish()
         left_out = tuple(dict.fromkeys(self.left_out))
