@@ -1,12 +1,12 @@
 """Text that is put together while it is extracted: blocks joined by blank lines, each with its headings and place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
-from ragloop.corpus.parsing.table import column_names, header_of, is_long, table_row
+from ragloop.corpus.parsing.table import Table, read_table
 from ragloop.errors import DocumentError
 
 
@@ -55,25 +55,35 @@ class Extraction:
         self.parts.append(Part(text, kind, level, place, header))
 
     def table(
-        self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "", named: bool = False
-    ) -> None:
+        self,
+        rows: Iterable[Sequence[str]],
+        *,
+        header: int | None = None,
+        place: str = "",
+        named: bool = False,
+        above: Table | None = None,
+    ) -> Table:
         """Add a table: its cells by row, a cell that spans rows or columns in each of them.
 
         `header` counts the rows that name the columns where the format says so, 0 for none; None: it is found out. The
         rows above the one that names the columns become a paragraph. A short table is written as its rows, a long one
-        and with `named` any as "name: value", so that each row can be understood by itself.
+        and with `named` any as "name: value", so that each row can be understood by itself. Rows without names, such as
+        those behind an empty row of a sheet, may continue the table `above`.
         """
-        rows = [row for row in rows if any(cell.strip() for cell in row)]
-        at = header_of(rows) if header is None else header - 1
-        if at is None or not 0 <= at < len(rows):
-            self.add("\n".join(filter(None, map(table_row, rows))), "table", place=place)
-            return
-        self.add("\n".join(map(table_row, rows[:at])), place=place)
-        if named or is_long(rows):
-            columns = column_names(rows[at], rows[at])
-            self.add("\n".join(filter(None, (table_row(row, columns) for row in rows[at + 1 :]))), "table", place=place)
-        else:
-            self.add("\n".join(filter(None, map(table_row, rows[at:]))), "table", place=place)
+        table = read_table(rows, header, above)
+        self.add("\n".join(table.titles), place=place)
+        named = named or table.is_long
+        lines: list[str] = []
+        room = self.most - self._characters
+        for line in table.lines(named=named):
+            lines.append(line)
+            room -= len(line) + 1
+            if room < -1:
+                break  # the text is too long already
+        text = "\n".join(lines).strip()
+        has_header = bool(table.columns) and not named
+        self.add(text, "table", place=place, header=(0, text.find("\n")) if has_header and "\n" in text else None)
+        return table
 
     def include(self, parts: Sequence[Part], *, below: int = 0, place: str = "") -> None:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
