@@ -24,8 +24,11 @@ _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{4}年|\d{1,2}:\d{2}")
 _YEAR = re.compile(r"(?:FY ?)?(?:19|20)\d\d(?:[/-]\d{2,4})?$")
 _JOINED = re.compile(r"[a-z]+(?:_[a-z0-9]+)+$|[a-z]+[A-Z][A-Za-z]*$")
 _CURRENCY = "+-(<>~≈$€£¥₹₩ "
+_FLAGS = frozenset("yes no true false y n x ✓ ✔ ✗ ✘ ja nein oui non sí si não nee tak да нет 是 否 有 無 无".split())
 _LABEL_ENDS = (":", "：")
 _LONGEST_LABEL = 60
+_LONGEST_NAME = 30
+"""What is longer and ends with a full stop is a sentence."""
 
 
 def header_rows(rows: Sequence[Row]) -> tuple[int, int] | None:
@@ -68,7 +71,7 @@ def are_labels(rows: Sequence[Row]) -> bool:
 
 
 def column_kinds(rows: Sequence[Row]) -> list[str]:
-    """Return what most cells of each column hold: "number", "date", "address", "code" or "text"."""
+    """Return what most cells of each column hold: "number", "date", "address", "code", "flag" or "text"."""
     width = max(map(len, rows), default=0)
     return [_usual_kind([row[at] for row in rows[:SAMPLE] if at < len(row) and row[at].strip()]) for at in range(width)]
 
@@ -105,6 +108,8 @@ def _columns(row: Row, below: Sequence[Row]) -> list[tuple[str, list[str]]]:
 
 
 def _score(row: Row, below: Sequence[Row]) -> float:
+    if below and row[0] == below[0][0] and len(set(row)) < len(row):
+        below = below[1:]  # one cell over two rows of names
     columns = [(cell, values) for cell, values in _columns(row, below) if cell or values]
     named = [(cell, values) for cell, values in columns if cell]
     if not below or not named or 2 * len(named) < len(columns) or all(_kind(cell) == "number" for cell, _ in named):
@@ -115,6 +120,8 @@ def _score(row: Row, below: Sequence[Row]) -> float:
     corner = 1.0 if not row[0] and len(named) == len(columns) - 1 and len(columns[0][1]) > len(below) / 2 else 0
     if len(columns) == 2 and len(below) == 1 and not corner:
         by_kind = min(by_kind, 0.0)  # as well two pairs of a name and its value
+    elif len(columns) == 2 and len(below) < 4 and not all(_vote_of_kind(cell, values) > 0 for cell, values in columns):
+        by_kind = min(by_kind, 0.8)  # as well pairs of which the values but the first are numbers
     return corner + by_kind + sum(_vote_of_words(cell, values) for cell, values in named) + _vote_of_years(named)
 
 
@@ -124,7 +131,9 @@ def _vote_of_kind(cell: str, values: Sequence[str]) -> float:
         return -1.5
     if not values or usual == "text":
         return -0.7 if own == "number" and values and not _YEAR.match(cell) else 0.0
-    if own == "text":
+    if own == usual == "flag":
+        return -1.0
+    if own in ("text", "flag"):
         return 1.0
     if own == usual == "code":
         return -1.0 if _shape(cell) in {_shape(value) for value in values} else 0.3
@@ -141,7 +150,7 @@ def _vote_of_years(named: Sequence[tuple[str, Sequence[str]]]) -> float:
 
 
 def _vote_of_words(cell: str, values: Sequence[str]) -> float:
-    if cell in values:
+    if cell in values or (cell.endswith((".", "。", "।")) and len(cell) > _LONGEST_NAME):
         return -1.5
     vote = 0.0
     known = is_known(cell) and sum(map(is_known, values)) <= 0.3 * len(values)
@@ -175,7 +184,7 @@ def _kind(cell: str) -> str:
     if "://" in cell or ("@" in cell and " " not in cell):
         return "address"
     if not any(map(str.isdigit, cell)):
-        return "text"
+        return "flag" if cell.casefold() in _FLAGS else "text"
     if _DATE.match(cell):
         return "date"
     letters = sum(map(str.isalpha, cell))

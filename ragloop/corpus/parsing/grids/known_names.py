@@ -6,6 +6,10 @@ A word that is as often a value as a name ("lead", "open", "gold") is none of th
 import re
 
 _WORDS = """
+fare mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr jun jul aug
+sep oct nov dec january february march april june july august september october november december montag dienstag
+mittwoch donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves
+viernes sábado domingo lunedì martedì mercoledì giovedì venerdì sabato domenica
 id ids no nr num number name names title type category class code key value description desc comment comments remark
 remarks note notes date time day week weekday month year quarter start end begin from to until since due deadline
 duration status state owner author editor manager contact responsible assignee person people role position
@@ -81,7 +85,7 @@ chỉ thành phố nama tanggal harga jumlah kota negara alamat jenis keterangan
 수량 금액 합계 가격 단가 비용 단위 결과 나이 성별 언어 질문 답변 번호 코드
 """
 _KNOWN = frozenset(_WORDS.split())
-_SPLIT = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+_SPLIT = re.compile(r"[^\w-]+|_+|(?<=[a-z])(?=[A-Z])")
 _LONGEST, _MOST_WORDS = 60, 5
 
 
