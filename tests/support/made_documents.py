@@ -121,9 +121,18 @@ def cell(reference: str, value: str, kind: str = "n", style: int = 0) -> str:
 
 
 def xlsx(
-    sheets: Mapping[str, str], strings: Sequence[str] = (), formats: Sequence[int] = (0,), codes: str = ""
+    sheets: Mapping[str, str],
+    strings: Sequence[str] = (),
+    formats: Sequence[int] = (0,),
+    codes: str = "",
+    before: str = "",
+    after: str = "",
+    **members: str,
 ) -> bytes:
-    """`sheets` are rows by name, `formats` the number formats of the cell styles."""
+    """`sheets` are rows by name, `formats` the number formats of the cell styles.
+
+    `before` and `after` stand beside the rows of each sheet; `members` are tables of the first one, by name.
+    """
     styles = f"<styleSheet {S}>{codes}<cellXfs>" + "".join(f'<xf numFmtId="{one}"/>' for one in formats)
     listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets))
     named = {f"r{n}": f"worksheet:worksheets/sheet{n}.xml" for n in range(len(sheets))}
@@ -137,9 +146,12 @@ def xlsx(
             "xl/sharedStrings.xml": f"<sst {S}>" + "".join(f"<si><t>{one}</t></si>" for one in strings) + "</sst>",
             "xl/styles.xml": styles + "</cellXfs></styleSheet>",
             **{
-                f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}><sheetData>{rows}</sheetData></worksheet>"
+                f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}>{before}<sheetData>{rows}</sheetData>{after}"
+                "</worksheet>"
                 for n, rows in enumerate(sheets.values())
             },
+            "xl/worksheets/_rels/sheet0.xml.rels": relations(**{name: f"table:../{name}.xml" for name in members}),
+            **{f"xl/{name}.xml": content for name, content in members.items()},
         }
     )
 

@@ -12,7 +12,8 @@ class Block:
 
     A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk. `place` is
     where a reader finds the block, such as "page 5". It is shown and never embedded: a page that is inserted moves the
-    places of all that follows it.
+    places of all that follows it. `header` is the span of the rows that name the columns of a table: they are repeated
+    above its rows in each later chunk.
     """
 
     start: int
@@ -20,10 +21,13 @@ class Block:
     kind: Kind
     heading: tuple[str, ...] = ()
     place: str = ""
+    header: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
             raise ValueError(f"a block needs 0 <= start < end, not {self.start} and {self.end}")
+        if self.header and not self.start <= self.header[0] < self.header[1] < self.end:
+            raise ValueError(f"a header needs to stand above rows of the block, not at {self.header} of {self}")
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,30 @@ def _add_shape(shape: "_Element", place: str, extraction: Extraction) -> None:
     if table is None:
         extraction.add(_paragraphs(shape), place=place)
         return
-    rows = [one for one in table if local_name(one) == "tr"]
-    cells = [[_paragraphs(one) for one in row if local_name(one) == "tc"] for row in rows]
-    extraction.table(cells, place=place)
+    properties = next((one for one in table if local_name(one) == "tblPr"), None)
+    marked = properties is not None and attribute(properties, "firstRow") in ("1", "true")
+    cells = _cells(table)
+    extraction.table(cells, header=1 if marked and len(cells) > 1 else None, place=place, named=True)
+
+
+def _cells(table: "_Element") -> list[list[str]]:
+    """Return the cells of a table by row; those that are merged into one have its text."""
+    cells: list[list[str]] = []
+    for row in table:
+        if local_name(row) != "tr":
+            continue
+        texts: list[str] = []
+        for cell in row:
+            if local_name(cell) != "tc":
+                continue
+            if attribute(cell, "vMerge") in ("1", "true") and cells and len(texts) < len(cells[-1]):
+                texts.append(cells[-1][len(texts)])
+            elif attribute(cell, "hMerge") in ("1", "true") and texts:
+                texts.append(texts[-1])
+            else:
+                texts.append(_paragraphs(cell))
+        cells.append(texts)
+    return cells
 
 
 def _paragraphs(shape: "_Element") -> str:

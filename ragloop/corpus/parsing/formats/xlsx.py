@@ -5,7 +5,7 @@ The vocabulary is that of ECMA-376, part 1, chapter 18. Hidden sheets are read, 
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,10 @@ from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.docx import core_title
+from ragloop.corpus.parsing.grids.regions import regions
+from ragloop.corpus.parsing.grids.sheets import heading_rows, merged_cells, spread
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.table import Table
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -45,8 +48,26 @@ def parse_xlsx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         kind, member = related.get(identity, ("", ""))
         if kind == "worksheet" and archive.has(member):
             extraction.add(title, level=1)
-            extraction.table(list(cells.rows(archive.read(member), member, limits)))
+            sheet = archive.read(member)
+            tables = [
+                archive.read(one)
+                for kind, one in archive.related(member).values()
+                if kind == "table" and archive.has(one)
+            ]
+            _add_tables(extraction, sheet, cells.rows(sheet, member, limits), heading_rows(sheet, tables))
     return extraction.document(name, title=core_title(archive))
+
+
+def _add_tables(
+    extraction: Extraction, sheet: bytes, rows: Iterable[tuple[int, list[str]]], heading: Container[int]
+) -> None:
+    """Add the tables of a sheet: what empty rows and columns part. `heading` are numbers of rows that head one."""
+    above: tuple[int, Table] | None = None
+    for region in regions(spread(list(rows), merged_cells(sheet))):
+        header = next((at + 1 for at, number in enumerate(region.numbers[:-1]) if number in heading), None)
+        continued = above[1] if above and above[0] == region.column else None
+        table = extraction.table(region.rows, header=header, named=True, above=continued)
+        above = (region.column, table) if table.columns else above
 
 
 def _sheets(workbook: "_Element") -> Iterator[tuple[str, str]]:
@@ -94,17 +115,18 @@ class _Cells:
         self._strings, self._dates = strings, dates
         self._epoch = _EPOCH_1904 if from_1904 else _EPOCH
 
-    def rows(self, sheet: bytes, member: str, limits: ParseLimits) -> Iterator[list[str]]:
-        """Yield the cells of each row, and free the row before the next: a sheet may have a million."""
+    def rows(self, sheet: bytes, member: str, limits: ParseLimits) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number and the cells of each row, and free the row before the next: a sheet may have a million."""
         from lxml import etree
 
         steps = etree.iterparse(
             io.BytesIO(sheet), events=("end",), tag="{*}row",
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         )  # fmt: skip
-        characters = 0
+        characters = number = 0
         try:
             for _, row in steps:
+                number = max(whole_number(attribute(row, "r"), number + 1), number + 1)
                 cells = self._row(row)
                 characters += sum(map(len, cells))
                 if characters > limits.characters:
@@ -112,7 +134,7 @@ class _Cells:
                         f"found a sheet of more than {limits.characters:,} characters, expected fewer; "
                         "raise sync.max_document_mb to take it, or split it"
                     )
-                yield cells
+                yield number, cells
                 row.clear()
                 while row.getprevious() is not None:
                     del row.getparent()[0]
