@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"))
-_ROMAN += ((9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+_VALUES = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
+_LETTERS = "m cm d cd c xc l xl x ix v iv i".split()
 _MOST_ROMAN = 3_999
 
 
@@ -35,7 +35,7 @@ def _written(number: int, style: str) -> str:
         return letters
     if style in ("i", "I") and 0 < number <= _MOST_ROMAN:
         letters = ""
-        for value, letter in _ROMAN:
+        for value, letter in zip(_VALUES, _LETTERS, strict=True):
             letters += letter * (number // value)
             number %= value
         return letters if style == "i" else letters.upper()

@@ -43,6 +43,7 @@ _NAMED = frozenset("div aside ul ol p span header footer a label".split())
 """Elements whose id may be that of boilerplate; one of `<section>` is made of the heading in it."""
 _PARTS_OF_PAGES = frozenset(("html", "body", "main", "article"))
 _TARGETS = ("aria-controls", "data-target", "data-bs-target", "data-tab-target")
+_OPENING = frozenset((*_TARGETS, "aria-expanded", "data-toggle", "data-bs-toggle"))
 _LONGEST_NOTICE = 3_000
 _MOST_OPEN = 4
 _NEAR = 16
@@ -143,11 +144,9 @@ class Omissions:
             if parent.tag in HEADINGS or parent.tag in LEADING:
                 return _is_alone(button, parent)
             parent = parent.getparent()
-        opens = (
-            button.get("aria-controls") or button.get("aria-expanded") or "toggle" in "".join(map(str, button.keys()))
-        )
+        opens = any(name in _OPENING for name in map(str, button.keys()))
         text = beginning(button)
-        return bool(opens) and len(text) > 8 and not _INTERFACE.match(text)
+        return opens and len(text) > 8 and not _INTERFACE.match(text)
 
     def _is_notice(self, element: "_Element", said: Purpose) -> bool:
         if self._holds_the_page(element) or element.tag == "section":
