@@ -26,8 +26,10 @@ def html_parts(source: str, name: str, limits: ParseLimits) -> tuple[str, Extrac
     root = tree(source, name)
     if root is None:
         return "", parts
-    title = one_line(str(root.xpath("string((//title)[1])")))
-    content, heading = main_content(without_scripts(root))
+    title = one_line(
+        "".join(map(str, found.itertext())) if (found := next(root.iter("title"), None)) is not None else ""
+    )
+    content, heading = main_content(without_scripts(root), source)
     parts.add(heading, level=1)
-    read_page(content, parts)
-    return title, parts
+    read_page(content, source, parts)
+    return one_line("".join(str(text) for title in titles for text in title.itertext())), parts

@@ -33,6 +33,11 @@ def beginning(element: "_Element", most: int = 100) -> str:
     return " ".join(" ".join(texts).split())[:most]
 
 
+def words_of(element: "_Element") -> str:
+    """Return all that an element says, without white space."""
+    return "".join(str(element.xpath("string()", smart_strings=False)).split())
+
+
 def elements(root: "_Element", path: str) -> "list[_Element]":
     """Return the elements of a document that an XPath leads to."""
     return cast("list[_Element]", root.xpath(path))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ragloop.corpus.parsing.markup.elements import HEADINGS, LEADING, beginning, elements, holds
+from ragloop.corpus.parsing.markup.elements import HEADINGS, LEADING, beginning, elements, holds, words_of
 from ragloop.corpus.parsing.markup.names import Purpose, purpose
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Omissions:
     """Decides for each element of a page, in document order, whether it and what it holds is left out."""
 
     root: "_Element"
+    source: str
+    """The page as it was written: most do not hold what would be looked for in the tree."""
     shown: set[str] = field(default_factory=set)
     """Ids of what a button or a tab shows."""
     purposes: dict[str, Purpose] = field(default_factory=dict)
@@ -62,10 +64,12 @@ class Omissions:
     """Elements, each in the one before, all of whose text was looked at. The reader removes the last when it ends."""
 
     def __post_init__(self) -> None:
-        for name in _TARGETS:
+        for name in filter(self.source.__contains__, _TARGETS):
             for one in elements(self.root, f"//*[@{name}]"):
                 self.shown.update(target.lstrip("#") for target in one.get(name, "").split())
-        for one in elements(self.root, "//a[@href][@data-toggle or @data-bs-toggle or @aria-expanded or @role]"):
+        if not any(name in self.source for name in ("data-toggle", "data-bs-toggle", "aria-expanded")):
+            return
+        for one in elements(self.root, "//a[@href][@data-toggle or @data-bs-toggle or @aria-expanded]"):
             self.shown.add(one.get("href", "").rpartition("#")[2])
 
     def purpose(self, element: "_Element") -> Purpose:
@@ -157,13 +161,13 @@ class Omissions:
         """Return whether an element that should be a part of a page has its title or its text in it."""
         if not self._may_ask(element):
             return True
-        return holds(element, "main", "article", "h1") or len(_text(element)) > 20 * _LONGEST_NOTICE
+        return holds(element, "main", "article", "h1") or len(words_of(element)) > 20 * _LONGEST_NOTICE
 
     def _is_mostly_links(self, element: "_Element") -> bool:
         if not self._may_ask(element) or holds(element, "main", "article", "h1", "pre"):
             return False
-        length = len(_text(element))
-        return sum(len(_text(link)) for link in element.iter("a")) > _LINK_SHARE * length
+        length = len(words_of(element))
+        return sum(len(words_of(link)) for link in element.iter("a")) > _LINK_SHARE * length
 
     def _may_ask(self, element: "_Element") -> bool:
         """Return whether to look at all that an element holds: of those in each other at a few only."""
@@ -171,10 +175,6 @@ class Omissions:
             return False
         self.asked.append(element)
         return True
-
-
-def _text(element: "_Element") -> str:
-    return "".join("".join(map(str, element.itertext())).split())
 
 
 def _opens(before: "_Element | None") -> bool:

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from ragloop.corpus.parsing.markup.elements import NEVER_TEXT, beginning, elements, holds
+from ragloop.corpus.parsing.markup.elements import NEVER_TEXT, beginning, elements, holds, words_of
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DEEPEST = 2_048  # libxml2, with huge_tree
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 _TEX = ("math/tex", "math/asciimath")
+_MAIN_ROLES = ('role="main"', "role='main'", "role=main")
 _MAIN_SHARE = 0.5
 
 
@@ -49,23 +50,17 @@ def without_scripts(root: "_Element") -> "_Element":
     return root
 
 
-def main_content(root: "_Element") -> "tuple[_Element, str]":
+def main_content(root: "_Element", source: str) -> "tuple[_Element, str]":
     """Return the element to read, and the title that stands outside it.
 
     That is the only `<main>` where it holds at least half of the text; what else is on the page frames it.
     """
-    mains = elements(root, "//main[not(ancestor::main)]|//*[@role='main' and not(self::main) and not(ancestor::main)]")
-    if len(mains) > 1:
-        mains = [one for one in mains if not any(other in mains for other in one.iterancestors())]
-    if len(mains) != 1:
-        return root, ""
-    main = mains[0]
-    if _length(main) < _MAIN_SHARE * _length(root):
+    mains = list(root.iter("main"))
+    if any(role in source for role in _MAIN_ROLES):
+        mains += [one for one in elements(root, "//*[@role='main']") if one.tag != "main"]
+    mains = [one for one in mains if not any(other in mains for other in one.iterancestors())] if mains[1:] else mains
+    if len(mains) != 1 or len(words_of(mains[0])) < _MAIN_SHARE * len(words_of(root)):
         return root, ""
     title = next(root.iter("h1"), None)
-    outside = title is not None and not holds(main, "h1")
-    return main, beginning(title) if outside and title is not None else ""
-
-
-def _length(element: "_Element") -> int:
-    return sum(len(text) for text in map(str, element.itertext()) if not text.isspace())
+    outside = title is not None and not holds(mains[0], "h1")
+    return mains[0], beginning(title) if outside and title is not None else ""

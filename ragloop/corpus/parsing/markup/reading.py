@@ -29,10 +29,10 @@ _INLINE = frozenset(
 _READINGS = frozenset(("rt", "rp", "rtc"))
 
 
-def read_page(root: "_Element", into: Extraction) -> None:
-    """Add what `root` holds to `into`."""
-    labels, told = labels_of_panels(root)
-    _Reading(Omissions(root), facts_of_tables(root), labels, told, into).read(root)
+def read_page(root: "_Element", source: str, into: Extraction) -> None:
+    """Add what `root` holds to `into`; `source` is the page as it was written."""
+    labels, told = labels_of_panels(root, source)
+    _Reading(Omissions(root, source), facts_of_tables(root), labels, told, into).read(root)
 
 
 @dataclass

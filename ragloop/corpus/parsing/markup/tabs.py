@@ -12,11 +12,11 @@ _LISTS = "//*[@role='tablist' or contains(concat(' ', @class, ' '), ' tabbed-lab
 _MOST = 64
 
 
-def labels_of_panels(root: "_Element") -> "tuple[dict[_Element, str], set[_Element]]":
+def labels_of_panels(root: "_Element", source: str) -> "tuple[dict[_Element, str], set[_Element]]":
     """Return the labels by panel, and the tabs whose label is among them: these need not be read where they stand."""
     found: dict[_Element, str] = {}
     told: set[_Element] = set()
-    lists = elements(root, _LISTS)
+    lists = elements(root, _LISTS) if "tablist" in source or "tabbed-labels" in source else []
     ids = {str(one.get("id")): one for one in elements(root, "//*[@id and @role='tabpanel']")} if lists else {}
     for tablist in lists:
         tabs = list(islice(_tabs(tablist), _MOST))
