@@ -26,10 +26,9 @@ def html_parts(source: str, name: str, limits: ParseLimits) -> tuple[str, Extrac
     root = tree(source, name)
     if root is None:
         return "", parts
-    title = one_line(
-        "".join(map(str, found.itertext())) if (found := next(root.iter("title"), None)) is not None else ""
-    )
+    title = next(root.iter("title"), None)
+    named = "" if title is None else one_line("".join(map(str, title.itertext())))
     content, heading = main_content(without_scripts(root), source)
     parts.add(heading, level=1)
     read_page(content, source, parts)
-    return one_line("".join(str(text) for title in titles for text in title.itertext())), parts
+    return named, parts
