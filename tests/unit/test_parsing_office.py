@@ -150,7 +150,8 @@ def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents
 
 
 def package(items: str, spine: str) -> str:
-    return f"<package><metadata><title>The book</title></metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    named = "<metadata><title>The book</title></metadata>"
+    return f"<package>{named}<manifest>{items}</manifest><spine>{spine}</spine></package>"
 
 
 def test_the_contents_of_epub_3_give_titles_and_are_no_chapter() -> None:

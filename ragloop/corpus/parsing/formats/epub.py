@@ -35,7 +35,7 @@ def parse_epub(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     package = _package(archive)
     root = archive.xml(package)
     extraction = Extraction(limits.characters)
-    titles = _contents(archive, package, root)
+    titles = _contents(archive, package, root, extraction)
     for number, member in enumerate(_chapters(archive, package, root, extraction), start=1):
         page = archive.read(member)
         found = decode(page, member, declared_encoding(page))
@@ -87,18 +87,24 @@ def _chapters(archive: Archive, package: str, root: "_Element", into: Extraction
             into.left_out.append(f"{member} is missing from the book")
 
 
-def _contents(archive: Archive, package: str, root: "_Element") -> dict[str, str]:
+def _contents(archive: Archive, package: str, root: "_Element", into: Extraction) -> dict[str, str]:
     """Return the titles of chapters by member, from the table of contents of EPUB 3, else that of EPUB 2 (NCX)."""
     folder, titles = posixpath.dirname(package), dict[str, str]()
     items = [one for one in root.iter() if local_name(one) == "item"]
     navigation = [one for one in items if "nav" in (attribute(one, "properties") or "").split()]
     for item in navigation + [one for one in items if attribute(one, "media-type") == _NCX]:
         member = member_name(folder, attribute(item, "href") or "")
-        if archive.has(member):
-            for target, title in _entries(archive.read(member), member):
-                place = member_name(posixpath.dirname(member), target.partition("#")[0])
-                if title:
-                    titles.setdefault(place, title)
+        if not archive.has(member):
+            continue
+        try:
+            entries = list(_entries(archive.read(member), member))
+        except DocumentError:
+            into.left_out.append(f"the table of contents {member} cannot be read: chapters may lack their titles")
+            continue
+        for target, title in entries:
+            place = member_name(posixpath.dirname(member), target.partition("#")[0])
+            if title:
+                titles.setdefault(place, title)
     return titles
 
 
