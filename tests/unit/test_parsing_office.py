@@ -249,6 +249,46 @@ def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents
     ]
 
 
+def package(items: str, spine: str) -> str:
+    named = "<metadata><title>The book</title></metadata>"
+    return f"<package>{named}<manifest>{items}</manifest><spine>{spine}</spine></package>"
+
+
+def test_the_contents_of_epub_3_give_titles_and_are_no_chapter() -> None:
+    page = 'media-type="application/xhtml+xml"'
+    items = f'<item id="n" href="nav.xhtml" properties="nav" {page}/><item id="a" href="a.xhtml" {page}/>'
+    contents = '<nav epub:type="toc"><h2>Contents</h2><ol><li><a href="a.xhtml#s">The <i>weir</i></a></li></ol></nav>'
+    members = {"OPS/book.opf": package(items, '<itemref idref="n"/><itemref idref="a" linear="no"/>')}
+    document = read(epub({"a.xhtml": "<p>Eels climb it.</p>", "nav.xhtml": contents}, **members), "epub")
+    assert [one[1:3] for one in shown(document)] == [("Eels climb it.", ("The weir",))]
+
+
+@pytest.mark.parametrize("contents", ["<ncx><navMap><navPoint>", "", "\x00", "<ncx>&unknown;</ncx>"])
+def test_a_broken_table_of_contents_costs_titles_and_no_chapter(contents: str) -> None:
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/toc.ncx": contents}), "epub")
+    assert document.text == "Text."
+
+
+def test_titles_are_read_from_contents_that_are_not_well_formed() -> None:
+    contents = (
+        "<ncx><navMap><navPoint><navLabel><text>Eel & weir</text></navLabel><content src='a.xhtml'/></navMap></ncx>"
+    )
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/toc.ncx": contents}), "epub")
+    assert document.blocks[0].heading == ("Eel & weir",)
+
+
+def test_chapters_that_are_missing_from_a_book_are_said() -> None:
+    page = 'media-type="application/xhtml+xml"'
+    items = f'<item id="a" href="a.xhtml" {page}/><item id="b" href="b.xhtml" {page}/>'
+    spine = '<itemref idref="b"/><itemref idref="a"/><itemref idref="c"/>'
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/book.opf": package(items, spine)}), "epub")
+    assert document.text == "Text."
+    assert document.left_out == (
+        "OPS/b.xhtml is missing from the book",
+        "a chapter that is called c is not in the book",
+    )
+
+
 def test_a_protected_epub_is_refused_but_obfuscated_fonts_are_not_protection() -> None:
     encryption = '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></encryption>'
     fonts = {"META-INF/encryption.xml": encryption.format("http://www.idpf.org/2008/embedding")}

@@ -157,7 +157,7 @@ def test_xml_becomes_lines_that_name_their_elements() -> None:
 
 def test_a_page_inside_xml_is_read_as_a_page() -> None:
     text = "<rss><item><title>News</title><d>&lt;p&gt;Read &lt;b&gt;this&lt;/b&gt;&lt;/p&gt;</d></item></rss>"
-    assert read(text, "application/xml").text == "title: News\nd: Read this"
+    assert read(text, "application/xml").text == "News\n\nd: Read this"
 
 
 def test_what_is_no_xml_is_plain_text() -> None:
@@ -168,3 +168,41 @@ def test_entities_of_xml_do_not_expand() -> None:
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     text = f'<!DOCTYPE d [<!ENTITY l0 "lol">{laughs}]><d>&l9;</d>'
     assert len(read(text, "application/xml").text) <= len(text)
+
+
+def test_elements_of_xml_that_part_a_sentence_glue_no_words() -> None:
+    source = (
+        "<manual><section><title>Sluice</title><para>Open <b>both</b> gates<list><entry>north first</entry>"
+        "<entry>then <code>S</code>outh</entry></list>and wait.</para></section></manual>"
+    )
+    document = parse(source.encode(), "application/xml", "a.xml")
+    assert document.blocks[0].heading == ("Sluice",)
+    assert document.text.split("\n\n")[1].split("\n") == [
+        "para: Open both gates",
+        "north first",
+        "then South",
+        "and wait.",
+    ]
+
+
+def test_unknown_elements_in_a_sentence_glue_no_words() -> None:
+    source = "<d><t>Filled with<chem>NaCl</chem>and <chem>KCl</chem>, twice.</t></d>"
+    assert parse(source.encode(), "application/xml", "a.xml").text == "t: Filled with NaCl and KCl, twice."
+
+
+def test_attributes_that_hold_the_text_are_read() -> None:
+    source = '<opml><body><outline text="Birds"><outline title="Terns" text="Terns"/></outline></body></opml>'
+    assert parse(source.encode(), "application/xml", "a.xml").text == "outline: Birds\noutline: Terns"
+    assert parse(b'<s><valve id="V3" torque="40 Nm"/></s>', "application/xml", "a.xml").text == (
+        "valve: id: V3 | torque: 40 Nm"
+    )
+
+
+def test_entries_of_a_feed_are_sections_and_their_pages_are_read() -> None:
+    source = (
+        "<rss><channel><title>Harbour</title><item><title>Ice</title><description><![CDATA[<p>The <b>basin</b>"
+        "</p><p>is closed.</p>]]></description></item></channel></rss>"
+    )
+    document = parse(source.encode(), "application/xml", "a.xml")
+    assert document.blocks[-1].heading == ("Harbour", "Ice")
+    assert document.text.endswith("description: The basin\nis closed.")
