@@ -12,12 +12,16 @@ from ragloop.errors import DocumentError
 
 @dataclass(frozen=True)
 class Part:
-    """A block of text; `level` is that of the section it is the title of, 0 for none."""
+    """A block of text; `level` is that of the section it is the title of, 0 for none.
+
+    `title` is the section's title where the text says more, such as its number: the text is then a block as well.
+    """
 
     text: str
     kind: Kind = "paragraph"
     level: int = 0
     place: str = ""
+    title: str = ""
 
 
 @dataclass
@@ -29,7 +33,7 @@ class Extraction:
     left_out: list[str] = field(default_factory=list)
     _characters: int = 0
 
-    def add(self, text: str, kind: Kind = "paragraph", *, level: int = 0, place: str = "") -> None:
+    def add(self, text: str, kind: Kind = "paragraph", *, level: int = 0, place: str = "", title: str = "") -> None:
         """Add a block, or with `level` the title of a section. Raises DocumentError when the text grows too long."""
         text = text.strip("\r\n") if kind == "code" else text.strip()
         if not text:
@@ -40,7 +44,7 @@ class Extraction:
                 f"found more than {self.most:,} characters of text, expected fewer; "
                 "raise sync.max_document_mb to take it, or split the document"
             )
-        self.parts.append(Part(text, kind, level, place))
+        self.parts.append(Part(text, kind, level, place, title))
 
     def table(self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "") -> None:
         """Add a table: its cells by row, a cell that spans rows or columns in each of them.
@@ -61,10 +65,13 @@ class Extraction:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
         for part in parts:
             level = part.level + below if part.level else 0
-            self.add(part.text, part.kind, level=level, place=place or part.place)
+            self.add(part.text, part.kind, level=level, place=place or part.place, title=part.title)
 
     def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
-        """Add a document inside this one, such as an attachment, as a section of its own; its titles go below."""
+        """Add a document inside this one, such as an attachment, as a section of its own; its titles go below.
+
+        Without a title it stands where it is as a part of this document.
+        """
         self.add(title, level=level)
         before: tuple[str, ...] = ()
         for block in document.blocks:
@@ -74,7 +81,7 @@ class Extraction:
                 self.add(above, level=level + depth)
             before = block.heading
             self.add(document.text[block.start : block.end], block.kind, place=block.place)
-        self.left_out += [f"{title}: {one}" for one in document.left_out]
+        self.left_out += [f"{title}: {one}" if title else one for one in document.left_out]
 
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
         """The document; `root` heads what stands under no title of level 1. Without a title, its first heading."""
@@ -84,7 +91,9 @@ class Extraction:
         for part in self.parts:
             end = position + len(part.text)
             if part.level:
-                outline.section(part.level, part.text, position, end, part.place)
+                outline.section(part.level, part.title or part.text, position, end, part.place)
+                if part.title:
+                    outline.block(position, end, "heading", part.place)
             else:
                 outline.block(position, end, part.kind, part.place)
             position = end + 2

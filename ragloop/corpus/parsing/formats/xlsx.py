@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
-from ragloop.corpus.parsing.formats.docx import core_title
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.office.package import core_title
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
