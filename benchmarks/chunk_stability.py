@@ -30,21 +30,22 @@ INSERTED = "The maintainers announced on a Tuesday that the schedule moves by tw
 Keys = Sequence[int]
 
 
-def join_greedily(sizes: Sequence[int], keys: Keys, room: int) -> list[int]:
-    begins, total = [], room + 1
+def join_greedily(sizes: Sequence[int], keys: Keys, rooms: Sequence[int]) -> list[int]:
+    begins: list[int] = []
+    total = 0
     for unit, size in enumerate(sizes):
-        if total + size > room:
+        if not begins or total + size > rooms[begins[-1]]:
             begins.append(unit)
             total = 0
         total += size
     return begins
 
 
-def cut_at_strongest(sizes: Sequence[int], keys: Keys, room: int) -> list[int]:
+def cut_at_strongest(sizes: Sequence[int], keys: Keys, rooms: Sequence[int]) -> list[int]:
     begins, waiting = [], [(0, len(sizes))]
     while waiting:
         start, end = waiting.pop()
-        if sum(sizes[start:end]) <= room or end - start == 1:
+        if sum(sizes[start:end]) <= rooms[start] or end - start == 1:
             begins.append(start)
         else:
             strongest = max(range(start + 1, end), key=keys.__getitem__)

@@ -28,6 +28,7 @@ LINES = st.sampled_from(
             "```",
             "|a|b|",
             "|-|-|",
+            "| c | word |",
         ),
         *("A sentence. Another one! And a third?", "Code::", ".. note::", ".. comment", ">>> x", "中文句子。另一个！"),
         *("---", "title: x", "<p>text</p>", "<ul><li>a", "<table><tr><td>b", "<!-- c -->", "&amp;", "é" * 90),
@@ -54,11 +55,15 @@ def test_chunks_cover_the_blocks_once_in_order_and_within_the_budget(text: str, 
     assert all(one.end <= other.start for one, other in pairwise(chunks))
     covered = bytearray(len(document.text))
     for one in chunks:
-        assert one.text == document.text[one.start : one.end] == one.text.strip() != ""
+        source = document.text[one.start : one.end]
+        columns = one.text.removesuffix(source)
+        assert one.text == columns + source
+        assert source == source.strip() != ""
+        assert columns == "" or (columns.count("\n") == 1 and columns.endswith("\n"))
         assert one.embedded.endswith(one.text.replace("\r\n", "\n"))
         assert one.text_hash == hashlib.sha256(one.embedded.encode()).hexdigest()
         assert one.tokens >= count([one.embedded])[0]
-        assert one.tokens <= budget or len(one.text) == 1
+        assert one.tokens <= budget or len(source) == 1
         assert not any(covered[one.start : one.end])
         covered[one.start : one.end] = b"\1" * (one.end - one.start)
     for block in document.blocks:

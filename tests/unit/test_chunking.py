@@ -183,3 +183,115 @@ def test_a_place_is_shown_and_neither_embedded_nor_a_boundary() -> None:
     blocks = (Block(0, 3, "paragraph", ("Title",), "page 1"), Block(5, 8, "paragraph", ("Title",), "page 2"))
     (one,) = chunk(ParsedDocument("one\n\ntwo", "t", blocks), lambda texts: [len(text.split()) for text in texts])
     assert (one.heading, one.embedded) == ("Title > page 1", "Title\none\n\ntwo")
+
+
+ROWS = [f"| {word} | shelf {number} | {number * 7} |" for number, word in enumerate(WORDS[:60])]
+NAMED = {
+    "Markdown": (
+        "text/markdown",
+        "| Tool | Kept in | Cost |\n|---|:-:|---|\n" + "\n".join(ROWS),
+        "| Tool | Kept in | Cost |",
+    ),
+    "MDX": (
+        "text/mdx",
+        "<Box>\n\n|Tool | Kept in|  Cost|\n|---|---|---|\n" + "\n".join(ROWS),
+        "|Tool | Kept in| Cost|",
+    ),
+    "simple": (
+        "text/x-rst",
+        "======= ========\nTool    Kept in\n======= ========\n"
+        + "\n".join(f"{word:<7} shelf {n}\n        (low)" for n, word in enumerate(WORDS[:60]))
+        + "\n======= ========\n",
+        "Tool Kept in",
+    ),
+    "grid": (
+        "text/x-rst",
+        "+---------+----------+\n| Tool    | Kept in  |\n|         | (shelf)  |\n+=========+==========+\n"
+        + "".join(f"| {word:<7} | shelf {n:<2} |\n+---------+----------+\n" for n, word in enumerate(WORDS[:60])),
+        "| Tool | Kept in | | | (shelf) |",
+    ),
+    "list-table": (
+        "text/x-rst",
+        ".. list-table:: Tools\n   :header-rows: 1\n   :widths: 1 2\n\n   * - Tool\n     - Kept in\n"
+        + "".join(f"   * - {word}\n     - shelf {n}\n" for n, word in enumerate(WORDS[:60])),
+        "* - Tool - Kept in",
+    ),
+    "csv-table": (
+        "text/x-rst",
+        '.. csv-table:: Tools\n   :header: "Tool", "Kept in"\n\n'
+        + "".join(f"   {word}, shelf {n}\n" for n, word in enumerate(WORDS[:60])),
+        '"Tool", "Kept in"',
+    ),
+    "csv-table with header-rows": (
+        "text/x-rst",
+        ".. csv-table:: Tools\n   :header-rows: 1\n\n   Tool, Kept in\n"
+        + "".join(f"   {word}, shelf {n}\n" for n, word in enumerate(WORDS[:60])),
+        "Tool, Kept in",
+    ),
+}
+BUDGETS = {"grid": 240}  # each dash of a border is a token
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_rows_of_a_table_stand_below_the_names_of_its_columns_in_every_chunk(name: str) -> None:
+    kind, source, columns = NAMED[name]
+    document = parse(source.encode(), kind, "page")
+    budget = BUDGETS.get(name, 60)
+    first, *later = chunk(document, count, budget)
+    assert first.text == document.text[first.start : first.end]
+    assert all(text in first.text for text in ("Tool", "Kept in", "word0"))
+    assert len(later) > 3
+    for one in later:
+        assert one.text == f"{columns}\n{document.text[one.start : one.end]}"
+        assert one.embedded == one.text
+        assert one.tokens >= count([one.embedded])[0]
+        assert one.tokens <= budget
+    rows = [line for one in later for line in one.text.split("\n")[1:]]
+    assert sum("word" in row for row in rows) + sum("word" in row for row in first.text.split("\n")) == 60
+
+
+def test_rows_of_a_table_over_several_lines_are_not_parted() -> None:
+    for one in chunk(parse(NAMED["simple"][1].encode(), "text/x-rst", "page"), count, 60):
+        assert one.text.count("shelf") == one.text.count("(low)")
+
+
+def test_a_header_that_would_take_more_than_a_quarter_of_a_chunk_is_shortened() -> None:
+    header = "| " + " | ".join(WORDS[:30]) + " |"
+    rows = ["| " + " | ".join(f"{n}.{column}" for column in range(30)) + " |" for n in range(9)]
+    for one in cut("\n".join([header, "|-" * 30 + "|", *rows]), budget=100)[2:]:
+        above, _, rest = one.text.partition("\n")
+        assert header.startswith(above)
+        assert 5 < count([above])[0] <= 25
+        assert count([one.text])[0] <= one.tokens <= 100
+        assert rest
+
+
+def test_a_table_that_fits_a_chunk_has_its_header_once() -> None:
+    (only,) = cut("Tools:\n\n| Tool | Cost |\n|---|---|\n| saw | 7 |\n\nMore.")
+    assert only.text.count("Tool |") == 1
+
+
+def test_what_follows_a_table_may_stand_in_the_chunk_of_its_last_rows() -> None:
+    chunks = cut("\n".join(["Before.\n", *NAMED["Markdown"][1].split("\n"), "\nAfter."]), budget=60)
+    assert chunks[0].text.startswith("Before.\n\n| Tool |")
+    assert chunks[-1].text.endswith("After.")
+
+
+@pytest.mark.parametrize("edit", ["word", "insert", "delete"])
+@pytest.mark.parametrize("name", ["Markdown", "grid", "list-table"])
+def test_an_edited_row_embeds_the_chunks_near_it_only(name: str, edit: str) -> None:
+    kind, source, _ = NAMED[name]
+    budget = BUDGETS.get(name, 60)
+    before = cut(source, budget, kind)
+    made = []
+    for number in range(3, 60, 4):
+        word = WORDS[number]
+        lines = source.split("\n")
+        at = next(at for at, line in enumerate(lines) if f"{word} " in line or line.endswith(word))
+        end = next((at for at, line in enumerate(lines) if WORDS[number + 1] in line), len(lines))
+        new = [line.replace(word, "other"[: len(word)].ljust(len(word))) for line in lines[at:end]]
+        middle = {"word": new, "insert": [*new, *lines[at:end]], "delete": []}[edit]
+        made.append(new_texts(before, cut("\n".join([*lines[:at], *middle, *lines[end:]]), budget, kind)))
+    made.sort()
+    assert 1 <= made[len(made) // 2] <= 2
+    assert made[-1] <= 4

@@ -117,7 +117,7 @@ def test_an_xlsx_has_sheets_as_headings_and_rows_that_name_their_columns() -> No
     document = read(xlsx({"Cups": rows, "Notes": inline}, ["Team", "Day", "Share", "Blues"], [0, 14]), "xlsx")
     assert shown(document) == [
         ("table", "Team: Blues | Day: 2024-01-01 | Share: 0.3\nTeam: Blues | Share: TRUE", ("Cups",), ""),
-        ("table", "| alone", ("Notes",), ""),
+        ("table", "alone", ("Notes",), ""),
     ]
 
 

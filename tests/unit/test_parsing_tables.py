@@ -35,9 +35,9 @@ def test_a_cell_over_several_lines_is_one_line() -> None:
     assert read('Name,Note\nAnn,"first\nsecond, third"\n').text == "Name: Ann | Note: first second, third"
 
 
-def test_a_quote_that_never_closes_makes_it_plain_text() -> None:
+def test_a_quote_that_never_closes_is_a_character() -> None:
     text = 'a,b\n"' + "x" * 200_000
-    assert read(text).text == text
+    assert read(text).text == text.replace(",", " | ")
 
 
 def test_a_long_table_is_refused() -> None:

@@ -9,22 +9,23 @@ benchmarks/chunk_stability.py measures it beside the alternatives. A change of a
 """
 
 import hashlib
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from ragloop.corpus.chunking.cuts import RULES, spans
+from ragloop.corpus.chunking.cuts import RULES, RULES_OF_ROWS, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from ragloop.hashes import sha256_of_text
 
 CountTokens = Callable[[Sequence[str]], list[int]]
-Join = Callable[[Sequence[int], Sequence[int], int], list[int]]
-"""(size per unit, key per unit, room) to the indices of the units that begin a chunk.
+Join = Callable[[Sequence[int], Sequence[int], Sequence[int]], list[int]]
+"""(size, key and room per unit) to the indices of the units that begin a chunk.
 
-A key tells of the boundary before its unit."""
+A key tells of the boundary before its unit, a room how large a chunk may be that begins with it."""
 
 MOST_CHUNKS = 100_000
 """Most chunks of a document: what a sync holds of it at once, beside its text and its vectors. 64 MiB of prose have
@@ -40,15 +41,18 @@ _HASH_BITS = 64
 _START = attrgetter("start")
 _COUNTED_TOGETHER = 32_768
 _COUNTS_KEPT = 1_000_000
+_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True)
 class Chunk:
     """What is embedded, searched and cited.
 
-    `text` is document.text[start:end]. `heading` is the whole path of section titles and the place of the first block;
-    `embedded` has the innermost of the titles, at most a quarter of the budget, above the text. `text_hash` is the
-    SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units that the chunk joins.
+    `text` is document.text[start:end]. Where that begins among the rows of a table, a line that names the columns, at
+    most a quarter of the budget, stands above it and is no part of the span. `heading` is the whole path of section
+    titles and the place of the first block; `embedded` has the innermost of the titles, at most another quarter, above
+    the text. `text_hash` is the SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units
+    that the chunk joins.
     """
 
     heading: str
@@ -107,10 +111,22 @@ class _Prefix:
     room: int
 
 
-def join_by_hash(sizes: Sequence[int], keys: Sequence[int], room: int) -> list[int]:
+@dataclass(frozen=True)
+class _Header:
+    """The names of a table's columns, as a line above rows of it."""
+
+    text: str = ""
+    tokens: int = 0
+    size: int = 0
+
+
+_NO_HEADER = _Header()
+
+
+def join_by_hash(sizes: Sequence[int], keys: Sequence[int], rooms: Sequence[int]) -> list[int]:
     """Join neighbours by ascending key of the boundary between them while they fit; O(n log n).
 
-    One pass is enough: pieces only grow, so a boundary that was passed over once can never be joined later.
+    One pass is enough: pieces only grow, so a boundary that was passed over once can hardly be joined later.
     """
     count = len(sizes)
     first, last = array("q", range(count)), array("q", range(count))  # of the piece that begins (ends) here: its end
@@ -118,7 +134,7 @@ def join_by_hash(sizes: Sequence[int], keys: Sequence[int], room: int) -> list[i
     starts = bytearray(b"\1") * count
     for right in sorted(range(1, count), key=keys.__getitem__):
         left = first[right - 1]
-        if total[left] + total[right] <= room:
+        if total[left] + total[right] <= rooms[left]:
             total[left] += total[right]
             last[left] = last[right]
             first[last[right]] = left
@@ -140,17 +156,18 @@ def chunk(
     counter = _Counter(count_tokens)
     blocks = document.blocks
     prefixes = _prefixes({block.heading for block in blocks}, counter, budget)
-    units = _units(document, prefixes, counter)
+    headers = _Headers(document, counter, budget // _HEADING_SHARE)
+    units = _units(document, prefixes, headers, counter)
     headings: dict[tuple[tuple[str, ...], str], str] = {}
     chunks: list[Chunk] = []
     characters = 0
     for first, end in _runs(document, units):
         prefix = prefixes[blocks[units.block[first]].heading]
-        begins = [
-            first + begin for begin in join(units.sizes(first, end), _keys(document, units, first, end), prefix.room)
-        ]
+        rooms = headers.rooms(units, first, end, prefix.room)
+        begins = [first + at for at in join(units.sizes(first, end), _keys(document, units, first, end), rooms)]
         for begin, after in zip(begins, [*begins[1:], end], strict=True):
-            chunks.append(_chunk(document, units, begin, after, prefix, headings))
+            header = headers.above(units.block[begin], units.start[begin])
+            chunks.append(_chunk(document, units, begin, after, prefix, header, headings))
             characters += len(chunks[-1].heading)
         _check(len(chunks), characters)
     return chunks
@@ -260,33 +277,89 @@ def _above(titles: Sequence[str]) -> str:
     return text + "\n" if text else ""
 
 
-def _units(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter) -> _Units:
+class _Headers:
+    """The headers of tables, each counted when its table is first cut: most tables fit a chunk."""
+
+    def __init__(self, document: ParsedDocument, counter: _Counter, limit: int) -> None:
+        self._document, self._counter, self._limit = document, counter, limit
+        self._counted: dict[int, _Header] = {}
+
+    def above(self, block: int, start: int) -> _Header:
+        """Return what stands above a chunk or a part of one that begins at `start`: nothing, or the table's header."""
+        span = self._document.blocks[block].header
+        if span is None or start < span[1]:
+            return _NO_HEADER
+        if block not in self._counted:
+            self._counted[block] = self._written(self._document.text[slice(*span)])
+        return self._counted[block]
+
+    def rooms(self, units: _Units, first: int, end: int, room: int) -> Sequence[int]:
+        """Return per unit the most tokens of a chunk that begins with it."""
+        rooms = array("q", (room,)) * (end - first)
+        if self._counted:
+            for unit in range(first, end):
+                rooms[unit - first] -= self.above(units.block[unit], units.start[unit]).size
+        return rooms
+
+    def _written(self, source: str) -> _Header:
+        """Return a header as one line; the borders drawn around it say nothing."""
+        lines = (" ".join(line.split()) for line in source.splitlines() if _WORD.search(line))
+        text = _shortened(" ".join(lines), self._limit, self._counter)
+        tokens = self._counter.one(text)
+        return _Header(f"{text}\n" if text else "", tokens, _size(tokens, len(text)))
+
+
+def _units(
+    document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], headers: _Headers, counter: _Counter
+) -> _Units:
     """Blocks, and the parts of those that do not fit."""
     units = _Units()
-    for parts in _together(_countable(document, prefixes)):
-        units.add(sorted(_fitting(document, parts, prefixes, counter), key=_START))
+    for parts in _together(_countable(document, prefixes, headers)):
+        units.add(sorted(_fitting(document, parts, prefixes, headers, counter), key=_START))
     return units
 
 
-def _countable(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix]) -> Iterator[_Part]:
+def _countable(
+    document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], headers: _Headers
+) -> Iterator[_Part]:
     """Blocks and parts of blocks in order, none longer than a chunk may be, so that tokens decide whether it fits."""
     for index, block in enumerate(document.blocks):
-        most = prefixes[block.heading].room * _CHARACTERS_PER_TOKEN
+        room = prefixes[block.heading].room
         whole = _Part(index, block.start, block.end, 0)
-        if block.end - block.start <= most:
+        if block.end - block.start <= room * _CHARACTERS_PER_TOKEN:
             yield whole
         else:
-            yield from _shorter(document, whole, most)
+            if block.header:
+                room -= headers.above(index, block.header[1]).size
+            yield from _shorter(document, whole, room * _CHARACTERS_PER_TOKEN)
 
 
 def _shorter(document: ParsedDocument, part: _Part, most: int) -> Iterator[_Part]:
-    rules = RULES[document.blocks[part.block].kind]
-    for start, end in spans(document.text, part.start, part.end, rules[part.rule]):
-        cut = _Part(part.block, start, end, part.rule + 1)
-        if end - start <= most or cut.rule == len(rules):
+    last = len(RULES[document.blocks[part.block].kind])
+    for cut in _cut(document, part):
+        if cut.end - cut.start <= most or cut.rule == last:
             yield cut
         else:
             yield from _shorter(document, cut, most)
+
+
+def _cut(document: ParsedDocument, part: _Part) -> Iterator[_Part]:
+    """Cut a part by its rule. The header of a table stays with the first row, a border with the row above it."""
+    index, start, end, rule = part
+    block = document.blocks[index]
+    header = block.header
+    if header is None or rule >= RULES_OF_ROWS:
+        for left, right in spans(document.text, start, end, RULES[block.kind][rule]):
+            yield _Part(index, left, right, rule + 1)
+        return
+    first, last, has_row = start, end, False
+    for left, right in spans(document.text, max(start, header[1]), end, RULES[block.kind][rule]):
+        is_row = _WORD.search(document.text, left, right) is not None
+        if is_row and has_row:
+            yield _Part(index, first, last, rule + 1)
+            first = left
+        last, has_row = right, has_row or is_row
+    yield _Part(index, first, last, rule + 1)
 
 
 def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
@@ -304,20 +377,27 @@ def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
 
 
 def _fitting(
-    document: ParsedDocument, parts: list[_Part], prefixes: dict[tuple[str, ...], _Prefix], counter: _Counter
+    document: ParsedDocument,
+    parts: list[_Part],
+    prefixes: dict[tuple[str, ...], _Prefix],
+    headers: _Headers,
+    counter: _Counter,
 ) -> Iterator[_Unit]:
     """The parts, in no order; all that are too large are cut by their next rule at once."""
     text = document.text
     while parts:
         counts = counter([text[start:end] for _, start, end, _ in parts])
-        smaller = []
-        for (index, start, end, rule), tokens in zip(parts, counts, strict=True):
+        smaller: list[_Part] = []
+        for part, tokens in zip(parts, counts, strict=True):
+            index, start, end, rule = part
             block = document.blocks[index]
-            rules = RULES[block.kind]
-            if _size(tokens, end - start) <= prefixes[block.heading].room or rule == len(rules):
+            room = prefixes[block.heading].room
+            if block.header:
+                room -= headers.above(index, start).size
+            if _size(tokens, end - start) <= room or rule == len(RULES[block.kind]):
                 yield _Unit(index, start, end, tokens)
             else:
-                smaller += [_Part(index, left, right, rule + 1) for left, right in spans(text, start, end, rules[rule])]
+                smaller += _cut(document, part)
         parts = smaller
 
 
@@ -361,11 +441,12 @@ def _chunk(
     begin: int,
     after: int,
     prefix: _Prefix,
+    header: _Header,
     headings: dict[tuple[tuple[str, ...], str], str],
 ) -> Chunk:
     """The chunk of some units. `headings` holds the written path of each that was asked for, which chunks share."""
     start, end = units.start[begin], units.end[after - 1]
-    text, first = document.text[start:end], document.blocks[units.block[begin]]
+    text, first = header.text + document.text[start:end], document.blocks[units.block[begin]]
     embedded = (prefix.text + text).replace("\r\n", "\n")  # a change of line ends embeds nothing
     return Chunk(
         heading=_heading(first, headings),
@@ -374,7 +455,7 @@ def _chunk(
         text=text,
         embedded=embedded,
         text_hash=sha256_of_text(embedded),
-        tokens=prefix.tokens + sum(units.tokens[begin:after]),
+        tokens=prefix.tokens + header.tokens + sum(units.tokens[begin:after]),
     )
 
 

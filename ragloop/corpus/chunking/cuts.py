@@ -17,6 +17,8 @@ _LINE = re.compile(r"[\r\n](?P<indent>[^\S\r\n]*+)(?=\S)")  # the last of severa
 _ITEM = re.compile(
     r"(?:\r\n?|\n)(?P<indent>[^\S\r\n]*)(?=(?:[-*+\u2022]|\d{1,4}[.)]|\(?[a-zA-Z#][.)]|:[\w -]+:|\.\.|[|])[^\S\r\n])"
 )
+_BORDER = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*+(?=\+[-=])")  # of a grid table of reStructuredText
+_CELL = re.compile(r"[^\S\r\n]\|[^\S\r\n]")
 _SENTENCE = re.compile(
     r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f\uff61][\u300d\u300f\u201d\u2019\uff09]*"
 )
@@ -83,7 +85,9 @@ RULES: dict[Kind, tuple[Cuts, ...]] = {
     "heading": _PROSE,
     "code": _LINES,
     "front-matter": _LINES,
-    "table": (_after(_LINE), *_FINE),
+    "table": (_after(_BORDER), _OUTLINE, _after(_LINE), _after(_CELL), *_FINE),
 }
 """Rules by kind. Indentation is followed three levels down (a rule repeats), then every line may begin a part:
 following it further would read deeply nested text once per level."""
+RULES_OF_ROWS = 2
+"""The first rules of a table cut between its rows. A row hangs together as the lines below it that are deeper do."""

@@ -77,6 +77,7 @@ class _Chunk:
     id: str
     text_hash: bytes
     characters: int
+    below_header: int
     described: int
 
 
@@ -181,7 +182,9 @@ class Auditor:
         for document, chunk, text_hash, text, one in zip(
             documents, columns["id"], hashes, columns["text"], described, strict=True
         ):
-            self._chunks[document or ""].append(_Chunk(chunk, _bytes(text_hash), len(text or ""), one))
+            characters = len(text or "")
+            below_header = characters - (text or "").find("\n") - 1
+            self._chunks[document or ""].append(_Chunk(chunk, _bytes(text_hash), characters, below_header, one))
         made = _vectors(chunks, self._index.generation.dimension)
         whole = _are_unit(made)
         for document, heading, text, text_hash, is_whole in zip(
@@ -257,13 +260,16 @@ def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> It
 
 
 def _are_in_place(document: str, spans: Sequence[Mapping[str, Any]], chunks: Sequence[_Chunk]) -> bool:
-    """Return whether the document names its chunks by the ids of their texts, in order and each as long as its text."""
-    characters = {one.id: one.characters for one in chunks}
-    as_long = all(characters.get(one["chunk_id"]) == one["end"] - one["start"] for one in spans)
+    """Return whether the document names its chunks by the ids of their texts, in order and each as long as its text.
+
+    The names of a table's columns, a line above the text, are no part of the span.
+    """
+    lengths = {one.id: (one.characters, one.below_header) for one in chunks}
+    as_long = all(one["end"] - one["start"] in lengths.get(one["chunk_id"], ()) for one in spans)
     after_the_last = all(one["end"] <= other["start"] for one, other in pairwise(spans))
     texts = Counter(one.text_hash for one in chunks)
     expected = {chunk_id(document, text.hex(), n) for text, count in texts.items() for n in range(count)}
-    return as_long and after_the_last and characters.keys() == expected == {one["chunk_id"] for one in spans}
+    return as_long and after_the_last and lengths.keys() == expected == {one["chunk_id"] for one in spans}
 
 
 def _vectors(batch: pa.RecordBatch, dimension: int | None = None) -> Vectors:

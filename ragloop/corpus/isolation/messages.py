@@ -37,7 +37,8 @@ def packed(document: ParsedDocument) -> tuple[dict[str, Any], bytes]:
     """A document as a message. Paths of titles are written once."""
     paths: dict[tuple[str, ...], int] = {}
     blocks = [
-        (one.start, one.end, one.kind, paths.setdefault(one.heading, len(paths)), one.place) for one in document.blocks
+        (one.start, one.end, one.kind, paths.setdefault(one.heading, len(paths)), one.place, one.header)
+        for one in document.blocks
     ]
     header = {
         "title": document.title,
@@ -52,18 +53,22 @@ def packed(document: ParsedDocument) -> tuple[dict[str, Any], bytes]:
 def unpacked(header: Mapping[str, Any], payload: bytes) -> ParsedDocument:
     """The document in a message."""
     paths = [tuple(path) for path in header["paths"]]
-    blocks = tuple(Block(start, end, kind, paths[path], place) for start, end, kind, path, place in header["blocks"])
+    blocks = tuple(
+        Block(start, end, kind, paths[path], place, above and tuple(above))
+        for start, end, kind, path, place, above in header["blocks"]
+    )
     text = payload.decode("utf-8", "surrogatepass")
     return ParsedDocument(text, header["title"], blocks, header["encoding"], tuple(header["left_out"]))
 
 
 def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[dict[str, Any], bytes]:
-    """The chunks of a document as a message. Headings, and the titles above a text, are written once."""
+    """The chunks of a document as a message. What stands above their texts is written once."""
     written: dict[str, int] = {}
     rows = []
     for one in chunks:
-        above = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
-        numbers = [written.setdefault(text, len(written)) for text in (one.heading, above)]
+        titles = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
+        columns = one.text[: len(one.text) - (one.end - one.start)]
+        numbers = [written.setdefault(text, len(written)) for text in (one.heading, titles, columns)]
         rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
     header = {"title": document.title, "left_out": document.left_out, "written": list(written), "chunks": rows}
     return header, document.text.encode("utf-8", "surrogatepass")
@@ -71,13 +76,12 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
 
 def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
     """The chunks in a message."""
-    text, written = payload.decode("utf-8", "surrogatepass"), header["written"]
-    return [
-        Chunk(
-            written[heading], start, end, text[start:end], _embedded(written[above], text[start:end]), text_hash, tokens
-        )
-        for start, end, heading, above, text_hash, tokens in header["chunks"]
-    ]
+    source, written = payload.decode("utf-8", "surrogatepass"), header["written"]
+    chunks = []
+    for start, end, heading, titles, columns, text_hash, tokens in header["chunks"]:
+        text = written[columns] + source[start:end]
+        chunks.append(Chunk(written[heading], start, end, text, _embedded(written[titles], text), text_hash, tokens))
+    return chunks
 
 
 def _embedded(above: str, text: str) -> str:

@@ -1,12 +1,12 @@
 """Text that is put together while it is extracted: blocks joined by blank lines, each with its headings and place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.outline import Outline
-from ragloop.corpus.parsing.table import column_names, header_of, table_row
+from ragloop.corpus.parsing.table import Table, read_table
 from ragloop.errors import DocumentError
 
 
@@ -15,12 +15,14 @@ class Part:
     """A block of text; `level` is that of the section it is the title of, 0 for none.
 
     `title` is the section's title where the text says more, such as its number: the text is then a block as well.
+    `header` is the span in `text` of the row that names the columns of a table.
     """
 
     text: str
     kind: Kind = "paragraph"
     level: int = 0
     place: str = ""
+    header: tuple[int, int] | None = None
     title: str = ""
 
 
@@ -33,7 +35,16 @@ class Extraction:
     left_out: list[str] = field(default_factory=list)
     _characters: int = 0
 
-    def add(self, text: str, kind: Kind = "paragraph", *, level: int = 0, place: str = "", title: str = "") -> None:
+    def add(
+        self,
+        text: str,
+        kind: Kind = "paragraph",
+        *,
+        level: int = 0,
+        place: str = "",
+        header: tuple[int, int] | None = None,
+        title: str = "",
+    ) -> None:
         """Add a block, or with `level` the title of a section. Raises DocumentError when the text grows too long."""
         text = text.strip("\r\n") if kind == "code" else text.strip()
         if not text:
@@ -44,28 +55,45 @@ class Extraction:
                 f"found more than {self.most:,} characters of text, expected fewer; "
                 "raise sync.max_document_mb to take it, or split the document"
             )
-        self.parts.append(Part(text, kind, level, place, title))
+        self.parts.append(Part(text, kind, level, place, header, title))
 
-    def table(self, rows: Sequence[Sequence[str]], *, header: int | None = None, place: str = "") -> None:
+    def table(
+        self,
+        rows: Iterable[Sequence[str]],
+        *,
+        header: int | None = None,
+        place: str = "",
+        named: bool = False,
+        above: Table | None = None,
+    ) -> Table:
         """Add a table: its cells by row, a cell that spans rows or columns in each of them.
 
         `header` counts the rows that name the columns where the format says so, 0 for none; None: it is found out. The
-        rows above the one that names the columns become a paragraph.
+        rows above the one that names the columns become a paragraph. A short table is written as its rows, a long one
+        and with `named` any as "name: value", so that each row can be understood by itself. Rows without names, such as
+        those behind an empty row of a sheet, may continue the table `above`.
         """
-        rows = [row for row in rows if any(cell.strip() for cell in row)]
-        at = header_of(rows) if header is None else header - 1
-        if at is None or not 0 <= at < len(rows):
-            self.add("\n".join(filter(None, map(table_row, rows))), "table", place=place)
-            return
-        columns = column_names(rows[at], rows[at])
-        self.add("\n".join(map(table_row, rows[:at])), place=place)
-        self.add("\n".join(filter(None, (table_row(row, columns) for row in rows[at + 1 :]))), "table", place=place)
+        table = read_table(rows, header, above)
+        self.add("\n".join(table.titles), place=place)
+        named = named or table.is_long
+        lines: list[str] = []
+        room = self.most - self._characters
+        for line in table.lines(named=named):
+            lines.append(line)
+            room -= len(line) + 1
+            if room < -1:
+                break  # the text is too long already
+        text = "\n".join(lines).strip()
+        has_header = bool(table.columns) and not named
+        self.add(text, "table", place=place, header=(0, text.find("\n")) if has_header and "\n" in text else None)
+        return table
 
     def include(self, parts: Sequence[Part], *, below: int = 0, place: str = "") -> None:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
         for part in parts:
             level = part.level + below if part.level else 0
-            self.add(part.text, part.kind, level=level, place=place or part.place, title=part.title)
+            place_of = place or part.place
+            self.add(part.text, part.kind, level=level, place=place_of, header=part.header, title=part.title)
 
     def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
         """Add a document inside this one, such as an attachment, as a section of its own; its titles go below.
@@ -80,7 +108,8 @@ class Extraction:
             for depth, above in enumerate(block.heading[shared:], start=shared + 1):
                 self.add(above, level=level + depth)
             before = block.heading
-            self.add(document.text[block.start : block.end], block.kind, place=block.place)
+            header = (block.header[0] - block.start, block.header[1] - block.start) if block.header else None
+            self.add(document.text[block.start : block.end], block.kind, place=block.place, header=header)
         self.left_out += [f"{title}: {one}" if title else one for one in document.left_out]
 
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
@@ -95,7 +124,8 @@ class Extraction:
                 if part.title:
                     outline.block(position, end, "heading", part.place)
             else:
-                outline.block(position, end, part.kind, part.place)
+                header = (position + part.header[0], position + part.header[1]) if part.header else None
+                outline.block(position, end, part.kind, part.place, header)
             position = end + 2
         blocks = outline.finish()
         left_out = tuple(dict.fromkeys(self.left_out))

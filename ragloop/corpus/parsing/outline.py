@@ -42,13 +42,19 @@ class Outline:
         self.first_title = self.first_title or title
         self._childless = (start, end, above, place)
 
-    def block(self, start: int, end: int, kind: Kind, place: str = "") -> None:
-        """Add text[start:end] without the white space around it; nothing where there is only white space."""
+    def block(self, start: int, end: int, kind: Kind, place: str = "", header: tuple[int, int] | None = None) -> None:
+        """Add text[start:end] without the white space around it; nothing where there is only white space.
+
+        `header` is the span of the rows that name the columns of a table, which is left out where no row follows it.
+        """
         span = strip_span(self.text, start, end)
         if span is None:
             return
         self._childless = None
-        self.blocks.append(Block(*span, kind, self._path, place))
+        above = strip_span(self.text, *header) if header else None
+        if above and not self.text[above[1] : span[1]].strip():
+            above = None
+        self.blocks.append(Block(*span, kind, self._path, place, above))
 
     def finish(self) -> tuple[Block, ...]:
         if self._childless:

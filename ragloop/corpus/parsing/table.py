@@ -1,10 +1,14 @@
 """A table as lines of text: which rows name the columns, and each row so that it can be understood by itself."""
 
-from collections.abc import Sequence
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from ragloop.corpus.parsing.grids.headers import SAMPLE, are_labels, column_kinds, header_rows, is_title
 
 _CELL = " | "
-_HEADER_WITHIN = 5
+_SHORT_ROWS, _SHORT_CHARACTERS = 12, 600
+_LONGEST_WORD = 12
 
 
 def one_line(text: str) -> str:
@@ -22,25 +26,83 @@ def table_row(cells: Sequence[str], columns: Sequence[str] = ()) -> str:
         while values and not values[-1]:
             values.pop()
         return _CELL.join(values) if any(values) else ""
+    if spanned := _spanned(values):
+        return spanned
     names = [*columns, *[""] * (len(values) - len(columns))]
     pairs = zip(names, values, strict=False)
     return _CELL.join(f"{name}: {value}" if name else value for name, value in pairs if value)
 
 
-def column_names(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    """The first row's cells where it names columns: as wide as the second, words that differ, no numbers. Else none."""
-    names = [one_line(cell) for cell in first]
+def _spanned(values: Sequence[str]) -> str:
+    """Return the text of a row that is one cell over all columns, such as the title of the rows below it."""
+    first = values[0] if len(values) > 2 else ""
+    return first if (" " in first or len(first) > _LONGEST_WORD) and set(values) == {first} else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table below those that name its columns; `titles` are the lines above these.
+
+    `labelled` is a table of two columns of which the left one names the values in the right one. `kinds` says what the
+    columns hold, as far as a sample of the rows tells.
+    """
+
+    titles: Sequence[str]
+    columns: Sequence[str]
+    rows: Iterable[Sequence[str]]
+    is_long: bool
+    labelled: bool = False
+    kinds: tuple[str, ...] = ()
+
+    def lines(self, *, named: bool) -> Iterator[str]:
+        """Yield the rows as lines; with `named` as "name: value", else below a line of the names."""
+        if self.labelled:
+            for row in self.rows:
+                label, value = one_line(row[0]).rstrip(":： "), one_line(row[1])
+                yield f"{label}: {value}" if value else label
+            return
+        columns = self.columns if named else ()
+        heads = [self.columns] if self.columns and not named else []
+        for row in chain(heads, self.rows):
+            if line := table_row(row, columns):
+                yield line
+
+
+def read_table(rows: Iterable[Sequence[str]], header: int | None = None, above: Table | None = None) -> Table:
+    """Read a table from its rows, of which a sample only is held.
+
+    `header` counts the rows that name the columns, None where that is to be found out. A table without such rows
+    continues the one `above` where its columns hold the same and not words only.
+    """
+    filled = (row for row in rows if any(cell.strip() for cell in row))
+    sample = list(islice(filled, SAMPLE + 1))
+    is_long = len(sample) > _SHORT_ROWS or sum(len(cell) for row in sample for cell in row) > _SHORT_CHARACTERS
+    labelled = not header and are_labels(sample)
+    found = None if labelled else header_rows(sample) if header is None else (0, header) if header else None
+    if found is None or found[1] >= len(sample):
+        kinds = tuple(column_kinds(sample))
+        continues = above is not None and above.columns and not labelled and _alike(kinds, above.kinds)
+        columns = above.columns if above and continues else []
+        return Table([], columns, chain(sample, filled), is_long, labelled, kinds)
+    first, last = found
+    while first < last - 1 and is_title(sample[first]):
+        first += 1  # the format may count a title over all columns among the rows of names
+    titles = [_CELL.join(dict.fromkeys(filter(None, map(one_line, row)))) for row in sample[:first]]
+    kinds = tuple(column_kinds(sample[last:]))
+    return Table(titles, _joined(sample[first:last]), chain(sample[last:], filled), is_long, kinds=kinds)
+
+
+def _alike(kinds: Sequence[str], others: Sequence[str]) -> bool:
+    return kinds == others and set(kinds) != {"text"}
+
+
+def _joined(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the name of each column: what the rows say of it from above, each once."""
+    width = max(map(len, rows))
+    names = []
+    for at in range(width):
+        cells = dict.fromkeys(one_line(row[at]) for row in rows if at < len(row))
+        names.append(" ".join(filter(None, cells)))
     while names and not names[-1]:
         names.pop()
-    distinct = len(set(names)) == len(names) and all(names)
-    wordy = all(len(name) <= 80 and any(char.isalpha() for char in name) for name in names)
-    width = len(second) - next((i for i, cell in enumerate(reversed(second)) if cell.strip()), len(second))
-    return names if len(names) > 1 and distinct and wordy and width > 1 else []
-
-
-def header_of(rows: Sequence[Sequence[str]]) -> int | None:
-    """The index of the row that names the columns, None where no row does."""
-    for index, (first, second) in enumerate(islice(pairwise(rows), _HEADER_WITHIN)):
-        if column_names(first, second):
-            return index
-    return None
+    return names

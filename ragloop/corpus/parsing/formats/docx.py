@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _CONTAINERS = frozenset("sdt sdtContent customXml ins moveTo smartTag body AlternateContent Choice".split())
 _SEPARATORS = ("separator", "continuationSeparator", "continuationNotice")
+_NOTE_MARK = re.compile(r"\[\^\d{1,9}\]")
 _LONE_COUNTER = re.compile(r"[^\w§]*\w+[^\w§]*")
 _MOST_SPANNED = 64  # columns of a table in Word
 _DEEPEST = 3  # documents inside each other
@@ -138,7 +139,7 @@ class _Reading:
 
     def _heading(self, label: str, written: str, level: int) -> None:
         """Add a heading. A number such as 2.1 belongs to its title; a lone counter such as 3. stands in its text."""
-        text = re.sub(r"\[\^[^\]]*\]", "", written)
+        text = _NOTE_MARK.sub("", written)
         if not label or not text:
             self.extraction.add(text, level=level)
             return

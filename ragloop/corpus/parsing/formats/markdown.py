@@ -49,7 +49,8 @@ def parse_markdown(text: str, name: str, *, indented_code: bool = True) -> Parse
         if token.type == "heading_open":
             outline.section(int(token.tag[1]), _heading_text(tokens[position + 1]), start, end)
         elif not (token.type == "html_block" and _COMMENT.fullmatch(text, start, end)):
-            outline.block(start, end, _KINDS.get(token.type, "paragraph"))
+            header = lines[token.map[0]] if token.type == "table_open" else None
+            outline.block(start, end, _KINDS.get(token.type, "paragraph"), header=header)
     blocks = outline.finish()
     return ParsedDocument(text, outline.root or outline.first_title or name, blocks)
 

@@ -28,6 +28,10 @@ _CODE_DIRECTIVES = frozenset(
     ("code", "code-block", "sourcecode", "parsed-literal", "console", "math", "raw", "literalinclude", "doctest")
 )
 _TABLE_DIRECTIVES = frozenset(("list-table", "csv-table", "table"))
+_HEADER_BORDER = re.compile(r"\+=[=+]*\+$")
+_HEADER_ROWS = re.compile(r" *:header-rows: +(?P<rows>[1-9])$")
+_HEADER = re.compile(r" *:header: +(?=\S)")
+_ROW = re.compile(r" *[-*+] +[-*+](?: |$)")  # of a list table
 _SHORTEST = 4  # below four characters docutils takes an adornment that is too short for its title as text
 _MARKER = re.compile(r"(?m)^\.\. (?:[\w:-]+::|_[^:\n]+:)|:[a-z]+:`[^`\n]+`|^(([=#*~^-])\2{3,})\r?\n.+\n\1\r?$")
 
@@ -125,12 +129,39 @@ class _Scanner:
         return None
 
     def _take(self, end: int, kind: Kind) -> None:
-        self.outline.block(self.spans[self.at][0], self.spans[end - 1][1], kind)
+        header = self._header(end) if kind == "table" else None
+        self.outline.block(self.spans[self.at][0], self.spans[end - 1][1], kind, header=header)
         last, line = end - 1, self.lines[end - 1]
         if kind in ("paragraph", "list") and line.endswith("::") and not _DIRECTIVE.match(line.lstrip()):
             marker = _ITEM.match(line, self.columns[last]) if kind == "list" else None
             self.literal_above = marker.end() if marker and marker.end() < len(line) else self.columns[last]
         self.at = end
+
+    def _header(self, end: int) -> tuple[int, int] | None:
+        """Return the span of the rows of a table, which ends before the line `end`, that name its columns."""
+        first, directive = self.at, _DIRECTIVE.match(self.lines[self.at].lstrip())
+        rows = 0
+        if directive:
+            first += 1
+            while first < end and self.lines[first]:
+                if found := _HEADER.match(self.lines[first]):
+                    return self.spans[first][1] - len(self.lines[first]) + found.end(), self.spans[first][1]
+                found = _HEADER_ROWS.match(self.lines[first])
+                rows = int(found["rows"]) if found else rows
+                first += 1
+            first += 1
+        lines = range(first, end)
+        if not directive or directive["name"] == "table":
+            last = next((at for at in lines if _HEADER_BORDER.match(self.lines[at].lstrip())), None)
+            if last is None:
+                borders = [at for at in lines if _TABLE_BORDER.match(self.lines[at].lstrip())]
+                last = borders[1] if len(borders) > 2 else None
+        elif directive["name"] == "list-table":
+            begins = [at for at in lines if _ROW.match(self.lines[at])]
+            last = begins[rows] if 0 < rows < len(begins) else None
+        else:
+            last = first + rows if 0 < rows < len(lines) else None
+        return None if last is None else (self.spans[first][0], self.spans[last - 1][1])
 
     def _line(self, ahead: int) -> str:
         return self.lines[self.at + ahead] if self.at + ahead < len(self.lines) else ""
