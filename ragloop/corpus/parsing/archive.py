@@ -23,7 +23,7 @@ class Archive:
 
     def __init__(self, data: bytes, what: str, limits: ParseLimits) -> None:
         """Raises DocumentError where the bytes are no archive, or an encrypted one."""
-        self._what, self._left, self._most = what, limits.unpacked_bytes, limits.unpacked_bytes
+        self.what, self._left, self._most = what, limits.unpacked_bytes, limits.unpacked_bytes
         if data.startswith(_COMPOUND):
             raise _compound(data, what)
         try:
@@ -32,17 +32,22 @@ class Archive:
             raise DocumentError(
                 f"found no ZIP archive ({error}), expected {what}; save it again or leave it out"
             ) from None
-        self._members = {name.lstrip("/").lower(): name for name in self._zip.namelist()}
+        self._members = {_normal(name): name for name in self._zip.namelist()}
 
     def has(self, name: str) -> bool:
         """Whether there is such a member; names differ in case between writers."""
-        return name.lower() in self._members
+        return _normal(name) in self._members
+
+    @property
+    def left(self) -> int:
+        """How many bytes may still be unpacked."""
+        return self._left
 
     def read(self, name: str) -> bytes:
         """A member's bytes. Raises DocumentError where it is missing, encrypted, damaged, or unpacks to too much."""
-        member = self._members.get(name.lower())
+        member = self._members.get(_normal(name))
         if member is None:
-            raise DocumentError(f"found no {name} inside, expected {self._what}; save it again or leave it out")
+            raise DocumentError(f"found no {name} inside, expected {self.what}; save it again or leave it out")
         stated = self._zip.getinfo(member).file_size  # it may lie, so what comes out is counted as well
         try:
             with self._zip.open(member) as file:
@@ -51,7 +56,7 @@ class Archive:
         # parent RuntimeError, having no class of its own for that.
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
             raise DocumentError(
-                f"found a damaged {name} inside ({error}), expected {self._what}; save it again"
+                f"found a damaged {name} inside ({error}), expected {self.what}; save it again"
             ) from None
         except RuntimeError as error:
             raise DocumentError(f"is encrypted ({error}), expected a document without a password; remove it") from None
@@ -89,7 +94,13 @@ class Archive:
 
 def member_name(folder: str, target: str) -> str:
     """The member that a reference inside `folder` leads to."""
-    return posixpath.normpath(posixpath.join("/", folder, urllib.parse.unquote(target))).lstrip("/")
+    target = urllib.parse.unquote(target).replace("\\", "/")
+    return posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+
+
+def _normal(name: str) -> str:
+    """A member's name as names are compared: some programs for Windows write backslashes, or a leading slash."""
+    return name.replace("\\", "/").removeprefix("./").lstrip("/").lower()
 
 
 def xml_root(data: bytes, name: str) -> "_Element":

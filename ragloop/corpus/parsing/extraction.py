@@ -14,6 +14,7 @@ from ragloop.errors import DocumentError
 class Part:
     """A block of text; `level` is that of the section it is the title of, 0 for none.
 
+    `title` is the section's title where the text says more, such as its number: the text is then a block as well.
     `header` is the span in `text` of the row that names the columns of a table.
     """
 
@@ -22,6 +23,7 @@ class Part:
     level: int = 0
     place: str = ""
     header: tuple[int, int] | None = None
+    title: str = ""
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Extraction:
         level: int = 0,
         place: str = "",
         header: tuple[int, int] | None = None,
+        title: str = "",
     ) -> None:
         """Add a block, or with `level` the title of a section. Raises DocumentError when the text grows too long."""
         text = text.strip("\r\n") if kind == "code" else text.strip()
@@ -52,7 +55,7 @@ class Extraction:
                 f"found more than {self.most:,} characters of text, expected fewer; "
                 "raise sync.max_document_mb to take it, or split the document"
             )
-        self.parts.append(Part(text, kind, level, place, header))
+        self.parts.append(Part(text, kind, level, place, header, title))
 
     def table(
         self,
@@ -89,10 +92,14 @@ class Extraction:
         """Add the parts of a document inside this one, its titles `below` levels deeper."""
         for part in parts:
             level = part.level + below if part.level else 0
-            self.add(part.text, part.kind, level=level, place=place or part.place, header=part.header)
+            place_of = place or part.place
+            self.add(part.text, part.kind, level=level, place=place_of, header=part.header, title=part.title)
 
     def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
-        """Add a document inside this one, such as an attachment, as a section of its own; its titles go below."""
+        """Add a document inside this one, such as an attachment, as a section of its own; its titles go below.
+
+        Without a title it stands where it is as a part of this document.
+        """
         self.add(title, level=level)
         before: tuple[str, ...] = ()
         for block in document.blocks:
@@ -103,7 +110,7 @@ class Extraction:
             before = block.heading
             header = (block.header[0] - block.start, block.header[1] - block.start) if block.header else None
             self.add(document.text[block.start : block.end], block.kind, place=block.place, header=header)
-        self.left_out += [f"{title}: {one}" for one in document.left_out]
+        self.left_out += [f"{title}: {one}" if title else one for one in document.left_out]
 
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
         """The document; `root` heads what stands under no title of level 1. Without a title, its first heading."""
@@ -113,7 +120,9 @@ class Extraction:
         for part in self.parts:
             end = position + len(part.text)
             if part.level:
-                outline.section(part.level, part.text, position, end, part.place)
+                outline.section(part.level, part.title or part.text, position, end, part.place)
+                if part.title:
+                    outline.block(position, end, "heading", part.place)
             else:
                 header = (position + part.header[0], position + part.header[1]) if part.header else None
                 outline.block(position, end, part.kind, part.place, header)

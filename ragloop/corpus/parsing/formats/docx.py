@@ -1,192 +1,405 @@
-"""DOCX: paragraphs, lists and tables of the body, with the headings that its styles name; then foot- and endnotes.
+"""DOCX: paragraphs, lists and tables of the body, with the headings that its styles name, and notes where they stand.
 
-Headers, footers, comments and deleted revisions are left out. The vocabulary is that of ECMA-376, part 1, chapter 17.
+Headers, footers, deleted revisions and hidden text are left out; so is a table of contents that repeats the headings.
+The vocabulary is that of ECMA-376, part 1, chapter 17.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.table import one_line, table_row
+from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
+from ragloop.corpus.parsing.office.numbering import BULLET, Numbering
+from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
+from ragloop.corpus.parsing.office.paragraphs import NOTE, Line, ParagraphReader
+from ragloop.corpus.parsing.office.styles import Styles, numbering_of, outline_level
+from ragloop.corpus.parsing.table import one_line
+from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_HEADING = re.compile(r"heading ([1-9])$", re.IGNORECASE)
-_BODY_TEXT = 9  # the outline level that stands for none
-_CONTAINERS = frozenset("sdt sdtContent customXml ins moveTo smartTag body".split())
-_LEFT_OUT = frozenset("del moveFrom instrText delText Fallback pPr rPr sdtPr tblPr trPr tcPr".split())
-_CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
-_NOTES = ("footnotes", "endnotes")
+_CONTAINERS = frozenset("sdt sdtContent customXml ins moveTo smartTag body AlternateContent Choice".split())
 _SEPARATORS = ("separator", "continuationSeparator", "continuationNotice")
+_NOTE_MARK = re.compile(r"\[\^\d{1,9}\]")
+_LONE_COUNTER = re.compile(r"[^\w§]*\w+[^\w§]*")
+_MOST_SPANNED = 64  # columns of a table in Word
+_DEEPEST = 3  # documents inside each other
+_INSIDE = ("p", "tbl", "altChunk")
 
 
 def parse_docx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError for what is no such document, for an encrypted one, and beyond the limits."""
+    return _parse(data, name, limits, depth=1)
+
+
+def _parse(data: bytes, name: str, limits: ParseLimits, *, depth: int) -> ParsedDocument:
     archive = Archive(data, "a DOCX document", limits)
-    main = archive.main_part("word/document.xml")
-    related = dict(archive.related(main).values())
-    reading = _Reading(_Styles(archive, related.get("styles", "word/styles.xml")), Extraction(limits.characters))
-    body = next((one for one in archive.xml(main) if local_name(one) == "body"), None)
+    main, root = main_part(archive, "word/document.xml", "document")
+    reading = _Reading(archive, main, limits, depth)
+    body = next((one for one in root if local_name(one) == "body"), None)
     if body is not None:
         reading.read(body)
-    for kind in _NOTES:
-        if kind in related and archive.has(related[kind]):
-            reading.notes(archive.xml(related[kind]))
-    reading.end_list()
+    reading.finish()
     return reading.extraction.document(name, title=reading.title or core_title(archive))
 
 
-def core_title(archive: Archive) -> str:
-    """The title in an office document's properties; empty where there is none."""
-    if not archive.has("docProps/core.xml"):
-        return ""
-    found = (one.text for one in archive.xml("docProps/core.xml") if local_name(one) == "title")
-    return one_line(next(found, None) or "")
-
-
-class _Styles:
-    """The heading level of paragraph styles, followed through the styles that they are based on."""
-
-    def __init__(self, archive: Archive, member: str) -> None:
-        self._level: dict[str, int] = {}
-        self._based_on: dict[str, str] = {}
-        self.titles: set[str] = set()
-        for style in archive.xml(member) if archive.has(member) else ():
-            self._add(style)
-
-    def _add(self, style: "_Element") -> None:
-        identity, name = attribute(style, "styleId") or "", ""
-        for one in style:
-            if local_name(one) == "name":
-                name = attribute(one, "val") or ""
-            elif local_name(one) == "basedOn":
-                self._based_on[identity] = attribute(one, "val") or ""
-            elif local_name(one) == "pPr" and (level := outline_level(one)) is not None:
-                self._level[identity] = level
-        if named := _HEADING.match(name):
-            self._level[identity] = int(named[1])
-        if name.lower() == "title":
-            self.titles.add(identity)
-
-    def level(self, style: str) -> int:
-        """From 1; 0 for a style that is no heading."""
-        seen: set[str] = set()
-        while style and style not in seen:
-            if style in self._level:
-                return self._level[style]
-            seen.add(style)
-            style = self._based_on.get(style, "")
-        return 0
-
-
-def outline_level(properties: "_Element") -> int | None:
-    """The heading level (from 1, 0 for body text) that paragraph properties name; None where they name none."""
-    for one in properties:
-        if local_name(one) == "outlineLvl":
-            return (whole_number(attribute(one, "val"), _BODY_TEXT) + 1) % (_BODY_TEXT + 1)
-    return None
-
-
 class _Reading:
-    def __init__(self, styles: _Styles, extraction: Extraction) -> None:
+    def __init__(self, archive: Archive, main: str, limits: ParseLimits, depth: int) -> None:
         self.title = ""
-        self.extraction = extraction
-        self._styles = styles
+        self.extraction = Extraction(limits.characters)
+        self._archive, self._limits, self._depth = archive, limits, depth
+        self._related = archive.related(main)
+        self._styles = Styles(self._part("styles", "word/styles.xml"))
+        self._numbering = Numbering(self._part("numbering", "word/numbering.xml"))
+        self._notes = {kind: self._notes_of(kind) for kind in ("footnote", "endnote")}
+        self._not_read = NotRead()
+        self._paragraphs = ParagraphReader()
         self._items: list[str] = []
+        self._pending: list[str | _Element] = []
+        self._said = 0
+        self._dropped_capital = ""
+        self._contents: set[int] = set()
+        self._in_contents = self._in_box = False
+
+    def _part(self, kind: str, usual: str = "") -> "_Element | None":
+        named = next((member for found, member in self._related.values() if found == kind), usual)
+        return self._archive.xml(named) if named and self._archive.has(named) else None
+
+    def _notes_of(self, kind: str) -> "dict[str, _Element]":
+        root = self._part(f"{kind}s")
+        notes = (one for one in (root if root is not None else ()) if attribute(one, "type") not in _SEPARATORS)
+        return {attribute(one, "id") or "": one for one in notes}
 
     def read(self, container: "_Element") -> None:
-        for element in _flattened(container):
-            if local_name(element) == "p":
+        """Read the paragraphs, tables and inserted documents of a container, those inside content controls too."""
+        for element in container:
+            name = local_name(element)
+            if name == "p":
                 self._paragraph(element)
-            else:
-                self.end_list()
-                self.extraction.add("\n".join(filter(None, map(table_row, _rows(element)))), "table")
+            elif name == "tbl":
+                self._table(element)
+            elif name == "altChunk":
+                self._inserted(element)
+            elif name in _CONTAINERS:
+                within, self._in_contents = self._in_contents, self._in_contents or _is_contents(element)
+                self.read(element)
+                self._in_contents = within
 
-    def notes(self, root: "_Element") -> None:
-        for note in root:
-            if attribute(note, "type") not in _SEPARATORS:
-                self.end_list()
-                self.extraction.add("\n".join(filter(None, (text(one).strip() for one in _flattened(note)))))
+    def finish(self) -> None:
+        """End the document: what is pending, what repeats the headings, and what was not read."""
+        self._end_list()
+        parts = self.extraction.parts
+        if sum(bool(part.level) for at, part in enumerate(parts) if at not in self._contents) * 2 >= len(
+            self._contents
+        ):
+            parts[:] = [part for at, part in enumerate(parts) if at not in self._contents]
+        comments = self._part("comments")
+        self._not_read.add("a comment", "comments", count=len(comments) if comments is not None else 0)
+        self.extraction.left_out += self._not_read.sentences()
+
+    # ---- paragraphs ------------------------------------------------------------------------------------------------
 
     def _paragraph(self, paragraph: "_Element") -> None:
-        written = text(paragraph)
-        style, level, item = self._described(paragraph)
-        if style in self._styles.titles and not self.title and written.strip():
-            self.title, level = one_line(written), 1
-        if item is not None and not level and written.strip():
-            self._items.append("  " * min(item, 8) + "- " + one_line(written))
-            return
-        self.end_list()
-        self.extraction.add(one_line(written) if level else written, level=level)
-
-    def _described(self, paragraph: "_Element") -> tuple[str, int, int | None]:
-        """The style, the heading level, and the depth of a list item (None for none)."""
-        style, level, item = "", None, None
         properties = next((one for one in paragraph if local_name(one) == "pPr"), None)
-        if properties is not None:
-            level = outline_level(properties)
-            for one in properties:
-                if local_name(one) == "pStyle":
-                    style = attribute(one, "val") or ""
-                elif local_name(one) == "numPr":
-                    item = _depth(one)
-        return style, self._styles.level(style) if level is None else level, item
+        style = _value(properties, "pStyle")
+        written = self._written(paragraph)
+        if _is_dropped_capital(properties):
+            self._dropped_capital = written.strip()
+            return
+        label, item = self._label(properties, style) if written.strip() else ("", None)
+        level = self._styles.level(style)
+        if properties is not None and (own := outline_level(properties)) is not None:
+            level = own
+        if self._in_box:
+            level = 0
+        if self._styles.is_title(style) and not self.title and written.strip():
+            self.title, level = one_line(written), 0 if self._in_box else 1
+        if item is not None and not level:
+            self._items.append(f"{'  ' * item}{label} {one_line(written)}")
+            return
+        self._end_list()
+        before = len(self.extraction.parts)
+        if level:
+            self._heading(label, one_line(written), level)
+        else:
+            self.extraction.add(written)
+        if (self._in_contents or self._styles.is_contents(style)) and len(self.extraction.parts) > before:
+            self._contents.add(before)
+        self._add_pending()
 
-    def end_list(self) -> None:
+    def _heading(self, label: str, written: str, level: int) -> None:
+        """Add a heading. A number such as 2.1 belongs to its title; a lone counter such as 3. stands in its text."""
+        text = _NOTE_MARK.sub("", written)
+        if not label or not text:
+            self.extraction.add(text, level=level)
+            return
+        title = text if label == BULLET or _LONE_COUNTER.fullmatch(label) else f"{label} {text}"
+        self.extraction.add(text if label == BULLET else f"{label} {text}", level=level, title=title)
+
+    def _written(self, paragraph: "_Element") -> str:
+        """Return the text of a paragraph; its notes and what is anchored in it are read once its block has ended."""
+        line = self._paragraphs.read(paragraph)
+        self._not_read.add("a hidden text", "hidden texts", count=int(line.hidden))
+        self._not_read.add("a sign of a symbol font", "signs of symbol fonts", count=line.unknown_symbols)
+        self._pending += line.anchored
+        capital, self._dropped_capital = self._dropped_capital, ""
+        return capital + (self._with_notes(line) if line.notes else line.text)
+
+    def _with_notes(self, line: Line) -> str:
+        pieces = line.text.split(NOTE)
+        text = pieces[0]
+        for (kind, identity), piece in zip(line.notes, pieces[1:], strict=True):
+            note = self._notes.get(kind, {}).pop(identity, None)
+            if note is not None:
+                self._said += 1
+                lines = filter(None, (self._written(one).strip() for one in _flattened(note, ("p",))))
+                self._pending.append(f"[^{self._said}]: " + "\n".join(lines))
+                text += f"[^{self._said}]"
+            text += piece
+        return text
+
+    def _label(self, properties: "_Element | None", style: str) -> tuple[str, int | None]:
+        """Return what stands before a paragraph, and its depth in a list; None for one that is no item."""
+        own, depth = (numbering_of(properties) if properties is not None else None) or (None, None)
+        identity, styled, namer = self._styles.numbering(style)
+        if own is not None:
+            identity = own
+        elif identity is not None and depth is None:
+            bound = self._numbering.depth_of_style(identity, style)
+            depth = styled if bound is None else bound
+            depth = self._numbering.depth_of_style(identity, namer) if depth is None else depth
+        if identity == "0":  # numbering that the paragraph takes away from its style
+            return "", None
+        if identity is None or not self._numbering.has(identity):
+            listed = self._styles.list_depth(style)
+            return (BULLET, depth or listed or 0) if identity is not None or listed is not None else ("", None)
+        label = self._numbering.next_label(identity, depth or 0)
+        return label, (depth or 0) if label else None
+
+    def _end_list(self) -> None:
         if self._items:
             self.extraction.add("\n".join(self._items), "list")
-        self._items = []
+            self._items = []
+        self._add_pending()
+
+    # ---- what is anchored in paragraphs ----------------------------------------------------------------------------
+
+    def _add_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        for one in pending:
+            if isinstance(one, str):
+                self.extraction.add(one)
+            else:
+                self._anchored(one)
+
+    def _anchored(self, element: "_Element") -> None:
+        name = local_name(element)
+        if name == "txbxContent":
+            within, self._in_box = self._in_box, True
+            self.read(element)
+            self._end_list()
+            self._in_box = within
+        elif name == "txBody":
+            self.extraction.add(paragraphs(element))
+        elif name == "textpath":
+            self.extraction.add(attribute(element, "string") or "")
+        elif name == "chart":
+            self._chart(element)
+        elif name == "relIds":
+            self._diagram(element)
+        elif name == "OLEObject":
+            self._not_read.add("an embedded object", "embedded objects")
+        else:
+            self._picture(element)
+
+    def _chart(self, element: "_Element") -> None:
+        root = self._target(attribute(element, "id"))
+        title, rows = chart(root) if root is not None else ("", [])
+        self.extraction.add(title)
+        self.extraction.table(rows, header=1)
+        self._not_read.add("a chart without values", "charts without values", count=int(not rows))
+
+    def _diagram(self, element: "_Element") -> None:
+        root = self._target(attribute(element, "dm"))
+        found = diagram(root) if root is not None else ""
+        self.extraction.add(found, "list")
+        self._not_read.add("a diagram", "diagrams", count=int(not found))
+
+    def _target(self, identity: str | None) -> "_Element | None":
+        _, member = self._related.get(identity or "", ("", ""))
+        return self._archive.xml(member) if member and self._archive.has(member) else None
+
+    def _picture(self, element: "_Element") -> None:
+        """Add what a picture is said to show; pictures of embedded objects are counted as those."""
+        said, decorative = "", False
+        for above in element.iterancestors():
+            name = local_name(above)
+            if name == "object":
+                return
+            if name in ("drawing", "pict", "p"):
+                break
+            for one in above:
+                if local_name(one) in ("docPr", "cNvPr", "nvPicPr"):
+                    described = next((child for child in one.iter() if local_name(child) in ("docPr", "cNvPr")), one)
+                    said, decorative = said or description(described), decorative or is_decorative(described)
+            if name == "shape":
+                said = said or one_line(attribute(above, "alt") or "")
+        if said:
+            self.extraction.add(f"Picture: {said}")
+        elif not decorative:
+            self._not_read.add("a picture without a description", "pictures without a description")
+
+    # ---- tables and inserted documents -----------------------------------------------------------------------------
+
+    def _table(self, table: "_Element") -> None:
+        self._end_list()
+        rows = [one for one in _flattened(table, ("tr",)) if not _is_deleted(one)]
+        if self._is_layout(rows):
+            for row in rows:
+                for one in _flattened(row, ("tc",)):
+                    self.read(one)
+            self._end_list()
+            return
+        header = next((at for at, row in enumerate(rows) if not _is_header(row)), 0)
+        self.extraction.table(self._grid(rows), header=header or None)
+        self._add_pending()
+
+    def _is_layout(self, rows: "Sequence[_Element]") -> bool:
+        """Return whether a table only arranges text: one column, or cells with tables, headings or documents inside."""
+        widest = 0
+        for row in rows:
+            cells = list(_flattened(row, ("tc",)))
+            widest = max(widest, len(cells))
+            for one in cells:
+                for inner in _flattened(one, _INSIDE):
+                    if local_name(inner) != "p" or self._is_heading(inner):
+                        return True
+        return widest == 1
+
+    def _is_heading(self, paragraph: "_Element") -> bool:
+        properties = next((one for one in paragraph if local_name(one) == "pPr"), None)
+        if properties is None:
+            return False
+        own = outline_level(properties)
+        return bool(self._styles.level(_value(properties, "pStyle")) if own is None else own)
+
+    def _grid(self, rows: "Sequence[_Element]") -> list[list[str]]:
+        """Return the cells of a table, a merged one in each row and column that it spans."""
+        grid: list[list[str]] = []
+        for row in rows:
+            cells = [""] * min(_number_in(row, "trPr", "gridBefore", 0), _MOST_SPANNED)
+            for one in _flattened(row, ("tc",)):
+                properties = next((child for child in one if local_name(child) == "tcPr"), None)
+                merged = _child(properties, "vMerge")
+                above = grid[-1][len(cells)] if grid and len(cells) < len(grid[-1]) else ""
+                continues = merged is not None and attribute(merged, "val") != "restart"
+                text = above if continues else self._cell(one)
+                cells += [text] * min(max(_number_in(one, "tcPr", "gridSpan", 1), 1), _MOST_SPANNED)
+            grid.append(cells)
+        return grid
+
+    def _cell(self, cell: "_Element") -> str:
+        lines = []
+        for one in _flattened(cell, ("p",)):
+            written = self._written(one).strip()
+            if written:
+                properties = next((child for child in one if local_name(child) == "pPr"), None)
+                label, _ = self._label(properties, _value(properties, "pStyle"))
+                lines.append(f"{label} {written}".strip())
+            elif _child(_child(one, "pPr"), "numPr") is not None:  # a cell that holds its number only
+                properties = next(child for child in one if local_name(child) == "pPr")
+                label, _ = self._label(properties, _value(properties, "pStyle"))
+                lines.append("" if label == BULLET else label)
+        return "\n".join(filter(None, lines))
+
+    def _inserted(self, element: "_Element") -> None:
+        """Read a document that is kept whole inside this one and shown in its place."""
+        self._end_list()
+        _, member = self._related.get(attribute(element, "id") or "", ("", ""))
+        if not member or not self._archive.has(member):
+            self._not_read.add("an inserted document that is missing", "inserted documents that are missing")
+            return
+        suffix = PurePosixPath(member).suffix.lower() or "no suffix"
+        try:
+            found = self._document(self._archive.read(member), member)
+        except DocumentError as error:
+            self.extraction.left_out.append(f"the inserted document {member} was not read: {error}")
+            return
+        if found is None:
+            self._not_read.add(f"an inserted document ({suffix})", f"inserted documents ({suffix})")
+            return
+        self.extraction.enclose(found, "", level=0)
+
+    def _document(self, data: bytes, member: str) -> ParsedDocument | None:
+        limits = replace(self._limits, unpacked_bytes=max(self._archive.left, 1))
+        name = PurePosixPath(member).name
+        kind = media_type(name)
+        if name.lower().endswith((".mht", ".mhtml")):
+            return _web_archive(data, name, limits)
+        if data.startswith(b"PK"):
+            return _parse(data, name, limits, depth=self._depth + 1) if self._depth < _DEEPEST else None
+        return parse(data, kind, name, limits) if kind else None
 
 
-def _depth(numbering: "_Element") -> int | None:
-    values = {local_name(one): attribute(one, "val") or "" for one in numbering}
-    if values.get("numId") == "0":  # numbering that the paragraph takes away from its style
+def _web_archive(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument | None:
+    """Return the page of a web archive (MHTML), which is a message that holds a page and its pictures."""
+    try:
+        page = message_from_bytes(data, policy=policy.default).get_body(("html", "plain"))
+        content = page.get_content() if page is not None else None
+    except (MessageError, LookupError, ValueError):
         return None
-    return whole_number(values.get("ilvl"))
+    if page is None or not isinstance(content, str):
+        return None
+    return parse(content.encode(), page.get_content_type(), name, limits)
 
 
-def _flattened(container: "_Element") -> Iterator["_Element"]:
-    """Paragraphs and tables, those inside content controls and insertions too."""
+def _flattened(container: "_Element", wanted: Sequence[str]) -> Iterator["_Element"]:
+    """Yield the elements of these names in a container, those inside content controls and insertions too."""
     for element in container:
         name = local_name(element)
-        if name in ("p", "tbl"):
+        if name in wanted:
             yield element
         elif name in _CONTAINERS:
-            yield from _flattened(element)
+            yield from _flattened(element, wanted)
 
 
-def _rows(table: "_Element") -> Iterator[list[str]]:
-    for row in _inside(table, "tr"):
-        yield ["\n".join(text(one) for one in cell.iter() if local_name(one) == "p") for cell in _inside(row, "tc")]
+def _child(element: "_Element | None", name: str) -> "_Element | None":
+    return next((one for one in (element if element is not None else ()) if local_name(one) == name), None)
 
 
-def _inside(container: "_Element", wanted: str) -> Iterator["_Element"]:
-    for element in container:
-        if local_name(element) == wanted:
-            yield element
-        elif local_name(element) in _CONTAINERS:
-            yield from _inside(element, wanted)
+def _value(properties: "_Element | None", name: str) -> str:
+    found = _child(properties, name)
+    return (attribute(found, "val") or "") if found is not None else ""
 
 
-def text(element: "_Element") -> str:
-    """What a reader sees of a paragraph: runs, links and equations, without field codes and deletions.
+def _number_in(element: "_Element", properties: str, name: str, otherwise: int) -> int:
+    return whole_number(_value(_child(element, properties), name), otherwise)
 
-    Elements of DrawingML are named alike, so that slides are read by the same function. huge_tree=False bounds depth.
-    """
-    pieces: list[str] = []
-    for one in element:
-        name = local_name(one)
-        if name == "t":
-            pieces.append(one.text or "")
-        elif name in _CHARACTERS:
-            pieces.append(_CHARACTERS[name])
-        elif name == "p":  # a text box
-            pieces.append("\n" + text(one))
-        elif name not in _LEFT_OUT:
-            pieces.append(text(one))
-    return "".join(pieces)
+
+def _is_dropped_capital(properties: "_Element | None") -> bool:
+    frame = _child(properties, "framePr")
+    return frame is not None and attribute(frame, "dropCap") in ("drop", "margin")
+
+
+def _is_deleted(row: "_Element") -> bool:
+    return _child(_child(row, "trPr"), "del") is not None
+
+
+def _is_header(row: "_Element") -> bool:
+    return _child(_child(row, "trPr"), "tblHeader") is not None
+
+
+def _is_contents(control: "_Element") -> bool:
+    """Return whether a content control is the table of contents that Word makes."""
+    part = _child(_child(control, "sdtPr"), "docPartObj")
+    return _value(part, "docPartGallery") == "Table of Contents"

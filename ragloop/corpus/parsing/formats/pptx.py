@@ -1,16 +1,19 @@
-"""PPTX: slide by slide the title, the text, the tables and the speaker's notes.
+"""PPTX: slide by slide the title, the text, the tables, charts and diagrams, and the speaker's notes.
 
-The vocabulary is that of ECMA-376, part 1, chapters 19 and 21. Text in charts, diagrams and pictures is left out.
+Shapes are read in the order in which the slide lists them, which is that of screen readers. Hidden slides are read.
+What slides take from their layout is not. The vocabulary is that of ECMA-376, part 1, chapters 19 to 21.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ragloop.corpus.parsing.archive import Archive, attribute, local_name
+from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
-from ragloop.corpus.parsing.formats.docx import core_title, text
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
+from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
+from ragloop.corpus.parsing.office.paragraphs import alternative
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
 _TITLES = ("title", "ctrTitle")
 _FURNITURE = ("sldNum", "dt", "ftr", "hdr", "sldImg")
-_SHAPES = frozenset("sp graphicFrame grpSp spTree AlternateContent Choice".split())
+_SHAPES = ("sp", "graphicFrame", "pic")
+_GROUPS = ("cSld", "spTree", "grpSp")
+_MOST_SPANNED = 1_000
 
 
 def parse_pptx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -30,17 +35,18 @@ def parse_pptx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         raise DocumentError(
             f"found {len(slides):,} slides, expected at most {limits.pages:,}; raise sync.max_pages to take it"
         )
-    extraction = Extraction(limits.characters)
+    extraction, not_read = Extraction(limits.characters), NotRead()
     for number, member in enumerate(slides, start=1):
-        _slide(archive, member, f"slide {number}", extraction)
+        _Slide(archive, member, f"slide {number}", extraction, not_read).read()
+    extraction.left_out += not_read.sentences()
     return extraction.document(name, title=core_title(archive))
 
 
 def _slides(archive: Archive) -> Iterator[str]:
     """The slides' members in the order in which they are shown."""
-    main = archive.main_part("ppt/presentation.xml")
+    main, root = main_part(archive, "ppt/presentation.xml", "presentation")
     related = archive.related(main)
-    for element in archive.xml(main).iter():
+    for element in root.iter():
         if local_name(element) == "sldId":
             # Two attributes are called id; the one with a namespace names the relationship.
             identity = next((str(value) for key, value in element.attrib.items() if str(key).endswith("}id")), "")
@@ -48,27 +54,86 @@ def _slides(archive: Archive) -> Iterator[str]:
                 yield related[identity][1]
 
 
-def _slide(archive: Archive, member: str, place: str, extraction: Extraction) -> None:
-    shapes = list(_shapes(archive.xml(member)))
-    title = next((one_line(_paragraphs(one)) for one in shapes if _placeholder(one) in _TITLES), "")
-    extraction.add(title or place.capitalize(), level=1, place=place)
-    for shape in shapes:
-        if _placeholder(shape) not in (*_TITLES, *_FURNITURE):
-            _add_shape(shape, place, extraction)
-    for kind, notes in archive.related(member).values():
-        if kind == "notesSlide" and archive.has(notes):
-            for shape in _shapes(archive.xml(notes)):
-                if _placeholder(shape) not in _FURNITURE:
-                    extraction.add(_paragraphs(shape), place=place)
+class _Slide:
+    def __init__(self, archive: Archive, member: str, place: str, extraction: Extraction, not_read: NotRead) -> None:
+        self._archive, self._place, self._extraction, self._not_read = archive, place, extraction, not_read
+        self._related = archive.related(member)
+        self._shapes = list(_shapes(archive.xml(member)))
+
+    def read(self) -> None:
+        title = next((one_line(paragraphs(one)) for one in self._shapes if _placeholder(one) in _TITLES), "")
+        self._extraction.add(title or self._place.capitalize(), level=1, place=self._place)
+        for shape in self._shapes:
+            if local_name(shape) == "pic":
+                self._picture(shape)
+            elif local_name(shape) == "graphicFrame":
+                self._graphic(shape)
+            elif _placeholder(shape) not in (*_TITLES, *_FURNITURE):
+                self._extraction.add(paragraphs(shape), place=self._place)
+        for kind, member in self._related.values():
+            if kind == "notesSlide" and self._archive.has(member):
+                for shape in _shapes(self._archive.xml(member)):
+                    if local_name(shape) == "sp" and _placeholder(shape) not in _FURNITURE:
+                        self._extraction.add(paragraphs(shape), place=self._place)
+            elif kind == "comments" and self._archive.has(member):
+                comments = sum(local_name(one) in ("cm", "reply") for one in self._archive.xml(member).iter())
+                self._leave_out("a comment", "comments", comments)
+
+    def _graphic(self, frame: "_Element") -> None:
+        for one in frame.iter():
+            name = local_name(one)
+            if name == "tbl":
+                self._table(one)
+                return
+            if name == "chart" and (identity := attribute(one, "id")):
+                root = self._target(identity)
+                title, rows = chart(root) if root is not None else ("", [])
+                self._extraction.add(title, place=self._place)
+                self._extraction.table(rows, header=1, place=self._place)
+                self._leave_out("a chart without values", "charts without values", int(not rows))
+                return
+            if name == "relIds":
+                root = self._target(attribute(one, "dm") or "")
+                found = diagram(root) if root is not None else ""
+                self._extraction.add(found, "list", place=self._place)
+                self._leave_out("a diagram", "diagrams", int(not found))
+                return
+            if name in ("oleObj", "control"):
+                self._leave_out("an embedded object", "embedded objects")
+                return
+
+    def _table(self, table: "_Element") -> None:
+        properties = next((one for one in table if local_name(one) == "tblPr"), None)
+        has_header = properties is not None and attribute(properties, "firstRow") in ("1", "true")
+        self._extraction.table(_grid(table), header=1 if has_header else None, place=self._place)
+
+    def _picture(self, picture: "_Element") -> None:
+        properties = next((one for one in picture.iter() if local_name(one) == "cNvPr"), None)
+        said = description(properties) if properties is not None else ""
+        if said:
+            self._extraction.add(f"Picture: {said}", place=self._place)
+        if any(local_name(one) in ("videoFile", "audioFile") for one in picture.iter()):
+            self._leave_out("a video or sound", "videos or sounds")
+        elif not said and not (properties is not None and is_decorative(properties)):
+            self._leave_out("a picture without a description", "pictures without a description")
+
+    def _target(self, identity: str) -> "_Element | None":
+        _, member = self._related.get(identity, ("", ""))
+        return self._archive.xml(member) if member and self._archive.has(member) else None
+
+    def _leave_out(self, one: str, many: str, count: int = 1) -> None:
+        self._not_read.add(one, many, self._place, count)
 
 
-def _shapes(container: "_Element") -> Iterator["_Element"]:
+def _shapes(container: "Iterable[_Element]") -> Iterator["_Element"]:
     for element in container:
         name = local_name(element)
-        if name in ("sp", "graphicFrame"):
+        if name in _SHAPES:
             yield element
-        elif name in _SHAPES or name == "cSld":
+        elif name in _GROUPS:
             yield from _shapes(element)
+        elif name == "AlternateContent":
+            yield from _shapes(alternative(element))
 
 
 def _placeholder(shape: "_Element") -> str:
@@ -77,37 +142,26 @@ def _placeholder(shape: "_Element") -> str:
     return "" if found is None else attribute(found, "type") or "obj"
 
 
-def _add_shape(shape: "_Element", place: str, extraction: Extraction) -> None:
-    table = next((one for one in shape.iter() if local_name(one) == "tbl"), None)
-    if table is None:
-        extraction.add(_paragraphs(shape), place=place)
-        return
-    properties = next((one for one in table if local_name(one) == "tblPr"), None)
-    marked = properties is not None and attribute(properties, "firstRow") in ("1", "true")
-    cells = _cells(table)
-    extraction.table(cells, header=1 if marked and len(cells) > 1 else None, place=place, named=True)
-
-
-def _cells(table: "_Element") -> list[list[str]]:
-    """Return the cells of a table by row; those that are merged into one have its text."""
-    cells: list[list[str]] = []
+def _grid(table: "_Element") -> list[list[str]]:
+    """Return the cells of a table; cells that a merged one covers are listed too, empty, and are given its text."""
+    grid: list[list[str]] = []
+    rest: dict[int, tuple[int, str]] = {}
     for row in table:
         if local_name(row) != "tr":
             continue
-        texts: list[str] = []
-        for cell in row:
-            if local_name(cell) != "tc":
-                continue
-            if attribute(cell, "vMerge") in ("1", "true") and cells and len(texts) < len(cells[-1]):
-                texts.append(cells[-1][len(texts)])
-            elif attribute(cell, "hMerge") in ("1", "true") and texts:
-                texts.append(texts[-1])
+        cells: list[str] = []
+        across = 0
+        for at, one in enumerate(cell for cell in row if local_name(cell) == "tc"):
+            rows, text = rest.get(at, (0, ""))
+            if attribute(one, "hMerge") in ("1", "true") and across:
+                text, across = cells[-1], across - 1
+            elif attribute(one, "vMerge") not in ("1", "true") or not rows:
+                text = paragraphs(one)
+                across = min(whole_number(attribute(one, "gridSpan"), 1), _MOST_SPANNED) - 1
+                rows = whole_number(attribute(one, "rowSpan"), 1)
             else:
-                texts.append(_paragraphs(cell))
-        cells.append(texts)
-    return cells
-
-
-def _paragraphs(shape: "_Element") -> str:
-    lines = (text(one).replace("\v", "\n").strip() for one in shape.iter() if local_name(one) == "p")
-    return "\n".join(line for line in lines if line)
+                across = min(whole_number(attribute(one, "gridSpan"), 1), _MOST_SPANNED) - 1
+            rest[at] = (rows - 1, text)
+            cells.append(text)
+        grid.append(cells)
+    return grid

@@ -1,61 +1,77 @@
-"""XLSX: sheet by sheet the rows, as they were last calculated.
+"""XLSX: sheet by sheet the rows, as they were last calculated, then notes, text boxes and charts' titles.
 
-The vocabulary is that of ECMA-376, part 1, chapter 18. Hidden sheets are read, formulas, charts and comments are not.
+Hidden sheets, rows and columns are read; headers, footers and the lists of validation are not. The vocabulary is that
+of ECMA-376, part 1, chapter 18.
 """
 
 import io
-import re
 from collections.abc import Container, Iterable, Iterator
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
-from ragloop.corpus.parsing.formats.docx import core_title
 from ragloop.corpus.parsing.grids.regions import regions
 from ragloop.corpus.parsing.grids.sheets import heading_rows, merged_cells, spread
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.table import Table
+from ragloop.corpus.parsing.office.cells import Cells, cell_formats, shared_strings, string
+from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
+from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
+from ragloop.corpus.parsing.table import Table, one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_COLUMN = re.compile(r"[A-Z]+")
-_WIDEST = 16_384  # columns of a sheet
-_DATE_FORMATS = frozenset((*range(14, 23), *range(45, 48)))  # built in; 18.8.30
-_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*(?:\]|\Z)|\\.')  # a bracket that is never closed ends with the format
-_DATE_LETTERS = re.compile(r"[ymdhs]", re.IGNORECASE)
-_EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a sheet's times have no zone
-_LATEST_DAY = 2_958_466
+_ON = ("1", "true")
+_LEFT_OUT = {
+    "macrosheet": ("a sheet of macros", "sheets of macros"),
+    "dialogsheet": ("a sheet that is a dialog", "sheets that are dialogs"),
+}
 
 
 def parse_xlsx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError for what is no such document, for an encrypted one, and beyond the limits."""
     archive = Archive(data, "an XLSX document", limits)
-    main = archive.main_part("xl/workbook.xml")
+    main, workbook = main_part(archive, "xl/workbook.xml", "workbook")
     related = archive.related(main)
-    workbook = archive.xml(main)
     by_kind = dict(related.values())
-    cells = _Cells(
-        _shared_strings(archive, by_kind.get("sharedStrings", "xl/sharedStrings.xml")),
-        _date_styles(archive, by_kind.get("styles", "xl/styles.xml")),
-        any(local_name(one) == "workbookPr" and attribute(one, "date1904") in ("1", "true") for one in workbook),
+    cells = Cells(
+        shared_strings(archive, by_kind.get("sharedStrings", "xl/sharedStrings.xml")),
+        cell_formats(archive, by_kind.get("styles", "xl/styles.xml")),
+        from_1904=_sets(workbook, "workbookPr", "date1904"),
+        recalculates=_sets(workbook, "calcPr", "fullCalcOnLoad"),
     )
-    extraction = Extraction(limits.characters)
+    extraction, not_read = Extraction(limits.characters), NotRead()
     for title, identity in _sheets(workbook):
         kind, member = related.get(identity, ("", ""))
-        if kind == "worksheet" and archive.has(member):
+        if kind in ("worksheet", "chartsheet") and archive.has(member):
             extraction.add(title, level=1)
-            sheet = archive.read(member)
-            tables = [
-                archive.read(one)
-                for kind, one in archive.related(member).values()
-                if kind == "table" and archive.has(one)
-            ]
-            _add_tables(extraction, sheet, cells.rows(sheet, member, limits), heading_rows(sheet, tables))
+            if kind == "worksheet":
+                _add_cells(extraction, archive, member, cells, limits, title)
+            _Beside(archive, member, extraction, not_read, f"sheet {title}").read(with_values=kind == "chartsheet")
+        elif kind.lower().endswith(("macrosheet", "dialogsheet")):
+            one, many = _LEFT_OUT["dialogsheet" if kind.lower().startswith("dialog") else "macrosheet"]
+            not_read.add(one, many, f"sheet {title}")
+    extraction.left_out += not_read.sentences()
     return extraction.document(name, title=core_title(archive))
+
+
+def _sets(workbook: "_Element", element: str, name: str) -> bool:
+    return any(local_name(one) == element and attribute(one, name) in _ON for one in workbook)
+
+
+def _add_cells(
+    extraction: Extraction, archive: Archive, member: str, cells: Cells, limits: ParseLimits, title: str
+) -> None:
+    sheet = archive.read(member)
+    related = archive.related(member).values()
+    tables = [archive.read(one) for kind, one in related if kind == "table" and archive.has(one)]
+    before = cells.formulas
+    _add_tables(extraction, sheet, _rows(cells, sheet, member, limits), heading_rows(sheet, tables))
+    if count := cells.formulas - before:
+        formulas = f"{count:,} formulas have" if count > 1 else "one formula has"
+        extraction.left_out.append(f"sheet {title}: {formulas} no stored result and stand as formulas")
 
 
 def _add_tables(
@@ -77,114 +93,84 @@ def _sheets(workbook: "_Element") -> Iterator[tuple[str, str]]:
             yield attribute(element, "name") or "", identity
 
 
-def _shared_strings(archive: Archive, member: str) -> list[str]:
-    if not archive.has(member):
-        return []
-    return [_string(item) for item in archive.xml(member) if local_name(item) == "si"]
+def _rows(cells: Cells, sheet: bytes, member: str, limits: ParseLimits) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of each row that has text, and free the row before the next: there may be a million."""
+    from lxml import etree
+
+    steps = etree.iterparse(
+        io.BytesIO(sheet), events=("end",), tag="{*}row",
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+    )  # fmt: skip
+    characters = number = 0
+    try:
+        for _, row in steps:
+            number = max(whole_number(attribute(row, "r"), number + 1), number + 1)
+            found = cells.row(row)
+            characters += sum(map(len, found))
+            if characters > limits.characters:
+                raise DocumentError(
+                    f"found a sheet of more than {limits.characters:,} characters, expected fewer; "
+                    "raise sync.max_document_mb to take it, or split it"
+                )
+            if found:
+                yield number, found
+            row.clear()
+            while row.getprevious() is not None:
+                del row.getparent()[0]
+    except etree.XMLSyntaxError as error:
+        raise DocumentError(f"found malformed XML in {member} ({error}); save it again or leave it out") from None
 
 
-def _string(item: "_Element") -> str:
-    """The text of a string, without the phonetic guide that may stand beside it."""
-    pieces = []
-    for one in item:
-        if local_name(one) == "t":
-            pieces.append(one.text or "")
-        elif local_name(one) == "r":
-            pieces += [run.text or "" for run in one if local_name(run) == "t"]
-    return "".join(pieces)
+class _Beside:
+    """What stands on a sheet beside its cells: notes of cells, text boxes, pictures and charts."""
 
+    def __init__(self, archive: Archive, member: str, into: Extraction, not_read: NotRead, place: str) -> None:
+        self._archive, self._into, self._not_read, self._place = archive, into, not_read, place
+        self._related = archive.related(member)
 
-def _date_styles(archive: Archive, member: str) -> frozenset[int]:
-    """The indices of the cell formats that show a number as a date or a time."""
-    if not archive.has(member):
-        return frozenset()
-    formats, dates = set(_DATE_FORMATS), []
-    for part in archive.xml(member):
-        if local_name(part) == "numFmts":
-            for one in part:
-                code = _LITERAL.sub("", attribute(one, "formatCode") or "").split(";")[0]
-                if _DATE_LETTERS.search(code):
-                    formats.add(whole_number(attribute(one, "numFmtId"), -1))
-        elif local_name(part) == "cellXfs":
-            dates = [whole_number(attribute(one, "numFmtId")) for one in part]
-    return frozenset(index for index, number in enumerate(dates) if number in formats)
-
-
-class _Cells:
-    def __init__(self, strings: list[str], dates: frozenset[int], from_1904: bool) -> None:
-        self._strings, self._dates = strings, dates
-        self._epoch = _EPOCH_1904 if from_1904 else _EPOCH
-
-    def rows(self, sheet: bytes, member: str, limits: ParseLimits) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number and the cells of each row, and free the row before the next: a sheet may have a million."""
-        from lxml import etree
-
-        steps = etree.iterparse(
-            io.BytesIO(sheet), events=("end",), tag="{*}row",
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        )  # fmt: skip
-        characters = number = 0
-        try:
-            for _, row in steps:
-                number = max(whole_number(attribute(row, "r"), number + 1), number + 1)
-                cells = self._row(row)
-                characters += sum(map(len, cells))
-                if characters > limits.characters:
-                    raise DocumentError(
-                        f"found a sheet of more than {limits.characters:,} characters, expected fewer; "
-                        "raise sync.max_document_mb to take it, or split it"
-                    )
-                yield number, cells
-                row.clear()
-                while row.getprevious() is not None:
-                    del row.getparent()[0]
-        except etree.XMLSyntaxError as error:
-            raise DocumentError(f"found malformed XML in {member} ({error}); save it again or leave it out") from None
-
-    def _row(self, row: "_Element") -> list[str]:
-        cells: list[str] = []
-        for cell in row:
-            if local_name(cell) != "c":
+    def read(self, *, with_values: bool) -> None:
+        """Add all of it; charts with their values on a sheet of its own, since elsewhere those stand in cells."""
+        kinds = {kind for kind, _ in self._related.values()}
+        for kind, member in self._related.values():
+            if not self._archive.has(member):
                 continue
-            value = self._value(cell)
-            if value:
-                column = min(_column(attribute(cell, "r") or "", len(cells)), _WIDEST - 1)
-                cells += [""] * (column - len(cells)) + [value]
-        return cells
+            if kind == "threadedComment" or (kind == "comments" and "threadedComment" not in kinds):
+                self._notes(self._archive.xml(member))
+            elif kind == "drawing":
+                self._drawing(member, with_values=with_values)
 
-    def _value(self, cell: "_Element") -> str:
-        kind = attribute(cell, "t") or "n"
-        if kind == "inlineStr":
-            return "".join(_string(one) for one in cell if local_name(one) == "is")
-        value = next((one.text or "" for one in cell if local_name(one) == "v"), "")
-        if kind == "s":
-            index = whole_number(value, len(self._strings))
-            return self._strings[index] if index < len(self._strings) else ""
-        if kind == "b":
-            return {"1": "TRUE", "0": "FALSE"}.get(value, value)
-        if kind == "n" and value:
-            return self._number(value, whole_number(attribute(cell, "s")))
-        return value
+    def _notes(self, root: "_Element") -> None:
+        notes = []
+        for one in root.iter():
+            if local_name(one) in ("comment", "threadedComment"):
+                text = next((child for child in one if local_name(child) == "text"), None)
+                said = one_line((text.text or "") + string(text)) if text is not None else ""
+                notes.append(f"- {attribute(one, 'ref') or ''}: {said}" if said else "")
+        self._into.add("\n".join(filter(None, notes)), "list")
 
-    def _number(self, value: str, style: int) -> str:
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        if style in self._dates and 0 <= number < _LATEST_DAY:
-            moment = (self._epoch + timedelta(days=number) + timedelta(milliseconds=1)).replace(microsecond=0)
-            if number < 1:
-                return moment.strftime("%H:%M:%S")
-            return moment.date().isoformat() if number.is_integer() else moment.isoformat(sep=" ")
-        return f"{number:.15g}"  # as shown: 0.1 + 0.2 is stored as 0.30000000000000004
+    def _drawing(self, member: str, *, with_values: bool) -> None:
+        related = self._archive.related(member)
+        for one in self._archive.xml(member).iter():
+            name = local_name(one)
+            if name == "txBody":
+                self._into.add(paragraphs(one))
+            elif name == "chart" and (root := self._target(related, attribute(one, "id"))) is not None:
+                title, rows = chart(root)
+                self._into.add(title)
+                self._into.table(rows if with_values else [], header=1)
+            elif name == "relIds" and (root := self._target(related, attribute(one, "dm"))) is not None:
+                self._into.add(diagram(root), "list")
+            elif name == "pic":
+                self._picture(one)
 
+    def _target(self, related: dict[str, tuple[str, str]], identity: str | None) -> "_Element | None":
+        _, member = related.get(identity or "", ("", ""))
+        return self._archive.xml(member) if member and self._archive.has(member) else None
 
-def _column(reference: str, following: int) -> int:
-    """The index of a cell's column from its reference ("C7" is 2); without one, the next."""
-    found = _COLUMN.match(reference)
-    if found is None:
-        return following
-    index = 0
-    for letter in found[0][:4]:
-        index = index * 26 + ord(letter) - 64
-    return max(index - 1, following)
+    def _picture(self, picture: "_Element") -> None:
+        properties = next((one for one in picture.iter() if local_name(one) == "cNvPr"), None)
+        said = description(properties) if properties is not None else ""
+        if said:
+            self._into.add(f"Picture: {said}")
+        elif not (properties is not None and is_decorative(properties)):
+            self._not_read.add("a picture without a description", "pictures without a description", self._place)
