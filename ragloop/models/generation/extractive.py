@@ -14,7 +14,7 @@ from itertools import accumulate
 from ragloop.language.citations import defused
 from ragloop.language.forms import comparable
 from ragloop.language.sentences import CLOSING, COLONS, END_MARKS, QUESTION_MARKS, sentences
-from ragloop.language.words import words
+from ragloop.language.words import has_unspaced, words
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
@@ -25,6 +25,8 @@ SHORTLIST_CHARACTERS = 1_200
 MOST_SENTENCES = 3
 WORDS_WEIGHT = 0.3
 """Weight of the shared words beside the cosine of the sentence."""
+UNSPACED_WEIGHT = 1.0
+"""The same where the question has no spaces between words: most embedders know little of such a language."""
 PASSAGE_WEIGHT = 0.3
 """Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
 RANK_WEIGHT = 0.05
@@ -103,7 +105,8 @@ def _rank(prompt: Prompt) -> _Ranked:
     shared = _shared_words(asked, found)
     order = _shortlist(found, shared) if found else []
     sentences = [replace(found[i], position=i) for i in order]
-    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i]) for i in order])
+    weight = UNSPACED_WEIGHT if has_unspaced(prompt.question) else WORDS_WEIGHT
+    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i], weight) for i in order])
 
 
 def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:
@@ -113,8 +116,8 @@ def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]
     return order[: max(1, sum(characters <= SHORTLIST_CHARACTERS for characters in read))]
 
 
-def _prior(sentence: _Sentence, shared: float) -> float:
-    return WORDS_WEIGHT * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
+def _prior(sentence: _Sentence, shared: float, weight: float) -> float:
+    return weight * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
 
 
 def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
