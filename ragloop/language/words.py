@@ -54,6 +54,14 @@ def is_unspaced(word: str) -> bool:
     return bool(_UNSPACED_WORD.match(word))
 
 
+def is_latin(text: str) -> bool:
+    """Return whether no more than half of the letters of a text are of another script than Latin."""
+    if text.isascii():
+        return True
+    letters = [one for one in text if one.isalpha()]
+    return 2 * sum(one > "\u024f" and not "\u1e00" <= one <= "\u1eff" for one in letters) <= len(letters)
+
+
 def has_unspaced(text: str, start: int = 0, end: int | None = None) -> bool:
     """Return whether any of text[start:end] is of a script that puts no spaces between words."""
     return not text.isascii() and bool(_UNSPACED.search(text, start, len(text) if end is None else end))
@@ -68,6 +76,8 @@ def boundaries(text: str, start: int, end: int) -> Iterator[int]:
         window = text[begin : min(end, begin + WINDOW)]
         if not window.isprintable():
             window = window.encode("utf-8", "replace").decode()  # lone surrogates, which ICU refuses
-        for _, stop in WordBreaker(window, "en").segments():
-            if begin + stop < end:
-                yield begin + stop
+        at = begin
+        for word in WordBreaker(window, "en"):  # segments() counts in UTF-16
+            at += len(word)
+            if at < end:
+                yield at

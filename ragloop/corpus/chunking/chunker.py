@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from ragloop.corpus.chunking.cuts import RULES, spans
+from ragloop.corpus.chunking.cuts import RULES, joined, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from ragloop.hashes import sha256_of_text
@@ -31,6 +31,10 @@ MOST_CHUNKS = 100_000
 80,000 of 200 tokens."""
 MOST_HEADING_CHARACTERS = 64 * 2**20
 """Most characters of the headings that are stored with all chunks of a document: each has its whole path."""
+LONG_BLOCK = 65_536
+"""Characters of a block above which very short pieces are joined before chunks are made of them: millions of lines or
+words of a few characters would take a minute and a gigabyte."""
+_LEAST_CHARACTERS = 32
 _CHARACTERS_PER_TOKEN = 20
 _HEADING_SHARE = 4
 _SEPARATOR = " > "
@@ -77,7 +81,7 @@ class _Part(NamedTuple):
 
 
 def _numbers() -> "array[int]":
-    return array("q")
+    return array("i")
 
 
 @dataclass
@@ -281,12 +285,22 @@ def _countable(document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix
 
 def _shorter(document: ParsedDocument, part: _Part, most: int) -> Iterator[_Part]:
     rules = RULES[document.blocks[part.block].kind]
-    for start, end in spans(document.text, part.start, part.end, rules[part.rule]):
+    for start, end in _pieces(document, part, most // _CHARACTERS_PER_TOKEN):
         cut = _Part(part.block, start, end, part.rule + 1)
         if end - start <= most or cut.rule == len(rules):
             yield cut
         else:
             yield from _shorter(document, cut, most)
+
+
+def _pieces(document: ParsedDocument, part: _Part, room: int) -> Iterator[tuple[int, int]]:
+    """Cut a part by its next rule; of a long block, very short pieces are joined."""
+    block = document.blocks[part.block]
+    rules = RULES[block.kind]
+    pieces = spans(document.text, part.start, part.end, rules[part.rule])
+    if block.end - block.start <= LONG_BLOCK or part.rule + 1 == len(rules):
+        return pieces
+    return joined(pieces, min(_LEAST_CHARACTERS, room // 2))
 
 
 def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
@@ -317,7 +331,8 @@ def _fitting(
             if _size(tokens, end - start) <= prefixes[block.heading].room or rule == len(rules):
                 yield _Unit(index, start, end, tokens)
             else:
-                smaller += [_Part(index, left, right, rule + 1) for left, right in spans(text, start, end, rules[rule])]
+                cut = _pieces(document, _Part(index, start, end, rule), prefixes[block.heading].room)
+                smaller += [_Part(index, left, right, rule + 1) for left, right in cut]
         parts = smaller
 
 

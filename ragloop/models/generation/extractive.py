@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from ragloop.language.citations import defused
-from ragloop.language.forms import comparable
+from ragloop.language.forms import searchable
 from ragloop.language.sentences import CLOSING, COLONS, END_MARKS, QUESTION_MARKS, sentences
-from ragloop.language.words import has_unspaced, words
+from ragloop.language.words import is_latin, words
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
@@ -25,8 +25,8 @@ SHORTLIST_CHARACTERS = 1_200
 MOST_SENTENCES = 3
 WORDS_WEIGHT = 0.3
 """Weight of the shared words beside the cosine of the sentence."""
-UNSPACED_WEIGHT = 1.0
-"""The same where the question has no spaces between words: most embedders know little of such a language."""
+OTHER_SCRIPT_WEIGHT = 1.0
+"""The same where the question is not in Latin letters, since the default embedder knows English alone."""
 PASSAGE_WEIGHT = 0.3
 """Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
 RANK_WEIGHT = 0.05
@@ -105,7 +105,7 @@ def _rank(prompt: Prompt) -> _Ranked:
     shared = _shared_words(asked, found)
     order = _shortlist(found, shared) if found else []
     sentences = [replace(found[i], position=i) for i in order]
-    weight = UNSPACED_WEIGHT if has_unspaced(prompt.question) else WORDS_WEIGHT
+    weight = WORDS_WEIGHT if is_latin(prompt.question) else OTHER_SCRIPT_WEIGHT
     return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i], weight) for i in order])
 
 
@@ -149,7 +149,7 @@ def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[flo
 
 def _stems(text: str) -> frozenset[str]:
     """Lower-case words, cut to their first letters."""
-    return frozenset(word[:STEM_LETTERS] for word in words(comparable(text).lower()))
+    return frozenset(word[:STEM_LETTERS] for word in words(searchable(text).lower()))
 
 
 def _quoted(sentence: str) -> str:
