@@ -15,10 +15,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ragloop.hashes import sha256_of_text
+from ragloop.language.sentences import sentence_ends
+from ragloop.language.words import MARKS
 
 _QUOTED = re.compile(r"(?:>[ \t]?)+")
 _ITEM = re.compile(r"(?:[-*+\u2022]|\d{1,4}[.)]|#\.)[ \t]+(?=\S)")
-_FIELD = re.compile(r"[\w\"'`*][\w\"'`*.()/ -]{0,60}:(?:[ \t]|$)")
+_FIELD = re.compile(rf"[\w\"'`*][\w{MARKS}\"'`*.()/ -]{{0,60}}:(?:[ \t]|$)")
 _ASSIGNED = re.compile(r"[\w\"'`.-]{1,60}[ \t]?=(?!=)")
 """A setting of a TOML, INI or environment file, which goes on with no sentence before it."""
 _RULE = re.compile(r"[|:\s=+~*_-]+")
@@ -29,9 +31,6 @@ _CELL = " | "
 _JOINED = " > "
 _PLACE = re.compile(r"(?:page|slide|chapter) \d+")
 """What a heading path may end with: the place moves with every edit before it, and says nothing."""
-_SENTENCE = re.compile(
-    r"(?<!\b[A-Za-z]\.)(?<=[.!?\u2026])[\"'\u201d\u2019)\]*_]{0,4}\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])"
-)
 _PRONOUN = re.compile(r"(?:it|its|this|these|that|those|they|their|he|she|his|her|both|such|here)\b", re.IGNORECASE)
 _MARKS = re.compile(r"[\"'`]")
 """Quotation marks come and go with a formatter, and say nothing."""
@@ -183,7 +182,7 @@ def _meaning(above: Sequence[tuple[_Block, int]]) -> list[str]:
 def _sentences(block: _Block) -> Iterator[tuple[str, str]]:
     """Sentences, one that begins with a pronoun with the one before it; a line of fields is one."""
     text = _ITEM.sub("", block.text, count=1) if block.kind == "item" else block.text
-    ends = [] if block.kind == "field" else [found.end() for found in _SENTENCE.finditer(text)]
+    ends = [] if block.kind == "field" else list(sentence_ends(text))
     before = ""
     for start, end in pairwise([0, *ends, len(text)]):
         if sentence := text[start:end].strip():

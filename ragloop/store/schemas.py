@@ -45,7 +45,8 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
 def index_schema(dimension: int) -> pa.Schema:
     """Describe rows of kind `document` (the ledger) and of kind `chunk`; `deleted` marks tombstones.
 
-    `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes.
+    `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
+    are text, title and heading as full-text search compares them.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
     """
@@ -73,6 +74,8 @@ def index_schema(dimension: int) -> pa.Schema:
         heading=pa.string(),
         text=pa.string(),
         text_hash=pa.string(),
+        words=pa.string(),
+        title_words=pa.string(),
         vector=pa.list_(pa.float32(), dimension),
     )
 

@@ -144,7 +144,7 @@ def lengthen_a_vector(indexed: IndexedFolder) -> None:
 
 
 def drop_an_index(indexed: IndexedFolder) -> None:
-    table(indexed).drop_index("text_idx")
+    table(indexed).drop_index("words_idx")
     table(indexed).drop_index("deleted_idx")
 
 
@@ -364,7 +364,7 @@ def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
         whole.sync()
 
 
-@pytest.mark.parametrize("column", ["kind", "deleted", "text", "heading", "vector"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "words", "title_words", "vector"])
 def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:

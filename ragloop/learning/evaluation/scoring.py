@@ -18,6 +18,8 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
+from ragloop.language.forms import comparable
+
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _COMMA = re.compile(r"(?<=\d),(?=[\d<>=!~])")
 _COMPARISON = re.compile(r"(===|[<>=!~]=|[<>=~≤≥])\s*(?=v?\d)")
@@ -35,7 +37,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 @lru_cache(maxsize=65536)
 def normalise(text: str) -> str:
     """The form in which answers and questions are compared: tokens parted by single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", comparable(text)).casefold()
     folded = _COMMA.sub(" ", _THOUSANDS.sub(lambda found: found[0].replace(",", ""), folded))
     plain = _without_punctuation(_COMPARISON.sub(r"\1", folded))
     kept = " ".join(_ARTICLES.sub(" ", plain).split())

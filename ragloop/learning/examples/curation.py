@@ -26,11 +26,11 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from re import Match, compile
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ragloop.language.citations import without_marks
 from ragloop.learning.evaluation.scoring import normalise
 from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 from ragloop.learning.examples.near_duplicates import Likeness
@@ -54,7 +54,6 @@ REASONS = (
 
 LABELLED = "passage has labels"
 CHANGED = "passage changed or gone"
-_MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True)
@@ -259,11 +258,7 @@ def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Con
 def _without_marks(row: Row) -> str:
     """The answer without the marks of its citations, which mean nothing apart from its passages."""
     numbers = {citation["n"] for citation in row["citations"] or ()}
-
-    def drop(mark: Match[str]) -> str:
-        return "" if int(mark[1]) in numbers else mark[0]
-
-    return _MARK.sub(drop, row["answer"] or "").strip()
+    return without_marks(row["answer"] or "", numbers.__contains__)
 
 
 def newest_per_question(eligible: Sequence[Wording]) -> list[tuple[int, tuple[str, ...]]]:
