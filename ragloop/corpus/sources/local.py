@@ -160,6 +160,16 @@ class LocalFolder:
             return Listed(key, uri, "", 0, None, path)
         return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
 
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one file. Raises NotFoundError when the folder is a link now."""
+        self._refuse_links()
+        path = os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://")))
+        try:
+            found = Path(path).stat()
+        except OSError as error:
+            return None if error.errno in _NO_FILE else Listed(key, uri, "", 0, None, path)
+        return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
+
     def _holds(self, real: str) -> bool:
         """Return whether a path without links leads to what this source may read."""
         return self._owns(real)

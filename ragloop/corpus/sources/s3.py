@@ -122,6 +122,10 @@ class S3Bucket:
                 self._client.head_bucket(Bucket=self._bucket)
         return found
 
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one object."""
+        return next(iter(self.look([key])), None)
+
     def _look(self, key: str) -> Listed | None:
         from botocore.exceptions import ClientError
 

@@ -63,6 +63,9 @@ class Source(Protocol):
         listing that fails half-way says nothing of what is gone.
         """
 
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one document by the key and the URI that a listing gave it; None where it is not there."""
+
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """Read a document; called from several threads.
 
