@@ -1,6 +1,6 @@
 """What the index holds of each document, as a person checks it: how well it was read, and its chunks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -75,11 +75,10 @@ def readings(
     return [one for one in _read(index, where) if quality in (None, one.quality)]
 
 
-def wanting(index: Index, sources: Iterable[str] | None = None) -> list[Reading]:
+def wanting(index: Index) -> list[Reading]:
     """List the documents of which something is missing: quarantined, read in part, or without any text."""
     where = f"{DOCUMENTS} AND (status = '{QUARANTINED}' OR cardinality(left_out) > 0 OR chunks = 0)"
-    wanted = None if sources is None else set(sources)
-    return [one for one in _read(index, where) if wanted is None or one.source in wanted]
+    return _read(index, where)
 
 
 def find(index: Index, name: str) -> Reading:
