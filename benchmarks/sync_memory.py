@@ -66,6 +66,8 @@ class Generated:
     def list(self) -> Listing:
         return Listing(self.name, self._documents())
 
+    may_be_empty: bool = True
+
     def empty(self) -> str:
         return "no document"
 

@@ -35,7 +35,8 @@ def list_(
         {**asdict(one), "quality": str(one.quality), "left out": first_few(one.left_out, _FEW_SENTENCES)}
         for one in found
     ]
-    print_table("Documents", rows, ["quality", "format", "encoding", "chunks", "title", "uri", "left out"])
+    several = ["source"] * (len({one.source for one in found}) > 1)
+    print_table("Documents", rows, [*several, "key", "title", "format", "quality", "encoding", "chunks", "left out"])
 
 
 @documents.command()

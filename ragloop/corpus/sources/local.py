@@ -83,6 +83,11 @@ class LocalFolder:
         """List every file that the patterns take. Raises NotFoundError when the folder is gone, or is a link now."""
         return Listing(self.name, self._listing())
 
+    @property
+    def may_be_empty(self) -> bool:
+        """An empty folder is one that waits for its documents."""
+        return not self._patterns.include
+
     def empty(self) -> str:
         """Name the folder."""
         return f"no document in the folder {_printable(os.fspath(self._folder))}; correct its uri or its patterns"

@@ -17,6 +17,7 @@ class Patterns:
 
         What one of `left_to` takes, which are those of other sources of the same place, is not taken.
         """
+        self.include = tuple(include)
         self._given = tuple(include), tuple(exclude), tuple(left_to)
         self._left_to = tuple(left_to)
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None

@@ -91,6 +91,11 @@ class S3Bucket:
         """List every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
         return Listing(self.name, self._documents())
 
+    @property
+    def may_be_empty(self) -> bool:
+        """An empty bucket is one that waits for its documents; a prefix is only there with an object under it."""
+        return not (self._prefix or self._patterns.include)
+
     def empty(self) -> str:
         """Name the prefix, or the object that was taken for one."""
         from botocore.exceptions import ClientError

@@ -51,6 +51,10 @@ class Source(Protocol):
         listing that fails half-way says nothing of what is gone.
         """
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a listing without any file is no mistake: of a place that is there, and that no pattern narrows."""
+
     def empty(self) -> str:
         """Say what is there where a listing had no document: what was looked for, and what to correct."""
 

@@ -74,9 +74,11 @@ def nothing_found(source: Source, done: SourceOutcome, *, matched: bool) -> tupl
 
     `matched`: it had a document once, where it is named now.
     """
-    if done.scanned or not done.whole or (matched and not done.passed_over.not_included):
+    passed = done.passed_over
+    is_right = (matched and not passed.not_included) or (source.may_be_empty and not passed.count)
+    if done.scanned or not done.whole or is_right:
         return ()
-    there = f" ({done.passed_over.count} files passed over: {done.passed_over})" if done.passed_over.count else ""
+    there = f" ({passed.count} files passed over: {passed})" if passed.count else ""
     return (f"the source {source.name} matches nothing: {source.empty()}{there}",)
 
 
