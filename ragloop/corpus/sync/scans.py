@@ -119,13 +119,14 @@ def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncR
     Returns it with the trend: the counts of the runs that changed them, the last of these first.
     """
     before = Reports(store).latest(_SYNC)
-    trend = [QualityCounts(**one) for one in (before.body.get("trend", ()) if before else ())]
+    columns = before.body.get("trend", {}) if before else {}
+    trend = [QualityCounts(**dict(zip(columns, run, strict=True))) for run in zip(*columns.values(), strict=True)]
     if not trend or replace(trend[0], at=counts.at) != counts:
         trend.insert(0, counts)
     report = replace(report, trend=tuple(trend[:_RUNS]))
     body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
     named = {name: len(body[name]) for name in ("read_in_part", "without_text", "quarantine")}
-    trended = [asdict(one) for one in report.trend]
-    kept = {**body, **named, "passed_over": report.passed_over.count, "trend": trended}
+    columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
+    kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
     Reports(store).put(Report(_SYNC, "", store.now(), kept))
     return report
