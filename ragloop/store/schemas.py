@@ -46,7 +46,8 @@ def index_schema(dimension: int) -> pa.Schema:
     """Describe rows of kind `document` (the ledger) and of kind `chunk`; `deleted` marks tombstones.
 
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
-    are text, title and heading as full-text search compares them.
+    are text, title and heading as full-text search compares them. `left_out` says in sentences what of a document was
+    not read.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
     """
@@ -71,6 +72,9 @@ def index_schema(dimension: int) -> pa.Schema:
         chunks=pa.int32(),
         retry_at=TIME,
         spans=pa.list_(_SPAN),
+        format=pa.string(),
+        encoding=pa.string(),
+        left_out=pa.list_(pa.string()),
         heading=pa.string(),
         text=pa.string(),
         text_hash=pa.string(),

@@ -126,6 +126,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
         "source": source,
         **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),
+        "left_out": list(row.left_out),
     }
 
 

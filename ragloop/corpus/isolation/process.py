@@ -39,10 +39,11 @@ _START_SECONDS = 60.0
 
 
 class Cut(NamedTuple):
-    """A document as the index takes it: its title, its chunks, and in sentences what of it was not read."""
+    """A document as the index takes it: its title, its chunks, its encoding, and in sentences what was not read."""
 
     title: str
     chunks: Sequence[Chunk]
+    encoding: str
     left_out: tuple[str, ...]
 
 
@@ -80,10 +81,12 @@ class DocumentParser:
         else:
             header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
             if "chunks" in header:
-                return Cut(header["title"], unpacked_chunks(header, payload), tuple(header["left_out"]))
+                chunks = unpacked_chunks(header, payload)
+                return Cut(header["title"], chunks, header["encoding"], tuple(header["left_out"]))
             document = unpacked(header, payload)
         with _failing("chunker"):
-            return Cut(document.title, chunk(document, count_tokens, chunk_tokens), document.left_out)
+            chunks = chunk(document, count_tokens, chunk_tokens)
+        return Cut(document.title, chunks, document.encoding, document.left_out)
 
     def _asked(
         self,

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
     from ragloop.corpus.parsing.document import ParsedDocument
@@ -45,6 +46,26 @@ def media_type(name: str) -> str | None:
     # Asked of every file of every listing: a path object would take most of the time of a listing.
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
     return _SUFFIXES.get(dot + suffix.lower()) if stem else None
+
+
+def taken_as(name: str) -> str:
+    """The media type that a file is read as which a source takes; a name without a suffix, such as README, is text.
+
+    Raises DocumentError for a suffix that no parser reads.
+    """
+    kind, suffix = media_type(name), PurePosixPath(name).suffix
+    if kind is None and suffix:
+        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
+    return kind or "text/plain"
+
+
+def format_of(name: str) -> str:
+    """The format of a file in a word, by its name: of several suffixes of one format the first that is listed."""
+    try:
+        kind = taken_as(name)
+    except DocumentError:
+        return PurePosixPath(name).suffix[1:].lower()
+    return next(suffix for suffix, other in _SUFFIXES.items() if other == kind)[1:]
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":
