@@ -4,7 +4,7 @@ import pytest
 
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import Block, ParsedDocument
-from ragloop.corpus.parsing.formats.pdf import paragraphs
+from ragloop.corpus.parsing.pages.lines import Hyphens, marked, paragraphs
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
 from tests.support.made_documents import pdf

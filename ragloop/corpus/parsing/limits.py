@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class ParseLimits:
     """`seconds` and `memory_bytes` are those of the worker process per document, the others those of the document.
 
-    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB), `characters` the extracted text.
+    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB) or of the attachments of a PDF,
+    `characters` the extracted text, `depth` how deep documents lie inside each other.
     """
 
     seconds: float = 60.0
@@ -15,6 +16,7 @@ class ParseLimits:
     pages: int = 10_000
     unpacked_bytes: int = 256 * 2**20
     characters: int = 64 * 2**20
+    depth: int = 4
 
     def __post_init__(self) -> None:
         if wrong := [name for name, value in vars(self).items() if value <= 0]:
