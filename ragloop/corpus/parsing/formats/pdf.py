@@ -152,9 +152,7 @@ def _is_drawn(page: "PdfPage", text: str) -> bool:
     return False
 
 
-def _add_pages(
-    extraction: Extraction, pages: Sequence[_Page], titles: dict[int, list[tuple[int, str]]]
-) -> None:
+def _add_pages(extraction: Extraction, pages: Sequence[_Page], titles: dict[int, list[tuple[int, str]]]) -> None:
     texts = without_running_lines([page.text for page in pages])
     hyphens = Hyphens(texts)
     for page, text in zip(pages, texts, strict=True):
@@ -185,7 +183,8 @@ def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterat
     for page in pages:
         if page.unreadable and page.text:
             yield (
-                f"{page.place}: {page.unreadable} lines were left out, whose font does not say which characters it shows"
+                f"{page.place}: {page.unreadable} lines were left out, "
+                "since their font does not say which characters it shows"
             )
     if lost:
         yield f"{_ranges(lost)} of {count} could not be read: damaged"

@@ -1,5 +1,6 @@
 """Columns of prose that were drawn row by row: found by the gaps between them, and read one after the other."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
 _LEAST_GAP = 9.0
 """Points between columns: blanks of justified lines are as wide, but not in the same place of line after line."""
 _LEAST_ROWS = 3
-_LEAST_WIDTH = 9.0
+_LEAST_WIDTH = 7.0
 """Least width of a column of prose, in heights of its letters."""
 _LEAST_FILLED = 0.62
 _LEAST_GOING_ON = 0.3
 _FEWEST_WORDS = 3
 _MOST_DIGITS = 0.15
 _WIDE_LEADING = 1.6
+_HYPHENS = frozenset("-\xad\x02\ufffe")
 _MOST_CHARACTERS = 40_000
 """A page of more characters is read as it was drawn."""
 
@@ -57,7 +59,8 @@ class _Run:
 def by_columns(page: "PdfTextPage", text: str) -> str | None:
     """Return the text of a page whose columns of prose were drawn row by row; None for any other page.
 
-    `text` is the page as it was drawn: where it has a line for each rectangle of characters, none stands beside another.
+    `text` is the page as it was drawn: where it has as many lines as there are rectangles of characters, none stands
+    beside another.
     """
     rectangles = page.count_rects()
     if rectangles <= text.count("\n") + text.count("\ufffe") + _LEAST_ROWS or not _jumps(page, rectangles):
@@ -94,64 +97,80 @@ def _lines(segments: Sequence[_Segment], columns: Sequence[_Run]) -> list[str]:
 def _is_interleaved(run: _Run, order: Mapping[int, int]) -> bool:
     """Return whether the run was drawn to and fro between its columns, rather than one after the other."""
     drawn = sorted((order[id(one)], run.column(one)) for row in run.rows for one in row)
-    changes = sum(one[1] != other[1] for one, other in zip(drawn, drawn[1:], strict=False))
+    changes = sum(one[1] != other[1] for one, other in itertools.pairwise(drawn))
     return changes >= len(run.rows) * len(run.gaps)
 
 
 def _jumps(page: "PdfTextPage", count: int) -> bool:
-    """Return whether enough rectangles of text are followed by one on the same line, over a gap in the same place."""
+    """Return whether text goes on over a gap on its line, time and again in the same place, and comes back between."""
     from ctypes import byref, c_double
 
     from pypdfium2 import raw
 
     left, top, right, bottom = c_double(), c_double(), c_double(), c_double()
     places = byref(left), byref(top), byref(right), byref(bottom)
-    handle = page.raw
-    ended, above, below = 0.0, 0.0, 0.0
+    handle, get = page.raw, raw.FPDFText_GetRect
+    begun = ended = above = below = 0.0
+    jumped: tuple[float, float] | None = None
+    came_back = True
     jumps: list[tuple[float, float]] = []
     for at in range(count):
-        raw.FPDFText_GetRect(handle, at, *places)
-        if at and left.value - ended >= _LEAST_GAP and bottom.value < above and below < top.value:
-            jumps.append((ended, left.value))
-        ended, above, below = right.value, top.value, bottom.value
+        get(handle, at, *places)
+        start, end, high, low = left.value, right.value, top.value, bottom.value
+        if low >= above or below >= high or start < begun:
+            came_back = came_back or start < begun
+            begun = start
+        elif start - ended >= _LEAST_GAP:
+            jumped = (ended, start) if came_back and ended - begun >= _LEAST_WIDTH * (above - below) else None
+            came_back = False
+            begun = start
+        if jumped is not None and end - begun >= _LEAST_WIDTH * (high - low):
+            jumps.append(jumped)
+            jumped = None
+        ended, above, below = end, high, low
     return any(
-        sum(one < middle < other for one, other in jumps) >= _LEAST_ROWS
-        for middle in ((one + other) / 2 for one, other in jumps[:: max(1, len(jumps) // 20)])
+        sum(one < middle < other for one, other in jumps) >= _LEAST_ROWS - 1
+        for middle in ((one + other) / 2 for one, other in jumps[:: len(jumps) // 20 + 1])
     )
 
 
 def _segments(page: "PdfTextPage") -> Iterator[_Segment]:
-    from ctypes import byref, c_double
+    from ctypes import byref
 
     from pypdfium2 import raw
 
-    x, y = c_double(), c_double()
-    left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
+    box = raw.FS_RECTF()
+    place = byref(box)
     now: _Segment | None = None
     blank = False
     handle = page.raw
     for at in range(page.count_chars()):
         code = raw.FPDFText_GetUnicode(handle, at)
-        char = "-" if raw.FPDFText_IsHyphen(handle, at) == 1 else chr(code)
-        if code in (10, 13) or char.isspace() or not code:
+        char = chr(code)
+        if not code or char.isspace():
             blank = True
             continue
-        raw.FPDFText_GetCharOrigin(handle, at, byref(x), byref(y))
-        raw.FPDFText_GetCharBox(handle, at, byref(left), byref(right), byref(bottom), byref(top))
-        size = raw.FPDFText_GetFontSize(handle, at) or 1.0
-        height = max(top.value - bottom.value, min(size, 72.0) * 0.7 if size > 1 else 0.0)
-        raised = 0.6 if now is not None and height < 0.85 * now.height else 0.3
-        beside = now is not None and abs(y.value - now.base) < raised * now.height and -height < left.value - now.right
-        if now is not None and beside and left.value - now.right < max(_LEAST_GAP, 0.9 * height):
+        if char in _HYPHENS and raw.FPDFText_IsHyphen(handle, at) == 1:
+            char = "-"
+        raw.FPDFText_GetLooseCharBox(handle, at, place)
+        left, right, bottom, height = box.left, box.right, box.bottom, box.top - box.bottom
+        if now is not None and _is_beside(now, left, bottom, height):
             now.text += f" {char}" if blank else char
-            now.right = max(now.right, right.value)
+            now.right = max(now.right, right)
         else:
             if now is not None:
                 yield now
-            now = _Segment(left.value, right.value, y.value, height, char)
+            now = _Segment(left, right, bottom, height, char)
         blank = False
     if now is not None:
         yield now
+
+
+def _is_beside(now: _Segment, left: float, bottom: float, height: float) -> bool:
+    """Return whether a character goes on in a stretch of text; a smaller one may be raised, as signs of notes are."""
+    raised = 0.6 if height < 0.85 * now.height else 0.3
+    gap = left - now.right
+    return abs(bottom - now.base) < raised * now.height and -now.height < gap < max(_LEAST_GAP, 0.7 * now.height)
 
 
 def _rows(segments: Sequence[_Segment]) -> list[list[_Segment]]:
@@ -183,7 +202,7 @@ def _runs(rows: Sequence[list[_Segment]]) -> Iterator[_Run]:
 
 def _gaps(row: Sequence[_Segment]) -> list[tuple[float, float]]:
     ordered = sorted(row, key=lambda one: one.left)
-    pairs = zip(ordered, ordered[1:], strict=False)
+    pairs = itertools.pairwise(ordered)
     return [(one.right, other.left) for one, other in pairs if other.left - one.right >= _LEAST_GAP]
 
 
@@ -224,7 +243,7 @@ def _is_prose(run: _Run) -> bool:
             return False
         if sum(map(str.isdigit, words)) > _MOST_DIGITS * len(words):
             return False
-        going_on = sum(_goes_on(one, other) for one, other in zip(texts, texts[1:], strict=False))
+        going_on = sum(_goes_on(one, other) for one, other in itertools.pairwise(texts))
         if going_on < _LEAST_GOING_ON * (len(texts) - 1):
             return False
     return True
@@ -238,7 +257,7 @@ def _read(run: _Run) -> list[str]:
     """Return the lines of a run, column after column; between rows of a table whose cells hold prose, row after row."""
     rows = [run.cells(row) for row in run.rows]
     bases = [row[0].base for row in run.rows]
-    leading = median(one - other for one, other in zip(bases, bases[1:], strict=False))
+    leading = median(one - other for one, other in itertools.pairwise(bases))
     begins = [0]
     for at in range(1, len(rows)):
         apart = bases[at - 1] - bases[at] > _WIDE_LEADING * leading or not all(rows[at - 1])

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.parsing.table import one_line
@@ -97,11 +98,7 @@ class _Field:
 
         for at in range(min(raw.FPDFAnnot_GetOptionCount(self.form, self.annotation), 1_000)):
             if raw.FPDFAnnot_IsOptionSelected(self.form, self.annotation, at):
-                yield _wide(
-                    lambda buffer, size, at=at: raw.FPDFAnnot_GetOptionLabel(
-                        self.form, self.annotation, at, buffer, size
-                    )
-                )
+                yield _wide(partial(raw.FPDFAnnot_GetOptionLabel, self.form, self.annotation, at))
 
     def _label(self, *, right: bool = False) -> str:
         """Return the text beside a field, right of a box and left of a line; else its tooltip, or its name."""

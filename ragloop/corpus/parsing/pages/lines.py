@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from ragloop.corpus.parsing.table import one_line
 
@@ -12,8 +12,8 @@ SENTENCE_END = re.compile(r"[.!?:\u2026\u3002][\"'\u201d\u2019)\]]*$")
 _SPLIT = "\ufffe"
 _MARK = re.compile("[\ufffe\x02]")  # where PDFium took the hyphen and the line end away
 _LINE_END_HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010]\r?\n(?=[^\W_])")
-_SPLIT_WORD = re.compile("([^\\W_]*)\ufffe([^\\W_]*)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LONGEST_WORD = 64
 _SHORTEST_FULL_LINE = 30
 _FULL = 0.8
 _MOST_DIGITS = 0.15
@@ -44,14 +44,21 @@ class Hyphens:
 
     def joined(self, text: str) -> str:
         """Return the text with each split word joined, its hyphen kept where the word is a compound."""
-        return _SPLIT_WORD.sub(self._decided, text) if _SPLIT in text else text
-
-    def _decided(self, split: re.Match[str]) -> str:
-        left, right = split.groups()
-        if right.lower() in _SUSPENDED:
-            return f"{left}- {right}"
-        before = split.string[split.start() - 1 : split.start()]
-        return f"{left}-{right}" if self._is_compound(left, right, linked=before == "-") else left + right
+        if _SPLIT not in text:
+            return text
+        first, *following = text.split(_SPLIT)
+        pieces = [first]
+        last = first
+        for piece in following:
+            left, right = _last_word(last), _first_word(piece)
+            before = last[: len(last) - len(left)]
+            if right.lower() in _SUSPENDED:
+                pieces.append("- ")
+            elif self._is_compound(left, right, linked=before.endswith("-")):
+                pieces.append("-")
+            pieces.append(piece)
+            last = piece if right != piece else left + right
+        return "".join(pieces)
 
     def _is_compound(self, left: str, right: str, *, linked: bool) -> bool:
         if not left or not right:
@@ -74,16 +81,38 @@ class Hyphens:
     @property
     def _words(self) -> Counter[str]:
         if self._counted is None:
-            whole = (_SPLIT_WORD.sub(" ", text).lower() for text in self._texts)
-            found = list(chain.from_iterable(map(_WORD.findall, whole)))
+            found = list(chain.from_iterable(_WORD.findall(_without_split_words(text).lower()) for text in self._texts))
             inner = (part for word in found if word.count("-") > 1 for part in _pairs(word))
             self._counted = Counter(chain(found, inner))
         return self._counted
 
 
+def _last_word(text: str) -> str:
+    start = len(text)
+    while start and start > len(text) - _LONGEST_WORD and text[start - 1].isalnum():
+        start -= 1
+    return text[start:]
+
+
+def _first_word(text: str) -> str:
+    end = 0
+    while end < min(len(text), _LONGEST_WORD) and text[end].isalnum():
+        end += 1
+    return text[:end]
+
+
+def _without_split_words(text: str) -> str:
+    if _SPLIT not in text:
+        return text
+    pieces = text.split(_SPLIT)
+    starts = [0, *(len(_first_word(piece)) for piece in pieces[1:])]
+    ends = [*(len(piece) - len(_last_word(piece)) for piece in pieces[:-1]), len(pieces[-1])]
+    return " ".join(piece[start:end] for piece, start, end in zip(pieces, starts, ends, strict=True))
+
+
 def _pairs(word: str) -> Iterator[str]:
     parts = word.split("-")
-    return (f"{one}-{other}" for one, other in zip(parts, parts[1:], strict=False))
+    return (f"{one}-{other}" for one, other in pairwise(parts))
 
 
 def marked(text: str) -> str:
