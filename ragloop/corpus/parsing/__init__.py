@@ -38,13 +38,31 @@ _SUFFIXES = {
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
 }
+_IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webp": "image/webp",
+}
 
 
 def media_type(name: str) -> str | None:
     """The media type that a file name's suffix stands for; None if no parser reads it."""
+    suffix = _suffix(name)
+    return _SUFFIXES.get(suffix) if suffix else None
+
+
+def media_type_if_named(name: str) -> str | None:
+    """The same, and images too: they are documents where somebody names them, not wherever they lie beside text."""
+    return media_type(name) or _IMAGES.get(_suffix(name))
+
+
+def _suffix(name: str) -> str:
     # Asked of every file of every listing: a path object would take most of the time of a listing.
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return _SUFFIXES.get(dot + suffix.lower()) if stem else None
+    return dot + suffix.lower() if stem else ""
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":

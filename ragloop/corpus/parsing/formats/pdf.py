@@ -16,6 +16,7 @@ from ragloop.corpus.parsing.pages.enclosed import add_enclosed
 from ragloop.corpus.parsing.pages.fields import filled
 from ragloop.corpus.parsing.pages.fonts import readable_lines
 from ragloop.corpus.parsing.pages.lines import ITEM, Hyphens, marked, paragraphs, without_running_lines
+from ragloop.corpus.parsing.pages.recognition import Recognised, Recogniser, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -35,6 +36,8 @@ _LITTLE_TEXT = 100
 """Characters that may be stamped on a scan."""
 _MOST_OF_A_PAGE = 0.6
 _SHOWN_RANGES = 20
+_ADVICE = "set sync.ocr = true (extra: ragloop[ocr]) to recognise it, or run ocrmypdf over the file"
+_ADVICE_BEYOND = "no text was recognised on them, or they are beyond sync.ocr_pages and sync.ocr_seconds"
 
 
 @dataclass
@@ -47,10 +50,15 @@ class _Page:
     notes: int = 0
     unreadable: int = 0
     scanned: bool = False
+    recognised: Recognised | None = None
+
+    @property
+    def name(self) -> str:
+        return f"page {self.number}"
 
     @property
     def place(self) -> str:
-        return f"page {self.number}"
+        return self.name + (self.recognised.place if self.recognised and self.recognised.text else "")
 
 
 def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -98,6 +106,7 @@ def _read(document: "PdfDocument", limits: ParseLimits) -> tuple[list[_Page], li
     """Return the pages, and the numbers of those that are damaged: they do not cost the others."""
     import pypdfium2
 
+    recogniser = Recogniser(limits)
     pages: list[_Page] = []
     lost: list[int] = []
     characters = 0
@@ -108,7 +117,10 @@ def _read(document: "PdfDocument", limits: ParseLimits) -> tuple[list[_Page], li
             lost.append(index + 1)
             continue
         try:
-            pages.append(_page(document, page, index + 1))
+            read = _page(document, page, index + 1)
+            if recogniser.may_go_on and (read.scanned or (read.unreadable and not read.text)):
+                _recognise(read, page, recogniser)
+            pages.append(read)
         finally:
             page.close()
         characters += len(pages[-1].text)
@@ -132,6 +144,19 @@ def _page(document: "PdfDocument", page: "PdfPage", number: int) -> _Page:
     text = "\n\n".join(filter(None, [marked(text), *found.texts]))
     scanned = len(text) < _LITTLE_TEXT and not found.lines and not readable.unreadable and _is_drawn(page, text)
     return _Page(number, text, found.lines, found.notes, readable.unreadable, scanned)
+
+
+def _recognise(read: _Page, page: "PdfPage", recogniser: Recogniser) -> None:
+    """Put the recognised text of a page in place of what it has, which is little or cannot be read."""
+    scale = scale_of(*page.get_size())
+    bitmap = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False)
+    try:
+        found = recogniser.read(bitmap.to_numpy()[:, :, :3].copy(), 1 / scale)
+    finally:
+        bitmap.close()
+    read.recognised = found
+    if found.text:
+        read.text, read.unreadable, read.scanned = marked(found.text), 0, False
 
 
 def _text(page: "PdfPage", words: "PdfTextPage") -> str:
@@ -177,15 +202,17 @@ def _placeholder(document: "PdfDocument", pages: Sequence[_Page]) -> str:
 def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterator[str]:
     if scanned := [page.number for page in pages if page.scanned]:
         held = "holds no text; it may be a scan" if len(scanned) == 1 else "hold no text; they may be scans"
-        yield f"{_ranges(scanned)} {held}: run text recognition over it, for instance ocrmypdf"
+        yield f"{_ranges(scanned)} {held}: {_ADVICE_BEYOND if any(page.recognised for page in pages) else _ADVICE}"
     if unreadable := [page.number for page in pages if page.unreadable and not page.text]:
         yield f"{_ranges(unreadable)}: the font does not say which characters it shows, so the text was left out"
     for page in pages:
         if page.unreadable and page.text:
             yield (
-                f"{page.place}: {page.unreadable} lines were left out, "
+                f"{page.name}: {page.unreadable} lines were left out, "
                 "since their font does not say which characters it shows"
             )
+    for page in pages:
+        yield from page.recognised.doubts(page.name) if page.recognised else ()
     if lost:
         yield f"{_ranges(lost)} of {count} could not be read: damaged"
     if notes := [page.number for page in pages if page.notes]:
@@ -197,10 +224,7 @@ def _refusal(placeholder: str, pages: Sequence[_Page], count: int, said: Sequenc
         return f"found no text of the document: {placeholder}"
     if any(page.unreadable for page in pages):
         return f"found no text that can be read ({'; '.join(said)}), expected some; run ocrmypdf --force-ocr over it"
-    return (
-        f"found {count:,} pages without text (a scan?), expected a text layer; "
-        "run text recognition over it, for instance ocrmypdf"
-    )
+    return f"found {count:,} pages without text (a scan?), expected a text layer; " + _ADVICE
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -27,7 +27,7 @@ _MOST_CHARACTERS = 40_000
 
 
 @dataclass
-class _Segment:
+class Segment:
     """Characters that stand side by side, as they were drawn."""
 
     left: float
@@ -42,13 +42,13 @@ class _Run:
     """Rows that leave the same gaps free."""
 
     gaps: list[tuple[float, float]]
-    rows: list[list[_Segment]] = field(default_factory=list)
+    rows: list[list[Segment]] = field(default_factory=list)
 
-    def column(self, segment: _Segment) -> int:
+    def column(self, segment: Segment) -> int:
         middle = (segment.left + segment.right) / 2
         return sum(middle > right for _, right in self.gaps)
 
-    def cells(self, row: Sequence[_Segment]) -> list[str]:
+    def cells(self, row: Sequence[Segment]) -> list[str]:
         texts = [""] * (len(self.gaps) + 1)
         for one in sorted(row, key=lambda one: one.left):
             at = self.column(one)
@@ -68,17 +68,26 @@ def by_columns(page: "PdfTextPage", text: str) -> str | None:
     if page.count_chars() > _MOST_CHARACTERS:
         return None
     segments = list(_segments(page))
-    order = {id(one): at for at, one in enumerate(segments)}
-    columns = [run for run in _runs(_rows(segments)) if _is_interleaved(run, order) and _is_prose(run)]
+    columns = _columns(segments)
     return "\n".join(_lines(segments, columns)) if columns else None
 
 
-def _lines(segments: Sequence[_Segment], columns: Sequence[_Run]) -> list[str]:
+def in_reading_order(segments: Sequence[Segment]) -> list[str]:
+    """Return stretches of text as lines, column after column where there are columns of prose."""
+    return _lines(segments, _columns(segments))
+
+
+def _columns(segments: Sequence[Segment]) -> list[_Run]:
+    order = {id(one): at for at, one in enumerate(segments)}
+    return [run for run in _runs(_rows(segments)) if _is_interleaved(run, order) and _is_prose(run)]
+
+
+def _lines(segments: Sequence[Segment], columns: Sequence[_Run]) -> list[str]:
     """Return the lines as they were drawn, those of each run where its first one was."""
     of = {id(one): run for run in columns for row in run.rows for one in row}
     lines: list[str] = []
     written: set[int] = set()
-    before: _Segment | None = None
+    before: Segment | None = None
     for one in segments:
         run = of.get(id(one))
         if run is None:
@@ -134,14 +143,14 @@ def _jumps(page: "PdfTextPage", count: int) -> bool:
     )
 
 
-def _segments(page: "PdfTextPage") -> Iterator[_Segment]:
+def _segments(page: "PdfTextPage") -> Iterator[Segment]:
     from ctypes import byref
 
     from pypdfium2 import raw
 
     box = raw.FS_RECTF()
     place = byref(box)
-    now: _Segment | None = None
+    now: Segment | None = None
     blank = False
     handle = page.raw
     for at in range(page.count_chars()):
@@ -160,22 +169,22 @@ def _segments(page: "PdfTextPage") -> Iterator[_Segment]:
         else:
             if now is not None:
                 yield now
-            now = _Segment(left, right, bottom, height, char)
+            now = Segment(left, right, bottom, height, char)
         blank = False
     if now is not None:
         yield now
 
 
-def _is_beside(now: _Segment, left: float, bottom: float, height: float) -> bool:
+def _is_beside(now: Segment, left: float, bottom: float, height: float) -> bool:
     """Return whether a character goes on in a stretch of text; a smaller one may be raised, as signs of notes are."""
     raised = 0.6 if height < 0.85 * now.height else 0.3
     gap = left - now.right
     return abs(bottom - now.base) < raised * now.height and -now.height < gap < max(_LEAST_GAP, 0.7 * now.height)
 
 
-def _rows(segments: Sequence[_Segment]) -> list[list[_Segment]]:
+def _rows(segments: Sequence[Segment]) -> list[list[Segment]]:
     """Return the segments by line, from the top."""
-    rows: list[list[_Segment]] = []
+    rows: list[list[Segment]] = []
     for one in sorted(segments, key=lambda one: -one.base):
         if rows and abs(rows[-1][0].base - one.base) < 0.45 * min(rows[-1][0].height, one.height):
             rows[-1].append(one)
@@ -184,7 +193,7 @@ def _rows(segments: Sequence[_Segment]) -> list[list[_Segment]]:
     return rows
 
 
-def _runs(rows: Sequence[list[_Segment]]) -> Iterator[_Run]:
+def _runs(rows: Sequence[list[Segment]]) -> Iterator[_Run]:
     run: _Run | None = None
     for row in rows:
         kept = _free(run.gaps, row) if run else []
@@ -200,13 +209,13 @@ def _runs(rows: Sequence[list[_Segment]]) -> Iterator[_Run]:
         yield run
 
 
-def _gaps(row: Sequence[_Segment]) -> list[tuple[float, float]]:
+def _gaps(row: Sequence[Segment]) -> list[tuple[float, float]]:
     ordered = sorted(row, key=lambda one: one.left)
     pairs = itertools.pairwise(ordered)
     return [(one.right, other.left) for one, other in pairs if other.left - one.right >= _LEAST_GAP]
 
 
-def _free(gaps: Sequence[tuple[float, float]], row: Sequence[_Segment]) -> list[tuple[float, float]]:
+def _free(gaps: Sequence[tuple[float, float]], row: Sequence[Segment]) -> list[tuple[float, float]]:
     """Return what a row leaves of the gaps."""
     free = []
     for left, right in gaps:

@@ -12,7 +12,7 @@ from typing import Any
 from ragloop.corpus.chunking.chunker import CountTokens
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.isolation.process import Cut, DocumentParser
-from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing import media_type_if_named
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Listed, Read, Source
 from ragloop.corpus.sync.preparing.prepared import Prepared
@@ -120,7 +120,7 @@ class Preparation:
 
 
 def _kind(key: str) -> str:
-    kind = media_type(key)
+    kind = media_type_if_named(key)
     if kind is None:
         suffix = PurePosixPath(key).suffix or "no suffix"
         raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
