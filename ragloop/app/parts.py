@@ -126,7 +126,8 @@ class Parts:
                 f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
                 "tokens; lower it"
             )
-        parser, chunker = f"parser {PARSER}", f"chunker {CHUNKER}/{wanted.chunk_tokens}"
+        parser = f"parser {PARSER}" + (" with ocr" if self.settings.sync.ocr else "")
+        chunker = f"chunker {CHUNKER}/{wanted.chunk_tokens}"
         named = wanted.embedder, wanted.embedder_backend
         return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
 

@@ -1,8 +1,10 @@
 """Settings become policies here and nowhere else; policies have no defaults of their own."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ragloop.config import Settings, SyncSettings
+from ragloop.errors import ConfigError
 
 if TYPE_CHECKING:
     from ragloop.answering.retrieval import RetrievalPolicy
@@ -125,12 +127,17 @@ def _parse_limits(sync: SyncSettings) -> "ParseLimits":
     """Limit what a parser may take; a document may have as many characters of text as its file may have bytes."""
     from ragloop.corpus.parsing.limits import ParseLimits
 
+    if sync.ocr and find_spec("rapidocr") is None:
+        raise ConfigError("sync.ocr is on, which needs rapidocr; install it with: pip install 'ragloop[ocr]'")
     return ParseLimits(
         seconds=sync.max_parse_seconds,
         memory_bytes=_bytes(sync.max_parse_mb),
         pages=sync.max_pages,
         unpacked_bytes=_bytes(sync.max_unpacked_mb),
         characters=_bytes(sync.max_document_mb),
+        recognise=sync.ocr,
+        recognised_pages=sync.ocr_pages,
+        recognition_seconds=sync.ocr_seconds,
     )
 
 

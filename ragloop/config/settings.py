@@ -110,6 +110,12 @@ class SyncSettings(Section):
     """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
+    ocr: bool = False
+    """Recognise the text of pages that are images, and of images that `include` names (extra: ragloop[ocr])."""
+    ocr_pages: int = Field(default=50, ge=1, le=10_000)
+    """Most pages of one document whose text is recognised; the others are named as not read."""
+    ocr_seconds: float = Field(default=600, gt=0, le=86_400)
+    """Recognising the text of one document ends after so long (seconds); a page takes about 7 CPU seconds."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that encode; by default one per core, and one in each worker of Dask or Ray."""
     task_runner: Literal["threads", "dask", "ray"] = "threads"

@@ -73,7 +73,10 @@ def _none_answers(examined: Examination) -> Found:
 
 def _outdated(examined: Examination) -> Found:
     active = examined.generations.active
-    if active is None or (active.parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/")):
+    if active is None:
+        return Found()
+    parser = active.parser.removesuffix(" with ocr")
+    if parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/"):
         return Found()
     detail = f"made by {active.parser} and {active.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
     return Found(1, detail=detail)
