@@ -64,6 +64,13 @@ class Learning:
         gate = gate_policy(parts.settings)
         return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
 
+    def maintain(self) -> None:
+        """Remove answers of evaluations past their retention, and copies of adapters that are retired or gone."""
+        from ragloop.registry import prune_copies
+
+        self.prune_answers()
+        prune_copies(self._parts.registry)
+
     def prune_answers(self) -> int:
         """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed.
 

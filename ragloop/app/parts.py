@@ -89,13 +89,15 @@ class Parts:
     @cached_property
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
-        return Registry(self.store, self.models.other_base, self._artifacts())
+        return Registry(self.store, self.models.other_base, self.artifacts)
 
-    def _artifacts(self) -> Artifacts:
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The artifact root: a folder of the home, or a bucket."""
         folder = self.settings.home / "artifacts"
         if self.settings.artifacts is None:
             return FolderArtifacts(folder)
-        return BucketArtifacts(BucketFiles(self.settings.artifacts), folder, self.models.cache / "adapters")
+        return BucketArtifacts(BucketFiles(self.settings.artifacts), folder)
 
     @cached_property
     def generators(self) -> "Generators":

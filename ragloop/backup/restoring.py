@@ -98,7 +98,7 @@ def restore(
     verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
     lost = _complete_other(backups, manifest, home, place, whole) if replace and not dry_run else {}
     before = _tables(place)  # also of what was completed just now
-    work = _Restore(backups.files, manifest, home, place.database, progress)
+    work = _Restore(backups.files, manifest, home, place.database, backups.artifacts(home), progress)
 
     def find() -> Newer:
         tables = evidence_tables(backups.catalogue)
@@ -148,9 +148,11 @@ def _another(backups: Backups, bad: Set[str]) -> str:
 class _Restore:
     """The files of one backup on their way to a store."""
 
-    def __init__(self, backup: Files, manifest: Manifest, home: Path, database: Files, progress: Progress) -> None:
+    def __init__(
+        self, backup: Files, manifest: Manifest, home: Path, database: Files, artifacts: Files, progress: Progress
+    ) -> None:
         self._backup, self._manifest, self._progress = backup, manifest, progress
-        self._database, self._home = database, home
+        self._database, self._artifacts, self._home = database, artifacts, home
         self.files_written = self.bytes_written = self.files_removed = self._done = 0
 
     def begin(self, noted: str, find: Callable[[], Newer]) -> Newer:
@@ -168,10 +170,10 @@ class _Restore:
         """Write every file of the backup."""
         in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
         there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
-        for top in ("artifacts/", "journal/"):
+        for top, target in (("artifacts/", self._artifacts), ("journal/", FolderFiles(self._home / "journal"))):
             entries = [one for one in self._manifest.entries if one.path.startswith(top)]
-            target = FolderFiles(self._home / top)
-            kept = {name: found for one in entries for name, found in target.list(one.path.removeprefix(top)).items()}
+            folders = {one.path.removeprefix(top).rpartition("/")[0] for one in entries}
+            kept = {name: found for one in folders for name, found in target.list(one and f"{one}/").items()}
             stay = {name for name in kept if any(name.startswith(f"{one}/") for one in newer.folders)}
             self._bring(entries, top, target, kept, stay)
         for _, stage in groupby(in_tables, _stage):

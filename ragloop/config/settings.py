@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -321,15 +321,6 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_not_set(cls, values: Any) -> Any:
         return _without_empty(cls, values)
-
-    @model_validator(mode="after")
-    def _backups_hold_artifacts(self) -> Self:
-        if self.artifacts and self.backup.uri:
-            raise ValueError(
-                "backups do not hold artifacts of a bucket; take out backup.uri and protect both buckets by versions "
-                "or replication, or take out artifacts"
-            )
-        return self
 
     @field_validator("sources")
     @classmethod
