@@ -41,8 +41,9 @@ class Parts:
         now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
-        self.settings, self.now, self._boundary = settings, now, boundary
+        self.settings, self.now, self.boundary = settings, now, boundary
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder)
+        self.artifacts = _artifacts(settings)
         self._store: Store | None = None
 
     @property
@@ -60,7 +61,7 @@ class Parts:
 
     def _opened(self, *, create: bool) -> Store:
         home = self.settings.home
-        return Store.open(home, create=create, place=self.place, now=self.now, boundary=self._boundary)
+        return Store.open(home, create=create, place=self.place, now=self.now, boundary=self.boundary)
 
     @cached_property
     def place(self) -> "Place":
@@ -90,14 +91,6 @@ class Parts:
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
         return Registry(self.store, self.models.other_base, self.artifacts)
-
-    @cached_property
-    def artifacts(self) -> Artifacts:
-        """The artifact root: a folder of the home, or a bucket."""
-        folder = self.settings.home / "artifacts"
-        if self.settings.artifacts is None:
-            return FolderArtifacts(folder)
-        return BucketArtifacts(BucketFiles(self.settings.artifacts), folder)
 
     @cached_property
     def generators(self) -> "Generators":
@@ -155,3 +148,11 @@ class Parts:
 
         index = self.index
         return ActiveIndex(index, self.embedder_of(index.generation))
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    """Open the artifact root: a folder of the home, or a bucket."""
+    folder = settings.home / "artifacts"
+    if settings.artifacts is None:
+        return FolderArtifacts(folder)
+    return BucketArtifacts(BucketFiles(settings.artifacts), folder)

@@ -65,5 +65,6 @@ class Safekeeping:
             replace=replace,
             dry_run=dry_run,
             whole=partial(files_are_whole, self._parts.artifacts.files),
+            boundary=self._parts.boundary,
             progress=shown,
         )

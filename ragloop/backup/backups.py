@@ -40,7 +40,7 @@ from ragloop.backup.verifying import (
     note,
     verify_share,
 )
-from ragloop.catalogue import Derived
+from ragloop.catalogue import Derived, Lease
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Clock, Store, utc_now
 from ragloop.store.files import Files, FolderFiles, Found, each
@@ -170,7 +170,7 @@ class Backups:
         if keep < 1:
             raise UsageError(f"found keep = {keep}; expected to keep one backup at least")
         started = time.perf_counter()
-        with store.lease("backup"):
+        with store.lease(Lease.BACKUP):
             known, problems = self.all(), self._damaged_manifests()
             self._must_be_of(store, known)
             backup_id, now = _new_id(self._ids(), self._now())
@@ -219,7 +219,7 @@ class Backups:
 
     def delete(self, store: Store, backup_ids: Iterable[str]) -> int:
         """Delete backups and every object that no other one names; return the number of objects."""
-        with store.lease("backup"):
+        with store.lease(Lease.BACKUP):
             return len(self._delete(list(backup_ids)))
 
     def _delete(self, backup_ids: Sequence[str]) -> list[Found]:

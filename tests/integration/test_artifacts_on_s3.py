@@ -15,6 +15,7 @@ from ragloop.errors import MismatchError, UsageError
 from ragloop.records import LaneName
 from ragloop.registry import lost_adapters
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.dying import Killed
 from tests.support.s3_server import Bucket
 from tests.support.tiny_model import FACTS, save_tiny_model
 
@@ -50,10 +51,6 @@ confidence = 0.6
 """
 WEIGHTS = "adapter_model.safetensors"
 NOT_BACKED_UP = ("examples.parquet", "answers/")
-
-
-class Killed(BaseException):
-    """Ends a process where it stands."""
 
 
 def killed_at(step: str) -> "type[nullcontext[None]]":
