@@ -54,7 +54,7 @@ class Learning:
         )
 
     def review(self, key: str = "") -> "Review | None":
-        """The champion against the base model, today; None while the base model serves.
+        """Compare the champion with the base model, today; return None while the base model serves.
 
         The report is kept, by `key` as Reports.append has it.
         """

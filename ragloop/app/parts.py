@@ -54,7 +54,7 @@ class Parts:
         return self._store
 
     def made_store(self) -> Store:
-        """The store, made where there is none. Raises as Store.open does, also where a restore is under way."""
+        """Open the store, made where there is none. Raises as Store.open does, also where a restore is under way."""
         if self._store is None or self.place.restoring() or not self.place.exists():
             self._store = self._opened(create=True)
         return self._store
@@ -79,7 +79,8 @@ class Parts:
         return Journal(self.store, self._bearing_out)
 
     def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
-        """What corrections rest on; nobody can tell where no index can be read, and feedback is logged all the same."""
+        """Return what corrections rest on; nobody can tell where no index can be read, and feedback is logged all the
+        same."""
         from ragloop.answering.corrections import bearing_out
 
         try:
@@ -105,7 +106,7 @@ class Parts:
         return self.models.embedders.default()
 
     def embedder_of(self, generation: "Generation") -> Embedder:
-        """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
+        """Open the embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
         return self.models.embedders.matching(
             generation.embedder, generation.embedder_name, generation.embedder_backend
         )
@@ -143,7 +144,7 @@ class Parts:
         return Index(self.store, active)
 
     def active(self) -> "ActiveIndex":
-        """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
+        """Return what answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
         from ragloop.corpus.index.table import ActiveIndex
 
         index = self.index

@@ -10,7 +10,7 @@ PREFIX = "RAGLOOP_"
 
 
 def _without_empty(model: type[BaseModel], values: Any) -> Any:
-    """TOML has no null: an empty string leaves an optional setting at its default, which is None."""
+    """Leave out empty strings: TOML has no null, so one leaves an optional setting at its default, which is None."""
     if not isinstance(values, dict):
         return values
     optional = {name for name, info in model.model_fields.items() if info.default is None}
@@ -339,5 +339,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over the file, which arrives as init arguments."""
+        """Let variables win over the file, which arrives as init arguments."""
         return env_settings, init_settings

@@ -103,7 +103,7 @@ class PrefectFlows:
 
 
 def _end(run: FlowRun) -> FlowEnd:
-    """How a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
+    """Return how a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
     if run.state_type != "COMPLETED" and not run.message.startswith(DONE_IN_PART):
         raise UnavailableError(f"flow run {run.name} is {run.state_name}: {run.message or 'no message'}; see {run.url}")
     return FlowEnd(run.state_name, run.message, run.url)

@@ -98,7 +98,7 @@ class WatchedFolder:
                 self._over.wait(_LOST_PAUSE_S)
 
     def _looks(self) -> Iterator[bool]:
-        """Whether something changed, every half second, as long as the same folder stands in this place.
+        """Yield whether something changed, every half second, as long as the same folder stands in this place.
 
         The system watches a folder, not its path: of another one that took its place it would tell nothing.
         """
@@ -180,7 +180,7 @@ def ring(
 
 
 def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
-    """One event, however many sources a queue tells of: each would start a run."""
+    """Emit one event, however many sources a queue tells of: each would start a run."""
     source, *others = sources
     related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
@@ -238,7 +238,7 @@ class _Patience:
 
     @contextmanager
     def kept(self) -> Iterator[bool]:
-        """Whether a look is due; a look that finds a service away ends quietly."""
+        """Yield whether a look is due; a look that finds a service away ends quietly."""
         due = time.monotonic() >= self._again_at
         try:
             yield due

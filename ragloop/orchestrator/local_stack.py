@@ -110,7 +110,7 @@ class LocalStack:
         return dict(self._environment)
 
     def _make_environment(self, config: Path | None) -> dict[str, str]:
-        """The variables of this process without those that name another Prefect."""
+        """Return the variables of this process without those that name another Prefect."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -240,7 +240,7 @@ class LocalStack:
         return self.wait(made["id"], timeout_s)
 
     def wait(self, run_id: str, timeout_s: float = 1800) -> FlowRun:
-        """The flow run once it has ended. Raises UnavailableError where that takes longer or a process has died."""
+        """Wait until the flow run has ended. Raises UnavailableError where that takes longer or a process has died."""
         deadline = time.monotonic() + timeout_s
         while not (run := self._flow_run(self.api.call("GET", f"/flow_runs/{run_id}"))).ended:
             self.processes.check()
@@ -250,13 +250,13 @@ class LocalStack:
         return run
 
     def flow_runs(self, deployment: str) -> list[FlowRun]:
-        """The runs of a deployment that were due until now, newest first."""
+        """Return the runs of a deployment that were due until now, newest first."""
         wanted = {"deployments": {"id": {"any_": [self.deployment_id(deployment)]}}, "sort": "EXPECTED_START_TIME_DESC"}
         wanted["flow_runs"] = {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
         return [self._flow_run(one) for one in self.api.call("POST", "/flow_runs/filter", wanted)]
 
     def deployment_id(self, deployment: str) -> str:
-        """The id behind `flow/deployment`. Raises NotFoundError."""
+        """Return the id behind `flow/deployment`. Raises NotFoundError."""
         try:
             return str(self.api.call("GET", f"/deployments/name/{deployment}")["id"])
         except NotFoundError:

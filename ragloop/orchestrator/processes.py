@@ -92,7 +92,7 @@ class Processes:
             raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def check(self) -> None:
-        """Raises UnavailableError naming the first child that has ended."""
+        """Raise UnavailableError, which names the first child that has ended."""
         self._must_go_on()
         for child in list(self._children):
             code = child.process.poll()
@@ -145,7 +145,7 @@ class Processes:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it.
+    """Let Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it.
 
     The event tells of it too: Python drops an exception that is raised while it runs a finalizer or a callback, so a
     loop that goes on for ever has to look.
@@ -184,7 +184,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def running_with(variable: str, value: str) -> list[int]:
-    """Ids of running processes that were started with this environment variable; a parent's death hides none."""
+    """Find the ids of processes that were started with this environment variable; a parent's death hides none."""
     wanted = f"{variable}={value}"
     if not Path("/proc/self/environ").exists():
         listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=False)

@@ -74,7 +74,8 @@ def _unlisted(examined: Examination) -> Found:
 
 
 def _lost_documents(examined: Examination) -> Found:
-    """An index that was begun again may hold less than the one before it, which a sync withholds to call complete."""
+    """Find the documents that an index lost: one that was begun again may hold less than the one before it, which a
+    sync withholds to call complete."""
     if examined.index.audited is None or "reports" in examined.tables.lost:
         return Found()
     found = Counter(row["source"] for row in examined.index.audit.ledger.values())

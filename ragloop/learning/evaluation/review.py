@@ -76,5 +76,5 @@ def review(
 
 
 def reviews(store: Store) -> list[dict[str, Any]]:
-    """All reviews, oldest first, of every champion; the adapter stands under `subject`."""
+    """Return all reviews, oldest first, of every champion; the adapter stands under `subject`."""
     return [{"subject": one.subject, **one.dated()} for one in Reports(store).history(REVIEW)]
