@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ragloop-pictures-") as scratch:
         home = Path(scratch) / "home"
         config = furnish(Path(scratch))
-        with LocalStack(home, config=config, say=print) as stack, browser(Path(scratch) / "browser") as page:
+        with LocalStack(home, config=config) as stack, browser(Path(scratch) / "browser") as page:
             log_in(page, access.kept_string(stack.home))
             Operator(stack, page, App(load_settings(config, home))).walk(Path(scratch) / "handbook")
     for picture in sorted(PICTURES.glob("*.png")):

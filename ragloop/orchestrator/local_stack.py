@@ -5,6 +5,7 @@ home, away from the Prefect that a person may use otherwise.
 """
 
 import importlib.util
+import logging
 import os
 import shlex
 import socket
@@ -24,6 +25,7 @@ from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import Processes
 from ragloop.orchestrator.project import project_root
 
+log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 POOL = "local"
 START_TIMEOUT_S = 180.0
@@ -72,17 +74,16 @@ class LocalStack:
         *,
         config: Path | None = None,
         port: int = 0,
-        say: Callable[[str], None] = lambda line: None,
         project: Path | None = None,
         notify: str | None = None,
     ) -> None:
         self.project = project or project_root()
-        self.home, self._say, self._notify = home.expanduser().resolve(), say, notify
+        self.home, self._notify = home.expanduser().resolve(), notify
         self._port = _free_port() if port == 0 else _unused(port)
         self._auth = os.environ.get(_AUTH) or access.kept_string(self.home) or access.new_string()
         self.api = PrefectApi(self.api_url, authorization=access.basic(self._auth))
         self._environment = self._make_environment(config)
-        self.processes = Processes(say)
+        self.processes = Processes()
         self._claim: IO[str] | None = None
 
     @property
@@ -166,11 +167,11 @@ class LocalStack:
         _must_have_prefect()
         self._claim = access.claim(self.home, self.api_url)
         access.keep_string(self.home, self._auth)
-        self._say(f"starting a Prefect server on {self.ui_url}")
+        log.info("starting a Prefect server on %s", self.ui_url)
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
         self._until(lambda: self.api.answers("/health"), "the Prefect server did not answer")
-        self._say("deploying prefect.yaml and starting a worker")
+        log.info("deploying prefect.yaml and starting a worker")
         self._create_pool()
         self._bury()
         worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
@@ -219,7 +220,7 @@ class LocalStack:
             automations.apply(self.api, wanted, self._notify)
         except NotFoundError as error:
             # Blocks are made on a server that runs: the first start of one has none yet.
-            self._say(str(error))
+            log.warning("%s", error)
             automations.apply(self.api, wanted)
 
     def _worker_is_online(self) -> bool:

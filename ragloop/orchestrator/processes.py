@@ -1,6 +1,7 @@
 """Child processes that live and die together: started with a name, heard line by line, ended with all they started."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -8,13 +9,14 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from ragloop.errors import UnavailableError
 
+log = logging.getLogger(__name__)
 MARK = "STARTED_BY_RAGLOOP"
 """Environment variable that every child inherits to all of its children, also to those that leave its session."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,13 +35,12 @@ class Child:
 
 
 class Processes:
-    """Child processes of one owner, used once: after `stop` nothing starts. `say` hears every line, after its name.
+    """Child processes of one owner, used once: after `stop` nothing starts. Every line is logged, after its name.
 
     `stop` may be called from another thread than the one that starts and waits, which then gets UnavailableError.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self) -> None:
         self._mark = uuid.uuid4().hex
         self._children: list[Child] = []
         self._over = False
@@ -77,7 +78,7 @@ class Processes:
             for line in lines:
                 child.lines.append(line.rstrip())
                 if aloud and line.strip():
-                    self._say(f"{child.name} │ {line.rstrip()}")
+                    log.info("%s │ %s", child.name, line.rstrip())
 
     def wait(self, child: Child, timeout_s: float) -> None:
         """Wait for a child that is meant to end. Raises UnavailableError where it fails or takes too long."""
