@@ -1,6 +1,5 @@
 """The artifact root in a bucket: a log becomes an adapter that serves, on this machine and on another one."""
 
-import json
 import os
 import shutil
 from contextlib import AbstractContextManager, nullcontext
@@ -18,37 +17,10 @@ from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.dying import Killed
 from tests.support.s3_server import Bucket
 from tests.support.tiny_model import FACTS, save_tiny_model
+from tests.support.trainable import ANSWER, write_trainable
 
 pytestmark = pytest.mark.realmodel
 
-ANSWER = "Ada"
-CONFIG = """
-artifacts = "{artifacts}"
-cache = "{cache}"
-[model]
-base = "{base}"
-threads = 1
-max_new_tokens = 12
-[answers]
-lane = "adapter+rag"
-[retrieval]
-top_k = 1
-min_similarity = -1.0
-[training]
-epochs = 20
-learning_rate = 2e-2
-frozen_share = 0.0
-batch_size = 8
-checkpoint_steps = 5
-[dataset]
-golden = "golden.jsonl"
-eval_share = 0.3
-[gate]
-min_score = 0.0
-min_pairs = 1
-margin = 0.99
-confidence = 0.6
-"""
 WEIGHTS = "adapter_model.safetensors"
 NOT_BACKED_UP = ("examples.parquet", "answers/")
 
@@ -73,10 +45,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, model: Path, bucket: Bucket) -> Path:
     """A configuration with its artifacts in the bucket, and a home with a log."""
-    where = {"artifacts": bucket.uri("artifacts"), "cache": tmp_path / "cache", "base": model}
-    (tmp_path / "ragloop.toml").write_text(CONFIG.format(**where))
-    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in FACTS]
-    (tmp_path / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    given = {"answers": {"lane": "adapter+rag"}, "training": {"checkpoint_steps": 5}}
+    write_trainable(tmp_path, model, FACTS, given, artifacts=bucket.uri("artifacts"), cache=str(tmp_path / "cache"))
     (tmp_path / "documents").mkdir()
     for number, question in enumerate(FACTS):
         (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")
