@@ -137,5 +137,5 @@ class HomeEvent:
 
 
 def address(home: Path, config: Path | None) -> dict[str, str | None]:
-    """A home and its configuration file as parameters of a flow."""
+    """Return a home and its configuration file as parameters of a flow."""
     return {"home": str(home.resolve()), "config": str(config.resolve()) if config else None}

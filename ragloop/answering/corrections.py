@@ -17,7 +17,7 @@ _MOST_SENTENCES = 500
 
 
 def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str, Any]]]:
-    """Per correction the statements that bear it out, per document, as `feedback.support` holds them.
+    """Return for each correction the statements that bear it out, per document, as `feedback.support` holds them.
 
     Only passages that the index has as they were shown count. Every sentence must be borne out, or nothing is: what the
     rest rests on could never be seen to change.

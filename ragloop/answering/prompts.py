@@ -21,24 +21,24 @@ _RAG = (
 
 
 def rag_prompt(question: str, passages: Sequence[Passage]) -> Prompt:
-    """The question with its passages, numbered as they are cited."""
+    """Write the question with its passages, numbered as they are cited."""
     numbered = "\n\n".join(f"[{n}] {p.title}: {p.text}" for n, p in enumerate(passages, 1))
     user = f"{numbered}\n\nQuestion: {question}"
     return Prompt(question, tuple(passages), ({"role": "system", "content": _RAG}, {"role": "user", "content": user}))
 
 
 def closed_book_prompt(question: str) -> Prompt:
-    """The question alone, in the form that adapters are trained on."""
+    """Write the question alone, in the form that adapters are trained on."""
     return Prompt(question, (), closed_book_messages(question))
 
 
 def closed_book_messages(question: str) -> tuple[Message, ...]:
-    """The chat messages of a question without passages."""
+    """Write the chat messages of a question without passages."""
     return ({"role": "user", "content": question},)
 
 
 def prompt_hash(prompt: Prompt) -> str:
-    """SHA-256 of the messages."""
+    """Return the SHA-256 of the messages."""
     return hashlib.sha256(json.dumps([dict(message) for message in prompt.messages]).encode()).hexdigest()
 
 
@@ -59,7 +59,7 @@ class Cited:
 
 
 def cite(text: str, passages: Sequence[Passage]) -> Cited:
-    """The text with every sentence citing a passage that says it; see support.says.
+    """Return the text with every sentence citing a passage that says it; see support.says.
 
     A sentence keeps its own marks where the passage exists and says it; one without a mark gets the passage that says
     it best; one that no passage says is dropped.
@@ -79,12 +79,12 @@ def cite(text: str, passages: Sequence[Passage]) -> Cited:
 
 
 def cite_short(question: str, text: str, passages: Sequence[Passage]) -> Cited:
-    """An answer that was written without passages, with the one that gives it to the question; see support.answers."""
+    """Return an answer written without passages, with the one that gives it to the question: support.answers."""
     bare = without_marks(text)
     said = answers(question, bare, passages)[:1]
     return Cited(f"{bare} [{said[0].passage + 1}]", {said[0].passage + 1: said[0].digests}) if said else Cited()
 
 
 def cited_sentences(text: str) -> list[str]:
-    """Sentences and lines, each with the marks that follow it."""
+    """Split a text into sentences and lines, each with the marks that follow it."""
     return [line[start:end] for line in text.split("\n") for start, end in sentences(line)]

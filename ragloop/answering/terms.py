@@ -101,7 +101,7 @@ class Terms:
 
 
 def content_words(text: str) -> frozenset[str]:
-    """Lower-case words that carry meaning."""
+    """Return the words that carry meaning, in lower case."""
     return frozenset(word for word in folded(text) if word not in _STOP)
 
 
@@ -116,7 +116,7 @@ def telling(tokens: Sequence[str]) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def terms_of(text: str) -> Terms:
-    """The terms of a text."""
+    """Return the terms of a text."""
     written = plain(text)
     raw = words(written)
     tokens = [one.casefold() for one in raw]
@@ -136,7 +136,7 @@ def terms_of(text: str) -> Terms:
 
 
 def plain(text: str) -> str:
-    """Dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
+    """Write dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
     text = comparable(text).translate(_DIGITS)
     text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text)).split())
     text = _DAY_FIRST.sub(lambda found: _iso(found[3], found[2], found[1]), text)
@@ -155,7 +155,7 @@ def _iso(year: str, month: str, day: str) -> str:
 
 
 def _numbers(tokens: Sequence[str]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    """Numbers, also with their unit, and each with its kind: the unit, a date, a version, or a plain number."""
+    """Find the numbers, also with their unit, each with its kind: the unit, a date, a version, or a plain number."""
     found, kinds = set[str](), set[tuple[str, str]]()
     for position, token in enumerate(tokens):
         number = _COUNTED.get(token, token)
@@ -171,7 +171,7 @@ def _numbers(tokens: Sequence[str]) -> tuple[frozenset[str], frozenset[tuple[str
 
 
 def _unit_after(tokens: Sequence[str], position: int) -> str | None:
-    """The unit that follows; in "18 and 30 kilograms" that of the second number is the first one's too."""
+    """Return the unit that follows; in "18 and 30 kilograms" that of the second number is the first one's too."""
     for step in (1, 2, 3):
         if position + step >= len(tokens):
             return None
@@ -201,7 +201,7 @@ def _parts_of_dates(numbers: frozenset[str]) -> frozenset[str]:
 
 
 def _names(text: str) -> frozenset[str]:
-    """Words that are capital inside a sentence, and those that no dictionary has: acronyms, identifiers."""
+    """Find the words that are capital inside a sentence, and those that no dictionary has: acronyms, identifiers."""
     found = set[str]()
     begins = True
     for start, end in word_spans(text):
@@ -214,7 +214,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 def stems(token: str) -> list[str]:
-    """The first letters of the words that a token is made of; nothing of those that carry no meaning."""
+    """Return the first letters of the words that a token is made of; nothing of those that carry no meaning."""
     if (glued := _MEASURED.fullmatch(token)) and (unit := _UNITS.get(singular(glued[2]))):
         return [glued[1], unit[:_STEM]]
     if any(one.isdigit() for one in token):

@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -10,7 +10,7 @@ PREFIX = "RAGLOOP_"
 
 
 def _without_empty(model: type[BaseModel], values: Any) -> Any:
-    """TOML has no null: an empty string leaves an optional setting at its default, which is None."""
+    """Leave out empty strings: TOML has no null, so one leaves an optional setting at its default, which is None."""
     if not isinstance(values, dict):
         return values
     optional = {name for name, info in model.model_fields.items() if info.default is None}
@@ -328,15 +328,6 @@ class Settings(BaseSettings):
     def _empty_is_not_set(cls, values: Any) -> Any:
         return _without_empty(cls, values)
 
-    @model_validator(mode="after")
-    def _backups_hold_artifacts(self) -> Self:
-        if self.artifacts and self.backup.uri:
-            raise ValueError(
-                "backups do not hold artifacts of a bucket; take out backup.uri and protect both buckets by versions "
-                "or replication, or take out artifacts"
-            )
-        return self
-
     @field_validator("sources")
     @classmethod
     def _names_are_unique(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
@@ -354,5 +345,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over the file, which arrives as init arguments."""
+        """Let variables win over the file, which arrives as init arguments."""
         return env_settings, init_settings

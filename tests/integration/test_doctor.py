@@ -24,6 +24,7 @@ from ragloop.models.cache import MANIFEST
 from ragloop.models.embedding.runtimes import export_folder
 from ragloop.store import TABLES, Store
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.dying import Dying
 from tests.support.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
 
 VECTORS = table_of(ConstantEmbedder.fingerprint)
@@ -296,6 +297,14 @@ def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFo
         assert (found.check, found.detail.rpartition(": ")[2], found.state) == ("indexes", column, "repaired")
     assert whole.found("Paragraph 1 of 1")
     quiet(whole)
+
+
+def test_a_repair_marks_what_it_found_in_one_commit(whole: IndexedFolder) -> None:
+    remove_a_chunk(whole)
+    change_labels(whole)
+    whole.boundary = repaired = Dying()
+    assert {"rows", "descriptions"} <= checks(diagnose(whole, repair=True)).keys()
+    assert len([one for one in repaired.made if one.startswith("upsert index_")]) == 2, "the marks, and the sync"
 
 
 def test_an_index_that_was_made_when_there_were_more_rows_is_repaired(

@@ -17,7 +17,7 @@ from ragloop.config import Settings
 from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
 from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
 from ragloop.corpus.sync.report import ChangeKind, SyncReport
-from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
+from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError, UsageError
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder, contents, document
 from tests.support.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing
@@ -350,7 +350,7 @@ def test_aws_settings_that_lead_nowhere_are_a_matter_of_configuration(
 
 @pytest.mark.parametrize("uri", ["s3://", "s3:///docs", "bucket/docs"])
 def test_an_address_without_a_bucket_is_refused(uri: str) -> None:
-    with pytest.raises(ConfigError, match="expected s3://bucket or s3://bucket/prefix"):
+    with pytest.raises(UsageError, match="expected s3://bucket or s3://bucket/prefix"):
         S3Bucket("handbook", uri)
 
 

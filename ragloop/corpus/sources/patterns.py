@@ -28,11 +28,11 @@ class Patterns:
         return Patterns, self._given
 
     def enters(self, folder: str) -> bool:
-        """Whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""
+        """Return whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""
         return not self._exclude.match_file(folder + "/")
 
     def takes(self, key: str) -> bool:
-        """Whether a file is taken, given that all its folders are entered."""
+        """Return whether a file is taken, given that all its folders are entered."""
         if self._exclude.match_file(key):
             return False
         taken = self._include.match_file(key) if self._include is not None else media_type(key) is not None
@@ -48,12 +48,12 @@ class Patterns:
         return Why.NO_PARSER if self._include is None and media_type(key) is None else None
 
     def leaves(self, key: str) -> bool:
-        """Whether neither a path nor a folder above it is excluded."""
+        """Return whether neither a path nor a folder above it is excluded."""
         folder, slash, _ = key.rpartition("/")
         return (not slash or self._reaches(folder)) and self.enters(key) and not self._exclude.match_file(key)
 
     def reaches(self, key: str) -> bool:
-        """Whether a file is taken, for a source that is listed without entering folders."""
+        """Return whether a file is taken, for a source that is listed without entering folders."""
         folder, slash, _ = key.rpartition("/")
         return (not slash or self._reaches(folder)) and self.takes(key)
 

@@ -68,7 +68,7 @@ class ExtractiveGenerator:
         return f"extractive {VERSION}, {self._embedder.fingerprint}"
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
-        """One draft per prompt; empty where a prompt has no passages. Texts that prompts share are embedded once."""
+        """Write one draft per prompt, empty where it has no passages. Texts that prompts share are embedded once."""
         ranked = [_rank(prompt) for prompt in prompts]
         texts = list(dict.fromkeys(text for one in ranked for text in one.texts))
         vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
@@ -88,7 +88,7 @@ class _Ranked:
         return [self.question, *(sentence.read for sentence in self.sentences)] if self.sentences else []
 
     def draft(self, vectors: Mapping[str, Vectors]) -> Draft:
-        """The best sentences, in their order, each with its mark."""
+        """Return the best sentences, in their order, each with its mark."""
         if not self.sentences:
             return Draft("")
         asked = vectors[self.question]
@@ -110,7 +110,7 @@ def _rank(prompt: Prompt) -> _Ranked:
 
 
 def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:
-    """Indices of the sentences that are worth their embedding; always the best one."""
+    """Return the indices of the sentences that are worth their embedding; always the best one."""
     order = sorted(range(len(found)), key=lambda i: (-shared[i] - 0.1 / found[i].passage, i))
     read = accumulate(len(found[i].read) for i in order)
     return order[: max(1, sum(characters <= SHORTLIST_CHARACTERS for characters in read))]
@@ -121,7 +121,7 @@ def _prior(sentence: _Sentence, shared: float, weight: float) -> float:
 
 
 def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
-    """The sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
+    """Return the sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
     lines = _NEW_LINE.split(passage.text)
     parts = (_ITEM.sub("", " ".join(one[start:end].split())) for one in lines for start, end in sentences(one))
     context = _stems(f"{passage.title} {passage.heading}")
@@ -140,7 +140,8 @@ def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Senten
 
 
 def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[float]:
-    """Per sentence, the share of the question's words that it holds, rare words weighing more (inverse frequency)."""
+    """Return for each sentence the share of the question's words that it holds, rare words weighing more (inverse
+    frequency)."""
     frequency = Counter(word for sentence in found for word in sentence.words)
     weight = {word: math.log(1 + len(found) / (1 + frequency[word])) for word in asked}
     total = sum(weight[word] for word in sorted(weight)) or 1.0
@@ -148,12 +149,12 @@ def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[flo
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Lower-case words, cut to their first letters."""
+    """Return lower-case words, cut to their first letters."""
     return frozenset(word[:STEM_LETTERS] for word in words(searchable(text).lower()))
 
 
 def _quoted(sentence: str) -> str:
-    """A sentence of the document. It ends with a mark of its own, so that the next one is not taken for its rest, and
-    what looks like a citation in it becomes (n), since it cites nothing here."""
+    """Return a sentence of the document. It ends with a mark of its own, so that the next one is not taken for its
+    rest, and what looks like a citation in it becomes (n), since it cites nothing here."""
     sentence = defused(sentence)
     return sentence if sentence.rstrip(CLOSING)[-1:] in END_MARKS else sentence + "."
