@@ -69,6 +69,7 @@ def test_a_long_table_is_refused() -> None:
             "Item: Saw | Price net: 3 | Price gross: 4\nItem: Axe | Price net: 5 | Price gross: 6",
         ),
         ("Owner,Ole,since May\nDeputy,Per,since June\n", "Owner | Ole | since May\nDeputy | Per | since June"),
+        (",Name\nx,y\n", "| Name\nx | y"),
         ("closed,on Monday\nopen,else\n", "closed | on Monday\nopen | else"),
         ("Ole,Vik\nPer,Moss\nKai,Voss\n", "Ole | Vik\nPer | Moss\nKai | Voss"),
         ("Ole,Vik,1998\nPer,Moss,2001\n", "Ole | Vik | 1998\nPer | Moss | 2001"),
@@ -94,6 +95,7 @@ def test_a_row_is_made_into_names_only_where_it_is_one(text: str, expected: str)
         ('Key,Text\n1,"say \\"hi\\", so"\n', 'Key: 1 | Text: say "hi", so'),
         ("sep=|\r\nName|Age\r\nOle|5, about\r\n", "Name: Ole | Age: 5, about"),
         ("Name,A\0ge\n" + "Ole,5\n" * 9, "\n".join(["Name: Ole | Age: 5"] * 9)),
+        ('sep="\nName,Age\nOle,5\nPer,6\n', 'sep="\n\nName: Ole | Age: 5\nName: Per | Age: 6'),
         ("Name,Age\nOle\nPer,6,tall\n", "Name: Ole\nName: Per | Age: 6 | tall"),
         ("Name,Age\n\nOle,5\n\nPer,6\n", "Name: Ole | Age: 5\nName: Per | Age: 6"),
         (

@@ -132,7 +132,7 @@ def _score(row: Row, below: Sequence[Row]) -> float:
         by_kind = min(by_kind, 0.8)  # as well pairs of which the values but the first are numbers
     words = [_vote_of_words(cell, values) for cell, values in named]
     more = corner + by_kind + _vote_of_years(named)
-    if more <= 0 and sum(vote > 0 for vote in words) < 2 and max(words[1:]) < _ALONE:
+    if more <= 0 and sum(vote > 0 for vote in words) < 2 and max(words[1:], default=0) < _ALONE:
         return min(sum(words), 0.8)  # a word that is a name elsewhere may be a value here
     return more + sum(words)
 
