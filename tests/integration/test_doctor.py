@@ -83,6 +83,22 @@ def test_a_store_that_was_only_synced_is_healthy(whole: IndexedFolder) -> None:
     assert diagnose(whole, offline=True).healthy
 
 
+def test_the_names_of_columns_above_rows_are_no_damage_and_a_moved_span_below_them_is(indexed: IndexedFolder) -> None:
+    rows = "".join(f"| {word} {n} | shelf {n} | {n * 7} kg |\n" for n, word in enumerate(["saw", "axe", "rope"] * 40))
+    indexed.write("tools.md", f"# Tools\n\n| Tool | Kept in | Weight |\n|---|---|---|\n{rows}")
+    indexed.sync()
+    spans = row(indexed, "kind = 'document' AND NOT deleted")["spans"][0].as_py()
+    last = row(indexed, f"id = '{spans[-1]['chunk_id']}'")["text"][0].as_py()
+    assert last.startswith("| Tool | Kept in | Weight |\n| ")
+    assert len(last) > spans[-1]["end"] - spans[-1]["start"]
+    quiet(indexed)
+    held = row(indexed, "kind = 'document' AND NOT deleted")
+    spans[-1]["end"] -= 1
+    table(indexed).delete("kind = 'document'")
+    table(indexed).add(changed(held, spans=spans))
+    assert "rows" in " ".join(checks(diagnose(indexed)))
+
+
 def remove_a_chunk(indexed: IndexedFolder) -> None:
     table(indexed).delete(f"id = '{chunk_of(indexed, '01.md')['id'][0]}'")
 

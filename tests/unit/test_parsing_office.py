@@ -89,13 +89,13 @@ def test_footnotes_follow_the_text_and_content_controls_are_opened() -> None:
 
 def test_a_pptx_has_titles_text_tables_and_notes_in_the_order_of_the_slides() -> None:
     first = shape("Welcome", "ctrTitle") + shape("12", "sldNum") + shape("Line one\nLine two", "body")
-    second = shape("Free text") + grid(("Team", "Cups"), ("Blues", "1"))
+    second = shape("Free text") + grid(("Team", "Cups"), ("Blues", "1"), ("Reds", "3"))
     document = read(pptx(first, second, notes={0: "Say hello."}), "pptx")
     assert shown(document) == [
         ("paragraph", "Line one\nLine two", ("Welcome",), "slide 1"),
         ("paragraph", "Say hello.", ("Welcome",), "slide 1"),
         ("paragraph", "Free text", ("Slide 2",), "slide 2"),
-        ("table", "Team: Blues | Cups: 1", ("Slide 2",), "slide 2"),
+        ("table", "Team: Blues | Cups: 1\nTeam: Reds | Cups: 3", ("Slide 2",), "slide 2"),
     ]
 
 

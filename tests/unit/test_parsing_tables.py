@@ -68,6 +68,8 @@ def test_a_long_table_is_refused() -> None:
             "Item,Price,\n,net,gross\nSaw,3,4\nAxe,5,6\n",
             "Item: Saw | Price net: 3 | Price gross: 4\nItem: Axe | Price net: 5 | Price gross: 6",
         ),
+        ("Owner,Ole,since May\nDeputy,Per,since June\n", "Owner | Ole | since May\nDeputy | Per | since June"),
+        (",Name\nx,y\n", "| Name\nx | y"),
         ("closed,on Monday\nopen,else\n", "closed | on Monday\nopen | else"),
         ("Ole,Vik\nPer,Moss\nKai,Voss\n", "Ole | Vik\nPer | Moss\nKai | Voss"),
         ("Ole,Vik,1998\nPer,Moss,2001\n", "Ole | Vik | 1998\nPer | Moss | 2001"),
@@ -93,6 +95,7 @@ def test_a_row_is_made_into_names_only_where_it_is_one(text: str, expected: str)
         ('Key,Text\n1,"say \\"hi\\", so"\n', 'Key: 1 | Text: say "hi", so'),
         ("sep=|\r\nName|Age\r\nOle|5, about\r\n", "Name: Ole | Age: 5, about"),
         ("Name,A\0ge\n" + "Ole,5\n" * 9, "\n".join(["Name: Ole | Age: 5"] * 9)),
+        ('sep="\nName,Age\nOle,5\nPer,6\n', 'sep="\n\nName: Ole | Age: 5\nName: Per | Age: 6'),
         ("Name,Age\nOle\nPer,6,tall\n", "Name: Ole\nName: Per | Age: 6 | tall"),
         ("Name,Age\n\nOle,5\n\nPer,6\n", "Name: Ole | Age: 5\nName: Per | Age: 6"),
         (
@@ -103,7 +106,7 @@ def test_a_row_is_made_into_names_only_where_it_is_one(text: str, expected: str)
             "Crew list\nship;Mira\nName;Age;Port\nOle;5;Vik\n",
             "Crew list\nship | Mira\n\nName: Ole | Age: 5 | Port: Vik",
         ),
-        ("Tool,Model\nSaw,left\n\nGuest,Room\nEve,attic\n", "Tool: Saw | Model: left\n\nGuest: Eve | Room: attic"),
+        ("Tool,Place\nSaw,left\n\nName,City\nEve,Rome\n", "Tool: Saw | Place: left\n\nName: Eve | City: Rome"),
     ],
 )
 def test_separators_quotes_and_lines_around_the_table_are_understood(text: str, expected: str) -> None:

@@ -14,6 +14,7 @@ from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.table import Table
 
 _DELIMITERS = "\t;,|"
+_TOLD = ":^~#!/*&%$"
 _SAMPLE_CHARACTERS = 65_536
 _STRAY_QUOTES = 100
 _UTF_16, _FEW = (b"\xff\xfe", b"\xfe\xff"), 0.02
@@ -54,7 +55,7 @@ def _told(text: str) -> tuple[str, str]:
     """Return the delimiter that a first line "sep=;" tells Excel, and the text without it; else "" and the text."""
     first, _, rest = text[:10].partition("\n")
     first = first.rstrip("\r")
-    if first[:4].lower() == "sep=" and len(first) == 5:
+    if first[:4].lower() == "sep=" and len(first) == 5 and (first[4] in _DELIMITERS or first[4] in _TOLD):
         return first[4], text[len(text[:10]) - len(rest) :]
     return "", text
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from ragloop.corpus.parsing.grids.known_names import known_share
+from ragloop.corpus.parsing.grids.known_names import weight_of_name
 
 Row = Sequence[str]
 
 SAMPLE = 100
 """Rows that are looked at."""
 _ENOUGH = 0.9
+_ALONE = 1.4
 _TITLES = 10
 _HEADER_ROWS = 3
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{4}年|\d{1,2}:\d{2}")
@@ -69,8 +70,8 @@ def are_labels(rows: Sequence[Row]) -> bool:
         return False
     if sum(one.endswith(_LABEL_ENDS) for one in labels) >= 0.8 * len(labels):
         return True
-    known = sum(known_share(label) > 0 for label in labels)
-    return known >= max(2, 0.4 * len(labels)) and not known_share(sample[0][1])
+    known = sum(weight_of_name(label) > 0 for label in labels)
+    return known >= max(2, 0.4 * len(labels)) and not weight_of_name(sample[0][1])
 
 
 def column_kinds(rows: Sequence[Row]) -> list[str]:
@@ -99,6 +100,10 @@ def _is_continued(row: Row, below: Sequence[Row]) -> bool:
     )
 
 
+def _is_name(cell: str) -> bool:
+    return bool(cell) and (_kind(cell) != "number" or _YEAR.match(cell) is not None)
+
+
 def _typed(row: Row, below: Sequence[Row]) -> float:
     return sum(_vote_of_kind(cell, values) for cell, values in _columns(row, below) if cell)
 
@@ -115,17 +120,21 @@ def _score(row: Row, below: Sequence[Row]) -> float:
         below = below[1:]  # one cell over two rows of names
     columns = [(cell, values) for cell, values in _columns(row, below) if cell or values]
     named = [(cell, values) for cell, values in columns if cell]
-    if not below or not named or 2 * len(named) < len(columns) or all(_kind(cell) == "number" for cell, _ in named):
+    if not below or not named or 2 * len(named) < len(columns) or not any(map(_is_name, row)):
         return 0
     by_kind = sum(_vote_of_kind(cell, values) for cell, values in named)
     if len(columns) == 1:
         return by_kind if len(below) > 2 else 0
     corner = 1.0 if not row[0] and len(named) == len(columns) - 1 and len(columns[0][1]) > len(below) / 2 else 0
-    if len(columns) == 2 and len(below) == 1 and not corner:
+    if len(columns) == 2 and len(below) == 1 and not corner and _usual_kind(columns[0][1]) == "text":
         by_kind = min(by_kind, 0.0)  # as well two pairs of a name and its value
     elif len(columns) == 2 and len(below) < 4 and not all(_vote_of_kind(cell, values) > 0 for cell, values in columns):
         by_kind = min(by_kind, 0.8)  # as well pairs of which the values but the first are numbers
-    return corner + by_kind + sum(_vote_of_words(cell, values) for cell, values in named) + _vote_of_years(named)
+    words = [_vote_of_words(cell, values) for cell, values in named]
+    more = corner + by_kind + _vote_of_years(named)
+    if more <= 0 and sum(vote > 0 for vote in words) < 2 and max(words[1:], default=0) < _ALONE:
+        return min(sum(words), 0.8)  # a word that is a name elsewhere may be a value here
+    return more + sum(words)
 
 
 def _vote_of_kind(cell: str, values: Sequence[str]) -> float:
@@ -156,13 +165,13 @@ def _vote_of_words(cell: str, values: Sequence[str]) -> float:
     if cell in values or (cell.endswith((".", "。", "।")) and len(cell) > _LONGEST_NAME):
         return -1.5
     vote = 0.0
-    known = known_share(cell) if sum(known_share(value) > 0 for value in values) <= 0.3 * len(values) else 0.0
+    known = weight_of_name(cell) if sum(weight_of_name(value) > 0 for value in values) <= 0.3 * len(values) else 0.0
     vote += 1.0 if _JOINED.match(cell) and not any(map(_JOINED.match, values)) else known
     if not values or _usual_kind(values) != "text":
         return vote
     longest = max(map(len, values))
     if len(cell) > 2 * longest and (len(cell.split()) > 5 or cell.endswith(_QUESTIONS)):
-        vote += 0.9 if cell.endswith(_QUESTIONS) else 0.7
+        vote += _ALONE if cell.endswith(_QUESTIONS) else 0.7
     if len(values) < 2:
         return vote
     if cell[0].islower() and sum(value[0].isupper() for value in values) >= 0.8 * len(values):

@@ -21,8 +21,8 @@ argument setting variable field column attribute property method function comman
 question answer topic subject priority severity level group kind label tag tags capacity seats rooms speed
 temperature pressure torque power voltage frequency population area capital distance route arrival departure
 platform track artist album genre species family order metric measure figure measurement reading device sensor host
-port service instance environment meaning term definition example translation abbreviation symbol recommend agree
-feature features support supported nummer bezeichnung titel typ art kategorie klasse wert beschreibung bemerkung
+port service instance environment meaning explanation term definition example translation abbreviation symbol recommend
+agree feature features support supported nummer bezeichnung titel typ art kategorie klasse wert beschreibung bemerkung
 bemerkungen kommentar anmerkung hinweis datum zeit uhrzeit woche wochentag monat jahr quartal beginn ende von bis
 seit fällig frist dauer zustand besitzer eigentümer autor verantwortlich ansprechpartner rolle funktion abteilung
 firma unternehmen kunde lieferant benutzer telefon handy adresse anschrift straße strasse stadt ort land gebiet plz
@@ -30,8 +30,8 @@ postleitzahl standort raum gebäude stockwerk produkt artikel teil modell marke 
 gewicht farbe menge anzahl betrag summe gesamt preis kosten gebühr steuer rabatt währung einheit umsatz anteil
 ergebnis alter geschlecht sprache datei pfad frage antwort thema priorität stufe gruppe vorname nachname
 geburtsdatum einwohner fläche hauptstadt bedeutung begriff nom prénom titre catégorie valeur commentaire remarque
-heure jour semaine mois année trimestre début fin durée statut état propriétaire auteur responsable rôle fonction
-société entreprise fournisseur utilisateur courriel téléphone rue ville pays région lieu salle bâtiment étage
+heure jour semaine mois année trimestre début durée statut état propriétaire auteur responsable rôle fonction
+société entreprise fournisseur utilisateur courriel téléphone ville pays région lieu salle bâtiment étage
 produit pièce modèle marque taille longueur largeur hauteur poids couleur quantité montant somme prix coût tarif
 taxe devise unité résultat âge sexe langue fichier chemin réponse sujet priorité niveau groupe référence désignation
 libellé nombre apellido apellidos título tipo categoría clase clave valor descripción comentario observación
@@ -40,7 +40,7 @@ cliente proveedor usuario correo teléfono dirección calle ciudad país región
 artículo pieza modelo marca tamaño longitud ancho altura peso cantidad importe precio costo coste tarifa impuesto
 moneda unidad resultado edad sexo idioma archivo pregunta respuesta tema prioridad nivel grupo código número nome
 cognome titolo categoria classe valore descrizione commento nota data ora giorno settimana mese anno inizio durata
-stato proprietario autore ruolo funzione reparto azienda fornitore utente telefono indirizzo via città paese regione
+stato proprietario autore ruolo funzione reparto azienda fornitore utente telefono indirizzo città paese regione
 luogo sede piano prodotto articolo pezzo modello dimensione lunghezza larghezza altezza colore quantità importo
 prezzo tariffa imposta valuta unità risultato età lingua domanda risposta argomento codice numero sobrenome
 descrição comentário observação dia mês ano início duração situação proprietário função fornecedor usuário telefone
@@ -52,7 +52,7 @@ lengte breedte hoogte kleur aantal bedrag totaal prijs tarief belasting eenheid 
 antwoord onderwerp namn efternamn kategori värde beskrivning anmärkning tid vecka månad år slut ägare författare
 ansvarig roll avdelning företag kund leverantör användare gata plats byggnad våning storlek längd bredd höjd vikt
 färg antal belopp pris kostnad avgift skatt enhet ålder språk fråga svar navn etternavn verdi beskrivelse måned eier
-forfatter ansvarlig avdeling selskap bruker gate sted bygning størrelse lengde vekt farge beløp alder nimi arvo
+forfatter ansvarlig avdeling selskap bruker sted bygning størrelse lengde vekt farge beløp nimi arvo
 kuvaus päivä päivämäärä kuukausi vuosi omistaja kaupunki maa hinta määrä yksikkö puhelin osoite nazwa imię nazwisko
 tytuł kategoria wartość opis uwagi czas dzień miesiąc rok początek koniec właściciel rola dział klient dostawca
 użytkownik ulica miasto kraj miejsce rozmiar długość szerokość wysokość waga kolor ilość kwota suma cena koszt
@@ -88,18 +88,37 @@ mittwoch donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi 
 jueves
 viernes sábado domingo lunedì martedì mercoledì giovedì venerdì sabato domenica
 """
+_HARDLY_VALUES = frozenset(
+    """
+id no qty name names title type category value description comment comments remark remarks note notes date time year
+status owner address email e-mail phone city town country location place price cost amount quantity total unit age
+result meaning definition explanation example default colour color size weight length
+titel typ kategorie wert beschreibung bemerkung kommentar datum uhrzeit jahr adresse stadt ort preis kosten menge anzahl
+betrag einheit alter ergebnis bedeutung standort farbe größe telefon vorname nachname
+nom prénom titre catégorie valeur commentaire heure année statut ville pays lieu prix quantité montant unité âge
+nombre título tipo categoría descripción comentario fecha año ciudad país lugar precio cantidad importe edad
+nome titolo descrizione città paese prezzo quantità preço quantidade cidade descrição
+naam plaats prijs aantal omschrijving namn ort pris antal nazwa cena ilość miasto
+имя название тип описание дата год город страна цена количество возраст адрес телефон место
+名称 姓名 名前 氏名 类型 類型 種類 说明 説明 备注 備考 日期 日付 城市 住所 地址 价格 価格 数量 年龄 年齢
+이름 설명 날짜 도시 주소 가격 수량 나이 الاسم المدينة السعر التاريخ नाम शहर मूल्य तारीख
+""".split()
+)
 _KNOWN = frozenset(_WORDS.split())
 _WHOLE = _KNOWN | frozenset(_DAYS_AND_MONTHS.split())
 _SPLIT = re.compile(r"[^\w-]+|_+|(?<=[a-z])(?=[A-Z])")
 _LONGEST, _MOST_WORDS = 60, 5
 
 
-def known_share(cell: str) -> float:
-    """Return 1 for a cell that is one of the names, 0.5 for a few words that begin or end with one ("Preis (EUR)")."""
+def weight_of_name(cell: str) -> float:
+    """Return 1.5 for a cell that is hardly ever a value, 1 for any other known name.
+
+    A few words that begin or end with one, such as "Preis (EUR)", are worth 0.5; what is not known is worth 0.
+    """
     if len(cell) > _LONGEST:
         return 0.0
     whole = cell.strip(" .:：#*").casefold()
     if whole in _WHOLE or whole.removesuffix("s") in _KNOWN:
-        return 1.0
+        return 1.5 if whole in _HARDLY_VALUES else 1.0
     words = [word.casefold() for word in _SPLIT.split(cell) if word]
     return 0.5 if 1 < len(words) <= _MOST_WORDS and (words[-1] in _KNOWN or words[0] in _KNOWN) else 0.0
