@@ -114,3 +114,13 @@ def test_a_text_that_several_prompts_share_is_embedded_once(embedder: ConstantEm
     prompts = [rag_prompt(question, [shared]) for question in ("Which licence has attrs?", "How is attrs licensed?")]
     ExtractiveGenerator(embedder).generate(prompts)
     assert len(embedder.embedded) == len(set(embedder.embedded)) == 3
+
+
+def test_the_number_that_a_question_names_leads_to_what_stands_below_it() -> None:
+    other = passage("4.1 Noise\n\nEngines are off at night.", "Harbour > 4.1 Noise")
+    asked = passage("4.2 Waste\n\nOil goes to the shed.", "Harbour > 4.2 Waste")
+    assert answer("What does rule 4.2 say?", other, asked).startswith("Oil goes to the shed. [2]")
+
+
+def test_a_title_is_no_answer() -> None:
+    assert answer("What of the waste?", passage("Waste\n\nOil goes to the shed.", "Waste")) == "Oil goes to the shed. [1]"

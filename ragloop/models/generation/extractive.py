@@ -18,7 +18,7 @@ from ragloop.language.words import is_latin, words
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
-VERSION = "2"
+VERSION = "3"
 """Change it whenever equal prompts give other drafts."""
 SHORTLIST_CHARACTERS = 1_200
 """Sentences are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
@@ -29,6 +29,8 @@ OTHER_SCRIPT_WEIGHT = 1.0
 """The same where the question is not in Latin letters, since the default embedder knows English alone."""
 PASSAGE_WEIGHT = 0.3
 """Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
+NUMBERS_WEIGHT = 0.3
+"""Weight of the numbers of the question, such as that of a clause, which stand in the sentence or above it."""
 RANK_WEIGHT = 0.05
 """Weight of 1 / the passage's number."""
 KEEP_SHARE = 0.92
@@ -106,7 +108,9 @@ def _rank(prompt: Prompt) -> _Ranked:
     order = _shortlist(found, shared) if found else []
     sentences = [replace(found[i], position=i) for i in order]
     weight = WORDS_WEIGHT if is_latin(prompt.question) else OTHER_SCRIPT_WEIGHT
-    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i], weight) for i in order])
+    numbers = frozenset(word for word in asked if any(map(str.isdigit, word)))
+    priors = [_prior(found[i], shared[i], weight) + NUMBERS_WEIGHT * _share(numbers, found[i].words) for i in order]
+    return _Ranked(prompt.question, sentences, priors)
 
 
 def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:
@@ -120,21 +124,27 @@ def _prior(sentence: _Sentence, shared: float, weight: float) -> float:
     return weight * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
 
 
+def _share(wanted: frozenset[str], held: frozenset[str]) -> float:
+    return len(wanted & held) / len(wanted) if wanted else 0.0
+
+
 def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
     """Return the sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
     lines = _NEW_LINE.split(passage.text)
     parts = (_ITEM.sub("", " ".join(one[start:end].split())) for one in lines for start, end in sentences(one))
     context = _stems(f"{passage.title} {passage.heading}")
-    subject = passage.heading.split(" > ")[0]
+    path = passage.heading.split(" > ")
     found = []
     for part in dict.fromkeys(parts):
+        if part in path:
+            continue  # a title announces what is said below it
         read = _MARKUP.sub(r"\1 ", part).strip("*_` ")
         if read.endswith(":") and "://" in part and asked & _stems(read.replace("-", " ")):
             read = part  # "Home-page: https://…" answers who asks for the home page, and no one else
         held = _stems(read)
         if len(part) > 2 and held and not read.endswith((*QUESTION_MARKS, *COLONS)):
             # A line such as "License: MIT" means little without the heading that says whose licence it is.
-            read = read if subject.lower() in read.lower() else f"{subject}: {read}"
+            read = read if path[0].lower() in read.lower() else f"{path[0]}: {read}"
             found.append(_Sentence(part, read, number, passage.similarity, held | context))
     return found
 
