@@ -112,7 +112,9 @@ class _Reading:
     def _paragraph(self, paragraph: "_Element") -> None:
         properties = next((one for one in paragraph if local_name(one) == "pPr"), None)
         style = _value(properties, "pStyle")
+        of_list, self._pending = self._pending, []
         written = self._written(paragraph)
+        of_paragraph, self._pending = self._pending, of_list
         if _is_dropped_capital(properties):
             self._dropped_capital = written.strip()
             return
@@ -126,8 +128,10 @@ class _Reading:
             self.title, level = one_line(written), 0 if self._in_box else 1
         if item is not None and not level:
             self._items.append(f"{'  ' * item}{label} {one_line(written)}")
+            self._pending += of_paragraph
             return
         self._end_list()
+        self._pending = of_paragraph
         before = len(self.extraction.parts)
         if level:
             self._heading(label, one_line(written), level)
@@ -226,7 +230,7 @@ class _Reading:
         root = self._target(attribute(element, "id"))
         title, rows = chart(root) if root is not None else ("", [])
         self.extraction.add(title)
-        self.extraction.table(rows, header=1)
+        self.extraction.table(rows, header=1, named=True)
         self._not_read.add("a chart without values", "charts without values", count=int(not rows))
 
     def _diagram(self, element: "_Element") -> None:

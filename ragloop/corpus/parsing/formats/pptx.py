@@ -89,7 +89,7 @@ class _Slide:
                 root = self._target(identity)
                 title, rows = chart(root) if root is not None else ("", [])
                 self._extraction.add(title, place=self._place)
-                self._extraction.table(rows, header=1, place=self._place)
+                self._extraction.table(rows, header=1, place=self._place, named=True)
                 self._leave_out("a chart without values", "charts without values", int(not rows))
                 return
             if name == "relIds":
@@ -105,7 +105,9 @@ class _Slide:
     def _table(self, table: "_Element") -> None:
         properties = next((one for one in table if local_name(one) == "tblPr"), None)
         has_header = properties is not None and attribute(properties, "firstRow") in ("1", "true")
-        self._extraction.table(_grid(table), header=1 if has_header else None, place=self._place)
+        cells = _grid(table)
+        header = 1 if has_header and len(cells) > 1 else None
+        self._extraction.table(cells, header=header, place=self._place, named=True)
 
     def _picture(self, picture: "_Element") -> None:
         properties = next((one for one in picture.iter() if local_name(one) == "cNvPr"), None)

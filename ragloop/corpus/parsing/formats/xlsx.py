@@ -157,7 +157,7 @@ class _Beside:
             elif name == "chart" and (root := self._target(related, attribute(one, "id"))) is not None:
                 title, rows = chart(root)
                 self._into.add(title)
-                self._into.table(rows if with_values else [], header=1)
+                self._into.table(rows if with_values else [], header=1, named=True)
             elif name == "relIds" and (root := self._target(related, attribute(one, "dm"))) is not None:
                 self._into.add(diagram(root), "list")
             elif name == "pic":
