@@ -54,6 +54,9 @@ class _Look:
     font: str = ""
 
 
+_PLAIN = _Look()
+
+
 class ParagraphReader:
     """Reads paragraph after paragraph: a field may begin in one and end in another, and notes are counted."""
 
@@ -117,10 +120,13 @@ class ParagraphReader:
         self._show(text, line)
 
     def _show(self, text: str, line: Line) -> None:
-        if text and not any(one.is_code for one in self._fields):
+        if not text:
+            return
+        if not self._fields:
             line.pieces.append(text)
-            if self._fields:
-                self._fields[-1].shown = self._fields[-1].shown or not text.isspace()
+        elif not any(one.is_code for one in self._fields):
+            line.pieces.append(text)
+            self._fields[-1].shown = self._fields[-1].shown or not text.isspace()
 
     def _symbol(self, element: "_Element", line: Line) -> None:
         try:
@@ -174,9 +180,11 @@ _SEEN = frozenset((*_ANCHORED, "t", "sym", "tbl", "pic", "sp", "graphicFrame", "
 
 
 def _look(run: "_Element") -> _Look:
-    properties = next((one for one in run if local_name(one) == "rPr"), None)
+    properties = run[0] if len(run) else None  # they come first
+    if properties is None or not len(properties) or local_name(properties) != "rPr":
+        return _PLAIN
     hidden, shift, font = False, "", ""
-    for one in properties if properties is not None else ():
+    for one in properties:
         name = local_name(one)
         if name == "vanish":
             hidden = is_on(one)
