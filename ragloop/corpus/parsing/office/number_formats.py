@@ -43,7 +43,7 @@ _BUILT_IN = {
 
 @dataclass(frozen=True)
 class _Plain:
-    """A section such as #,##0.00 with text around it, as most formats are: it is written without a look at each digit."""
+    """A section such as #,##0.00 with text around it, as most formats are: written without a look at each digit."""
 
     before: str
     after: str
