@@ -7,12 +7,13 @@
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
 #   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
+#   make bench-reading  parsers beside markitdown, docling, unstructured and pandoc
 
 PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync pictures lock clean setup
+.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading pictures lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -74,7 +75,7 @@ test-long: setup
 
 # What needs no model, server or other process, for use while one writes.
 test-quick: setup
-	$(PYTEST) -m "not realmodel and not long" tests/unit tests/generative
+	$(PYTEST) -m "not realmodel and not long" tests/unit tests/spec tests/generative
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup
@@ -98,12 +99,16 @@ check-terraform:
 	  else echo "the provider of AWS is neither in a mirror (TERRAFORM_MIRROR) nor on the network: infra/terraform is not validated"; fi
 
 bench: setup
-	for claim in $(filter-out benchmarks/sync_peers.py,$(wildcard benchmarks/*.py)); do \
+	for claim in $(filter-out benchmarks/sync_peers.py benchmarks/reading.py,$(wildcard benchmarks/*.py)); do \
 	  echo "== $$claim"; $(BIN)/python "$$claim"; done
 
 # Downloads Django's documentation and the peers, which get environments of their own outside of the project.
 bench-sync: setup
 	$(BIN)/python benchmarks/sync_peers.py
+
+# Downloads two manuals of Debian, Django's documentation and the peers, which get environments of their own.
+bench-reading: setup
+	$(BIN)/python benchmarks/reading.py
 
 # Walks through the UI of a local stack. Chromium is the system's; what drives it lies beside the packages of the project.
 pictures: setup

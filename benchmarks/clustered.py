@@ -71,7 +71,9 @@ class Clustered:
             "id": [digest(f"{number} {i % CHUNKS} {round_}") for i, number in enumerate(of)],
             "kind": ["chunk"] * count,
             "heading": ["Heading"] * count,
+            "title_words": ["Heading"] * count,
             "text": texts,
+            "words": texts,
             "text_hash": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
         }
         ledger = {name: [described[number][name] for number in documents] for name in described[documents[0]]} | {

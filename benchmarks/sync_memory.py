@@ -35,7 +35,7 @@ from ragloop.config import Settings
 from ragloop.corpus.index import documents, health
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.vectors import table_of
-from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.corpus.sources.source import Listed, Listing, Read, Way
 from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.run import sync
@@ -63,7 +63,18 @@ class Generated:
     def way(self) -> Way:
         return Way("made://", "made://")
 
-    def list(self) -> Iterator[Listed]:
+    def list(self) -> Listing:
+        return Listing(self.name, self._documents())
+
+    may_be_empty: bool = True
+
+    def empty(self) -> str:
+        return "no document"
+
+    def find(self, key: str, uri: str) -> Listed | None:
+        return next((one for one in self.list() if one.key == key), None)
+
+    def _documents(self) -> Iterator[Listed]:
         for number in range(self.documents):
             key = f"{number // 500:05}/{number:08}.md"
             stamp = str(self.rounds.get(number, 0))

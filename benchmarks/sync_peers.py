@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from chunk_stability import packaged_tokenizer, tokens_counter
 from peers.corpus import HAPPENINGS, RELEASES, chosen, copy_of, default_cache, release, write_parts
+from peers.environments import environment
 
 from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
@@ -143,21 +143,6 @@ class Peer:
         return 0, json.loads(done.stdout.splitlines()[-1])
 
 
-def environment(name: str, cache: Path) -> Path:
-    """The Python of a system's environment, made on first use. Raises CalledProcessError when it cannot be."""
-    if not PACKAGES[name]:
-        return Path(sys.executable)
-    packages = sorted(PACKAGES[name])
-    folder = cache / "peers" / f"{name}-{sha256(' '.join(packages).encode()).hexdigest()[:8]}"
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        print(f"installing {name}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True, stdout=sys.stderr)
-        (folder / "complete").touch()
-    return python
-
-
 # ---- what is measured: each yields (step, what it took) -------------------------------------------------------------
 
 Steps = list[tuple[str, Step]]
@@ -262,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{given.documents:,} documents, {chunks.prepare(scratch / 'corpus').total():,} chunks", flush=True)
         for name in given.only:
             try:
-                python = environment(name, given.cache)
+                python = environment(name, PACKAGES[name], given.cache)
             except subprocess.CalledProcessError as error:
                 print(f"\n{name} is left out: it could not be installed ({error})", flush=True)
                 continue

@@ -27,7 +27,7 @@ _BACKUP = (
 
 
 def kept() -> list[str]:
-    """Everything that a home keeps, as rows of a table."""
+    """List everything that a home keeps, as rows of a table."""
     lines = [
         "A home keeps these tables (in `home/store`, or in the bucket of `store`) and files. *Text of* says whose",
         "words a thing holds; *back* says what brings it back when it is lost and no backup is at hand.",
@@ -44,7 +44,7 @@ def kept() -> list[str]:
 
 
 def storage() -> str:
-    """The page, in Markdown."""
+    """Write the page, in Markdown."""
     lines = [
         "# Storage",
         "",

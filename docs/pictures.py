@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ragloop-pictures-") as scratch:
         home = Path(scratch) / "home"
         config = furnish(Path(scratch))
-        with LocalStack(home, config=config, say=print) as stack, browser(Path(scratch) / "browser") as page:
+        with LocalStack(home, config=config) as stack, browser(Path(scratch) / "browser") as page:
             log_in(page, access.kept_string(stack.home))
             Operator(stack, page, App(load_settings(config, home))).walk(Path(scratch) / "handbook")
     for picture in sorted(PICTURES.glob("*.png")):
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def furnish(place: Path) -> Path:
-    """A handbook, golden questions and a configuration; returns the configuration."""
+    """Write a handbook, golden questions and a configuration; return the configuration."""
     write_pages(place / "handbook", PLACES)
     asked = [(f"Tell me who keeps the {thing} at {where}", who) for where in PLACES for thing, who in KEEPERS.items()]
     golden = [{"question": question, "answer": who} for question, who in random.Random(0).sample(asked, 120)]
@@ -105,7 +105,7 @@ def furnish(place: Path) -> Path:
 
 
 def write_pages(folder: Path, places: list[str], hours: str = "dawn to dusk") -> None:
-    """A page about each thing of each place; `hours` are what an edit changes."""
+    """Write a page about each thing of each place; `hours` are what an edit changes."""
     folder.mkdir(exist_ok=True)
     for where in places:
         for thing, who in KEEPERS.items():
@@ -128,7 +128,7 @@ def ask_and_correct(app: App) -> None:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Any]:
-    """A page of a headless Chromium with an empty profile."""
+    """Open a page of a headless Chromium with an empty profile."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -185,7 +185,7 @@ class Operator:
         self.shoot("retrain", ready="Completed")
 
     def sync_after_a_mass_delete(self, handbook: Path) -> str:
-        """A part of the handbook changes, another goes; the run asks about the second."""
+        """Change a part of the handbook and delete another; the run asks about the second."""
         write_pages(handbook, PLACES[:30], hours="nine to five")
         chance = random.Random(0)
         for file in sorted(handbook.iterdir())[:120]:
@@ -227,13 +227,13 @@ class Operator:
         return str(found[0].run_id)
 
     def watch_progress(self, run: str) -> None:
-        """The bar of a training while it moves."""
+        """Show the bar of a training while it moves."""
         until(lambda: self.artifact(run, "training-progress"))
         self.open(f"/v2/artifacts/artifact/{self.artifact(run, 'training-progress')}")
         self.shoot("progress", ready="steps")
 
     def question_of(self, run: str) -> str:
-        """The paused run inside this one."""
+        """Show the paused run inside this one."""
         inside = {"parent_flow_run_id": {"any_": [run]}, "state": {"type": {"any_": ["PAUSED"]}}}
         return str(until(lambda: self.stack.api.call("POST", "/flow_runs/filter", {"flow_runs": inside}))[0]["id"])
 
@@ -261,7 +261,7 @@ class Operator:
 
 
 def until(found: Callable[[], Any], patience_s: float = 300) -> Any:
-    """What is found at last; exits where nothing comes."""
+    """Return what is found at last; exit where nothing comes."""
     deadline = time.monotonic() + patience_s
     while not (seen := found()):
         if time.monotonic() > deadline:

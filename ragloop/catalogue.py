@@ -35,9 +35,14 @@ class Recreation(StrEnum):
 
 
 class Lease(StrEnum):
-    """Who may write. Whoever takes several takes them in this order, so that no two wait for each other."""
+    """Who may write. Whoever takes several takes them in this order, so that no two wait for each other.
+
+    BACKUP and REVIEW are of no table: one backup or restore, and one review, is under way at a time.
+    """
 
     NONE = ""
+    BACKUP = "backup"
+    REVIEW = "review"
     RETRAINING = "retraining"
     INDEX = "index"
     GENERATIONS = "generations"
@@ -124,7 +129,10 @@ def leases_of(derived: Iterable[Derived]) -> tuple[Lease, ...]:
 
 
 def evidence_tables(derived: Iterable[Derived]) -> tuple[str, ...]:
-    """Return the tables whose rows nothing can rebuild, but that of migrations, which a store makes when it opens."""
+    """Return the tables whose newer rows a restore keeps: all of one name but those that a store makes by itself.
+
+    These are that of migrations, and what the indexes that are there tell.
+    """
     tables = [one for one in derived if one.kind is Kind.TABLE and one.lease is not Lease.SCHEMA]
     return tuple(one.name for one in tables if one.recreated is not Recreation.FROM_INDEXES)
 

@@ -59,7 +59,8 @@ _BRINGS = {
 
 
 def missing_package(name: str | None) -> NotFoundError | None:
-    """The error for a module that cannot be imported because an extra is not installed; None for any other module."""
+    """Return the error for a module that cannot be imported because an extra is not installed; None for any other
+    module."""
     package = (name or "").split(".")[0]
     for extra, packages in _BRINGS.items():
         if package in packages:

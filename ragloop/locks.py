@@ -60,7 +60,7 @@ def must_take(file: IO[bytes] | IO[str], what: str, wait_s: float) -> None:
 
 
 def holder_of(descriptor: int) -> str:
-    """The process that holds a lock on this file, in words, where the system says it; else "another process"."""
+    """Name the process that holds a lock on this file, in words, where the system says it; else "another process"."""
     file = os.fstat(descriptor)
     place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
     try:

@@ -48,7 +48,10 @@ EVERYTHING = View(None)
 
 @dataclass(frozen=True)
 class Passage:
-    """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine."""
+    """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine.
+
+    `text` is what stands there, below a line that names the columns where that begins among the rows of a table.
+    """
 
     rank: int
     score: float
@@ -134,5 +137,5 @@ class HomeEvent:
 
 
 def address(home: Path, config: Path | None) -> dict[str, str | None]:
-    """A home and its configuration file as parameters of a flow."""
+    """Return a home and its configuration file as parameters of a flow."""
     return {"home": str(home.resolve()), "config": str(config.resolve()) if config else None}

@@ -7,7 +7,7 @@ questions: attributes are counts, ids and names of sources, and of an error only
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -79,6 +79,23 @@ def show(handler: logging.Handler) -> None:
     handler.addFilter(WithContext())
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+
+
+@contextmanager
+def diverted(handler: logging.Handler, names: Iterable[str]) -> Iterator[None]:
+    """Give the lines of these loggers to a handler, and to nobody else, until the block ends."""
+    loggers = [logging.getLogger(name) for name in names]
+    for one in loggers:
+        one.addHandler(handler)
+        one.propagate = False
+        one.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for one in loggers:
+            one.removeHandler(handler)
+            one.propagate = True
+            one.setLevel(logging.NOTSET)
 
 
 @contextmanager

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ragloop.corpus.sync.report import SyncReport
 
 _MIB = 2**20
+_WORST, _RUNS = 20, 12
+"""Documents that are shown of those not read as a whole, and runs of the trend."""
 _FEW_SOURCES = 3
 """More names than this do not fit into the name of a run."""
 
@@ -36,13 +38,53 @@ def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
     figures = {name: value for name, value in asdict(report).items() if isinstance(value, int | float)}
     noted = [*report.notices, *left_out(report)]
     table = markdown_table(("", ""), figures.items())
-    markdown = paragraphs("# Sync", sync_summary(report), bullets(noted), _lateness(freshness), table)
+    parts = (sync_summary(report), bullets(noted), _quality(report), _lateness(freshness), table)
+    markdown = paragraphs("# Sync", *parts)
     create_markdown_artifact(markdown, key="sync-report", description="What the last sync did.")
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [plain({name: getattr(change, name) for name in columns}) for change in report.changes[:MOST_ROWS]]
     shown = f"The first {len(rows):,} of {len(report.changes):,} changed documents."
     if rows:
         create_table_artifact(rows, key="sync-changes", description=shown)
+
+
+def _quality(report: "SyncReport") -> str:
+    """Show how many documents were not read as a whole, which, and the trend of the last runs.
+
+    What is missing of one stays in the store, as a reason does: it may quote the document.
+    """
+    counts = {
+        "quarantined": report.quarantined,
+        "read in part": len(report.read_in_part),
+        "without text": len(report.without_text),
+        "files passed over": report.passed_over.count,
+    }
+    worst = _worst(report)
+    documents = markdown_table(("document", "quality", "parts not read"), worst) if worst else ""
+    which = "`ragloop documents show DOCUMENT` says what was not read of one, and why." if worst else ""
+    passed = f"Passed over: {report.passed_over}." if report.passed_over.count else ""
+    columns = ("at", "documents", "read_in_part", "without_text", "quarantined", "passed_over")
+    rows = [tuple(getattr(one, name) for name in columns) for one in report.trend[:_RUNS]]
+    trend = "" if not rows else markdown_table([one.replace("_", " ") for one in columns], rows)
+    before = "The whole index, at the last runs that changed one of these counts:" if rows else ""
+    return paragraphs(
+        "## What was read", markdown_table(("", ""), counts.items()), documents, which, passed, before, trend
+    )
+
+
+def _worst(report: "SyncReport") -> list[tuple[str, str, int | None]]:
+    """List the first documents that were not read as a whole, the worst first, and of how many parts that is said."""
+    by_quality = {
+        "quarantined": report.quarantine,
+        "read in part": sorted(report.read_in_part, key=lambda one: -len(one.left_out)),
+        "without text": report.without_text,
+    }
+    rows = [
+        (one.key, quality, len(one.left_out) if quality == "read in part" else None)
+        for quality, documents in by_quality.items()
+        for one in documents
+    ]
+    return rows[:_WORST]
 
 
 def _lateness(freshness: "Freshness") -> str:

@@ -67,7 +67,7 @@ def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, conf
 
 @task(name="find champion", **TRANSIENT_ONLY)
 def find_champion(home: Path | None, config: Path | None) -> str | None:
-    """Id of the adapter that serves, None for the base model: what an operator acts from."""
+    """Return the id of the adapter that serves, None for the base model: what an operator acts from."""
     return open_app(home, config).registry.champion_id()
 
 
@@ -92,7 +92,7 @@ def restore_champion(champion_id: str | None, reason: str, home: Path | None, co
 
 
 def _request(champion_id: str | None) -> "Request":
-    """What this run asks for while `champion_id` serves; tried again, it is done once."""
+    """Return what this run asks for while `champion_id` serves; tried again, it is done once."""
     from ragloop.registry import Request
 
     return Request(champion_id, str(runtime.flow_run.id))

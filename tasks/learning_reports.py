@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[str, Any]]) -> None:
-    """Every signal with its figures, the decision with its reasons, and the measurements before it."""
+    """Publish every signal with its figures, the decision with its reasons, and the measurements before it."""
     signals = [asdict(signal) for signal in measured.report.signals]
     columns = ("name", "state", "action", "statistic", "p_value", "threshold", "n_reference", "n_current")
     table = markdown_table(columns, ([one[name] for name in columns] for one in signals))
@@ -37,14 +37,14 @@ def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[s
 
 
 def drift_summary(measured: "DriftMeasurement") -> str:
-    """How many signals drifted, and whether training is due."""
+    """Say how many signals drifted, and whether training is due."""
     drifted, signals = measured.report.drifted, measured.report.signals
     due = "training is due" if measured.decision.due else "training is not due"
     return f"{len(drifted)} of {len(signals)} signals drifted, {due}"
 
 
 def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
-    """Completed: that something drifted is a result, not a failure."""
+    """End as completed: that something drifted is a result, not a failure."""
     summary = drift_summary(measured)
     return end(Completed(message=f"{summary}. {' '.join(measured.decision.reasons)}"), summary)
 
@@ -53,7 +53,7 @@ def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
 
 
 def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
-    """How many rows there are, why answers of the log are not among them, and which run asked for the training."""
+    """Publish how many rows there are, why answers of the log are not among them, and which run asked for it."""
     facts = {"dataset": dataset.dataset_id, "rows": dataset.rows, "train": dataset.train, "eval": dataset.eval}
     left_out = markdown_table(("left out", "answers"), dataset.funnel.items())
     picture = funnel(dataset.rows, dataset.funnel)
@@ -63,7 +63,7 @@ def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
 
 
 def publish_training(adapter_id: str, folder: Path) -> None:
-    """The loss curve, and what training cost."""
+    """Publish the loss curve, and what training cost."""
     from ragloop.models.training.process import read_result
 
     result = read_result(folder)
@@ -80,7 +80,7 @@ def publish_evaluation(adapter_id: str, report: "EvalReport") -> None:
 
 
 def publish_verdict(adapter_id: str, verdict: "Verdict") -> None:
-    """The criteria of the gate with their intervals, and the reasons."""
+    """Publish the criteria of the gate with their intervals, and the reasons."""
     picture, table = gate_intervals(verdict.criteria), criteria_table(verdict)
     title, who = f"# Gate: {verdict.verdict}", f"Adapter {adapter_id}."
     markdown = paragraphs(title, who, bullets(verdict.reasons), picture, table)
@@ -88,21 +88,21 @@ def publish_verdict(adapter_id: str, verdict: "Verdict") -> None:
 
 
 def criteria_table(verdict: "Verdict") -> str:
-    """The criteria of the gate with their bounds; how many pairs would decide, where one is undecided."""
+    """Return the criteria of the gate with their bounds; how many pairs would decide, where one is undecided."""
     undecided = any(one.needed_n is not None for one in verdict.criteria)
     columns = ("name", "state", "estimate", "low", "high", "threshold", "n", *["needed_n"] * undecided)
     return markdown_table(columns, ([getattr(one, name) for name in columns] for one in verdict.criteria))
 
 
 def end_of_retraining(adapter_id: str, ended: "Promotion") -> State[Any]:
-    """Completed whatever the verdict: to reject is what the gate is for."""
+    """End as completed, whatever the verdict: to reject is what the gate is for."""
     verdict, did = ended.verdict, "promoted" if ended.promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
     return end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
 
 
 def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> None:
-    """The scores of champion and base model, today and over time, and what the gate would say."""
+    """Publish the scores of champion and base model, today and over time, and what the gate would say."""
     scores = [{"model": who, **figures} for who, figures in review.scores.items()]
     table = markdown_table(list(scores[0]), (list(row.values()) for row in scores))
     title = f"# Champion {review.adapter_id}: {_standing(review)}"
@@ -120,7 +120,7 @@ def _standing(review: "Review") -> str:
 
 
 def end_of_review(review: "Review | None") -> State[Any]:
-    """Completed: that the champion is worse than the base model is a result; an event reports it as well."""
+    """End as completed: that the champion is worse than the base model is a result; an event reports it as well."""
     if review is None:
         return end(Completed(message="the base model serves; there is no champion to evaluate"), "no champion")
     message = f"{review.adapter_id} {_standing(review)}. {' '.join(review.verdict.reasons)}"
@@ -128,7 +128,7 @@ def end_of_review(review: "Review | None") -> State[Any]:
 
 
 def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
-    """Every change of the champion, newest first."""
+    """Publish every change of the champion, newest first."""
     table = [
         {
             "at": f"{change['at']:%Y-%m-%d %H:%M}",
@@ -142,12 +142,12 @@ def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
 
 
 def end_of_promotion(adapter: "Adapter") -> State[Any]:
-    """Completed: the adapter serves."""
+    """End as completed: the adapter serves."""
     return end(Completed(message=f"{adapter.adapter_id} is the champion"), "done")
 
 
 def end_of_rollback(done: "Rollback") -> State[Any]:
-    """Completed, with who serves now and what was passed over; also where there was nothing to do any more."""
+    """End as completed, with who serves now and what was passed over; also where there was nothing to do any more."""
     serves = done.champion.adapter_id if done.champion else "the base model"
     if not done.changed:
         return end(Completed(message=f"{done.left} does not serve, {serves} does; nothing was changed"), "nothing done")

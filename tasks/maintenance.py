@@ -21,7 +21,7 @@ def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
     app = open_app(home, config)
     done = app.corpus.maintain()
     publish_upkeep(done)
-    app.learning.prune_answers()
+    app.learning.maintain()
     return done
 
 

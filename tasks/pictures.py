@@ -25,7 +25,7 @@ _MOST_RUNS = 60
 
 
 def loss_curve(points: Sequence[Mapping[str, float]]) -> str:
-    """Loss by step."""
+    """Draw the loss by step."""
     with _axes("loss by step", 3) as (axes, image):
         axes.plot([point["step"] for point in points], [point["loss"] for point in points], color=_BLUE, linewidth=1)
         axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
@@ -33,7 +33,7 @@ def loss_curve(points: Sequence[Mapping[str, float]]) -> str:
 
 
 def gate_intervals(criteria: "Sequence[Criterion]") -> str:
-    """Each criterion as its estimate between its bounds, beside the threshold that the lower bound must reach."""
+    """Draw each criterion as its estimate between its bounds, beside the threshold that the lower bound must reach."""
     measured = [one for one in reversed(criteria) if one.estimate is not None]
     if not measured:
         return ""
@@ -56,7 +56,7 @@ def _interval(axes: "Axes", row: int, one: "Criterion") -> None:
 
 
 def funnel(kept: int, left_out: Mapping[str, int]) -> str:
-    """What became of the answers of the log: those that are examples, and why the others are not."""
+    """Draw what became of the answers of the log: those that are examples, and why the others are not."""
     bars = {"examples": kept, **{reason: count for reason, count in left_out.items() if count}}
     if not any(bars.values()):
         return ""
@@ -70,7 +70,7 @@ def funnel(kept: int, left_out: Mapping[str, int]) -> str:
 
 
 def drift_over_time(measurements: Sequence[Mapping[str, Any]]) -> str:
-    """Per signal, the statistic of each measurement as a share of its threshold; above 1 is drift."""
+    """Draw each measurement of a signal, its statistic as a share of its threshold; above 1 is drift."""
     curves = _shares_of_thresholds(measurements[-_MOST_RUNS:])
     if not curves:
         return ""
@@ -96,7 +96,7 @@ def _shares_of_thresholds(measurements: Sequence[Mapping[str, Any]]) -> dict[str
 
 
 def scores_over_time(reviews: Sequence[Mapping[str, Any]]) -> str:
-    """Golden questions and questions elsewhere: the champion of each review beside the base model."""
+    """Draw scores of golden questions and of those elsewhere: the champion of each review beside the base model."""
     shown = [("exact_match", "golden questions, exact match", "-"), ("token_f1_elsewhere", "elsewhere, token F1", "--")]
     recent = reviews[-_MOST_RUNS:]
     with _axes("scores over time", 3.2) as (axes, image):
@@ -114,7 +114,7 @@ def scores_over_time(reviews: Sequence[Mapping[str, Any]]) -> str:
 
 
 def lag_histogram(freshness: "Freshness") -> str:
-    """How many documents of a sync had which lag, beside the objective."""
+    """Draw how many documents of a sync had which lag, beside the objective."""
     import numpy as np
     from matplotlib.ticker import MaxNLocator
 
@@ -132,7 +132,7 @@ def lag_histogram(freshness: "Freshness") -> str:
 
 
 def _dates(axes: "Axes", times: Sequence[datetime]) -> None:
-    """Dates below; one moment alone stands in the middle of two days, not of four years."""
+    """Show dates below; one moment alone stands in the middle of two days, not of four years."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=2, maxticks=8)  # type: ignore[no-untyped-call]
@@ -144,7 +144,7 @@ def _dates(axes: "Axes", times: Sequence[datetime]) -> None:
 
 @contextmanager
 def _axes(title: str, height: float) -> "Iterator[tuple[Axes, list[str]]]":
-    """Axes to draw in, and a list that holds the image once the block has ended. Height in inches."""
+    """Yield axes to draw in, and a list that holds the image once the block has ended. Height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -92,5 +92,5 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def paragraphs(*parts: str) -> str:
-    """Those of the parts that are not empty, one below the other."""
+    """Join those of the parts that are not empty, one below the other."""
     return "\n\n".join(part for part in parts if part)

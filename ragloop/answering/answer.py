@@ -41,7 +41,7 @@ class AnswerPolicy:
 
     @classmethod
     def of(cls, retrieval: "RetrievalSettings", answers: "AnswerSettings") -> "AnswerPolicy":
-        """What the settings say."""
+        """Read what the settings say."""
         return cls(RetrievalPolicy.of(retrieval), retrieval.min_similarity, LaneName(answers.lane))
 
 
@@ -82,7 +82,7 @@ class Answerer:
         return [answer_of(turn) for turn in turns]
 
     def _stages(self, held: ExitStack) -> tuple[Stage, ...]:
-        """The way of a batch through one state of the index; `held` ends with it.
+        """Return the way of a batch through one state of the index; `held` ends with it.
 
         Turns that are routed again are written and checked again, the others pass on.
         """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragloop.answering.evidence import as_support
-from ragloop.answering.prompts import sentences
+from ragloop.answering.prompts import cited_sentences
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support import answers
 from ragloop.corpus.index.search import Search
@@ -17,7 +17,7 @@ _MOST_SENTENCES = 500
 
 
 def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str, Any]]]:
-    """Per correction the statements that bear it out, per document, as `feedback.support` holds them.
+    """Return for each correction the statements that bear it out, per document, as `feedback.support` holds them.
 
     Only passages that the index has as they were shown count. Every sentence must be borne out, or nothing is: what the
     rest rests on could never be seen to change.
@@ -34,7 +34,7 @@ def _unchanged(row: Mapping[str, Any], indexed: Mapping[str, dict[str, Any]]) ->
 
 def _support(question: str, correction: str, passages: Sequence[Passage]) -> list[dict[str, Any]]:
     found: dict[str, list[str]] = {}
-    given = list(dict.fromkeys(sentences(correction)))
+    given = list(dict.fromkeys(cited_sentences(correction)))
     for sentence in given if len(given) <= _MOST_SENTENCES else ():
         said = answers(question, sentence, passages, fit=0)
         if not said:

@@ -58,7 +58,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
 
 
 def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Digests per document as the log holds them."""
+    """Return the digests per document as the log holds them."""
     return [{"document_id": one, "statements": list(dict.fromkeys(held))} for one, held in statements.items()]
 
 
@@ -76,7 +76,7 @@ def _citation(n: int, passage: Passage) -> Citation:
 
 
 def _support(passages: Sequence[Passage], rests_on: Mapping[int, Sequence[str]]) -> list[dict[str, Any]]:
-    """Which statements of which documents the answer rests on, by their digests."""
+    """Return which statements of which documents the answer rests on, by their digests."""
     found: dict[str, list[str]] = {}
     for n, digests in rests_on.items():
         found.setdefault(passages[n - 1].document_id, []).extend(digests)

@@ -36,12 +36,12 @@ class RetrievalPolicy:
 
     @classmethod
     def of(cls, settings: "RetrievalSettings") -> "RetrievalPolicy":
-        """What the settings say."""
+        """Read what the settings say."""
         view = EVERYTHING if settings.without_labels == "everything" else UNLABELLED
         return cls(settings.top_k, settings.candidates, settings.rrf_k, view)
 
     def for_top(self, top_k: int) -> "RetrievalPolicy":
-        """This policy with another number of passages, for which there are candidates enough."""
+        """Return this policy with another number of passages, for which there are candidates enough."""
         return replace(self, top_k=top_k, candidates=max(self.candidates, top_k))
 
     def view_of(self, labels: Collection[str]) -> View:
@@ -76,7 +76,7 @@ class Retriever:
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
-    """Reciprocal rank fusion: the sum of 1 / (k + rank) over the rankings that hold an id.
+    """Fuse rankings by reciprocal rank: the sum of 1 / (k + rank) over the rankings that hold an id.
 
     Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods",
     SIGIR 2009.
@@ -89,7 +89,7 @@ def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
 
 
 def as_text(chunk: Mapping[str, Any]) -> Passage:
-    """The text of a chunk as a passage of no search: what it says can be looked at, and it is cited nowhere."""
+    """Return the text of a chunk as a passage of no search: what it says can be looked at, and it is cited nowhere."""
     of = {name: chunk.get(name) or "" for name in ("source", "uri", "title", "chunk_id", "revision")}
     return Passage(
         rank=0, score=0.0, similarity=0.0, heading=chunk["heading"] or "", start=0, end=0, text=chunk["text"],
@@ -98,7 +98,7 @@ def as_text(chunk: Mapping[str, Any]) -> Passage:
 
 
 def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:
-    """A row of the index as a passage."""
+    """Return a row of the index as a passage."""
     return Passage(
         rank=rank,
         score=score,

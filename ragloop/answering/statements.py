@@ -15,10 +15,12 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ragloop.hashes import sha256_of_text
+from ragloop.language.sentences import sentence_ends
+from ragloop.language.words import MARKS
 
 _QUOTED = re.compile(r"(?:>[ \t]?)+")
 _ITEM = re.compile(r"(?:[-*+\u2022]|\d{1,4}[.)]|#\.)[ \t]+(?=\S)")
-_FIELD = re.compile(r"[\w\"'`*][\w\"'`*.()/ -]{0,60}:(?:[ \t]|$)")
+_FIELD = re.compile(rf"[\w\"'`*][\w{MARKS}\"'`*.()/ -]{{0,60}}:(?:[ \t]|$)")
 _ASSIGNED = re.compile(r"[\w\"'`.-]{1,60}[ \t]?=(?!=)")
 """A setting of a TOML, INI or environment file, which goes on with no sentence before it."""
 _RULE = re.compile(r"[|:\s=+~*_-]+")
@@ -29,9 +31,6 @@ _CELL = " | "
 _JOINED = " > "
 _PLACE = re.compile(r"(?:page|slide|chapter) \d+")
 """What a heading path may end with: the place moves with every edit before it, and says nothing."""
-_SENTENCE = re.compile(
-    r"(?<!\b[A-Za-z]\.)(?<=[.!?\u2026])[\"'\u201d\u2019)\]*_]{0,4}\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])"
-)
 _PRONOUN = re.compile(r"(?:it|its|this|these|that|those|they|their|he|she|his|her|both|such|here)\b", re.IGNORECASE)
 _MARKS = re.compile(r"[\"'`]")
 """Quotation marks come and go with a formatter, and say nothing."""
@@ -64,7 +63,7 @@ class _Block:
 
 @lru_cache(maxsize=4096)
 def statements(heading: str, text: str) -> tuple[Statement, ...]:
-    """What a chunk states, in order; all its words stand in one statement or another."""
+    """Return what a chunk states, in order; all its words stand in one statement or another."""
     titles = _without_place(heading)
     found = []
     for group, context, before, part in _parts(_blocks(text), text):
@@ -80,7 +79,7 @@ def _without_place(heading: str) -> str:
 
 
 def _blocks(text: str) -> list[_Block]:
-    """Lines, those of a wrapped paragraph joined."""
+    """Return the lines, with those of a wrapped paragraph joined."""
     blocks: list[_Block] = []
     blank = True
     for indent, line in _lines(text):
@@ -98,7 +97,7 @@ def _blocks(text: str) -> list[_Block]:
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
-    """Each line with its indentation. A chunk begins without that of its first line, which those after it tell."""
+    """Return each line with its indentation. A chunk lacks that of its first line, which those after it tell."""
     lines, rules, starts = list[tuple[int, str]](), 0, list[int]()
     for one in text.expandtabs(8).splitlines():
         line = one.strip()
@@ -131,7 +130,7 @@ def _kind(line: str) -> str:
 
 
 def _continues(before: _Block, block: _Block) -> bool:
-    """Whether a line goes on with the sentence of the lines before it."""
+    """Return whether a line goes on with the sentence of the lines before it."""
     if before.kind == "prose":
         goes_on = block.kind == "prose" or (block.kind == "field" and not _ASSIGNED.match(block.text))
         return goes_on and block.indent == before.indent
@@ -142,7 +141,7 @@ def _continues(before: _Block, block: _Block) -> bool:
 
 
 def _parts(blocks: Sequence[_Block], whole: str) -> Iterator[tuple[int, str, str, str]]:
-    """Group, context, sentence before and text of each statement."""
+    """Yield group, context, sentence before and text of each statement."""
     above: list[tuple[_Block, int]] = []
     group, lead, rows = 0, _Block(0, "", "prose", True), list[list[str]]()
     for position, block in enumerate(blocks):
@@ -175,15 +174,15 @@ def _same_fields(before: _Block, block: _Block) -> bool:
 
 
 def _meaning(above: Sequence[tuple[_Block, int]]) -> list[str]:
-    """What a line hangs under, from the innermost item on; of what is above an item it is independent."""
+    """Return what a line hangs under, from the innermost item on; of what is above an item it is independent."""
     items = [position for position, (block, _) in enumerate(above) if block.kind == "item"]
     return [block.text for block, _ in above[items[-1] if items else 0 :]]
 
 
 def _sentences(block: _Block) -> Iterator[tuple[str, str]]:
-    """Sentences, one that begins with a pronoun with the one before it; a line of fields is one."""
+    """Return the sentences, one that begins with a pronoun with the one before it; a line of fields is one."""
     text = _ITEM.sub("", block.text, count=1) if block.kind == "item" else block.text
-    ends = [] if block.kind == "field" else [found.end() for found in _SENTENCE.finditer(text)]
+    ends = [] if block.kind == "field" else list(sentence_ends(text))
     before = ""
     for start, end in pairwise([0, *ends, len(text)]):
         if sentence := text[start:end].strip():
@@ -196,7 +195,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _of_row(rows: Sequence[Sequence[str]]) -> Iterator[tuple[list[str], str]]:
-    """The cells of the last row, each with the row's key and the name of its column where the table has a head."""
+    """Yield the cells of the last row, each with the row's key and its column's name where the table has a head."""
     row = rows[-1]
     if all(_RULE.fullmatch(cell) or not cell for cell in row):
         return

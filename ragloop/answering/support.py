@@ -69,7 +69,7 @@ class _Place:
 
 
 def says(sentence: str, passages: Sequence[Passage]) -> list[Said]:
-    """The passages that say what the sentence says, the best first."""
+    """Find the passages that say what the sentence says, the best first."""
     claim = _Claim(terms_of(sentence), tokens_of(sentence))
     if not claim.terms.words:
         return []
@@ -80,7 +80,7 @@ def says(sentence: str, passages: Sequence[Passage]) -> list[Said]:
 
 
 def answers(question: str, answer: str, passages: Sequence[Passage], fit: float = FIT) -> list[Said]:
-    """The passages that give the answer to the question, the best first.
+    """Find the passages that give the answer to the question, the best first.
 
     What the answer only repeats of the question need not stand there, but numbers of the question must, as far as any
     statement that gives the answer has them. `fit` 0 takes it as true, and finds every statement that gives it.
@@ -103,7 +103,7 @@ def answers(question: str, answer: str, passages: Sequence[Passage], fit: float 
 def _ranked(
     claim: Terms, asked: Terms, passages: Sequence[Passage], gives: Callable[["_Place"], bool], least: float
 ) -> list[_Place]:
-    """The places that give it and that no other contradicts, best first."""
+    """Return the places that give it and that no other contradicts, best first."""
     places = [place for n, passage in enumerate(passages) for place in _places(n, passage)]
     given = _smallest([place for place in places if gives(place)])
     most = max((len(asked.numbers & place.all.exact) for place in given), default=0)
@@ -124,7 +124,7 @@ def _ranked(
 
 
 def _smallest(places: Sequence[_Place]) -> list[_Place]:
-    """Without those that hold more statements than another among them needs."""
+    """Leave out those that hold more statements than another among them needs."""
     single = {(place.passage, one) for place in places if len(place.statements) == 1 for one in place.statements}
     return [
         place
@@ -134,14 +134,14 @@ def _smallest(places: Sequence[_Place]) -> list[_Place]:
 
 
 def _contradicts(place: _Place, claim: Terms) -> bool:
-    """Whether it would say something else where it fits better: another number of a kind, or the negation."""
+    """Return whether it would say something else where it fits better: another number of a kind, or the negation."""
     kinds = {kind for kind, _ in claim.kinds}
     other = any(kind in kinds for kind, _ in place.own.kinds) and not place.own.kinds & claim.kinds
     return other or (len(place.statements) == 1 and place.all.negations != claim.negations and not claim.kinds)
 
 
 def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -> bool:
-    """Whether the place says it: all numbers, units and names, as negated, and enough of the needed words."""
+    """Return whether the place says it: all numbers, units and names, as negated, and enough of the needed words."""
     terms = claim.terms
     needed = terms.words if needed is None else needed
     if len(place.statements) > 1 and not terms.measured:
@@ -157,15 +157,15 @@ def _holds(place: _Place, claim: _Claim, needed: frozenset[str] | None = None) -
 
 
 def _is_of_another(place: _Place, claim: Terms) -> bool:
-    """Whether a number of the claim belongs to something else: in another part of the statement (a field of an item, or
-    what `and`, a comma or a semicolon part) the claim's words stand beside another number of that kind."""
+    """Return whether a number of the claim belongs to something else: in another part of the statement (a field of an
+    item, or what `and`, a comma or a semicolon part) the claim's words stand beside another number of that kind."""
     fields = [one.text for one in place.statements]
     parts = [terms_of(one) for one in (fields if len(fields) > 1 else _PART.split(plain(fields[0])))]
     return any(_is_in_another_part(kind, number, parts, claim, len(fields) > 1) for kind, number in claim.kinds)
 
 
 def _is_in_another_part(kind: str, number: str, parts: Sequence[Terms], claim: Terms, are_fields: bool) -> bool:
-    """The same of one number.
+    """Decide this for one number.
 
     A later clause leaves out what it shares with the first one ("500 people work in Berlin and 300 in Paris"). So it is
     recognised by the words that it alone has, and a word that a later clause alone has is said of the number there.
@@ -186,7 +186,7 @@ def _is_in_another_part(kind: str, number: str, parts: Sequence[Terms], claim: T
 
 
 def _holds_in_part(place: _Place, claim: _Claim, needed: frozenset[str]) -> bool:
-    """Whether clauses that follow each other say it, where the whole negates more or less."""
+    """Return whether clauses that follow each other say it, where the whole negates more or less."""
     clauses = _CLAUSE.split(_text(place.statements))[:_CLAUSES]
     context = place.statements[0].context
     runs = (clauses[start:end] for start in range(len(clauses)) for end in range(start + 1, len(clauses) + 1))
@@ -202,7 +202,8 @@ def _agrees(held: Terms, claim: Terms, needed: frozenset[str], share: float) -> 
 
 
 def _swapped(claim: Sequence[str], held: Sequence[str], elsewhere: frozenset[str]) -> bool:
-    """Whether the claim is the statement but for a number, a name, or a word of elsewhere in the place of another."""
+    """Return whether the claim is the statement but for a number, a name, or a word of elsewhere in the place of
+    another."""
     matcher = SequenceMatcher(None, [one.casefold() for one in held], [one.casefold() for one in claim], autojunk=False)
     operations = matcher.get_opcodes()
     same = sum(end - start for tag, _, _, start, end in operations if tag == "equal")
@@ -228,7 +229,7 @@ def _by_passage(places: Sequence[_Place]) -> list[Said]:
 
 
 def _places(n: int, passage: Passage) -> Iterator[_Place]:
-    """Each statement, then the fields and cells that belong together."""
+    """Yield each statement, then the fields and cells that belong together."""
     held = statements(passage.heading, passage.text)
     above = terms_of(f"{passage.title} , {passage.heading}")
     groups = [tuple(ones) for _, ones in groupby(held, key=lambda one: one.group)]
@@ -240,13 +241,14 @@ def _places(n: int, passage: Passage) -> Iterator[_Place]:
 
 
 def _below(terms: Terms, above: Terms, before: Terms) -> Terms:
-    """Titles and the sentence before say what a statement is about; what they negate or count is not said again."""
+    """Add titles and the sentence before: they say what a statement is about; what they negate or count is not said
+    again."""
     exact = terms.exact | above.exact | before.exact
     return replace(terms, words=terms.words | above.words, exact=exact, numbers=terms.numbers | above.numbers)
 
 
 def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
-    """The statements that the sentence stands in word for word, as a whole or as parts that follow each other."""
+    """Return the statements that the sentence stands in word for word, whole or as parts that follow each other."""
     wanted = [one.casefold() for one in claim.tokens]
     held = statements(passage.heading, passage.text)
     words = [(word, position) for position, one in enumerate(held) for word in folded(one.text)]
@@ -265,7 +267,7 @@ def _text(ones: Sequence[Statement]) -> str:
 
 
 def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """Where the wanted words follow each other; None where they do nowhere."""
+    """Return where the wanted words follow each other; None where they do nowhere."""
     first = wanted[0] if wanted else None
     for at, word in enumerate(words):
         if word == first and list(words[at : at + len(wanted)]) == list(wanted):

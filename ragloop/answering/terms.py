@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ragloop.language.forms import comparable
+from ragloop.language.sentences import END_MARKS
+from ragloop.language.words import MARKS, is_unspaced, word_spans, words
+
 _STEM = 5
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}](?:[\w.+-]*[\w+#])?")
-_UNSPACED = re.compile(f"[{_CJK}]")
-_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_BEGINS = END_MARKS | {":"}
+_PIECE = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z](?:[^\W\d_A-Z]|[{MARKS}])*+|\d+")
 _MONTHS = ("january february march april may june july august september october november december").split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS) + "|sept"
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.? (?:of )?({_MONTH})\.?,? (\d{{4}})\b", re.IGNORECASE)
@@ -22,8 +24,8 @@ _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d,])")
 _NE = re.compile(r"\bn['\u2019](?=[aeiouyh\u00e0-\u00ff])", re.IGNORECASE)
-_DIGITS = {zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0xFF10) for digit in range(10)}
-"""Decimal digits of Arabic, Persian and Hindi texts, and those of full width."""
+_DIGITS = {zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for digit in range(10)}
+"""Decimal digits of Arabic, Persian, Hindi, Bengali and Thai texts."""
 _NEGATIVE = re.compile(r"(?<![\w.)\]])[-\u2212](?=\d)")
 _SIGNS = {"%": " percent ", "$": " dollar ", "\u20ac": " euro ", "\u00a3": " pound ", "\u00b0": " degree "}
 _MEASURED = re.compile(r"(\d[\d.]*)-?([^\W\d_]+)")
@@ -99,7 +101,7 @@ class Terms:
 
 
 def content_words(text: str) -> frozenset[str]:
-    """Lower-case words that carry meaning."""
+    """Return the words that carry meaning, in lower case."""
     return frozenset(word for word in folded(text) if word not in _STOP)
 
 
@@ -114,29 +116,29 @@ def telling(tokens: Sequence[str]) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def terms_of(text: str) -> Terms:
-    """The terms of a text."""
+    """Return the terms of a text."""
     written = plain(text)
-    raw = [found[0] for found in _TOKEN.finditer(written)]
+    raw = words(written)
     tokens = [one.casefold() for one in raw]
     numbers, kinds = _numbers(tokens)
     measured = frozenset(one for one in numbers if " " in one)
     bare = frozenset(one.partition(" ")[0] for one in measured)
-    words = frozenset(stem for one in raw for stem in stems(one))
     return Terms(
-        words=words,
+        words=frozenset(stem for one in raw for stem in stems(one)),
         numbers=numbers | _parts_of_dates(numbers),
         measured=measured | (numbers - bare),
         kinds=kinds,
         names=_names(written),
         exact=frozenset(singular(part) for one in raw for part in (one, *_PIECE.findall(one))) | numbers,
         negations=sum(one in _NEGATIONS for one in tokens),
-        unspaced=sum(bool(_UNSPACED.match(one)) for one in tokens) > len(tokens) / 2,
+        unspaced=sum(map(is_unspaced, tokens)) > len(tokens) / 2,
     )
 
 
 def plain(text: str) -> str:
-    """Dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
-    text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text.translate(_DIGITS))).split())
+    """Write dates as 2026-09-30, decimals with a point, thousands without commas, signs and contractions as words."""
+    text = comparable(text).translate(_DIGITS)
+    text = " ".join(_NE.sub("ne ", _NOT.sub(" not ", text)).split())
     text = _DAY_FIRST.sub(lambda found: _iso(found[3], found[2], found[1]), text)
     text = _MONTH_FIRST.sub(lambda found: _iso(found[3], found[1], found[2]), text)
     text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
@@ -153,7 +155,7 @@ def _iso(year: str, month: str, day: str) -> str:
 
 
 def _numbers(tokens: Sequence[str]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-    """Numbers, also with their unit, and each with its kind: the unit, a date, a version, or a plain number."""
+    """Find the numbers, also with their unit, each with its kind: the unit, a date, a version, or a plain number."""
     found, kinds = set[str](), set[tuple[str, str]]()
     for position, token in enumerate(tokens):
         number = _COUNTED.get(token, token)
@@ -169,7 +171,7 @@ def _numbers(tokens: Sequence[str]) -> tuple[frozenset[str], frozenset[tuple[str
 
 
 def _unit_after(tokens: Sequence[str], position: int) -> str | None:
-    """The unit that follows; in "18 and 30 kilograms" that of the second number is the first one's too."""
+    """Return the unit that follows; in "18 and 30 kilograms" that of the second number is the first one's too."""
     for step in (1, 2, 3):
         if position + step >= len(tokens):
             return None
@@ -199,20 +201,20 @@ def _parts_of_dates(numbers: frozenset[str]) -> frozenset[str]:
 
 
 def _names(text: str) -> frozenset[str]:
-    """Words that are capital inside a sentence, and those that no dictionary has: acronyms, identifiers."""
+    """Find the words that are capital inside a sentence, and those that no dictionary has: acronyms, identifiers."""
     found = set[str]()
     begins = True
-    for match in _TOKEN.finditer(text):
-        word = match[0]
+    for start, end in word_spans(text):
+        word = text[start:end]
         inner = any(one.isupper() for one in word[1:]) or "_" in word
         if (inner or (word[0].isupper() and not begins)) and word.casefold() not in _STOP:
             found.add(singular(word))
-        begins = text[match.end() : match.end() + 1] in (".", "!", "?", ":")
+        begins = text[end : end + 1] in _BEGINS
     return frozenset(found)
 
 
 def stems(token: str) -> list[str]:
-    """The first letters of the words that a token is made of; nothing of those that carry no meaning."""
+    """Return the first letters of the words that a token is made of; nothing of those that carry no meaning."""
     if (glued := _MEASURED.fullmatch(token)) and (unit := _UNITS.get(singular(glued[2]))):
         return [glued[1], unit[:_STEM]]
     if any(one.isdigit() for one in token):
@@ -244,7 +246,7 @@ def singular(word: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """Return the words and numbers of a text in order."""
-    return [found[0] for found in _TOKEN.finditer(plain(text))]
+    return words(plain(text))
 
 
 def folded(text: str) -> list[str]:

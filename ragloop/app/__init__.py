@@ -21,6 +21,7 @@ from ragloop.store import Boundary, Clock, Store, utc_now
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.generations.table import Generations
+    from ragloop.corpus.index.readings import Quality, ReadChunk, Reading
     from ragloop.corpus.index.table import Index
 
 
@@ -72,6 +73,16 @@ class App:
     def index(self) -> "Index":
         """The index that answers now. Raises NotFoundError when nothing was indexed yet."""
         return self.parts.index
+
+    def documents(
+        self, source: str | None = None, quality: "Quality | None" = None, format: str | None = None
+    ) -> "list[Reading]":
+        """List what was read of each document, or of those of one source, quality or format (a suffix, such as pdf)."""
+        return self.corpus.documents(source, quality, format)
+
+    def document(self, name: str) -> "tuple[Reading, list[ReadChunk]]":
+        """Return what was read of a document, and its chunks; `name` is its URI, its key, or an end of one."""
+        return self.corpus.document(name)
 
     def status(self) -> dict[str, Any]:
         """Report what the store holds and what ran last; loads no model."""

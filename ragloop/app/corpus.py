@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
     from ragloop.corpus.doctor.diagnosis import Diagnosis
     from ragloop.corpus.index.generations.generation import Generation
+    from ragloop.corpus.index.readings import Quality, ReadChunk, Reading
     from ragloop.corpus.maintain import Upkeep
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
@@ -144,6 +145,30 @@ class Corpus:
             lambda: indexed_sources(parts.store) if parts.place.exists() else [],
             lambda name: last_way(parts.store, name) if parts.place.exists() else None,
         )
+
+    def documents(
+        self, source: str | None = None, quality: "Quality | None" = None, format: str | None = None
+    ) -> "list[Reading]":
+        """List what was read of each document of the index that answers; see readings."""
+        from ragloop.corpus.index.readings import readings
+        from ragloop.corpus.parsing import format_of
+
+        return readings(self._parts.index, source, quality, format and format_of(f"x.{format.lstrip('.')}"))
+
+    def document(self, name: str) -> "tuple[Reading, list[ReadChunk]]":
+        """Find a document by its URI, its key, or an end of one, and read its chunks."""
+        from ragloop.corpus.index import readings
+
+        index = self._parts.index.snapshot()
+        found = readings.find(index, name)
+        return found, readings.chunks(index, found)
+
+    def original(self, document: "Reading") -> str:
+        """Return the text of a document as it is parsed now; see ragloop.corpus.original."""
+        from ragloop.corpus.original import original
+
+        policy = sync_policy(self._parts.settings)
+        return original(document, self._sources.all(), policy.limits, policy.max_document_bytes)
 
     def _opener(self, generation: "Generation") -> "Callable[[], Embedder]":
         """Return what opens in another process the embedder that `embedder_of` opens here."""

@@ -54,7 +54,7 @@ class Learning:
         )
 
     def review(self, key: str = "") -> "Review | None":
-        """The champion against the base model, today; None while the base model serves.
+        """Compare the champion with the base model, today; return None while the base model serves.
 
         The report is kept, by `key` as Reports.append has it.
         """
@@ -63,6 +63,13 @@ class Learning:
         parts = self._parts
         gate = gate_policy(parts.settings)
         return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
+
+    def maintain(self) -> None:
+        """Remove answers of evaluations past their retention, and copies of adapters that are retired or gone."""
+        from ragloop.registry import prune_copies
+
+        self.prune_answers()
+        prune_copies(self._parts.registry)
 
     def prune_answers(self) -> int:
         """Remove answers of evaluations past maintenance.answer_retention_days; return how many files that changed.

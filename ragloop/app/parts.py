@@ -41,8 +41,9 @@ class Parts:
         now: Clock = utc_now,
         boundary: Boundary = nullcontext,
     ) -> None:
-        self.settings, self.now, self._boundary = settings, now, boundary
+        self.settings, self.now, self.boundary = settings, now, boundary
         self.models = OpenedModels(settings, given=embedder, open_embedder=open_embedder)
+        self.artifacts = _artifacts(settings)
         self._store: Store | None = None
 
     @property
@@ -53,14 +54,14 @@ class Parts:
         return self._store
 
     def made_store(self) -> Store:
-        """The store, made where there is none. Raises as Store.open does, also where a restore is under way."""
+        """Open the store, made where there is none. Raises as Store.open does, also where a restore is under way."""
         if self._store is None or self.place.restoring() or not self.place.exists():
             self._store = self._opened(create=True)
         return self._store
 
     def _opened(self, *, create: bool) -> Store:
         home = self.settings.home
-        return Store.open(home, create=create, place=self.place, now=self.now, boundary=self._boundary)
+        return Store.open(home, create=create, place=self.place, now=self.now, boundary=self.boundary)
 
     @cached_property
     def place(self) -> "Place":
@@ -78,7 +79,8 @@ class Parts:
         return Journal(self.store, self._bearing_out)
 
     def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
-        """What corrections rest on; nobody can tell where no index can be read, and feedback is logged all the same."""
+        """Return what corrections rest on; nobody can tell where no index can be read, and feedback is logged all the
+        same."""
         from ragloop.answering.corrections import bearing_out
 
         try:
@@ -89,13 +91,7 @@ class Parts:
     @cached_property
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
-        return Registry(self.store, self.models.other_base, self._artifacts())
-
-    def _artifacts(self) -> Artifacts:
-        folder = self.settings.home / "artifacts"
-        if self.settings.artifacts is None:
-            return FolderArtifacts(folder)
-        return BucketArtifacts(BucketFiles(self.settings.artifacts), folder, self.models.cache / "adapters")
+        return Registry(self.store, self.models.other_base, self.artifacts)
 
     @cached_property
     def generators(self) -> "Generators":
@@ -110,7 +106,7 @@ class Parts:
         return self.models.embedders.default()
 
     def embedder_of(self, generation: "Generation") -> Embedder:
-        """The embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
+        """Open the embedder that built a generation. Raises MismatchError, NotFoundError, UnavailableError."""
         return self.models.embedders.matching(
             generation.embedder, generation.embedder_name, generation.embedder_backend
         )
@@ -126,7 +122,8 @@ class Parts:
                 f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
                 "tokens; lower it"
             )
-        parser, chunker = f"parser {PARSER}", f"chunker {CHUNKER}/{wanted.chunk_tokens}"
+        parser = f"parser {PARSER}" + (" with ocr" if self.settings.sync.ocr else "")
+        chunker = f"chunker {CHUNKER}/{wanted.chunk_tokens}"
         named = wanted.embedder, wanted.embedder_backend
         return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
 
@@ -148,8 +145,16 @@ class Parts:
         return Index(self.store, active)
 
     def active(self) -> "ActiveIndex":
-        """What answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
+        """Return what answers now, to be asked for once per question. Raises as `index` and `embedder_of` do."""
         from ragloop.corpus.index.table import ActiveIndex
 
         index = self.index
         return ActiveIndex(index, self.embedder_of(index.generation))
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    """Open the artifact root: a folder of the home, or a bucket."""
+    folder = settings.home / "artifacts"
+    if settings.artifacts is None:
+        return FolderArtifacts(folder)
+    return BucketArtifacts(BucketFiles(settings.artifacts), folder)

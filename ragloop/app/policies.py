@@ -1,8 +1,10 @@
 """Settings become policies here and nowhere else; policies have no defaults of their own."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ragloop.config import Settings, SyncSettings
+from ragloop.errors import ConfigError
 
 if TYPE_CHECKING:
     from ragloop.answering.retrieval import RetrievalPolicy
@@ -25,14 +27,14 @@ _MIN_ANSWERS, _MIN_VOTES, _PERMUTATIONS = 50, 20, 500
 
 
 def gate_policy(settings: Settings) -> "GatePolicy":
-    """What a challenger must show."""
+    """Return what a challenger must show."""
     from ragloop.learning.evaluation.gate import GatePolicy
 
     return GatePolicy(**settings.gate.model_dump())
 
 
 def drift_policy(settings: Settings) -> "DriftPolicy":
-    """When a difference counts as drift; no more questions are compared than a window has."""
+    """Return when a difference counts as drift; no more questions are compared than a window has."""
     from ragloop.learning.monitoring.drift import DriftPolicy
 
     drift = settings.drift
@@ -49,21 +51,21 @@ def drift_policy(settings: Settings) -> "DriftPolicy":
 
 
 def cadence_policy(settings: Settings) -> "CadencePolicy":
-    """When training is due."""
+    """Return when training is due."""
     from ragloop.learning.monitoring.cadence import CadencePolicy
 
     return CadencePolicy(**settings.cadence.model_dump())
 
 
 def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
-    """How passages are found."""
+    """Return how passages are found."""
     from ragloop.answering.retrieval import RetrievalPolicy
 
     return RetrievalPolicy.of(settings.retrieval)
 
 
 def training_spec(settings: Settings) -> "TrainingSpec":
-    """All that the settings decide of a training; its base model and files are filled in when it begins."""
+    """Collect all that the settings decide of a training; its base model and files are filled in when it begins."""
     from ragloop.learning.recipes import CLOSED_BOOK_SFT
     from ragloop.models.training.process import TrainingSpec
 
@@ -83,7 +85,7 @@ def training_spec(settings: Settings) -> "TrainingSpec":
 
 
 def retraining_policy(settings: Settings) -> "RetrainingPolicy":
-    """What the steps of a retraining go by. Raises NotFoundError and ConfigError as read_golden does."""
+    """Return what the steps of a retraining go by. Raises NotFoundError and ConfigError as read_golden does."""
     from ragloop.learning.evaluation.golden import read_golden
     from ragloop.learning.steps.parts import RetrainingPolicy
 
@@ -125,12 +127,17 @@ def _parse_limits(sync: SyncSettings) -> "ParseLimits":
     """Limit what a parser may take; a document may have as many characters of text as its file may have bytes."""
     from ragloop.corpus.parsing.limits import ParseLimits
 
+    if sync.ocr and find_spec("rapidocr") is None:
+        raise ConfigError("sync.ocr is on, which needs rapidocr; install it with: pip install 'ragloop[ocr]'")
     return ParseLimits(
         seconds=sync.max_parse_seconds,
         memory_bytes=_bytes(sync.max_parse_mb),
         pages=sync.max_pages,
         unpacked_bytes=_bytes(sync.max_unpacked_mb),
         characters=_bytes(sync.max_document_mb),
+        recognise=sync.ocr,
+        recognised_pages=sync.ocr_pages,
+        recognition_seconds=sync.ocr_seconds,
     )
 
 

@@ -6,9 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
-from ragloop.errors import UsageError
 from ragloop.store import make_home
-from ragloop.store.files import FolderFiles
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport, Backups, RestoreReport
@@ -21,22 +19,15 @@ class Safekeeping:
         self._parts = parts
 
     def backups(self, uri: str | None = None) -> "Backups":
-        """Open the backups at `uri`, by default at backup.uri. Raises ConfigError where both lack, UsageError.
-
-        Raises UsageError also where artifacts lie in a bucket: backups hold those of the home alone.
-        """
+        """Open the backups at `uri`, by default at backup.uri. Raises ConfigError where both lack, UsageError."""
         from ragloop.app.catalogue import CATALOGUE
         from ragloop.backup import Backups
         from ragloop.backup.place import backup_files
 
         wanted = self._parts.settings
-        if wanted.artifacts:
-            raise UsageError(
-                f"backups do not hold artifacts of a bucket, found artifacts = {wanted.artifacts}; protect the "
-                "buckets by versions or replication instead"
-            )
-        files = backup_files(uri or wanted.backup.uri, wanted.home, wanted.store)
-        return Backups(files, CATALOGUE, self._parts.now)
+        buckets = [one for one in (wanted.store, wanted.artifacts) if one]
+        files = backup_files(uri or wanted.backup.uri, wanted.home, buckets)
+        return Backups(files, CATALOGUE, self._parts.now, self._parts.artifacts.files)
 
     def back_up(
         self, uri: str | None = None, progress: "Callable[[int, int, int], None] | None" = None
@@ -73,6 +64,7 @@ class Safekeeping:
             place,
             replace=replace,
             dry_run=dry_run,
-            whole=partial(files_are_whole, FolderFiles(home / "artifacts")),
+            whole=partial(files_are_whole, self._parts.artifacts.files),
+            boundary=self._parts.boundary,
             progress=shown,
         )

@@ -1,5 +1,6 @@
 """What a store holds and what ran last."""
 
+from dataclasses import asdict
 from typing import Any
 
 from ragloop.app.parts import Parts
@@ -13,15 +14,20 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     `last_backup` is None where no place is configured.
     """
     from ragloop.backup import last_backup
-    from ragloop.corpus.sync.scans import last_run
+    from ragloop.corpus.index.readings import Quality, wanting
+    from ragloop.corpus.sync.scans import last_run, passed_over
     from ragloop.learning.monitoring.windows import last_measurement
 
     index = parts.index if parts.generations.active() else None
     nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
+    found = wanting(index) if index else []
     champion = parts.registry.champion()
     logged = parts.journal.counts()
     return {
         **(inventory.counts(index) if index else nothing),
+        "read_in_part": [asdict(one) for one in found if one.quality is Quality.IN_PART],
+        "without_text": [asdict(one) for one in found if one.is_without_text],
+        "passed_over": asdict(passed_over(parts.store)),
         "interactions": logged["interactions"],
         "feedback": logged["feedback"],
         "champion": champion.adapter_id if champion else None,

@@ -24,9 +24,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from ragloop.backup.manifest import OBJECTS, Entry, Manifest, TableState, decoded
-from ragloop.backup.snapshot import Snapshot, Source, take
+from ragloop.backup.snapshot import Snapshot, Source, place_of, take
 from ragloop.backup.verifying import (
     DAMAGED,
     VERIFIED_WITHIN,
@@ -38,10 +40,10 @@ from ragloop.backup.verifying import (
     note,
     verify_share,
 )
-from ragloop.catalogue import Derived
+from ragloop.catalogue import Derived, Lease
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, UnavailableError, UsageError
 from ragloop.store import Clock, Store, utc_now
-from ragloop.store.files import Files, Found, each
+from ragloop.store.files import Files, FolderFiles, Found, each
 from ragloop.wording import first_few
 
 TRIES = 5
@@ -82,10 +84,19 @@ class BackupReport:
 
 
 class Backups:
-    """The backups in `files` of what a catalogue names. `now` is their clock."""
+    """The backups in `files` of what a catalogue names.
 
-    def __init__(self, files: Files, catalogue: Sequence[Derived], now: Clock = utc_now) -> None:
-        self.files, self.catalogue, self._now = files, catalogue, now
+    `now` is their clock, `artifacts` the artifact root of the store, where that is not in its home.
+    """
+
+    def __init__(
+        self, files: Files, catalogue: Sequence[Derived], now: Clock = utc_now, artifacts: Files | None = None
+    ) -> None:
+        self.files, self.catalogue, self._now, self._artifacts = files, catalogue, now, artifacts
+
+    def artifacts(self, home: Path) -> Files:
+        """Return the artifact root of the store that has this home."""
+        return self._artifacts or FolderFiles(home / "artifacts")
 
     def all(self) -> list[Manifest]:
         """Return every backup, newest first. Those whose manifest is damaged are left out; see `damaged`."""
@@ -159,17 +170,19 @@ class Backups:
         if keep < 1:
             raise UsageError(f"found keep = {keep}; expected to keep one backup at least")
         started = time.perf_counter()
-        with store.lease("backup"):
+        with store.lease(Lease.BACKUP):
             known, problems = self.all(), self._damaged_manifests()
             self._must_be_of(store, known)
             backup_id, now = _new_id(self._ids(), self._now())
             there = self.files.list(OBJECTS)
-            verified = verify_share(self.files, store, known, there, now, verified_within)
+            artifacts = self.artifacts(store.home)
+            held = partial(place_of, store, artifacts)
+            verified = verify_share(self.files, held, known, there, now, verified_within)
             copy = _Copy(self.files, known, there, verified, progress)
             for tries in range(1, TRIES + 1):
                 with store.lease("index", wait_s=_LEASE_WAIT_S) if tries == TRIES else nullcontext():
                     try:
-                        snapshot = take(store, self.catalogue)
+                        snapshot = take(store, self.catalogue, artifacts)
                         entries = copy.all(snapshot, backup_id)
                         break
                     except StoreChangedError:
@@ -206,7 +219,7 @@ class Backups:
 
     def delete(self, store: Store, backup_ids: Iterable[str]) -> int:
         """Delete backups and every object that no other one names; return the number of objects."""
-        with store.lease("backup"):
+        with store.lease(Lease.BACKUP):
             return len(self._delete(list(backup_ids)))
 
     def _delete(self, backup_ids: Sequence[str]) -> list[Found]:

@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -21,9 +21,9 @@ from ragloop.backup.backups import Backups
 from ragloop.backup.manifest import UNREADABLE, Entry, Manifest, TableState
 from ragloop.backup.newer import PREFIX, SCRATCH, Newer, Whole, find_newer, put_aside, put_back, remove_aside, taken_up
 from ragloop.backup.verifying import fault, hashed
-from ragloop.catalogue import evidence_tables, leases_of
+from ragloop.catalogue import Lease, evidence_tables, leases_of
 from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.store import MIGRATIONS, Place, Store
+from ragloop.store import MIGRATIONS, Boundary, Place, Store
 from ragloop.store.files import RESTORING, Files, FolderFiles, Found, each
 from ragloop.store.versions import version_of
 from ragloop.wording import first_few
@@ -71,12 +71,13 @@ def restore(
     replace: bool = False,
     dry_run: bool = False,
     whole: Whole = lambda path, sha256: True,
+    boundary: Boundary = nullcontext,
     progress: Progress = lambda done, total, written: None,
 ) -> RestoreReport:
     """Restore a backup (an id, or `latest`) to `home` and `place`; with `dry_run` verify it, and change nothing.
 
     Answers, feedback, adapters and promotions that are newer than the backup are kept; `whole` says whether the files
-    of an adapter are those of its row.
+    of an adapter are those of its row. `boundary` is that of the store which is restored.
 
     Raises NotFoundError where there is no such backup; UsageError where there is a store already and `replace` is not
     given; MismatchError where the backup is damaged or newer; StoreBusyError where something writes the store. In all
@@ -98,7 +99,7 @@ def restore(
     verify(backups, manifest, lambda done, total: progress(done, 2 * total, 0))
     lost = _complete_other(backups, manifest, home, place, whole) if replace and not dry_run else {}
     before = _tables(place)  # also of what was completed just now
-    work = _Restore(backups.files, manifest, home, place.database, progress)
+    work = _Restore(backups.files, manifest, home, place.database, backups.artifacts(home), progress)
 
     def find() -> Newer:
         tables = evidence_tables(backups.catalogue)
@@ -108,7 +109,7 @@ def restore(
     newer = (
         (taken_up(place.database) if place.restoring() else find())
         if dry_run
-        else _run(work, place, leases_of(backups.catalogue), home, manifest, replace, find)
+        else _run(work, place, leases_of(backups.catalogue), home, manifest, replace, find, boundary)
     )
     return RestoreReport(
         manifest.backup_id, str(place), dry_run, tuple(manifest.tables), len(manifest.entries), manifest.size,
@@ -148,9 +149,11 @@ def _another(backups: Backups, bad: Set[str]) -> str:
 class _Restore:
     """The files of one backup on their way to a store."""
 
-    def __init__(self, backup: Files, manifest: Manifest, home: Path, database: Files, progress: Progress) -> None:
+    def __init__(
+        self, backup: Files, manifest: Manifest, home: Path, database: Files, artifacts: Files, progress: Progress
+    ) -> None:
         self._backup, self._manifest, self._progress = backup, manifest, progress
-        self._database, self._home = database, home
+        self._database, self._artifacts, self._home = database, artifacts, home
         self.files_written = self.bytes_written = self.files_removed = self._done = 0
 
     def begin(self, noted: str, find: Callable[[], Newer]) -> Newer:
@@ -168,10 +171,10 @@ class _Restore:
         """Write every file of the backup."""
         in_tables = sorted((one for one in self._manifest.entries if one.path.startswith(_STORE)), key=_stage)
         there = self._remove({one.path.removeprefix(_STORE) for one in in_tables})
-        for top in ("artifacts/", "journal/"):
+        for top, target in (("artifacts/", self._artifacts), ("journal/", FolderFiles(self._home / "journal"))):
             entries = [one for one in self._manifest.entries if one.path.startswith(top)]
-            target = FolderFiles(self._home / top)
-            kept = {name: found for one in entries for name, found in target.list(one.path.removeprefix(top)).items()}
+            folders = {one.path.removeprefix(top).rpartition("/")[0] for one in entries}
+            kept = {name: found for one in folders for name, found in target.list(one and f"{one}/").items()}
             stay = {name for name in kept if any(name.startswith(f"{one}/") for one in newer.folders)}
             self._bring(entries, top, target, kept, stay)
         for _, stage in groupby(in_tables, _stage):
@@ -252,9 +255,10 @@ def _run(
     manifest: Manifest,
     replace: bool,
     find: Callable[[], Newer],
+    boundary: Boundary,
 ) -> Newer:
     """Write what is to be written, under these leases; that of backups is held to the end."""
-    with place.leases.hold("backup", _LEASE_WAIT_S) as check:
+    with place.leases.hold(Lease.BACKUP, _LEASE_WAIT_S) as check:
         with _leases(place, leases) as check_all:
             noted = place.restoring()
             _must_complete(noted, manifest, replace)
@@ -263,7 +267,7 @@ def _run(
             check_all()
         # A migration may need the leases, and nobody else opens the store while the note is there.
         since = time.time()
-        store = Store.open(home, create=False, place=place, restoring=True)
+        store = Store.open(home, create=False, place=place, restoring=True, boundary=boundary)
         _must_hold(store, manifest)
         put_back(store, newer, since)
         check()

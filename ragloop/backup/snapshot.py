@@ -9,6 +9,7 @@ the tables by then or in the journal, and an entry in both is one entry.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from ragloop.backup.manifest import UNREADABLE, TableState
@@ -42,8 +43,11 @@ class Snapshot:
     journal: bytes = field(repr=False)
 
 
-def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
-    """Take the present state. Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files."""
+def take(store: Store, catalogue: Sequence[Derived], artifacts: Files) -> Snapshot:
+    """Take the present state; `artifacts` is the artifact root.
+
+    Raises StoreBusyError, StoreChangedError, and MismatchError where a table lacks files.
+    """
     with store.lease("journal", wait_s=60):
         journal = _journal(store.home / "journal")
         versions, listed = _settled(store.files)
@@ -52,7 +56,8 @@ def take(store: Store, catalogue: Sequence[Derived]) -> Snapshot:
         state, files = _table(store, table, version, listed)
         tables.append(state)
         sources += files
-    return Snapshot(tuple(tables), (*sources, *_artifacts(store, catalogue)), journal)
+    others = _unreadable_lines(store), _artifacts(store, catalogue, artifacts)
+    return Snapshot(tuple(tables), (*sources, *chain(*others)), journal)
 
 
 def _journal(folder: Path) -> bytes:
@@ -128,18 +133,25 @@ def _changed_or_damaged(store: Store, name: str, version: str, said: str) -> Rag
     )
 
 
-def place_of(store: Store, path: str) -> tuple[Files, str]:
+def place_of(store: Store, artifacts: Files, path: str) -> tuple[Files, str]:
     """Return where the file of a store is that a backup has under this path."""
     top, _, name = path.partition("/")
-    return (store.files if top == "store" else FolderFiles(store.home / top)), name
+    places = {"store": store.files, "artifacts": artifacts}
+    return places.get(top) or FolderFiles(store.home / top), name
 
 
-def _artifacts(store: Store, catalogue: Sequence[Derived]) -> Iterator[Source]:
-    """Yield files of the home: those of registered datasets and adapters, whose rows are written after them, and lines
-    of the journal that are no entries. What an unfinished training needs is left out."""
-    journal, artifacts = FolderFiles(store.home / "journal"), FolderFiles(store.home / "artifacts")
+def _unreadable_lines(store: Store) -> Iterator[Source]:
+    """Yield the file of the journal's lines that are no entries, where there is one."""
+    journal = FolderFiles(store.home / "journal")
     for name, found in journal.list(UNREADABLE).items():
         yield Source(f"journal/{name}", found.bytes, journal, name, fixed=False)
+
+
+def _artifacts(store: Store, catalogue: Sequence[Derived], artifacts: Files) -> Iterator[Source]:
+    """Yield the files of registered datasets and adapters, whose rows are written after them.
+
+    What an unfinished training needs is left out.
+    """
     for table in dict.fromkeys(one.listed_in for one in catalogue if one.listed_in):
         for path in sorted(store.rows(table, columns=["path"])["path"].to_pylist()):
             for name, found in sorted(artifacts.list(f"{path}/").items()):

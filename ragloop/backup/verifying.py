@@ -13,14 +13,12 @@ it are noted in `DAMAGED`, until it is mended or they are gone.
 import errno
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from ragloop.backup.manifest import Entry, Manifest
-from ragloop.backup.snapshot import place_of
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.store import Store
 from ragloop.store.files import Files, Found, each
 
 DAMAGED = "damaged.json"
@@ -28,6 +26,8 @@ VERIFIED_WITHIN = timedelta(days=7)
 """A nightly backup then reads a seventh of the place. No object outlives the seven backups that are kept without having
 been read once, and what is damaged is found while the store most likely still has it."""
 CHANGED = "was changed"
+Held = Callable[[str], tuple[Files, str]]
+"""Where the file is that a backup has under this path: files, and its name among them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,12 @@ class Verified:
 
 
 def verify_share(
-    files: Files, store: Store, known: Sequence[Manifest], there: Mapping[str, Found], now: datetime, within: timedelta
+    files: Files,
+    held: Held,
+    known: Sequence[Manifest],
+    there: Mapping[str, Found],
+    now: datetime,
+    within: timedelta,
 ) -> Verified:
     """Read what is due of the objects that the known backups (the newest first) need, and mend what is damaged."""
     needed = {entry.name: entry for one in reversed(known) for entry in one.entries}
@@ -62,7 +67,7 @@ def verify_share(
     due = [one for name, one in needed.items() if name in names and name not in by_size]
     faults = zip(due, each(lambda one: fault(files, one), due, files.at_once), strict=True)
     damaged = by_size | {one.name: why for one, why in faults if why}
-    mended = tuple(name for name in sorted(damaged) if _mend(files, store, needed[name], known))
+    mended = tuple(name for name in sorted(damaged) if _mend(files, held, needed[name], known))
     return Verified(
         len(due), sum(one.bytes for one in due), mended, {name: damaged[name] for name in damaged if name not in mended}
     )
@@ -95,15 +100,13 @@ def fault(files: Files, entry: Entry) -> str:
     return "" if whole else CHANGED
 
 
-def _mend(files: Files, store: Store, entry: Entry, known: Iterable[Manifest]) -> bool:
+def _mend(files: Files, held: Held, entry: Entry, known: Iterable[Manifest]) -> bool:
     """Copy an object again from a file of the store that has the same bytes; return whether there was one."""
     paths = sorted({one.path for manifest in known for one in manifest.entries if one.name == entry.name})
-    return any(_mended_from(files, store, entry, path) for path in paths)
+    return any(_mended_from(files, entry, path, *held(path)) for path in paths)
 
 
-def _mended_from(files: Files, store: Store, entry: Entry, path: str) -> bool:
-    source, name = place_of(store, path)
-
+def _mended_from(files: Files, entry: Entry, path: str, source: Files, name: str) -> bool:
     def same() -> Iterator[bytes]:
         """Yield the bytes, once they are known to be the same; where they change meanwhile, nothing is written."""
         digest = hashlib.sha256()

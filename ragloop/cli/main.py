@@ -20,6 +20,7 @@ from ragloop.cli.commands import (
     dataset,
     demo,
     doctor,
+    documents,
     drift,
     evaluate,
     feedback,
@@ -60,6 +61,7 @@ _COMMANDS = (
     *(ask.ask, feedback.feedback, drift.drift, retrain.retrain, evaluate.evaluate, init.init, up.up, demo.demo),
 )
 _GROUPS = {
+    "documents": documents.documents,
     "index": index.index,
     "backup": backup.backup,
     "log": log.log,

@@ -69,7 +69,7 @@ def open_app() -> "App":
 
 
 def labels_of(given: list[str] | None) -> list[str]:
-    """The labels that --as names."""
+    """Return the labels that --as names."""
     return [encodable(one) for one in given or ()]
 
 

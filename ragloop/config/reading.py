@@ -49,7 +49,8 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
 
 
 def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """The values of a file, its relative places starting at `base`. What is of the wrong type is left for validation.
+    """Return the values of a file, its relative places starting at `base`. What is of the wrong type is left for
+    validation.
 
     A variable wins over the file only later, so that its relative place starts at the working folder.
     """
@@ -76,7 +77,7 @@ def _path(path: Path | str, base: Path) -> Path:
 
 
 def _folder(uri: str, base: Path) -> str:
-    """The path of a source; an address of another scheme than file:// stays as it is."""
+    """Return the path of a source; an address of another scheme than file:// stays as it is."""
     scheme, found, rest = uri.partition("://")
     if not found:
         return str(_absolute(_path(uri, base)))
@@ -88,7 +89,7 @@ def _folder(uri: str, base: Path) -> str:
 
 
 def _absolute(path: Path) -> Path:
-    """A path from the root that names its links as they are named, so that a change of one of them is noticed."""
+    """Return a path from the root that names its links as they are named, so that a change of one is noticed."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100
     return plain if plain.resolve() == path.resolve() else path.absolute()  # ".." after a link leads elsewhere
 
@@ -107,7 +108,7 @@ def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
 
 
 def _variables() -> dict[str, tuple[str, ...]]:
-    """The RAGLOOP_ variables that are set, and the setting that each one names."""
+    """Return the RAGLOOP_ variables that are set, and the setting that each one names."""
     names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS]
     return {name: tuple(name[len(PREFIX) :].lower().split("__")) for name in names}
 
@@ -126,7 +127,7 @@ def _unknown_variables() -> list[str]:
 
 
 def _not_json() -> list[str]:
-    """What to say of a variable that sets a whole table or list and cannot be read."""
+    """Return what to say of a variable that sets a whole table or list and cannot be read."""
     lines = []
     for name, path in _variables().items():
         if len(path) == 1 and path[0] in _tables():
@@ -138,7 +139,7 @@ def _not_json() -> list[str]:
 
 
 def _explain(error: ValidationError, file: Path) -> str:
-    """One line per wrong value: where it stands, its key, what was found, what is allowed."""
+    """Explain each wrong value in a line: where it stands, its key, what was found, what is allowed."""
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
@@ -151,7 +152,7 @@ def _explain(error: ValidationError, file: Path) -> str:
 
 
 def _told(problem: Any) -> str:
-    """What was found and what is allowed, in words of TOML."""
+    """Say what was found and what is allowed, in words of TOML."""
     if problem["type"] == "missing":
         return "is missing; it has no default"
     allowed = problem["msg"].removeprefix("Value error, ")
@@ -161,7 +162,7 @@ def _told(problem: Any) -> str:
 
 
 def _variable(location: tuple[int | str, ...]) -> str | None:
-    """The variable that sets a value or a table around it, if there is one: variables win over the file."""
+    """Return the variable that sets a value or a table around it, if there is one: variables win over the file."""
     set_here = {path: name for name, path in _variables().items()}
     for depth in range(len(location), 0, -1):
         if name := set_here.get(tuple(str(part) for part in location[:depth])):
@@ -181,7 +182,7 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 
 def _siblings(path: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand where the last part of the path stands; none below a value that is no table."""
+    """Return the keys that may stand where the last part of the path stands; none below a value that is no table."""
     model: type[BaseModel] | None = Settings
     for part in path[:-1]:
         if model is not None and isinstance(part, str):

@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -10,7 +10,7 @@ PREFIX = "RAGLOOP_"
 
 
 def _without_empty(model: type[BaseModel], values: Any) -> Any:
-    """TOML has no null: an empty string leaves an optional setting at its default, which is None."""
+    """Leave out empty strings: TOML has no null, so one leaves an optional setting at its default, which is None."""
     if not isinstance(values, dict):
         return values
     optional = {name for name, info in model.model_fields.items() if info.default is None}
@@ -110,6 +110,12 @@ class SyncSettings(Section):
     """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
+    ocr: bool = False
+    """Recognise the text of pages that are images, and of images that `include` names (extra: ragloop[ocr])."""
+    ocr_pages: int = Field(default=50, ge=1, le=10_000)
+    """Most pages of one document whose text is recognised; the others are named as not read."""
+    ocr_seconds: float = Field(default=600, gt=0, le=86_400)
+    """Recognising the text of one document ends after so long (seconds); a page takes about 7 CPU seconds."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that encode; by default one per core, and one in each worker of Dask or Ray."""
     task_runner: Literal["threads", "dask", "ray"] = "threads"
@@ -322,15 +328,6 @@ class Settings(BaseSettings):
     def _empty_is_not_set(cls, values: Any) -> Any:
         return _without_empty(cls, values)
 
-    @model_validator(mode="after")
-    def _backups_hold_artifacts(self) -> Self:
-        if self.artifacts and self.backup.uri:
-            raise ValueError(
-                "backups do not hold artifacts of a bucket; take out backup.uri and protect both buckets by versions "
-                "or replication, or take out artifacts"
-            )
-        return self
-
     @field_validator("sources")
     @classmethod
     def _names_are_unique(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
@@ -348,5 +345,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over the file, which arrives as init arguments."""
+        """Let variables win over the file, which arrives as init arguments."""
         return env_settings, init_settings

@@ -11,7 +11,7 @@ from ragloop.config.settings import Section, Settings
 
 
 def template() -> str:
-    """A configuration file with every setting at its default, commented out, above it what it means."""
+    """Write a configuration file with every setting at its default, commented out, above it what it means."""
     lines = ["# ragloop configuration. Every line that starts with '# ' before a key shows the default.", ""]
     lines += _template_lines(Settings, skip=("sources",))
     lines += ["", "# [[sources]]", '# name = "handbook"', '# uri = "docs"', '# include = ["**/*.md"]']
@@ -33,7 +33,7 @@ def _template_lines(model: type[BaseModel], skip: tuple[str, ...] = ()) -> list[
 
 
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """What each field of a section means: the string under it in the source.
+    """Return what each field of a section means: the string under it in the source.
 
     pydantic can read these too (use_attribute_docstrings), but does so at every start, for 0.06 s of CPU.
     """

@@ -20,7 +20,7 @@ class Markup:
     section: str
 
     def heading(self, form: str, text: str) -> str:
-        """A heading; reStructuredText underlines it in its own length."""
+        """Write a heading; reStructuredText underlines it in its own length."""
         return form.format(text, line="=" * len(text), dashes="-" * len(text))
 
 
@@ -48,7 +48,7 @@ class Edits:
 
 
 def key_of(package: Package) -> str:
-    """The file name of a package's document."""
+    """Return the file name of a package's document."""
     return package.name.lower() + _markup(package).suffix
 
 
@@ -62,7 +62,7 @@ def write_documents(folder: Path, packages: Sequence[Package]) -> int:
 
 
 def document(package: Package) -> str:
-    """The text of a package's document."""
+    """Write the text of a package's document."""
     markup = _markup(package)
     said = [statement(fact) for fact in facts_of(package)]
     if package.summary:
@@ -79,7 +79,7 @@ def document(package: Package) -> str:
 
 
 def beginning(text: str, most: int) -> str:
-    """The first paragraphs of a text, at most `most` characters of them; one that is longer is cut at a line."""
+    """Return the first paragraphs of a text, at most `most` characters of them; one that is longer is cut at a line."""
     text = text.replace("\r\n", "\n").strip()
     if len(text) <= most:
         return text
@@ -109,7 +109,7 @@ def change_documents(folder: Path, packages: Sequence[Package]) -> Edits:
 
 
 def _statement_of_version(package: Package) -> str:
-    """The sentence that states the version."""
+    """Return the sentence that states the version."""
     return statement(next(fact for fact in facts_of(package) if fact.kind == "version"))
 
 
@@ -132,7 +132,8 @@ def _drop_last_paragraph(file: Path) -> None:
 
 
 def _markup(package: Package) -> Markup:
-    """The README's own format; the packaging default is reStructuredText (core metadata, Description-Content-Type)."""
+    """Return the README's own format; the packaging default is reStructuredText (core metadata,
+    Description-Content-Type)."""
     named = package.readme_type.split(";")[0].strip().lower()
     by_type = {"text/markdown": MARKDOWN, "text/x-rst": RESTRUCTUREDTEXT, "text/plain": PLAIN}
     return by_type.get(named, RESTRUCTUREDTEXT if package.readme else MARKDOWN)

@@ -25,7 +25,7 @@ QUESTIONS = (
 
 
 def write(stage: Stage) -> None:
-    """One document per installed package, and the golden questions for the gate."""
+    """Write one document per installed package, and the golden questions for the gate."""
     with stage.step("Write the documents") as figures:
         figures["packages"] = len(stage.packages)
         figures["characters"] = write_documents(stage.documents, stage.packages)
@@ -51,7 +51,7 @@ def first_sync(stage: Stage) -> None:
 
 
 def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
-    """A question about a document that has just been committed; then the server may take its share of the cores."""
+    """Ask a question about a document that has just been committed; then the server may take its share of the cores."""
     there = set(inventory.keys(stage.app.index).values())
     package = next(one for one in stage.packages if any(key.rsplit(".", 1)[0] == one.name.lower() for key in there))
     answer = stage.app.answering.answerer.ask(question(Fact(package.name, "version", package.version), 0))
@@ -64,7 +64,7 @@ def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
 
 
 def ask(stage: Stage) -> None:
-    """Three questions, with what their answers cite."""
+    """Ask three questions, with what their answers cite."""
     with stage.step("Ask three questions") as figures:
         asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
         answers = [stage.app.answering.answerer.ask(text) for text in asked]
@@ -76,7 +76,7 @@ def ask(stage: Stage) -> None:
 
 
 def tell_answer(stage: Stage, answer: "Answer") -> None:
-    """A question, its answer, and where each citation stands."""
+    """Print a question, its answer, and where each citation stands."""
     stage.say(f"   ? {answer.question}")
     stage.say(f"     {answer.answer[:300]}")
     for one in answer.citations:
@@ -86,7 +86,7 @@ def tell_answer(stage: Stage, answer: "Answer") -> None:
 
 
 def replay(stage: Stage) -> None:
-    """Every fact in two wordings, answered and logged in batches; then the votes of those who asked."""
+    """Ask every fact in two wordings, answered and logged in batches; then send the votes of those who asked."""
     with stage.step("Replay traffic and collect feedback") as figures:
         asked = stage.traffic.asked
         given: list[tuple[Asked, Answer]] = []
@@ -184,7 +184,7 @@ def _show_chunks(
 def _show_rows(
     stage: Stage, before: "Curated", after: "Curated", owners: Mapping[str, str], edits: Edits
 ) -> dict[str, Any]:
-    """The answers of the log that could have been trained on and no longer can, with the document that changed."""
+    """Show the answers of the log that could have been trained on and no longer can, with the document that changed."""
     kept = {one for example in after.examples for one in example.interaction_ids}
 
     def rests_on(example: "Example") -> list[str]:

@@ -92,7 +92,8 @@ KINDS: dict[str, Kind] = {
 
 
 def installed_packages() -> list[Package]:
-    """Every installed distribution but those of NOT_TOLD, by name; the first one found where a name stands twice."""
+    """Return every installed distribution but those of NOT_TOLD, by name; the first one found where a name stands
+    twice."""
     found: dict[str, Package] = {}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
@@ -102,18 +103,18 @@ def installed_packages() -> list[Package]:
 
 
 def canonical(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
+    """Return a package's name as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def facts_of(package: Package) -> list[Fact]:
-    """The facts of a package whose answers are short, in the order of KINDS."""
+    """Return the facts of a package whose answers are short, in the order of KINDS."""
     answers = {kind: str(getattr(package, kind)) for kind in KINDS}
     return [Fact(package.name, kind, answer) for kind, answer in answers.items() if 0 < len(answer) <= LONGEST_ANSWER]
 
 
 def choose(facts: Iterable[Fact], count: int) -> list[Fact]:
-    """At most `count` facts, the kinds in turn, each kind spread evenly over the packages."""
+    """Choose at most `count` facts, the kinds in turn, each kind spread evenly over the packages."""
     by_kind: dict[str, list[Fact]] = {}
     for fact in facts:
         by_kind.setdefault(fact.kind, []).append(fact)
@@ -124,17 +125,17 @@ def choose(facts: Iterable[Fact], count: int) -> list[Fact]:
 
 
 def statement(fact: Fact) -> str:
-    """The fact as its package's document states it."""
+    """Return the fact as its package's document states it."""
     return KINDS[fact.kind].statement.format(package=fact.package, answer=fact.answer.rstrip("."))
 
 
 def question(fact: Fact, wording: int) -> str:
-    """The fact asked in its wording 0, 1 (trained) or 2 (unseen)."""
+    """Return the fact asked in its wording 0, 1 (trained) or 2 (unseen)."""
     return KINDS[fact.kind].wordings[wording].format(fact.package)
 
 
 def _spread(facts: Sequence[Fact], count: int) -> list[Fact]:
-    """All facts, first those that lie evenly apart."""
+    """Return all facts, first those that lie evenly apart."""
     step = max(1, len(facts) // max(1, count // len(KINDS)))
     return [fact for start in range(step) for fact in facts[start::step]]
 
@@ -156,7 +157,7 @@ def _package(metadata: importlib.metadata.PackageMetadata) -> Package:
 
 
 def _licence(fields: dict[str, str | list[str]]) -> str:
-    """The licence expression (PEP 639), else the one licence that the classifiers name."""
+    """Return the licence expression (PEP 639), else the one licence that the classifiers name."""
     if expression := fields.get("license_expression"):
         return str(expression)
     named = [mark for mark in fields.get("classifier", ()) if mark.startswith("License :: ")]
@@ -167,7 +168,7 @@ def _licence(fields: dict[str, str | list[str]]) -> str:
 
 
 def _python(requirement: str) -> str:
-    """A requirement of one clause; several clauses can be written in several orders."""
+    """Return a requirement of one clause; several clauses can be written in several orders."""
     return "" if "," in requirement else requirement.replace(" ", "")
 
 

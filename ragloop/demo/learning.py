@@ -44,7 +44,7 @@ def measure(stage: Stage) -> None:
 
 
 def retrain(stage: Stage) -> "Adapter":
-    """The retraining that the bell started: on the server by its event, else called here."""
+    """Follow the retraining that the bell started: on the server by its event, else called here."""
     with stage.step("Retrain, as the bell asked") as figures:
         _answer_the_bell(stage)
         adapter = stage.app.registry.adapters()[-1]
@@ -66,7 +66,7 @@ def _answer_the_bell(stage: Stage) -> None:
 
 
 def every_few_steps(stage: Stage, every: int = 10) -> "Callable[[Progress], None]":
-    """Says where training stands, every few steps."""
+    """Say where training stands, every few steps."""
 
     def progress(now: "Progress") -> None:
         if now.step % every == 0 or now.step == now.steps:
@@ -92,12 +92,12 @@ def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
 
 
 def planted_was_promoted(report: Mapping[str, Any]) -> bool:
-    """Whether the gate of a demonstration let the planted adapter through."""
+    """Return whether the gate of a demonstration let the planted adapter through."""
     return any(step["name"] == PLANT and step["figures"]["promoted"] for step in report["steps"])
 
 
 def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
-    """Scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
+    """Print scores of champion and candidate, the verdict and its reasons; an undecided one says what would decide."""
     scored = _scored(adapter)
     rows = [_heads(who, scores) for who, scores in scored.items()]
     stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
@@ -117,7 +117,7 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
 
 
 def _scored(adapter: "Adapter") -> "dict[str, Scores]":
-    """Scores of the champion of that time and of the adapter; none where it was not evaluated."""
+    """Return the scores of the champion of that time and of the adapter; none where it was not evaluated."""
     found = adapter.evidence.evaluation
     return {"champion": found.incumbent, "candidate": found.challenger} if found else {}
 
@@ -127,7 +127,7 @@ def _heads(who: str, scores: "Scores") -> dict[str, Any]:
 
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
-    """A trained fact, asked without passages in a wording that nobody asked before."""
+    """Ask a trained fact without passages, in a wording that nobody asked before."""
     with stage.step("Ask a trained question again, through the adapter") as figures:
         figures["champion"] = _champion(stage)
         if figures["champion"] is None:

@@ -46,13 +46,14 @@ class Meter:
 
 
 def cpu_seconds() -> float:
-    """CPU of this process, of its children that have ended, and where /proc is, of all its living descendants."""
+    """Measure the CPU seconds of this process, of its children that have ended, and where /proc is, of all its living
+    descendants."""
     own = os.times()
     return own.user + own.system + own.children_user + own.children_system + _descendants()
 
 
 def _descendants() -> float:
-    """Seconds of every living descendant with the ended children that it has waited for."""
+    """Add up the seconds of every living descendant with the ended children that it has waited for."""
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):

@@ -40,7 +40,7 @@ def tell(
 def set_stage(
     folder: Path, scale: Scale, *, say: Say, show: Show, flows: Flows | None, embedder: Embedder | None
 ) -> Stage:
-    """Everything that the steps need; writes the configuration, and the tiny model where the scale has no other."""
+    """Make everything that the steps need: write the configuration, and the tiny model where the scale has no other."""
     meter = Meter()
     packages = _chosen(installed_packages(), scale)
     base = scale.base or _tiny_model(folder / "tiny-model", packages)
@@ -52,7 +52,7 @@ def set_stage(
 
 
 def report(stage: Stage) -> dict[str, Any]:
-    """The steps with their figures, and the whole in seconds and in CPU."""
+    """Print the steps with their figures, and the whole in seconds and in CPU."""
     steps = [vars(step) for step in stage.meter.steps]
     return {
         "steps": steps,
@@ -64,7 +64,7 @@ def report(stage: Stage) -> dict[str, Any]:
 
 
 def _chosen(packages: list[Package], scale: Scale) -> list[Package]:
-    """All packages, or those with the most facts and the longest READMEs first."""
+    """Return all packages, or those with the most facts and the longest READMEs first."""
     if scale.packages is None:
         return packages
     telling = sorted(

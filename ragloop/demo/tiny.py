@@ -5,6 +5,7 @@ SmolLM2's architecture with two random layers: it learns next to nothing, which 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ragloop.models.generation.smollm2 import CHAT_TEMPLATE
 
@@ -20,23 +21,27 @@ def save_tiny_model(folder: Path, texts: Sequence[str], seed: int = 0) -> Path:
     logging.disable_progress_bar()  # who asks for the model shows progress of their own
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        # No pad_token_id: it is the end token, and the embedding of a padding token starts and stays at zero.
-        tie_word_embeddings=True,
-        initializer_range=0.2,
-    )
+    config = LlamaConfig(**two_layers(tokenizer), tie_word_embeddings=True)
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def two_layers(tokenizer: Any) -> dict[str, Any]:
+    """Describe two layers, 64 wide, over the vocabulary of a tokenizer, as configurations of transformers do."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": None,  # it is the end token, and the embedding of a padding token starts and stays at zero
+        "initializer_range": 0.2,
+    }
 
 
 def _tokenizer(texts: Sequence[str]):  # type: ignore[no-untyped-def]  # a class of a library that loads when called

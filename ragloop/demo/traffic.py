@@ -49,7 +49,7 @@ class Traffic:
         return [Asked(fact, wording) for one in packages for fact in by_package[one] for wording in TRAINED_WORDINGS]
 
     def votes(self, answers: Sequence[tuple[Asked, Answer]]) -> list[Vote]:
-        """What users say of the answers."""
+        """Return what users say of the answers."""
         corrected = frozenset(self.corrected)
         silent = frozenset(self.others[::3])
         votes: list[Vote] = []
@@ -61,7 +61,7 @@ class Traffic:
         return votes
 
     def golden(self, keys: Mapping[str, str]) -> list[dict[str, str]]:
-        """The corrected facts in the wording that nobody asked; `keys` maps packages to documents."""
+        """Return the corrected facts in the wording that nobody asked; `keys` maps packages to documents."""
         return [
             {"question": question(fact, UNSEEN_WORDING), "answer": fact.answer, "document": keys[fact.package]}
             for fact in self.corrected
@@ -75,7 +75,7 @@ def plan_traffic(packages: Sequence[Package], facts: int, corrected: int) -> Tra
 
 
 def is_right(answer: str, fact: Fact) -> bool:
-    """Whether the known answer stands in an answer."""
+    """Return whether the known answer stands in an answer."""
     return normalise(fact.answer) in normalise(answer)
 
 
@@ -87,13 +87,13 @@ def write_golden(file: Path, traffic: Traffic, packages: Sequence[Package]) -> i
 
 
 def to_change(traffic: Traffic, packages: Sequence[Package]) -> list[Package]:
-    """Five packages whose documents change: users corrected answers about each, and each README has paragraphs."""
+    """Return five packages to change: users corrected answers about each, and each README has paragraphs."""
     asked = [fact.package for fact in traffic.corrected if fact.kind == "version"]
     return [one for one in packages if one.name in asked and one.readme.count("\n\n") >= 4][:5]
 
 
 def shuffled(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same questions with one another's answers: what an adapter learns from them is wrong."""
+    """Give the same questions one another's answers: what an adapter learns from them is wrong."""
     answers = [answer for _, answer in rows]
     random.Random(SEED).shuffle(answers)
     return [(asked, answer) for (asked, _), answer in zip(rows, answers, strict=True)]

@@ -52,7 +52,8 @@ class Entries:
 
 
 def line_of(table: str, entry: Mapping[str, Any]) -> bytes:
-    """An entry as a line. Half a surrogate pair, which a terminal makes of a byte that is no UTF-8, becomes a `?`."""
+    """Write an entry as a line. Half a surrogate pair, which a terminal makes of a byte that is no UTF-8, becomes a
+    `?`."""
     record = json.dumps({"table": table, "entry": dict(entry)}, default=_encode, ensure_ascii=False)
     return record.encode("utf-8", "replace") + b"\n"
 

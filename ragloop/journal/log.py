@@ -47,8 +47,11 @@ class Journal:
         wait_s: float = WAIT_S,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
-        """`wait_s`: how long an entry waits for others to write theirs before StoreBusyError is raised; `fsync` forces
-        the file of the log to disk."""
+        """Open the journal of a store.
+
+        `wait_s` is how long an entry waits for others to write theirs before StoreBusyError is raised; `fsync` forces
+        the file of the log to disk.
+        """
         self.store, self._supporting = store, supporting
         self._segment = Segment(store.home, wait_s, fsync)
 
@@ -78,11 +81,11 @@ class Journal:
         return sum(map(len, entries.by_table.values()))
 
     def unreadable(self) -> int:
-        """How many lines of the log could not be read; they stand in `home/journal/unreadable.lines`."""
+        """Count the lines of the log that could not be read; they stand in `home/journal/unreadable.lines`."""
         return self._segment.unreadable()
 
     def tables(self) -> tuple[LogTable, LogTable]:
-        """The tables `interactions` and `feedback` as they are now, after everything that waits was folded."""
+        """Return the tables `interactions` and `feedback` as they are now, after everything that waits was folded."""
         self.fold()
         return self._table("interactions"), self._table("feedback")
 
@@ -90,29 +93,29 @@ class Journal:
         return LogTable(self.store, name, _TIME[name])
 
     def counts(self) -> dict[str, int]:
-        """How many interactions and how many pieces of feedback are logged; reads no row of the tables."""
+        """Count the interactions and the pieces of feedback that are logged; read no row of the tables."""
         waiting = self._waiting()
         tables = {name: self._table(name) for name in FOLDED}
         return {name: table.count() + _beside(table, waiting.table(name)).num_rows for name, table in tables.items()}
 
     def newest(self, count: int) -> pa.Table:
-        """The newest logged answers, newest last, in the schema of the table `interactions`."""
+        """Return the newest logged answers, newest last, in the schema of the table `interactions`."""
         waiting, table = self._waiting().table("interactions"), self._table("interactions")
         rows = pa.concat_tables([table.take(table.newest(count)), _beside(table, waiting)]).sort_by("asked_at")
         return rows.slice(max(0, rows.num_rows - count))
 
     def interactions(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-        """All logged answers, oldest first, in the schema of the table `interactions`."""
+        """Return all logged answers, oldest first, in the schema of the table `interactions`."""
         self.fold()
         return self.store.rows("interactions", where, columns).sort_by("asked_at")
 
     def feedback(self) -> pa.Table:
-        """All feedback, oldest first, in the schema of the table `feedback`."""
+        """Return all feedback, oldest first, in the schema of the table `feedback`."""
         self.fold()
         return self.store.rows("feedback").sort_by("given_at")
 
     def _waiting(self, about: Sequence[str] = ()) -> Entries:
-        """What is not folded yet, of these few interactions or of all; folds it where it is much."""
+        """Return what is not folded yet, of these few interactions or of all; fold it where it is much."""
         if self._segment.size() > MUCH_UNFOLDED:
             self.fold()
         lines = self._segment.unfolded()
@@ -154,14 +157,14 @@ class Journal:
         return [str(entry["feedback_id"]) for entry in entries]
 
     def _answers(self, wanted: Sequence[str], waiting: Entries) -> dict[str, Mapping[str, Any]]:
-        """What corrections need to know of these answers, by interaction id."""
+        """Return what corrections need to know of these answers, by interaction id."""
         columns = ["interaction_id", "asked_at", "question", "passages"]
         held = self.store.rows("interactions", f"interaction_id IN ({quoted(wanted)})", columns).to_pylist()
         rows = [*waiting.table("interactions").select(columns).to_pylist(), *held]
         return {row["interaction_id"]: row for row in rows if row["interaction_id"] in wanted}
 
     def _times(self, asked: Mapping[str, Mapping[str, Any]], waiting: Entries) -> dict[str, datetime]:
-        """When each of these answers was given, or the last feedback on it, by interaction id."""
+        """Return when each of these answers was given, or the last feedback on it, by interaction id."""
         times = {one: row["asked_at"] or _LONG_AGO for one, row in asked.items()}
         columns = ["interaction_id", "given_at"]
         given = self.store.rows("feedback", f"interaction_id IN ({quoted(sorted(times))})", columns).to_pylist()
@@ -173,7 +176,7 @@ class Journal:
 
 
 def _beside(table: LogTable, rows: pa.Table) -> pa.Table:
-    """The rows that are not in the table."""
+    """Return the rows that are not in the table."""
     key = rows.schema.names[0]
     if not rows.num_rows:
         return rows

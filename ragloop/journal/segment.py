@@ -22,7 +22,7 @@ class Segment:
     """The lines of `home/journal`. Threads of one process share the fsyncs of an object of this class."""
 
     def __init__(self, home: Path, wait_s: float, fsync: Callable[[int], None] = os.fsync) -> None:
-        """`wait_s`: how long an append waits for other processes; `fsync` forces a file to disk."""
+        """Wait so long, `wait_s`, for other processes at each append; `fsync` forces a file to disk."""
         self.folder = home / "journal"
         self._home, self._wait_s, self._fsync = home, wait_s, fsync
         self._current = self.folder / "current.jsonl"
@@ -83,7 +83,7 @@ class Segment:
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
-        """The current file, locked. A fold may rename it between open and lock, so its identity is checked after."""
+        """Lock the current file. A fold may rename it between open and lock, so its identity is checked after."""
         make_room(self._home, self.folder.name)
         while True:
             with open(self._current, "ab+", buffering=0, opener=locks.private) as file:
@@ -163,6 +163,6 @@ def _mend_tail(file: IO[bytes]) -> int:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """A nearly full disk takes a part and says so only at the next call."""
+    """Write all of it: a nearly full disk takes a part and says so only at the next call."""
     while data:
         data = data[os.write(descriptor, data) :]

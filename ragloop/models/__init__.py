@@ -29,7 +29,7 @@ class Embedder(Protocol):
         """Longest input the model reads, in its own tokens; longer text is cut by the model."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens per text, without the special tokens that the model adds."""
+        """Count the tokens of each text, without the special tokens that the model adds."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), rows of unit length."""
@@ -51,4 +51,4 @@ class Generator(Protocol):
         """Names weights, adapter and limits; equal fingerprints write equal drafts for equal prompts."""
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
-        """One draft per prompt, in order. Deterministic: no sampling."""
+        """Write one draft per prompt, in order. Deterministic: no sampling."""

@@ -22,7 +22,7 @@ WAIT_S = 1800.0
 
 
 def default_cache() -> Path:
-    """Where models are kept unless the settings say otherwise: RAGLOOP_CACHE, else the platform's cache folder."""
+    """Return where models are kept by default: in RAGLOOP_CACHE, else in the platform's cache folder."""
     named = os.environ.get("RAGLOOP_CACHE")
     if named:
         return Path(named).expanduser()
@@ -32,7 +32,8 @@ def default_cache() -> Path:
 
 
 def built_once(folder: Path, build: Callable[[Path], None], *, wait_s: float = WAIT_S) -> Path:
-    """`folder`, which `build` fills unless it is complete. `build` gets an empty folder and writes the manifest last.
+    """Return `folder`, which `build` fills unless it is complete. `build` gets an empty folder and writes the manifest
+    last.
 
     A second process waits for the first and finds its work done. Raises what `build` raises, StorageFullError, and
     StoreBusyError where the first is not done after `wait_s` seconds.
@@ -60,7 +61,8 @@ def _build(folder: Path, build: Callable[[Path], None]) -> None:
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Names of the files in a built folder that are not as its manifest says; none where it says nothing of them."""
+    """Return the names of the files in a built folder that are not as its manifest says; none where it says nothing of
+    them."""
     from ragloop.store.names import why_unclean  # loads LanceDB, which who only loads a model need not wait for
 
     try:

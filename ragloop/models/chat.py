@@ -108,11 +108,12 @@ class Chat:
         return hashlib.sha256(json.dumps([content, self.stops, len(self.tokenizer)]).encode()).hexdigest()[:16]
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Tokens of a conversation up to where the assistant begins its answer."""
+        """Return the tokens of a conversation up to where the assistant begins its answer."""
         return self._encode(self._prompt(self._turns(messages)))
 
     def example(self, messages: Sequence[Message]) -> Example:
-        """The tokens of `prompt` for all messages but the last, and those of the last, which the assistant wrote."""
+        """Return the tokens of `prompt` for all messages but the last, and those of the last, which the assistant
+        wrote."""
         turns = self._turns(messages)
         if not turns or turns[-1]["role"] != "assistant" or not turns[-1]["content"].strip():
             raise ValueError("it has no answer: expected an assistant message at its end")
@@ -130,12 +131,12 @@ class Chat:
         return Example(tuple(self._encode(asked)), tuple(tokens[: end or None]))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What the assistant wrote, without special tokens, and without reasoning where it begins with that."""
+        """Return what the assistant wrote, without special tokens, and without reasoning where it begins with that."""
         written: str = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
         return written.partition("</think>")[2].strip() if written.startswith("<think>") else written
 
     def _answer(self, asked: str, whole: str) -> list[int]:
-        """The tokens that follow the prompt."""
+        """Return the tokens that follow the prompt."""
         prompt, tokens = self._encode(asked), self._encode(whole)
         # A token that reaches over the end of the prompt is none that a model was asked with.
         return tokens[len(prompt) :] if tokens[: len(prompt)] == prompt else self._encode(whole[len(asked) :])
@@ -161,8 +162,7 @@ class Chat:
         return [token for piece in pieces for token in piece]
 
     def _as_data(self, text: str) -> str:
-        """The text, its control tokens broken: what a document or a user spells out neither ends a turn nor begins
-        one."""
+        """Break the control tokens of a text: what a document or a user spells out neither ends nor begins a turn."""
         return self._controls.sub(lambda found: found[0][0] + _BREAK + found[0][1:], text.replace(_BREAK, ""))
 
     @cached_property
@@ -188,7 +188,7 @@ class Chat:
         raise self._cannot("; with the instruction in the question: ".join(refusals))
 
     def _check_marks(self) -> None:
-        """Where a template marks what an answer is, it must mark the answer and nothing of the question."""
+        """Check that a template which marks what an answer is marks the answer and nothing of the question."""
         if not _MARKS.search(self._template):
             return
         turns = [_instructed(_SYSTEM), {"role": "user", "content": _USER}, _answered(_ANSWER)]
@@ -211,7 +211,7 @@ class Chat:
 
 
 def load_chat(place: Path | str) -> Chat:
-    """The chat format of a base model, without its weights; code from hubs is never run.
+    """Load the chat format of a base model, without its weights; code from hubs is never run.
 
     A tokenizer without chat template gets PLAIN_TEMPLATE, one without padding token pads with its end token. Raises
     NotFoundError when transformers cannot find or read the tokenizer, MismatchError when its template cannot work.
@@ -229,7 +229,7 @@ def load_chat(place: Path | str) -> Chat:
 
 
 def cannot_be_loaded(place: Path | str, error: Exception) -> NotFoundError:
-    """The error for a base model that transformers refuses."""
+    """Return the error for a base model that transformers refuses."""
     return NotFoundError(
         f"base model {str(place)!r} cannot be loaded ({_one_line(error)}); expected a causal language model that "
         "transformers reads: correct model.base"
@@ -237,7 +237,7 @@ def cannot_be_loaded(place: Path | str, error: Exception) -> NotFoundError:
 
 
 def other_chat(adapter: str, trained: str, found: str) -> str:
-    """Why an adapter must not answer prompts of the chat format `found`, by fingerprint, or an empty string."""
+    """Return why an adapter must not answer prompts of the chat format `found`, by fingerprint, or an empty string."""
     if trained in ("", found):
         return ""
     return (
@@ -247,7 +247,7 @@ def other_chat(adapter: str, trained: str, found: str) -> str:
 
 
 def folded(messages: Sequence[Message]) -> list[Message]:
-    """The messages without a system message: its text begins the first message after it."""
+    """Return the messages without a system message: its text begins the first message after it."""
     said = [one for one in messages if one["role"] != "system"]
     instructions = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
     if not (said and instructions):

@@ -51,7 +51,8 @@ class OpenedModels:
         return open_embedder(name, self.cache, backend=_known(backend), threads=self._settings.sync.threads)
 
     def export(self, name: str, backend: str) -> Path | None:
-        """Folder of the export that an embedder runs from; None where it needs none, or another one was given."""
+        """Return the folder of the export that an embedder runs from; None where it needs none, or another one was
+        given."""
         from ragloop.models.embedding.runtimes import export_folder
 
         return None if self._given is not None else export_folder(name, self.cache, _known(backend))

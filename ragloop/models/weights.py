@@ -36,7 +36,7 @@ def weights_sha256(place: Path | str, cache: Path) -> str:
 
 
 def _of_hub(name: str) -> Path | None:
-    """The folder of a model that a hub named, where it was loaded before."""
+    """Return the folder of a model that a hub named, where it was loaded before."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -46,12 +46,12 @@ def _of_hub(name: str) -> Path | None:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would read: those of the first kind that is there."""
+    """Return the files that transformers would read: those of the first kind that is there."""
     return next((found for one in _PATTERNS if (found := sorted(folder.glob(one)))), [])
 
 
 def _hashed(file: Path, remembered: dict[str, Any]) -> dict[str, Any]:
-    """The hash of a file and its stat; the stat is empty where it cannot tell a later change."""
+    """Return the hash of a file and its stat; the stat is empty where it cannot tell a later change."""
     found = file.stat()
     stat = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
     known = remembered.get(str(file))

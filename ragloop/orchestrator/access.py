@@ -94,7 +94,7 @@ def running_url(home: Path) -> str | None:
 
 
 def _locked(file: IO[str], kind: int) -> bool:
-    """Whether the lock was free, and is now held until the file is closed."""
+    """Return whether the lock was free, and is now held until the file is closed."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -41,7 +41,7 @@ class Applied:
 
 
 def wanted(project: Path) -> list[Automation]:
-    """The automations of the file."""
+    """Return the automations of the file."""
     found: list[Automation] = json.loads((project / "flows" / "automations.json").read_text(encoding="utf-8"))
     return found
 
@@ -87,8 +87,8 @@ def _there(api: PrefectApi) -> list[Automation]:
 
 
 def _is(wanted: Any, found: Any) -> bool:
-    """Whether the server's value says what the file says, and nothing beside it; the server adds ids and empty values,
-    and keeps some lists as sets."""
+    """Return whether the server's value says what the file says, and nothing beside it; the server adds ids and empty
+    values, and keeps some lists as sets."""
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(
             _is(wanted[name], found.get(name)) if name in wanted else name in _ADDED or not found[name]

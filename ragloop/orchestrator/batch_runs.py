@@ -4,8 +4,9 @@ That is a flow run that has ended, and the event that documents became searchabl
 then: where Prefect is away, that is said, and nothing waits for it.
 """
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ragloop.app import App
     from ragloop.corpus.sync.report import SyncReport
 
+log = logging.getLogger(__name__)
 _PATIENCE_S = 2.0
 """How long applying waits for a Prefect that is busy."""
 
@@ -25,7 +27,6 @@ _PATIENCE_S = 2.0
 def note(
     app: "App",
     config: Path | None,
-    say: Callable[[str], None],
     report: "SyncReport",
     messages: int,
     sources: Sequence[str],
@@ -34,9 +35,9 @@ def note(
     counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
     outcome = f"{summary}; {messages} messages in {report.seconds:.2f} s"
-    say(f"{', '.join(sources)}: {outcome}")
+    log.info("%s: %s", ", ".join(sources), outcome)
     for problem in report.problems:
-        say(f"problem: {problem}")
+        log.warning("problem: %s", problem)
     if os.environ.get("PREFECT_API_URL") and (messages or any(counts.values()) or not report.complete):
         name = f"watch {', '.join(sources)} · {'' if report.complete else 'in part · '}{summary}"
         api = named_api(app.settings.home, _PATIENCE_S)
@@ -46,7 +47,7 @@ def note(
             run = record(api, name, end, message)
             ring_if_late(api, app, config, report, run)
         except (UnavailableError, NotFoundError) as error:
-            say(f"not reported as a flow run: {error}")
+            log.warning("not reported as a flow run: %s", error)
 
 
 def record(api: PrefectApi, name: str, end: str, message: str) -> str:

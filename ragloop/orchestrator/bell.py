@@ -46,7 +46,7 @@ class Bell:
         return replace(bell, rang_at_s=-math.inf) if look.settled else bell
 
     def rings(self, look: Look, now_s: float) -> bool:
-        """Whether to ring now."""
+        """Return whether to ring now."""
         return look.waits and now_s >= self.next_s
 
     @property

@@ -1,14 +1,15 @@
 """The flows of the demonstration, run on a Prefect server of its own."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable
 
 from ragloop.demo.flows import FlowEnd
 from ragloop.errors import UnavailableError
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
 from ragloop.wording import DONE_IN_PART
 
+log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
 """How long to wait for a run that an event starts to appear."""
 _GIVES_WAY = 5
@@ -21,8 +22,8 @@ _BETWEEN_LINES_S = 8.0
 class PrefectFlows:
     """The deployments of prefect.yaml on a server of their own, which comes up in a thread beside the story."""
 
-    def __init__(self, stack: LocalStack, say: Callable[[str], None]) -> None:
-        self._stack, self._say = stack, say
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
         self._started: float | None = None
         self._took = 0.0
         self._failure: BaseException | None = None
@@ -68,7 +69,7 @@ class PrefectFlows:
         for _ in range(_GIVES_WAY):
             if run.state_type != "CANCELLED":
                 break
-            self._say(f"   {run.name} gave way to a scheduled run of the same deployment; once more")
+            log.info("%s gave way to a scheduled run of the same deployment; once more", run.name)
             time.sleep(_BETWEEN_TRIES_S)
             run = self._stack.run_deployment(deployment)
         return _end(run)
@@ -86,11 +87,11 @@ class PrefectFlows:
         return _end(self._watch(deployment, runs[0]))
 
     def _watch(self, deployment: str, run: FlowRun) -> FlowRun:
-        """Say what the run's bar says, until it ends."""
+        """Log what the run's bar says, until it ends."""
         said = ""
         while not run.ended:
             if (now := self._bar(run) or run.state_name) != said:
-                self._say(f"   {run.name}: {now}")
+                log.info("%s: %s", run.name, now)
                 said = now
             time.sleep(_BETWEEN_LINES_S if "step" in now else 0.5)
             run = next((one for one in self._stack.flow_runs(deployment) if one.run_id == run.run_id), run)
@@ -103,7 +104,7 @@ class PrefectFlows:
 
 
 def _end(run: FlowRun) -> FlowEnd:
-    """How a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
+    """Return how a run ended. Raises UnavailableError unless it did what it had to, in whole or (a sync) in part."""
     if run.state_type != "COMPLETED" and not run.message.startswith(DONE_IN_PART):
         raise UnavailableError(f"flow run {run.name} is {run.state_name}: {run.message or 'no message'}; see {run.url}")
     return FlowEnd(run.state_name, run.message, run.url)

@@ -1,11 +1,11 @@
 """Look at the queues of buckets and at folders, and ring for their changes or apply them."""
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Reported = Callable[["SyncReport", int, Sequence[str]], None]
     """Called with a report, the number of messages, and the names of the sources."""
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 CHANGED = "ragloop.source.changed"
 """The event that the trigger of index-changes in prefect.yaml waits for."""
 _LONGEST_PAUSE_S = 60.0
@@ -64,8 +64,8 @@ class WatchedQueue:
 class WatchedFolder:
     """A folder, watched by the means of the system inside the `with` block; it is looked at once when that begins."""
 
-    def __init__(self, app: "App", source: "LocalFolder", say: Say) -> None:
-        self._app, self._source, self._say = app, source, say
+    def __init__(self, app: "App", source: "LocalFolder") -> None:
+        self._app, self._source = app, source
         self.sources = {source.name: f"file.{source.folder}"}
         self.place = f"{source.folder} for {source.name}"
         self._changed, self._over = threading.Event(), threading.Event()
@@ -92,13 +92,13 @@ class WatchedFolder:
                 self._changed.set()
             except (OSError, RuntimeError) as error:  # the latter is what watchfiles' own errors are
                 if not lost:
-                    self._say(f"cannot watch {self._source.folder} now: {error}; watching goes on")
+                    log.warning("cannot watch %s now: %s; watching goes on", self._source.folder, error)
                     self._changed.set()
                 lost = True
                 self._over.wait(_LOST_PAUSE_S)
 
     def _looks(self) -> Iterator[bool]:
-        """Whether something changed, every half second, as long as the same folder stands in this place.
+        """Yield whether something changed, every half second, as long as the same folder stands in this place.
 
         The system watches a folder, not its path: of another one that took its place it would tell nothing.
         """
@@ -128,7 +128,7 @@ class WatchedFolder:
 
         if self._changed.is_set():
             self._changed.clear()
-            self._unscanned = self._unscanned.changed(datetime.now(UTC))
+            self._unscanned = self._unscanned.changed(self._app.store.now())
         before = self._unscanned
         if before.changed_at:
             self._unscanned = before.scanned(last_scan(self._app.store, self._source.name))
@@ -160,10 +160,9 @@ def ring(
     every: float,
     place: Mapping[str, Any],
     interrupted: threading.Event,
-    say: Say,
 ) -> None:
     """Ring a Prefect event for each queue or folder that has something to do, until interrupted."""
-    patience = {one.place: _Patience(every, say) for one in looks}
+    patience = {one.place: _Patience(every) for one in looks}
     bells = {one.place: one.bell for one in looks}
     while not interrupted.is_set():
         for one in looks:
@@ -175,12 +174,12 @@ def ring(
                         _emit(api, one.sources, {**place, **payload})
                         bells[one.place] = bells[one.place].rung(time.monotonic())
                         one.rang()
-                        say(f"rang for {one.place}")
+                        log.info("rang for %s", one.place)
         time.sleep(every)
 
 
 def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
-    """One event, however many sources a queue tells of: each would start a run."""
+    """Emit one event, however many sources a queue tells of: each would start a run."""
     source, *others = sources
     related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
@@ -201,14 +200,13 @@ def apply(
     every: float,
     reported: "Reported",
     interrupted: threading.Event,
-    say: Say,
 ) -> None:
     """Apply the changes of each queue and folder in this process, until interrupted."""
     app.embedder.embed(["The first call loads the model."])
-    _first_index(app, every, reported, interrupted, say)
+    _first_index(app, every, reported, interrupted)
     # One queue is waited for by SQS itself; of several, none may keep the others waiting for long.
     wait_s = 20 if len(looks) == 1 and isinstance(looks[0], WatchedQueue) else 1
-    patience = {one.place: _Patience(every, say) for one in looks}
+    patience = {one.place: _Patience(every) for one in looks}
     while not interrupted.is_set():
         for one in looks:
             with patience[one.place].kept() as due:
@@ -218,9 +216,9 @@ def apply(
             time.sleep(min(every, _LONGEST_PAUSE_S))
 
 
-def _first_index(app: "App", every: float, reported: "Reported", interrupted: threading.Event, say: Say) -> None:
+def _first_index(app: "App", every: float, reported: "Reported", interrupted: threading.Event) -> None:
     """Sync once where nothing answers yet; another process may be at it."""
-    patience = _Patience(every, say)
+    patience = _Patience(every)
     while app.generations.active() is None and not interrupted.is_set():
         with patience.kept() as due:
             if due:
@@ -232,22 +230,21 @@ def _first_index(app: "App", every: float, reported: "Reported", interrupted: th
 class _Patience:
     """How a watcher bears a service that is away: it says so once, and looks ever less often."""
 
-    def __init__(self, every: float, say: Say) -> None:
-        self._say = say
+    def __init__(self, every: float) -> None:
         self._every, self._pause_s, self._again_at, self.failed = every, every, -math.inf, False
 
     @contextmanager
     def kept(self) -> Iterator[bool]:
-        """Whether a look is due; a look that finds a service away ends quietly."""
+        """Yield whether a look is due; a look that finds a service away ends quietly."""
         due = time.monotonic() >= self._again_at
         try:
             yield due
         except (UnavailableError, NotFoundError) as error:
             if not self.failed:
-                self._say(f"{error}; watching goes on")
+                log.warning("%s; watching goes on", error)
             self._pause_s = min(2 * self._pause_s, max(_LONGEST_PAUSE_S, self._every))
             self._again_at, self.failed = time.monotonic() + self._pause_s, True
         else:
             if due and self.failed:
-                self._say("it answers again")
+                log.info("it answers again")
                 self._pause_s, self.failed = self._every, False

@@ -82,7 +82,7 @@ def problems(api: PrefectApi, budget_s: float = 30.0) -> list[str]:
 
 
 def _workers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
-    """Pools of deployments that no worker serves."""
+    """Yield the pools of deployments that no worker serves."""
     for pool in sorted({str(one["work_pool_name"]) for one in deployments if one.get("work_pool_name")}):
         try:
             workers = api.call("POST", f"/work_pools/{quote(pool, safe='')}/workers/filter", {})
@@ -93,7 +93,7 @@ def _workers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
 
 
 def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
-    """Deployments whose runs are due and are not taken, or are taken and do not start."""
+    """Yield deployments whose runs are due and are not taken, or are taken and do not start."""
     now = datetime.now(UTC)
     due = {"next_scheduled_start_time": {"before_": (now - _TAKEN_WITHIN).isoformat()}}
     taken = {"expected_start_time": {"before_": (now - _STARTED_WITHIN).isoformat()}}
@@ -113,7 +113,7 @@ def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
 
 
 def _plans(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
-    """Deployments with a schedule that no planned run follows."""
+    """Yield the deployments with a schedule that no planned run follows."""
     for one in sorted(deployments, key=lambda one: str(one["name"])):
         schedules = one.get("schedules") or []
         active = [schedule for schedule in schedules if schedule["active"]]
@@ -132,7 +132,7 @@ def _planned(api: PrefectApi, deployment: Deployment) -> int:
 
 
 def _triggers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
-    """Triggers that are not there, are disabled, did not follow their event, or fire in vain."""
+    """Yield the triggers that are not there, are disabled, did not follow their event, or fire in vain."""
     for one in sorted(deployments, key=lambda one: str(one["name"])):
         event = _TRIGGERS.get(one["name"])
         if event is None:
@@ -148,7 +148,7 @@ def _triggers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
 
 
 def _silent(api: PrefectApi, trigger: Mapping[str, Any], event: str) -> Iterator[str]:
-    """A trigger whose newest event was followed by no firing, or by one whose run could not be made."""
+    """Say of a trigger that its newest event was followed by no firing, or by one whose run could not be made."""
     since = {"since": trigger["created"], "until": (datetime.now(UTC) - _FIRES_WITHIN).isoformat()}
     rung = _newest(api, {"event": {"name": [event]}, "resource": {"id_prefix": ["ragloop."]}, "occurred": since})
     if rung is None:

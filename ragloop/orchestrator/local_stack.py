@@ -5,6 +5,7 @@ home, away from the Prefect that a person may use otherwise.
 """
 
 import importlib.util
+import logging
 import os
 import shlex
 import socket
@@ -24,6 +25,7 @@ from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import Processes
 from ragloop.orchestrator.project import project_root
 
+log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 POOL = "local"
 START_TIMEOUT_S = 180.0
@@ -72,17 +74,16 @@ class LocalStack:
         *,
         config: Path | None = None,
         port: int = 0,
-        say: Callable[[str], None] = lambda line: None,
         project: Path | None = None,
         notify: str | None = None,
     ) -> None:
         self.project = project or project_root()
-        self.home, self._say, self._notify = home.expanduser().resolve(), say, notify
+        self.home, self._notify = home.expanduser().resolve(), notify
         self._port = _free_port() if port == 0 else _unused(port)
         self._auth = os.environ.get(_AUTH) or access.kept_string(self.home) or access.new_string()
         self.api = PrefectApi(self.api_url, authorization=access.basic(self._auth))
         self._environment = self._make_environment(config)
-        self.processes = Processes(say)
+        self.processes = Processes()
         self._claim: IO[str] | None = None
 
     @property
@@ -110,7 +111,7 @@ class LocalStack:
         return dict(self._environment)
 
     def _make_environment(self, config: Path | None) -> dict[str, str]:
-        """The variables of this process without those that name another Prefect."""
+        """Return the variables of this process without those that name another Prefect."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -166,11 +167,11 @@ class LocalStack:
         _must_have_prefect()
         self._claim = access.claim(self.home, self.api_url)
         access.keep_string(self.home, self._auth)
-        self._say(f"starting a Prefect server on {self.ui_url}")
+        log.info("starting a Prefect server on %s", self.ui_url)
         server = ("server", "start", "--host", HOST, "--port", str(self._port))
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
         self._until(lambda: self.api.answers("/health"), "the Prefect server did not answer")
-        self._say("deploying prefect.yaml and starting a worker")
+        log.info("deploying prefect.yaml and starting a worker")
         self._create_pool()
         self._bury()
         worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
@@ -219,7 +220,7 @@ class LocalStack:
             automations.apply(self.api, wanted, self._notify)
         except NotFoundError as error:
             # Blocks are made on a server that runs: the first start of one has none yet.
-            self._say(str(error))
+            log.warning("%s", error)
             automations.apply(self.api, wanted)
 
     def _worker_is_online(self) -> bool:
@@ -240,7 +241,7 @@ class LocalStack:
         return self.wait(made["id"], timeout_s)
 
     def wait(self, run_id: str, timeout_s: float = 1800) -> FlowRun:
-        """The flow run once it has ended. Raises UnavailableError where that takes longer or a process has died."""
+        """Wait until the flow run has ended. Raises UnavailableError where that takes longer or a process has died."""
         deadline = time.monotonic() + timeout_s
         while not (run := self._flow_run(self.api.call("GET", f"/flow_runs/{run_id}"))).ended:
             self.processes.check()
@@ -250,13 +251,13 @@ class LocalStack:
         return run
 
     def flow_runs(self, deployment: str) -> list[FlowRun]:
-        """The runs of a deployment that were due until now, newest first."""
+        """Return the runs of a deployment that were due until now, newest first."""
         wanted = {"deployments": {"id": {"any_": [self.deployment_id(deployment)]}}, "sort": "EXPECTED_START_TIME_DESC"}
         wanted["flow_runs"] = {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
         return [self._flow_run(one) for one in self.api.call("POST", "/flow_runs/filter", wanted)]
 
     def deployment_id(self, deployment: str) -> str:
-        """The id behind `flow/deployment`. Raises NotFoundError."""
+        """Return the id behind `flow/deployment`. Raises NotFoundError."""
         try:
             return str(self.api.call("GET", f"/deployments/name/{deployment}")["id"])
         except NotFoundError:

@@ -87,7 +87,7 @@ class PrefectApi:
         self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **fields}])
 
     def answers(self, path: str) -> bool:
-        """Whether there is anything at `path` now."""
+        """Return whether there is anything at `path` now."""
         try:
             self.call("GET", path)
         except (NotFoundError, UnavailableError):
@@ -119,5 +119,5 @@ def named_api(home: Path, patience_s: float = PATIENCE_S) -> PrefectApi:
 
 
 def knows_a_server(home: Path) -> bool:
-    """Whether a Prefect server is named, or runs for this home."""
+    """Return whether a Prefect server is named, or runs for this home."""
     return bool(os.environ.get("PREFECT_API_URL") or access.running_url(home))

@@ -1,6 +1,7 @@
 """Child processes that live and die together: started with a name, heard line by line, ended with all they started."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -8,13 +9,14 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from ragloop.errors import UnavailableError
 
+log = logging.getLogger(__name__)
 MARK = "STARTED_BY_RAGLOOP"
 """Environment variable that every child inherits to all of its children, also to those that leave its session."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,13 +35,12 @@ class Child:
 
 
 class Processes:
-    """Child processes of one owner, used once: after `stop` nothing starts. `say` hears every line, after its name.
+    """Child processes of one owner, used once: after `stop` nothing starts. Every line is logged, after its name.
 
     `stop` may be called from another thread than the one that starts and waits, which then gets UnavailableError.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self) -> None:
         self._mark = uuid.uuid4().hex
         self._children: list[Child] = []
         self._over = False
@@ -77,7 +78,7 @@ class Processes:
             for line in lines:
                 child.lines.append(line.rstrip())
                 if aloud and line.strip():
-                    self._say(f"{child.name} │ {line.rstrip()}")
+                    log.info("%s │ %s", child.name, line.rstrip())
 
     def wait(self, child: Child, timeout_s: float) -> None:
         """Wait for a child that is meant to end. Raises UnavailableError where it fails or takes too long."""
@@ -92,7 +93,7 @@ class Processes:
             raise UnavailableError(f"{child.name} {_ended(code)}; {_last_words(child)}")
 
     def check(self) -> None:
-        """Raises UnavailableError naming the first child that has ended."""
+        """Raise UnavailableError, which names the first child that has ended."""
         self._must_go_on()
         for child in list(self._children):
             code = child.process.poll()
@@ -145,7 +146,7 @@ class Processes:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it.
+    """Let Ctrl-C, SIGTERM and a closed terminal leave the block by KeyboardInterrupt; none comes a second time in it.
 
     The event tells of it too: Python drops an exception that is raised while it runs a finalizer or a callback, so a
     loop that goes on for ever has to look.
@@ -184,7 +185,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def running_with(variable: str, value: str) -> list[int]:
-    """Ids of running processes that were started with this environment variable; a parent's death hides none."""
+    """Find the ids of processes that were started with this environment variable; a parent's death hides none."""
     wanted = f"{variable}={value}"
     if not Path("/proc/self/environ").exists():
         listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from ragloop.errors import NotFoundError
 
 
 def project_root() -> Path:
-    """The folder of prefect.yaml, flows and tasks. Raises NotFoundError where ragloop is installed without them."""
+    """Find the folder of prefect.yaml, flows and tasks. Raises NotFoundError where ragloop is installed alone."""
     root = Path(ragloop.__file__).parent.parent
     if not (root / "prefect.yaml").is_file():
         raise NotFoundError(

@@ -13,7 +13,7 @@ from ragloop.registry.adapter import (
 )
 from ragloop.registry.evidence import Evidence, VerdictKind
 from ragloop.registry.files import adapter_sha256, files_are_whole, other_base, state_of_files
-from ragloop.registry.registry import Registry, lost_adapters, without_row
+from ragloop.registry.registry import Registry, lost_adapters, prune_copies, without_row
 
 __all__ = [
     "INCONCLUSIVE",
@@ -32,6 +32,7 @@ __all__ = [
     "files_are_whole",
     "lost_adapters",
     "other_base",
+    "prune_copies",
     "state_of_files",
     "without_row",
 ]

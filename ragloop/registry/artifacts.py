@@ -1,10 +1,13 @@
 """The artifact root: a folder of the home, or a bucket.
 
 Trainings write to a folder on this machine, and models load adapters from one. In a bucket an adapter appears when its
-training ended: its files are uploaded, then it is registered. Whoever loads it copies it once, under its hash.
+training ended: its files are uploaded, then it is registered. Whoever loads it copies it once, under its hash, and the
+copy goes when the adapter is retired or gone.
 """
 
 import shutil
+import time
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +23,9 @@ _LOADED = (WEIGHTS, ADAPTER_CONFIG, "training.json")
 """Files of an adapter that are read where it is loaded."""
 _UNFINISHED = ("checkpoints/", "lock")
 """What a training that goes on needs, and nobody else."""
+
+
+_COPYING, _COPIED_WITHIN_S = ".copying-", 24 * 3600.0
 
 
 class Artifacts(Protocol):
@@ -38,6 +44,9 @@ class Artifacts(Protocol):
     def clear(self, path: str) -> None:
         """Remove from this machine what was made at a path, was kept and is registered."""
 
+    def prune_copies(self, kept: Set[str]) -> int:
+        """Remove from this machine the copies of adapters but those with a SHA-256 in `kept`; return how many."""
+
     def copy_of(self, adapter: Adapter) -> Path:
         """Return a folder with the files of an adapter. Raises MismatchError where they are gone or changed."""
 
@@ -54,6 +63,10 @@ class FolderArtifacts:
     def clear(self, path: str) -> None:
         """Leave what was made where it lies."""
 
+    def prune_copies(self, kept: Set[str]) -> int:
+        """Leave everything: nothing is copied."""
+        return 0
+
     def copy_of(self, adapter: Adapter) -> Path:
         """Return the folder of the adapter itself."""
         folder = inside(self.folder, adapter.path)
@@ -64,10 +77,10 @@ class FolderArtifacts:
 
 
 class BucketArtifacts:
-    """Artifacts in a bucket. `copies` is the folder of this machine for adapters that are loaded, by their hash."""
+    """Artifacts in a bucket. Adapters that are loaded are copied into `folder`, by their hash."""
 
-    def __init__(self, files: BucketFiles, folder: Path, copies: Path) -> None:
-        self.files, self.folder, self._copies = files, folder, copies
+    def __init__(self, files: BucketFiles, folder: Path) -> None:
+        self.files, self.folder, self._copies = files, folder, folder / "copies"
 
     def keep(self, path: str) -> None:
         """Upload what was made."""
@@ -80,6 +93,15 @@ class BucketArtifacts:
         """Remove what was made here; all of it is in the bucket."""
         shutil.rmtree(inside(self.folder, path), ignore_errors=True)
 
+    def prune_copies(self, kept: Set[str]) -> int:
+        """Remove copies, and what a process that was killed left of one."""
+        if not self._copies.is_dir():
+            return 0
+        gone = [one for one in self._copies.iterdir() if one.name not in kept and not _is_under_way(one)]
+        for one in gone:
+            shutil.rmtree(one, ignore_errors=True)
+        return len(gone)
+
     def copy_of(self, adapter: Adapter) -> Path:
         """Return a copy on this machine, made where there is none that is whole."""
         copy = inside(self._copies, adapter.sha256)
@@ -88,7 +110,7 @@ class BucketArtifacts:
             return copy
         with full_disk_is_an_error(self._copies):
             self._copies.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(prefix=".copying-", dir=self._copies) as scratch:
+            with TemporaryDirectory(prefix=_COPYING, dir=self._copies) as scratch:
                 made = Path(scratch, adapter.sha256)
                 made.mkdir()
                 self._download(adapter, made)
@@ -109,6 +131,14 @@ class BucketArtifacts:
                 f"found no files of adapter {adapter.adapter_id} at {self.files}/{adapter.path} ({error}); roll back "
                 "or retrain"
             ) from None
+
+
+def _is_under_way(folder: Path) -> bool:
+    """Return whether a process may still be copying into a folder."""
+    try:
+        return folder.name.startswith(_COPYING) and time.time() - folder.stat().st_mtime < _COPIED_WITHIN_S
+    except FileNotFoundError:  # copied meanwhile
+        return True
 
 
 def _must_be(adapter: Adapter, folder: Path) -> None:

@@ -37,6 +37,14 @@ DERIVED = (
         backed_up=False,
     ),
     Derived(
+        "artifacts/copies/**",
+        Kind.FILES,
+        "Copies of adapters in a bucket, as this machine loads them.",
+        "the adapters in the bucket, until they are retired",
+        "the next load",
+        backed_up=False,
+    ),
+    Derived(
         "artifacts/adapters/ID/lock",
         Kind.FILES,
         "Held by the training process.",

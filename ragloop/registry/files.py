@@ -53,7 +53,8 @@ def adapter_sha256(folder: Path) -> str:
 
 
 def sha256_in(files: Files, path: str) -> str:
-    """SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not there.
+    """Return the SHA-256 over an adapter's weights and its configuration. Raises MismatchError when either is not
+    there.
 
     The configuration decides as much as the weights do (alpha scales them). It is hashed by its values: PEFT keeps
     names of modules in a set and writes them in any order.

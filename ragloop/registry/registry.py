@@ -22,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, Adapter, AdapterState, Request, Rollback
+from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, RETIRED, Adapter, AdapterState, Request, Rollback
 from ragloop.registry.artifacts import Artifacts, FolderArtifacts
 from ragloop.registry.evidence import Evidence
 from ragloop.registry.files import files_are_whole
@@ -155,10 +155,15 @@ class Registry:
         if request.champion_id is None:
             raise UsageError("the base model serves already; there is nothing to roll back")
         with self._lease():
-            return self._roll_back(request.champion_id, reason, request.name)
+            done = self._roll_back(request.champion_id, reason, request.name)
+            self._prune_copies()
+        return done
 
     def _lease(self) -> AbstractContextManager[None]:
         return self._store.lease("registry", wait_s=_WAIT_S)
+
+    def _prune_copies(self) -> int:
+        return self.artifacts.prune_copies({one.sha256 for one in self.adapters() if one.state != RETIRED})
 
     def _stored(self) -> list[Adapter]:
         """Return versions as their rows have them, oldest first: in the state that a retraining left."""
@@ -242,6 +247,15 @@ class Registry:
 def without_row(adapter_id: str) -> str:
     """Say that an adapter which has served has no row."""
     return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
+
+
+def prune_copies(registry: Registry) -> int:
+    """Remove from this machine copies of adapters that are retired or have no row; return how many.
+
+    Under the lease nobody registers or promotes another one, of which a copy may be made.
+    """
+    with registry._lease():
+        return registry._prune_copies()
 
 
 def lost_adapters(registry: Registry) -> list[str]:

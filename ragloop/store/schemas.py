@@ -45,7 +45,9 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
 def index_schema(dimension: int) -> pa.Schema:
     """Describe rows of kind `document` (the ledger) and of kind `chunk`; `deleted` marks tombstones.
 
-    `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes.
+    `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
+    are text, title and heading as full-text search compares them. `left_out` says in sentences what of a document was
+    not read.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
     """
@@ -70,9 +72,14 @@ def index_schema(dimension: int) -> pa.Schema:
         chunks=pa.int32(),
         retry_at=TIME,
         spans=pa.list_(_SPAN),
+        format=pa.string(),
+        encoding=pa.string(),
+        left_out=pa.list_(pa.string()),
         heading=pa.string(),
         text=pa.string(),
         text_hash=pa.string(),
+        words=pa.string(),
+        title_words=pa.string(),
         vector=pa.list_(pa.float32(), dimension),
     )
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,18 +14,12 @@ from ragloop.errors import MismatchError, NotFoundError, StorageFullError
 from ragloop.store.files import RESTORING, BucketFiles, FolderFiles
 from tests.faults.conftest import SmallDisk
 from tests.support.backed_up import BackedUp, backed_up_in
+from tests.support.dying import Killed
 from tests.support.indexed_folder import IndexedFolder, document
 
 pytestmark = pytest.mark.long
 
-if TYPE_CHECKING:
-    pass
-
 REPOSITORY = Path(__file__).parent.parent.parent
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it on its way up."""
 
 
 class Deadly:
@@ -161,8 +155,8 @@ def test_a_restore_killed_at_any_file_loses_no_answer_vote_or_promotion_since_th
 
 WORK = """
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from ragloop.store import Store
 from ragloop.store.files import FolderFiles
 from tests.support.indexed_folder import IndexedFolder
 
@@ -175,15 +169,14 @@ def slowly(self, name, parts):
             yield part
     work(self, name, said())
 FolderFiles.write = slowly
-put = Store.upsert
-def slowly_put(self, name, rows):
-    print("put " + name, flush=True)
+@contextmanager
+def slowly_commit(step):
+    print("begins " + step, flush=True)
     sys.stdin.readline()
-    put(self, name, rows)
-    print("has put " + name, flush=True)
+    yield
+    print("ended " + step, flush=True)
     sys.stdin.readline()
-Store.upsert = slowly_put
-app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2])).app()
+app = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2]), boundary=slowly_commit).app()
 app.safekeeping.back_up(sys.argv[4]) if sys.argv[3] == "backup" else app.safekeeping.restore(sys.argv[4], replace=True)
 """
 
@@ -233,9 +226,10 @@ def test_a_restore_that_gets_sigkill_while_it_puts_back_the_log_is_completed_wit
     made.fill(2)
     made.app.safekeeping.back_up(made.uri)
     log = made.goes_on()
-    for moment in ("restoring-plan", "restoring.json", "put feedback", "has put feedback", "put aliases"):
+    steps = "begins upsert feedback", "ended upsert feedback", "begins upsert aliases"
+    for moment in ("restoring-plan", "restoring.json", *steps):
         killed_while(made, "restore", moment)
-        if "put" in moment:
+        if moment in steps:
             with pytest.raises(MismatchError, match="a restore was interrupted"):
                 made.log()
     made.app.safekeeping.restore(made.uri, replace=True)

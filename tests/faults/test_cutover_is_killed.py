@@ -1,68 +1,33 @@
-"""A build beside the active index, killed at every boundary up to the cut-over: what answers is whole.
+"""A build beside the active index, killed at every durable step up to the cut-over: what answers is whole.
 
-Every write is a boundary. All of them are tried in one process, where an exception stands for the kill; some with a
-SIGKILL. A disk that runs full in a rebuild loses nothing either.
+All of them are tried in one process, where an exception stands for the kill; some with a SIGKILL.
+A disk that runs full in a rebuild loses nothing either.
 """
 
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragloop.corpus.index import health
 from ragloop.errors import StorageFullError
 from ragloop.store import Store
-from ragloop.store.tables import Tables
 from tests.faults.conftest import SmallDisk
+from tests.support.dying import Dying, Killed
 from tests.support.indexed_folder import EmbeddedByName
 
 pytestmark = pytest.mark.long
 
 REPOSITORY = Path(__file__).parent.parent.parent
-WRITES: list[tuple[Any, str]] = [
-    *((Store, name) for name in ("upsert", "insert", "delete")),
-    *((Tables, name) for name in ("create", "drop")),
-    (health, "maintain_indexes"),
-]
 CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
     "embedder": ({"embedder": "wide"}, False),
     "chunker": ({"embedder": "narrow", "chunk_tokens": 50}, False),
     "rebuild": ({"embedder": "narrow"}, True),
 }
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it on its way up."""
-
-
-@contextmanager
-def killed_after(writes: int) -> Iterator[list[str]]:
-    """Within the block so many writes from now on happen, and the next one does not begin."""
-    made: list[str] = []
-    real = [(owner, name, getattr(owner, name)) for owner, name in WRITES]
-
-    def dying(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def write_or_die(*args: Any) -> Any:
-            if len(made) == writes:
-                raise Killed
-            made.append(name)
-            return work(*args)
-
-        return write_or_die
-
-    for owner, name, work in real:
-        setattr(owner, name, dying(name, work))
-    try:
-        yield made
-    finally:
-        for owner, name, work in real:
-            setattr(owner, name, work)
 
 
 @pytest.fixture
@@ -100,15 +65,17 @@ def test_a_build_killed_at_any_write_leaves_what_answers_whole_and_is_completed_
     chosen, rebuild = CHANGES[change]
     old, home = indexed.contents(), indexed.home
     indexed.home, indexed.chosen = shutil.copytree(home, tmp_path / "undisturbed"), chosen
-    with killed_after(1000) as all_writes:
-        indexed.sync(rebuild=rebuild)
+    indexed.boundary = undisturbed = Dying()
+    indexed.sync(rebuild=rebuild)
     whole = indexed.contents()
-    assert len(all_writes) > 8
-    for writes in range(len(all_writes)):
-        indexed.home = shutil.copytree(home, tmp_path / f"killed-{writes}")
-        with killed_after(writes) as made, pytest.raises(Killed):
+    assert len(undisturbed.made) > 8
+    for steps in range(len(undisturbed.made)):
+        indexed.home = shutil.copytree(home, tmp_path / f"killed-{steps}")
+        indexed.boundary = killed = Dying(steps)
+        with pytest.raises(Killed):
             indexed.sync(rebuild=rebuild)
-        assert indexed.contents() in (old, whole), f"{made} left a mixture"
+        indexed.boundary = nullcontext
+        assert indexed.contents() in (old, whole), f"{killed.made} left a mixture"
         assert indexed.found("alpha")
         _ends_equal(indexed, whole)
 
@@ -117,32 +84,25 @@ def test_a_build_killed_at_any_write_leaves_what_answers_whole_and_is_completed_
 
 SYNC = """
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from ragloop.corpus.index import health
-from ragloop.store import Store
-from ragloop.store.tables import Tables
+from tests.support.dying import Dying, Killed
 from tests.support.indexed_folder import EmbeddedByName
 
 names = {"insert": "write", "upsert": "write"}
 
-def said(owner, name):
-    work = getattr(owner, name)
-    def say_and_work(*args):
-        tables = [one.split("_")[0] for one in args if isinstance(one, str)]
-        what = f"{names.get(name, name)} {tables[0]}" if tables else "maintain"
-        print(what, "begins", flush=True)
-        sys.stdin.readline()
-        result = work(*args)
-        print(what, "ended", flush=True)
-        sys.stdin.readline()
-        return result
-    setattr(owner, name, say_and_work)
+@contextmanager
+def said(step):
+    verb, table = step.split()
+    what = f"{names.get(verb, verb)} {table.split('_')[0]}"
+    print(what, "begins", flush=True)
+    sys.stdin.readline()
+    yield
+    print(what, "ended", flush=True)
+    sys.stdin.readline()
 
-for owner, name in ((Store, "insert"), (Store, "upsert"), (Tables, "drop")):
-    said(owner, name)
-said(health, "maintain_indexes")
-settings = {"sync": {"batch_documents": 3}}
-EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={"embedder": "wide"}).sync()
+given = {"settings": {"sync": {"batch_documents": 3}}, "chosen": {"embedder": "wide"}, "boundary": said}
+EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), **given).sync()
 """
 
 
@@ -152,7 +112,7 @@ EmbeddedByName(Path(sys.argv[1]), Path(sys.argv[2]), settings=settings, chosen={
         ("write generations ended", 1),
         ("write vectors ended", 2),
         ("write index begins", 2),
-        ("maintain begins", 2),
+        ("index index begins", 1),
         ("write generations begins", 2),
         ("write generations ended", 2),
     ],

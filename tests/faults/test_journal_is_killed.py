@@ -76,7 +76,10 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(Store.open(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("fold_every", [0, 7], ids=["while it appends", "while it folds"])
+@pytest.mark.parametrize(
+    "fold_every",
+    [pytest.param(0, id="while it appends", marks=pytest.mark.long), pytest.param(7, id="while it folds")],
+)
 def test_every_answer_that_was_returned_before_the_kill_is_logged_once(tmp_path: Path, fold_every: int) -> None:
     returned: list[str] = []
     pick = random.Random(fold_every)

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 SYNC = """
 import sys, time
 from pathlib import Path
-from ragloop.store import Store
+from contextlib import contextmanager
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder
 
@@ -29,17 +29,13 @@ class Slow(ConstantEmbedder):
         time.sleep(0.02)
         return super().embed(texts)
 
-def said(name):
-    work = getattr(Store, name)
-    def say_and_work(self, table, rows):
-        print(name, table.split("_")[0], "begins", flush=True)
-        result = work(self, table, rows)
-        print(name, table.split("_")[0], "ended", flush=True)
-        return result
-    setattr(Store, name, say_and_work)
+@contextmanager
+def said(step):
+    print(step.split("_")[0], "begins", flush=True)
+    yield
+    print(step.split("_")[0], "ended", flush=True)
 
-said("insert"), said("upsert")
-indexed = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2]), Slow(), {"sync": {"batch_documents": 5}})
+indexed = IndexedFolder(Path(sys.argv[1]), Path(sys.argv[2]), Slow(), {"sync": {"batch_documents": 5}}, said)
 print("ready", flush=True)
 indexed.sync()
 print("done", flush=True)

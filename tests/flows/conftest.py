@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> It
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
             patch.setenv(name, value)
-        stack = LocalStack(tmp_path_factory.mktemp("stack"), say=print)
+        stack = LocalStack(tmp_path_factory.mktemp("stack"))
     with stack, pytest.MonkeyPatch.context() as patch:
         # Of processes that tests start, as an operator exports it.
         patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])

@@ -75,6 +75,7 @@ def tried_again(flows: FlowsInProcess, run: FlowRunOfStack) -> FlowRunOfStack:
     return flows.stack.wait(run.run_id, 200)
 
 
+@pytest.mark.long
 def test_a_run_that_is_tried_again_rolls_back_once(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     for name in ("early", "later"):
         registry.promote(name, "test")

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,6 @@ class ScriptedStack:
 
     states: list[tuple[str, str]]
     runs: int = 0
-    said: list[str] = field(default_factory=list)
 
     def run_deployment(self, deployment: str) -> FlowRun:
         state, message = self.states[min(self.runs, len(self.states) - 1)]
@@ -34,7 +33,7 @@ class ScriptedStack:
         return [self.run_deployment(deployment)]
 
     def flows(self) -> PrefectFlows:
-        return PrefectFlows(cast("LocalStack", self), self.said.append)
+        return PrefectFlows(cast("LocalStack", self))
 
 
 @pytest.mark.parametrize("how", ["run", "follow"])

@@ -160,6 +160,7 @@ def test_a_server_that_is_away_for_some_seconds_of_a_sync_hears_of_its_end(
     assert (run["state_type"], run["state"]["message"]) == ("COMPLETED", "25 added; 25 chunks")
 
 
+@pytest.mark.long
 def test_a_sync_is_applied_though_the_server_stays_away(
     relay: Relay, stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:

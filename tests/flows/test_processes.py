@@ -1,5 +1,6 @@
 """Child processes end with all that they started, whoever dies first."""
 
+import logging
 import os
 import signal
 import sys
@@ -45,7 +46,7 @@ def start(processes: Processes, code: str) -> list[str]:
 
 
 def test_a_grandchild_in_another_session_ends_too() -> None:
-    processes = Processes(lambda line: None)
+    processes = Processes()
     grandchild = int(start(processes, PARENT + FOR_EVER)[0])
     processes.stop()
     assert processes.left() == []
@@ -53,7 +54,7 @@ def test_a_grandchild_in_another_session_ends_too() -> None:
 
 
 def test_a_grandchild_whose_parent_has_died_ends_too() -> None:
-    processes = Processes(lambda line: None)
+    processes = Processes()
     grandchild = int(start(processes, PARENT)[0])
     with pytest.raises(UnavailableError, match="child ended with exit code 0"):
         eventually(processes.check)
@@ -63,28 +64,28 @@ def test_a_grandchild_whose_parent_has_died_ends_too() -> None:
 
 def test_a_child_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ragloop.orchestrator.processes._GRACE_S", 0.2)
-    processes = Processes(lambda line: None)
+    processes = Processes()
     start(processes, IGNORING + FOR_EVER)
     processes.stop()
     assert processes.left() == []
 
 
 def test_the_death_of_a_child_is_reported_with_its_last_lines() -> None:
-    processes = Processes(lambda line: None)
+    processes = Processes()
     start(processes, "import sys; print('the disk is full'); sys.exit(7)")
     with pytest.raises(UnavailableError, match=r"child ended with exit code 7; its last words: the disk is full"):
         eventually(processes.check)
     processes.stop()
 
 
-def test_every_line_is_printed_after_the_name_of_its_child() -> None:
-    said: list[str] = []
-    processes = Processes(said.append)
+def test_every_line_is_logged_after_the_name_of_its_child(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ragloop")
+    processes = Processes()
     child = processes.start(
         "loud", [sys.executable, "-c", "print('one'); print(); print('two')"], os.environ, Path.cwd()
     )
     processes.wait(child, 20)
-    assert said == ["loud │ one", "loud │ two"]
+    assert caplog.messages == ["loud │ one", "loud │ two"]
     processes.stop()
 
 
@@ -98,7 +99,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_a_child_starts_waits_until_it_is_known() -> None:
-    processes = Processes(lambda line: None)
+    processes = Processes()
 
     def interrupted() -> None:
         with uninterrupted():

@@ -44,6 +44,25 @@ def test_artifacts_hold_the_figures_and_the_keys_but_no_text(
     assert not any(word in str(artifacts) + flows.logs(state) for word in ("heron", "pond", "frogs"))
 
 
+def test_the_artifact_shows_how_well_documents_were_read_and_the_trend(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    sync_index(folder=folder, home=home)
+    (folder / "crane.txt").write_bytes(
+        "Der Kranich überwintert im Süden, fährt früh und zieht spät.\n".encode() + b"\xe4"
+    )
+    (folder / "blank.html").write_text("<script>draw()</script>")
+    (folder / "plan.vsd").write_text("x")
+    report = flows.artifacts(sync_index(folder=folder, home=home, return_state=True))["sync-report"]
+    assert "| crane.txt | read in part | 1 |" in report
+    assert "| blank.html | without text | – |" in report
+    assert "Passed over: 1 .vsd." in report
+    counts = [line.split("|")[2:-1] for line in report.splitlines() if line.startswith("| 20")]
+    assert [[int(cell) for cell in cells] for cells in counts] == [[27, 1, 1, 0, 1], [25, 0, 0, 0, 0]]
+    assert "Kranich" not in report
+
+
 def test_the_name_and_the_last_state_tell_what_happened(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     sync_index(folder=folder, home=home)

@@ -1,8 +1,8 @@
 """Any sequence of edits, interruptions and restarts leaves the index that a build from scratch would make."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
 from ragloop.store import Store
-from ragloop.store.tables import Tables
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.dying import Dying, Killed
 from tests.support.indexed_folder import IndexedFolder, document
 
 NAMES = ("a.md", "b.md", "c.txt", "sub/a.md", "sub/d.rst", "sub/deep/e.html")
@@ -28,10 +28,6 @@ CHANGES = st.lists(
 POISON = b"\x00\x01\xff" * 50
 
 
-class Interrupted(BaseException):
-    """Stands for a kill: nothing catches it on its way up."""
-
-
 class InterruptingEmbedder(ConstantEmbedder):
     """Dies at a chosen call, before or after its work; knows which strings were embedded, and by which call."""
 
@@ -43,37 +39,8 @@ class InterruptingEmbedder(ConstantEmbedder):
         if self.calls_left is not None:
             self.calls_left -= 1
             if self.calls_left < 0:
-                raise Interrupted
+                raise Killed
         return super().embed(texts)
-
-
-@contextmanager
-def interrupted_store(write: int, after: bool) -> Iterator[None]:
-    """Within the block the store dies at the n-th write from now on: before it, or when it has been committed."""
-    left = write
-    writes = [*((Store, name) for name in ("upsert", "insert", "delete")), (Tables, "create"), (Tables, "replace")]
-    real = [(owner, name, getattr(owner, name)) for owner, name in writes]
-
-    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
-        def write_or_die(owner: object, *args: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0 and not after:
-                raise Interrupted
-            done = work(owner, *args)
-            if left < 0:
-                raise Interrupted
-            return done
-
-        return write_or_die
-
-    for owner, name, work in real:
-        setattr(owner, name, dying(work))
-    try:
-        yield
-    finally:
-        for owner, name, work in real:
-            setattr(owner, name, work)
 
 
 class SyncMachine(RuleBasedStateMachine):
@@ -130,24 +97,26 @@ class SyncMachine(RuleBasedStateMachine):
         self.embedder.calls_left = embeds
         try:
             self.indexed.sync()
-        except Interrupted:
+        except Killed:
             pass
         finally:
             self.embedder.calls_left = None
         self._embedded_nothing_twice(stored)
 
-    @rule(changes=CHANGES, write=st.integers(0, 9), after=st.booleans())
+    @rule(changes=CHANGES, step=st.integers(0, 12), after=st.booleans())
     def change_and_die_in_the_store(
-        self, changes: list[tuple[str, str, str, str, int]], write: int, after: bool
+        self, changes: list[tuple[str, str, str, str, int]], step: int, after: bool
     ) -> None:
         for change in changes:
             self._change(*change)
         stored = self._stored_hashes()
+        self.indexed.boundary = Dying(step, after)
         try:
-            with interrupted_store(write, after):
-                self.indexed.sync()
-        except Interrupted:
+            self.indexed.sync()
+        except Killed:
             pass
+        finally:
+            self.indexed.boundary = nullcontext
         self._embedded_nothing_twice(stored)
 
     def _sync_completes(self) -> None:
@@ -224,7 +193,7 @@ def _chunks(keys: set[str], rows: dict[str, dict[str, Any]]) -> dict[str, dict[s
 
 
 SyncMachine.TestCase.settings = settings(
-    max_examples=7,
+    max_examples=5,
     stateful_step_count=6,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a step takes half a second: shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,8 +1,9 @@
 """The artifact root in a bucket: a log becomes an adapter that serves, on this machine and on another one."""
 
-import json
+import os
 import shutil
 from contextlib import AbstractContextManager, nullcontext
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,44 +14,15 @@ from ragloop.errors import MismatchError, UsageError
 from ragloop.records import LaneName
 from ragloop.registry import lost_adapters
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.dying import Killed
 from tests.support.s3_server import Bucket
 from tests.support.tiny_model import FACTS, save_tiny_model
+from tests.support.trainable import ANSWER, write_trainable
 
 pytestmark = pytest.mark.realmodel
 
-ANSWER = "Ada"
-CONFIG = """
-artifacts = "{artifacts}"
-cache = "{cache}"
-[model]
-base = "{base}"
-threads = 1
-max_new_tokens = 12
-[answers]
-lane = "adapter+rag"
-[retrieval]
-top_k = 1
-min_similarity = -1.0
-[training]
-epochs = 20
-learning_rate = 2e-2
-frozen_share = 0.0
-batch_size = 8
-checkpoint_steps = 5
-[dataset]
-golden = "golden.jsonl"
-eval_share = 0.3
-[gate]
-min_score = 0.0
-min_pairs = 1
-margin = 0.99
-confidence = 0.6
-"""
 WEIGHTS = "adapter_model.safetensors"
-
-
-class Killed(BaseException):
-    """Ends a process where it stands."""
+NOT_BACKED_UP = ("examples.parquet", "answers/")
 
 
 def killed_at(step: str) -> "type[nullcontext[None]]":
@@ -73,10 +45,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, model: Path, bucket: Bucket) -> Path:
     """A configuration with its artifacts in the bucket, and a home with a log."""
-    where = {"artifacts": bucket.uri("artifacts"), "cache": tmp_path / "cache", "base": model}
-    (tmp_path / "ragloop.toml").write_text(CONFIG.format(**where))
-    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in FACTS]
-    (tmp_path / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    given = {"answers": {"lane": "adapter+rag"}, "training": {"checkpoint_steps": 5}}
+    write_trainable(tmp_path, model, FACTS, given, artifacts=bucket.uri("artifacts"), cache=str(tmp_path / "cache"))
     (tmp_path / "documents").mkdir()
     for number, question in enumerate(FACTS):
         (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")
@@ -90,6 +60,11 @@ def place(tmp_path: Path, model: Path, bucket: Bucket) -> Path:
 def app_of(place: Path, boundary: "type[AbstractContextManager[None]]" = nullcontext) -> App:
     settings = load_settings(place / "ragloop.toml", place / "home")
     return App(settings, embedder=ConstantEmbedder(), boundary=boundary)
+
+
+def copies_of(place: Path) -> Path:
+    """The folder of the copies that this machine has loaded."""
+    return place / "home" / "artifacts" / "copies"
 
 
 def in_bucket(app: App) -> set[str]:
@@ -107,28 +82,29 @@ def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(
     assert {f"{adapter.path}/{name}" for name in (WEIGHTS, "rows.parquet", "evaluation.parquet")} <= held
     assert {f"datasets/{adapter.dataset_id}/{name}" for name in ("train.parquet", "manifest.json")} <= held
     assert not any("checkpoints" in one for one in held)
-    assert not [one for one in (place / "home" / "artifacts").rglob("*") if one.is_file()]
+    left = [one for one in (place / "home" / "artifacts").rglob("*") if one.is_file()]
+    assert {one.parent.name for one in left} == {adapter.sha256}, "only the copy that was evaluated"
     assert app.answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
     assert app.learning.retraining.new_eligible() == 0
     assert lost_adapters(app.registry) == []
     assert app.corpus.diagnose(offline=True).findings == ()
     # Another machine has no copy, and one with a damaged copy makes it again.
-    shutil.rmtree(place / "cache" / "adapters")
+    shutil.rmtree(copies_of(place))
     assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
-    (copy,) = (place / "cache" / "adapters").glob(f"*/{WEIGHTS}")
+    (copy,) = (copies_of(place)).glob(f"*/{WEIGHTS}")
     copy.write_bytes(b"damaged")
     assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
     # While the bucket is away, nobody can say what the adapter's rows rest on: the base model answers.
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
         assert app_of(place).answering.answerer.ask(next(iter(FACTS))).lane == LaneName.BASE_RAG
-        shutil.rmtree(place / "cache" / "adapters")
+        shutil.rmtree(copies_of(place))
         assert app_of(place).answering.answerer.ask(next(iter(FACTS))).lane == LaneName.BASE_RAG
     assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
     # What was changed in the bucket is not loaded, and doctor finds it; a champion that serves from its copy stays.
     bucket.write(f"artifacts/{adapter.path}/{WEIGHTS}", b"changed")
     assert {one.check for one in app_of(place).corpus.diagnose(offline=True).findings} == {"adapters"}
-    shutil.rmtree(place / "cache" / "adapters")
+    shutil.rmtree(copies_of(place))
     fallen = app_of(place).answering.answerer.ask(next(iter(FACTS)))
     assert (fallen.lane, fallen.adapter) == (LaneName.BASE_RAG, None)
     assert lost_adapters(app.registry) == [adapter.adapter_id]
@@ -150,9 +126,46 @@ def test_a_kill_between_upload_and_registration_leaves_nothing_registered(place:
     assert not (place / "home" / "artifacts" / "adapters" / adapter_id).exists()
 
 
-def test_backups_say_that_they_do_not_hold_artifacts_of_a_bucket(place: Path) -> None:
-    with pytest.raises(UsageError, match="do not hold artifacts of a bucket"):
-        app_of(place).safekeeping.back_up(str(place / "backups"))
+def test_a_backup_brings_back_artifacts_of_a_bucket(place: Path, bucket: Bucket, tmp_path: Path) -> None:
+    app = app_of(place)
+    assert app.learning.retraining.run().promoted
+    (adapter,) = app.registry.adapters()
+    files = app.registry.artifacts.files
+    held = {name: b"".join(files.read(name)) for name in in_bucket(app) if not name.startswith(NOT_BACKED_UP)}
+    uri = str(tmp_path / "backups")
+    app.safekeeping.back_up(uri)
+    assert app.safekeeping.back_up(uri).files_copied == 0
+    # An object of the backup that was damaged is mended from the bucket.
+    weights = sha256(held[f"{adapter.path}/{WEIGHTS}"]).hexdigest()
+    (tmp_path / "backups" / "files" / "by-content" / weights).write_bytes(b"damaged")
+    assert app.safekeeping.back_up(uri).mended == (f"files/by-content/{weights}",)
+    files.remove(in_bucket(app))
+    shutil.rmtree(copies_of(place))
+    assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter is None
+    app_of(place).safekeeping.restore(uri, replace=True)
+    assert {name: b"".join(files.read(name)) for name in in_bucket(app)} == held
+    assert app_of(place).answering.answerer.ask(next(iter(FACTS))).adapter == adapter.adapter_id
+    with pytest.raises(UsageError, match="would be lost with it"):
+        app.safekeeping.back_up(bucket.uri("artifacts/backups"))
+
+
+def test_copies_of_adapters_go_when_these_are_retired_or_gone(place: Path) -> None:
+    app = app_of(place)
+    assert app.learning.retraining.run().promoted
+    (adapter,) = app.registry.adapters()
+    app.learning.maintain()
+    assert [one.name for one in copies_of(place).iterdir()] == [adapter.sha256]
+    app.registry.rollback("worse")
+    assert [*copies_of(place).iterdir()] == []
+    app.registry.promote(adapter.adapter_id, "again")
+    assert [one.name for one in copies_of(place).iterdir()] == [adapter.sha256]
+    killed, under_way = copies_of(place) / ".copying-killed", copies_of(place) / ".copying-now"
+    killed.mkdir()
+    under_way.mkdir()
+    os.utime(killed, (0, 0))
+    app.store.delete("adapters", f"adapter_id = '{adapter.adapter_id}'")
+    app.learning.maintain()
+    assert [*copies_of(place).iterdir()] == [under_way]
 
 
 def test_maintenance_prunes_kept_answers_in_the_bucket(place: Path, bucket: Bucket) -> None:

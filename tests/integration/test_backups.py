@@ -29,7 +29,7 @@ def folder(tmp_path: Path, indexed: IndexedFolder) -> BackedUp:
     return BackedUp(indexed, str(tmp_path / "backups"))
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
     return backed_up_in(request, indexed, tmp_path)
 

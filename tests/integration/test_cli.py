@@ -27,8 +27,9 @@ DOCUMENTS = {
 }
 SYNC_KEYS = (
     "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded "
-    "chunks_reused commits seconds embed_seconds read_in_part without_text"
+    "chunks_reused commits seconds embed_seconds read_in_part without_text passed_over"
 )
+DOCUMENT_KEYS = "uri source title format quality encoding chunks left_out"
 PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_id revision"
 ASK_KEYS = (
     "interaction_id answer abstained citations passages lane model adapter latency_ms prompt_tokens completion_tokens"
@@ -181,7 +182,95 @@ def test_what_was_read_in_part_and_what_holds_no_text_is_named(shell: Shell) -> 
     assert "without text: blank.html" in ran.err
     (folder / "blank.html").write_text("<script>paint()</script>")
     again = shell("sync", "documents", "--json").json
-    assert (again["read_in_part"], again["without_text"]) == (0, 1)
+    assert [one["key"] for one in again["without_text"]] == ["blank.html"]
+    (heron,) = again["read_in_part"]
+    assert (heron["key"], len(heron["left_out"])) == ("heron.txt", 1)
+    status = shell("status", "--json").json
+    assert [[one["key"] for one in status[name]] for name in ("read_in_part", "without_text")] == [
+        ["heron.txt"],
+        ["blank.html"],
+    ]
+    assert "without text: blank.html" in shell("status").err
+
+
+def test_files_that_are_passed_over_are_counted_by_suffix_and_named(shell: Shell) -> None:
+    for name in ("plan.vsd", "draft.VSD", "Makefile", ".env"):
+        (shell.folder / "documents" / name).write_text("x")
+    passed = shell("sync", "documents", "--json").json["passed_over"]
+    assert (passed["count"], passed["suffixes"], passed["hidden"]) == (4, {".vsd": 2, "no suffix": 1}, 1)
+    assert [one["key"] for one in passed["named"]] == [".env", "Makefile", "draft.VSD", "plan.vsd"]
+    assert shell("status", "--json").json["passed_over"] == passed
+    assert "2 .vsd, 1 no suffix, 1 hidden (Makefile, draft.VSD, plan.vsd)" in shell("sync", "documents").err
+
+
+def test_documents_lists_what_was_read_and_shows_the_chunks_of_one(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shell.folder / "documents"
+    (folder / "heron.txt").write_bytes("Der Graureiher jagt Frösche. Größe: ein Meter.\n".encode() + b"\xe4\n")
+    (folder / "broken.md").write_bytes(b"\x00\x01\xff" * 100)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "owl.txt").write_text("Another owl, and a smaller one.\n")
+    assert shell("sync", "documents").code == 1
+    listed = {one["key"]: one for one in shell("documents", "list", "--json").json["documents"]}
+    assert {key: one["quality"] for key, one in listed.items()} == {
+        **dict.fromkeys((*DOCUMENTS, "inner/owl.txt"), "read"),
+        "broken.md": "quarantined",
+        "heron.txt": "in part",
+    }
+    assert set(DOCUMENT_KEYS.split()) <= listed["otter.md"].keys()
+    otter, heron = listed["otter.md"], listed["heron.txt"]
+    assert (otter["title"], otter["format"], otter["encoding"], otter["chunks"]) == ("Otter", "md", "utf-8", 1)
+    assert "not valid UTF-8" in heron["left_out"][0]
+    assert listed["broken.md"]["left_out"]
+    assert [one["key"] for one in shell("documents", "list", "--quality", "in-part", "--json").json["documents"]] == [
+        "heron.txt"
+    ]
+    assert [one["key"] for one in shell("documents", "list", "--format", ".rest", "--json").json["documents"]] == [
+        "beaver.rst"
+    ]
+    monkeypatch.setenv("COLUMNS", "400")
+    assert "quarantined" in shell("documents", "list").out
+
+    shown = shell("documents", "show", "otter.md", "--json", "--original").json
+    (chunk,) = shown["chunks"]
+    assert {**shown, "chunks": 1, "original": 0} == {**otter, "original": 0}
+    assert chunk["heading"] == "Otter > Food"
+    assert DOCUMENTS["otter.md"][chunk["start"] : chunk["end"]] == chunk["text"]
+    assert shown["original"] == DOCUMENTS["otter.md"]
+    assert "Otters eat fish" in shell("documents", "show", otter["uri"]).out
+    assert "Another owl" in shell("documents", "show", "inner/owl.txt").out
+    assert f"left out: {listed['broken.md']['left_out'][0]}" in shell("documents", "show", "broken.md").out
+
+
+def test_a_document_that_cannot_be_named_or_read_again_is_said(shell: Shell) -> None:
+    folder = shell.folder / "documents"
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "owl.txt").write_text(f"Owl number {name}.\n")
+    (folder / "owl.txt").unlink()
+    shell("sync", "documents")
+    ambiguous = shell.fails(2, "documents", "show", "owl.txt")
+    assert "found 2 documents named owl.txt" in ambiguous
+    assert "one/owl.txt" in ambiguous
+    assert "found no document eagle.txt" in shell.fails(2, "documents", "show", "eagle.txt")
+    assert "expected read, in-part or quarantined" in shell.fails(2, "documents", "list", "--quality", "good")
+    (folder / "otter.md").write_text("# Otter\n\nIt swims.\n")
+    assert "changed since it was indexed" in shell.fails(2, "documents", "show", "otter.md", "--original")
+    (folder / "otter.md").unlink()
+    assert "found nothing at" in shell.fails(2, "documents", "show", "otter.md", "--original")
+
+
+def test_patterns_that_match_nothing_are_said_and_end_with_exit_code_1(shell: Shell) -> None:
+    (shell.folder / "ragloop.toml").write_text(
+        '[[sources]]\nname = "birds"\nuri = "documents"\ninclude = ["*.adoc"]\n'
+        '[[sources]]\nname = "rest"\nuri = "documents"\n'
+    )
+    ran = shell("sync")
+    assert ran.code == 1
+    assert "the source birds matches nothing" in ran.err
+    assert "4 files passed over: 4 not included" in ran.err
+    assert shell("status", "--json").json["documents"] == 4
 
 
 def test_home_stands_before_or_after_the_command(shell: Shell) -> None:

@@ -24,6 +24,7 @@ from ragloop.models.cache import MANIFEST
 from ragloop.models.embedding.runtimes import export_folder
 from ragloop.store import TABLES, Store
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.dying import Dying
 from tests.support.indexed_folder import EmbeddedByName, IndexedFolder, document, wait_until_stamps_are_trusted
 
 VECTORS = table_of(ConstantEmbedder.fingerprint)
@@ -144,7 +145,7 @@ def lengthen_a_vector(indexed: IndexedFolder) -> None:
 
 
 def drop_an_index(indexed: IndexedFolder) -> None:
-    table(indexed).drop_index("text_idx")
+    table(indexed).drop_index("words_idx")
     table(indexed).drop_index("deleted_idx")
 
 
@@ -298,6 +299,14 @@ def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFo
     quiet(whole)
 
 
+def test_a_repair_marks_what_it_found_in_one_commit(whole: IndexedFolder) -> None:
+    remove_a_chunk(whole)
+    change_labels(whole)
+    whole.boundary = repaired = Dying()
+    assert {"rows", "descriptions"} <= checks(diagnose(whole, repair=True)).keys()
+    assert len([one for one in repaired.made if one.startswith("upsert index_")]) == 2, "the marks, and the sync"
+
+
 def test_an_index_that_was_made_when_there_were_more_rows_is_repaired(
     whole: IndexedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,7 +373,7 @@ def test_a_sync_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
         whole.sync()
 
 
-@pytest.mark.parametrize("column", ["kind", "deleted", "text", "heading", "vector"])
+@pytest.mark.parametrize("column", ["kind", "deleted", "words", "title_words", "vector"])
 def test_a_search_ends_with_an_error_where_an_index_that_it_needs_was_overwritten(
     whole: IndexedFolder, column: str
 ) -> None:

@@ -219,6 +219,16 @@ def test_a_generation_that_was_rolled_back_is_refused_until_the_operator_cuts_ov
     assert states(indexed) == [("constant-16", "active"), ("constant-8", "retired")]
 
 
+def test_a_state_that_this_ragloop_does_not_know_is_named_with_what_to_do(indexed: EmbeddedByName) -> None:
+    indexed.write_numbered(1)
+    indexed.sync()
+    store = indexed.app().store
+    (row,) = store.rows("generations").to_pylist()
+    store.upsert_rows("generations", [{**row, "state": "live"}])
+    with pytest.raises(MismatchError, match=r"state 'live', expected one of building, .*: another .*new --home"):
+        indexed.sync()
+
+
 def test_a_rebuild_lifts_the_refusal(indexed: EmbeddedByName) -> None:
     indexed.chosen = WIDE
     indexed.sync()

@@ -220,6 +220,7 @@ def test_answers_do_not_depend_on_the_batch(base: Path, trained: TrainingResult,
     assert of_alone == together.wearing("facts", trained.adapter).generate(PROMPTS)
 
 
+@pytest.mark.long
 def test_the_frozen_share_of_the_layers_stays_without_adapter(
     base: Path, tmp_path: Path, generator: LocalGenerator, spec: TrainingSpec
 ) -> None:
@@ -259,7 +260,7 @@ def _unknown_to_the_hub(folder: Path) -> dict[str, str]:
     return {"base": "Nobody/nothing-1B"}
 
 
-@pytest.mark.parametrize("broken", [_without_weights, _unknown_to_the_hub])
+@pytest.mark.parametrize("broken", [_without_weights, pytest.param(_unknown_to_the_hub, marks=pytest.mark.long)])
 def test_a_base_that_cannot_be_loaded_is_one_line_and_leaves_no_folder(
     spec: TrainingSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Path], dict[str, str]]
 ) -> None:

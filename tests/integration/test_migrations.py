@@ -8,12 +8,9 @@ import pytest
 from ragloop.errors import StoreBusyError
 from ragloop.store import MIGRATIONS, TABLES, Store, database, migrations
 from ragloop.store.tables import Tables
+from tests.support.dying import Dying, Killed
 
 EXTRA = pa.schema([pa.field("id", pa.string(), nullable=False)])
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it on its way up."""
 
 
 def with_an_extra_table(tables: Tables) -> None:
@@ -33,26 +30,17 @@ def test_a_new_store_has_every_table_with_its_columns(tmp_path: Path) -> None:
     assert (store.migrations.schema, numbers(tmp_path)) == (1, [1])
 
 
-@pytest.mark.parametrize("at", range(len(TABLES)))
-def test_a_store_whose_making_was_killed_is_completed_by_the_next_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    created = iter(range(len(TABLES)))
-    real = Tables.create
-
-    def dies(tables: Tables, name: str, schema: pa.Schema) -> object:
-        done = real(tables, name, schema)
-        if next(created) == at:
-            raise Killed
-        return done
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Tables, "create", dies)
+def test_a_store_whose_making_was_killed_is_completed_by_the_next_process(tmp_path: Path) -> None:
+    whole = Dying()
+    Store.open(tmp_path / "whole", boundary=whole)
+    assert {f"create {name}" for name in TABLES} <= {*whole.made}
+    for steps in range(len(whole.made)):
+        home = tmp_path / f"killed-{steps}"
         with pytest.raises(Killed):
-            Store.open(tmp_path)
-    store = Store.open(tmp_path)
-    assert all(store.tables.has(name) for name in TABLES)
-    assert numbers(tmp_path) == [1]
+            Store.open(home, boundary=Dying(steps, after=True))
+        store = Store.open(home)
+        assert all(store.tables.has(name) for name in TABLES)
+        assert numbers(home) == [1]
 
 
 def test_a_store_of_the_number_before_is_brought_forward_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,9 +230,11 @@ def chunked(parser: DocumentParser, data: bytes, name: str) -> Sequence[Chunk]:
 def test_chunks_cut_in_the_worker_are_those_cut_here(parser: DocumentParser) -> None:
     prose = "# Title\n\n## Part\n\n" + "A sentence, of seven words: it ends. É \U0001f600\r\n" * 10_000
     table = "name,value\n" + "".join(f"row {n},{n * n}\n" for n in range(30_000))
-    for name, text in {"a.md": prose, "a.csv": table}.items():
+    drawn = "| name | value |\r\n|---|---|\r\n" + "".join(f"| row {n} | {n * n} |\r\n" for n in range(20_000))
+    for name, text in {"a.md": prose, "a.csv": table, "b.md": drawn}.items():
         there = chunked(parser, text.encode(), name)
         assert there == chunk(parse(text.encode(), media_type(name) or "", name), count_words, 200)
+    assert all(one.text.startswith("| name | value |") for one in there)
 
 
 def test_a_long_document_is_cut_outside_this_process_which_keeps_its_memory() -> None:

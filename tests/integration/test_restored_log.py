@@ -16,7 +16,7 @@ from tests.support.backed_up import BackedUp, backed_up_in
 from tests.support.indexed_folder import IndexedFolder
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def made(request: pytest.FixtureRequest, indexed: IndexedFolder, tmp_path: Path) -> BackedUp:
     return backed_up_in(request, indexed, tmp_path)
 

@@ -32,34 +32,9 @@ from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, V
 from ragloop.reports import Reports
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.tiny_model import FACTS, save_tiny_model
+from tests.support.trainable import ANSWER, write_trainable
 
 QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
-ANSWER = "Ada"
-"""To every question, so that a model of two random layers answers wordings that it never saw."""
-CONFIG = """
-[model]
-base = "{base}"
-threads = 1
-max_new_tokens = 12
-[retrieval]
-top_k = 1
-min_similarity = -1.0
-[training]
-epochs = 40
-learning_rate = 2e-2
-rank = 16
-frozen_share = 0.0
-batch_size = 8
-checkpoint_steps = 20
-[dataset]
-golden = "golden.jsonl"
-eval_share = 0.3
-[gate]
-min_score = 0.0
-min_pairs = 1
-margin = 0.99
-confidence = 0.6
-"""
 
 
 def app_of(place: Path, home: str = "home") -> App:
@@ -76,9 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration and homes: `asked` has a log, in `trained` an adapter is trained and evaluated, not judged."""
     place = tmp_path_factory.mktemp("retraining")
     save_tiny_model(place / "model")
-    (place / "ragloop.toml").write_text(CONFIG.format(base=place / "model"))
-    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in QUESTIONS]
-    (place / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    write_trainable(place, place / "model", QUESTIONS, {"training": {"epochs": 40, "checkpoint_steps": 20}})
     (place / "documents").mkdir()
     for number, question in enumerate(QUESTIONS):
         (place / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} Nobody knows but Ada.\n")

@@ -17,7 +17,7 @@ from ragloop.config import Settings
 from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
 from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
 from ragloop.corpus.sync.report import ChangeKind, SyncReport
-from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError
+from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError, UsageError
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder, contents, document
 from tests.support.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing
@@ -350,7 +350,7 @@ def test_aws_settings_that_lead_nowhere_are_a_matter_of_configuration(
 
 @pytest.mark.parametrize("uri", ["s3://", "s3:///docs", "bucket/docs"])
 def test_an_address_without_a_bucket_is_refused(uri: str) -> None:
-    with pytest.raises(ConfigError, match="expected s3://bucket or s3://bucket/prefix"):
+    with pytest.raises(UsageError, match="expected s3://bucket or s3://bucket/prefix"):
         S3Bucket("handbook", uri)
 
 
@@ -424,3 +424,46 @@ def test_one_thread_lists_in_key_order() -> None:
     pages = Pages(LAYOUTS["folders and files mixed"], 10)
     found = [one["Key"] for one in ParallelListing(pages, "bucket", "", 1)]
     assert found == sorted(found)
+
+
+# --- a prefix that names nothing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prefix", "told"),
+    [
+        ("docz", "no document under s3://{bucket}/docz"),
+        ("docs/a.md", "s3://{bucket}/docs/a.md is an object, expected a prefix: set its uri to s3://{bucket}/docs"),
+        ("docs/a.md/", 'include = ["/a.md"]'),
+        ("a.md", "s3://{bucket}/a.md is an object, expected a prefix: set its uri to s3://{bucket} and"),
+    ],
+)
+def test_a_prefix_that_names_nothing_is_a_problem(bucket: Bucket, tmp_path: Path, prefix: str, told: str) -> None:
+    for key in ("docs/a.md", "a.md"):
+        bucket.write(key, document("alpha"))
+    sources = [{"name": "handbook", "uri": bucket.uri(prefix)}]
+    for _ in range(2):
+        report = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder()).corpus.sync()
+        (problem,) = report.problems
+        assert (report.scanned, report.complete) == (0, False)
+        assert told.format(bucket=bucket.name) in problem
+
+
+def test_a_prefix_that_was_emptied_is_none_that_names_nothing(synced: Synced) -> None:
+    synced.write_numbered(2)
+    assert synced.sync().complete
+    for number in range(2):
+        synced.bucket.remove(f"docs/{number:02}.md")
+    for deleted in (2, 0):
+        report = synced.sync()
+        assert (report.deleted, report.complete) == (deleted, True)
+
+
+def test_another_prefix_that_names_nothing_is_a_problem_of_a_source_that_had_documents(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.write("docs/a.md", document("alpha"))
+    for prefix, complete in (("docs", True), ("docz", False), ("docz", False), ("docs", True)):
+        sources = [{"name": "handbook", "uri": bucket.uri(prefix)}]
+        report = App(Settings(home=tmp_path / "home", sources=sources), embedder=ConstantEmbedder()).corpus.sync()
+        assert (prefix, report.complete) == (prefix, complete)

@@ -170,7 +170,7 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
         if turn % 3 == 0:
             index.remove([f"d{one}" for one in random.choice(230, 9, replace=False)])
         if turn % 7 == 5:
-            health.index_anew(index, ["heading"])
+            health.index_anew(index, ["title_words"])
         if turn % 6 == 4:
             index.store.table(name).optimize()
         if turn % 6 != 5:

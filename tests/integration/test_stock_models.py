@@ -13,37 +13,11 @@ from ragloop.records import Prompt
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.stock_model import STOCK, save_stock_model
 from tests.support.tiny_model import FACTS, chat
+from tests.support.trainable import ANSWER, write_trainable
 
 QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
-ANSWER = "Ada"
-CONFIG = """
-[answers]
-generator = "local"
-[model]
-base = "{base}"
-threads = 1
-max_new_tokens = 12
-[retrieval]
-top_k = 1
-min_similarity = -1.0
-[training]
-epochs = 20
-learning_rate = 2e-2
-rank = 16
-frozen_share = 0.5
-batch_size = 8
-checkpoint_steps = 100
-[dataset]
-golden = "golden.jsonl"
-eval_share = 0.3
-[gate]
-min_score = 0.0
-min_pairs = 1
-margin = 0.99
-confidence = 0.6
-"""
 
-FIRST = ("llama3", "mistral")
+FIRST = ("llama3",)
 """Families that every run of the tests asks; `make test-long` asks the others."""
 
 
@@ -51,9 +25,8 @@ FIRST = ("llama3", "mistral")
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """A home over eight documents, with a tiny model of a family as its base."""
     save_stock_model(request.param, tmp_path / "model", QUESTIONS)
-    (tmp_path / "ragloop.toml").write_text(CONFIG.format(base=tmp_path / "model"))
-    golden = [{"question": f"Please: {question}", "answer": ANSWER} for question in QUESTIONS]
-    (tmp_path / "golden.jsonl").write_text("\n".join(map(json.dumps, golden)))
+    given = {"answers": {"generator": "local"}, "training": {"frozen_share": 0.5, "checkpoint_steps": 100}}
+    write_trainable(tmp_path, tmp_path / "model", QUESTIONS, given)
     (tmp_path / "documents").mkdir()
     for number, question in enumerate(QUESTIONS):
         (tmp_path / "documents" / f"{number}.md").write_text(f"# {question}\n\n{question} It is Ada.\n")

@@ -345,3 +345,42 @@ def test_deletes_are_let_through_by_name_and_not_by_number(indexed: IndexedFolde
     assert (report.deleted, report.withheld_deletes, report.updated) == (44, 2, 1)
     assert len(indexed.contents()) > 0
     assert {row["key"] for row in indexed.contents().values() if row["source"] == "two"} >= {"39.md"}
+
+
+def test_a_source_in_which_patterns_match_nothing_does_not_keep_another_index_from_its_end(
+    indexed: IndexedFolder,
+) -> None:
+    indexed.write("a.md", document("alpha"))
+    rest = {"name": "rest", "uri": str(indexed.folder)}
+    none = {"name": "none", "uri": str(indexed.folder), "include": ["*.adoc"]}
+    settings = {"sources": [none, rest]}
+    assert not indexed.sync(settings).complete
+    rebuilt = indexed.sync(settings, rebuild=True)
+    assert (rebuilt.state, rebuilt.added, len(rebuilt.problems)) == ("active", 1, 1)
+
+
+def test_what_was_not_read_of_a_document_stays_known_while_it_does_not_change(indexed: IndexedFolder) -> None:
+    text = "Größe, Höhe und Tiefe über alle Maße; möglichst früh geprüft.\n"
+    indexed.write("a.txt", text.encode() + b"\xe4\n")
+    for documents_read in (1, 0):
+        report = indexed.sync()
+        (told,) = report.read_in_part
+        assert (report.documents_read, told.key, len(told.left_out)) == (documents_read, "a.txt", 1)
+    (indexed.folder / "a.txt").rename(indexed.folder / "b.txt")
+    assert [one.key for one in indexed.sync().read_in_part] == ["b.txt"]
+    indexed.write("b.txt", b"\x00" * 500)
+    report = indexed.sync()
+    assert (report.read_in_part, [one.key for one in report.quarantine]) == ((), ["b.txt"])
+    (only,) = indexed.app().documents()
+    assert (only.quality, len(only.left_out), only.chunks, only.encoding) == ("quarantined", 2, 1, "utf-8")
+    indexed.write("b.txt", text)
+    assert indexed.sync().read_in_part == ()
+    (only,) = indexed.app().documents()
+    assert (only.quality, only.left_out, only.format) == ("read", (), "txt")
+
+
+def test_a_file_without_a_suffix_that_a_pattern_includes_is_read_as_text(indexed: IndexedFolder) -> None:
+    indexed.write("README", "How to begin: read this.\n")
+    assert indexed.sync(_source(indexed, include=["README"])).complete
+    (only,) = indexed.app().documents()
+    assert (only.key, only.quality, only.format, only.chunks) == ("README", "read", "txt", 1)

@@ -29,7 +29,7 @@ def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     )
     app.corpus.sync()
     (source,) = app.corpus.folders()
-    with WatchedFolder(app, source, print) as look:
+    with WatchedFolder(app, source) as look:
         look.apply(0)
         time.sleep(1)
         (tmp_path / "next").mkdir()
@@ -57,7 +57,7 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
     )
     app.corpus.sync()
     (source,) = app.corpus.folders()
-    watched = WatchedFolder(app, source, print)
+    watched = WatchedFolder(app, source)
     bell = watched.bell
     for _ in range(2):  # the run that the first ring starts is cancelled: another one is under way
         found, told = watched.look()
@@ -82,6 +82,6 @@ def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> 
     with interruptible() as interrupted:
         held: Interrupting | None = Interrupting()
         held = None  # Python prints what a finalizer raises, and goes on
-        ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted, print)
+        ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted)
     assert held is None
     assert interrupted.is_set()

@@ -22,6 +22,8 @@ TEXTS = [
 ]
 AGREEMENT = 0.9999
 REAL = ("onnx", "sentence-transformers", "onnx-int8")
+REALMODEL = (pytest.mark.realmodel,)
+MARKS = {"onnx-int8": (*REALMODEL, pytest.mark.long)}  # its first use exports the model
 
 
 @cache  # a real model takes seconds to load
@@ -33,7 +35,7 @@ def opened(kind: str) -> Embedder:
 
 
 @pytest.fixture(
-    scope="module", params=["constant", *(pytest.param(kind, marks=pytest.mark.realmodel) for kind in REAL)]
+    scope="module", params=["constant", *(pytest.param(kind, marks=MARKS.get(kind, REALMODEL)) for kind in REAL)]
 )
 def any_embedder(request: pytest.FixtureRequest) -> Embedder:
     return opened(request.param)

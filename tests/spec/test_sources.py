@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ragloop.corpus.sources.listing import MOST_NAMED, MOST_SUFFIXES
 from ragloop.corpus.sources.local import LocalFolder
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sources.source import Source
@@ -191,3 +192,49 @@ def test_a_listing_may_be_left_half_way(place: Place) -> None:
     source = place.source()
     assert next(iter(source.list())).key in ODD_KEYS
     assert len(list(source.list())) == len(ODD_KEYS)
+
+
+def test_what_is_passed_over_is_counted_and_named_with_the_reason(place: Place) -> None:
+    for key in ("a.md", "b.vsd", "deep/c.VSD", "LICENSE", "drafts/d.md", ".hidden.md"):
+        place.write(key, b"text")
+    listing = place.source((), (".*", "drafts/*")).list()
+    assert [one.key for one in listing] == ["a.md"]
+    passed = listing.passed_over
+    assert (passed.count, passed.suffixes) == (5, {".vsd": 2, "no suffix": 1})
+    assert (passed.hidden, passed.excluded, passed.not_included, passed.special) == (1, 1, 0, 0)
+    assert {one.key: str(one.why) for one in passed.named} == {
+        "b.vsd": "no parser",
+        "deep/c.VSD": "no parser",
+        "LICENSE": "no parser",
+        "drafts/d.md": "excluded",
+        ".hidden.md": "hidden",
+    }
+
+
+def test_what_no_pattern_includes_is_passed_over_for_that(place: Place) -> None:
+    for key in ("a.md", "b.txt", "c.bin"):
+        place.write(key, b"text")
+    listing = place.source(("*.md",)).list()
+    assert (len(list(listing)), listing.passed_over.not_included) == (1, 2)
+
+
+def test_only_some_of_many_that_are_passed_over_are_named(place: Place) -> None:
+    for number in range(MOST_NAMED + 5):
+        place.write(f"{number}.x{number}", b"")
+    listing = place.source().list()
+    assert list(listing) == []
+    passed = listing.passed_over
+    assert (passed.count, len(passed.named)) == (MOST_NAMED + 5, MOST_NAMED)
+    assert (len(passed.suffixes), passed.suffixes["others"]) == (MOST_SUFFIXES + 1, 5)
+
+
+def test_a_document_is_found_by_the_key_and_the_uri_that_were_listed(place: Place) -> None:
+    for key in ODD_KEYS:
+        place.write(key, key.encode())
+    source = place.source()
+    for listed in source.list():
+        assert source.find(listed.key, listed.uri) == listed
+    place.remove("a.md")
+    gone = next(iter(one for one in source.list() if one.key == "été/ü 文.txt"))
+    place.remove("été/ü 文.txt")
+    assert source.find(gone.key, gone.uri) is None

@@ -191,7 +191,7 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("runner", STRANGERS)
+@pytest.mark.parametrize("runner", ["dask", RAY])
 def test_another_program_of_this_user_runs_nothing_on_a_cluster_that_was_started_here(
     runner: str, tmp_path: Path
 ) -> None:

@@ -36,12 +36,14 @@ class IndexedFolder:
     folder: Path
     embedder: ConstantEmbedder = field(default_factory=ConstantEmbedder)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    boundary: Boundary = nullcontext
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def app(self, **settings: Any) -> App:
-        return App(Settings(home=self.home, **{**self.settings, **settings}), embedder=self.embedder)
+        settled = Settings(home=self.home, **{**self.settings, **settings})
+        return App(settled, embedder=self.embedder, boundary=self.boundary)
 
     def write(self, key: str, text: str | bytes) -> Path:
         file = self.folder / key
@@ -110,7 +112,6 @@ class EmbeddedByName(IndexedFolder):
     wide: WideEmbedder = field(default_factory=WideEmbedder)
     chosen: dict[str, Any] = field(default_factory=lambda: {"embedder": "narrow"})
     now: Callable[[], datetime] = utc_now
-    boundary: Boundary = nullcontext
 
     def app(self, **settings: Any) -> App:
         given = {"index": self.chosen, **self.settings, **settings}

@@ -143,11 +143,15 @@ def xlsx(
     formats: Sequence[int] = (0,),
     codes: str = "",
     settings: str = "",
+    before: str = "",
+    after: str = "",
     beside: Mapping[str, str] | None = None,
+    **members: str,
 ) -> bytes:
     """`sheets` are rows by name, `formats` the number formats of the cell styles, `settings` those of the workbook.
 
-    `beside` are parts of the first sheet, content by type.
+    `before` and `after` stand beside the rows of each sheet; `members` are tables of the first one, by name, `beside`
+    its other parts, content by type.
     """
     styles = f"<styleSheet {S}>{codes}<cellXfs>" + "".join(f'<xf numFmtId="{one}"/>' for one in formats)
     listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets))
@@ -162,11 +166,14 @@ def xlsx(
             "xl/sharedStrings.xml": f"<sst {S}>" + "".join(f"<si><t>{one}</t></si>" for one in strings) + "</sst>",
             "xl/styles.xml": styles + "</cellXfs></styleSheet>",
             "xl/worksheets/_rels/sheet0.xml.rels": relations(
-                **{f"b{n}": f"{kind}:../{kind}.xml" for n, kind in enumerate(beside or ())}
+                **{name: f"table:../{name}.xml" for name in members},
+                **{f"beside{n}": f"{kind}:../{kind}.xml" for n, kind in enumerate(beside or ())},
             ),
+            **{f"xl/{name}.xml": content for name, content in members.items()},
             **{f"xl/{kind}.xml": content for kind, content in (beside or {}).items()},
             **{
-                f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}><sheetData>{rows}</sheetData></worksheet>"
+                f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}>{before}<sheetData>{rows}</sheetData>{after}"
+                "</worksheet>"
                 for n, rows in enumerate(sheets.values())
             },
         }
@@ -205,26 +212,46 @@ def epub(chapters: Mapping[str, str], contents: Mapping[str, str] | None = None,
 
 def pdf(*pages: str, outline: Sequence[tuple[str, int]] = (), extra: Sequence[bytes] = ()) -> bytes:
     """A page per string, a line of it per line; an outline of (title, index of the page). PDFium finds the objects."""
-    count = len(pages)
+    return drawn_pdf(*map(drawn_lines, pages), outline=outline, extra=extra)
+
+
+def drawn_lines(text: str) -> bytes:
+    lines = "".join(f"({line}) Tj T* " for line in text.split("\n"))
+    return (f"BT /F 10 Tf 14 TL 50 700 Td {lines}ET" if text else "0 0 m 100 100 l S").encode()
+
+
+def drawn_at(*placed: tuple[int, int, str]) -> bytes:
+    """The operators that draw texts, each at its place (x, y), in the order given."""
+    return "".join(f"BT /F 10 Tf {x} {y} Td ({text}) Tj ET " for x, y, text in placed).encode()
+
+
+def drawn_pdf(
+    *contents: bytes,
+    outline: Sequence[tuple[str, int]] = (),
+    extra: Sequence[bytes] = (),
+    catalog: bytes = b"",
+    page: bytes = b"",
+    fonts: bytes = b"",
+) -> bytes:
+    """A page per stream of operators; `catalog`, `page` and `fonts` are further entries of those dictionaries."""
+    count = len(contents)
     first_page, first_title = 10, 10 + 2 * count
     kids = " ".join(f"{first_page + 2 * n} 0 R" for n in range(count))
     objects = {
-        1: b"<</Type/Catalog/Pages 2 0 R" + (b"/Outlines 4 0 R" if outline else b"") + b">>",
+        1: b"<</Type/Catalog/Pages 2 0 R" + (b"/Outlines 4 0 R" if outline else b"") + catalog + b">>",
         2: f"<</Type/Pages/Kids[{kids}]/Count {count}>>".encode(),
         3: b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     }
-    for n, text in enumerate(pages):
+    for n, content in enumerate(contents):
         objects[first_page + 2 * n] = (
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 3 0 R>>>>"
-            f"/Contents {first_page + 2 * n + 1} 0 R>>"
-        ).encode()
-        lines = "".join(f"({line}) Tj T* " for line in text.split("\n"))
-        drawn = f"BT /F 10 Tf 14 TL 50 700 Td {lines}ET" if text else "0 0 m 100 100 l S"
-        objects[first_page + 2 * n + 1] = stream(drawn.encode())
-    for n, (title, page) in enumerate(outline):
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 3 0 R%s>>>>/Contents %d 0 R%s>>"
+            % (fonts, first_page + 2 * n + 1, page)
+        )
+        objects[first_page + 2 * n + 1] = stream(content)
+    for n, (title, at) in enumerate(outline):
         after = f"/Next {first_title + n + 1} 0 R" if n + 1 < len(outline) else ""
         objects[first_title + n] = (
-            f"<</Title({title})/Parent 4 0 R/Dest[{first_page + 2 * page} 0 R/Fit]{after}>>".encode()
+            f"<</Title({title})/Parent 4 0 R/Dest[{first_page + 2 * at} 0 R/Fit]{after}>>".encode()
         )
     if outline:
         objects[4] = f"<</First {first_title} 0 R/Last {first_title + len(outline) - 1} 0 R>>".encode()

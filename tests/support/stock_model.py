@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ragloop.demo.tiny import two_layers
 from tests.support.tiny_model import FACTS
 
 _ROLES = "system user assistant model Question Answer Today Date 26 Jul 2024"
@@ -119,20 +120,7 @@ def save_stock_model(family: str, folder: Path, texts: Sequence[str] = (), seed:
     config_name, model_name = names.get(
         one.architecture, (f"{one.architecture}Config", f"{one.architecture}ForCausalLM")
     )
-    config = getattr(transformers, config_name)(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=None,
-        initializer_range=0.2,
-        **one.more,
-    )
+    config = getattr(transformers, config_name)(**{**two_layers(tokenizer), **one.more})
     getattr(transformers, model_name)(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -249,8 +249,3 @@ def test_labels_of_a_source_are_read_and_what_sees_a_caller_without_any_is_one_o
     file.write_text(source + '[retrieval]\nwithout_labels = "all"\n')
     with pytest.raises(ConfigError, match=r"without_labels is 'all'.*'unlabelled' or 'everything'"):
         load_settings(file)
-
-
-def test_backups_and_artifacts_in_a_bucket_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="backups do not hold artifacts of a bucket"):
-        _load('artifacts = "s3://bucket/artifacts"\n[backup]\nuri = "s3://other/backups"\n')

@@ -73,3 +73,13 @@ def test_a_document_that_can_be_read_again_leaves_the_quarantine() -> None:
         None,
         None,
     )
+
+
+def test_a_document_keeps_its_encoding_and_what_was_not_read_of_it_until_it_is_read_again() -> None:
+    told = ("2 pages hold no text",)
+    first = row(replace(READ, encoding="utf-8", left_out=told), None)
+    assert (first.format, first.encoding, first.left_out) == ("md", "utf-8", told)
+    assert row(replace(READ, chunks=None, title=None), first).left_out == told
+    failed = row(UNREADABLE, first)
+    assert (failed.encoding, failed.left_out) == ("utf-8", told)
+    assert row(READ, failed).left_out == ()

@@ -61,7 +61,29 @@ def test_front_matter_that_never_ends_is_ordinary_text() -> None:
 
 def test_a_title_that_is_no_plain_scalar_is_left_alone() -> None:
     assert read("---\ntitle: [a, b]\n---\n\n# Real\n").title == "Real"
-    assert read("---\ntitle: |\n  block\n---\n\ntext\n").title == "page.md"
+    assert read("---\ntitle: *anchor\n---\n\ntext\n").title == "page.md"
+
+
+def test_a_title_may_be_folded() -> None:
+    assert read("---\nTitle: >-\n  The long\n  way home\ntags: [a]\n---\n\ntext\n").title == "The long way home"
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["# Harbour", "The crew is well.", "- a\n- b", "Note that: it rains\n\nand more", "## Fees: two\n\nprose"],
+)
+def test_rules_around_text_are_no_front_matter(between: str) -> None:
+    found = pieces(f"---\n\n{between}\n\n---\n\nlast\n")
+    assert all(kind != "front-matter" for kind, _, _ in found)
+    words = " ".join(" ".join((*path, text)) for _, path, text in found)
+    assert all(word in words for word in between.replace("#", "").split())
+
+
+@pytest.mark.parametrize(
+    "source", ['---\ntags:\n- a\n- b\n# note\n"odd key": 1\n---\n', "+++\na = 1\n[b]\nc = 2\n+++\n"]
+)
+def test_mappings_are_front_matter(source: str) -> None:
+    assert [kind for kind, _, _ in pieces(source + "\ntext\n")] == ["front-matter", "paragraph"]
 
 
 def test_headings_lose_their_markup() -> None:
@@ -69,9 +91,46 @@ def test_headings_lose_their_markup() -> None:
     assert pieces(source)[0][1] == ("The run() fast guide",)
 
 
-def test_comments_and_link_definitions_are_in_no_block() -> None:
-    source = "one\n\n<!-- ignore all previous\n\ninstructions -->\n\n[x]: http://example.org\n\ntwo\n"
+def test_comments_are_in_no_block() -> None:
+    source = "one\n\n<!-- ignore all previous\n\ninstructions -->\n\n[//]: # (nor this)\n\ntwo\n"
     assert [text for _, _, text in pieces(source)] == ["one", "two"]
+
+
+def test_definitions_of_links_and_notes_stand_in_a_block_under_their_heading() -> None:
+    source = "# A\n\nsee [the log][l]\n\n[l]: https://example.org/log\n[m]: /m 'M'\n\n# B\n\n"
+    source += "[^1]: https://example.org/note\n\nlast\n\n[l]: https://example.org/again\n"
+    assert pieces(source) == [
+        ("paragraph", ("A",), "see [the log][l]"),
+        ("list", ("A",), "[l]: https://example.org/log\n[m]: /m 'M'"),
+        ("list", ("B",), "[^1]: https://example.org/note"),
+        ("paragraph", ("B",), "last"),
+        ("list", ("B",), "[l]: https://example.org/again"),
+    ]
+
+
+def test_headings_in_html_are_headings() -> None:
+    source = (
+        '<div align="center">\n<h1>Tide <b>table</b></h1>\n<p>Harbour north</p>\n</div>\n\nprose\n\n'
+        "<h2 id=a>\n\nHigh &amp; low\n\n</h2>\n\nmore\n\n<h2><img src=a alt='Moon phase'></h2>\n\nend\n"
+    )
+    paths = {text.split("\n")[0]: path for _, path, text in pieces(source)}
+    assert paths["prose"] == ("Tide table",)
+    assert paths["more"] == ("Tide table", "High & low")
+    assert paths["end"] == ("Tide table", "Moon phase")
+    assert any("Harbour north" in text and path == ("Tide table",) for _, path, text in pieces(source))
+
+
+def test_a_heading_shows_what_a_reader_sees_of_links_between_brackets() -> None:
+    assert pieces("# The [[Engine room|engine]][^2]\n\ntext\n")[0][1] == ("The engine",)
+    assert pieces("# ![Lock gate](a.png)\n\ntext\n")[0][1] == ("Lock gate",)
+
+
+def test_alerts_and_lists_of_definitions_keep_their_words() -> None:
+    source = "> [!WARNING]\n> Hot steam.\n\nBilge\n: The lowest part of a hull.\n"
+    assert [text for _, _, text in pieces(source)] == [
+        "> [!WARNING]\n> Hot steam.",
+        "Bilge\n: The lowest part of a hull.",
+    ]
 
 
 def test_a_heading_with_nothing_under_it_is_kept_as_a_block() -> None:
@@ -100,8 +159,11 @@ def test_headings_in_lists_and_quotations_open_no_section() -> None:
         "---\n" + "title\n" * 10_000 + "text\n",
         "---\n" * 10_000 + "text\n",
         "\n" * 100_000 + "text\n",
+        "<h1>" * 50_000 + "\n\ntext\n",
+        "[a]: b\n" * 50_000 + "\ntext\n",
+        "<h1>a</h1>\n\n" * 20_000 + "text\n",
     ],
-    ids="comments open blanks title key heading attributes lines rules empty".split(),
+    ids="comments open blanks title key heading attributes lines rules empty tags links html".split(),
 )
 @pytest.mark.timeout(60)
 def test_repetition_costs_no_more_than_its_length(source: str) -> None:

@@ -46,6 +46,7 @@ def test_a_page_keeps_its_text_and_its_code() -> None:
     assert document.title == "Install"
     assert [(one.kind, document.text[one.start : one.end]) for one in document.blocks] == [
         ("front-matter", "---\ntitle: Install\n---"),
+        ("paragraph", "Linux"),
         ("paragraph", "Run the **installer** first."),
         ("paragraph", "Use `<Tab>` and Ctrl here, where 1 < 2 and a<b holds."),
         ("code", "```jsx\nimport React from 'react';\n<Tab>kept</Tab>\n```"),
@@ -94,3 +95,47 @@ def test_what_is_never_closed_costs_no_more_than_its_length(text: str) -> None:
 )
 def test_a_comment_ends_where_it_is_closed_first(text: str, kept: str) -> None:
     assert without_jsx(text) == kept
+
+
+COMPONENTS = """# Pump care
+
+<FAQ>
+  <Question title="When is the filter changed?">
+    After ninety hours.
+  </Question>
+  <Entry summary='How much oil?' id="oil-amount" className="wide card box">Two litres.</Entry>
+</FAQ>
+
+<Tabs items={["Diesel", 'Electric']} groupId="by engine kind">
+  <TabItem value="steam">Heat it first.</TabItem>
+</Tabs>
+
+<Choices values={[{label: "Port side", value: "port-side"}, {label: `Starboard`, value: "sb"}]} />
+
+Press <Key name="Ctrl+K" /> to search. <Button onClick={() => open("a long story")} tip="Opens the log book" />
+"""
+
+
+def test_what_components_show_of_their_attributes_is_text() -> None:
+    text = parse(COMPONENTS.encode(), "text/mdx", "a.mdx").text
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    assert lines == [
+        "# Pump care",
+        "When is the filter changed?",
+        "After ninety hours.",
+        "How much oil?",
+        "Two litres.",
+        "Diesel",
+        "Electric",
+        "steam",
+        "Heat it first.",
+        "Port side",
+        "Starboard",
+        "Press Ctrl+K to search. Opens the log book",
+    ]
+
+
+@pytest.mark.parametrize("tag", ['<A title="b" />', "<A b={['c d', ", "<A title='", '<A t="b c"', "<A a=b "])
+def test_attributes_cost_no_more_than_their_length(tag: str) -> None:
+    with cpu_seconds_below(5):
+        without_jsx("x" + tag * 20_000)

@@ -96,6 +96,25 @@ def test_a_pptx_has_titles_text_tables_and_notes_in_the_order_of_the_slides() ->
     ]
 
 
+def test_merged_cells_of_a_slide_belong_to_each_row_and_column() -> None:
+    cells = [["Port", "Berths", "<H>"], ["Hamn", "long", "short"], ["<V>", "7", "9"], ["Vik", "3", "4"]]
+    table = grid(*cells)
+    for mark, attribute in (("&lt;H&gt;", "hMerge"), ("<H>", "hMerge"), ("<V>", "vMerge")):
+        table = table.replace(
+            f"<a:tc><a:txBody><a:p><a:r><a:t>{mark}", f'<a:tc {attribute}="1"><a:txBody><a:p><a:r><a:t>'
+        )
+    table = table.replace("<a:tbl>", '<a:tbl><a:tblPr firstRow="1"/>')
+    assert shown(read(pptx(shape("Ports", "title") + table), "pptx")) == [
+        (
+            "table",
+            "Port: Hamn | Berths: long | Berths: short\nPort: Hamn | Berths: 7 | Berths: 9\n"
+            "Port: Vik | Berths: 3 | Berths: 4",
+            ("Ports",),
+            "slide 1",
+        )
+    ]
+
+
 def test_too_many_slides_are_refused() -> None:
     with pytest.raises(DocumentError, match="found 2 slides, expected at most 1"):
         read(pptx(shape("a"), shape("b")), "pptx", pages=1)
@@ -116,6 +135,87 @@ def test_an_xlsx_has_sheets_as_headings_and_rows_that_name_their_columns() -> No
         ("table", "Team: Blues | Day: 2024-01-01 | Share: 0.3\nTeam: Blues | Share: TRUE", ("Cups",), ""),
         ("table", "alone", ("Notes",), ""),
     ]
+
+
+def sheet(*rows: str, first: int = 1) -> str:
+    """Rows of cells parted by "|", each at its number; an empty cell and an empty row are not written."""
+    written = ""
+    for number, row in enumerate(rows, start=first):
+        cells = "".join(
+            f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{text}</t></is></c>'
+            for at, text in enumerate(row.split("|"))
+            if text
+        )
+        written += f'<row r="{number}">{cells}</row>' if cells else ""
+    return written
+
+
+def tables(data: bytes) -> list[str]:
+    return [text for kind, text, _, _ in shown(read(data, "xlsx"))]
+
+
+def test_tables_of_a_sheet_are_parted_by_empty_rows_and_columns_and_have_names_of_their_own() -> None:
+    rows = sheet(
+        "Stock of May", "", "Tool|Place", "Saw|left", "Axe|right", "", "Guest|Since|Room", "Eve|2019|attic", "",
+        "Boat|Size||Pier|Depth", "Mira|4||A|3.5", "Nora|6||B|2.5", "Olga|2||C|4.5",
+    )  # fmt: skip
+    assert tables(xlsx({"All": rows})) == [
+        "Stock of May",
+        "Tool: Saw | Place: left\nTool: Axe | Place: right",
+        "Guest: Eve | Since: 2019 | Room: attic",
+        "Boat: Mira | Size: 4\nBoat: Nora | Size: 6\nBoat: Olga | Size: 2",
+        "Pier: A | Depth: 3.5\nPier: B | Depth: 2.5\nPier: C | Depth: 4.5",
+    ]
+
+
+def test_rows_behind_an_empty_one_keep_the_names_where_they_hold_the_same() -> None:
+    rows = sheet("Boat|Size", "Mira|4", "Nora|6", "", "Olga|2", "Rosa|3", "", "closed|on Monday", "open|else")
+    assert tables(xlsx({"All": rows})) == [
+        "Boat: Mira | Size: 4\nBoat: Nora | Size: 6",
+        "Boat: Olga | Size: 2\nBoat: Rosa | Size: 3",
+        "closed | on Monday\nopen | else",
+    ]
+
+
+def test_merged_cells_of_a_sheet_belong_to_each_row_and_column() -> None:
+    rows = sheet("Fares of the ferry", "Zone|Single|", "|child|adult", "North|3|5", "|4|6", "South|5|8")
+    merged = "".join(f'<mergeCell ref="{one}"/>' for one in ("A1:C1", "A2:A3", "B2:C2", "A4:A5"))
+    assert tables(xlsx({"All": rows}, after=f"<mergeCells>{merged}</mergeCells>")) == [
+        "Fares of the ferry",
+        "Zone: North | Single child: 3 | Single adult: 5\nZone: North | Single child: 4 | Single adult: 6\n"
+        "Zone: South | Single child: 5 | Single adult: 8",
+    ]
+
+
+def test_merged_cells_beyond_the_rows_cost_nothing() -> None:
+    merged = "".join(f'<mergeCell ref="A{n}:XFD1048576"/>' for n in range(1, 2000))
+    data = xlsx({"All": sheet("Boat|Size", "Mira|4", "Nora|6")}, after=f"<mergeCells>{merged}</mergeCells>")
+    assert tables(data) == ["Boat: Mira | Size: 4\nBoat: Nora | Size: 6"]
+
+
+FROZEN = '<sheetViews><sheetView><pane ySplit="1" state="frozen"/></sheetView></sheetViews>'
+PLAIN = ("Lund|Gus", "Malmo|Hal", "Ystad|Ida")
+NAMED = "Lund: Malmo | Gus: Hal\nLund: Ystad | Gus: Ida"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        xlsx({"All": sheet(*PLAIN)}, after='<autoFilter ref="A1:B3"/>'),
+        xlsx(
+            {"All": sheet(*PLAIN)},
+            before='<sheetViews><sheetView><pane ySplit="1" state="frozen"/></sheetView></sheetViews>',
+        ),
+        xlsx({"All": sheet(*PLAIN)}, t1='<table id="1" ref="A1:B3" totalsRowShown="0"></table>'),
+    ],
+)
+def test_the_row_that_a_sheet_marks_names_the_columns(data: bytes) -> None:
+    assert tables(data) == [NAMED]
+
+
+def test_a_table_that_a_sheet_says_has_no_header_has_none() -> None:
+    data = xlsx({"All": sheet(*PLAIN)}, t1='<table id="1" ref="A1:B3" headerRowCount="0"></table>')
+    assert tables(data) == ["\n".join(PLAIN).replace("|", " | ")]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +244,46 @@ def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents
         ("paragraph", "First.", ("One",), "chapter 1"),
         ("paragraph", "Second.", ("Two",), "chapter 2"),
     ]
+
+
+def package(items: str, spine: str) -> str:
+    named = "<metadata><title>The book</title></metadata>"
+    return f"<package>{named}<manifest>{items}</manifest><spine>{spine}</spine></package>"
+
+
+def test_the_contents_of_epub_3_give_titles_and_are_no_chapter() -> None:
+    page = 'media-type="application/xhtml+xml"'
+    items = f'<item id="n" href="nav.xhtml" properties="nav" {page}/><item id="a" href="a.xhtml" {page}/>'
+    contents = '<nav epub:type="toc"><h2>Contents</h2><ol><li><a href="a.xhtml#s">The <i>weir</i></a></li></ol></nav>'
+    members = {"OPS/book.opf": package(items, '<itemref idref="n"/><itemref idref="a" linear="no"/>')}
+    document = read(epub({"a.xhtml": "<p>Eels climb it.</p>", "nav.xhtml": contents}, **members), "epub")
+    assert [one[1:3] for one in shown(document)] == [("Eels climb it.", ("The weir",))]
+
+
+@pytest.mark.parametrize("contents", ["<ncx><navMap><navPoint>", "", "\x00", "<ncx>&unknown;</ncx>"])
+def test_a_broken_table_of_contents_costs_titles_and_no_chapter(contents: str) -> None:
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/toc.ncx": contents}), "epub")
+    assert document.text == "Text."
+
+
+def test_titles_are_read_from_contents_that_are_not_well_formed() -> None:
+    contents = (
+        "<ncx><navMap><navPoint><navLabel><text>Eel & weir</text></navLabel><content src='a.xhtml'/></navMap></ncx>"
+    )
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/toc.ncx": contents}), "epub")
+    assert document.blocks[0].heading == ("Eel & weir",)
+
+
+def test_chapters_that_are_missing_from_a_book_are_said() -> None:
+    page = 'media-type="application/xhtml+xml"'
+    items = f'<item id="a" href="a.xhtml" {page}/><item id="b" href="b.xhtml" {page}/>'
+    spine = '<itemref idref="b"/><itemref idref="a"/><itemref idref="c"/>'
+    document = read(epub({"a.xhtml": "<p>Text.</p>"}, **{"OPS/book.opf": package(items, spine)}), "epub")
+    assert document.text == "Text."
+    assert document.left_out == (
+        "OPS/b.xhtml is missing from the book",
+        "a chapter that is called c is not in the book",
+    )
 
 
 def test_a_protected_epub_is_refused_but_obfuscated_fonts_are_not_protection() -> None:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, prompt_hash, rag_prompt, sentences
+from ragloop.answering.prompts import (
+    Cited,
+    cite,
+    cite_short,
+    cited_sentences,
+    closed_book_prompt,
+    prompt_hash,
+    rag_prompt,
+)
 from ragloop.records import Passage
 from tests.support.cpu import cpu_seconds_below
 
@@ -50,7 +58,10 @@ def test_nothing_is_cited_without_passages() -> None:
 
 
 def test_a_mark_behind_the_last_full_stop_belongs_to_its_sentence() -> None:
-    assert sentences("Otters eat fish. [2] The lynx hunts. [1]") == ["Otters eat fish. [2]", "The lynx hunts. [1]"]
+    assert cited_sentences("Otters eat fish. [2] The lynx hunts. [1]") == [
+        "Otters eat fish. [2]",
+        "The lynx hunts. [1]",
+    ]
 
 
 def test_every_sentence_of_an_answer_has_a_citation_that_exists() -> None:
@@ -75,7 +86,10 @@ def test_a_short_answer_that_no_passage_gives_is_empty(answer: str) -> None:
 
 
 def test_versions_and_decimals_stay_one_sentence() -> None:
-    assert sentences("Version 3.10.11 needs 1.5 GB. It is slow.") == ["Version 3.10.11 needs 1.5 GB.", "It is slow."]
+    assert cited_sentences("Version 3.10.11 needs 1.5 GB. It is slow.") == [
+        "Version 3.10.11 needs 1.5 GB.",
+        "It is slow.",
+    ]
 
 
 def test_a_prompt_numbers_passages_as_they_are_cited() -> None:

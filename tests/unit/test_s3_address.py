@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragloop.errors import ConfigError
+from ragloop.errors import UsageError
 from ragloop.store.aws.address import S3Address
 
 
@@ -25,5 +25,5 @@ def test_a_prefix_ends_with_a_slash_as_a_folder_does(uri: str, bucket: str, pref
 
 @pytest.mark.parametrize("uri", ["", "b", "s3:", "s3://", "s3:///docs", "S3://b", "gs://b/docs", "/s3://b"])
 def test_any_other_address_is_refused_with_what_it_was_given_for(uri: str) -> None:
-    with pytest.raises(ConfigError, match="for the store; expected s3://bucket"):
+    with pytest.raises(UsageError, match="for the store; expected s3://bucket"):
         S3Address.parse(uri, "the store")

@@ -43,5 +43,5 @@ class Generate:
 
 
 def _writer(turn: Turn) -> tuple[bool, LaneName, str | None]:
-    """What turns have in common that are written together."""
+    """Return what turns have in common that are written together."""
     return turn.draft is None, turn.route.lane, turn.route.adapter_id

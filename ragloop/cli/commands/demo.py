@@ -119,10 +119,16 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator["PrefectFlows | None"]:
     from ragloop.orchestrator.demo_flows import PrefectFlows
     from ragloop.orchestrator.local_stack import LocalStack
     from ragloop.orchestrator.processes import interruptible
+    from ragloop.telemetry import Lines, diverted
 
-    with (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log, interruptible():
-        stack = LocalStack(folder, config=folder / "ragloop.toml", say=lambda line: print(line, file=log))
-        flows = PrefectFlows(stack, say)
+    own = "ragloop.orchestrator.local_stack", "ragloop.orchestrator.processes"
+    with (
+        (folder / "prefect.log").open("w", encoding="utf-8", buffering=1) as log,
+        diverted(Lines(lambda line: print(line, file=log)), own),
+        interruptible(),
+    ):
+        stack = LocalStack(folder, config=folder / "ragloop.toml")
+        flows = PrefectFlows(stack)
         say(f"a Prefect server will be on {stack.ui_url} while this runs; {stack.login}")
         try:
             yield flows

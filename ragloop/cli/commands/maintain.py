@@ -18,7 +18,7 @@ def maintain(json: Json = False) -> None:
     app = open_app()
     with progress("maintain", "tables") as advance:
         done = app.corpus.maintain(advance)
-    app.learning.prune_answers()
+    app.learning.maintain()
     if json:
         print_json({**asdict(done), "versions_removed": done.versions_removed, "bytes_freed": done.bytes_freed})
     else:

@@ -25,7 +25,7 @@ def up(
     try:
         with (
             interruptible() as interrupted,
-            LocalStack(home, config=config_file(), port=port, say=say, notify=notify) as stack,
+            LocalStack(home, config=config_file(), port=port, notify=notify) as stack,
         ):
             say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
             say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")

@@ -37,16 +37,16 @@ def watch(
         raise UsageError("found nothing to watch; add a folder, or a bucket with sources.queue, to ragloop.toml")
     looks: list[WatchedQueue | WatchedFolder] = [WatchedQueue(app, one) for one in queues]
     with ExitStack() as stack:
-        looks += [stack.enter_context(WatchedFolder(app, one, say)) for one in folders]
+        looks += [stack.enter_context(WatchedFolder(app, one)) for one in folders]
         for one in looks:
             say(f"watching {one.place}")
         try:
             with interruptible() as interrupted:
                 if index:
-                    apply(app, looks, every, partial(note, app, config_file(), say), interrupted, say)
+                    apply(app, looks, every, partial(note, app, config_file()), interrupted)
                 else:
                     api = named_api(app.settings.home)
-                    ring(api, looks, every, address(app.settings.home, config_file()), interrupted, say)
+                    ring(api, looks, every, address(app.settings.home, config_file()), interrupted)
         except KeyboardInterrupt:
             pass
         say("stopped watching")

@@ -44,7 +44,7 @@ class Watched:
 
 
 def watched(configured: Sequence[SourceSettings]) -> list[Watched]:
-    """The queues that sources name, each once. Raises UsageError for a queue of a source that is no bucket."""
+    """List the queues that sources name, each once. Raises UsageError for a queue of a source that is no bucket."""
     by_queue: dict[str, list[S3Bucket]] = {}
     for one, source in zip(configured, open_sources(configured, Path()), strict=True):
         if one.queue:
@@ -128,13 +128,13 @@ class Batch:
             self.messages.append(message)
 
     def of(self, objects: Set[ObjectChange]) -> frozenset[Message]:
-        """The messages that name one of these objects."""
+        """Return the messages that name one of these objects."""
         named = ((one, changed_objects(one.body)) for one in self.messages if objects)
         return frozenset(one for one, found in named if not objects.isdisjoint(found))
 
 
 def receive(queue: ChangeQueue, most: int, wait_s: int) -> Batch:
-    """What is in the queue now, up to about `most` objects; waits so long for the first message.
+    """Return what is in the queue now, up to about `most` objects; wait so long for the first message.
 
     A queue that answers slowly gives less: what was received first must not come again before it is held.
     """
@@ -191,7 +191,7 @@ class Changes:
                 return self._apply_into(index, watched, batch)
 
     def ready(self) -> None:
-        """Raises what keeps a batch from being applied now: StoreBusyError, NotFoundError.
+        """Raise what keeps a batch from being applied now: StoreBusyError, NotFoundError.
 
         A message that is received in vain gets closer to the dead-letter queue.
         """
@@ -200,7 +200,7 @@ class Changes:
 
     @contextmanager
     def _writing(self, wait_s: float) -> Iterator[Index]:
-        """The index that answers, under the writer's lease."""
+        """Yield the index that answers, under the writer's lease."""
         with self.store.lease("index", wait_s=wait_s):
             active = Generations(self.store).active()
             if active is None or not active.is_made_as(self.wanted):

@@ -25,7 +25,7 @@ class MessageError(ValueError):
 
 
 def changed_objects(body: str) -> list[ObjectChange]:
-    """The objects that a message names; none for the event that S3 sends to try a queue.
+    """Return the objects that a message names; none for the event that S3 sends to try a queue.
 
     Taken are notifications of S3, the same through SNS, and events of EventBridge. Raises MessageError.
     """

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from ragloop.corpus.chunking.cuts import RULES, RULES_OF_ROWS, spans
+from ragloop.corpus.chunking.cuts import RULES, RULES_OF_ROWS, joined, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from ragloop.hashes import sha256_of_text
@@ -32,6 +32,10 @@ MOST_CHUNKS = 100_000
 80,000 of 200 tokens."""
 MOST_HEADING_CHARACTERS = 64 * 2**20
 """Most characters of the headings that are stored with all chunks of a document: each has its whole path."""
+LONG_BLOCK = 65_536
+"""Characters of a block above which very short pieces are joined before chunks are made of them: millions of lines or
+words of a few characters would take a minute and a gigabyte."""
+_LEAST_CHARACTERS = 32
 _CHARACTERS_PER_TOKEN = 20
 _HEADING_SHARE = 4
 _SEPARATOR = " > "
@@ -81,7 +85,7 @@ class _Part(NamedTuple):
 
 
 def _numbers() -> "array[int]":
-    return array("q")
+    return array("i")
 
 
 @dataclass
@@ -336,30 +340,40 @@ def _countable(
 
 def _shorter(document: ParsedDocument, part: _Part, most: int) -> Iterator[_Part]:
     last = len(RULES[document.blocks[part.block].kind])
-    for cut in _cut(document, part):
+    for cut in _cut(document, part, most // _CHARACTERS_PER_TOKEN):
         if cut.end - cut.start <= most or cut.rule == last:
             yield cut
         else:
             yield from _shorter(document, cut, most)
 
 
-def _cut(document: ParsedDocument, part: _Part) -> Iterator[_Part]:
+def _cut(document: ParsedDocument, part: _Part, room: int) -> Iterator[_Part]:
     """Cut a part by its rule. The header of a table stays with the first row, a border with the row above it."""
     index, start, end, rule = part
-    block = document.blocks[index]
-    header = block.header
+    header = document.blocks[index].header
     if header is None or rule >= RULES_OF_ROWS:
-        for left, right in spans(document.text, start, end, RULES[block.kind][rule]):
+        for left, right in _pieces(document, part, room):
             yield _Part(index, left, right, rule + 1)
         return
+    kind = document.blocks[index].kind
     first, last, has_row = start, end, False
-    for left, right in spans(document.text, max(start, header[1]), end, RULES[block.kind][rule]):
+    for left, right in spans(document.text, max(start, header[1]), end, RULES[kind][rule]):
         is_row = _WORD.search(document.text, left, right) is not None
         if is_row and has_row:
             yield _Part(index, first, last, rule + 1)
             first = left
         last, has_row = right, has_row or is_row
     yield _Part(index, first, last, rule + 1)
+
+
+def _pieces(document: ParsedDocument, part: _Part, room: int) -> Iterator[tuple[int, int]]:
+    """Cut a part by its next rule; of a long block, very short pieces are joined."""
+    block = document.blocks[part.block]
+    rules = RULES[block.kind]
+    pieces = spans(document.text, part.start, part.end, rules[part.rule])
+    if block.end - block.start <= LONG_BLOCK or part.rule + 1 == len(rules):
+        return pieces
+    return joined(pieces, min(_LEAST_CHARACTERS, room // 2))
 
 
 def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
@@ -397,7 +411,7 @@ def _fitting(
             if _size(tokens, end - start) <= room or rule == len(RULES[block.kind]):
                 yield _Unit(index, start, end, tokens)
             else:
-                smaller += _cut(document, part)
+                smaller += _cut(document, part, room)
         parts = smaller
 
 

@@ -4,11 +4,13 @@ Every rule looks at the text around a cut only, so that an edit moves cuts near 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import chain, pairwise
 
 from ragloop.corpus.parsing.document import Kind
+from ragloop.language.sentences import sentence_ends
+from ragloop.language.words import boundaries, has_unspaced
 
 Cuts = Callable[[str, int, int], Iterator[int]]
 
@@ -19,13 +21,12 @@ _ITEM = re.compile(
 )
 _BORDER = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*+(?=\+[-=])")  # of a grid table of reStructuredText
 _CELL = re.compile(r"[^\S\r\n]\|[^\S\r\n]")
-_SENTENCE = re.compile(
-    r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f\uff61][\u300d\u300f\u201d\u2019\uff09]*"
-)
+_STOP = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+")
 _WORD = re.compile(r"\s+")
-_CLAUSE = re.compile(r"[,;:|&=\u3001\uff0c\uff1b\uff1a\u060c]")
+_CLAUSE = re.compile(r"[,;:|&=\u055d\u060c\u061b\u104a\u1363-\u1366\u17d6\u3001\uff0c\uff1b\uff1a]")
 # Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
-_STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, 16))
+_STOP_EACH, _LONGEST_RUN = 16, 64
+_STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, _STOP_EACH))
 
 
 def spans(text: str, start: int, end: int, cuts: Cuts) -> Iterator[tuple[int, int]]:
@@ -36,6 +37,24 @@ def spans(text: str, start: int, end: int, cuts: Cuts) -> Iterator[tuple[int, in
         if stripped:
             begin = left + len(piece) - len(piece.lstrip())
             yield begin, begin + len(stripped)
+
+
+def joined(pieces: Iterable[tuple[int, int]], least: int) -> Iterator[tuple[int, int]]:
+    """Join pieces of fewer characters than `least` with those that follow them, until they have as many.
+
+    After an edit the same pieces are joined again from the first one on that has enough by itself.
+    """
+    begin = end = -1
+    for left, right in pieces:
+        if begin >= 0 and right - left >= least:
+            yield begin, end
+            begin = -1
+        begin, end = (left if begin < 0 else begin), right
+        if end - begin >= least:
+            yield begin, end
+            begin = -1
+    if begin >= 0:
+        yield begin, end
 
 
 def _after(pattern: re.Pattern[str]) -> Cuts:
@@ -63,7 +82,16 @@ def _indent(found: re.Match[str]) -> int:
 @cache
 def _run() -> re.Pattern[str]:
     # Compiled when it is first needed: it takes a quarter of a second, and a question never cuts a document.
-    return re.compile(f"[^{_STOPS}]{{0,63}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
+    return re.compile(f"[^{_STOPS}]{{0,{_LONGEST_RUN - 1}}}(?:[{_STOPS}]|(?=.)|$)", re.DOTALL)
+
+
+def _words(text: str, start: int, end: int) -> Iterator[int]:
+    """Cut text without spaces between words, by the rule of runs; nothing of other text."""
+    last = start
+    for at in boundaries(text, start, end) if has_unspaced(text, start, end) else ():
+        if ord(text[at - 1]) % _STOP_EACH == 0 or at - last >= _LONGEST_RUN:
+            yield at
+            last = at
 
 
 def _runs(text: str, start: int, end: int) -> Iterator[int]:
@@ -75,9 +103,10 @@ def _characters(text: str, start: int, end: int) -> Iterator[int]:
 
 
 _BLANKS, _ITEMS, _OUTLINE = _after(_BLANK), _least_indented(_ITEM), _least_indented(_LINE)
-_FINE = (_after(_WORD), _after(_CLAUSE), _runs, _characters)
+_FINE = (_after(_WORD), _after(_CLAUSE), _words, _runs, _characters)
 _LINES = (_BLANKS, _OUTLINE, _OUTLINE, _OUTLINE, _after(_LINE), *_FINE)
-_PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, _after(_SENTENCE), *_FINE)
+# What is written without capitals has no other ends of sentences than its full stops.
+_PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, sentence_ends, _after(_STOP), *_FINE)
 
 RULES: dict[Kind, tuple[Cuts, ...]] = {
     "paragraph": _PROSE,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ragloop.corpus.chunking.chunker import CountTokens, embedded_strings
 from ragloop.corpus.index.identity import chunk_id, document_id
 from ragloop.corpus.index.ledger import CURRENT, WAITING
-from ragloop.corpus.index.table import Index
+from ragloop.corpus.index.table import Index, with_words
 from ragloop.corpus.index.vectors import table_of, to_numpy
 from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
@@ -172,11 +172,12 @@ class Auditor:
         if chunks.num_rows == 0:
             return
         found = self.found
+        rows = chunks.drop_columns(["vector"]).to_pylist()
         columns = {name: chunks[name].to_pylist() for name in chunks.schema.names if name != "vector"}
         documents, hashes = columns["document_id"], columns["text_hash"]
         if not found.sample:
             found.sample = dict(list(zip(columns["id"], documents, strict=True))[:_SAMPLE])
-            found.word = next(iter((columns["text"][0] or "").split()), "")
+            found.word = next(iter((columns["words"][0] or "").split()), "")
         found.chunks += chunks.num_rows
         described = [_described(values) for values in zip(*(columns[name] for name in _DESCRIPTION), strict=True)]
         for document, chunk, text_hash, text, one in zip(
@@ -196,6 +197,7 @@ class Auditor:
                 found.not_stored.add(text_hash)
             if self._embedded(heading or "", text or "", text_hash) is None:
                 found.texts.add(document or "")
+        found.texts.update(row["document_id"] or "" for row in rows if with_words(row) != row)
         kept = [at for at, one in enumerate(whole) if one and hashes[at]]
         apart = self._stored.differing([hashes[at] for at in kept], made[kept])
         for at in (at for at in kept if hashes[at] in apart):

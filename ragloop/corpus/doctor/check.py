@@ -1,9 +1,10 @@
 """A check of doctor: what it looks for, how it is found, and what repairs it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ragloop.corpus.doctor.audit import Audit
 from ragloop.corpus.doctor.examination import Examination
 from ragloop.wording import first_few
 
@@ -62,7 +63,8 @@ class Check:
     """One thing that doctor looks for. Several checks may share a name, each with a repair of its own.
 
     `find` changes nothing. `fix` is called where something was found, under the lease of the index; None where only a
-    person or a sync can repair it. `destroys`: the fix deletes what was found, rather than to rebuild it or set it
+    person or a sync can repair it. `marks`: the documents that the sync is then to read, and to write again, which all
+    checks have marked in one commit. `destroys`: the fix deletes what was found, rather than to rebuild it or set it
     aside.
     """
 
@@ -73,6 +75,7 @@ class Check:
     fix: Callable[[Examination], None] | None = None
     completed_by: Completion = Completion.NOTHING
     destroys: bool = False
+    marks: Callable[[Audit], Set[str]] = lambda audit: frozenset()
 
     def finding(self, examined: Examination) -> Finding | None:
         """Return what is wrong, and None where nothing is; of many names the first few are given."""

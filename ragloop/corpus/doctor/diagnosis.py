@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ragloop.corpus.doctor.check import Check, Completion, Finding, State
 from ragloop.corpus.doctor.checks import CHECKS
 from ragloop.corpus.doctor.examination import Examination, Patient
+from ragloop.corpus.doctor.index_repair import write_again
 from ragloop.errors import RagloopError, StoreBusyError
 from ragloop.store import Store
 
@@ -52,6 +53,8 @@ def repair(patient: Patient) -> Diagnosis:
         for check in found:
             if check.fix is not None:
                 check.fix(examined)
+        # Last: what a sync writes again rests on what was fixed.
+        write_again({one for check in found for one in check.marks(examined.index.audit)}, examined)
     embedded, notes = _completed(patient, {check.completed_by for check in found})
     again = Examination(patient)
     findings = _compared(found.values(), _found(again).values())

@@ -59,8 +59,8 @@ def _keys(documents: Callable[[Audit], Set[str]], examined: Examination) -> Foun
 
 def _written_again(name: str, looks_for: str, documents: Callable[[Audit], Set[str]]) -> Check:
     """Return a check for documents that a sync writes again."""
-    fix = partial(index_repair.write_again, documents)
-    return Check(name, looks_for, _BY_SYNC, partial(_keys, documents), fix, Completion.SYNC)
+    found = partial(_keys, documents)
+    return Check(name, looks_for, _BY_SYNC, found, completed_by=Completion.SYNC, marks=documents)
 
 
 def _differing(examined: Examination) -> Found:
@@ -74,7 +74,8 @@ def _unlisted(examined: Examination) -> Found:
 
 
 def _lost_documents(examined: Examination) -> Found:
-    """An index that was begun again may hold less than the one before it, which a sync withholds to call complete."""
+    """Find the documents that an index lost: one that was begun again may hold less than the one before it, which a
+    sync withholds to call complete."""
     if examined.index.audited is None or "reports" in examined.tables.lost:
         return Found()
     found = Counter(row["source"] for row in examined.index.audit.ledger.values())
@@ -115,6 +116,7 @@ INDEX_CHECKS = (
         index_repair.delete_doubles,
         Completion.SYNC,
         destroys=True,
+        marks=lambda audit: audit.doubled_documents,
     ),
     # A sync writes documents again from stored vectors, so these come first.
     Check(
@@ -124,6 +126,7 @@ INDEX_CHECKS = (
         _disagreeing,
         index_repair.embed_again,
         Completion.SYNC,
+        marks=lambda audit: audit.doubted,
     ),
     Check(
         "stored-vectors",

@@ -5,12 +5,11 @@ it and writes all of its rows. Of a repair that is killed, any sync finishes wha
 rest.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import TypeVar
 
 import numpy as np
 
-from ragloop.corpus.doctor.audit import Audit
 from ragloop.corpus.doctor.examination import Examination
 from ragloop.corpus.index import health, vectors
 from ragloop.corpus.index.ledger import WAITING
@@ -29,7 +28,7 @@ def rebuild_search_indexes(examined: Examination) -> None:
 
 def embed_again(examined: Examination) -> None:
     """Embed the strings whose vectors disagree, since neither is known to be right; where the string is unknown, delete
-    the stored vector. Their documents are written again.
+    the stored vector.
 
     Raises as the opening of an embedder does.
     """
@@ -40,7 +39,6 @@ def embed_again(examined: Examination) -> None:
         name = table_of(index.generation.embedder)
         vectors.add_vectors(index.store, name, list(strings), made, replaces=True)
     _delete_vectors(index, audit.disagreeing.keys() - strings.keys())
-    _mark(index, audit, audit.doubted)
 
 
 def delete_broken_vectors(examined: Examination) -> None:
@@ -66,14 +64,13 @@ def store_vectors(examined: Examination) -> None:
 
 
 def delete_doubles(examined: Examination) -> None:
-    """Delete all rows of an id but one, and have their documents written again.
+    """Delete all rows of an id but one.
 
     Rows are named by their place, which every commit to a row changes: so this comes before other commits.
     """
-    index, audit = _index(examined), examined.index.audit
-    for part in _parts(audit.doubled):
+    index = _index(examined)
+    for part in _parts(examined.index.audit.doubled):
         index.store.delete(index.generation.table, f"_rowid IN ({', '.join(map(str, part))})")
-    _mark(index, audit, audit.doubled_documents)
 
 
 def delete_ownerless(examined: Examination) -> None:
@@ -83,16 +80,13 @@ def delete_ownerless(examined: Examination) -> None:
     index.commit(gone, [None] * len(gone))
 
 
-def write_again(documents: Callable[[Audit], Set[str]], examined: Examination) -> None:
-    """Have the next sync read documents and write all of their rows."""
-    _mark(_index(examined), examined.index.audit, documents(examined.index.audit))
-
-
-def _mark(index: Index, audit: Audit, documents: Set[str]) -> None:
-    ledger = [audit.ledger[one] for one in sorted(documents & audit.ledger.keys())]
-    rows = [{name: value for name, value in row.items() if name != "_rowid"} for row in ledger]
-    waiting = [{**row, "revision": WAITING, "stamp": ""} for row in rows]
-    index.commit(waiting, [None] * len(waiting))
+def write_again(documents: Set[str], examined: Examination) -> None:
+    """Have the next sync read these documents and write all of their rows."""
+    ledger = examined.index.audit.ledger
+    known = [ledger[one] for one in sorted(documents & ledger.keys())]
+    rows = [{name: value for name, value in row.items() if name != "_rowid"} for row in known]
+    if rows:
+        _index(examined).commit([{**row, "revision": WAITING, "stamp": ""} for row in rows], [None] * len(rows))
 
 
 def _index(examined: Examination) -> Index:

@@ -73,7 +73,10 @@ def _none_answers(examined: Examination) -> Found:
 
 def _outdated(examined: Examination) -> Found:
     active = examined.generations.active
-    if active is None or (active.parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/")):
+    if active is None:
+        return Found()
+    parser = active.parser.removesuffix(" with ocr")
+    if parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/"):
         return Found()
     detail = f"made by {active.parser} and {active.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"
     return Found(1, detail=detail)
@@ -88,7 +91,7 @@ def _set_generations_aside(examined: Examination) -> None:
 
 
 def _lost_adapters(examined: Examination) -> Found:
-    """Nothing of an adapter is removed: what is left of it, its row and its log say what it was."""
+    """Find adapters whose files are lost. Nothing of them is removed: what is left, row and log say what they were."""
     return named(examined.adapters.lost_adapters)
 
 
@@ -105,7 +108,7 @@ def _roll_back(examined: Examination) -> None:
 
 
 def _other_champion(examined: Examination) -> Found:
-    """Settings may be set back; who serves is a person's decision."""
+    """Find a champion that does not fit the settings. Settings may be set back; who serves is a person's decision."""
     other = examined.adapters.champion_trouble and examined.adapters.champion_id not in examined.adapters.lost_adapters
     return Found(int(bool(other)), detail=f"{_BASE_ANSWERS}: {examined.adapters.champion_trouble}")
 

@@ -25,6 +25,11 @@ def documents(index: Index, source: str) -> int:
     return index.store.count(index.generation.table, of_source(source))
 
 
+def all_documents(index: Index) -> int:
+    """Count the documents of all sources, those included that cannot be read."""
+    return index.store.count(index.generation.table, DOCUMENTS)
+
+
 def revisions(index: Index) -> dict[str, str]:
     """Read the revision of every document that can be retrieved, by document id; not of those that wait for a sync.
 

@@ -13,12 +13,15 @@ from ragloop.corpus.index.predicates import chunks_in
 from ragloop.corpus.index.search_indexes import WORDS
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import to_numpy
+from ragloop.language.forms import searchable
 from ragloop.models import Vectors
 from ragloop.records import UNLABELLED, View
 from ragloop.store import quoted
 
 FTS_TERMS = 64
 """Longest full-text query in words; what a person asks is shorter."""
+FTS_CHARACTERS = 2_000
+"""And in characters, for scripts that have no spaces."""
 PROBES = 20
 """Partitions of the vectors' index that are searched; with them recall@10 against all is .99 and more."""
 
@@ -54,7 +57,8 @@ class Search:
     def by_words(self, question: str, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
         """Find the chunks in view that match best by words (BM25), with `similarity` to the question's vector."""
         # Bytes of a command line that are no UTF-8 arrive as lone surrogates, which LanceDB refuses.
-        words = " ".join(question.split()[:FTS_TERMS]).encode("utf-8", "replace").decode()
+        asked = " ".join(question.split()[:FTS_TERMS])[:FTS_CHARACTERS].encode("utf-8", "replace").decode()
+        words = searchable(asked)
         outside = outside_words(self._index)
         if not words or not outside:
             return []

@@ -10,8 +10,8 @@ from lancedb.index import FTS, Bitmap, BTree, IvfFlat
 from ragloop.store import Store
 from ragloop.store.upkeep import KEPT_VERSIONS
 
-WORDS = ("text", "heading")
-"""Searched by words. A heading often holds the name that the text under it leaves out."""
+WORDS = ("words", "title_words")
+"""Searched by words. Title and heading often hold the name that the text under them leaves out."""
 UNINDEXED_ROWS = 50
 """Bring the indexes up to date from this many rows outside them on. With any outside, a search by words ranks every
 match instead of the best ones: it takes twice as long."""
@@ -34,7 +34,8 @@ MANY_ROWS = 20_000
 sync .008, at 10,000 rows .0015; at 200,000 they cost .25 and save .23."""
 
 # ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
-_FULL_TEXT = FTS(base_tokenizer="icu")
+# A word may have 160 bytes: in most scripts a letter has two or three, and 40, as by default, lose long ones.
+_FULL_TEXT = FTS(base_tokenizer="icu", max_token_length=160)
 INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
     "id": BTree(),
     "document_id": BTree(),

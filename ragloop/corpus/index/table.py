@@ -15,6 +15,7 @@ from lancedb.table import Table
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.ledger import COLUMNS, LedgerRow
 from ragloop.corpus.index.predicates import chunks_of_documents
+from ragloop.language.forms import searchable
 from ragloop.models import Embedder, Vectors
 from ragloop.store import Store, index_schema, quoted
 
@@ -86,7 +87,7 @@ class Index:
             self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
-        scalars = pa.Table.from_pylist(list(rows), schema=schema.remove(len(schema) - 1))
+        scalars = pa.Table.from_pylist([with_words(row) for row in rows], schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))
@@ -100,6 +101,15 @@ class Index:
         if document_ids:
             self.store.delete(self.generation.table, f"document_id IN ({quoted(document_ids)})")
             self.commits += 1
+
+
+def with_words(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add to the row of a chunk the words by which it is searched."""
+    if row["kind"] != "chunk" or row["deleted"]:
+        return row
+    title, heading = row.get("title") or "", row.get("heading") or ""
+    titles = heading if heading.startswith(title) else f"{title}\n{heading}"
+    return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles)}
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
@@ -116,6 +126,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
         "source": source,
         **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),
+        "left_out": list(row.left_out),
     }
 
 

@@ -70,7 +70,13 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
         columns = one.text[: len(one.text) - (one.end - one.start)]
         numbers = [written.setdefault(text, len(written)) for text in (one.heading, titles, columns)]
         rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
-    header = {"title": document.title, "left_out": document.left_out, "written": list(written), "chunks": rows}
+    header = {
+        "title": document.title,
+        "encoding": document.encoding,
+        "left_out": document.left_out,
+        "written": list(written),
+        "chunks": rows,
+    }
     return header, document.text.encode("utf-8", "surrogatepass")
 
 

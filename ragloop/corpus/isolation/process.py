@@ -39,10 +39,11 @@ _START_SECONDS = 60.0
 
 
 class Cut(NamedTuple):
-    """A document as the index takes it: its title, its chunks, and in sentences what of it was not read."""
+    """A document as the index takes it: its title, its chunks, its encoding, and in sentences what was not read."""
 
     title: str
     chunks: Sequence[Chunk]
+    encoding: str
     left_out: tuple[str, ...]
 
 
@@ -80,10 +81,12 @@ class DocumentParser:
         else:
             header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
             if "chunks" in header:
-                return Cut(header["title"], unpacked_chunks(header, payload), tuple(header["left_out"]))
+                chunks = unpacked_chunks(header, payload)
+                return Cut(header["title"], chunks, header["encoding"], tuple(header["left_out"]))
             document = unpacked(header, payload)
         with _failing("chunker"):
-            return Cut(document.title, chunk(document, count_tokens, chunk_tokens), document.left_out)
+            chunks = chunk(document, count_tokens, chunk_tokens)
+        return Cut(document.title, chunks, document.encoding, document.left_out)
 
     def _asked(
         self,
@@ -150,7 +153,8 @@ class _Worker:
     def __init__(self, limits: ParseLimits) -> None:
         self._limits = limits
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
-        command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), str(limits.memory_bytes)]
+        most = str(limits.most_memory_bytes)
+        command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), most]
         # A session of its own: Ctrl-C is for the sync, which ends the worker. No descriptor but the pipes is inherited.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
@@ -176,7 +180,7 @@ class _Worker:
     ) -> tuple[dict[str, Any], bytes]:
         """The reply that is a document or its chunks."""
         try:
-            message, expired = self._receive(self._limits.seconds, request, data, count_tokens)
+            message, expired = self._receive(self._limits.most_seconds, request, data, count_tokens)
         except Exception:
             self.end()  # it waits for what will not come
             raise
@@ -235,10 +239,10 @@ class _Worker:
         return message
 
     def _stopped(self, expired: bool, *, exhausted: bool) -> ParserStoppedError:
-        most = self._limits.memory_bytes // 2**20
+        most = self._limits.most_memory_bytes // 2**20
         if expired:
             return ParserStoppedError(
-                f"the parser took longer than {self._limits.seconds:g} s and was stopped; expected less, "
+                f"the parser took longer than {self._limits.most_seconds:g} s and was stopped; expected less, "
                 "cutting it into chunks included: "
                 "raise sync.max_parse_seconds to give it more, or leave it out"
             )

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
     from ragloop.corpus.parsing.document import ParsedDocument
@@ -38,13 +39,51 @@ _SUFFIXES = {
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
 }
+_IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webp": "image/webp",
+}
 
 
 def media_type(name: str) -> str | None:
     """The media type that a file name's suffix stands for; None if no parser reads it."""
+    suffix = _suffix(name)
+    return _SUFFIXES.get(suffix) if suffix else None
+
+
+def media_type_if_named(name: str) -> str | None:
+    """The same, and images too: they are documents where somebody names them, not wherever they lie beside text."""
+    return media_type(name) or _IMAGES.get(_suffix(name))
+
+
+def _suffix(name: str) -> str:
     # Asked of every file of every listing: a path object would take most of the time of a listing.
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return _SUFFIXES.get(dot + suffix.lower()) if stem else None
+    return dot + suffix.lower() if stem else ""
+
+
+def taken_as(name: str) -> str:
+    """The media type that a file is read as which a source takes; a name without a suffix, such as README, is text.
+
+    Raises DocumentError for a suffix that no parser reads.
+    """
+    kind, suffix = media_type_if_named(name), PurePosixPath(name).suffix
+    if kind is None and suffix:
+        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
+    return kind or "text/plain"
+
+
+def format_of(name: str) -> str:
+    """The format of a file in a word, by its name: of several suffixes of one format the first that is listed."""
+    try:
+        kind = taken_as(name)
+    except DocumentError:
+        return PurePosixPath(name).suffix[1:].lower()
+    return next(suffix for suffix, other in (_SUFFIXES | _IMAGES).items() if other == kind)[1:]
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":

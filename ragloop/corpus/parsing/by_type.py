@@ -71,4 +71,8 @@ _PARSERS: dict[str, Parser] = {
     f"{_OFFICE}.presentationml.presentation": _later("pptx", "parse_pptx"),
     f"{_OFFICE}.spreadsheetml.sheet": _later("xlsx", "parse_xlsx"),
     "application/epub+zip": _later("epub", "parse_epub"),
+    "image/png": _later("image", "parse_image"),
+    "image/jpeg": _later("image", "parse_image"),
+    "image/tiff": _later("image", "parse_image"),
+    "image/webp": _later("image", "parse_image"),
 }

@@ -10,10 +10,10 @@ Kind = Literal["paragraph", "list", "code", "table", "front-matter", "heading"]
 class Block:
     """One stretch of a document's text. `start` and `end` are character offsets, `heading` the path of section titles.
 
-    A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk, or one
-    that has a number which the path leaves out. `place` is where a reader finds the block, such as "page 5". It is
-    shown and never embedded: a page that is inserted moves the places of all that follows it. `header` is the span of
-    the rows that name the columns of a table: they are repeated above its rows in each later chunk.
+    A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk, or has a
+    number that the path leaves out. `place` is where a reader finds the block, such as "page 5". It is shown and never
+    embedded: a page that is inserted moves the places of all that follows it. `header` is the span of the rows that
+    name the columns of a table: they are repeated above its rows in each later chunk.
     """
 
     start: int

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 
+_A_PAGE_S = 60.0
+"""The page that was begun within the seconds is read to its end."""
+_RECOGNITION_BYTES = 1536 * 2**20
+"""A page at 200 dpi takes 0.9 GB, the models included."""
+
 
 @dataclass(frozen=True)
 class ParseLimits:
     """`seconds` and `memory_bytes` are those of the worker process per document, the others those of the document.
 
-    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB), `characters` the extracted text.
+    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB) or of the attachments of a PDF,
+    `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
+    pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory.
     """
 
     seconds: float = 60.0
@@ -15,7 +22,21 @@ class ParseLimits:
     pages: int = 10_000
     unpacked_bytes: int = 256 * 2**20
     characters: int = 64 * 2**20
+    depth: int = 4
+    recognise: bool = False
+    recognised_pages: int = 50
+    recognition_seconds: float = 600.0
 
     def __post_init__(self) -> None:
-        if wrong := [name for name, value in vars(self).items() if value <= 0]:
+        if wrong := [name for name, value in vars(self).items() if name != "recognise" and value <= 0]:
             raise ValueError(f"limits must be above 0: {', '.join(wrong)} in {self}")
+
+    @property
+    def most_seconds(self) -> float:
+        """Return what a document may take, text recognition included."""
+        return self.seconds + (self.recognition_seconds + _A_PAGE_S if self.recognise else 0)
+
+    @property
+    def most_memory_bytes(self) -> int:
+        """Return what the worker may take, text recognition included."""
+        return self.memory_bytes + (_RECOGNITION_BYTES if self.recognise else 0)

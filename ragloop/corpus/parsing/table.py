@@ -87,13 +87,23 @@ def read_table(rows: Iterable[Sequence[str]], header: int | None = None, above: 
     first, last = found
     while first < last - 1 and is_title(sample[first]):
         first += 1  # the format may count a title over all columns among the rows of names
+    above_names = sample[first : last - 1] if header is None else []  # a cell over several columns stands in the first
+    names = [*map(_filled, above_names), *sample[first + len(above_names) : last]]
     titles = [_CELL.join(dict.fromkeys(filter(None, map(one_line, row)))) for row in sample[:first]]
     kinds = tuple(column_kinds(sample[last:]))
-    return Table(titles, _joined(sample[first:last]), chain(sample[last:], filled), is_long, kinds=kinds)
+    return Table(titles, _joined(names), chain(sample[last:], filled), is_long, kinds=kinds)
 
 
 def _alike(kinds: Sequence[str], others: Sequence[str]) -> bool:
     return kinds == others and set(kinds) != {"text"}
+
+
+def _filled(row: Sequence[str]) -> list[str]:
+    """Return a row whose empty cells have the text of the one before them."""
+    filled = list(row)
+    for at in range(1, len(filled)):
+        filled[at] = filled[at] if filled[at].strip() else filled[at - 1]
+    return filled
 
 
 def _joined(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ragloop.corpus.sources.listing import Listed, Listing, Passed, Why
 from ragloop.corpus.sources.patterns import Patterns
-from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.corpus.sources.source import Read, Way
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 
 RACY_NS = 20_000_000
@@ -78,8 +79,20 @@ class LocalFolder:
     def _new_links(self) -> Sequence[str]:
         return [one for one in _links(self._given) if one not in self._links]
 
-    def list(self) -> Iterator[Listed]:
+    def list(self) -> Listing:
         """List every file that the patterns take. Raises NotFoundError when the folder is gone, or is a link now."""
+        return Listing(self.name, self._listing())
+
+    @property
+    def may_be_empty(self) -> bool:
+        """An empty folder is one that waits for its documents."""
+        return not self._patterns.include
+
+    def empty(self) -> str:
+        """Name the folder."""
+        return f"no document in the folder {_printable(os.fspath(self._folder))}; correct its uri or its patterns"
+
+    def _listing(self) -> Iterator[Listed | Passed]:
         self._refuse_links()
         if not self._folder.is_dir():
             raise NotFoundError(
@@ -87,8 +100,18 @@ class LocalFolder:
                 "mount it again or correct its uri"
             )
         for entry, relative, uri in self._walk():
-            if self._patterns.takes(relative) and (listed := self._listed(entry, _printable(relative), uri)):
-                yield listed
+            if not entry.is_dir(follow_symlinks=False) and self._patterns.takes(relative):
+                found = self._listed(entry, _printable(relative), uri)
+            else:
+                found = self._passed(entry, relative)
+            if found is not None:
+                yield found
+
+    def _passed(self, entry: "os.DirEntry[str]", relative: str) -> Passed | None:
+        """Tell of what the patterns do not take; None for what is another source's."""
+        folder = entry.is_dir(follow_symlinks=False)
+        why = self._patterns.why_not(relative + "/" * folder)
+        return Passed(_printable(relative) + "/" * folder, why) if why else None
 
     def _refuse_links(self) -> None:
         if not (new := self._new_links()):
@@ -109,7 +132,7 @@ class LocalFolder:
         return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
 
     def _walk(self) -> "Iterator[tuple[os.DirEntry[str], str, str]]":
-        """Yield every entry that is no folder, its path inside the source and its URI.
+        """Yield every entry that is no folder or a folder that is excluded, its path inside the source and its URI.
 
         Iterative: folders may be nested deeper than Python's stack.
         """
@@ -123,13 +146,12 @@ class LocalFolder:
             relative, uri = inside + entry.name, f"{place}/{_quoted(entry.name)}"
             if not entry.is_dir(follow_symlinks=False):
                 yield entry, relative, uri
-            elif self._enters(entry.path, relative):
+            elif entry.path in self._leave_out:
+                continue
+            elif self._patterns.enters(relative):
                 open_folders.append((relative + "/", uri, iter(self._entries(entry.path))))
-
-    def _enters(self, folder: str, relative: str) -> bool:
-        if folder in self._leave_out:
-            return False
-        return self._patterns.enters(relative)
+            else:
+                yield entry, relative, uri
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """List a folder. One that cannot be listed says nothing of its documents, so the whole listing fails."""
@@ -144,8 +166,8 @@ class LocalFolder:
                 "nothing was deleted: make it readable, or leave it out with sources.exclude"
             ) from error
 
-    def _listed(self, entry: "os.DirEntry[str]", key: str, uri: str) -> Listed | None:
-        """List a regular file inside the folder; None for anything else, and for what vanished meanwhile.
+    def _listed(self, entry: "os.DirEntry[str]", key: str, uri: str) -> Listed | Passed | None:
+        """List a regular file inside the folder; anything else is passed over. None for what vanished meanwhile.
 
         A file whose status cannot be had is listed without a stamp: reading it says why.
         """
@@ -153,11 +175,21 @@ class LocalFolder:
         try:
             found = entry.stat()
             if not stat.S_ISREG(found.st_mode) or (entry.is_symlink() and not self._holds(os.path.realpath(path))):
-                return None
+                return Passed(key, Why.SPECIAL)
         except OSError as error:
             if error.errno in _NO_FILE:
-                return None
+                return Passed(key, Why.SPECIAL) if entry.is_symlink() else None
             return Listed(key, uri, "", 0, None, path)
+        return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
+
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one file. Raises NotFoundError when the folder is a link now."""
+        self._refuse_links()
+        path = os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://")))
+        try:
+            found = Path(path).stat()
+        except OSError as error:
+            return None if error.errno in _NO_FILE else Listed(key, uri, "", 0, None, path)
         return Listed(key, uri, stamp_of(found), found.st_size, changed_at(found), path)
 
     def _holds(self, real: str) -> bool:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import pathspec
 
 from ragloop.corpus.parsing import media_type
+from ragloop.corpus.sources.listing import Why
 
 
 class Patterns:
@@ -16,6 +17,7 @@ class Patterns:
 
         What one of `left_to` takes, which are those of other sources of the same place, is not taken.
         """
+        self.include = tuple(include)
         self._given = tuple(include), tuple(exclude), tuple(left_to)
         self._left_to = tuple(left_to)
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
@@ -26,23 +28,32 @@ class Patterns:
         return Patterns, self._given
 
     def enters(self, folder: str) -> bool:
-        """Whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""
+        """Return whether a folder is looked into; what an excluded one holds cannot be taken back in, as with git."""
         return not self._exclude.match_file(folder + "/")
 
     def takes(self, key: str) -> bool:
-        """Whether a file is taken, given that all its folders are entered."""
+        """Return whether a file is taken, given that all its folders are entered."""
         if self._exclude.match_file(key):
             return False
         taken = self._include.match_file(key) if self._include is not None else media_type(key) is not None
         return taken and not any(one.reaches(key) for one in self._left_to)
 
+    def why_not(self, key: str) -> Why | None:
+        """Why a file, or a folder whose key ends with a slash, is not taken; None where another source takes it."""
+        folder, slash, _ = key.rstrip("/").rpartition("/")
+        if (slash and not self._reaches(folder)) or self._exclude.match_file(key):
+            return Why.HIDDEN if key.startswith(".") or "/." in key else Why.EXCLUDED
+        if self._include is not None and not self._include.match_file(key):
+            return Why.NOT_INCLUDED
+        return Why.NO_PARSER if self._include is None and media_type(key) is None else None
+
     def leaves(self, key: str) -> bool:
-        """Whether neither a path nor a folder above it is excluded."""
+        """Return whether neither a path nor a folder above it is excluded."""
         folder, slash, _ = key.rpartition("/")
         return (not slash or self._reaches(folder)) and self.enters(key) and not self._exclude.match_file(key)
 
     def reaches(self, key: str) -> bool:
-        """Whether a file is taken, for a source that is listed without entering folders."""
+        """Return whether a file is taken, for a source that is listed without entering folders."""
         folder, slash, _ = key.rpartition("/")
         return (not slash or self._reaches(folder)) and self.takes(key)
 

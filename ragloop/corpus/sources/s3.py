@@ -14,9 +14,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ragloop.corpus.sources.listing import Listed, Listing, Passed
 from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.s3_listing import ParallelListing, parse_quickly
-from ragloop.corpus.sources.source import Listed, Read, Way
+from ragloop.corpus.sources.source import Read, Way
 from ragloop.errors import DocumentError, NotFoundError, RagloopError, UnavailableError
 from ragloop.store.aws.address import S3Address
 from ragloop.store.aws.client import CONNECTIONS, new_client
@@ -86,17 +87,52 @@ class S3Bucket:
         """The address as it is named, and the place that it is."""
         return Way(self.uri, str(self._address))
 
-    def list(self) -> Iterator[Listed]:
+    def list(self) -> Listing:
         """List every object that the patterns take. Raises NotFoundError when the bucket cannot be listed."""
+        return Listing(self.name, self._documents())
+
+    @property
+    def may_be_empty(self) -> bool:
+        """An empty bucket is one that waits for its documents; a prefix is only there with an object under it."""
+        return not (self._prefix or self._patterns.include)
+
+    def empty(self) -> str:
+        """Name the prefix, or the object that was taken for one."""
+        from botocore.exceptions import ClientError
+
+        named = self._prefix.removesuffix("/")
+        with self._listing_errors():
+            try:
+                self._client.head_object(Bucket=self._bucket, Key=named or "/")
+            except ClientError as error:
+                if is_transient(error):
+                    raise
+                return f"no document under {self._address}; correct its uri or its patterns"
+        folder, _, name = named.rpartition("/")
+        above = f"s3://{self._bucket}/{folder}".rstrip("/")
+        return (
+            f"s3://{self._bucket}/{named} is an object, expected a prefix: set its uri to {above} and "
+            f'include = ["/{name}"]'
+        )
+
+    def _documents(self) -> Iterator[Listed | Passed]:
         # A directory bucket lists in no order, so that its keys cannot be parted into ranges.
         threads = 1 if self._bucket.endswith("--x-s3") else THREADS
         with self._listing_errors(), closing(self._objects(threads)) as objects:
             for found in objects:
                 key = self.key_of(self._bucket, found["Key"])
-                if key is not None:
+                if key is None:
+                    yield from self._passed(found["Key"])
+                else:
                     uri = f"s3://{self._bucket}/{found['Key']}"
                     stamp = _stamp(found.get("ETag"), found["Size"], found["LastModified"])
                     yield Listed(key, uri, stamp, found["Size"], found["LastModified"], found["Key"])
+
+    def _passed(self, key: str) -> Iterator[Passed]:
+        """Tell of an object that the patterns do not take, unless it marks a folder or is another source's."""
+        relative = key.removeprefix(self._prefix)
+        if not key.endswith("/") and not key.startswith(self._leave_out) and (why := self._patterns.why_not(relative)):
+            yield Passed(relative, why)
 
     def _objects(self, threads: int) -> Generator[dict[str, Any], None, None]:
         yield from ParallelListing(self._client, self._bucket, self._prefix, threads)
@@ -121,6 +157,10 @@ class S3Bucket:
             with self._listing_errors():
                 self._client.head_bucket(Bucket=self._bucket)
         return found
+
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one object."""
+        return next(iter(self.look([key])), None)
 
     def _look(self, key: str) -> Listed | None:
         from botocore.exceptions import ClientError

@@ -1,24 +1,12 @@
 """The Protocol that every source of documents obeys, and the records that pass through it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from ragloop.corpus.sources.listing import Listed, Listing
 
-class Listed(NamedTuple):
-    """What a listing says of one document, without reading it. A tuple: a sync of many documents makes one of each.
-
-    `stamp` changes whenever the bytes change, as far as the clock of their place can tell; an empty stamp is never
-    trusted. `changed_at` is None where it is unknown. `locator` is what the source needs to read it.
-    """
-
-    key: str
-    uri: str
-    stamp: str
-    size: int
-    changed_at: datetime | None
-    locator: str
+__all__ = ["Listed", "Listing", "Read", "Source", "Way"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +44,22 @@ class Source(Protocol):
     def way(self) -> Way:
         """Where it is now; kept with its scans, so that a later one knows what was there."""
 
-    def list(self) -> Iterator[Listed]:
-        """List every document once, in any order, without reading one.
+    def list(self) -> Listing:
+        """List every document once, in any order, without reading one, and count what is passed over.
 
         Raises NotFoundError when the source itself is not there, UnavailableError when it cannot be reached now. A
         listing that fails half-way says nothing of what is gone.
         """
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a listing without any file is no mistake: of a place that is there, and that no pattern narrows."""
+
+    def empty(self) -> str:
+        """Say what is there where a listing had no document: what was looked for, and what to correct."""
+
+    def find(self, key: str, uri: str) -> Listed | None:
+        """List one document by the key and the URI that a listing gave it; None where it is not there."""
 
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """Read a document; called from several threads.

@@ -14,11 +14,12 @@ from ragloop.corpus.index.generations.builds import Builds
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
+from ragloop.corpus.sources.listing import PassedOver
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.losses import Losses, losses, losses_by_count
 from ragloop.corpus.sync.report import ChangeKind, SourceOutcome, SyncReport, add_up
-from ragloop.corpus.sync.scans import note_source, record_scan
-from ragloop.corpus.sync.update import Work, note_way, update_active
+from ragloop.corpus.sync.scans import has_matched, note_source, record_scan
+from ragloop.corpus.sync.update import Work, note_way, nothing_found, update_active
 from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
 from ragloop.telemetry import span
@@ -39,10 +40,19 @@ class _End:
 
 @dataclass(frozen=True)
 class BuildPass:
-    """What one pass over the sources built. `scans`: when that of each source began; None if the pass stopped early."""
+    """What one pass over the sources built. `scans`: that of each source; None if the pass stopped early."""
 
     outcome: SourceOutcome
-    scans: Mapping[str, datetime] | None
+    scans: Mapping[str, "Scan"] | None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """When the scan of a source began, whether the source ever had a document, and what was passed over."""
+
+    began: datetime
+    matched: bool
+    passed_over: PassedOver
 
 
 class Build:
@@ -77,7 +87,8 @@ class Build:
         last, total = passes[-1], add_up(one.outcome for one in passes)
         before = sum(one.outcome.count(*_CHANGED) for one in passes[:-1])
         unchanged = max(0, last.outcome.unchanged - before)
-        return BuildPass(replace(total, scanned=last.outcome.scanned, unchanged=unchanged), last.scans)
+        listed = {name: getattr(last.outcome, name) for name in ("scanned", "passed_over", "unmatched")}
+        return BuildPass(replace(total, unchanged=unchanged, **listed), last.scans)
 
     # --- the active one, meanwhile ---------------------------------------------------------------------------------
 
@@ -127,14 +138,22 @@ class Build:
 
     # --- the cut-over --------------------------------------------------------------------------------------------
 
-    def _end(self, scans: Mapping[str, datetime], *, whole: bool) -> _End:
+    def _end(self, scans: Mapping[str, Scan], *, whole: bool) -> _End:
         """Cut over if every source is in it, and nothing speaks against it."""
         active, built = self.active.generation, self.building.generation
         lost = self._losses() if whole else Losses()
         if whole and not lost.documents and self._work.policy.cutover == "auto":
-            for source, began in scans.items():
+            for source, scan in scans.items():
                 count = inventory.documents(self.building, source)
-                record_scan(self._work.store, source, began, complete=True, documents=count)
+                record_scan(
+                    self._work.store,
+                    source,
+                    scan.began,
+                    complete=True,
+                    documents=count,
+                    matched=scan.matched,
+                    passed_over=scan.passed_over,
+                )
             self._builds.cut_over(built, damaged=not self._active_is_readable)
             back = "`ragloop index rollback` goes back" if self._active_is_readable else f"{active.table} is set aside"
             return _End(GenerationState.ACTIVE, lost, f"cut over from {active} to {built}; {back}")
@@ -173,7 +192,7 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
     """
     policy = replace(work.policy, confirm_deletes=True)
     outcomes: list[SourceOutcome] = []
-    scans: dict[str, datetime] = {}
+    scans: dict[str, Scan] = {}
     for source in work.sources:
         began = work.store.now()
         try:
@@ -184,9 +203,12 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
             continue
         if not outcomes[-1].whole:
             return BuildPass(add_up(outcomes), None)
-        scans[source.name] = began
+        done = outcomes[-1]
+        matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)
+        scans[source.name] = Scan(began, matched, done.passed_over)
         note_source(work.store, source.name)
-        outcomes.append(SourceOutcome(notices=note_way(work, source)))
+        unmatched = nothing_found(source, done, matched=matched)
+        outcomes.append(SourceOutcome(notices=note_way(work, source), unmatched=unmatched))
     others = set(inventory.sources(index)) - {source.name for source in work.sources}
     deleted = [
         change for name in others for change in delete(index, name, list(documents.ledger(index, name).values()))

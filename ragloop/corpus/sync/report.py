@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Self
 
 from ragloop.corpus.index.ledger import LedgerRow
+from ragloop.corpus.sources.listing import PassedOver, add_up_passed
 
 
 class ChangeKind(StrEnum):
@@ -39,6 +40,7 @@ class Change:
     reason: str | None = None
     left_out: tuple[str, ...] = ()
     lag_s: float | None = None
+    uri: str = ""
 
     @property
     def is_without_text(self) -> bool:
@@ -48,12 +50,41 @@ class Change:
 
 def changes_of(change: ChangeKind, source: str, rows: Sequence[LedgerRow]) -> tuple[Change, ...]:
     """Return a change of this kind for each of these documents, which are gone from their source."""
-    return tuple(Change(change, source, row.key, chunks=row.chunks) for row in rows)
+    return tuple(Change(change, source, row.key, chunks=row.chunks, uri=row.uri) for row in rows)
+
+
+@dataclass(frozen=True)
+class NamedDocument:
+    """A document that was not read as a whole, and in sentences what is missing."""
+
+    source: str
+    key: str
+    uri: str
+    left_out: tuple[str, ...] = ()
+
+
+def _named(changes: Iterable[Change]) -> tuple[NamedDocument, ...]:
+    return tuple(NamedDocument(one.source, one.key, one.uri, one.left_out) for one in changes)
+
+
+@dataclass(frozen=True)
+class QualityCounts:
+    """How well the documents of an index were read, since the run at `at` (ISO 8601) that found these counts first."""
+
+    at: str
+    documents: int
+    read_in_part: int
+    without_text: int
+    quarantined: int
+    passed_over: int
 
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """What was done for one source, or for several added up. `whole`: nothing of them was left for another pass."""
+    """What was done for one source, or for several added up. `whole`: nothing of them was left for another pass.
+
+    `unmatched` says of a source without documents what it was looked for in; it keeps no build from its end.
+    """
 
     scanned: int = 0
     unchanged: int = 0
@@ -66,6 +97,8 @@ class SourceOutcome:
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     whole: bool = True
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    unmatched: tuple[str, ...] = ()
 
     def count(self, *kinds: ChangeKind) -> int:
         """Return how many documents changed in one of these ways."""
@@ -87,6 +120,8 @@ def add_up(outcomes: Iterable[SourceOutcome]) -> SourceOutcome:
         problems=tuple(dict.fromkeys(chain.from_iterable(one.problems for one in parts))),
         notices=tuple(chain.from_iterable(one.notices for one in parts)),
         whole=all(one.whole for one in parts),
+        passed_over=add_up_passed(one.passed_over for one in parts),
+        unmatched=tuple(chain.from_iterable(one.unmatched for one in parts)),
     )
 
 
@@ -96,7 +131,9 @@ class SyncReport:
 
     The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
     one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
-    `read_in_part` and `without_text` count documents among those that changed.
+    `quarantine`, `read_in_part` and `without_text` name documents of the index as it is at the end, of the sources that
+    were synced; where only single documents were, those of them. `passed_over` is of the listings. `trend`: how well
+    the whole index was read at the last runs that changed that.
     """
 
     generation: str = ""
@@ -110,8 +147,9 @@ class SyncReport:
     failed: int = 0
     withheld_deletes: int = 0
     quarantined: int = 0
-    read_in_part: int = 0
-    without_text: int = 0
+    read_in_part: tuple[NamedDocument, ...] = ()
+    without_text: tuple[NamedDocument, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver)
     documents_read: int = 0
     bytes_read: int = 0
     chunks_total: int = 0
@@ -124,6 +162,8 @@ class SyncReport:
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     active: dict[str, int] = field(default_factory=dict)
+    quarantine: tuple[NamedDocument, ...] = ()
+    trend: tuple[QualityCounts, ...] = ()
 
     @classmethod
     def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:
@@ -140,15 +180,16 @@ class SyncReport:
             renamed=counts[ChangeKind.RENAMED],
             failed=counts[ChangeKind.FAILED],
             withheld_deletes=counts[ChangeKind.WITHHELD],
-            read_in_part=sum(bool(change.left_out) for change in outcome.changes),
-            without_text=sum(change.is_without_text for change in outcome.changes),
+            read_in_part=_named(change for change in outcome.changes if change.left_out),
+            without_text=_named(change for change in outcome.changes if change.is_without_text),
+            passed_over=outcome.passed_over,
             documents_read=outcome.documents_read,
             bytes_read=outcome.bytes_read,
             chunks_embedded=outcome.chunks_embedded,
             chunks_reused=outcome.chunks_reused,
             embed_seconds=outcome.embed_seconds,
             changes=outcome.changes,
-            problems=outcome.problems,
+            problems=(*outcome.problems, *outcome.unmatched),
             notices=outcome.notices,
         )
 

@@ -1,21 +1,22 @@
 """One sync run: the lease, what it works on, the passes over the sources, maintenance."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from ragloop.corpus.index import inventory
+from ragloop.corpus.index import inventory, readings
 from ragloop.corpus.index.generations.builds import Aim, Builds
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
+from ragloop.corpus.index.readings import Quality, Reading
 from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import Progress, SourceOutcome, SyncReport, add_up
-from ragloop.corpus.sync.scans import record_run, reset_scans
+from ragloop.corpus.sync.report import NamedDocument, Progress, QualityCounts, SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.scans import passed_over, record_run, reset_scans
 from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -57,7 +58,6 @@ def sync(
             report = _updated(work, aim, index, wanted)
         drop_expired(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
         report = _finished(report, index, started, {source.name for source in sources})
-        record_run(store, report)
         store.upkeep.tidy("reports")
         store.upkeep.tidy("generations")
     return report
@@ -92,12 +92,34 @@ def _made_otherwise(active: Generation, wanted: Generation) -> SourceOutcome:
 
 
 def _finished(report: SyncReport, index: Index, started: float, sources: set[str]) -> SyncReport:
-    """Return the report with what the index tells at the end."""
-    return replace(
+    """Return the report with what the index tells at the end, and keep it."""
+    wanting = readings.wanting(index)
+    of_sources = [one for one in wanting if one.source in sources]
+    quarantine = _named(one for one in of_sources if one.quality is Quality.QUARANTINED)
+    report = replace(
         report,
         chunks_total=inventory.chunks(index),
-        quarantined=sum(one["source"] in sources for one in inventory.quarantine(index)),
+        quarantined=len(quarantine),
+        quarantine=quarantine,
+        read_in_part=_named(one for one in of_sources if one.quality is Quality.IN_PART),
+        without_text=_named(one for one in of_sources if one.is_without_text),
         commits=index.commits,
         seconds=round(time.perf_counter() - started, 3),
         embed_seconds=round(report.embed_seconds, 3),
+    )
+    return record_run(index.store, report, _counts(index, wanting))
+
+
+def _named(documents: Iterable[Reading]) -> tuple[NamedDocument, ...]:
+    return tuple(NamedDocument(one.source, one.key, one.uri, one.left_out) for one in documents)
+
+
+def _counts(index: Index, wanting: Sequence[Reading]) -> QualityCounts:
+    return QualityCounts(
+        at=index.store.now().isoformat(timespec="seconds"),
+        documents=inventory.all_documents(index),
+        read_in_part=sum(one.quality is Quality.IN_PART for one in wanting),
+        without_text=sum(one.is_without_text for one in wanting),
+        quarantined=sum(one.quality is Quality.QUARANTINED for one in wanting),
+        passed_over=passed_over(index.store).count,
     )

@@ -1,22 +1,39 @@
 """Records of scans and runs: when the last scan of each source began, and the report of the last sync."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
+from ragloop.corpus.sources.listing import NamedFile, PassedOver, add_up_passed
 from ragloop.corpus.sources.source import Way
-from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.report import QualityCounts, SyncReport
 from ragloop.reports import Report, Reports
 from ragloop.store import Store
 
 _SCAN, _WAY, _SYNC = "scan", "way", "sync"
+_RUNS = 30
+"""Runs of a trend."""
 
 
 def last_scan(store: Store, source: str) -> datetime | None:
     """Return when the last completed scan of a source began."""
     scan = Reports(store).latest(_SCAN, source)
     return scan.at if scan and scan.body["complete"] else None
+
+
+def has_matched(store: Store, source: str, way: Way) -> bool:
+    """Return whether a source ever had a document at the place that it names now."""
+    scan, before = Reports(store).latest(_SCAN, source), last_way(store, source)
+    return scan is not None and bool(scan.body.get("matched")) and (before is None or before.named == way.named)
+
+
+def passed_over(store: Store) -> PassedOver:
+    """Add up what the last scans of all sources passed over."""
+    bodies = [body["passed_over"] for body in _scans(store).values() if body.get("passed_over")]
+    return add_up_passed(
+        PassedOver(**{**one, "named": tuple(NamedFile(**file) for file in one["named"])}) for one in bodies
+    )
 
 
 def known_documents(store: Store) -> dict[str, int]:
@@ -45,12 +62,22 @@ def last_run(store: Store) -> dict[str, Any] | None:
     return run.dated() if run else None
 
 
-def record_scan(store: Store, source: str, at: datetime, *, complete: bool, documents: int | None) -> None:
+def record_scan(
+    store: Store,
+    source: str,
+    at: datetime,
+    *,
+    complete: bool,
+    documents: int | None,
+    matched: bool = False,
+    passed_over: PassedOver | None = None,
+) -> None:
     """Note when the last scan of a source began, and how many documents it had in the index when it ended.
 
-    One that is not complete has lag measured from nothing.
+    One that is not complete has lag measured from nothing. `matched`: the source ever had a document.
     """
-    Reports(store).put(Report(_SCAN, source, at, {"complete": complete, "documents": documents}))
+    body = {"complete": complete, "documents": documents, "matched": matched}
+    Reports(store).put(Report(_SCAN, source, at, {**body, "passed_over": asdict(passed_over) if passed_over else None}))
 
 
 def note_source(store: Store, source: str) -> None:
@@ -62,8 +89,9 @@ def note_source(store: Store, source: str) -> None:
 def reset_scans(store: Store) -> None:
     """Leave no scan to measure lag from, for an index that is begun again; its sources and what they had stay known."""
     documents = known_documents(store)
-    for source in scanned_sources(store):
-        record_scan(store, source, store.now(), complete=False, documents=documents.get(source))
+    for source, body in _scans(store).items():
+        matched = bool(body.get("matched"))
+        record_scan(store, source, store.now(), complete=False, documents=documents.get(source), matched=matched)
 
 
 def drop_source(store: Store, source: str) -> None:
@@ -85,7 +113,20 @@ def record_way(store: Store, source: str, way: Way) -> str | None:
     return before.place if before and before.named == way.named and before.place != way.place else None
 
 
-def record_run(store: Store, report: SyncReport) -> None:
-    """Keep the report, without the documents that changed: the orchestrator keeps the history of runs."""
+def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncReport:
+    """Keep the report, with counts for the documents that it names: the orchestrator keeps the history of runs.
+
+    Returns it with the trend: the counts of the runs that changed them, the last of these first.
+    """
+    before = Reports(store).latest(_SYNC)
+    columns = before.body.get("trend", {}) if before else {}
+    trend = [QualityCounts(**dict(zip(columns, run, strict=True))) for run in zip(*columns.values(), strict=True)]
+    if not trend or replace(trend[0], at=counts.at) != counts:
+        trend.insert(0, counts)
+    report = replace(report, trend=tuple(trend[:_RUNS]))
     body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
-    Reports(store).put(Report(_SYNC, "", store.now(), body))
+    named = {name: len(body[name]) for name in ("read_in_part", "without_text", "quarantine")}
+    columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
+    kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
+    Reports(store).put(Report(_SYNC, "", store.now(), kept))
+    return report

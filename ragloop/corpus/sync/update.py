@@ -7,12 +7,13 @@ from datetime import datetime
 from ragloop.corpus.index import documents, health, inventory
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
+from ragloop.corpus.sources.listing import PassedOver
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
-from ragloop.corpus.sync.scans import drop_source, last_scan, record_scan, record_way, unconfirmed
+from ragloop.corpus.sync.scans import drop_source, has_matched, last_scan, record_scan, record_way, unconfirmed
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -61,8 +62,24 @@ def _update_source(
             done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
     except NotFoundError as error:
         return work.missed(error)
-    problems = _record(work, index, source.name, began)
-    return add_up([done, SourceOutcome(problems=problems, notices=note_way(work, source))])
+    matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)
+    unmatched = nothing_found(source, done, matched=matched)
+    problems = _record(work, index, source.name, began, matched=matched, passed_over=done.passed_over)
+    ended = SourceOutcome(problems=problems, notices=note_way(work, source), unmatched=unmatched)
+    return add_up([done, ended])
+
+
+def nothing_found(source: Source, done: SourceOutcome, *, matched: bool) -> tuple[str, ...]:
+    """Say that the prefix or the patterns of a source match nothing; not of one that was emptied.
+
+    `matched`: it had a document once, where it is named now.
+    """
+    passed = done.passed_over
+    is_right = (matched and not passed.not_included) or (source.may_be_empty and not passed.count)
+    if done.scanned or not done.whole or is_right:
+        return ()
+    there = f" ({passed.count} files passed over: {passed})" if passed.count else ""
+    return (f"the source {source.name} matches nothing: {source.empty()}{there}",)
 
 
 def note_way(work: Work, source: Source) -> tuple[str, ...]:
@@ -73,7 +90,9 @@ def note_way(work: Work, source: Source) -> tuple[str, ...]:
     return (f"source {source.name} is at {source.way.place} now, where a link leads; it was at {before}",)
 
 
-def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str, ...]:
+def _record(
+    work: Work, index: Index, source: str, began: datetime, *, matched: bool, passed_over: PassedOver
+) -> tuple[str, ...]:
     """Note that a scan ended, unless an index that was begun again lacks so much that a sync would not have deleted it.
 
     Returns that as a problem.
@@ -85,7 +104,7 @@ def _record(work: Work, index: Index, source: str, began: datetime) -> tuple[str
             f"the source {source} has {found} documents and had {before} before the index was begun again: bring the "
             "others back, or accept the loss with `ragloop sync --confirm-deletes`",
         )
-    record_scan(work.store, source, began, complete=True, documents=found)
+    record_scan(work.store, source, began, complete=True, documents=found, matched=matched, passed_over=passed_over)
     return ()
 
 

@@ -240,7 +240,8 @@ def _criterion(rule: Rule, scores: PairedScores, policy: GatePolicy) -> Criterio
 
 
 def _needed(rule: Rule, estimate: float, spread: float, least: int, policy: GatePolicy) -> int | None:
-    """((z_confidence + z_power) · SD / distance)², and at least what the end of the scale costs without variance."""
+    """Return ((z_confidence + z_power) · SD / distance)², and at least what the end of the scale costs without
+    variance."""
     distance = estimate - rule.threshold
     if abs(distance) < 1e-6:
         return None

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ragloop.catalogue import Lease
 from ragloop.learning.evaluation.answer_cache import AnswerCache
 from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
 from ragloop.learning.evaluation.measures import Question
@@ -63,7 +64,7 @@ def review(
         return None
     asked, notes = questions(champion)
     # Two reviews at once would generate every answer twice.
-    with store.lease("review"), generator(None) as base, generator(champion.adapter_id) as challenger:
+    with store.lease(Lease.REVIEW), generator(None) as base, generator(champion.adapter_id) as challenger:
         models = Pair(incumbent=base, challenger=challenger)
         report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts.files, store.now)))
     scores = {"base": report.incumbent, "champion": report.challenger}
@@ -75,5 +76,5 @@ def review(
 
 
 def reviews(store: Store) -> list[dict[str, Any]]:
-    """All reviews, oldest first, of every champion; the adapter stands under `subject`."""
+    """Return all reviews, oldest first, of every champion; the adapter stands under `subject`."""
     return [{"subject": one.subject, **one.dated()} for one in Reports(store).history(REVIEW)]

@@ -18,6 +18,8 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
+from ragloop.language.forms import comparable
+
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _COMMA = re.compile(r"(?<=\d),(?=[\d<>=!~])")
 _COMPARISON = re.compile(r"(===|[<>=!~]=|[<>=~≤≥])\s*(?=v?\d)")
@@ -34,8 +36,8 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 @lru_cache(maxsize=65536)
 def normalise(text: str) -> str:
-    """The form in which answers and questions are compared: tokens parted by single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    """Return the form in which answers and questions are compared: tokens parted by single spaces."""
+    folded = unicodedata.normalize("NFKC", comparable(text)).casefold()
     folded = _COMMA.sub(" ", _THOUSANDS.sub(lambda found: found[0].replace(",", ""), folded))
     plain = _without_punctuation(_COMPARISON.sub(r"\1", folded))
     kept = " ".join(_ARTICLES.sub(" ", plain).split())
@@ -43,17 +45,17 @@ def normalise(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """The words of the normalised text, in order."""
+    """Return the words of the normalised text, in order."""
     return normalise(text).split()
 
 
 def exact_match(answer: str, reference: str) -> float:
-    """1.0 where both are equal once normalised, else 0.0."""
+    """Return 1.0 where both are equal once normalised, else 0.0."""
     return float(normalise(answer) == normalise(reference))
 
 
 def token_f1(answer: str, reference: str) -> float:
-    """Harmonic mean of token precision and recall, over bags of tokens (SQuAD). Two empty texts score 1."""
+    """Return the harmonic mean of token precision and recall, over bags of tokens (SQuAD). Two empty texts score 1."""
     given, wanted = Counter(tokens(answer)), Counter(tokens(reference))
     if not given or not wanted:
         return float(given == wanted)
@@ -73,5 +75,5 @@ def _without_punctuation(text: str) -> str:
 
 
 def _is_punctuation(character: str) -> bool:
-    """Unicode punctuation, and the ASCII symbols that SQuAD strips too."""
+    """Return whether a sign is punctuation of Unicode, or one of the ASCII symbols that SQuAD strips too."""
     return unicodedata.category(character).startswith("P") or character in "$+<=>^`|~≤≥"

@@ -26,11 +26,11 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from re import Match, compile
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ragloop.language.citations import without_marks
 from ragloop.learning.evaluation.scoring import normalise
 from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 from ragloop.learning.examples.near_duplicates import Likeness
@@ -54,7 +54,6 @@ REASONS = (
 
 LABELLED = "passage has labels"
 CHANGED = "passage changed or gone"
-_MARK = compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Standing:
     labelled: frozenset[str] = frozenset()
 
     def holds(self, one: DocumentRevision) -> bool:
-        """Whether what counts of the document still stands in it, for everybody to see."""
+        """Return whether what counts of the document still stands in it, for everybody to see."""
         if one.document_id in self.labelled:
             return False
         current = self.revisions.get(one.document_id)
@@ -129,7 +128,7 @@ class Assessed:
 
 
 def count_words(text: str) -> int:
-    """Words between blanks. A script without blanks needs another measure, a tokenizer's for instance."""
+    """Count the words between blanks. A script without blanks needs another measure, a tokenizer's for instance."""
     return len(text.split())
 
 
@@ -142,7 +141,7 @@ def curate(
     max_answer_words: int = 24,
     count_words: Callable[[str], int] = count_words,
 ) -> Curated:
-    """Which logged answers may be trained on.
+    """Decide which logged answers may be trained on.
 
     `interactions` and `feedback`: rows of the tables of those names; feedback on interactions that are not given is
     left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
@@ -170,14 +169,14 @@ def conclude(rows: int, eligible: int, examples: pa.Table, fallen: Mapping[str, 
 
 
 def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
-    """The documents that examples may rest on, with the revisions that were shown."""
+    """Return the documents that examples may rest on, with the revisions that were shown."""
     votes = counted_feedback(feedback)
     shown = (row["passages"] or () for row in interactions if row["interaction_id"] in votes)
     return {(one["document_id"], one["revision"]) for passages in shown for one in passages}
 
 
 def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
-    """The feedback that counts per interaction: the newest, but only another correction withdraws a correction.
+    """Return the feedback that counts per interaction: the newest, but only another correction withdraws a correction.
 
     A thumb after it may be meant for the answer or for the correction, so it says nothing about either.
     """
@@ -203,7 +202,7 @@ def assess(row: Row, vote: Row, rules: Rules) -> Assessed:
 
 
 def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) -> str:
-    """Why an answer falls before it is asked whether what it rests on still stands."""
+    """Return why an answer falls before it is asked whether what it rests on still stands."""
     if vote["kind"] == "down":
         return "thumbs down"
     corrected = vote["kind"] == "correction"
@@ -223,7 +222,7 @@ def _late_reason(question: str, answer: str, rules: Rules) -> str:
 
 
 def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]:
-    """What the example rests on, cited first, then shown by rank, each revision once."""
+    """Return what the example rests on, cited first, then shown by rank, each revision once."""
     cited = [(one["document_id"], one["revision"]) for one in row["citations"] or ()]
     ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
     shown = [(one["document_id"], one["revision"]) for one in ranked]
@@ -246,7 +245,7 @@ def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]
 
 
 def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Container[str] | None) -> tuple[str, ...]:
-    """Of the passages of a document, those of these chunks or all of them."""
+    """Return the hashes of a document's passages, of these chunks or of all."""
     return tuple(
         one["text_hash"]
         for one in passages
@@ -257,13 +256,9 @@ def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Con
 
 
 def _without_marks(row: Row) -> str:
-    """The answer without the marks of its citations, which mean nothing apart from its passages."""
+    """Return the answer without the marks of its citations, which mean nothing apart from its passages."""
     numbers = {citation["n"] for citation in row["citations"] or ()}
-
-    def drop(mark: Match[str]) -> str:
-        return "" if int(mark[1]) in numbers else mark[0]
-
-    return _MARK.sub(drop, row["answer"] or "").strip()
+    return without_marks(row["answer"] or "", numbers.__contains__)
 
 
 def newest_per_question(eligible: Sequence[Wording]) -> list[tuple[int, tuple[str, ...]]]:

@@ -57,7 +57,7 @@ class DocumentRevision:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "DocumentRevision":
-        """From a row of a file."""
+        """Make an example of a row of a file."""
         held = {name: tuple(row.get(name) or ()) for name in ("text_hashes", "statements")}
         return cls(row["document_id"], row["revision"], row["cited"], **held)
 

@@ -59,7 +59,7 @@ class TrainedRow:
         return cited or frozenset(one.document_id for one in self.documents[:1])
 
     def changed(self, standing: Standing) -> list[str]:
-        """Ids of its documents in which what the row rests on no longer stands."""
+        """Return the ids of its documents in which what the row rests on no longer stands."""
         return [one.document_id for one in self.documents if not standing.holds(one)]
 
 

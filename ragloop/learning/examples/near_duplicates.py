@@ -42,12 +42,12 @@ class Likeness:
         return cls([frozenset(tokens(one)) for one in questions])
 
     def matches(self, question: str) -> list[int]:
-        """Positions of the known questions that the given one is a near-duplicate of, in order."""
+        """Return the positions of the known questions that the given one is a near-duplicate of, in order."""
         wanted = frozenset(tokens(question))
         return self._matches(wanted, self._prefix(wanted))
 
     def pairs(self) -> Iterator[tuple[int, int]]:
-        """Every pair of near-duplicates among the known questions, as positions (first < second)."""
+        """Yield every pair of near-duplicates among the known questions, as positions (first < second)."""
         for position, known in enumerate(self._sets):
             near = self._matches(known, self._prefixes[position])
             yield from ((other, position) for other in near if other < position)

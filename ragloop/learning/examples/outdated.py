@@ -38,7 +38,7 @@ class _Fallen:
     ids: frozenset[str]
 
     def of(self, question: str, vector: Vectors) -> str:
-        """The documents behind the nearest fallen row, empty where none is near."""
+        """Return the documents behind the nearest fallen row, empty where none is near."""
         if not len(self.documents):
             return ""
         if alike := self.likeness.matches(question):
@@ -58,7 +58,7 @@ class OutdatedRows:
         self._known: tuple[object, _Fallen] | None = None
 
     def why(self, adapter_id: str, active: ActiveIndex, questions: Sequence[str], vectors: Vectors) -> list[str]:
-        """Per question why the adapter is not to be asked, empty where it may be.
+        """Say for each question why the adapter is not to be asked, empty where it may be.
 
         Where its rows cannot be read it is asked nothing: nobody could tell.
         """
@@ -101,5 +101,5 @@ class OutdatedRows:
 
 
 def _named(row: TrainedRow, keys: dict[str, str]) -> str:
-    """The keys of a row's documents."""
+    """Return the keys of a row's documents."""
     return ", ".join(keys.get(one.document_id, one.document_id) for one in row.documents) or "an unknown document"

@@ -70,7 +70,7 @@ def _oldest_first(examples: pa.Table) -> pa.Table:
 
 
 def _components(ordered: pa.Table) -> list[list[int]]:
-    """Positions that belong together, each component in ascending order."""
+    """Return the positions that belong together, each component in ascending order."""
     leader = list(range(ordered.num_rows))
 
     def find(position: int) -> int:
@@ -114,7 +114,7 @@ def _newest_first(
 
 
 def _held_out(components: Sequence[Sequence[int]], budget: int) -> set[int]:
-    """Positions for evaluation: at least one component where there are two, never all."""
+    """Return the positions for evaluation: at least one component where there are two, never all."""
     if len(components) < 2:
         return set()
     held_out: set[int] = set()
@@ -127,7 +127,7 @@ def _held_out(components: Sequence[Sequence[int]], budget: int) -> set[int]:
 def _cut_in_time(
     train: list[int], evaluation: list[int], times: Sequence[int], most_lost: float
 ) -> tuple[list[int], list[int]]:
-    """Both sides, oldest first, without the rows that lie on the wrong side of the best moment."""
+    """Return both sides, oldest first, without the rows that lie on the wrong side of the best moment."""
     if not train or not evaluation:
         return train, evaluation
     held_out = [times[position] for position in evaluation]

@@ -48,7 +48,7 @@ def decide(
     new_eligible: int,
     policy: CadencePolicy,
 ) -> RetrainDecision:
-    """Is training due at `now`?
+    """Decide whether training is due at `now`.
 
     `last_trained_at` is the end of the last training, whatever its verdict; None if there was none. `new_eligible`
     counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
@@ -72,7 +72,7 @@ def _days_between(last_trained_at: datetime | None, now: datetime) -> float | No
 
 
 def _cooldown(elapsed_days: float | None, policy: CadencePolicy) -> str | None:
-    """Why nothing may be trained yet, or None."""
+    """Return why nothing may be trained yet, or None."""
     if elapsed_days is None:
         return None
     if elapsed_days < 0:

@@ -196,7 +196,7 @@ def _decide(test: _Test, level: float, action: SignalAction) -> Signal:
 
 
 def _holm(p_values: Sequence[float | None], alpha: float) -> list[float]:
-    """The level that each p-value is held against; rejected are those at or below theirs.
+    """Return the level that each p-value is held against; rejected are those at or below theirs.
 
     Once a p-value exceeds its level, all larger ones stay at that level: they are not rejected either.
     """
@@ -226,7 +226,7 @@ def _documents(before: Mapping[str, str] | None, after: Mapping[str, str] | None
 
 
 def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test:
-    """Squared maximum mean discrepancy with an RBF kernel (Gretton et al. 2012), tested by permutation."""
+    """Measure the squared maximum mean discrepancy with an RBF kernel (Gretton et al. 2012), tested by permutation."""
     kept = [np.asarray(rows, dtype=np.float64)[np.isfinite(rows).all(axis=1)] for rows in (reference, current)]
     counts = (len(kept[0]), len(kept[1]))
     if min(counts) < policy.min_questions:
@@ -249,7 +249,7 @@ def _sample(rows: Floats, most: int, rng: np.random.Generator) -> Floats:
 
 
 def _kernel(rows: Floats) -> Floats:
-    """RBF kernel whose width is the median distance between two different rows (the median heuristic)."""
+    """Return the RBF kernel whose width is the median distance between two different rows (the median heuristic)."""
     norms = np.einsum("nd,nd->n", rows, rows)
     squared = np.maximum(norms[:, None] + norms[None, :] - 2 * (rows @ rows.T), 0.0)
     apart = squared[np.triu_indices(len(rows), 1)]
@@ -260,7 +260,7 @@ def _kernel(rows: Floats) -> Floats:
 
 
 def _relabelled(n_reference: int, n_current: int, permutations: int, rng: np.random.Generator) -> Floats:
-    """Weights of shape (1 + permutations, n): the observed labels first, then shuffled ones. Each row sums to 0."""
+    """Return weights of shape (1 + permutations, n): the observed labels, then shuffled ones. Each row sums to 0."""
     observed = np.repeat([1 / n_reference, -1 / n_current], [n_reference, n_current])
     shuffled = rng.permuted(np.tile(observed, (permutations, 1)), axis=1)
     return np.concatenate([observed[None, :], shuffled])
@@ -273,7 +273,7 @@ def _p_value(statistics: Floats) -> float:
 
 
 def _top_similarity(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test:
-    """How far the mean similarity of the best passage fell, by permutation. A rise is no drift."""
+    """Measure how far the mean similarity of the best passage fell, by permutation. A rise is no drift."""
     kept = [np.asarray(values, dtype=np.float64)[np.isfinite(values)] for values in (reference, current)]
     counts = (len(kept[0]), len(kept[1]))
     if min(counts) < policy.min_questions:
@@ -288,7 +288,7 @@ def _top_similarity(reference: Floats, current: Floats, policy: DriftPolicy) -> 
 
 
 def _share(name: str, reference: NDArray[np.bool_], current: NDArray[np.bool_], least: int) -> _Test:
-    """How much the share of true values rose, by Fisher's exact test, one-sided. A fall is no drift."""
+    """Measure how much the share of true values rose, by Fisher's exact test, one-sided. A fall is no drift."""
     counts = (len(reference), len(current))
     if min(counts) < least:
         return _Test(name, SignalKind.QUALITY, None, None, *counts)
@@ -298,7 +298,8 @@ def _share(name: str, reference: NDArray[np.bool_], current: NDArray[np.bool_], 
 
 
 def _fisher(true_before: int, n_before: int, true_after: int, n_after: int) -> float:
-    """Chance of at least `true_after` of all the true values in the second sample, margins fixed (hypergeometric)."""
+    """Return the chance of at least `true_after` of all the true values in the second sample, margins fixed
+    (hypergeometric)."""
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n_before + n_after + 1)))])
 
     def choose(n: int, k: NDArray[np.int_]) -> Floats:

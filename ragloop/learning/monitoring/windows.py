@@ -82,18 +82,18 @@ def take_snapshot(store: Store, revisions: Mapping[str, str]) -> None:
 
 
 def last_measurement(store: Store) -> dict[str, Any] | None:
-    """The last drift report, with its time under `at`."""
+    """Return the last drift report, with its time under `at`."""
     last = Reports(store).latest(DRIFT)
     return last.dated() if last else None
 
 
 def measurements(store: Store) -> list[dict[str, Any]]:
-    """All drift reports, oldest first, each with its time under `at`."""
+    """Return all drift reports, oldest first, each with its time under `at`."""
     return [report.dated() for report in Reports(store).history(DRIFT)]
 
 
 def last_trained_at(registry: Registry) -> datetime | None:
-    """When the last training ended, whatever became of its adapter."""
+    """Return when the last training ended, whatever became of its adapter."""
     return max((adapter.created_at for adapter in registry.adapters()), default=None)
 
 
@@ -124,7 +124,8 @@ def _window(
     documents: Mapping[str, str] | None,
     generation: str,
 ) -> Window:
-    """The answers as a window; cosines of another generation's vectors and chunks are not comparable, and left out."""
+    """Return the answers as a window; cosines of another generation's vectors and chunks are not comparable, and left
+    out."""
     comparable = rows.filter(pc.equal(rows["generation"], generation))
     ids = rows["interaction_id"].to_pylist()
     return Window(

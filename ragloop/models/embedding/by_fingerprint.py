@@ -20,11 +20,11 @@ class Embedders:
         self._opened = {} if given is None else {self._default: given}
 
     def default(self) -> Embedder:
-        """The embedder of the settings."""
+        """Return the embedder of the settings."""
         return self._of(*self._default)
 
     def matching(self, fingerprint: str, name: str | None, backend: str | None) -> Embedder:
-        """The embedder that made vectors with this fingerprint.
+        """Return the embedder that made vectors with this fingerprint.
 
         Raises MismatchError where its name means another one now, NotFoundError or UnavailableError where it cannot be
         opened.

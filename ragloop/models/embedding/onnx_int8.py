@@ -45,7 +45,7 @@ def round_products(traced: Path, feeds: Sequence[Feed]) -> None:
 
 
 def rounded(weights: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
-    """Weights in eight bits, and the scale of each column.
+    """Round weights to eight bits; return them, and the scale of each column.
 
     The scale is the least at which no weight exceeds 127 and no two neighbours in a column (rows 0 and 1, 2 and 3, ...)
     add up to more than `PAIR`: one bit more than halving the range for all would leave, and no CPU overflows.
@@ -57,7 +57,8 @@ def rounded(weights: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
 
 
 def balance(widths: Floats, weights: Floats) -> Floats:
-    """Powers of two that channels are divided by, and the rows of weights multiplied by, before both are rounded.
+    """Return powers of two that channels are divided by, and the rows of weights multiplied by, before both are
+    rounded.
 
     SmoothQuant's (Xiao et al., 2023, https://arxiv.org/abs/2211.10438): without rounding the product is the same.
     """
@@ -68,7 +69,7 @@ def balance(widths: Floats, weights: Floats) -> Floats:
 
 
 def _products(graph: Any) -> dict[str, list[Any]]:
-    """Per input, the products that multiply it with a constant matrix."""
+    """Return for each input the products that multiply it with a constant matrix."""
     matrices = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 2}
     found: dict[str, list[Any]] = {}
     for node in graph.node:
@@ -78,7 +79,7 @@ def _products(graph: Any) -> dict[str, list[Any]]:
 
 
 def _widths(model: Any, names: Sequence[str], feeds: Sequence[Feed]) -> dict[str, Floats]:
-    """Per tensor, the largest absolute value that each channel takes over all feeds."""
+    """Return for each tensor the largest absolute value that a channel takes over all feeds."""
     import onnx
     import onnxruntime
 
@@ -130,7 +131,8 @@ class _Graph:
             self._nodes("Split", [total, sizes], outputs, axis=-1)
 
     def _product(self, name: str, weights: Floats, factors: Floats, rows: Floats, bias: Floats) -> str:
-        """The tensor times `factors`, in eight bits, times the weights with their rows times `rows`, plus the bias."""
+        """Return the tensor times `factors`, in eight bits, times the weights with their rows times `rows`, plus the
+        bias."""
         values, scales = rounded(weights * rows[:, None])
         scaled = self._node("Mul", name, self._constant(name, "factors", factors))
         quantized, scale, zero = self._nodes("DynamicQuantizeLinear", [scaled], 3)
@@ -163,7 +165,7 @@ class _Graph:
         self._graph.initializer.extend(constants)
 
     def _bias(self, product: Any) -> tuple[Floats, str]:
-        """The bias that is added to a product, and the tensor that holds the sum; both nodes leave the graph."""
+        """Return the bias that is added to a product, and the tensor that holds the sum; both nodes leave the graph."""
         self._graph.node.remove(product)
         output = product.output[0]
         readers = self._readers.get(output, [])

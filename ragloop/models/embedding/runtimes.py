@@ -59,7 +59,7 @@ def open_embedder(
     backend: Backend | None = None,
     threads: int | None = None,
 ) -> Embedder:
-    """The embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
+    """Open the embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
 
     Without a `backend`, packaged models run on ONNX Runtime and others on sentence-transformers. The first use of a
     model on ONNX Runtime exports it into `cache`, which is logged beforehand. `onnx-int8` multiplies in eight
@@ -80,13 +80,13 @@ def open_embedder(
 
 
 def export_folder(name: str, cache: Path, backend: Backend | None = None) -> Path | None:
-    """Where the export of a model is kept; None where it needs none. Raises nothing: it may not be made yet."""
+    """Return where the export of a model is kept; None where it needs none. Raises nothing: it may not be made yet."""
     precision = _precision(name, backend)
     return _export_folder(name, cache, precision) if precision else None
 
 
 def _precision(name: str, backend: Backend | None) -> Precision | None:
-    """That of the ONNX export that runs the model, if one does."""
+    """Return the precision of the ONNX export that runs the model, if one does."""
     chosen = backend or ("onnx" if packaged_model(name) else "sentence-transformers")
     if chosen == "sentence-transformers":
         return None
@@ -94,7 +94,7 @@ def _precision(name: str, backend: Backend | None) -> Precision | None:
 
 
 def packaged_model(name: str) -> Path | None:
-    """Folder of a model that comes inside an installed distribution; None for any other name."""
+    """Return the folder of a model that comes inside an installed distribution; None for any other name."""
     distribution = PACKAGED.get(name.removeprefix("sentence-transformers/"))
     if distribution is None:
         return None
@@ -111,7 +111,8 @@ def packaged_model(name: str) -> Path | None:
 
 
 def exported(name: str, cache: Path, *, precision: Precision = "fp32") -> Path:
-    """Folder in `cache` with the ONNX export of a model, made on the first call. Raises as `open_embedder` does."""
+    """Return the folder in `cache` with the ONNX export of a model, made on the first call. Raises as `open_embedder`
+    does."""
     source = str(packaged_model(name) or name)
 
     def build(folder: Path) -> None:
@@ -127,7 +128,8 @@ def _export_folder(name: str, cache: Path, precision: Precision) -> Path:
 
 
 def _cache_key(name: str) -> str:
-    """Changes with the release of a package and with the files of a folder; a hub model is exported once per name."""
+    """Return what changes with the release of a package and with the files of a folder; a hub model is exported once
+    per name."""
     short = name.removeprefix("sentence-transformers/")
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", short).strip("-")
     if packaged_model(name):
@@ -195,7 +197,7 @@ class OnnxEmbedder:
         self._session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens per text, without the special tokens that the model adds."""
+        """Count the tokens of each text, without the special tokens that the model adds."""
         return self._counter(_encodable(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -248,7 +250,7 @@ class SentenceTransformerEmbedder:
         self.max_tokens = sentence_transformer.max_tokens(self._model)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens per text, without the special tokens that the model adds."""
+        """Count the tokens of each text, without the special tokens that the model adds."""
         if not texts:
             return []
         # verbose=False: a text longer than the model reads is no news to whoever counts.
@@ -272,7 +274,7 @@ def _encodable(texts: Sequence[str]) -> list[str]:
 
 
 def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Positions in groups of like length that stay under `batch_tokens` when padded; the longest first."""
+    """Yield the positions in groups of like length that stay under `batch_tokens` when padded; the longest first."""
     batch: list[int] = []
     for at in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:

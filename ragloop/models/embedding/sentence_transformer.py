@@ -17,7 +17,7 @@ PROBE = "The 3 naïve CAFÉS of Zürich, 北京 и Москва: 4.5%\tdone 🙂
 
 
 def load(source: str) -> Any:
-    """The SentenceTransformer in a folder or on the hub, in fp32. Raises NotFoundError."""
+    """Load the SentenceTransformer in a folder or on the hub, in fp32. Raises NotFoundError."""
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -37,18 +37,18 @@ def load(source: str) -> Any:
 
 
 def dimension(model: Any) -> int:
-    """Numbers in a vector."""
+    """Count the numbers in a vector."""
     return int(model.get_embedding_dimension())
 
 
 def max_tokens(model: Any) -> int:
-    """Tokens of a text that the model reads, its special tokens not counted."""
+    """Count the tokens of a text that the model reads, its special tokens not counted."""
     limit = model.max_seq_length or 512
     return int(limit) - int(model.tokenizer.num_special_tokens_to_add())
 
 
 def fingerprint(model: Any) -> str:
-    """Names weights, tokenizer, pooling, length and precision, wherever the model came from and whatever runs it.
+    """Name weights, tokenizer, pooling, length and precision, wherever the model came from and whatever runs it.
 
     Taken from the loaded model, so that a folder, the hub and either weight format give one model one name.
     """
@@ -66,7 +66,7 @@ def fingerprint(model: Any) -> str:
 
 
 def weights_sha256(model: Any) -> str:
-    """SHA-256 over names, types and bytes of all weights, in the order of their names."""
+    """Return the SHA-256 over names, types and bytes of all weights, in the order of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

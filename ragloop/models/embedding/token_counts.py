@@ -38,7 +38,7 @@ class TokenCounter:
         self._by_word = kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
 
     def __call__(self, texts: Sequence[str]) -> list[int]:
-        """One count per text, in order. Texts must have a UTF-8 form."""
+        """Count the tokens of each text, in order. Texts must have a UTF-8 form."""
         if not self._by_word:
             return [len(one.ids) for one in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         if len(self._words) > KNOWN_WORDS:

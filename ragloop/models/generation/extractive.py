@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from ragloop.language.citations import defused
+from ragloop.language.forms import searchable
+from ragloop.language.sentences import CLOSING, COLONS, END_MARKS, QUESTION_MARKS, sentences
+from ragloop.language.words import is_latin, words
 from ragloop.models import Embedder, Vectors
 from ragloop.records import Draft, Passage, Prompt
 
@@ -21,6 +25,8 @@ SHORTLIST_CHARACTERS = 1_200
 MOST_SENTENCES = 3
 WORDS_WEIGHT = 0.3
 """Weight of the shared words beside the cosine of the sentence."""
+OTHER_SCRIPT_WEIGHT = 1.0
+"""The same where the question is not in Latin letters, since the default embedder knows English alone."""
 PASSAGE_WEIGHT = 0.3
 """Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
 RANK_WEIGHT = 0.05
@@ -30,15 +36,10 @@ KEEP_SHARE = 0.92
 STEM_LETTERS = 5
 """Words meet when they begin alike: "licence", "licensed" and "License" do, which endings alone would not give."""
 
-_END = r"(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[^\sa-z])|(?<=[。！？])\s*"
-_NEW_LINE = r"\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)]\s|:?\w[\w -]{0,30}:\s))"
-_BREAK = re.compile(f"{_END}|{_NEW_LINE}")
-"""Where a sentence ends: a full stop after no initial, an empty line, before an item, a row or a field."""
+_NEW_LINE = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)]\s|:?\w[\w -]{0,30}:\s))")
+"""A sentence ends at an empty line, too, and before an item, a row or a field."""
 _ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
-_CITATION = re.compile(r"\[(\d{1,3})\]")
 _MARKUP = re.compile(r"!?\[([^\[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)?\)|<[^<>]*>|(?<!\w)\w++://\S+")
-_WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|\w[\w.+-]*\w|\w")
-"""A word; where no spaces stand between words, a character."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class ExtractiveGenerator:
         return f"extractive {VERSION}, {self._embedder.fingerprint}"
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
-        """One draft per prompt; empty where a prompt has no passages. Texts that prompts share are embedded once."""
+        """Write one draft per prompt, empty where it has no passages. Texts that prompts share are embedded once."""
         ranked = [_rank(prompt) for prompt in prompts]
         texts = list(dict.fromkeys(text for one in ranked for text in one.texts))
         vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
@@ -87,7 +88,7 @@ class _Ranked:
         return [self.question, *(sentence.read for sentence in self.sentences)] if self.sentences else []
 
     def draft(self, vectors: Mapping[str, Vectors]) -> Draft:
-        """The best sentences, in their order, each with its mark."""
+        """Return the best sentences, in their order, each with its mark."""
         if not self.sentences:
             return Draft("")
         asked = vectors[self.question]
@@ -104,23 +105,25 @@ def _rank(prompt: Prompt) -> _Ranked:
     shared = _shared_words(asked, found)
     order = _shortlist(found, shared) if found else []
     sentences = [replace(found[i], position=i) for i in order]
-    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i]) for i in order])
+    weight = WORDS_WEIGHT if is_latin(prompt.question) else OTHER_SCRIPT_WEIGHT
+    return _Ranked(prompt.question, sentences, [_prior(found[i], shared[i], weight) for i in order])
 
 
 def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:
-    """Indices of the sentences that are worth their embedding; always the best one."""
+    """Return the indices of the sentences that are worth their embedding; always the best one."""
     order = sorted(range(len(found)), key=lambda i: (-shared[i] - 0.1 / found[i].passage, i))
     read = accumulate(len(found[i].read) for i in order)
     return order[: max(1, sum(characters <= SHORTLIST_CHARACTERS for characters in read))]
 
 
-def _prior(sentence: _Sentence, shared: float) -> float:
-    return WORDS_WEIGHT * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
+def _prior(sentence: _Sentence, shared: float, weight: float) -> float:
+    return weight * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
 
 
 def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
-    """The sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
-    parts = (_ITEM.sub("", " ".join(part.split())) for part in _BREAK.split(passage.text))
+    """Return the sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
+    lines = _NEW_LINE.split(passage.text)
+    parts = (_ITEM.sub("", " ".join(one[start:end].split())) for one in lines for start, end in sentences(one))
     context = _stems(f"{passage.title} {passage.heading}")
     subject = passage.heading.split(" > ")[0]
     found = []
@@ -128,16 +131,17 @@ def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Senten
         read = _MARKUP.sub(r"\1 ", part).strip("*_` ")
         if read.endswith(":") and "://" in part and asked & _stems(read.replace("-", " ")):
             read = part  # "Home-page: https://…" answers who asks for the home page, and no one else
-        if len(part) > 2 and _WORD.search(read) and not read.endswith(("?", "？", ":", "：")):
-            words = _stems(read) | context
+        held = _stems(read)
+        if len(part) > 2 and held and not read.endswith((*QUESTION_MARKS, *COLONS)):
             # A line such as "License: MIT" means little without the heading that says whose licence it is.
             read = read if subject.lower() in read.lower() else f"{subject}: {read}"
-            found.append(_Sentence(part, read, number, passage.similarity, words))
+            found.append(_Sentence(part, read, number, passage.similarity, held | context))
     return found
 
 
 def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[float]:
-    """Per sentence, the share of the question's words that it holds, rare words weighing more (inverse frequency)."""
+    """Return for each sentence the share of the question's words that it holds, rare words weighing more (inverse
+    frequency)."""
     frequency = Counter(word for sentence in found for word in sentence.words)
     weight = {word: math.log(1 + len(found) / (1 + frequency[word])) for word in asked}
     total = sum(weight[word] for word in sorted(weight)) or 1.0
@@ -145,12 +149,12 @@ def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[flo
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Lower-case words, cut to their first letters."""
-    return frozenset(word[:STEM_LETTERS] for word in _WORD.findall(text.lower()))
+    """Return lower-case words, cut to their first letters."""
+    return frozenset(word[:STEM_LETTERS] for word in words(searchable(text).lower()))
 
 
 def _quoted(sentence: str) -> str:
-    """A sentence of the document. It ends with a mark of its own, so that the next one is not taken for its rest, and
-    what looks like a citation in it becomes (n), since it cites nothing here."""
-    sentence = _CITATION.sub(r"(\1)", sentence)
-    return sentence if sentence[-1:] in ".!?。！？" else sentence + "."
+    """Return a sentence of the document. It ends with a mark of its own, so that the next one is not taken for its
+    rest, and what looks like a citation in it becomes (n), since it cites nothing here."""
+    sentence = defused(sentence)
+    return sentence if sentence.rstrip(CLOSING)[-1:] in END_MARKS else sentence + "."

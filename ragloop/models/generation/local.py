@@ -87,7 +87,7 @@ class LocalGenerator:
             return self._shared.chat.fingerprint
 
     def wearing(self, adapter_id: str, path: Path) -> "LocalGenerator":
-        """A view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
+        """Return a view on the same weights that answers through the PEFT adapter in `path`; this one stays as it is.
 
         An id stands for one folder for ever: another folder under a known id raises MismatchError. A folder without
         adapter raises NotFoundError, one that does not fit the base model or its chat format MismatchError.
@@ -119,7 +119,7 @@ class LocalGenerator:
                 base.model, base.wrapped = base.wrapped.unload(), None
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
-        """One draft per prompt, in order."""
+        """Write one draft per prompt, in order."""
         if not prompts:
             return []
         base = self._loaded()
@@ -182,7 +182,7 @@ class _Shared:
 
 
 def _weights(base: Path | str) -> str:
-    """Size and time of a folder's weight files; the name alone for a model of a hub."""
+    """Return the size and time of a folder's weight files; the name alone for a model of a hub."""
     found = [(path.name, path.stat()) for path in sorted(Path(base).glob("*.safetensors"))]
     return ", ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in found) or str(base)
 
@@ -197,7 +197,7 @@ def wait_without_spinning() -> None:
 
 
 def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
-    """Model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
+    """Load model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
 
     Raises NotFoundError when transformers cannot find or read the model, MismatchError when its chat template cannot
     work.
@@ -217,7 +217,7 @@ def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
 
 
 def best_dtype(device: str) -> Any:
-    """bfloat16 where the processor multiplies it in hardware, else float32.
+    """Return bfloat16 where the processor multiplies it in hardware, else float32.
 
     Without AVX512-BF16 or AMX, bfloat16 matrix products were measured 50 times slower than float32.
     """
@@ -261,7 +261,7 @@ def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
 
 
 def _check_chat(chat: Chat, path: Path) -> None:
-    """An adapter has learned answers to prompts as they were rendered in its training."""
+    """Raise MismatchError where the adapter learned answers to prompts that were rendered in another way."""
     try:
         trained = json.loads((path / RESULT).read_text(encoding="utf-8"))["result"].get("chat", "")
     except (FileNotFoundError, ValueError, KeyError):

@@ -41,7 +41,7 @@ system message is invented when none is given, and no line break follows the las
 
 
 def resolve_base(name: str, cache: Path) -> Path | str:
-    """Folder of a base model, or a hub name that transformers resolves.
+    """Return the folder of a base model, or a hub name that transformers resolves.
 
     `name` is SmolLM2-135M-Instruct (converted on first use), a folder, or `owner/model`. Raises NotFoundError.
     """
@@ -75,7 +75,8 @@ def base_on_disk(name: str, cache: Path) -> Path | str | None:
 
 
 def prepare(cache: Path) -> Path:
-    """Folder with SmolLM2-135M-Instruct as transformers reads it; converts on the first call, about half a minute.
+    """Return a folder with SmolLM2-135M-Instruct as transformers reads it; convert on the first call, about half a
+    minute.
 
     `cache` is the folder of all prepared models. Raises NotFoundError when the package is not installed,
     UnavailableError when the conversion fails, StorageFullError when the disk is full.
@@ -91,12 +92,12 @@ def prepare(cache: Path) -> Path:
 
 
 def _folder(cache: Path, version: str) -> Path:
-    """Where the converted model of a version of the package is."""
+    """Return where the converted model of a version of the package is."""
     return cache / NAME / f"{version}-r{RECIPE}"
 
 
 def find_gguf() -> tuple[Path, str]:
-    """The packaged GGUF file and the version of its distribution. Raises NotFoundError."""
+    """Find the packaged GGUF file and the version of its distribution. Raises NotFoundError."""
     try:
         distribution = importlib.metadata.distribution(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:

@@ -33,7 +33,7 @@ class FrozenLayers:
 
 
 def runs_in_every_pass(model: Any, first: int, rows: Sequence[Sequence[int]]) -> str:
-    """Why layers 0 to `first` - 1 cannot be run once, or an empty string."""
+    """Return why layers 0 to `first` - 1 cannot be run once, or an empty string."""
     size = sum(map(len, rows)) * model.config.hidden_size * model.dtype.itemsize if first else 0
     if first and model.config.model_type not in READS_EMBEDDINGS_AS_HIDDEN_STATES:
         return f"the {first} frozen layers run in every pass: {model.config.model_type} is not known to allow less"
@@ -71,7 +71,7 @@ def _stop(_: Any, args: tuple[torch.Tensor, ...], kwargs: dict[str, Any]) -> Non
 
 
 def _of_equal_length(rows: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
-    """Batches without padding."""
+    """Yield the batches without padding."""
     for _, equal in groupby(sorted(rows, key=len), key=len):
         together = list(equal)
         for first in range(0, len(together), BATCH_ROWS):

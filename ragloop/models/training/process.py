@@ -152,7 +152,7 @@ def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _
 
 
 def read_result(output: Path) -> TrainingResult:
-    """The result in an adapter folder. Raises NotFoundError when training did not finish there."""
+    """Read the result in an adapter folder. Raises NotFoundError when training did not finish there."""
     try:
         found = json.loads((output / RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -166,7 +166,8 @@ def what_differs(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spec_digest(spec: TrainingSpec) -> str:
-    """SHA-256 over the spec and the bytes of its rows, without the place of either: what a checkpoint belongs to."""
+    """Return the SHA-256 over the spec and the bytes of its rows, without the place of either: what a checkpoint
+    belongs to."""
     content = {**what_differs(asdict(spec)), "output": "", "rows": sha256_of(Path(spec.rows))}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

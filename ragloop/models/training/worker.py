@@ -125,7 +125,7 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 def _trainer(
     spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
 ) -> tuple[Any, int, dict[str, Any]]:
-    """The trainer, the tokens of a pass, and what the record of the training says of its rows."""
+    """Return the trainer, the tokens of a pass, and what the record of the training says of its rows."""
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -159,7 +159,8 @@ def _check_trains(spec: TrainingSpec, model: Any) -> None:
 
 
 def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
-    """`input_ids` and `labels` (-100 where the loss does not look) per row, and how many rows were left out and why.
+    """Return `input_ids` and `labels` (-100 where the loss does not look) per row, and how many rows were left out and
+    why.
 
     A row without an answer is an error. One that is longer than the spec allows is left out: cut, it would teach to go
     on where an answer ends.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ragloop.errors import ConfigError
+from ragloop.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class S3Address:
 
     @classmethod
     def parse(cls, uri: str, what: str) -> "S3Address":
-        """Parse s3://bucket or s3://bucket/prefix. Raises ConfigError, which says for `what` the address was given."""
+        """Parse s3://bucket or s3://bucket/prefix. Raises UsageError, which says for `what` the address was given."""
         scheme, _, rest = uri.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:
-            raise ConfigError(f"found {uri} for {what}; expected s3://bucket or s3://bucket/prefix")
+            raise UsageError(f"found {uri} for {what}; expected s3://bucket or s3://bucket/prefix")
         return cls(bucket, prefix if prefix.endswith("/") else f"{prefix}/" if prefix else "")
 
     def trimmed(self) -> "S3Address":

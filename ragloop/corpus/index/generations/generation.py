@@ -8,7 +8,7 @@ from ragloop.hashes import sha256_of_text
 
 PARSER = "6"
 """Change it whenever any output of ragloop.corpus.parsing changes."""
-CHUNKER = "2"
+CHUNKER = "3"
 """Change it whenever any output of ragloop.corpus.chunking.chunker changes."""
 
 

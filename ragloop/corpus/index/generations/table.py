@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from ragloop.corpus.index.generations.generation import Generation, GenerationState, KnownGeneration
+from ragloop.errors import MismatchError
 from ragloop.store import TABLES, Store, after, index_schema
 
 _LEASE_WAIT_S = 30
@@ -142,7 +143,18 @@ def _end(known: KnownGeneration) -> datetime:
 def _known(row: dict[str, Any]) -> KnownGeneration:
     names = ("parser", "chunker", "embedder", "dimension", "embedder_name", "embedder_backend", "number")
     times = (row["created_at"], row["cut_over_at"], row["ended_at"])
-    return KnownGeneration(Generation(*(row[name] for name in names)), GenerationState(row["state"]), *times)
+    return KnownGeneration(Generation(*(row[name] for name in names)), _state(row), *times)
+
+
+def _state(row: dict[str, Any]) -> GenerationState:
+    try:
+        return GenerationState(row["state"])
+    except ValueError:
+        raise MismatchError(
+            f"the generation {row['table']} is in the state {row['state']!r}, expected one of "
+            f"{', '.join(GenerationState)}: another ragloop made this home; open it with that one, or index the "
+            "sources into a new --home"
+        ) from None
 
 
 def _row(known: KnownGeneration) -> dict[str, Any]:

@@ -4,52 +4,78 @@ docs/decisions/0002-formats.md compares what other libraries extract.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ragloop.corpus.parsing.document import ParsedDocument
+from ragloop.corpus.parsing.document import Kind, ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.pages.columns import by_columns
+from ragloop.corpus.parsing.pages.enclosed import add_enclosed
+from ragloop.corpus.parsing.pages.fields import filled
+from ragloop.corpus.parsing.pages.fonts import readable_lines
+from ragloop.corpus.parsing.pages.lines import ITEM, Hyphens, marked, paragraphs, without_running_lines
+from ragloop.corpus.parsing.pages.recognition import Recognised, Recogniser, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
-_HYPHEN = re.compile("[\ufffe\x02]")  # where PDFium joined a word that was hyphenated at the end of a line
-_CONTROLS = re.compile("[\x00\x01\x03-\x08\x0b\x0e-\x1f\x7f\uffff]")
-_ITEM = re.compile(r"(?:[-*\u2022\u2023\u25aa\u25cf\u25e6\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
-_SENTENCE_END = re.compile(r"[.!?:\u2026\u3002][\"'\u201d\u2019)\]]*$")
+_CONTROLS = re.compile("[\x00\x01\x03-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\uffff]")
 _NAME_OF_A_FILE = re.compile(r"\.\w{2,5}$|^\(|^untitled|^microsoft \w+ - ", re.IGNORECASE)
-_SHORTEST_FULL_LINE = 30
-_FULL = 0.8
-_MOST_DIGITS = 0.15
-_UNREADABLE_PASSWORD = 4  # FPDF_ERR_PASSWORD, https://pdfium.googlesource.com/pdfium/+/main/public/fpdfview.h
-_UNREADABLE_SECURITY = 5  # FPDF_ERR_SECURITY
-_TEXT = 1  # FPDF_PAGEOBJ_TEXT: white space, on a page without text
+_PASSWORD = 4  # FPDF_ERR_PASSWORD, https://pdfium.googlesource.com/pdfium/+/main/public/fpdfview.h
+_SECURITY = 5  # FPDF_ERR_SECURITY
+_TEXT, _IMAGE = 1, 3  # FPDF_PAGEOBJ_*
+_DYNAMIC_FORM = 2  # FORMTYPE_XFA_FULL, fpdf_formfill.h
+_WAITING = re.compile(r"^\s*please wait\b.{0,5}\s+if this message is not eventually replaced", re.IGNORECASE)
+_COVER = re.compile(r"\b(?:open this PDF (?:portfolio|package|collection)\b|PDF[- ]portfolio\b)", re.IGNORECASE)
+_LONGEST_PLACEHOLDER = 1_200
+_LITTLE_TEXT = 100
+"""Characters that may be stamped on a scan."""
+_MOST_OF_A_PAGE = 0.6
+_SHOWN_RANGES = 20
+_ADVICE = "set sync.ocr = true (extra: ragloop[ocr]) to recognise it, or run ocrmypdf over the file"
+_ADVICE_BEYOND = "no text was recognised on them, or they are beyond sync.ocr_pages and sync.ocr_seconds"
+
+
+@dataclass
+class _Page:
+    """What was read of a page, and what of it could not be."""
+
+    number: int
+    text: str
+    lines: list[str] = field(default_factory=list)
+    notes: int = 0
+    unreadable: int = 0
+    scanned: bool = False
+    recognised: Recognised | None = None
+
+    @property
+    def name(self) -> str:
+        return f"page {self.number}"
+
+    @property
+    def place(self) -> str:
+        return self.name + (self.recognised.place if self.recognised and self.recognised.text else "")
 
 
 def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
-    """Raises DocumentError for a file that needs a password, that has pages but no text layer, or too many pages."""
+    """Raises DocumentError for a file that needs a password, that holds no text at all, or too many pages."""
     document = _open(data)
     try:
         _check_pages(document, limits)
-        titles = _titles(document)
+        pages, lost = _read(document, limits)
         extraction = Extraction(limits.characters)
-        drawn = False
-        for number, page in _pages(document):
-            place = f"page {number + 1}"
-            for level, title in titles.get(number, ()):
-                extraction.add(title, level=level, place=place)
-            text = _text(page)
-            drawn = drawn or (not text and any(one.type != _TEXT for one in page.get_objects(max_depth=1)))
-            for paragraph in paragraphs(text):
-                extraction.add(paragraph, "list" if _ITEM.match(paragraph) else "paragraph", place=place)
-        if drawn and not any(not part.level for part in extraction.parts):
-            raise DocumentError(
-                f"found {len(document):,} pages without text (a scan?), expected a text layer; "
-                "run text recognition over it, for instance ocrmypdf"
-            )
+        placeholder = _placeholder(document, pages)
+        if not placeholder:
+            _add_pages(extraction, pages, _titles(document))
+        add_enclosed(document, extraction, limits)
+        said = [placeholder] if placeholder else list(_not_read(pages, lost, len(document)))
+        if said and not any(not part.level for part in extraction.parts):
+            raise DocumentError(_refusal(placeholder, pages, len(document), said))
+        extraction.left_out[:0] = said
         return extraction.document(name, title=_title(document))
     finally:
         document.close()
@@ -59,11 +85,14 @@ def _open(data: bytes) -> "PdfDocument":
     import pypdfium2
 
     try:
-        return pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        if error.err_code in (_UNREADABLE_PASSWORD, _UNREADABLE_SECURITY):
+        if error.err_code in (_PASSWORD, _SECURITY):
             raise DocumentError("is encrypted, expected a PDF without a password; save it without one") from None
         raise DocumentError(f"found no PDF that can be read ({error}); save it again or leave it out") from None
+    if document.get_formtype() != _DYNAMIC_FORM:
+        document.init_forms()
+    return document
 
 
 def _check_pages(document: "PdfDocument", limits: ParseLimits) -> None:
@@ -73,28 +102,142 @@ def _check_pages(document: "PdfDocument", limits: ParseLimits) -> None:
         )
 
 
-def _pages(document: "PdfDocument") -> Iterator[tuple[int, "PdfPage"]]:
-    """Pages that can be loaded, by index from 0; one that is damaged does not cost the others."""
+def _read(document: "PdfDocument", limits: ParseLimits) -> tuple[list[_Page], list[int]]:
+    """Return the pages, and the numbers of those that are damaged: they do not cost the others."""
     import pypdfium2
 
-    for number in range(len(document)):
+    recogniser = Recogniser(limits)
+    pages: list[_Page] = []
+    lost: list[int] = []
+    characters = 0
+    for index in range(len(document)):
         try:
-            page = document[number]
+            page = document[index]
         except pypdfium2.PdfiumError:
+            lost.append(index + 1)
             continue
         try:
-            yield number, page
+            read = _page(document, page, index + 1)
+            if recogniser.may_go_on and (read.scanned or (read.unreadable and not read.text)):
+                _recognise(read, page, recogniser)
+            pages.append(read)
         finally:
             page.close()
+        characters += len(pages[-1].text)
+        if characters > limits.characters:
+            raise DocumentError(
+                f"found more than {limits.characters:,} characters of text, expected fewer; "
+                "raise sync.max_document_mb to take it, or split the document"
+            )
+    return pages, lost
 
 
-def _text(page: "PdfPage") -> str:
+def _page(document: "PdfDocument", page: "PdfPage", number: int) -> _Page:
     words = page.get_textpage()
     try:
-        text: str = words.get_text_range(errors="replace")
+        text = _text(page, words)
+        readable = readable_lines(words, text)
+        found = filled(document, page, words)
     finally:
         words.close()
-    return _CONTROLS.sub("", text).strip()
+    text = _CONTROLS.sub("", readable.text).strip()
+    text = "\n\n".join(filter(None, [marked(text), *found.texts]))
+    scanned = len(text) < _LITTLE_TEXT and not found.lines and not readable.unreadable and _is_drawn(page, text)
+    return _Page(number, text, found.lines, found.notes, readable.unreadable, scanned)
+
+
+def _recognise(read: _Page, page: "PdfPage", recogniser: Recogniser) -> None:
+    """Put the recognised text of a page in place of what it has, which is little or cannot be read."""
+    scale = scale_of(*page.get_size())
+    bitmap = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False)
+    try:
+        found = recogniser.read(bitmap.to_numpy()[:, :, :3].copy(), 1 / scale)
+    finally:
+        bitmap.close()
+    read.recognised = found
+    if found.text:
+        read.text, read.unreadable, read.scanned = marked(found.text), 0, False
+
+
+def _text(page: "PdfPage", words: "PdfTextPage") -> str:
+    text: str = words.get_text_range(errors="replace")
+    columns = by_columns(words, text) if page.get_rotation() in (0, 180) else None
+    return text if columns is None else columns
+
+
+def _is_drawn(page: "PdfPage", text: str) -> bool:
+    """Return whether a page without text shows something, or one with little text is mostly an image."""
+    if not text:
+        return any(one.type != _TEXT for one in page.get_objects(max_depth=1))
+    width, height = page.get_size()
+    for one in page.get_objects(filter=[_IMAGE], max_depth=2):
+        left, bottom, right, top = one.get_bounds()
+        if (right - left) * (top - bottom) >= _MOST_OF_A_PAGE * width * height:
+            return True
+    return False
+
+
+def _add_pages(extraction: Extraction, pages: Sequence[_Page], titles: dict[int, list[tuple[int, str]]]) -> None:
+    texts = without_running_lines([page.text for page in pages])
+    hyphens = Hyphens(texts)
+    for page, text in zip(pages, texts, strict=True):
+        for level, title in titles.get(page.number - 1, ()):
+            extraction.add(title, level=level, place=page.place)
+        for paragraph in paragraphs(text):
+            kind: Kind = "list" if ITEM.match(paragraph) else "paragraph"
+            extraction.add(hyphens.joined(paragraph), kind, place=page.place)
+        extraction.add("\n".join(page.lines), "list", place=page.place)
+
+
+def _placeholder(document: "PdfDocument", pages: Sequence[_Page]) -> str:
+    """Return why the pages stand for a document that they do not show; empty where they are the document."""
+    text = " ".join(page.text for page in pages[:3])
+    if document.get_formtype() == _DYNAMIC_FORM or _WAITING.match(text):
+        return "its pages only ask to wait: the form (XFA) behind them was not read; print it to a PDF file"
+    if len(text) < _LONGEST_PLACEHOLDER and document.count_attachments() and _COVER.search(text):
+        return "its page only asks to open the portfolio in Acrobat, and was left out"
+    return ""
+
+
+def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterator[str]:
+    if scanned := [page.number for page in pages if page.scanned]:
+        held = "holds no text; it may be a scan" if len(scanned) == 1 else "hold no text; they may be scans"
+        yield f"{_ranges(scanned)} {held}: {_ADVICE_BEYOND if any(page.recognised for page in pages) else _ADVICE}"
+    if unreadable := [page.number for page in pages if page.unreadable and not page.text]:
+        yield f"{_ranges(unreadable)}: the font does not say which characters it shows, so the text was left out"
+    for page in pages:
+        if page.unreadable and page.text:
+            yield (
+                f"{page.name}: {page.unreadable} lines were left out, "
+                "since their font does not say which characters it shows"
+            )
+    for page in pages:
+        yield from page.recognised.doubts(page.name) if page.recognised else ()
+    if lost:
+        yield f"{_ranges(lost)} of {count} could not be read: damaged"
+    if notes := [page.number for page in pages if page.notes]:
+        yield f"comments on {_ranges(notes)} were not read"
+
+
+def _refusal(placeholder: str, pages: Sequence[_Page], count: int, said: Sequence[str]) -> str:
+    if placeholder:
+        return f"found no text of the document: {placeholder}"
+    if any(page.unreadable for page in pages):
+        return f"found no text that can be read ({'; '.join(said)}), expected some; run ocrmypdf --force-ocr over it"
+    return f"found {count:,} pages without text (a scan?), expected a text layer; " + _ADVICE
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return "page 3" or "pages 2-9, 12"."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:_SHOWN_RANGES]]
+    more = f" and {len(ranges) - _SHOWN_RANGES} more" if len(ranges) > _SHOWN_RANGES else ""
+    return f"{'page' if len(numbers) == 1 else 'pages'} {', '.join(shown)}{more}"
 
 
 def _titles(document: "PdfDocument") -> dict[int, list[tuple[int, str]]]:
@@ -113,35 +256,3 @@ def _title(document: "PdfDocument") -> str:
     """The title in the metadata, where it is one: writers put the name of the source file there."""
     title = one_line(_CONTROLS.sub("", document.get_metadata_value("Title")))
     return "" if _NAME_OF_A_FILE.search(title) else title
-
-
-def paragraphs(text: str) -> Iterator[str]:
-    """The paragraphs of a page, from its lines: a PDF does not mark them.
-
-    A line about as long as most goes on in the next one, after a space. A shorter one that ends a sentence ends its
-    paragraph; any other (a heading, a row of a table, an address) keeps its line end. A word that PDFium joined counts
-    as the end of a line.
-    """
-    lines = [one_line(line) for line in text.splitlines()]
-    lengths = sorted(len(line) for line in _HYPHEN.sub("\n", text).splitlines())
-    full = max(_SHORTEST_FULL_LINE, _FULL * lengths[len(lengths) // 2]) if lengths else 0
-    paragraph = ""
-    goes_on = False
-    for line in lines:
-        if paragraph and (not line or (_ITEM.match(line) and not _ITEM.match(paragraph))):
-            yield _HYPHEN.sub("", paragraph)
-            paragraph = ""
-        separator = " " if goes_on and not (_ITEM.match(line) or _is_row(line)) else "\n"
-        paragraph = f"{paragraph}{separator}{line}" if paragraph else line
-        last = _HYPHEN.split(line)[-1]
-        goes_on = len(last) >= full and not _is_row(line)
-        if len(last) < full and _SENTENCE_END.search(line):
-            yield _HYPHEN.sub("", paragraph)
-            paragraph = ""
-    if paragraph:
-        yield _HYPHEN.sub("", paragraph)
-
-
-def _is_row(line: str) -> bool:
-    """Whether a line is a row of figures rather than prose."""
-    return sum(map(str.isdigit, line)) > _MOST_DIGITS * len(line)

@@ -1,7 +1,7 @@
 """Comma- and tab-separated values: every row a line that names its columns."""
 
 import csv
-import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, islice
@@ -16,11 +16,14 @@ from ragloop.corpus.parsing.table import Table
 _DELIMITERS = "\t;,|"
 _SAMPLE_CHARACTERS = 65_536
 _STRAY_QUOTES = 100
-_OFTEN = 0.4
+_UTF_16, _FEW = (b"\xff\xfe", b"\xfe\xff"), 0.02
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]++")
 
 
 def parse_separated(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Read the rows as a table, or as several where empty rows part them."""
+    if not data.startswith(_UTF_16) and data.count(0) < _FEW * len(data):
+        data = data.replace(b"\0", b"")  # a device that logs pads with them; as text they make any encoding doubtful
     found = decode(data, name)
     return noting(found, _parsed(found.text.replace("\0", ""), name, limits))
 
@@ -33,7 +36,8 @@ def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     comments = _comments(sample)
     extraction.add("\n".join(comments))
     rows = chain(sample[len(comments) :], rows)
-    if sum(map(_is_empty, sample)) > _OFTEN * len(sample):  # some programs write an empty line behind each row
+    filled = len(sample) - sum(map(_is_empty, sample))
+    if 1 < filled <= len(sample) - filled + 1:  # some programs write an empty line behind each row
         rows = (row for row in rows if not _is_empty(row))
     above: Table | None = None
     for empty, group in groupby(rows, key=_is_empty):
@@ -71,7 +75,8 @@ class _Lines:
     """Lines that can be read again from where the last row began."""
 
     def __init__(self, text: str) -> None:
-        self._lines = iter(io.StringIO(text, newline=""))
+        # A StringIO would take four bytes for each character.
+        self._lines: Iterator[str] = (found[0] for found in _LINE.finditer(text))
         self.of_row: list[str] = []
 
     def __iter__(self) -> Iterator[str]:

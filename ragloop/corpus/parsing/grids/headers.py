@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from ragloop.corpus.parsing.grids.known_names import is_known
+from ragloop.corpus.parsing.grids.known_names import known_share
 
 Row = Sequence[str]
 
@@ -26,6 +26,7 @@ _JOINED = re.compile(r"[a-z]+(?:_[a-z0-9]+)+$|[a-z]+[A-Z][A-Za-z]*$")
 _CURRENCY = "+-(<>~≈$€£¥₹₩ "
 _FLAGS = frozenset("yes no true false y n x ✓ ✔ ✗ ✘ ja nein oui non sí si não nee tak да нет 是 否 有 無 无".split())
 _LABEL_ENDS = (":", "：")
+_QUESTIONS = ("?", "？", "؟")
 _LONGEST_LABEL = 60
 _LONGEST_NAME = 30
 """What is longer and ends with a full stop is a sentence."""
@@ -37,10 +38,12 @@ def header_rows(rows: Sequence[Row]) -> tuple[int, int] | None:
     The rows above them are titles of the table.
     """
     sample = [[" ".join(cell.split()) for cell in row] for row in rows[:SAMPLE]]
-    widths = [len({cell for cell in row if cell}) for row in sample]
+    widths = [1 if len({*row, ""}) == 2 else sum(map(bool, row)) for row in sample]
     usual = median(widths) if widths else 0
-    first = next((at for at, width in enumerate(widths[:_TITLES]) if width >= max(min(2, usual), 0.6 * usual)), None)
-    if first is None or _score(sample[first], sample[first + 1 :]) < _ENOUGH:
+    wider = [at for at, width in enumerate(widths[:_TITLES]) if width > max(widths[:at], default=0)]
+    candidates = [at for at in wider if widths[at] >= max(min(2, usual), 0.6 * usual)]
+    first = next((at for at in candidates if _score(sample[at], sample[at + 1 :]) >= _ENOUGH), None)
+    if first is None:
         return None
     last = first
     while first and last + 1 - first < _HEADER_ROWS and _spans(sample[first - 1]):
@@ -66,8 +69,8 @@ def are_labels(rows: Sequence[Row]) -> bool:
         return False
     if sum(one.endswith(_LABEL_ENDS) for one in labels) >= 0.8 * len(labels):
         return True
-    known = sum(map(is_known, labels))
-    return known >= max(2, 0.4 * len(labels)) and not is_known(sample[0][1])
+    known = sum(known_share(label) > 0 for label in labels)
+    return known >= max(2, 0.4 * len(labels)) and not known_share(sample[0][1])
 
 
 def column_kinds(rows: Sequence[Row]) -> list[str]:
@@ -153,17 +156,18 @@ def _vote_of_words(cell: str, values: Sequence[str]) -> float:
     if cell in values or (cell.endswith((".", "。", "।")) and len(cell) > _LONGEST_NAME):
         return -1.5
     vote = 0.0
-    known = is_known(cell) and sum(map(is_known, values)) <= 0.3 * len(values)
-    if known or (_JOINED.match(cell) and not any(map(_JOINED.match, values))):
-        vote += 1.0
-    if len(values) < 2 or _usual_kind(values) != "text":
+    known = known_share(cell) if sum(known_share(value) > 0 for value in values) <= 0.3 * len(values) else 0.0
+    vote += 1.0 if _JOINED.match(cell) and not any(map(_JOINED.match, values)) else known
+    if not values or _usual_kind(values) != "text":
         return vote
-    longest, words = max(map(len, values)), len(cell.split())
+    longest = max(map(len, values))
+    if len(cell) > 2 * longest and (len(cell.split()) > 5 or cell.endswith(_QUESTIONS)):
+        vote += 0.9 if cell.endswith(_QUESTIONS) else 0.7
+    if len(values) < 2:
+        return vote
     if cell[0].islower() and sum(value[0].isupper() for value in values) >= 0.8 * len(values):
         vote += 0.6
-    if len(cell) > 2 * longest and (words > 5 or cell.endswith(("?", "？", "؟"))):
-        vote += 0.7
-    elif len(cell) <= 25 and sum(map(len, values)) > 60 * len(values):
+    if len(cell) <= 25 and sum(map(len, values)) > 60 * len(values):
         vote += 0.5
     if len(values) >= 6 and len(set(values)) <= len(values) / 3:
         vote += 0.5

@@ -6,11 +6,8 @@ A word that is as often a value as a name ("lead", "open", "gold") is none of th
 import re
 
 _WORDS = """
-fare mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr jun jul aug
-sep oct nov dec january february march april june july august september october november december montag dienstag
-mittwoch donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves
-viernes sábado domingo lunedì martedì mercoledì giovedì venerdì sabato domenica
-id ids no nr num number name names title type category class code key value description desc comment comments remark
+id ids no nr num number name names title type category class code fare
+key value description desc comment comments remark
 remarks note notes date time day week weekday month year quarter start end begin from to until since due deadline
 duration status state owner author editor manager contact responsible assignee person people role position
 department team company organisation organization customer client supplier vendor user username login password email
@@ -84,17 +81,25 @@ chỉ thành phố nama tanggal harga jumlah kota negara alamat jenis keterangan
 부서 회사 고객 공급업체 사용자 이메일 전화 전화번호 주소 도시 국가 지역 장소 제품 상품 품목 모델 크기 길이 무게 색상
 수량 금액 합계 가격 단가 비용 단위 결과 나이 성별 언어 질문 답변 번호 코드
 """
+_DAYS_AND_MONTHS = """
+mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr jun jul aug
+sep oct nov dec january february march april june july august september october november december montag dienstag
+mittwoch donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles
+jueves
+viernes sábado domingo lunedì martedì mercoledì giovedì venerdì sabato domenica
+"""
 _KNOWN = frozenset(_WORDS.split())
+_WHOLE = _KNOWN | frozenset(_DAYS_AND_MONTHS.split())
 _SPLIT = re.compile(r"[^\w-]+|_+|(?<=[a-z])(?=[A-Z])")
 _LONGEST, _MOST_WORDS = 60, 5
 
 
-def is_known(cell: str) -> bool:
-    """Return whether a cell is one of the names or a few words that begin or end with one, such as "Preis (EUR)"."""
+def known_share(cell: str) -> float:
+    """Return 1 for a cell that is one of the names, 0.5 for a few words that begin or end with one ("Preis (EUR)")."""
     if len(cell) > _LONGEST:
-        return False
+        return 0.0
     whole = cell.strip(" .:：#*").casefold()
-    if whole in _KNOWN or whole.removesuffix("s") in _KNOWN:
-        return True
+    if whole in _WHOLE or whole.removesuffix("s") in _KNOWN:
+        return 1.0
     words = [word.casefold() for word in _SPLIT.split(cell) if word]
-    return 1 < len(words) <= _MOST_WORDS and (words[-1] in _KNOWN or words[0] in _KNOWN)
+    return 0.5 if 1 < len(words) <= _MOST_WORDS and (words[-1] in _KNOWN or words[0] in _KNOWN) else 0.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import attribute, local_name, whole_number
+from ragloop.corpus.parsing.markup.formulas import lowered, raised
 from ragloop.corpus.parsing.office.equations import equation
 from ragloop.corpus.parsing.office.styles import is_on
 from ragloop.corpus.parsing.office.symbols import in_symbols, is_symbol_font, symbol
@@ -18,7 +19,6 @@ _DRAWN = ("drawing", "pict", "object")
 _BOXES = ("txbxContent", "txBody")
 _ANCHORED = frozenset((*_BOXES, "chart", "relIds", "imagedata", "blip", "textpath", "OLEObject"))
 _TICKED, _EMPTY = "☒", "☐"
-_ENDINGS = frozenset("st nd rd th tm sm er re e me le de o a os as".split())
 
 
 @dataclass
@@ -207,19 +207,3 @@ def _form_value(begin: "_Element") -> str:
             at = chosen.get("result", chosen.get("default", 0))
             return entries[at] if at < len(entries) else ""
     return ""
-
-
-def raised(text: str, before: str) -> str:
-    """Return a superscript as it reads in a line: 10^6, a^(n+1), 1st."""
-    bare = text.strip()
-    if not bare or not bare.isascii() or bare.lower() in _ENDINGS or not before or before.isspace():
-        return text
-    return f"^{bare}" if bare.lstrip("+-").replace(".", "").isalnum() else f"^({bare})" if bare.isprintable() else text
-
-
-def lowered(text: str, before: str) -> str:
-    """Return a subscript as it reads in a line: H2O, v_max."""
-    bare = text.strip()
-    if not bare.isascii() or not any(map(str.isalnum, bare)) or (bare.isdecimal() and before.isalpha()):
-        return text
-    return f"_{bare}" if bare.isalnum() else f"_({bare})"

@@ -17,7 +17,8 @@ from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.index.ledger import Held, LedgerRow
 from ragloop.corpus.index.table import Index, document_row, tombstone
 from ragloop.corpus.index.vectors import VectorStore
-from ragloop.corpus.sources.source import Listed, Source
+from ragloop.corpus.sources.listing import Listed, Listing, PassedOver
+from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.applying.batches import Pace
 from ragloop.corpus.sync.applying.embedding import embed
 from ragloop.corpus.sync.applying.heirs import heirs
@@ -72,15 +73,20 @@ class SourceSync:
         """
         name, self._began_us = self._source.name, microseconds(self._index.store.now())
         known = documents.known(self._index, name, self._source.labels, self._keys)
+        listing = self._source.list() if listing is None else listing
         planned = plan(
-            self._source.list() if listing is None else listing,
+            listing,
             known,
             retry_quarantined=self._policy.retry_quarantined,
             now_us=self._began_us,
         )
         self._documents = len(known) if self._keys is None else inventory.documents(self._index, name)
         self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
-        scan = SourceOutcome(scanned=planned.unchanged + len(planned.read), unchanged=planned.unchanged)
+        scan = SourceOutcome(
+            scanned=planned.unchanged + len(planned.read),
+            unchanged=planned.unchanged,
+            passed_over=listing.passed_over if isinstance(listing, Listing) else PassedOver(),
+        )
         changes = self._apply_changes(planned, until)
         deletes = self._apply_deletes(planned) if changes.whole else SourceOutcome()
         return add_up([scan, changes, deletes])

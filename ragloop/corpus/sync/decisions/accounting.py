@@ -34,6 +34,7 @@ def account(
             reason=one.reason,
             left_out=one.left_out,
             lag_s=None if one.reason else rows[one.key].lag_s,
+            uri=one.listed.uri,
         )
         for one in batch
         if one.chunks is not None or one.reason is not None

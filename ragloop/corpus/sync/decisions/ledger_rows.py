@@ -43,7 +43,7 @@ def ledger_row(
     row = before or _first(document, moment, source, labels)
     # What was written since this run began is written after the listing, and perhaps after the reading.
     stamp = kept_stamp(row.stamp, document.stamp, settles_us, began_us=moment.began_us, now_us=moment.now_us)
-    row = replace(row, uri=document.listed.uri, labels=labels, stamp=stamp)
+    row = replace(row, uri=document.listed.uri, labels=labels, stamp=stamp, format=document.format)
     if document.reason is not None:
         return _quarantined(row, document, moment)
     row = replace(row, status=CURRENT, reason=None, attempts=0, retry_at=None, text_hash=None)
@@ -88,6 +88,8 @@ def _written(row: LedgerRow, document: Prepared, spans: tuple[Span, ...], moment
         row,
         revision=document.revision,
         title=document.title,
+        encoding=document.encoding,
+        left_out=document.left_out,
         changed_at=microseconds(document.changed_at or moment.now),
         committed_at=moment.now_us,
         lag_s=moment.lag_s(document.changed_at or moment.now),

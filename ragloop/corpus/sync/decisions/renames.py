@@ -90,6 +90,6 @@ def inherit(row: LedgerRow, heir: LedgerRow, hashes: Mapping[str, str]) -> tuple
             spans.append(Span(ids[span.chunk_id], span.start, span.end))
     kept = replace(
         heir, revision=row.revision, title=row.title, changed_at=row.changed_at, committed_at=row.committed_at,
-        lag_s=row.lag_s, chunks=len(spans), spans=tuple(spans),
+        lag_s=row.lag_s, chunks=len(spans), spans=tuple(spans), encoding=row.encoding, left_out=row.left_out,
     )  # fmt: skip
     return kept, ids

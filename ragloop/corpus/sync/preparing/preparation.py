@@ -12,14 +12,18 @@ from typing import Any
 from ragloop.corpus.chunking.chunker import CountTokens
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.isolation.process import Cut, DocumentParser
-from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing import taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Listed, Read, Source
 from ragloop.corpus.sync.preparing.prepared import Prepared
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
+from ragloop.wording import few
 
 READ_AHEAD = 8
 """Documents read and parsed while others are encoded."""
+MOST_SENTENCES = 50
+MOST_OF_SENTENCE = 500
+"""Most sentences, and characters of each, that are kept of what was not read of a document."""
 AHEAD_BYTES = 64 * 2**20
 """Of so many bytes together, or one: what is read ahead is held in memory."""
 
@@ -113,15 +117,9 @@ class Preparation:
             cut = self._cut(read.data, listed.key)
         except DocumentError as error:
             return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
-        return replace(prepared, title=cut.title, chunks=cut.chunks, left_out=cut.left_out)
+        left_out = tuple(one[:MOST_OF_SENTENCE] for one in few(cut.left_out, MOST_SENTENCES))
+        return replace(prepared, title=cut.title, chunks=cut.chunks, encoding=cut.encoding, left_out=left_out)
 
     def _cut(self, data: bytes, key: str) -> Cut:
-        return self._parser.chunks(data, _kind(key), PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
-
-
-def _kind(key: str) -> str:
-    kind = media_type(key)
-    if kind is None:
-        suffix = PurePosixPath(key).suffix or "no suffix"
-        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
-    return kind
+        kind = taken_as(key)
+        return self._parser.chunks(data, kind, PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ragloop.corpus.chunking.chunker import Chunk
+from ragloop.corpus.parsing import format_of
 from ragloop.corpus.sources.source import Listed, Read
 
 
@@ -12,7 +13,8 @@ from ragloop.corpus.sources.source import Listed, Read
 class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
-    `left_out` says in sentences what of it was not read. `read` is without the bytes, of which there were `bytes_read`.
+    `encoding` is the codec that a file of text was read with. `left_out` says in sentences what of it was not read.
+    `read` is without the bytes, of which there were `bytes_read`.
     `stopped`: its parser was killed or crashed, or the disk failed, so that another try may end otherwise.
     """
 
@@ -21,6 +23,7 @@ class Prepared:
     revision: str | None
     title: str | None = None
     chunks: Sequence[Chunk] | None = None
+    encoding: str = ""
     left_out: tuple[str, ...] = ()
     reason: str | None = None
     stopped: bool = False
@@ -30,6 +33,11 @@ class Prepared:
     def key(self) -> str:
         """Return its key in the source."""
         return self.listed.key
+
+    @property
+    def format(self) -> str:
+        """Return the format that its name stands for."""
+        return format_of(self.key)
 
     @property
     def stamp(self) -> str:

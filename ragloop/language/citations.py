@@ -1,0 +1,23 @@
+"""The mark of a citation: the number of a passage in brackets, `[2]`."""
+
+import re
+from collections.abc import Callable
+
+MARK = r"\[\d{1,3}\]"
+_MARK = re.compile(r"\[(\d{1,3})\]")
+_WITH_SPACE = re.compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
+
+
+def cited_numbers(text: str) -> list[int]:
+    """Return the numbers of the marks in a text, in order."""
+    return [int(number) for number in _MARK.findall(text)]
+
+
+def without_marks(text: str, drops: Callable[[int], bool] = lambda number: True) -> str:
+    """Return the text without those of its marks that `drops` says, and without the space before them."""
+    return _WITH_SPACE.sub(lambda found: "" if drops(int(found[1])) else found[0], text).strip()
+
+
+def defused(text: str) -> str:
+    """Return a quoted text in which `[2]` has become `(2)`, since there it cites nothing of the answer's."""
+    return _MARK.sub(r"(\1)", text)

@@ -1,0 +1,91 @@
+"""Text recognised in images: scanned pages of a PDF, and images as documents."""
+
+import io
+import zlib
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from ragloop.corpus.isolation.process import DocumentParser
+from ragloop.corpus.parsing import media_type, media_type_if_named, parse
+from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.errors import DocumentError
+from tests.support.made_documents import drawn_lines, drawn_pdf, stream
+
+ON = ParseLimits(recognise=True)
+
+
+def picture(*lines: str, size: int = 40) -> Image.Image:
+    image = Image.new("RGB", (900, 60 + 70 * len(lines)), "white")
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(size=size)
+    for n, line in enumerate(lines):
+        pen.text((40, 30 + 70 * n), line, fill="black", font=font)
+    return image
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    made = io.BytesIO()
+    image.save(made, kind, **options)
+    return made.getvalue()
+
+
+def scan(image: Image.Image) -> bytes:
+    """A PDF of a page with text and of one that is an image."""
+    shown = b"q 600 0 0 %d 6 300 cm /I Do Q" % (600 * image.height // image.width)
+    pixels = stream(
+        zlib.compress(image.tobytes()),
+        b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode"
+        % image.size,
+    )
+    entries = b">>/XObject<</I 60 0 R"  # closes the dictionary of fonts
+    image_object = b"60 0 obj\n" + pixels + b"\nendobj\n"
+    return drawn_pdf(drawn_lines("A page of text."), shown, fonts=entries, extra=[image_object])
+
+
+def test_a_scanned_page_is_recognised_in_the_worker_and_says_so() -> None:
+    data = scan(picture("Mooring fees are due", "on the first of May."))
+    with DocumentParser(ON) as parser:
+        document = parser.parse(data, "application/pdf", "a.pdf")
+    assert [one.place.partition(" with ")[0] for one in document.blocks] == ["page 1", "page 2, recognised"]
+    assert "Mooring fees are due" in document.text
+    assert "on the first of May." in document.text
+    assert document.left_out == ()
+
+
+def test_a_scanned_page_is_named_where_recognition_is_off() -> None:
+    said = parse(scan(picture("Mooring fees")), "application/pdf", "a.pdf").left_out
+    assert len(said) == 1
+    assert said[0].startswith("page 2 holds no text; it may be a scan: set sync.ocr = true")
+
+
+def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
+    first, *others = [picture(f"Sheet {n}: tide table") for n in ("one", "two", "three")]
+    data = saved(first, "TIFF", save_all=True, append_images=others)
+    document = parse(data, "image/tiff", "a.tiff", ParseLimits(recognise=True, recognised_pages=2))
+    assert [one.place.partition(",")[0] for one in document.blocks] == ["page 1", "page 2"]
+    assert document.left_out == ("page 3 was not recognised: the limits are sync.ocr_pages and sync.ocr_seconds",)
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
+def test_images_are_documents_where_they_are_named(kind: str, suffix: str) -> None:
+    name = f"notice.{suffix}"
+    assert media_type(name) is None
+    document = parse(saved(picture("No anchoring here"), kind), media_type_if_named(name) or "", name, ON)
+    assert document.text == "No anchoring here"
+    assert document.blocks[0].place.startswith("image, recognised with confidence ")
+
+
+def test_an_image_is_refused_where_recognition_is_off() -> None:
+    with pytest.raises(DocumentError, match=r"found an image, expected text: set sync\.ocr = true"):
+        parse(saved(picture("x"), "PNG"), "image/png", "a.png")
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", saved(picture("x"), "PNG")[:400]])
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"found (no|a damaged) image"):
+        parse(data, "image/png", "a.png", ON)
+
+
+def test_an_image_without_text_says_so() -> None:
+    document = parse(saved(Image.new("RGB", (200, 200), "white"), "PNG"), "image/png", "a.png", ON)
+    assert (document.blocks, document.left_out) == ((), ("no text was recognised in the image",))
