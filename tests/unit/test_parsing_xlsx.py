@@ -106,7 +106,10 @@ def test_notes_text_boxes_and_pictures_beside_the_cells_are_read_or_counted() ->
     note = '<comment ref="B2"><text><r><t>ask Ida</t></r></text></comment>'
     notes = f"<comments {S}><commentList>{note}</commentList></comments>"
     drawing = (
-        f'<x:wsDr xmlns:x="x" {A}><x:sp><x:txBody><a:p><a:r><a:t>Draft only</a:t></a:r></a:p></x:txBody></x:sp>'
+        f'<x:wsDr xmlns:x="x" xmlns:mc="mc" {A}><mc:AlternateContent><mc:Choice>'
+        "<x:sp><x:txBody><a:p><a:r><a:t>Draft only</a:t></a:r></a:p></x:txBody></x:sp></mc:Choice><mc:Fallback>"
+        "<x:sp><x:txBody><a:p><a:r><a:t>This shape is not available.</a:t></a:r></a:p></x:txBody></x:sp>"
+        "</mc:Fallback></mc:AlternateContent>"
         '<x:pic><x:nvPicPr><x:cNvPr descr=""/></x:nvPicPr></x:pic></x:wsDr>'
     )
     made = xlsx({"S": "<row>" + cell("A1", "1") + "</row>"}, beside={"comments": notes, "drawing": drawing})
