@@ -298,6 +298,11 @@ def test_a_protected_epub_is_refused_but_obfuscated_fonts_are_not_protection() -
 # ---- all of them --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("suffix", "kind"), [("dotx", "docx"), ("ppsx", "pptx"), ("potx", "pptx"), ("xltx", "xlsx")])
+def test_templates_and_shows_are_read_like_the_documents_that_they_are(suffix: str, kind: str) -> None:
+    assert media_type(f"a.{suffix}") == media_type(f"a.{kind}")
+
+
 @pytest.mark.parametrize("suffix", OFFICE)
 @pytest.mark.parametrize(
     ("data", "reason"),
