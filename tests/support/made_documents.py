@@ -7,6 +7,9 @@ from xml.sax.saxutils import escape
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+W_DRAWN = f'xmlns:r="{RELATIONSHIPS}" ' + " ".join(
+    f'xmlns:{one}="{one}"' for one in "mc wps wp a pic v o c dgm".split()
+)
 A = f'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:r="{RELATIONSHIPS}"'
 P = f'{A} xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
 S = f'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{RELATIONSHIPS}"'
@@ -54,16 +57,18 @@ def table(*rows: Sequence[str]) -> str:
     return f"<w:tbl>{cells}</w:tbl>"
 
 
-def docx(body: str, **more: str | bytes) -> bytes:
-    """`more` are further members of word/, by name without suffix."""
-    named = {f"r{n}": f"{name}:{name}.xml" for n, name in enumerate(["styles", *more])}
+def docx(body: str, parts: Mapping[str, tuple[str, str | bytes]] | None = None, **more: str | bytes) -> bytes:
+    """`more` are further members of word/, by name without suffix; `parts` others, by id: "type:name" and content."""
+    named = {f"r{n}": f"{name}:{name}.xml" for n, name in enumerate(dict.fromkeys(["styles", *more]))}
+    others = parts or {}
     return archive(
         {
             "_rels/.rels": relations(r1="officeDocument:word/document.xml"),
-            "word/_rels/document.xml.rels": relations(**named),
-            "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>",
+            "word/_rels/document.xml.rels": relations(**named, **{one: target for one, (target, _) in others.items()}),
+            "word/document.xml": f"<w:document {W} {W_DRAWN}><w:body>{body}</w:body></w:document>",
             "word/styles.xml": STYLES,
             **{f"word/{name}.xml": content for name, content in more.items()},
+            **{f"word/{target.partition(':')[2]}": content for target, content in others.values()},
         }
     )
 
@@ -89,8 +94,15 @@ def grid(*rows: Sequence[str]) -> str:
     )
 
 
-def pptx(*slides: str, notes: Mapping[int, str] | None = None) -> bytes:
-    """Shapes per slide; the slides' members are numbered backwards, since their order is the presentation's."""
+def pptx(
+    *slides: str,
+    notes: Mapping[int, str] | None = None,
+    parts: Mapping[str, tuple[str, str]] | None = None,
+) -> bytes:
+    """Shapes per slide; `parts` belong to the first slide, by id: "type:name" and content.
+
+    The slides' members are numbered backwards, since their order is the presentation's.
+    """
     count = len(slides)
     members: dict[str, str | bytes] = {
         "_rels/.rels": relations(r1="officeDocument:ppt/presentation.xml"),
@@ -110,6 +122,11 @@ def pptx(*slides: str, notes: Mapping[int, str] | None = None) -> bytes:
         members[f"ppt/notesSlides/n{n}.xml"] = (
             f"<p:notes {P}><p:cSld><p:spTree>{shape(text, 'body')}{shape('7', 'sldNum')}</p:spTree></p:cSld></p:notes>"
         )
+    if parts:
+        members[f"ppt/slides/_rels/slide{count}.xml.rels"] = relations(
+            **{one: target.replace(":", ":../", 1) for one, (target, _) in parts.items()}
+        )
+        members.update({f"ppt/{target.partition(':')[2]}": content for target, content in parts.values()})
     return archive(members)
 
 
@@ -125,13 +142,16 @@ def xlsx(
     strings: Sequence[str] = (),
     formats: Sequence[int] = (0,),
     codes: str = "",
+    settings: str = "",
     before: str = "",
     after: str = "",
+    beside: Mapping[str, str] | None = None,
     **members: str,
 ) -> bytes:
-    """`sheets` are rows by name, `formats` the number formats of the cell styles.
+    """`sheets` are rows by name, `formats` the number formats of the cell styles, `settings` those of the workbook.
 
-    `before` and `after` stand beside the rows of each sheet; `members` are tables of the first one, by name.
+    `before` and `after` stand beside the rows of each sheet; `members` are tables of the first one, by name, `beside`
+    its other parts, content by type.
     """
     styles = f"<styleSheet {S}>{codes}<cellXfs>" + "".join(f'<xf numFmtId="{one}"/>' for one in formats)
     listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets))
@@ -139,19 +159,23 @@ def xlsx(
     return archive(
         {
             "_rels/.rels": relations(r1="officeDocument:xl/workbook.xml"),
-            "xl/workbook.xml": f"<workbook {S}><sheets>{listed}</sheets></workbook>",
+            "xl/workbook.xml": f"<workbook {S}>{settings}<sheets>{listed}</sheets></workbook>",
             "xl/_rels/workbook.xml.rels": relations(
                 **named, s="sharedStrings:sharedStrings.xml", t="styles:styles.xml"
             ),
             "xl/sharedStrings.xml": f"<sst {S}>" + "".join(f"<si><t>{one}</t></si>" for one in strings) + "</sst>",
             "xl/styles.xml": styles + "</cellXfs></styleSheet>",
+            "xl/worksheets/_rels/sheet0.xml.rels": relations(
+                **{name: f"table:../{name}.xml" for name in members},
+                **{f"beside{n}": f"{kind}:../{kind}.xml" for n, kind in enumerate(beside or ())},
+            ),
+            **{f"xl/{name}.xml": content for name, content in members.items()},
+            **{f"xl/{kind}.xml": content for kind, content in (beside or {}).items()},
             **{
                 f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}>{before}<sheetData>{rows}</sheetData>{after}"
                 "</worksheet>"
                 for n, rows in enumerate(sheets.values())
             },
-            "xl/worksheets/_rels/sheet0.xml.rels": relations(**{name: f"table:../{name}.xml" for name in members}),
-            **{f"xl/{name}.xml": content for name, content in members.items()},
         }
     )
 

@@ -33,10 +33,14 @@ _SUFFIXES = {
     ".pdf": "application/pdf",
     ".docx": f"{_OFFICE}.wordprocessingml.document",
     ".docm": f"{_OFFICE}.wordprocessingml.document",
+    ".dotx": f"{_OFFICE}.wordprocessingml.document",
     ".pptx": f"{_OFFICE}.presentationml.presentation",
     ".pptm": f"{_OFFICE}.presentationml.presentation",
+    ".ppsx": f"{_OFFICE}.presentationml.presentation",
+    ".potx": f"{_OFFICE}.presentationml.presentation",
     ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
+    ".xltx": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
 }
 _IMAGES = {

@@ -118,7 +118,8 @@ def xml_root(data: bytes, name: str) -> "_Element":
 
 def local_name(element: "_Element") -> str:
     """The name of an element without its namespace: transitional and strict documents differ in those only."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    tag = element.tag  # lxml makes the name anew at each look
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def attribute(element: "_Element", name: str) -> str | None:

@@ -21,7 +21,7 @@ from ragloop.corpus.parsing.office.drawings import chart, description, diagram, 
 from ragloop.corpus.parsing.office.numbering import BULLET, Numbering
 from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
 from ragloop.corpus.parsing.office.paragraphs import NOTE, Line, ParagraphReader
-from ragloop.corpus.parsing.office.styles import Styles, numbering_of, outline_level
+from ragloop.corpus.parsing.office.styles import Properties, Styles, properties_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -110,32 +110,34 @@ class _Reading:
     # ---- paragraphs ------------------------------------------------------------------------------------------------
 
     def _paragraph(self, paragraph: "_Element") -> None:
-        properties = next((one for one in paragraph if local_name(one) == "pPr"), None)
-        style = _value(properties, "pStyle")
+        own = properties_of(paragraph)
+        of_list, self._pending = self._pending, []
         written = self._written(paragraph)
-        if _is_dropped_capital(properties):
+        of_paragraph, self._pending = self._pending, of_list
+        if own.is_dropped_capital:
             self._dropped_capital = written.strip()
             return
-        label, item = self._label(properties, style) if written.strip() else ("", None)
-        level = self._styles.level(style)
-        if properties is not None and (own := outline_level(properties)) is not None:
-            level = own
-        if self._in_box:
-            level = 0
-        if self._styles.is_title(style) and not self.title and written.strip():
+        label, item = self._label(own) if written.strip() else ("", None)
+        level = 0 if self._in_box else self._level(own)
+        if self._styles.is_title(own.style) and not self.title and written.strip():
             self.title, level = one_line(written), 0 if self._in_box else 1
         if item is not None and not level:
             self._items.append(f"{'  ' * item}{label} {one_line(written)}")
+            self._pending += of_paragraph
             return
         self._end_list()
+        self._pending = of_paragraph
         before = len(self.extraction.parts)
         if level:
             self._heading(label, one_line(written), level)
         else:
             self.extraction.add(written)
-        if (self._in_contents or self._styles.is_contents(style)) and len(self.extraction.parts) > before:
+        if (self._in_contents or self._styles.is_contents(own.style)) and len(self.extraction.parts) > before:
             self._contents.add(before)
         self._add_pending()
+
+    def _level(self, own: Properties) -> int:
+        return self._styles.level(own.style) if own.level is None else own.level
 
     def _heading(self, label: str, written: str, level: int) -> None:
         """Add a heading. A number such as 2.1 belongs to its title; a lone counter such as 3. stands in its text."""
@@ -168,20 +170,20 @@ class _Reading:
             text += piece
         return text
 
-    def _label(self, properties: "_Element | None", style: str) -> tuple[str, int | None]:
+    def _label(self, own: Properties) -> tuple[str, int | None]:
         """Return what stands before a paragraph, and its depth in a list; None for one that is no item."""
-        own, depth = (numbering_of(properties) if properties is not None else None) or (None, None)
-        identity, styled, namer = self._styles.numbering(style)
-        if own is not None:
-            identity = own
+        named, depth = own.numbering or (None, None)
+        identity, styled, namer = self._styles.numbering(own.style)
+        if named is not None:
+            identity = named
         elif identity is not None and depth is None:
-            bound = self._numbering.depth_of_style(identity, style)
+            bound = self._numbering.depth_of_style(identity, own.style)
             depth = styled if bound is None else bound
             depth = self._numbering.depth_of_style(identity, namer) if depth is None else depth
         if identity == "0":  # numbering that the paragraph takes away from its style
             return "", None
         if identity is None or not self._numbering.has(identity):
-            listed = self._styles.list_depth(style)
+            listed = self._styles.list_depth(own.style)
             return (BULLET, depth or listed or 0) if identity is not None or listed is not None else ("", None)
         label = self._numbering.next_label(identity, depth or 0)
         return label, (depth or 0) if label else None
@@ -226,7 +228,7 @@ class _Reading:
         root = self._target(attribute(element, "id"))
         title, rows = chart(root) if root is not None else ("", [])
         self.extraction.add(title)
-        self.extraction.table(rows, header=1)
+        self.extraction.table(rows, header=1, named=True)
         self._not_read.add("a chart without values", "charts without values", count=int(not rows))
 
     def _diagram(self, element: "_Element") -> None:
@@ -282,44 +284,32 @@ class _Reading:
             widest = max(widest, len(cells))
             for one in cells:
                 for inner in _flattened(one, _INSIDE):
-                    if local_name(inner) != "p" or self._is_heading(inner):
+                    if local_name(inner) != "p" or self._level(properties_of(inner)):
                         return True
         return widest == 1
-
-    def _is_heading(self, paragraph: "_Element") -> bool:
-        properties = next((one for one in paragraph if local_name(one) == "pPr"), None)
-        if properties is None:
-            return False
-        own = outline_level(properties)
-        return bool(self._styles.level(_value(properties, "pStyle")) if own is None else own)
 
     def _grid(self, rows: "Sequence[_Element]") -> list[list[str]]:
         """Return the cells of a table, a merged one in each row and column that it spans."""
         grid: list[list[str]] = []
         for row in rows:
-            cells = [""] * min(_number_in(row, "trPr", "gridBefore", 0), _MOST_SPANNED)
+            cells = [""] * min(_number(_child(row, "trPr"), "gridBefore", 0), _MOST_SPANNED)
             for one in _flattened(row, ("tc",)):
-                properties = next((child for child in one if local_name(child) == "tcPr"), None)
+                properties = _child(one, "tcPr")
                 merged = _child(properties, "vMerge")
                 above = grid[-1][len(cells)] if grid and len(cells) < len(grid[-1]) else ""
                 continues = merged is not None and attribute(merged, "val") != "restart"
                 text = above if continues else self._cell(one)
-                cells += [text] * min(max(_number_in(one, "tcPr", "gridSpan", 1), 1), _MOST_SPANNED)
+                cells += [text] * min(max(_number(properties, "gridSpan", 1), 1), _MOST_SPANNED)
             grid.append(cells)
         return grid
 
     def _cell(self, cell: "_Element") -> str:
         lines = []
         for one in _flattened(cell, ("p",)):
-            written = self._written(one).strip()
-            if written:
-                properties = next((child for child in one if local_name(child) == "pPr"), None)
-                label, _ = self._label(properties, _value(properties, "pStyle"))
-                lines.append(f"{label} {written}".strip())
-            elif _child(_child(one, "pPr"), "numPr") is not None:  # a cell that holds its number only
-                properties = next(child for child in one if local_name(child) == "pPr")
-                label, _ = self._label(properties, _value(properties, "pStyle"))
-                lines.append("" if label == BULLET else label)
+            written, own = self._written(one).strip(), properties_of(one)
+            # A cell without text may hold its number all the same, as the first column of a list of parts does.
+            label, _ = self._label(own) if written or own.numbering else ("", None)
+            lines.append(f"{label} {written}".strip() if written else "" if label == BULLET else label)
         return "\n".join(filter(None, lines))
 
     def _inserted(self, element: "_Element") -> None:
@@ -374,7 +364,11 @@ def _flattened(container: "_Element", wanted: Sequence[str]) -> Iterator["_Eleme
 
 
 def _child(element: "_Element | None", name: str) -> "_Element | None":
-    return next((one for one in (element if element is not None else ()) if local_name(one) == name), None)
+    if element is not None:
+        for one in element:
+            if local_name(one) == name:
+                return one
+    return None
 
 
 def _value(properties: "_Element | None", name: str) -> str:
@@ -382,13 +376,8 @@ def _value(properties: "_Element | None", name: str) -> str:
     return (attribute(found, "val") or "") if found is not None else ""
 
 
-def _number_in(element: "_Element", properties: str, name: str, otherwise: int) -> int:
-    return whole_number(_value(_child(element, properties), name), otherwise)
-
-
-def _is_dropped_capital(properties: "_Element | None") -> bool:
-    frame = _child(properties, "framePr")
-    return frame is not None and attribute(frame, "dropCap") in ("drop", "margin")
+def _number(properties: "_Element | None", name: str, otherwise: int) -> int:
+    return whole_number(_value(properties, name), otherwise)
 
 
 def _is_deleted(row: "_Element") -> bool:

@@ -7,7 +7,7 @@ What slides take from their layout is not. The vocabulary is that of ECMA-376, p
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
+from ragloop.corpus.parsing.archive import Archive, attribute, local_name
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -24,7 +24,7 @@ _TITLES = ("title", "ctrTitle")
 _FURNITURE = ("sldNum", "dt", "ftr", "hdr", "sldImg")
 _SHAPES = ("sp", "graphicFrame", "pic")
 _GROUPS = ("cSld", "spTree", "grpSp")
-_MOST_SPANNED = 1_000
+_ON = ("1", "true")
 
 
 def parse_pptx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -89,7 +89,7 @@ class _Slide:
                 root = self._target(identity)
                 title, rows = chart(root) if root is not None else ("", [])
                 self._extraction.add(title, place=self._place)
-                self._extraction.table(rows, header=1, place=self._place)
+                self._extraction.table(rows, header=1, place=self._place, named=True)
                 self._leave_out("a chart without values", "charts without values", int(not rows))
                 return
             if name == "relIds":
@@ -104,8 +104,10 @@ class _Slide:
 
     def _table(self, table: "_Element") -> None:
         properties = next((one for one in table if local_name(one) == "tblPr"), None)
-        has_header = properties is not None and attribute(properties, "firstRow") in ("1", "true")
-        self._extraction.table(_grid(table), header=1 if has_header else None, place=self._place)
+        has_header = properties is not None and attribute(properties, "firstRow") in _ON
+        cells = _grid(table)
+        header = 1 if has_header and len(cells) > 1 else None
+        self._extraction.table(cells, header=header, place=self._place, named=True)
 
     def _picture(self, picture: "_Element") -> None:
         properties = next((one for one in picture.iter() if local_name(one) == "cNvPr"), None)
@@ -143,25 +145,20 @@ def _placeholder(shape: "_Element") -> str:
 
 
 def _grid(table: "_Element") -> list[list[str]]:
-    """Return the cells of a table; cells that a merged one covers are listed too, empty, and are given its text."""
+    """Return the cells of a table by row; those that are merged into one have its text."""
     grid: list[list[str]] = []
-    rest: dict[int, tuple[int, str]] = {}
     for row in table:
         if local_name(row) != "tr":
             continue
         cells: list[str] = []
-        across = 0
-        for at, one in enumerate(cell for cell in row if local_name(cell) == "tc"):
-            rows, text = rest.get(at, (0, ""))
-            if attribute(one, "hMerge") in ("1", "true") and across:
-                text, across = cells[-1], across - 1
-            elif attribute(one, "vMerge") not in ("1", "true") or not rows:
-                text = paragraphs(one)
-                across = min(whole_number(attribute(one, "gridSpan"), 1), _MOST_SPANNED) - 1
-                rows = whole_number(attribute(one, "rowSpan"), 1)
+        for one in row:
+            if local_name(one) != "tc":
+                continue
+            if attribute(one, "vMerge") in _ON and grid and len(cells) < len(grid[-1]):
+                cells.append(grid[-1][len(cells)])
+            elif attribute(one, "hMerge") in _ON and cells:
+                cells.append(cells[-1])
             else:
-                across = min(whole_number(attribute(one, "gridSpan"), 1), _MOST_SPANNED) - 1
-            rest[at] = (rows - 1, text)
-            cells.append(text)
+                cells.append(paragraphs(one))
         grid.append(cells)
     return grid

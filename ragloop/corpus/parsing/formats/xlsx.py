@@ -17,6 +17,7 @@ from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.office.cells import Cells, cell_formats, shared_strings, string
 from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
 from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
+from ragloop.corpus.parsing.office.paragraphs import alternative
 from ragloop.corpus.parsing.table import Table, one_line
 from ragloop.errors import DocumentError
 
@@ -150,14 +151,14 @@ class _Beside:
 
     def _drawing(self, member: str, *, with_values: bool) -> None:
         related = self._archive.related(member)
-        for one in self._archive.xml(member).iter():
+        for one in _drawn(self._archive.xml(member)):
             name = local_name(one)
             if name == "txBody":
                 self._into.add(paragraphs(one))
             elif name == "chart" and (root := self._target(related, attribute(one, "id"))) is not None:
                 title, rows = chart(root)
                 self._into.add(title)
-                self._into.table(rows if with_values else [], header=1)
+                self._into.table(rows if with_values else [], header=1, named=True)
             elif name == "relIds" and (root := self._target(related, attribute(one, "dm"))) is not None:
                 self._into.add(diagram(root), "list")
             elif name == "pic":
@@ -174,3 +175,13 @@ class _Beside:
             self._into.add(f"Picture: {said}")
         elif not (properties is not None and is_decorative(properties)):
             self._not_read.add("a picture without a description", "pictures without a description", self._place)
+
+
+def _drawn(element: "Iterable[_Element]") -> Iterator["_Element"]:
+    """Yield the elements of a drawing, of alternatives the one that is shown."""
+    for one in element:
+        if local_name(one) == "AlternateContent":
+            yield from _drawn(alternative(one))
+        else:
+            yield one
+            yield from _drawn(one)

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import attribute, local_name, whole_number
+from ragloop.corpus.parsing.markup.formulas import lowered, raised
 from ragloop.corpus.parsing.office.equations import equation
-from ragloop.corpus.parsing.office.paragraphs import alternative, lowered, raised
+from ragloop.corpus.parsing.office.paragraphs import alternative
 from ragloop.corpus.parsing.office.symbols import in_symbols, is_symbol_font
 from ragloop.corpus.parsing.table import one_line
 

@@ -7,6 +7,8 @@ from ragloop.corpus.parsing.archive import attribute, local_name
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_APPLIED = "\u2061"  # an invisible sign between a function and what it is applied to
+
 
 def equation(math: "_Element") -> str:
     """Return an equation in one line. Its depth is bounded by that of the XML parser."""
@@ -16,7 +18,7 @@ def equation(math: "_Element") -> str:
 def _part(element: "_Element") -> str:
     name = local_name(element)
     if name == "t":
-        return element.text or ""
+        return (element.text or "").replace(_APPLIED, "")
     if name.endswith("Pr") or name in ("del", "instrText"):
         return ""
     make = _MAKERS.get(name)

@@ -17,6 +17,7 @@ from itertools import pairwise, takewhile
 _TOKEN = re.compile(
     r'"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]?|General|AM/PM|A/P|E[+-]|y+|m+|d+|h+|s+|[0#?]|.', re.IGNORECASE | re.DOTALL
 )
+_PLAIN = re.compile(r"(x*)(0|#,##0)(?:\.(0+))?(x*)")
 _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)\s*(-?[\d.]{1,20})\]")
 _CURRENCY = re.compile(r"\[\$([^\]-]*)")
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
@@ -26,6 +27,7 @@ _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ0
 _NO_LEAP_DAY = 60
 """Excel counts a 29 February 1900 that never was: before it, days are one later than the epoch says."""
 _LATEST_DAY = 2_958_466
+_CLOCK = frozenset("hms")
 _LONGEST = 255  # characters of a format in Excel
 _BUILT_IN = {
     1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0;-$#,##0", 6: "$#,##0;-$#,##0", 7: "$#,##0.00;-$#,##0.00",
@@ -40,13 +42,49 @@ _BUILT_IN = {
 
 
 @dataclass(frozen=True)
+class _Plain:
+    """A section such as #,##0.00 with text around it, as most formats are: written without a look at each digit."""
+
+    before: str
+    after: str
+    quantum: Decimal
+    percents: int
+    is_grouped: bool
+
+    def write(self, value: float) -> str:
+        number = Decimal(general(value)).scaleb(2 * self.percents).quantize(self.quantum, ROUND_HALF_UP)
+        digits = f"{abs(number):,f}" if self.is_grouped else f"{abs(number):f}"
+        made = f"{self.before}{digits}{self.after}"
+        return f"-{made.lstrip()}" if number < 0 else made
+
+
+@dataclass(frozen=True)
 class _Section:
     tokens: tuple[str, ...]
-    condition: tuple[str, float] | None = None
+    condition: tuple[str, float] | None
+    is_general: bool
+    elapsed: str
+    letters: frozenset[str]
+    plain: _Plain | None
 
-    def letters(self) -> set[str]:
-        """Return the letters of dates and times in the section, small."""
-        return {one[0].lower() for one in self.tokens if one[0] in "yYmMdDhHsS"}
+
+def _section(tokens: list[str], condition: tuple[str, float] | None) -> _Section:
+    letters = frozenset(one[0].lower() for one in tokens if one[0] in "yYmMdDhHsS")
+    elapsed = next((one[1].lower() for one in tokens if _is_elapsed(one)), "")
+    is_general = any(one.lower() == "general" for one in tokens)
+    return _Section(tuple(tokens), condition, is_general, elapsed, letters, None if letters else _plain(tokens))
+
+
+def _plain(tokens: list[str]) -> _Plain | None:
+    shape = "".join(one if one in ("0", "#", ".", ",", "?") else "E" if one[0] in "eE" else "x" for one in tokens)
+    found = _PLAIN.fullmatch(shape)
+    if found is None or "@" in tokens:
+        return None
+    before, after = (
+        "".join(map(_literal, part)) for part in (tokens[: found.end(1)], tokens[len(tokens) - len(found[4]) :])
+    )
+    decimals = len(found[3] or "")
+    return _Plain(before, after, Decimal(1).scaleb(-decimals), tokens.count("%"), "," in found[2])
 
 
 def built_in(identity: int) -> str:
@@ -61,14 +99,14 @@ def general(number: float) -> str:
 
 def shown(number: float, code: str, *, from_1904: bool = False) -> str:
     """Return a number in a format. In a format that cannot be read, or that hides it, it is written as it is."""
-    sections = _sections(code[:_LONGEST])
-    section, value = _chosen(sections, number)
-    if any(one.lower() == "general" for one in section.tokens):
+    sections = _sections(code)
+    section, value = _chosen(sections, number) if len(sections) > 1 or sections[0].condition else (sections[0], number)
+    if section.is_general:
         return _literals(section, general(value))
     try:
-        if _elapsed(section) or section.letters():
+        if section.elapsed or section.letters:
             return _moment(section, number, from_1904=from_1904) or general(number)
-        return _number(section, value).strip() or general(number)
+        return (section.plain.write(value) if section.plain else _number(section, value)).strip() or general(number)
     except (ArithmeticError, ValueError):
         return general(number)
 
@@ -78,9 +116,9 @@ def _sections(code: str) -> tuple[_Section, ...]:
     sections: list[_Section] = []
     tokens: list[str] = []
     condition: tuple[str, float] | None = None
-    for one in [*_TOKEN.findall(code), ";"]:
+    for one in [*_TOKEN.findall(code[:_LONGEST]), ";"]:
         if one == ";":
-            sections.append(_Section(tuple(tokens), condition))
+            sections.append(_section(tokens, condition))
             tokens, condition = [], None
         elif found := _CONDITION.fullmatch(one):
             condition = (found[1], float(found[2])) if found[2].count(".") < 2 and found[2] != "." else None
@@ -219,17 +257,9 @@ def _fraction(tokens: list[str], places: list[int], number: Decimal) -> str:
 # ---- dates and times -----------------------------------------------------------------------------------------------
 
 
-def _elapsed(section: _Section) -> str:
-    """Return the letter of hours, minutes or seconds that are counted beyond a day, as in [h]:mm; empty for none."""
-    found = (
-        one[1].lower() for one in section.tokens if one[0] == "[" and one[1:-1].strip("hHmMsS") == "" and one[1:-1]
-    )
-    return next(found, "")
-
-
 def _moment(section: _Section, number: float, *, from_1904: bool) -> str:
-    elapsed = _elapsed(section)
-    if elapsed or section.letters() <= set("hsm"):
+    elapsed = section.elapsed
+    if elapsed or section.letters <= _CLOCK:
         parts = _times(section)
         if elapsed or parts:
             return _time(section, abs(number), elapsed, parts, "-" if number < 0 else "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import attribute, local_name, whole_number
+from ragloop.corpus.parsing.markup.formulas import lowered, raised
 from ragloop.corpus.parsing.office.equations import equation
 from ragloop.corpus.parsing.office.styles import is_on
 from ragloop.corpus.parsing.office.symbols import in_symbols, is_symbol_font, symbol
@@ -18,7 +19,6 @@ _DRAWN = ("drawing", "pict", "object")
 _BOXES = ("txbxContent", "txBody")
 _ANCHORED = frozenset((*_BOXES, "chart", "relIds", "imagedata", "blip", "textpath", "OLEObject"))
 _TICKED, _EMPTY = "☒", "☐"
-_ENDINGS = frozenset("st nd rd th tm sm er re e me le de o a os as".split())
 
 
 @dataclass
@@ -52,6 +52,9 @@ class _Look:
     hidden: bool = False
     shift: str = ""
     font: str = ""
+
+
+_PLAIN = _Look()
 
 
 class ParagraphReader:
@@ -117,10 +120,13 @@ class ParagraphReader:
         self._show(text, line)
 
     def _show(self, text: str, line: Line) -> None:
-        if text and not any(one.is_code for one in self._fields):
+        if not text:
+            return
+        if not self._fields:
             line.pieces.append(text)
-            if self._fields:
-                self._fields[-1].shown = self._fields[-1].shown or not text.isspace()
+        elif not any(one.is_code for one in self._fields):
+            line.pieces.append(text)
+            self._fields[-1].shown = self._fields[-1].shown or not text.isspace()
 
     def _symbol(self, element: "_Element", line: Line) -> None:
         try:
@@ -174,9 +180,11 @@ _SEEN = frozenset((*_ANCHORED, "t", "sym", "tbl", "pic", "sp", "graphicFrame", "
 
 
 def _look(run: "_Element") -> _Look:
-    properties = next((one for one in run if local_name(one) == "rPr"), None)
+    properties = run[0] if len(run) else None  # they come first
+    if properties is None or not len(properties) or local_name(properties) != "rPr":
+        return _PLAIN
     hidden, shift, font = False, "", ""
-    for one in properties if properties is not None else ():
+    for one in properties:
         name = local_name(one)
         if name == "vanish":
             hidden = is_on(one)
@@ -199,19 +207,3 @@ def _form_value(begin: "_Element") -> str:
             at = chosen.get("result", chosen.get("default", 0))
             return entries[at] if at < len(entries) else ""
     return ""
-
-
-def raised(text: str, before: str) -> str:
-    """Return a superscript as it reads in a line: 10^6, a^(n+1), 1st."""
-    bare = text.strip()
-    if not bare or not bare.isascii() or bare.lower() in _ENDINGS or not before or before.isspace():
-        return text
-    return f"^{bare}" if bare.lstrip("+-").replace(".", "").isalnum() else f"^({bare})" if bare.isprintable() else text
-
-
-def lowered(text: str, before: str) -> str:
-    """Return a subscript as it reads in a line: H2O, v_max."""
-    bare = text.strip()
-    if not bare.isascii() or not any(map(str.isalnum, bare)) or (bare.isdecimal() and before.isalpha()):
-        return text
-    return f"_{bare}" if bare.isalnum() else f"_({bare})"

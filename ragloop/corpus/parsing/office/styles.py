@@ -1,6 +1,7 @@
 """The styles of a DOCX: which are headings, titles, lists or a table of contents, and how each is numbered."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import attribute, local_name, whole_number
@@ -12,6 +13,7 @@ _HEADING = re.compile(r"heading ([1-9])$", re.IGNORECASE)
 _CONTENTS = re.compile(r"toc ([1-9]|heading)$", re.IGNORECASE)
 _LIST = re.compile(r"list (?:bullet|number)(?: ([2-5]))?$", re.IGNORECASE)
 _BODY_TEXT = 9  # the outline level that stands for none
+_DEEPEST = 8  # the ninth level of a list
 _OFF = ("0", "false", "off", "none")
 
 
@@ -37,10 +39,11 @@ class Styles:
             elif local_name(one) == "basedOn":
                 self._based_on[identity] = attribute(one, "val") or ""
             elif local_name(one) == "pPr":
-                if (level := outline_level(one)) is not None:
-                    self._level[identity] = level
-                if (numbered := numbering_of(one)) is not None:
-                    self._numbering[identity] = numbered
+                own = _properties(one)
+                if own.level is not None:
+                    self._level[identity] = own.level
+                if own.numbering is not None:
+                    self._numbering[identity] = own.numbering
         if named := _HEADING.match(name):
             self._level[identity] = int(named[1])
         if listed := _LIST.match(name):
@@ -85,22 +88,47 @@ class Styles:
         return list(line)
 
 
-def outline_level(properties: "_Element") -> int | None:
-    """Return the heading level (from 1, 0 for body text) that paragraph properties name; None where they name none."""
-    for one in properties:
-        if local_name(one) == "outlineLvl":
-            return (whole_number(attribute(one, "val"), _BODY_TEXT) + 1) % (_BODY_TEXT + 1)
-    return None
+@dataclass(frozen=True)
+class Properties:
+    """What a paragraph says of itself: its style, and what it changes of it; None for what it leaves to the style.
+
+    `level` is the heading level (from 1, 0 for body text), `numbering` the list and the level in it.
+    """
+
+    style: str = ""
+    level: int | None = None
+    numbering: tuple[str | None, int | None] | None = None
+    is_dropped_capital: bool = False
 
 
-def numbering_of(properties: "_Element") -> tuple[str | None, int | None] | None:
-    """Return the list and the level that paragraph properties name, None for each that they do not name."""
-    for one in properties:
-        if local_name(one) == "numPr":
-            values = {local_name(child): attribute(child, "val") for child in one}
-            depth = values.get("ilvl")
-            return values.get("numId"), None if depth is None else min(whole_number(depth), 8)
-    return None
+_NONE = Properties()
+
+
+def properties_of(paragraph: "_Element") -> Properties:
+    """Return the properties of a paragraph; they are its first element."""
+    first = paragraph[0] if len(paragraph) else None
+    return _NONE if first is None or local_name(first) != "pPr" else _properties(first)
+
+
+def _properties(element: "_Element") -> Properties:
+    style, level, numbering, is_dropped_capital = "", None, None, False
+    for one in element:
+        name = local_name(one)
+        if name == "pStyle":
+            style = attribute(one, "val") or ""
+        elif name == "outlineLvl":
+            level = (whole_number(attribute(one, "val"), _BODY_TEXT) + 1) % (_BODY_TEXT + 1)
+        elif name == "numPr":
+            numbering = _numbering(one)
+        elif name == "framePr":
+            is_dropped_capital = attribute(one, "dropCap") in ("drop", "margin")
+    return Properties(style, level, numbering, is_dropped_capital)
+
+
+def _numbering(element: "_Element") -> tuple[str | None, int | None]:
+    values = {local_name(one): attribute(one, "val") for one in element}
+    depth = values.get("ilvl")
+    return values.get("numId"), None if depth is None else min(whole_number(depth), _DEEPEST)
 
 
 def is_on(element: "_Element") -> bool:
