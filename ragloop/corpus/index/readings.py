@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from ragloop.corpus.index.ledger import QUARANTINED
 from ragloop.corpus.index.predicates import DOCUMENTS
@@ -88,8 +89,11 @@ def find(index: Index, name: str) -> Reading:
 
     Raises NotFoundError where there is none, UsageError where there are several.
     """
+    name = name.removeprefix("./")
     exact = f"{DOCUMENTS} AND (uri IN ({quoted([name])}) OR key IN ({quoted([name])}))"
-    found = _read(index, exact) or _read(index, f"{DOCUMENTS} AND ({_ends('uri', name)} OR {_ends('key', name)})")
+    found = _read(index, exact) or _read(
+        index, f"{DOCUMENTS} AND ({_ends('uri', quote(name))} OR {_ends('key', name)})"
+    )
     if not found:
         raise NotFoundError(f"found no document {name} in the index; `ragloop documents list` names them all")
     if len(found) > 1:
