@@ -69,7 +69,7 @@ SITES = (
         "lxml-5.3.0/doc/html",
         ("parsing.html", "xpathxslt.html", "objectify.html"),
         "//div[@class='document']",
-        "@id='menu' or contains(@class, 'banner')",
+        "@id='sidemenu' or contains(@class, 'menutrigger') or contains(@class, 'banner')",
     ),
     Site(
         "MkDocs",
@@ -80,11 +80,11 @@ SITES = (
         LINKS,
     ),
     Site(
-        "MkDocs (own theme)",
+        "MkDocs (cozy-theme)",
         (GIT, "cozy/cozy.github.io", "33455643313de3034c713793e1ebb9660bbe219a"),
         "en",
         ("cozy-stack/sharing/index.html", "cozy-stack/settings/index.html", "cozy-stack/docker/index.html"),
-        "//main[contains(@class, 'md-main')]//article",
+        "//div[@role='main']",
         LINKS,
     ),
     Site(
@@ -270,6 +270,8 @@ def measure(site: Site, folder: Path, *, verbose: bool) -> tuple[int, int, int, 
     for page in site.pages:
         data = (place / page).read_bytes()
         expected = reference(site, data)
+        if not expected:
+            raise SystemExit(f"{page} of {site.generator} has nothing at {site.content}: correct it")
         began = time.process_time()
         document = parse(data, "text/html", page)
         spent += time.process_time() - began
