@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from lxml import etree
 
@@ -106,7 +107,7 @@ SITES = (
         "javadoc",
         (DEB, "libcommons-lang3-java-doc", "3.12.0-2+deb12u1"),
         "usr/share/doc/libcommons-lang3-java/api/org/apache/commons/lang3",
-        ("BitField.html", "ArchUtils.html", "CharRange.html"),
+        ("BitField.html", "ArchUtils.html", "CharUtils.html"),
         "//main",
     ),
     Site(
@@ -258,8 +259,9 @@ def reference(site: Site, data: bytes) -> Counter[str]:
     for one in list(root.iter(etree.Comment, etree.ProcessingInstruction)):
         one.text = ""
     words: Counter[str] = Counter()
-    for text in root.xpath(f"({site.content})//text()[not(ancestor::*[{NEVER} or {site.without}])]"):
-        words.update(WORD.findall(str(text)))
+    texts = cast("list[str]", root.xpath(f"({site.content})//text()[not(ancestor::*[{NEVER} or {site.without}])]"))
+    for text in texts:
+        words.update(WORD.findall(text))
     return words
 
 

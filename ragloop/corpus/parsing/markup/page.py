@@ -56,8 +56,8 @@ def main_content(root: "_Element", source: str) -> "tuple[_Element, str]":
     That is the only `<main>` where it holds at least half of the text; what else is on the page frames it.
     """
     mains = list(root.iter("main"))
-    if any(role in source for role in _MAIN_ROLES):
-        mains += [one for one in elements(root, "//*[@role='main']") if one.tag != "main"]
+    if not mains and any(role in source for role in _MAIN_ROLES):
+        mains = elements(root, "//*[@role='main']")
     mains = [one for one in mains if not any(other in mains for other in one.iterancestors())] if mains[1:] else mains
     if len(mains) != 1 or len(words_of(mains[0])) < _MAIN_SHARE * len(words_of(root)):
         return root, ""

@@ -106,7 +106,9 @@ class _Reading:
             return True
         if tag in _READINGS:
             return not holds(element, "rb")
-        if element in self.told or self.omissions.leaves_out(element, tag, in_article=self.articles > 0):
+        if (self.told and element in self.told) or self.omissions.leaves_out(
+            element, tag, in_article=self.articles > 0
+        ):
             return True
         self._start(element, tag)
         return False
@@ -209,7 +211,7 @@ class _Reading:
             self.articles += tag in ("article", "blockquote", "main", "figure")
             if said is Purpose.CHECKED or said is Purpose.UNCHECKED:
                 self.line.append("[x] " if said is Purpose.CHECKED else "[ ] ")
-        if label := self.labels.get(element):
+        if self.labels and (label := self.labels.get(element)):
             self._flush()
             self.line.append(label + _BREAK)
             self.leads = True
