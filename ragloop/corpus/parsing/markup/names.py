@@ -13,10 +13,10 @@ _NEVER = frozenset(
     screen-reader-shortcut printfooter catlinks src srclink MathJax_Preview noprint-nav prev-next-area sidebar-toggle
     navbar-toggler book-summary book-header navigation-next navigation-prev footer-nav docs-prevnext MsoToc1 MsoToc2
     MsoToc3 MsoToc4 MsoToc5 post-navigation paging-navigation social-links social-icons share-buttons share-links
-    newsletter-signup adsbygoogle advertisement header-anchor-icon hide-when-compact""".split()
+    navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement header-anchor-icon hide-when-compact""".split()
 )
 _LINKS = frozenset(
-    """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager related share sharing social
+    """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager share sharing social
     footer topbar toolbar""".split()
 )
 _NUMBERS = frozenset(

@@ -39,7 +39,7 @@ _INTERFACE = re.compile(
 _ROLES = frozenset(
     "navigation search banner contentinfo dialog alertdialog menu menubar toolbar tooltip doc-toc doc-pagelist".split()
 )
-_NAMED = frozenset("div aside ul ol p span header footer a label".split())
+_NAMED = frozenset("div aside ul ol p span header footer a label details".split())
 """Elements whose id may be that of boilerplate; one of `<section>` is made of the heading in it."""
 _FRAMES = frozenset(("header", "footer", "aside"))
 _PARTS_OF_PAGES = frozenset(("html", "body", "main", "article"))
