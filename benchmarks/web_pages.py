@@ -209,6 +209,7 @@ SITES = (
             "Access to public open space 47f3874c3f024b2fb73bef414baaa682.html",
         ),
         "//article",
+        "contains(@class, 'katex-html') or self::mrow[parent::semantics]",
     ),
 )
 

@@ -265,6 +265,8 @@ def test_items_are_numbered_as_the_page_numbers_them() -> None:
         ("a<wbr>b", "ab"),
         ("<span><div>one</div><div>two</div></span>", "one\n\ntwo"),
         ("<a href=/a>one</a><a href=/b>two</a>", "one two"),
+        ("<span class=selected-value>one</span><span class='selected-value red'>two</span>", "one two"),
+        ("<span>wo</span><span>rd</span>", "word"),
     ],
 )
 def test_signs_that_are_raised_lowered_or_beside_a_word_do_not_change_it(source: str, text: str) -> None:

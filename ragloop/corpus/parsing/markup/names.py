@@ -13,7 +13,8 @@ _NEVER = frozenset(
     screen-reader-shortcut printfooter catlinks src srclink MathJax_Preview noprint-nav prev-next-area sidebar-toggle
     navbar-toggler book-summary book-header navigation-next navigation-prev footer-nav docs-prevnext MsoToc1 MsoToc2
     MsoToc3 MsoToc4 MsoToc5 post-navigation paging-navigation social-links social-icons share-buttons share-links
-    navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement header-anchor-icon hide-when-compact""".split()
+    navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement
+    header-anchor-icon hide-when-compact""".split()
 )
 _LINKS = frozenset(
     """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager share sharing social
@@ -52,6 +53,7 @@ class Purpose(StrEnum):
     TITLE = "the title of a document"
     CHECKED = "a box that is checked"
     UNCHECKED = "a box that is not checked"
+    APART = "a word apart from those beside it"
 
 
 _EXACT = {
@@ -66,6 +68,7 @@ _EXACT = {
     "MsoTitle": Purpose.TITLE,
     "checkbox-on": Purpose.CHECKED,
     "checkbox-off": Purpose.UNCHECKED,
+    **dict.fromkeys(("selected-value", "badge", "chip", "pill", "tag"), Purpose.APART),
 }
 
 

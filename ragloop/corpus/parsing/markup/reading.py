@@ -143,8 +143,8 @@ class _Reading:
                 self.line.append("[x] " if "checked" in element.attrib else "[ ] ")
         elif tag == "tex":
             element.text = tex(element.text or "")
-        elif (style := element.get("style")) and "block" in style and "inline" not in style:
-            self._text(" ")
+        elif self.omissions.purpose(element) is Purpose.APART or "display:block" in element.get("style", ""):
+            self.line.append(" ")
 
     def _image(self, element: "_Element") -> None:
         """An image stands for its alternative text where that is a formula, or all that a heading or a cell says."""
