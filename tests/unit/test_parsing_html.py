@@ -331,17 +331,18 @@ def test_a_heading_around_blocks_keeps_its_words_and_one_around_a_page_is_none()
     "source",
     [
         "<div class=menu>" * 1_500 + "<a href='#a'>x</a>" * 20_000,
-        "<div hidden><button aria-expanded=true>" * 400 + "x" * 100_000,
+        "<div hidden><p>a</p></div><button aria-expanded=true>b</button>" * 10_000,
         "<table><tr><td rowspan=60000 colspan=1000>x</td></tr>" + "<tr><td>y</td></tr>" * 20_000,
         "<table><tr><td>" * 600 + "x" * 100_000,
         "<sup>" * 1_500 + "x" * 100_000,
         "<h1>" * 1_500 + "x<br>" * 20_000,
         "<footer><p>a</p></footer>" * 30_000,
-        "<h2><button>a</button>" * 20_000,
+        "<h2><button>a</button></h2>" * 20_000,
         "<a href='#x'>" + "<b>" * 1_000 + "a" * 100_000,
+        "<main>a</main>" * 30_000,
         "<i class='" + "nav-" * 50_000 + "'>a</i>",
     ],
-    ids="menus hidden span tables raised headings footers buttons link class".split(),
+    ids="menus hidden span tables raised headings footers buttons link mains class".split(),
 )
 @pytest.mark.timeout(120)
 def test_hostile_pages_cost_no_more_than_their_length(source: str) -> None:
