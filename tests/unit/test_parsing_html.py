@@ -175,6 +175,7 @@ def test_what_frames_a_page_is_left_out(frame: str) -> None:
         "<div class=menu><p>Soup of the day, two crowns</p></div>",
         "<article><header><p>By the harbour master</p></header><p>Text.</p><footer>Written in May.</footer></article>",
         "<blockquote><p>Hold fast.</p><footer>A sailor</footer></blockquote>",
+        "<div role=note class='hatnote navigation-not-searchable'>Main article: <a href=/h>Harbour</a></div>",
         "<div aria-hidden=true><p>Seen by the eye only.</p></div>",
         "<main><p>A.</p></main><p>What is beside it is longer by far than what is in the main part.</p>",
     ],

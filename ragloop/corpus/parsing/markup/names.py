@@ -20,6 +20,8 @@ _LINKS = frozenset(
     """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager share sharing social
     footer topbar toolbar""".split()
 )
+_PARTS = frozenset("has with no not content main toctree".split())
+"""Words in names of what is beside boilerplate or is none."""
 _NUMBERS = frozenset(
     """lineno linenos linenodiv lnt ln line-number line-numbers linenumber linenumbers gutter hljs-ln-numbers blob-num
     rouge-gutter code-line-number lineno-container react-syntax-highlighter-line-number""".split()
@@ -82,7 +84,7 @@ def purpose(names: str) -> Purpose:
         words = set(_WORDS.split(token.lower()))
         if not words.isdisjoint(_CONSENT):
             return Purpose.CONSENT if words & _NOTICES - {token.lower()} else Purpose.MAYBE_CONSENT
-        if not words.isdisjoint(_LINKS) and words.isdisjoint(("has", "with", "no", "content", "main", "toctree")):
+        if not words.isdisjoint(_LINKS) and words.isdisjoint(_PARTS):
             return Purpose.LINKS
     for token in tokens:
         if not _PANELS.isdisjoint(_WORDS.split(token.lower())):
