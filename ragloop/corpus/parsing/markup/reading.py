@@ -182,7 +182,7 @@ class _Reading:
         self.line, self.alternative = [], ""
 
     def _start_block(self, element: "_Element", tag: str) -> None:
-        said = self.omissions.purpose(element)
+        said = self.omissions.purpose(element) if tag in ("div", "p") else Purpose.UNKNOWN
         facts = self.tables.get(element) if tag == "table" else None
         if tag in PREFORMATTED or (said is Purpose.CODE and tag == "div") or (facts is not None and facts.is_code):
             self._flush()
