@@ -45,7 +45,7 @@ WORDS = {
     "teams_chat.docx": 27,
     "hlink-meta.docx": 54,
     "winter-sports.epub": 61_317,
-    "test_wikipedia.html": 13_000,
+    "test_wikipedia.html": 11_500,
     "fake-html-pre.htm": 59_000,
     "norwich-city.txt": 8_300,
     "test_rss.xml": 20_000,

@@ -13,12 +13,15 @@ _NEVER = frozenset(
     screen-reader-shortcut printfooter catlinks src srclink MathJax_Preview noprint-nav prev-next-area sidebar-toggle
     navbar-toggler book-summary book-header navigation-next navigation-prev footer-nav docs-prevnext MsoToc1 MsoToc2
     MsoToc3 MsoToc4 MsoToc5 post-navigation paging-navigation social-links social-icons share-buttons share-links
-    newsletter-signup adsbygoogle advertisement header-anchor-icon hide-when-compact""".split()
+    navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement
+    header-anchor-icon hide-when-compact""".split()
 )
 _LINKS = frozenset(
-    """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager related share sharing social
+    """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager share sharing social
     footer topbar toolbar""".split()
 )
+_PARTS = frozenset("has with no not content main toctree".split())
+"""Words in names of what is beside boilerplate or is none."""
 _NUMBERS = frozenset(
     """lineno linenos linenodiv lnt ln line-number line-numbers linenumber linenumbers gutter hljs-ln-numbers blob-num
     rouge-gutter code-line-number lineno-container react-syntax-highlighter-line-number""".split()
@@ -52,6 +55,7 @@ class Purpose(StrEnum):
     TITLE = "the title of a document"
     CHECKED = "a box that is checked"
     UNCHECKED = "a box that is not checked"
+    APART = "a word apart from those beside it"
 
 
 _EXACT = {
@@ -66,6 +70,7 @@ _EXACT = {
     "MsoTitle": Purpose.TITLE,
     "checkbox-on": Purpose.CHECKED,
     "checkbox-off": Purpose.UNCHECKED,
+    **dict.fromkeys(("selected-value", "badge", "chip", "pill", "tag"), Purpose.APART),
 }
 
 
@@ -79,7 +84,7 @@ def purpose(names: str) -> Purpose:
         words = set(_WORDS.split(token.lower()))
         if not words.isdisjoint(_CONSENT):
             return Purpose.CONSENT if words & _NOTICES - {token.lower()} else Purpose.MAYBE_CONSENT
-        if not words.isdisjoint(_LINKS) and words.isdisjoint(("has", "with", "no", "content", "main", "toctree")):
+        if not words.isdisjoint(_LINKS) and words.isdisjoint(_PARTS):
             return Purpose.LINKS
     for token in tokens:
         if not _PANELS.isdisjoint(_WORDS.split(token.lower())):

@@ -39,8 +39,9 @@ _INTERFACE = re.compile(
 _ROLES = frozenset(
     "navigation search banner contentinfo dialog alertdialog menu menubar toolbar tooltip doc-toc doc-pagelist".split()
 )
-_NAMED = frozenset("div aside ul ol p span header footer a label".split())
+_NAMED = frozenset("div aside ul ol p span header footer a label details".split())
 """Elements whose id may be that of boilerplate; one of `<section>` is made of the heading in it."""
+_FRAMES = frozenset(("header", "footer", "aside"))
 _PARTS_OF_PAGES = frozenset(("html", "body", "main", "article"))
 _TARGETS = ("aria-controls", "data-target", "data-bs-target", "data-tab-target")
 _OPENING = frozenset((*_TARGETS, "aria-expanded", "data-toggle", "data-bs-toggle"))
@@ -88,6 +89,8 @@ class Omissions:
             return self._is_link_of_the_page(element)
         if tag == "button":
             return not self._is_content_button(element)
+        if tag not in _FRAMES and not element.keys():
+            return False
         if tag in _PARTS_OF_PAGES or tag in HEADINGS:
             return "hidden" in element.attrib and tag in HEADINGS
         role = element.get("role")
@@ -106,7 +109,7 @@ class Omissions:
             return _is_drawn_beside_its_source(element)
         if said in (Purpose.CONSENT, Purpose.MAYBE_CONSENT):
             return self._is_notice(element, said)
-        if said is Purpose.LINKS or (tag in ("header", "footer", "aside") and not (in_article and tag != "footer")):
+        if said is Purpose.LINKS or (tag in _FRAMES and not (in_article and tag != "footer")):
             return self._is_mostly_links(element)
         return False
 

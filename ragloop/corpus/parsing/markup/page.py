@@ -15,6 +15,7 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 _TEX = ("math/tex", "math/asciimath")
 _MAIN_ROLES = ('role="main"', "role='main'", "role=main")
 _MAIN_SHARE = 0.5
+_MOST_MAINS = 8
 
 
 def tree(source: str, name: str) -> "_Element | None":
@@ -56,9 +57,11 @@ def main_content(root: "_Element", source: str) -> "tuple[_Element, str]":
     That is the only `<main>` where it holds at least half of the text; what else is on the page frames it.
     """
     mains = list(root.iter("main"))
-    if any(role in source for role in _MAIN_ROLES):
-        mains += [one for one in elements(root, "//*[@role='main']") if one.tag != "main"]
-    mains = [one for one in mains if not any(other in mains for other in one.iterancestors())] if mains[1:] else mains
+    if not mains and any(role in source for role in _MAIN_ROLES):
+        mains = elements(root, "//*[@role='main']")
+    if len(mains) > _MOST_MAINS:
+        return root, ""
+    mains = [one for one in mains if not any(other in mains for other in one.iterancestors())]
     if len(mains) != 1 or len(words_of(mains[0])) < _MAIN_SHARE * len(words_of(root)):
         return root, ""
     title = next(root.iter("h1"), None)

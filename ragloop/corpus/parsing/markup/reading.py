@@ -106,7 +106,9 @@ class _Reading:
             return True
         if tag in _READINGS:
             return not holds(element, "rb")
-        if element in self.told or self.omissions.leaves_out(element, tag, in_article=self.articles > 0):
+        if (self.told and element in self.told) or self.omissions.leaves_out(
+            element, tag, in_article=self.articles > 0
+        ):
             return True
         self._start(element, tag)
         return False
@@ -141,8 +143,8 @@ class _Reading:
                 self.line.append("[x] " if "checked" in element.attrib else "[ ] ")
         elif tag == "tex":
             element.text = tex(element.text or "")
-        elif (style := element.get("style")) and "block" in style and "inline" not in style:
-            self._text(" ")
+        elif self.omissions.purpose(element) is Purpose.APART or "display:block" in element.get("style", ""):
+            self.line.append(" ")
 
     def _image(self, element: "_Element") -> None:
         """An image stands for its alternative text where that is a formula, or all that a heading or a cell says."""
@@ -180,7 +182,7 @@ class _Reading:
         self.line, self.alternative = [], ""
 
     def _start_block(self, element: "_Element", tag: str) -> None:
-        said = self.omissions.purpose(element)
+        said = self.omissions.purpose(element) if tag in ("div", "p") else Purpose.UNKNOWN
         facts = self.tables.get(element) if tag == "table" else None
         if tag in PREFORMATTED or (said is Purpose.CODE and tag == "div") or (facts is not None and facts.is_code):
             self._flush()
@@ -209,7 +211,7 @@ class _Reading:
             self.articles += tag in ("article", "blockquote", "main", "figure")
             if said is Purpose.CHECKED or said is Purpose.UNCHECKED:
                 self.line.append("[x] " if said is Purpose.CHECKED else "[ ] ")
-        if label := self.labels.get(element):
+        if self.labels and (label := self.labels.get(element)):
             self._flush()
             self.line.append(label + _BREAK)
             self.leads = True

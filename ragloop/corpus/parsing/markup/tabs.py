@@ -8,7 +8,8 @@ from ragloop.corpus.parsing.markup.elements import beginning, elements
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_LISTS = "//*[@role='tablist' or contains(concat(' ', @class, ' '), ' tabbed-labels ')]"
+_LISTS = {"tablist": "//*[@role='tablist']", "tabbed-labels": "//div[contains(@class, 'tabbed-labels')]"}
+"""Where the labels are, by what a page with them has in its source."""
 _MOST = 64
 
 
@@ -16,7 +17,7 @@ def labels_of_panels(root: "_Element", source: str) -> "tuple[dict[_Element, str
     """Return the labels by panel, and the tabs whose label is among them: these need not be read where they stand."""
     found: dict[_Element, str] = {}
     told: set[_Element] = set()
-    lists = elements(root, _LISTS) if "tablist" in source or "tabbed-labels" in source else []
+    lists = [one for name, path in _LISTS.items() if name in source for one in elements(root, path)]
     ids = {str(one.get("id")): one for one in elements(root, "//*[@id and @role='tabpanel']")} if lists else {}
     for tablist in lists:
         tabs = list(islice(_tabs(tablist), _MOST))
