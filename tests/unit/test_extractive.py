@@ -123,4 +123,6 @@ def test_the_number_that_a_question_names_leads_to_what_stands_below_it() -> Non
 
 
 def test_a_title_is_no_answer() -> None:
-    assert answer("What of the waste?", passage("Waste\n\nOil goes to the shed.", "Waste")) == "Oil goes to the shed. [1]"
+    assert (
+        answer("What of the waste?", passage("Waste\n\nOil goes to the shed.", "Waste")) == "Oil goes to the shed. [1]"
+    )
