@@ -19,6 +19,7 @@ _LINE = re.compile(r"[\r\n](?P<indent>[^\S\r\n]*+)(?=\S)")  # the last of severa
 _ITEM = re.compile(
     r"(?:\r\n?|\n)(?P<indent>[^\S\r\n]*)(?=(?:[-*+\u2022]|\d{1,4}[.)]|\(?[a-zA-Z#][.)]|:[\w -]+:|\.\.|[|])[^\S\r\n])"
 )
+_STOP = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+")  # sentences may begin with a small letter
 _WORD = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:|&=\u055d\u060c\u061b\u104a\u1363-\u1366\u17d6\u3001\uff0c\uff1b\uff1a]")
 # Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
@@ -102,7 +103,7 @@ def _characters(text: str, start: int, end: int) -> Iterator[int]:
 _BLANKS, _ITEMS, _OUTLINE = _after(_BLANK), _least_indented(_ITEM), _least_indented(_LINE)
 _FINE = (_after(_WORD), _after(_CLAUSE), _words, _runs, _characters)
 _LINES = (_BLANKS, _OUTLINE, _OUTLINE, _OUTLINE, _after(_LINE), *_FINE)
-_PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, sentence_ends, *_FINE)
+_PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, sentence_ends, _after(_STOP), *_FINE)
 
 RULES: dict[Kind, tuple[Cuts, ...]] = {
     "paragraph": _PROSE,
