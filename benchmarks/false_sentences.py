@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from ragloop.answering.prompts import sentences
+from ragloop.answering.prompts import cited_sentences
 from ragloop.answering.support import answers, says
 from ragloop.answering.terms import content_words
 from ragloop.corpus.chunking.chunker import chunk
@@ -73,7 +73,7 @@ def cases(passages: Sequence[Passage], dice: random.Random) -> Iterator[Case]:
         shown = [one, *[other for m, other in enumerate(passages) if m != n][:4]]
         if _FIELDS.search(one.text):
             continue  # its lines are no sentences
-        for sentence in sentences(" ".join(one.text.split())):
+        for sentence in cited_sentences(" ".join(one.text.split())):
             if 6 <= len(sentence.split()) <= 40 and "|" not in sentence and _VERB.search(sentence):
                 yield "true: as it stands", sentence, shown
                 made = [*_reworded(sentence), *_falsified(sentence, one.text, dice)]

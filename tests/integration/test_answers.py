@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ragloop.answering.answer import LONGEST_QUESTION, Answerer, AnswerPolicy
-from ragloop.answering.prompts import NOTHING_FOUND, sentences
+from ragloop.answering.prompts import NOTHING_FOUND, cited_sentences
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.index.search import Search
@@ -70,7 +70,7 @@ def answerer(app: App, journal: Journal, **changes: Any) -> Answerer:
 
 def check_citations(answer: Answer) -> None:
     """Every sentence has a mark, every mark a citation, every citation a passage that stands in the document."""
-    marked = [re.findall(r"\[(\d+)\]", sentence) for sentence in sentences(answer.answer)]
+    marked = [re.findall(r"\[(\d+)\]", sentence) for sentence in cited_sentences(answer.answer)]
     assert all(marked)
     assert sorted({int(n) for marks in marked for n in marks}) == [citation.n for citation in answer.citations]
     for citation in answer.citations:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from ragloop.corpus.chunking.chunker import Chunk
+from ragloop.corpus.chunking.chunker import Chunk, embedded_string
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 
 _LENGTHS = struct.Struct(">QQ")
@@ -62,7 +62,7 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
     written: dict[str, int] = {}
     rows = []
     for one in chunks:
-        above = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
+        above = one.embedded[: len(one.embedded) - len(embedded_string("", one.text))]
         numbers = [written.setdefault(text, len(written)) for text in (one.heading, above)]
         rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
     header = {"title": document.title, "left_out": document.left_out, "written": list(written), "chunks": rows}
@@ -74,11 +74,13 @@ def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
     text, written = payload.decode("utf-8", "surrogatepass"), header["written"]
     return [
         Chunk(
-            written[heading], start, end, text[start:end], _embedded(written[above], text[start:end]), text_hash, tokens
+            written[heading],
+            start,
+            end,
+            text[start:end],
+            embedded_string(written[above], text[start:end]),
+            text_hash,
+            tokens,
         )
         for start, end, heading, above, text_hash, tokens in header["chunks"]
     ]
-
-
-def _embedded(above: str, text: str) -> str:
-    return above + text.replace("\r\n", "\n")
