@@ -174,7 +174,7 @@ def _check(chunks: int, characters: int) -> None:
 
 
 def embedded_string(above: str, text: str) -> str:
-    """Return what is embedded of a text below its titles: other line ends or another form of its letters change none."""
+    """Return what is embedded of a text below its titles, alike for all line ends and all forms of its letters."""
     return embeddable((above + text).replace("\r\n", "\n"))
 
 

@@ -72,15 +72,8 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
 def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
     """The chunks in a message."""
     text, written = payload.decode("utf-8", "surrogatepass"), header["written"]
+    rows = ((text[start:end], start, end, *rest) for start, end, *rest in header["chunks"])
     return [
-        Chunk(
-            written[heading],
-            start,
-            end,
-            text[start:end],
-            embedded_string(written[above], text[start:end]),
-            text_hash,
-            tokens,
-        )
-        for start, end, heading, above, text_hash, tokens in header["chunks"]
+        Chunk(written[heading], start, end, part, embedded_string(written[above], part), text_hash, tokens)
+        for part, start, end, heading, above, text_hash, tokens in rows
     ]
