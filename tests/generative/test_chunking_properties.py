@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import parse
 from ragloop.errors import DocumentError
+from ragloop.language.forms import embeddable
 
 LINES = st.sampled_from(
     [
@@ -38,7 +39,6 @@ TEXTS = st.lists(LINES | st.text(st.characters(exclude_categories=["Cs", "Cc"]),
     lambda lines: st.sampled_from(["\n", "\r\n", "\r", "\n\n"]).map(lambda newline: newline.join(lines))
 )
 TYPES = st.sampled_from(["text/markdown", "text/x-rst", "text/plain", "text/html"])
-from ragloop.language.forms import embeddable
 
 
 def count(texts: Sequence[str]) -> list[int]:
