@@ -23,7 +23,7 @@ _STOP = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+")  # sentences may begi
 _WORD = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:|&=\u055d\u060c\u061b\u104a\u1363-\u1366\u17d6\u3001\uff0c\uff1b\uff1a]")
 # Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
-_STOP_EACH, _LONGEST_RUN = 16, 64
+_STOP_EACH, _LONGEST_RUN, _LONGEST_WORDS = 16, 64, 32
 _STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, _STOP_EACH))
 
 
@@ -87,7 +87,7 @@ def _words(text: str, start: int, end: int) -> Iterator[int]:
     """Cut text without spaces between words, by the rule of runs; nothing of other text."""
     last = start
     for at in boundaries(text, start, end) if has_unspaced(text, start, end) else ():
-        if ord(text[at - 1]) % _STOP_EACH == 0 or at - last >= _LONGEST_RUN:
+        if ord(text[at - 1]) % _STOP_EACH == 0 or at - last >= _LONGEST_WORDS:
             yield at
             last = at
 
