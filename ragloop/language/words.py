@@ -72,12 +72,22 @@ def boundaries(text: str, start: int, end: int) -> Iterator[int]:
     # It maps 40 MB when it is loaded, which a question in a script with spaces never needs.
     from icu4py.breakers import WordBreaker
 
-    for begin in range(start, end, WINDOW):
-        window = text[begin : min(end, begin + WINDOW)]
-        if not window.isprintable():
-            window = window.encode("utf-8", "replace").decode()  # lone surrogates, which ICU refuses
-        at = begin
-        for word in WordBreaker(window, "en"):  # segments() counts in UTF-16
-            at += len(word)
-            if at < end:
+    begin = start
+    while begin < end:
+        stop = min(end, begin + WINDOW)
+        at = last = begin
+        for word in WordBreaker(_accepted(text[begin:stop]), "en"):  # its segments() counts in UTF-16
+            last, at = at, at + len(word)
+            if at < stop:
                 yield at
+        if stop == end:
+            return
+        # The last word of a window may go on behind it.
+        begin = last if last > begin else stop
+        if begin == stop:
+            yield stop
+
+
+def _accepted(text: str) -> str:
+    """Return a text as long that ICU takes: it refuses lone surrogates."""
+    return text if text.isprintable() else text.encode("utf-8", "replace").decode()

@@ -12,6 +12,7 @@ from ragloop.corpus.chunking.chunker import Chunk, chunk
 from ragloop.corpus.chunking.cuts import RULES, spans
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import Block, ParsedDocument
+from ragloop.language.words import boundaries
 
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -295,3 +296,18 @@ def test_an_edited_row_embeds_the_chunks_near_it_only(name: str, edit: str) -> N
     made.sort()
     assert 1 <= made[len(made) // 2] <= 2
     assert made[-1] <= 4
+
+
+def test_text_without_spaces_is_cut_between_its_words() -> None:
+    text = "น้ำพุในสวนเปิดทุกวัน" * 100
+    chunks = chunk(parse(text.encode(), "text/plain", "page"), lambda texts: [len(one) for one in texts], 60)
+    assert len(chunks) > 20
+    assert {one.start for one in chunks} <= {0, *boundaries(text, 0, len(text))}
+
+
+def test_a_long_block_of_lines_of_one_letter_takes_few_pieces() -> None:
+    text = "b\n" * 200_000
+    chunks = chunk(parse(text.encode(), "text/plain", "page"), lambda texts: [len(one) // 4 + 1 for one in texts], 200)
+    assert "".join(one.text for one in chunks).count("b") == 200_000
+    assert max(one.tokens for one in chunks) <= 200
+    assert len(chunks) < 1_000

@@ -20,6 +20,7 @@ from ragloop.corpus.chunking.cuts import RULES, RULES_OF_ROWS, joined, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from ragloop.hashes import sha256_of_text
+from ragloop.language.forms import embeddable
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 Join = Callable[[Sequence[int], Sequence[int], Sequence[int]], list[int]]
@@ -189,6 +190,11 @@ def _check(chunks: int, characters: int) -> None:
         )
 
 
+def embedded_string(above: str, text: str) -> str:
+    """Return what is embedded of a text below its titles, alike for all line ends and all forms of its letters."""
+    return embeddable((above + text).replace("\r\n", "\n"))
+
+
 def embedded_strings(
     heading: str, text: str, count_tokens: CountTokens | None = None, budget: int = 200
 ) -> Iterator[str]:
@@ -207,7 +213,7 @@ def embedded_strings(
                 _prefix([_shortened(title, limit, counter) for title in titles], counter, limit, budget).text
                 for titles in _groupings(path)
             ]
-        yield from ((prefix + text).replace("\r\n", "\n") for prefix in prefixes)
+        yield from (embedded_string(prefix, text) for prefix in prefixes)
 
 
 def _groupings(parts: Sequence[str]) -> list[list[str]]:
@@ -461,7 +467,7 @@ def _chunk(
     """The chunk of some units. `headings` holds the written path of each that was asked for, which chunks share."""
     start, end = units.start[begin], units.end[after - 1]
     text, first = header.text + document.text[start:end], document.blocks[units.block[begin]]
-    embedded = (prefix.text + text).replace("\r\n", "\n")  # a change of line ends embeds nothing
+    embedded = embedded_string(prefix.text, text)
     return Chunk(
         heading=_heading(first, headings),
         start=start,

@@ -21,11 +21,11 @@ _ITEM = re.compile(
 )
 _BORDER = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*+(?=\+[-=])")  # of a grid table of reStructuredText
 _CELL = re.compile(r"[^\S\r\n]\|[^\S\r\n]")
-_STOP = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+")
+_STOP = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+")  # sentences may begin with a small letter
 _WORD = re.compile(r"\s+")
 _CLAUSE = re.compile(r"[,;:|&=\u055d\u060c\u061b\u104a\u1363-\u1366\u17d6\u3001\uff0c\uff1b\uff1a]")
 # Runs without white space end after a character whose code is a multiple of 16, or after 64 characters.
-_STOP_EACH, _LONGEST_RUN = 16, 64
+_STOP_EACH, _LONGEST_RUN, _LONGEST_WORDS = 16, 64, 32
 _STOPS = "".join(f"\\u{code:04x}" for code in range(0x20, 0xD800, _STOP_EACH))
 
 
@@ -89,7 +89,7 @@ def _words(text: str, start: int, end: int) -> Iterator[int]:
     """Cut text without spaces between words, by the rule of runs; nothing of other text."""
     last = start
     for at in boundaries(text, start, end) if has_unspaced(text, start, end) else ():
-        if ord(text[at - 1]) % _STOP_EACH == 0 or at - last >= _LONGEST_RUN:
+        if ord(text[at - 1]) % _STOP_EACH == 0 or at - last >= _LONGEST_WORDS:
             yield at
             last = at
 
@@ -105,7 +105,6 @@ def _characters(text: str, start: int, end: int) -> Iterator[int]:
 _BLANKS, _ITEMS, _OUTLINE = _after(_BLANK), _least_indented(_ITEM), _least_indented(_LINE)
 _FINE = (_after(_WORD), _after(_CLAUSE), _words, _runs, _characters)
 _LINES = (_BLANKS, _OUTLINE, _OUTLINE, _OUTLINE, _after(_LINE), *_FINE)
-# What is written without capitals has no other ends of sentences than its full stops.
 _PROSE = (_BLANKS, _ITEMS, _ITEMS, _ITEMS, sentence_ends, _after(_STOP), *_FINE)
 
 RULES: dict[Kind, tuple[Cuts, ...]] = {

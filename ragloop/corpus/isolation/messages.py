@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from ragloop.corpus.chunking.chunker import Chunk
+from ragloop.corpus.chunking.chunker import Chunk, embedded_string
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 
 _LENGTHS = struct.Struct(">QQ")
@@ -66,7 +66,7 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
     written: dict[str, int] = {}
     rows = []
     for one in chunks:
-        titles = one.embedded[: len(one.embedded) - len(_embedded("", one.text))]
+        titles = one.embedded[: len(one.embedded) - len(embedded_string("", one.text))]
         columns = one.text[: len(one.text) - (one.end - one.start)]
         numbers = [written.setdefault(text, len(written)) for text in (one.heading, titles, columns)]
         rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
@@ -86,9 +86,6 @@ def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
     chunks = []
     for start, end, heading, titles, columns, text_hash, tokens in header["chunks"]:
         text = written[columns] + source[start:end]
-        chunks.append(Chunk(written[heading], start, end, text, _embedded(written[titles], text), text_hash, tokens))
+        embedded = embedded_string(written[titles], text)
+        chunks.append(Chunk(written[heading], start, end, text, embedded, text_hash, tokens))
     return chunks
-
-
-def _embedded(above: str, text: str) -> str:
-    return above + text.replace("\r\n", "\n")
