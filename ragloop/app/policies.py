@@ -1,6 +1,7 @@
 """Settings become policies here and nowhere else; policies have no defaults of their own."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragloop.config import Settings, SyncSettings
@@ -115,7 +116,7 @@ def sync_policy(settings: Settings) -> "SyncPolicy":
         guard_documents=sync.guard_documents,
         guard_share=sync.guard_share,
         max_document_bytes=_bytes(sync.max_document_mb),
-        limits=_parse_limits(sync),
+        limits=_parse_limits(sync, settings.home),
         cutover=index.cutover,
         refresh_s=index.refresh_minutes * 60,
         keep_days=index.keep_days,
@@ -123,9 +124,10 @@ def sync_policy(settings: Settings) -> "SyncPolicy":
     )
 
 
-def _parse_limits(sync: SyncSettings) -> "ParseLimits":
+def _parse_limits(sync: SyncSettings, home: Path) -> "ParseLimits":
     """Limit what a parser may take; a document may have as many characters of text as its file may have bytes."""
     from ragloop.corpus.parsing.limits import ParseLimits
+    from ragloop.corpus.parsing.pages.recognised import FOLDER
 
     if sync.ocr and find_spec("rapidocr") is None:
         raise ConfigError("sync.ocr is on, which needs rapidocr; install it with: pip install 'ragloop[ocr]'")
@@ -138,6 +140,7 @@ def _parse_limits(sync: SyncSettings) -> "ParseLimits":
         recognise=sync.ocr,
         recognised_pages=sync.ocr_pages,
         recognition_seconds=sync.ocr_seconds,
+        recognised_folder=str(home.resolve() / FOLDER) if sync.ocr else "",
     )
 
 

@@ -30,6 +30,15 @@ DERIVED = (
         Lease.INDEX,
     ),
     Derived(
+        "recognised/*",
+        Kind.FILES,
+        "Text recognised in images of pages, by the hash of the image; the folder may be deleted at any time.",
+        "pages of documents, where sync.ocr is on",
+        "the next sync that reads such a page",
+        text=(Text.DOCUMENTS,),
+        backed_up=False,
+    ),
+    Derived(
         "reports",
         Kind.TABLE,
         "What ran last: scans of sources, syncs, drift, reviews, vectors to be dropped.",

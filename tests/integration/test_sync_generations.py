@@ -33,6 +33,15 @@ def test_another_fingerprint_is_built_beside_and_cut_over_to_with_both_named(ind
     assert indexed.contents() == before
 
 
+def test_documents_are_read_anew_when_text_recognition_is_set(indexed: IndexedFolder) -> None:
+    indexed.write_numbered(2)
+    indexed.sync()
+    indexed.settings = {"sync": {"ocr": True}}
+    report = indexed.sync()
+    assert (report.added, report.chunks_embedded) == (2, 0)
+    assert indexed.app().index.generation.parser.endswith(" with ocr")
+
+
 def test_a_rebuild_makes_a_table_of_its_own_and_embeds_nothing(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync()

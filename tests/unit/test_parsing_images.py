@@ -1,7 +1,9 @@
 """Text recognised in images: scanned pages of a PDF, and images as documents."""
 
 import io
+import os
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import media_type, media_type_if_named, parse
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.pages.recognised import drop_oldest
 from ragloop.errors import DocumentError
 from tests.support.made_documents import drawn_lines, drawn_pdf, stream
 
@@ -89,3 +92,23 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
 def test_an_image_without_text_says_so() -> None:
     document = parse(saved(Image.new("RGB", (200, 200), "white"), "PNG"), "image/png", "a.png", ON)
     assert (document.blocks, document.left_out) == ((), ("no text was recognised in the image",))
+
+
+def test_a_page_that_was_recognised_is_not_recognised_again(tmp_path: Path) -> None:
+    limits = ParseLimits(recognise=True, recognised_folder=str(tmp_path / "recognised"))
+    data = saved(picture("No fires ashore"), "PNG")
+    first = parse(data, "image/png", "a.png", limits)
+    (kept,) = (tmp_path / "recognised").iterdir()
+    kept.write_text(kept.read_text().replace("fires", "tents"))
+    assert first.text == "No fires ashore"
+    assert parse(data, "image/png", "a.png", limits).text == "No tents ashore"
+    kept.write_text("{")
+    assert parse(data, "image/png", "a.png", limits).text == "No fires ashore"
+
+
+def test_pages_that_were_used_longest_ago_are_dropped(tmp_path: Path) -> None:
+    for n in range(4):
+        (tmp_path / f"{n}.json").write_text("{}")
+        os.utime(tmp_path / f"{n}.json", (n, n))
+    drop_oldest(tmp_path, 2)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["2.json", "3.json"]

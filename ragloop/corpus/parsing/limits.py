@@ -14,7 +14,8 @@ class ParseLimits:
 
     `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB) or of the attachments of a PDF,
     `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
-    pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory.
+    pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory; it is kept
+    in `recognised_folder`, if there is one.
     """
 
     seconds: float = 60.0
@@ -26,9 +27,11 @@ class ParseLimits:
     recognise: bool = False
     recognised_pages: int = 50
     recognition_seconds: float = 600.0
+    recognised_folder: str = ""
 
     def __post_init__(self) -> None:
-        if wrong := [name for name, value in vars(self).items() if name != "recognise" and value <= 0]:
+        numbers = {name: value for name, value in vars(self).items() if not isinstance(value, bool | str)}
+        if wrong := [name for name, value in numbers.items() if value <= 0]:
             raise ValueError(f"limits must be above 0: {', '.join(wrong)} in {self}")
 
     @property

@@ -7,7 +7,7 @@ from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.pages.lines import ITEM, Hyphens, marked, paragraphs
-from ragloop.corpus.parsing.pages.recognition import Recogniser
+from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, place_of
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def parse_image(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         text = marked(found.text)
         hyphens = Hyphens([text])
         for one in paragraphs(text):
-            extraction.add(hyphens.joined(one), "list" if ITEM.match(one) else "paragraph", place=place + found.place)
-        extraction.left_out += found.doubts(place)
+            extraction.add(
+                hyphens.joined(one), "list" if ITEM.match(one) else "paragraph", place=place + place_of(found)
+            )
+        extraction.left_out += doubts(found, place)
     if not extraction.parts:
         extraction.left_out.append("no text was recognised in the image")
     return extraction.document(name)

@@ -16,7 +16,8 @@ from ragloop.corpus.parsing.pages.enclosed import add_enclosed
 from ragloop.corpus.parsing.pages.fields import filled
 from ragloop.corpus.parsing.pages.fonts import readable_lines
 from ragloop.corpus.parsing.pages.lines import ITEM, Hyphens, marked, paragraphs, without_running_lines
-from ragloop.corpus.parsing.pages.recognition import Recognised, Recogniser, scale_of
+from ragloop.corpus.parsing.pages.recognised import Recognised
+from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, place_of, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -58,7 +59,7 @@ class _Page:
 
     @property
     def place(self) -> str:
-        return self.name + (self.recognised.place if self.recognised and self.recognised.text else "")
+        return self.name + (place_of(self.recognised) if self.recognised else "")
 
 
 def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -212,7 +213,7 @@ def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterat
                 "since their font does not say which characters it shows"
             )
     for page in pages:
-        yield from page.recognised.doubts(page.name) if page.recognised else ()
+        yield from doubts(page.recognised, page.name) if page.recognised else ()
     if lost:
         yield f"{_ranges(lost)} of {count} could not be read: damaged"
     if notes := [page.number for page in pages if page.notes]:

@@ -18,9 +18,10 @@ _LEAST_WIDTH = 7.0
 """Least width of a column of prose, in heights of its letters."""
 _LEAST_FILLED = 0.62
 _LEAST_GOING_ON = 0.3
+_FULL = 0.8
 _FEWEST_WORDS = 3
 _MOST_DIGITS = 0.15
-_WIDE_LEADING = 1.6
+_WIDE_LEADING = 1.35
 _HYPHENS = frozenset("-\xad\x02\ufffe")
 _MOST_CHARACTERS = 40_000
 """A page of more characters is read as it was drawn."""
@@ -275,9 +276,26 @@ def _read(run: _Run) -> list[str]:
     lines = []
     for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
         for column in range(len(run.gaps) + 1):
-            lines += [row[column] for row in rows[begin:end] if row[column]]
+            lines += _paragraphs([row[column] for row in rows[begin:end] if row[column]])
+            if SENTENCE_END.search(lines[-1]):
+                lines.append("")
         lines.append("")
     return lines
+
+
+def _paragraphs(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a column with each that goes on joined to the next."""
+    full = _FULL * max(map(len, lines))
+    joined: list[str] = []
+    goes_on = False
+    for line in lines:
+        if goes_on:
+            split = joined[-1][-1] == "-" and joined[-1][-2:-1].isalnum()
+            joined[-1] = f"{joined[-1][:-1]}\ufffe{line}" if split else f"{joined[-1]} {line}"
+        else:
+            joined.append(line)
+        goes_on = len(line) >= full or not SENTENCE_END.search(line)
+    return joined
 
 
 def _ended(rows: Sequence[Sequence[str]]) -> bool:

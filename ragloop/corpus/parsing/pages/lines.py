@@ -15,6 +15,7 @@ _LINE_END_HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010]\r?\n(?=[^\W_])")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LONGEST_WORD = 64
 _SHORTEST_FULL_LINE = 30
+_SHORTEST_NARROW_LINE = 16
 _FULL = 0.8
 _MOST_DIGITS = 0.15
 _SUSPENDED = frozenset(("and", "or", "to", "und", "oder", "bis", "sowie"))
@@ -171,23 +172,27 @@ def _keys(line: str, page: int) -> list[tuple[str, int | None]]:
 def paragraphs(text: str) -> Iterator[str]:
     """Yield the paragraphs of a page, from its lines: a PDF does not mark them.
 
-    A line about as long as most goes on in the next one, after a space. A shorter one that ends a sentence ends its
+    A line about as long as most goes on in the next one, after a space; where most are short, as in a narrow column,
+    only if that begins in lower case. A shorter one that ends a sentence ends its
     paragraph; any other (a heading, a row of a table, an address) keeps its line end. A word that is split counts as
     the end of a line.
     """
     lines = [one_line(line) for line in text.splitlines()]
     lengths = sorted(len(line) for line in text.replace(_SPLIT, "\n").splitlines())
-    full = max(_SHORTEST_FULL_LINE, _FULL * lengths[len(lengths) // 2]) if lengths else 0
+    usual = _FULL * lengths[len(lengths) // 2] if lengths else 0
+    full, narrow = max(_SHORTEST_FULL_LINE, usual), max(_SHORTEST_NARROW_LINE, usual)
     paragraph = ""
-    goes_on = False
+    goes_on = in_column = False
     for line in lines:
         if paragraph and (not line or (ITEM.match(line) and not ITEM.match(paragraph))):
             yield paragraph
             paragraph = ""
+        goes_on = goes_on or (in_column and line[:1].islower())
         separator = " " if goes_on and not (ITEM.match(line) or _is_row(line)) else "\n"
         paragraph = f"{paragraph}{separator}{line}" if paragraph else line
         last = line.rpartition(_SPLIT)[2]
         goes_on = len(last) >= full and not _is_row(line)
+        in_column = narrow <= len(last) < full and not _is_row(line) and not SENTENCE_END.search(line)
         if len(last) < full and SENTENCE_END.search(line):
             yield paragraph
             paragraph = ""
