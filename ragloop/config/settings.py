@@ -36,7 +36,7 @@ class SourceSettings(Section):
     uri: str = Field(min_length=1)
     """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
-    """Glob patterns of the files to take (as in .gitignore); empty takes all supported formats."""
+    """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no data, code or archives."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()

@@ -37,14 +37,37 @@ _SUFFIXES = {
     ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
+    ".ipynb": "application/x-ipynb+json",
 }
+_DATA_SUFFIXES = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+}
+"""Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
+where its `include` takes them."""
+_TEXT_NAMES = frozenset(
+    """authors changelog changes contributing contributors copying credits faq history install licence license
+    maintainers news notice readme security thanks todo""".split()
+)
+"""Files of text that by custom have no suffix."""
 
 
 def media_type(name: str) -> str | None:
-    """The media type that a file name's suffix stands for; None if no parser reads it."""
+    """Return the media type that a file's name stands for; None if no parser reads it."""
     # Asked of every file of every listing: a path object would take most of the time of a listing.
-    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return _SUFFIXES.get(dot + suffix.lower()) if stem else None
+    base = name.rpartition("/")[2]
+    stem, dot, suffix = base.rpartition(".")
+    if not dot:
+        return "text/plain" if base.lower() in _TEXT_NAMES else None
+    ending = dot + suffix.lower()
+    return (_SUFFIXES.get(ending) or _DATA_SUFFIXES.get(ending)) if stem else None
+
+
+def is_document(name: str) -> bool:
+    """Return whether a file is read without being asked for: one that has a parser and is no data, code or archive."""
+    _, dot, suffix = name.rpartition(".")
+    return dot + suffix.lower() not in _DATA_SUFFIXES and media_type(name) is not None
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":

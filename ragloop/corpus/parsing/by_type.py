@@ -71,4 +71,7 @@ _PARSERS: dict[str, Parser] = {
     f"{_OFFICE}.presentationml.presentation": _later("pptx", "parse_pptx"),
     f"{_OFFICE}.spreadsheetml.sheet": _later("xlsx", "parse_xlsx"),
     "application/epub+zip": _later("epub", "parse_epub"),
+    "application/x-ipynb+json": _later("notebook", "parse_notebook"),
+    "application/json": _later("json", "parse_json"),
+    "application/jsonl": _later("json", "parse_json_lines"),
 }

@@ -5,14 +5,14 @@ from functools import lru_cache
 
 import pathspec
 
-from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing import is_document
 
 
 class Patterns:
     """Which keys a source takes. Keys are relative to the source and separated by "/"."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str], left_to: Sequence["Patterns"] = ()) -> None:
-        """Globs as in .gitignore; an empty `include` takes every supported format.
+        """Globs as in .gitignore; an empty `include` takes every document, but no data, code or archives.
 
         What one of `left_to` takes, which are those of other sources of the same place, is not taken.
         """
@@ -33,7 +33,7 @@ class Patterns:
         """Whether a file is taken, given that all its folders are entered."""
         if self._exclude.match_file(key):
             return False
-        taken = self._include.match_file(key) if self._include is not None else media_type(key) is not None
+        taken = self._include.match_file(key) if self._include is not None else is_document(key)
         return taken and not any(one.reaches(key) for one in self._left_to)
 
     def leaves(self, key: str) -> bool:
