@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.parsing.document import ParsedDocument
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPENDOCUMENT = "application/vnd.oasis.opendocument"
 _SUFFIXES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -38,11 +39,17 @@ _SUFFIXES = {
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
     ".ipynb": "application/x-ipynb+json",
+    ".odt": _OPENDOCUMENT,
+    ".ods": _OPENDOCUMENT,
+    ".odp": _OPENDOCUMENT,
 }
 _DATA_SUFFIXES = {
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".ndjson": "application/jsonl",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".toml": "application/toml",
 }
 """Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
 where its `include` takes them."""

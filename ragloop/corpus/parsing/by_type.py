@@ -72,6 +72,9 @@ _PARSERS: dict[str, Parser] = {
     f"{_OFFICE}.spreadsheetml.sheet": _later("xlsx", "parse_xlsx"),
     "application/epub+zip": _later("epub", "parse_epub"),
     "application/x-ipynb+json": _later("notebook", "parse_notebook"),
+    "application/vnd.oasis.opendocument": _later("opendocument", "parse_opendocument"),
+    "application/yaml": _later("settings_text", "parse_yaml"),
+    "application/toml": _later("settings_text", "parse_toml"),
     "application/json": _later("json", "parse_json"),
     "application/jsonl": _later("json", "parse_json_lines"),
 }
