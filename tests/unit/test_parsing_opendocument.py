@@ -38,7 +38,8 @@ def blocks(document: ParsedDocument) -> list[tuple[str, tuple[str, ...], str]]:
 
 
 def test_headings_lists_and_notes_are_read_and_deletions_are_not() -> None:
-    note = "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>See the log.</text:p></text:note-body></text:note>"
+    note = "<text:note><text:note-citation>1</text:note-citation><text:note-body>"
+    note += "<text:p>See the log.</text:p></text:note-body></text:note>"
     body = (
         "<text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
         '<text:h text:outline-level="1">Locks</text:h>'
@@ -84,7 +85,8 @@ def test_each_sheet_is_a_section_and_merged_cells_are_spread() -> None:
 
 def test_each_slide_is_a_section_with_its_place() -> None:
     def frame(kind: str, text: str) -> str:
-        return f'<draw:frame presentation:class="{kind}"><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
+        box = f"<draw:text-box><text:p>{text}</text:p></draw:text-box>"
+        return f'<draw:frame presentation:class="{kind}">{box}</draw:frame>'
 
     notes = f"<presentation:notes>{frame('notes', 'Speak up.')}</presentation:notes>"
     page = f"<draw:page draw:name='p'>{frame('title', 'Tides')}{frame('outline', 'They turn.')}{notes}</draw:page>"
@@ -105,7 +107,6 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
 
 
 def test_an_encrypted_document_is_refused_as_such() -> None:
-    data = packed(META___INF__manifest_xml="", content_xml="x")
     data = packed(**{"META-INF__manifest_xml": "<m><encryption-data/></m>", "content_xml": "\x01"})
     with pytest.raises(DocumentError, match="is encrypted"):
         read(data)

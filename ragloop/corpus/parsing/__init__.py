@@ -42,6 +42,7 @@ _SUFFIXES = {
     ".odt": _OPENDOCUMENT,
     ".ods": _OPENDOCUMENT,
     ".odp": _OPENDOCUMENT,
+    ".rtf": "application/rtf",
 }
 _DATA_SUFFIXES = {
     ".json": "application/json",
@@ -50,6 +51,7 @@ _DATA_SUFFIXES = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     ".toml": "application/toml",
+    ".gz": "application/gzip",
 }
 """Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
 where its `include` takes them."""

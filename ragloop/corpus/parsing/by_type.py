@@ -73,6 +73,8 @@ _PARSERS: dict[str, Parser] = {
     "application/epub+zip": _later("epub", "parse_epub"),
     "application/x-ipynb+json": _later("notebook", "parse_notebook"),
     "application/vnd.oasis.opendocument": _later("opendocument", "parse_opendocument"),
+    "application/rtf": _later("rtf", "parse_rtf"),
+    "application/gzip": _later("gzip", "parse_gzip"),
     "application/yaml": _later("settings_text", "parse_yaml"),
     "application/toml": _later("settings_text", "parse_toml"),
     "application/json": _later("json", "parse_json"),
