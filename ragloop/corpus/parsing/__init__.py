@@ -52,6 +52,12 @@ _DATA_SUFFIXES = {
     ".yml": "application/yaml",
     ".toml": "application/toml",
     ".gz": "application/gzip",
+    **dict.fromkeys(".adoc .asciidoc .cfg .conf .ini .log .org .properties".split(), "text/plain"),
+    **dict.fromkeys(
+        """.bash .c .cc .cpp .cs .css .dart .ex .go .graphql .h .hpp .hs .java .jl .js .jsx .kt .lua .php .pl .proto
+        .ps1 .py .r .rb .rs .scala .sh .sql .swift .tf .ts .tsx .vue""".split(),
+        "text/x-source-code",
+    ),
 }
 """Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
 where its `include` takes them."""

@@ -75,6 +75,7 @@ _PARSERS: dict[str, Parser] = {
     "application/vnd.oasis.opendocument": _later("opendocument", "parse_opendocument"),
     "application/rtf": _later("rtf", "parse_rtf"),
     "application/gzip": _later("gzip", "parse_gzip"),
+    "text/x-source-code": _later("source_code", "parse_source_code"),
     "application/yaml": _later("settings_text", "parse_yaml"),
     "application/toml": _later("settings_text", "parse_toml"),
     "application/json": _later("json", "parse_json"),
