@@ -30,6 +30,8 @@ _SUFFIXES = {
     ".tsv": "text/csv",
     ".xml": "application/xml",
     ".eml": "message/rfc822",
+    ".mht": "message/rfc822",
+    ".mhtml": "message/rfc822",
     ".pdf": "application/pdf",
     ".docx": f"{_OFFICE}.wordprocessingml.document",
     ".docm": f"{_OFFICE}.wordprocessingml.document",
