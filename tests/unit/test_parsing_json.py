@@ -57,8 +57,7 @@ def test_large_values_of_a_configuration_are_sections() -> None:
 
 def test_numbers_stay_as_written_and_doubled_names_keep_both_values() -> None:
     assert (
-        read(b'\xef\xbb\xbf{"a": 1.10, "a": NaN, "b": 1e5, "s": "\\ud800x"}').text
-        == "a: 1.10\na: NaN\nb: 1e5\ns: \ufffdx"
+        read(b'\xef\xbb\xbf{"a": 1.10, "a": NaN, "b": 1e5, "s": "\\ud800x"}').text == "a: 1.10\na: NaN\nb: 1e5\ns: ?x"
     )
 
 

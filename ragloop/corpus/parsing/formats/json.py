@@ -23,7 +23,6 @@ from ragloop.errors import DocumentError
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*+\n")
 _PAGE = re.compile(r"<(?:p|div|br|h[1-6]|ul|ol|table)[ />]", re.IGNORECASE)
-_UNREADABLE = re.compile("[\\x00\\ud800-\\udfff]")
 _TITLES = ("title", "name", "headline", "subject", "question", "heading", "label", "id", "key")
 """The fields that name a record, the best first."""
 _PROSE = 300
@@ -82,6 +81,13 @@ def parse_json_lines(data: bytes, name: str, limits: ParseLimits) -> ParsedDocum
         lines = "1 line is" if len(bad) == 1 else f"{len(bad):,} lines are"
         writing.extraction.left_out.append(f"{lines} no JSON and not read: {some}")
     return noting(found, writing.document())
+
+
+def readable(text: str) -> str:
+    """Return a text of JSON with "?" for halves of characters, which no encoding has, and without NULs."""
+    if text.isascii():
+        return text.replace("\0", "")
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _decoded(text: str, start: int) -> tuple[Value, int]:
@@ -243,7 +249,7 @@ class _Writing:
 
 
 def _clean(text: str) -> str:
-    return one_line(_UNREADABLE.sub("\ufffd", text[:_PROSE]))
+    return one_line(readable(text[:_PROSE]))
 
 
 def _named(path: str, text: str) -> str:
@@ -253,7 +259,7 @@ def _named(path: str, text: str) -> str:
 def _scalar_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _UNREADABLE.sub("\ufffd", value) if isinstance(value, str) else ""
+    return readable(value) if isinstance(value, str) else ""
 
 
 def _is_number(value: Value) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.formats.html import parse_html
+from ragloop.corpus.parsing.formats.json import readable
 from ragloop.corpus.parsing.formats.markdown import parse_markdown
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
@@ -25,7 +26,6 @@ _FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^\r\n]*)")
 _BACKTICKS = re.compile(r"`+")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*+[A-Za-z]")  # colours of a terminal
 _DATA_ADDRESS = re.compile(r"\(data:[^()\s]*+\)")
-_UNREADABLE = re.compile("[\\x00\\ud800-\\udfff]")
 _MIME = {"text": "text/plain", "html": "text/html", "png": "image/png", "jpeg": "image/jpeg", "svg": "image/svg+xml"}
 """The keys of version 3 and before."""
 
@@ -86,7 +86,7 @@ def _language(notebook: Mapping[str, Any]) -> str:
 def _text(value: object) -> str:
     """Return a text that is kept as one string or as its lines."""
     lines = value if isinstance(value, list) else [value]
-    return _UNREADABLE.sub("\ufffd", "".join(line for line in lines if isinstance(line, str)))
+    return readable("".join(line for line in lines if isinstance(line, str)))
 
 
 @dataclass
