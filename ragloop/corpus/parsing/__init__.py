@@ -54,6 +54,7 @@ _DATA_SUFFIXES = {
     ".yml": "application/yaml",
     ".toml": "application/toml",
     ".gz": "application/gzip",
+    ".zip": "application/zip",
     **dict.fromkeys(".adoc .asciidoc .cfg .conf .ini .log .org .properties".split(), "text/plain"),
     **dict.fromkeys(
         """.bash .c .cc .cpp .cs .css .dart .ex .go .graphql .h .hpp .hs .java .jl .js .jsx .kt .lua .php .pl .proto

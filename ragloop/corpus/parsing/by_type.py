@@ -76,6 +76,7 @@ _PARSERS: dict[str, Parser] = {
     "application/rtf": _later("rtf", "parse_rtf"),
     "application/gzip": _later("gzip", "parse_gzip"),
     "text/x-source-code": _later("source_code", "parse_source_code"),
+    "application/zip": _later("zip", "parse_zip"),
     "application/yaml": _later("settings_text", "parse_yaml"),
     "application/toml": _later("settings_text", "parse_toml"),
     "application/json": _later("json", "parse_json"),
