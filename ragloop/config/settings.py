@@ -107,7 +107,7 @@ class SyncSettings(Section):
     max_parse_mb: float = Field(default=1024, ge=64, le=1_048_576)
     """Most memory for parsing one document and cutting it into chunks, where the system can limit it (MiB)."""
     max_unpacked_mb: float = Field(default=256, gt=0, le=1_048_576)
-    """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
+    """Most that may be unpacked from an archive: DOCX, PPTX, XLSX, EPUB, OpenDocument, ZIP, gzip (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
     threads: int | None = Field(default=None, ge=1, le=256)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class ParseLimits:
     """`seconds` and `memory_bytes` are those of the worker process per document, the others those of the document.
 
-    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB), `characters` the extracted text.
+    `unpacked_bytes` is what is read out of an archive (DOCX, OpenDocument, gzip), `characters` the extracted text.
     """
 
     seconds: float = 60.0
