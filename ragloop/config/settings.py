@@ -36,7 +36,7 @@ class SourceSettings(Section):
     uri: str = Field(min_length=1)
     """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
-    """Glob patterns of the files to take (as in .gitignore); empty takes all supported formats."""
+    """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no data, code or archives."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class SyncSettings(Section):
     max_parse_mb: float = Field(default=1024, ge=64, le=1_048_576)
     """Most memory for parsing one document and cutting it into chunks, where the system can limit it (MiB)."""
     max_unpacked_mb: float = Field(default=256, gt=0, le=1_048_576)
-    """Most that may be unpacked from a DOCX, PPTX, XLSX or EPUB (MiB)."""
+    """Most that may be unpacked from an archive: DOCX, PPTX, XLSX, EPUB, OpenDocument, ZIP, gzip (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
     ocr: bool = False

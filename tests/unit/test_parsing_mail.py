@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from ragloop.corpus.parsing import parse
+from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.decoding import decode
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.errors import DocumentError
@@ -196,3 +196,12 @@ def test_what_has_no_header_is_refused() -> None:
 )
 def test_broken_headers_do_not_stop_it(header: str) -> None:
     assert "body" in read(f"X-Test: 1\n{header}\n\nbody text\n".encode()).text or "base64" in header
+
+
+def test_a_saved_web_page_is_read_as_a_message() -> None:
+    made = message(Subject="Weirs", **{"Content-Location": "https://example.org/"})
+    made.set_content("<title>Weirs</title><h1>How weirs work</h1><p>They hold water.</p>", subtype="html")
+    made.add_related(b"\x89PNG", "image", "png", headers=["Content-Location: https://example.org/a.png"])
+    document = parse(made.as_bytes(), media_type("weirs.mhtml") or "", "weirs.mhtml")
+    last = document.blocks[-1]
+    assert (last.heading, document.text[last.start : last.end]) == (("Weirs", "How weirs work"), "They hold water.")

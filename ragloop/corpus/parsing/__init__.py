@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.parsing.document import ParsedDocument
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPENDOCUMENT = "application/vnd.oasis.opendocument"
 _SUFFIXES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -30,6 +31,8 @@ _SUFFIXES = {
     ".tsv": "text/csv",
     ".xml": "application/xml",
     ".eml": "message/rfc822",
+    ".mht": "message/rfc822",
+    ".mhtml": "message/rfc822",
     ".pdf": "application/pdf",
     ".docx": f"{_OFFICE}.wordprocessingml.document",
     ".docm": f"{_OFFICE}.wordprocessingml.document",
@@ -42,7 +45,35 @@ _SUFFIXES = {
     ".xlsm": f"{_OFFICE}.spreadsheetml.sheet",
     ".xltx": f"{_OFFICE}.spreadsheetml.sheet",
     ".epub": "application/epub+zip",
+    ".ipynb": "application/x-ipynb+json",
+    ".odt": _OPENDOCUMENT,
+    ".ods": _OPENDOCUMENT,
+    ".odp": _OPENDOCUMENT,
+    ".rtf": "application/rtf",
 }
+_DATA_SUFFIXES = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".toml": "application/toml",
+    ".gz": "application/gzip",
+    ".zip": "application/zip",
+    **dict.fromkeys(".adoc .asciidoc .cfg .conf .ini .log .org .properties".split(), "text/plain"),
+    **dict.fromkeys(
+        """.bash .c .cc .cpp .cs .css .dart .ex .go .graphql .h .hpp .hs .java .jl .js .jsx .kt .lua .php .pl .proto
+        .ps1 .py .r .rb .rs .scala .sh .sql .swift .tf .ts .tsx .vue""".split(),
+        "text/x-source-code",
+    ),
+}
+"""Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
+where its `include` takes them."""
+_TEXT_NAMES = frozenset(
+    """authors changelog changes contributing contributors copying credits faq history install licence license
+    maintainers news notice readme security thanks todo""".split()
+)
+"""Files of text that by custom have no suffix."""
 _IMAGES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -51,17 +82,22 @@ _IMAGES = {
     ".tiff": "image/tiff",
     ".webp": "image/webp",
 }
+"""Documents where somebody names them, not wherever they lie beside text."""
+_BY_SUFFIX = {**_SUFFIXES, **_DATA_SUFFIXES}
+_NAMED_BY_SUFFIX = (_OPENDOCUMENT, "text/plain", "text/x-source-code")
+"""Media types that stand for several formats."""
 
 
 def media_type(name: str) -> str | None:
-    """The media type that a file name's suffix stands for; None if no parser reads it."""
+    """Return the media type that a file's name stands for; None if no parser reads it, and for images."""
     suffix = _suffix(name)
-    return _SUFFIXES.get(suffix) if suffix else None
+    return _BY_SUFFIX.get(suffix) if suffix else _without_suffix(name)
 
 
-def media_type_if_named(name: str) -> str | None:
-    """The same, and images too: they are documents where somebody names them, not wherever they lie beside text."""
-    return media_type(name) or _IMAGES.get(_suffix(name))
+def is_document(name: str) -> bool:
+    """Return whether a file is read without being asked for: one that has a parser and is no data, code or archive."""
+    suffix = _suffix(name)
+    return suffix in _SUFFIXES if suffix else _without_suffix(name) is not None
 
 
 def _suffix(name: str) -> str:
@@ -70,24 +106,29 @@ def _suffix(name: str) -> str:
     return dot + suffix.lower() if stem else ""
 
 
+def _without_suffix(name: str) -> str | None:
+    return "text/plain" if name.rpartition("/")[2].lower() in _TEXT_NAMES else None
+
+
 def taken_as(name: str) -> str:
-    """The media type that a file is read as which a source takes; a name without a suffix, such as README, is text.
+    """Return the media type that a file is read as which a source takes; a name without a suffix is text.
 
     Raises DocumentError for a suffix that no parser reads.
     """
-    kind, suffix = media_type_if_named(name), PurePosixPath(name).suffix
+    suffix = _suffix(name)
+    kind = media_type(name) or _IMAGES.get(suffix)
     if kind is None and suffix:
         raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
     return kind or "text/plain"
 
 
 def format_of(name: str) -> str:
-    """The format of a file in a word, by its name: of several suffixes of one format the first that is listed."""
-    try:
-        kind = taken_as(name)
-    except DocumentError:
-        return PurePosixPath(name).suffix[1:].lower()
-    return next(suffix for suffix, other in (_SUFFIXES | _IMAGES).items() if other == kind)[1:]
+    """Return the format of a file in a word, by its name: of several suffixes of one format the first."""
+    suffix = _suffix(name)
+    kind = _BY_SUFFIX.get(suffix)
+    if kind is None or kind in _NAMED_BY_SUFFIX:
+        return suffix[1:] or "txt"
+    return next(one for one, other in _BY_SUFFIX.items() if other == kind)[1:]
 
 
 def parse(data: bytes, media_type: str, name: str, limits: ParseLimits | None = None) -> "ParsedDocument":

@@ -34,6 +34,10 @@ class Archive:
             ) from None
         self._members = {_normal(name): name for name in self._zip.namelist()}
 
+    def names(self) -> list[str]:
+        """Return the names of the members, as they were written."""
+        return list(self._members.values())
+
     def has(self, name: str) -> bool:
         """Whether there is such a member; names differ in case between writers."""
         return _normal(name) in self._members

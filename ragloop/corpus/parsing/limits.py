@@ -12,7 +12,7 @@ _RECOGNITION_BYTES = 1536 * 2**20
 class ParseLimits:
     """`seconds` and `memory_bytes` are those of the worker process per document, the others those of the document.
 
-    `unpacked_bytes` is what is read out of a ZIP archive (DOCX, PPTX, XLSX, EPUB) or of the attachments of a PDF,
+    `unpacked_bytes` is what is read out of an archive (DOCX, OpenDocument, gzip) or of the attachments of a PDF,
     `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
     pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory; it is kept
     in `recognised_folder`, if there is one.

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import pathspec
 
-from ragloop.corpus.parsing import media_type
+from ragloop.corpus.parsing import is_document
 from ragloop.corpus.sources.listing import Why
 
 
@@ -13,7 +13,7 @@ class Patterns:
     """Which keys a source takes. Keys are relative to the source and separated by "/"."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str], left_to: Sequence["Patterns"] = ()) -> None:
-        """Globs as in .gitignore; an empty `include` takes every supported format.
+        """Globs as in .gitignore; an empty `include` takes every document, but no data, code or archives.
 
         What one of `left_to` takes, which are those of other sources of the same place, is not taken.
         """
@@ -35,17 +35,17 @@ class Patterns:
         """Return whether a file is taken, given that all its folders are entered."""
         if self._exclude.match_file(key):
             return False
-        taken = self._include.match_file(key) if self._include is not None else media_type(key) is not None
+        taken = self._include.match_file(key) if self._include is not None else is_document(key)
         return taken and not any(one.reaches(key) for one in self._left_to)
 
     def why_not(self, key: str) -> Why | None:
-        """Why a file, or a folder whose key ends with a slash, is not taken; None where another source takes it."""
+        """Say why a file, or a folder whose key ends with a slash, is not taken; None where another source takes it."""
         folder, slash, _ = key.rstrip("/").rpartition("/")
         if (slash and not self._reaches(folder)) or self._exclude.match_file(key):
             return Why.HIDDEN if key.startswith(".") or "/." in key else Why.EXCLUDED
         if self._include is not None and not self._include.match_file(key):
             return Why.NOT_INCLUDED
-        return Why.NO_PARSER if self._include is None and media_type(key) is None else None
+        return Why.NO_PARSER if self._include is None and not is_document(key) else None
 
     def leaves(self, key: str) -> bool:
         """Return whether neither a path nor a folder above it is excluded."""
