@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ragloop.corpus.isolation.process import DocumentParser
-from ragloop.corpus.parsing import media_type, media_type_if_named, parse
+from ragloop.corpus.parsing import media_type, parse, taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.pages.recognised import drop_oldest
 from ragloop.errors import DocumentError
@@ -73,7 +73,7 @@ def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
 def test_images_are_documents_where_they_are_named(kind: str, suffix: str) -> None:
     name = f"notice.{suffix}"
     assert media_type(name) is None
-    document = parse(saved(picture("No anchoring here"), kind), media_type_if_named(name) or "", name, ON)
+    document = parse(saved(picture("No anchoring here"), kind), taken_as(name), name, ON)
     assert document.text == "No anchoring here"
     assert document.blocks[0].place.startswith("image, recognised with confidence ")
 
