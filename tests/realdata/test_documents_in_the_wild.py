@@ -13,7 +13,7 @@ from ragloop.config import Settings
 from ragloop.corpus.index.search import Search
 from ragloop.models import Embedder
 
-pytestmark = [pytest.mark.realdata, pytest.mark.realmodel]
+pytestmark = [pytest.mark.long, pytest.mark.realdata, pytest.mark.realmodel, pytest.mark.timeout(900)]
 
 NAMED = "documents-in-the-wild"
 FOUND_ONLY = {"What is the address of the handbook?"}
