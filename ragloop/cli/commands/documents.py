@@ -1,6 +1,8 @@
 """`ragloop documents`: what ragloop read of each document."""
 
 from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,12 +33,12 @@ def list_(
     if json:
         print_json({"documents": [asdict(one) for one in found]})
         return
-    rows = [
-        {**asdict(one), "quality": str(one.quality), "left out": first_few(one.left_out, _FEW_SENTENCES)}
-        for one in found
-    ]
-    several = ["source"] * (len({one.source for one in found}) > 1)
-    print_table("Documents", rows, [*several, "key", "title", "format", "quality", "encoding", "chunks", "left out"])
+    by_source = groupby(sorted(found, key=attrgetter("source", "key")), attrgetter("source"))
+    for name, readings in by_source:
+        rows = [{**asdict(one), "left out": first_few(one.left_out, _FEW_SENTENCES)} for one in readings]
+        print_table(name, rows, ["key", "format", "quality", "encoding", "chunks", "left out"])
+    if not found:
+        write("no documents")
 
 
 @documents.command()
