@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from ragloop.corpus.parsing import media_type, parse
+from ragloop.corpus.parsing import media_type, parse, taken_as
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from tests.support.cpu import cpu_seconds_below
@@ -219,3 +219,12 @@ def test_windows_line_ends_part_no_paragraph() -> None:
     text = "one\r\ntwo\r\n\r\nthree\r\n"
     document = parse(text.encode(), "text/plain", "a.txt")
     assert [document.text[one.start : one.end] for one in document.blocks] == ["one\r\ntwo", "three"]
+
+
+def test_a_format_that_its_own_program_can_save_as_another_is_refused_with_that_advice() -> None:
+    with pytest.raises(
+        DocumentError, match=r"found \.doc, expected a supported format; save it as \.docx, or leave it"
+    ):
+        taken_as("contract.DOC")
+    with pytest.raises(DocumentError, match=r"found \.ics, expected a supported format; leave it out"):
+        taken_as("visit.ics")

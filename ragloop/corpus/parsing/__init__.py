@@ -83,6 +83,16 @@ _IMAGES = {
     ".webp": "image/webp",
 }
 """Documents where somebody names them, not wherever they lie beside text."""
+_SUCCESSORS = {
+    ".doc": ".docx",
+    ".msg": ".eml",
+    ".numbers": ".xlsx",
+    ".pages": ".docx",
+    ".ppt": ".pptx",
+    ".xls": ".xlsx",
+    ".xlsb": ".xlsx",
+}
+"""Formats that their own programs can save as one that is read."""
 _BY_SUFFIX = {**_SUFFIXES, **_DATA_SUFFIXES}
 _NAMED_BY_SUFFIX = (_OPENDOCUMENT, "text/plain", "text/x-source-code")
 """Media types that stand for several formats."""
@@ -118,7 +128,8 @@ def taken_as(name: str) -> str:
     suffix = _suffix(name)
     kind = media_type(name) or _IMAGES.get(suffix)
     if kind is None and suffix:
-        raise DocumentError(f"found {suffix}, expected a supported format; leave it out with sources.exclude")
+        advice = f"save it as {_SUCCESSORS[suffix]}, or leave" if suffix in _SUCCESSORS else "leave"
+        raise DocumentError(f"found {suffix}, expected a supported format; {advice} it out with sources.exclude")
     return kind or "text/plain"
 
 
