@@ -195,7 +195,7 @@ def test_a_listing_may_be_left_half_way(place: Place) -> None:
 
 
 def test_what_is_passed_over_is_counted_and_named_with_the_reason(place: Place) -> None:
-    for key in ("a.md", "b.vsd", "deep/c.VSD", "LICENSE", "drafts/d.md", ".hidden.md"):
+    for key in ("a.md", "b.vsd", "deep/c.VSD", "Pipfile", "drafts/d.md", ".hidden.md"):
         place.write(key, b"text")
     listing = place.source((), (".*", "drafts/*")).list()
     assert [one.key for one in listing] == ["a.md"]
@@ -205,7 +205,7 @@ def test_what_is_passed_over_is_counted_and_named_with_the_reason(place: Place) 
     assert {one.key: str(one.why) for one in passed.named} == {
         "b.vsd": "no parser",
         "deep/c.VSD": "no parser",
-        "LICENSE": "no parser",
+        "Pipfile": "no parser",
         "drafts/d.md": "excluded",
         ".hidden.md": "hidden",
     }
