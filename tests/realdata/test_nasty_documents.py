@@ -21,7 +21,6 @@ REFUSED = {
     "libreoffice-writer-password.pdf": "is encrypted",
     "loremipsum-flat.pdf": "without text (a scan?)",
     "simple.doc": "an old Microsoft Office file",
-    "test_outlook_msg.msg": "an old Microsoft Office file",
     "random.bin": "text in no known encoding",
 }
 EMPTY = {"empty.txt", "fake-text-all-whitespace.txt", "empty.eml"}
@@ -56,6 +55,7 @@ SAID = {
     "fake-text-utf-16.txt": "This is a test document to use for unit tests.",
     "fake-text-utf-32.txt": "This is a test document to use for unit tests.",
     "umlauts-non-utf8.md": "## können\n\nkönnen\n\näöüß\n",
+    "test_outlook_msg.msg": "This is the body of the test email message",
     "fake-email-utf-16.eml": "This is a test email to use for unit tests.",
     "fake-email-malformed-encoding.eml": "- Roses are red",
     "email-no-utf8-2008-07-16.062410.eml": "RE: שלום",

@@ -31,6 +31,7 @@ _SUFFIXES = {
     ".tsv": "text/csv",
     ".xml": "application/xml",
     ".eml": "message/rfc822",
+    ".msg": "application/vnd.ms-outlook",
     ".mht": "message/rfc822",
     ".mhtml": "message/rfc822",
     ".pdf": "application/pdf",
@@ -85,7 +86,6 @@ _IMAGES = {
 """Documents where somebody names them, not wherever they lie beside text."""
 _SUCCESSORS = {
     ".doc": ".docx",
-    ".msg": ".eml",
     ".numbers": ".xlsx",
     ".pages": ".docx",
     ".ppt": ".pptx",

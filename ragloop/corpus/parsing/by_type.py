@@ -75,6 +75,7 @@ _PARSERS: dict[str, Parser] = {
     "image/jpeg": _later("image", "parse_image"),
     "image/tiff": _later("image", "parse_image"),
     "image/webp": _later("image", "parse_image"),
+    "application/vnd.ms-outlook": _later("outlook", "parse_outlook"),
     "application/x-ipynb+json": _later("notebook", "parse_notebook"),
     "application/vnd.oasis.opendocument": _later("opendocument", "parse_opendocument"),
     "application/rtf": _later("rtf", "parse_rtf"),
