@@ -16,7 +16,6 @@ import sys
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
 from ragloop.answering.prompts import cited_sentences
@@ -146,16 +145,16 @@ def supported_by_share(sentence: str, passages: Sequence[Passage]) -> bool:
     return any(len(words & one) >= OLD_SHARE * max(1, len(words)) for one in held)
 
 
-def measure(data: Path, seed: int = 0, every: int = 1) -> Mapping[str, Mapping[str, tuple[int, int, int]]]:
-    """Per corpus and kind: cases, taken as supported, and taken so by the share of words alone; of every so-many-th."""
+def measure(data: Path, seed: int = 0) -> Mapping[str, Mapping[str, tuple[int, int, int]]]:
+    """Per corpus and kind: cases, taken as supported, and taken so by the share of words alone."""
     dice = random.Random(seed)
     counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
-    for name, passages in islice(corpora(data), 0, None, every):
+    for name, passages in corpora(data):
         for kind, sentence, shown in cases(passages, dice):
             counts[name][kind, "cases"] += 1
             counts[name][kind, "now"] += bool(says(sentence, shown))
             counts[name][kind, "share"] += supported_by_share(sentence, shown)
-    for kind, question, answer, shown in islice(short_answers(data), 0, None, every):
+    for kind, question, answer, shown in short_answers(data):
         counts["xquad"][kind, "cases"] += 1
         counts["xquad"][kind, "now"] += bool(answers(question, answer, shown))
         counts["xquad"][kind, "share"] += 1  # each stands in the passage word for word
