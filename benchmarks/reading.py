@@ -44,6 +44,7 @@ PACKAGES: dict[str, list[str]] = {
 }
 _WORD = re.compile(r"\w+")
 _ESCAPED = re.compile(r"\\([^\w\s])")
+_TARGET = re.compile(r"\]\([^()\s]*(?: \"[^\"]*\")?\)")  # where a link of Markdown leads: no word that people read
 _RULE = re.compile(r"[\s|:+=-]+")
 
 
@@ -64,7 +65,8 @@ class Score:
 
 
 def words_of(text: str) -> list[str]:
-    return _WORD.findall(_ESCAPED.sub(r"\1", text).replace("_", " ").casefold())
+    plain = _ESCAPED.sub(r"\1", _TARGET.sub("]", text))
+    return _WORD.findall(plain.replace("_", " ").casefold())
 
 
 def runs_of(words: Sequence[str]) -> Counter[tuple[str, ...]]:
