@@ -228,3 +228,9 @@ def test_a_format_that_its_own_program_can_save_as_another_is_refused_with_that_
         taken_as("contract.DOC")
     with pytest.raises(DocumentError, match=r"found \.ics, expected a supported format; leave it out"):
         taken_as("visit.ics")
+
+
+def test_xml_that_is_not_well_formed_is_read_as_text_and_that_is_said() -> None:
+    document = parse(b"<list><item>Moor at the buoy</list>", "application/xml", "list.xml")
+    assert "Moor at the buoy" in document.text
+    assert document.left_out == ("its XML is not well-formed: it was read as plain text",)

@@ -6,6 +6,7 @@ part it. Which they are is told by names that many vocabularies share (DocBook, 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import local_name, xml_root
@@ -61,7 +62,7 @@ def _parsed(text: str, name: str, limits: ParseLimits) -> ParsedDocument:
     try:
         root = xml_root(_DECLARATION.sub("", text, count=1).strip().encode("utf-8", "replace"), name)
     except DocumentError:
-        return parse_plain(text, name)
+        return replace(parse_plain(text, name), left_out=("its XML is not well-formed: it was read as plain text",))
     extraction = Extraction(limits.characters)
     _add(root, name, limits, extraction, 0)
     return extraction.document(name)

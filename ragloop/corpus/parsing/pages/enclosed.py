@@ -49,9 +49,10 @@ def _why(kind: str | None, limits: ParseLimits, number: int) -> str:
 def _names(document: "PdfDocument") -> Iterator[tuple[str, int]]:
     for number in range(document.count_attachments()):
         try:
-            yield one_line(document.get_attachment(number).get_name().replace("\0", "")) or "without a name", number
+            name = one_line(document.get_attachment(number).get_name().replace("\0", ""))
         except _failure():
-            continue
+            name = ""  # its bytes may be there all the same
+        yield name or "without a name", number
 
 
 def _bytes(document: "PdfDocument", number: int, most: int) -> bytes | None:
