@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from ragloop.corpus.chunking.chunker import CountTokens, Join, chunk, join_by_hash
+from ragloop.corpus.chunking.above import CountTokens
+from ragloop.corpus.chunking.chunker import Join, chunk, join_by_hash
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.corpus.parsing.document import Block
 

@@ -16,13 +16,24 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
+from ragloop.corpus.chunking.above import (
+    CHARACTERS_PER_TOKEN,
+    HEADING_SHARE,
+    SEPARATOR,
+    CountTokens,
+    Header,
+    Headers,
+    Prefix,
+    TokenCounter,
+    embedded_string,
+    prefixes_of,
+    size_of,
+)
 from ragloop.corpus.chunking.cuts import RULES, RULES_OF_ROWS, joined, spans
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.errors import DocumentError
 from ragloop.hashes import sha256_of_text
-from ragloop.language.forms import embeddable
 
-CountTokens = Callable[[Sequence[str]], list[int]]
 Join = Callable[[Sequence[int], Sequence[int], Sequence[int]], list[int]]
 """(size, key and room per unit) to the indices of the units that begin a chunk.
 
@@ -37,15 +48,10 @@ LONG_BLOCK = 65_536
 """Characters of a block above which very short pieces are joined before chunks are made of them: millions of lines or
 words of a few characters would take a minute and a gigabyte."""
 _LEAST_CHARACTERS = 32
-_CHARACTERS_PER_TOKEN = 20
-_HEADING_SHARE = 4
-_SEPARATOR = " > "
 _KEY_CHARACTERS = 64
-_GROUPED = 6
 _HASH_BITS = 64
 _START = attrgetter("start")
 _COUNTED_TOGETHER = 32_768
-_COUNTS_KEPT = 1_000_000
 _WORD = re.compile(r"\w")
 
 
@@ -106,26 +112,7 @@ class _Units:
             self.tokens.append(tokens)
 
     def sizes(self, first: int, end: int) -> list[int]:
-        return [_size(self.tokens[unit], self.end[unit] - self.start[unit]) for unit in range(first, end)]
-
-
-@dataclass(frozen=True)
-class _Prefix:
-    text: str
-    tokens: int
-    room: int
-
-
-@dataclass(frozen=True)
-class _Header:
-    """The names of a table's columns, as a line above rows of it."""
-
-    text: str = ""
-    tokens: int = 0
-    size: int = 0
-
-
-_NO_HEADER = _Header()
+        return [size_of(self.tokens[unit], self.end[unit] - self.start[unit]) for unit in range(first, end)]
 
 
 def join_by_hash(sizes: Sequence[int], keys: Sequence[int], rooms: Sequence[int]) -> list[int]:
@@ -158,17 +145,17 @@ def chunk(
     """
     if budget < 1:
         raise ValueError(f"found a budget of {budget} tokens, expected at least 1")
-    counter = _Counter(count_tokens)
+    counter = TokenCounter(count_tokens)
     blocks = document.blocks
-    prefixes = _prefixes({block.heading for block in blocks}, counter, budget)
-    headers = _Headers(document, counter, budget // _HEADING_SHARE)
+    prefixes = prefixes_of({block.heading for block in blocks}, counter, budget)
+    headers = Headers(document, counter, budget // HEADING_SHARE)
     units = _units(document, prefixes, headers, counter)
     headings: dict[tuple[tuple[str, ...], str], str] = {}
     chunks: list[Chunk] = []
     characters = 0
     for first, end in _runs(document, units):
         prefix = prefixes[blocks[units.block[first]].heading]
-        rooms = headers.rooms(units, first, end, prefix.room)
+        rooms = headers.rooms(units.block[first:end], units.start[first:end], prefix.room)
         begins = [first + at for at in join(units.sizes(first, end), _keys(document, units, first, end), rooms)]
         for begin, after in zip(begins, [*begins[1:], end], strict=True):
             header = headers.above(units.block[begin], units.start[begin])
@@ -190,137 +177,8 @@ def _check(chunks: int, characters: int) -> None:
         )
 
 
-def embedded_string(above: str, text: str) -> str:
-    """Return what is embedded of a text below its titles, alike for all line ends and all forms of its letters."""
-    return embeddable((above + text).replace("\r\n", "\n"))
-
-
-def embedded_strings(
-    heading: str, text: str, count_tokens: CountTokens | None = None, budget: int = 200
-) -> Iterator[str]:
-    """What a chunk with this `heading` and `text` may have as `embedded`: which titles stand in it, neither says.
-
-    With `count_tokens`, what `chunk` makes of the titles, though one is shortened or holds the separator; without, what
-    it makes where no title is or does.
-    """
-    parts = heading.split(_SEPARATOR)
-    for path in (parts, parts[:-1]):  # the last one may be a place
-        if count_tokens is None:
-            prefixes = [_above(path[first:]) for first in range(len(path) + 1)]
-        else:
-            counter, limit = _Counter(count_tokens), budget // _HEADING_SHARE
-            prefixes = [
-                _prefix([_shortened(title, limit, counter) for title in titles], counter, limit, budget).text
-                for titles in _groupings(path)
-            ]
-        yield from (embedded_string(prefix, text) for prefix in prefixes)
-
-
-def _groupings(parts: Sequence[str]) -> list[list[str]]:
-    """The paths that read alike; of a path so long that they are many, itself only."""
-    if not parts or len(parts) > _GROUPED:
-        return [list(parts)]
-    found = [[_SEPARATOR.join(parts)]]
-    for end in range(1, len(parts)):
-        found += [[_SEPARATOR.join(parts[:end]), *rest] for rest in _groupings(parts[end:])]
-    return found
-
-
-class _Counter:
-    """Counts each distinct text once, a batch at a time, as long as the texts that it knows are not too many."""
-
-    def __init__(self, count_tokens: CountTokens) -> None:
-        self._count_tokens = count_tokens
-        self._known: dict[str, int] = {"": 0}
-        self._characters = 0
-
-    def __call__(self, texts: Sequence[str]) -> list[int]:
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            self._known.update(zip(new, self._count_tokens(new), strict=True))
-            self._characters += sum(map(len, new))
-        counts = [self._known[text] for text in texts]
-        if self._characters > _COUNTS_KEPT:
-            self._known, self._characters = {"": 0}, 0
-        return counts
-
-    def one(self, text: str) -> int:
-        """The count of one text, as a rule known by now."""
-        known = self._known.get(text)
-        return self([text])[0] if known is None else known
-
-
-def _size(tokens: int, characters: int) -> int:
-    return max(tokens, -(-characters // _CHARACTERS_PER_TOKEN))
-
-
-def _prefixes(paths: set[tuple[str, ...]], counter: _Counter, budget: int) -> dict[tuple[str, ...], _Prefix]:
-    """Per heading path what stands above the text and how many tokens it leaves."""
-    titles = sorted({title for path in paths for title in path})
-    limit = budget // _HEADING_SHARE
-    counter([_SEPARATOR, *(title for title in titles if len(title) <= limit * _CHARACTERS_PER_TOKEN)])
-    shortened = {title: _shortened(title, limit, counter) for title in titles}
-    return {path: _prefix([shortened[title] for title in path], counter, limit, budget) for path in paths}
-
-
-def _shortened(title: str, limit: int, counter: _Counter) -> str:
-    while len(title) > limit * _CHARACTERS_PER_TOKEN or _size(counter.one(title), len(title)) > limit:
-        title = title[: len(title) // 2].rstrip()
-    return title
-
-
-def _prefix(path: Sequence[str], counter: _Counter, limit: int, budget: int) -> _Prefix:
-    """The innermost titles that fit the limit."""
-    kept: list[str] = []
-    tokens = size = 0
-    for title in reversed(path):
-        added = counter.one(title) + (counter.one(_SEPARATOR) if kept else 0)
-        if size + _size(added, len(title)) > limit:
-            break
-        kept.insert(0, title)
-        tokens, size = tokens + added, size + _size(added, len(title))
-    return _Prefix(_above(kept), tokens, budget - size)
-
-
-def _above(titles: Sequence[str]) -> str:
-    text = _SEPARATOR.join(title for title in titles if title)
-    return text + "\n" if text else ""
-
-
-class _Headers:
-    """The headers of tables, each counted when its table is first cut: most tables fit a chunk."""
-
-    def __init__(self, document: ParsedDocument, counter: _Counter, limit: int) -> None:
-        self._document, self._counter, self._limit = document, counter, limit
-        self._counted: dict[int, _Header] = {}
-
-    def above(self, block: int, start: int) -> _Header:
-        """Return what stands above a chunk or a part of one that begins at `start`: nothing, or the table's header."""
-        span = self._document.blocks[block].header
-        if span is None or start < span[1]:
-            return _NO_HEADER
-        if block not in self._counted:
-            self._counted[block] = self._written(self._document.text[slice(*span)])
-        return self._counted[block]
-
-    def rooms(self, units: _Units, first: int, end: int, room: int) -> Sequence[int]:
-        """Return per unit the most tokens of a chunk that begins with it."""
-        rooms = array("q", (room,)) * (end - first)
-        if self._counted:
-            for unit in range(first, end):
-                rooms[unit - first] -= self.above(units.block[unit], units.start[unit]).size
-        return rooms
-
-    def _written(self, source: str) -> _Header:
-        """Return a header as one line; the borders drawn around it say nothing."""
-        lines = (" ".join(line.split()) for line in source.splitlines() if _WORD.search(line))
-        text = _shortened(" ".join(lines), self._limit, self._counter)
-        tokens = self._counter.one(text)
-        return _Header(f"{text}\n" if text else "", tokens, _size(tokens, len(text)))
-
-
 def _units(
-    document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], headers: _Headers, counter: _Counter
+    document: ParsedDocument, prefixes: dict[tuple[str, ...], Prefix], headers: Headers, counter: TokenCounter
 ) -> _Units:
     """Blocks, and the parts of those that do not fit."""
     units = _Units()
@@ -329,24 +187,22 @@ def _units(
     return units
 
 
-def _countable(
-    document: ParsedDocument, prefixes: dict[tuple[str, ...], _Prefix], headers: _Headers
-) -> Iterator[_Part]:
+def _countable(document: ParsedDocument, prefixes: dict[tuple[str, ...], Prefix], headers: Headers) -> Iterator[_Part]:
     """Blocks and parts of blocks in order, none longer than a chunk may be, so that tokens decide whether it fits."""
     for index, block in enumerate(document.blocks):
         room = prefixes[block.heading].room
         whole = _Part(index, block.start, block.end, 0)
-        if block.end - block.start <= room * _CHARACTERS_PER_TOKEN:
+        if block.end - block.start <= room * CHARACTERS_PER_TOKEN:
             yield whole
         else:
             if block.header:
                 room -= headers.above(index, block.header[1]).size
-            yield from _shorter(document, whole, room * _CHARACTERS_PER_TOKEN)
+            yield from _shorter(document, whole, room * CHARACTERS_PER_TOKEN)
 
 
 def _shorter(document: ParsedDocument, part: _Part, most: int) -> Iterator[_Part]:
     last = len(RULES[document.blocks[part.block].kind])
-    for cut in _cut(document, part, most // _CHARACTERS_PER_TOKEN):
+    for cut in _cut(document, part, most // CHARACTERS_PER_TOKEN):
         if cut.end - cut.start <= most or cut.rule == last:
             yield cut
         else:
@@ -399,9 +255,9 @@ def _together(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
 def _fitting(
     document: ParsedDocument,
     parts: list[_Part],
-    prefixes: dict[tuple[str, ...], _Prefix],
-    headers: _Headers,
-    counter: _Counter,
+    prefixes: dict[tuple[str, ...], Prefix],
+    headers: Headers,
+    counter: TokenCounter,
 ) -> Iterator[_Unit]:
     """The parts, in no order; all that are too large are cut by their next rule at once."""
     text = document.text
@@ -414,7 +270,7 @@ def _fitting(
             room = prefixes[block.heading].room
             if block.header:
                 room -= headers.above(index, start).size
-            if _size(tokens, end - start) <= room or rule == len(RULES[block.kind]):
+            if size_of(tokens, end - start) <= room or rule == len(RULES[block.kind]):
                 yield _Unit(index, start, end, tokens)
             else:
                 smaller += _cut(document, part, room)
@@ -460,8 +316,8 @@ def _chunk(
     units: _Units,
     begin: int,
     after: int,
-    prefix: _Prefix,
-    header: _Header,
+    prefix: Prefix,
+    header: Header,
     headings: dict[tuple[tuple[str, ...], str], str],
 ) -> Chunk:
     """The chunk of some units. `headings` holds the written path of each that was asked for, which chunks share."""
@@ -482,6 +338,6 @@ def _chunk(
 def _heading(block: Block, headings: dict[tuple[tuple[str, ...], str], str]) -> str:
     found = headings.get((block.heading, block.place))
     if found is None:
-        found = _SEPARATOR.join((*block.heading, block.place) if block.place else block.heading)
+        found = SEPARATOR.join((*block.heading, block.place) if block.place else block.heading)
         headings[block.heading, block.place] = found
     return found

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ragloop.corpus.chunking.chunker import CountTokens, embedded_strings
+from ragloop.corpus.chunking.above import CountTokens, embedded_strings
 from ragloop.corpus.index.identity import chunk_id, document_id
 from ragloop.corpus.index.ledger import CURRENT, WAITING
 from ragloop.corpus.index.table import Index, with_words

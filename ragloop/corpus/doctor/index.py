@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ragloop.corpus.chunking.chunker import CountTokens
+from ragloop.corpus.chunking.above import CountTokens
 from ragloop.corpus.doctor.audit import Audit, Auditor
 from ragloop.corpus.doctor.tables import is_readable, must_have_columns
 from ragloop.corpus.index import health

@@ -9,7 +9,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from ragloop.corpus.chunking.chunker import Chunk, embedded_string
+from ragloop.corpus.chunking.above import embedded_string
+from ragloop.corpus.chunking.chunker import Chunk
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 
 _LENGTHS = struct.Struct(">QQ")

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any, NamedTuple
 
-from ragloop.corpus.chunking.chunker import Chunk, CountTokens, chunk
+from ragloop.corpus.chunking.above import CountTokens
+from ragloop.corpus.chunking.chunker import Chunk, chunk
 from ragloop.corpus.isolation.messages import receive, send, unpacked, unpacked_chunks
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import ParsedDocument

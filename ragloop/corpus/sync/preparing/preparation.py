@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from ragloop.corpus.chunking.chunker import CountTokens
+from ragloop.corpus.chunking.above import CountTokens
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.isolation.process import Cut, DocumentParser
 from ragloop.corpus.parsing import taken_as
