@@ -195,17 +195,18 @@ def test_a_listing_may_be_left_half_way(place: Place) -> None:
 
 
 def test_what_is_passed_over_is_counted_and_named_with_the_reason(place: Place) -> None:
-    for key in ("a.md", "b.vsd", "deep/c.VSD", "Pipfile", "drafts/d.md", ".hidden.md"):
+    for key in ("a.md", "b.vsd", "deep/c.VSD", "Pipfile", "e.py", "drafts/d.md", ".hidden.md"):
         place.write(key, b"text")
     listing = place.source((), (".*", "drafts/*")).list()
     assert [one.key for one in listing] == ["a.md"]
     passed = listing.passed_over
-    assert (passed.count, passed.suffixes) == (5, {".vsd": 2, "no suffix": 1})
+    assert (passed.count, passed.suffixes) == (6, {".vsd": 2, "no suffix": 1, ".py": 1})
     assert (passed.hidden, passed.excluded, passed.not_included, passed.special) == (1, 1, 0, 0)
     assert {one.key: str(one.why) for one in passed.named} == {
         "b.vsd": "no parser",
         "deep/c.VSD": "no parser",
         "Pipfile": "no parser",
+        "e.py": "no document",
         "drafts/d.md": "excluded",
         ".hidden.md": "hidden",
     }

@@ -112,6 +112,7 @@ def test_the_length_of_a_text_changes_nothing(encoding: str, shift: int) -> None
         ("Grüße aus Köln, schöne Tage. ".encode() * 3 + b"\xff!", "Grüße aus Köln, schöne Tage. " * 3 + "\ufffd!", 1),
         ("Вода холодная".encode()[:-1], "Вода холодна\ufffd", 1),
         ("déjà vu\n".encode() * 9 + b"\xe9t\xe9\n", "déjà vu\n" * 9 + "\ufffdt\ufffd\n", 2),
+        ("Note the café: naïve.\n".encode() + b"A \xff here.\n", "Note the café: naïve.\nA \ufffd here.\n", 1),
         ("it holds \ufffd itself, and déjà vu ".encode() * 9, "it holds \ufffd itself, and déjà vu " * 9, 0),
     ],
 )
@@ -226,8 +227,8 @@ def test_a_format_that_its_own_program_can_save_as_another_is_refused_with_that_
         DocumentError, match=r"found \.doc, expected a supported format; save it as \.docx, or leave it"
     ):
         taken_as("contract.DOC")
-    with pytest.raises(DocumentError, match=r"found \.ics, expected a supported format; leave it out"):
-        taken_as("visit.ics")
+    with pytest.raises(DocumentError, match=r"found \.vcf, expected a supported format; leave it out"):
+        taken_as("visit.vcf")
 
 
 def test_xml_that_is_not_well_formed_is_read_as_text_and_that_is_said() -> None:

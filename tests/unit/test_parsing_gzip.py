@@ -14,7 +14,8 @@ KIND = "application/gzip"
 def test_a_compressed_document_is_read_as_what_its_name_says() -> None:
     document = parse(gzip.compress(b"# Tides\n\nThey turn."), media_type("a.md.gz") or "", "a.md.gz")
     assert (document.title, document.blocks[0].heading) == ("Tides", ("Tides",))
-    assert not is_document("a.md.gz")
+    assert is_document("a.md.gz")
+    assert not any(is_document(name) for name in ("a.tar.gz", "a.log.gz", "a.md.gz.gz", "a.zip.gz"))
 
 
 @pytest.mark.parametrize(

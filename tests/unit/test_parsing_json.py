@@ -105,11 +105,11 @@ def test_nesting_and_length_are_bounded() -> None:
         read(b'{"k":' * 900 + b"[" + b'{"z":1,"l":[[]]},' * 20_000 + b"1]" + b"}" * 900)
 
 
-def test_data_is_read_only_where_a_source_asks_for_it() -> None:
-    assert media_type("package.json") == "application/json"
-    assert not is_document("docs/package.json")
-    assert not Patterns((), ()).takes("docs/package.json")
-    assert Patterns(("*.json",), ()).takes("docs/package.json")
+def test_lock_files_are_read_only_where_a_source_asks_for_them() -> None:
+    assert is_document("docs/records.json")
+    assert media_type("package-lock.json") == "application/json"
+    assert not Patterns((), ()).takes("docs/package-lock.json")
+    assert Patterns(("*.json",), ()).takes("docs/package-lock.json")
 
 
 @pytest.mark.parametrize("name", ["README", "docs/LICENSE", "Changelog"])

@@ -205,3 +205,15 @@ def test_a_saved_web_page_is_read_as_a_message() -> None:
     document = parse(made.as_bytes(), media_type("weirs.mhtml") or "", "weirs.mhtml")
     last = document.blocks[-1]
     assert (last.heading, document.text[last.start : last.end]) == (("Weirs", "How weirs work"), "They hold water.")
+
+
+def test_a_calendar_is_a_document_with_a_paragraph_for_each_event() -> None:
+    events = b"".join(
+        b"BEGIN:VEVENT\r\nSUMMARY:%s\r\nDTSTART;VALUE=DATE:2026122%d\r\nEND:VEVENT\r\n" % (name, day)
+        for day, name in enumerate((b"Lift out", b"Launch"))
+    )
+    document = parse(b"BEGIN:VCALENDAR\r\n" + events + b"END:VCALENDAR\r\n", media_type("a.ics") or "", "a.ics")
+    assert [document.text[one.start : one.end] for one in document.blocks] == [
+        "What: Lift out\nFrom: 2026-12-20",
+        "What: Launch\nFrom: 2026-12-21",
+    ]

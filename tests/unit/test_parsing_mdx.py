@@ -135,6 +135,19 @@ def test_what_components_show_of_their_attributes_is_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('<Tabs><TabItem label="Sail" value="s">reef it</TabItem></Tabs>', "Sail reef it"),
+        ('See(<Ref title="Part 2"/>).', "See(Part 2)."),
+        ('the<Tip label="tiller"/>moves', "the tiller moves"),
+        ('<A><B title="Port"><C/>side</B></A>', "Port side"),
+    ],
+)
+def test_what_a_component_shows_within_a_line_is_a_word_of_its_own(text: str, kept: str) -> None:
+    assert without_jsx(text).strip() == kept
+
+
 @pytest.mark.parametrize("tag", ['<A title="b" />', "<A b={['c d', ", "<A title='", '<A t="b c"', "<A a=b "])
 def test_attributes_cost_no_more_than_their_length(tag: str) -> None:
     with cpu_seconds_below(5):

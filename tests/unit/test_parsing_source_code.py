@@ -25,7 +25,7 @@ def test_a_line_that_closes_a_definition_begins_none() -> None:
 
 
 def test_code_and_other_text_are_read_only_where_a_source_asks_for_them() -> None:
-    for name in ("src/lock.py", "a.TS", "run.log", "guide.adoc"):
+    for name in ("src/lock.py", "a.TS", "run.log", "tide.ini"):
         assert media_type(name) is not None
         assert not is_document(name)
         assert not Patterns((), ()).takes(name)

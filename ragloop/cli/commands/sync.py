@@ -77,12 +77,12 @@ def show_wanting(in_part: "Sequence[Mapping[str, Any]]", without_text: "Sequence
 
 
 def show_passed_over(passed: "Mapping[str, Any]") -> None:
-    """Count the files that were passed over by suffix and by reason, and name those that no parser reads; some."""
+    """Count the files that were passed over by suffix and by reason, and name those that are no documents; some."""
     if not passed["count"]:
         return
     from ragloop.corpus.sources.listing import PassedOver, Why
 
-    unread = [one["key"] for one in passed["named"] if one["why"] == Why.NO_PARSER]
+    unread = [one["key"] for one in passed["named"] if one["why"] in (Why.NO_PARSER, Why.NO_DOCUMENT)]
     left = sum(passed["suffixes"].values()) - len(unread[:_NAMED])
     more = f" and {left:,} more" if left else ""
     names = f" ({', '.join(unread[:_NAMED])}{more})" if unread else ""

@@ -24,12 +24,19 @@ _SUFFIXES = {
     ".rest": "text/x-rst",
     ".txt": "text/plain",
     ".text": "text/plain",
+    ".adoc": "text/plain",
+    ".asciidoc": "text/plain",
+    ".org": "text/plain",
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "text/html",
     ".csv": "text/csv",
     ".tsv": "text/csv",
     ".xml": "application/xml",
+    ".opml": "application/xml",
+    ".rss": "application/xml",
+    ".atom": "application/xml",
+    ".dbk": "application/xml",
     ".eml": "message/rfc822",
     ".msg": "application/vnd.ms-outlook",
     ".mht": "message/rfc822",
@@ -51,8 +58,7 @@ _SUFFIXES = {
     ".ods": _OPENDOCUMENT,
     ".odp": _OPENDOCUMENT,
     ".rtf": "application/rtf",
-}
-_DATA_SUFFIXES = {
+    ".ics": "text/calendar",
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".ndjson": "application/jsonl",
@@ -61,15 +67,20 @@ _DATA_SUFFIXES = {
     ".toml": "application/toml",
     ".gz": "application/gzip",
     ".zip": "application/zip",
-    **dict.fromkeys(".adoc .asciidoc .cfg .conf .ini .log .org .properties".split(), "text/plain"),
+}
+_ARCHIVES = frozenset((".gz", ".zip"))
+_CODE_SUFFIXES = {
+    **dict.fromkeys(".cfg .conf .ini .log .properties".split(), "text/plain"),
     **dict.fromkeys(
         """.bash .c .cc .cpp .cs .css .dart .ex .go .graphql .h .hpp .hs .java .jl .js .jsx .kt .lua .php .pl .proto
         .ps1 .py .r .rb .rs .scala .sh .sql .swift .tf .ts .tsx .vue""".split(),
         "text/x-source-code",
     ),
 }
-"""Data, code and archives, which lie beside documents in great numbers (package.json, lock files): a source reads them
+"""Source code, logs and settings of programs, which lie beside documents in great numbers: a source reads them
 where its `include` takes them."""
+_LOCK_FILES = frozenset(("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"))
+"""Data that package managers write for themselves: megabytes of hashes, read where `include` takes them."""
 _TEXT_NAMES = frozenset(
     """authors changelog changes contributing contributors copying credits faq history install licence license
     maintainers news notice readme security thanks todo""".split()
@@ -93,7 +104,7 @@ _SUCCESSORS = {
     ".xlsb": ".xlsx",
 }
 """Formats that their own programs can save as one that is read."""
-_BY_SUFFIX = {**_SUFFIXES, **_DATA_SUFFIXES}
+_BY_SUFFIX = {**_SUFFIXES, **_CODE_SUFFIXES}
 _NAMED_BY_SUFFIX = (_OPENDOCUMENT, "text/plain", "text/x-source-code")
 """Media types that stand for several formats."""
 
@@ -105,9 +116,22 @@ def media_type(name: str) -> str | None:
 
 
 def is_document(name: str) -> bool:
-    """Return whether a file is read without being asked for: one that has a parser and is no data, code or archive."""
+    """Return whether a file is read without being asked for: it has a parser, and is no source code, log or setting.
+
+    What is compressed is a document if what it holds is one.
+    """
     suffix = _suffix(name)
-    return suffix in _SUFFIXES if suffix else _without_suffix(name) is not None
+    if suffix == ".gz":
+        inner = name[: -len(suffix)]
+        return _suffix(inner) not in _ARCHIVES and is_document(inner)
+    if not suffix:
+        return _without_suffix(name) is not None
+    return suffix in _SUFFIXES and name.rpartition("/")[2].lower() not in _LOCK_FILES
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file holds other files, or another file, in compressed form."""
+    return _suffix(name) in _ARCHIVES
 
 
 def _suffix(name: str) -> str:

@@ -6,6 +6,7 @@ from importlib import import_module
 from ragloop.corpus.parsing.charsets import declared_encoding
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
+from ragloop.corpus.parsing.formats.calendar import parse_calendar_file
 from ragloop.corpus.parsing.formats.html import parse_html
 from ragloop.corpus.parsing.formats.markdown import parse_markdown
 from ragloop.corpus.parsing.formats.mdx import parse_mdx
@@ -63,6 +64,7 @@ _PARSERS: dict[str, Parser] = {
     "text/x-rst": _of_text(parse_restructuredtext),
     "text/plain": _of_text(_plain),
     "text/html": _html,
+    "text/calendar": _of_text(parse_calendar_file),
     "text/csv": _later("tables", "parse_separated"),
     "application/xml": _later("xml", "parse_xml"),
     "message/rfc822": _later("mail", "parse_mail"),

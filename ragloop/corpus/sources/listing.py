@@ -35,6 +35,8 @@ class Why(StrEnum):
 
     NO_PARSER = "no parser"
     """No parser reads its suffix, and no pattern names it."""
+    NO_DOCUMENT = "no document"
+    """Source code, a log, settings: a parser reads it where a pattern names it."""
     NOT_INCLUDED = "not included"
     EXCLUDED = "excluded"
     HIDDEN = "hidden"
@@ -61,7 +63,7 @@ class NamedFile:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """How many files were passed over, and why; `suffixes` counts those that no parser reads. `named`: some of them."""
+    """How many files were passed over, and why; `suffixes` counts those that are no document. `named`: some of them."""
 
     count: int = 0
     suffixes: Mapping[str, int] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Listing(Iterator[Listed]):
 
     def _count(self, one: Passed) -> None:
         self._reasons[one.why] += 1
-        if one.why is Why.NO_PARSER:
+        if one.why in (Why.NO_PARSER, Why.NO_DOCUMENT):
             self._suffixes[PurePosixPath(one.key).suffix.lower() or "no suffix"] += 1
         if self._reasons[one.why] <= MOST_NAMED:
             self._named.append(NamedFile(self._source, one.key, one.why))

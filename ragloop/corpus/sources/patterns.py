@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import pathspec
 
-from ragloop.corpus.parsing import is_document
+from ragloop.corpus.parsing import is_document, media_type
 from ragloop.corpus.sources.listing import Why
 
 
@@ -13,7 +13,7 @@ class Patterns:
     """Which keys a source takes. Keys are relative to the source and separated by "/"."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str], left_to: Sequence["Patterns"] = ()) -> None:
-        """Globs as in .gitignore; an empty `include` takes every document, but no data, code or archives.
+        """Globs as in .gitignore; an empty `include` takes every document, but no code, logs or settings.
 
         What one of `left_to` takes, which are those of other sources of the same place, is not taken.
         """
@@ -45,7 +45,9 @@ class Patterns:
             return Why.HIDDEN if key.startswith(".") or "/." in key else Why.EXCLUDED
         if self._include is not None and not self._include.match_file(key):
             return Why.NOT_INCLUDED
-        return Why.NO_PARSER if self._include is None and not is_document(key) else None
+        if self._include is not None or is_document(key):
+            return None
+        return Why.NO_DOCUMENT if media_type(key) else Why.NO_PARSER
 
     def leaves(self, key: str) -> bool:
         """Return whether neither a path nor a folder above it is excluded."""

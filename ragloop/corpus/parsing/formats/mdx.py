@@ -77,9 +77,17 @@ def _line_before(text: str, end: int) -> str:
 def _shown(tag: str, before: str, after: str) -> str:
     """Return what a tag shows: lines of their own where the tag begins a line, else words in it."""
     texts = list(_texts(tag)) if "=" in tag else []
-    if before.strip() or not texts:
-        return " ".join(texts)
+    if not texts:
+        return ""
+    if before.strip():
+        return _apart(" ".join(texts), before[-1], after)
     return f"\n{before}".join(texts) + ("" if after in "\r\n" else f"\n{before}")
+
+
+def _apart(text: str, before: str, after: str) -> str:
+    """Return the text with a space where it would be one word with its neighbour."""
+    left = "" if before.isspace() or before in "([" else " "
+    return left + text + (" " if after.isalnum() or after == "<" else "")
 
 
 def _texts(tag: str) -> Iterator[str]:

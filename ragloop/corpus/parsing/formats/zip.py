@@ -3,7 +3,7 @@
 Nothing is unpacked to a disk. Archives inside are not read, and said, as is a member that cannot be read.
 """
 
-from ragloop.corpus.parsing import is_document, media_type
+from ragloop.corpus.parsing import is_archive, is_document, media_type
 from ragloop.corpus.parsing.archive import Archive
 from ragloop.corpus.parsing.by_type import parser_of
 from ragloop.corpus.parsing.document import ParsedDocument
@@ -23,7 +23,7 @@ def parse_zip(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
             f"holds {len(members):,} files, expected at most {_MOST_MEMBERS:,}; unpack it into a folder of the source"
         )
     extraction = Extraction(limits.characters)
-    passed_over = [one for one in members if not is_document(one)]
+    passed_over = [one for one in members if is_archive(one) or not is_document(one)]
     for member in members:
         kind = media_type(member)
         if kind is None or member in passed_over:
