@@ -50,6 +50,7 @@ class MismatchError(UsageError):
 _BRINGS = {
     "models": ("torch", "transformers", "sentence_transformers", "onnx", "safetensors", "gguf"),
     "train": ("peft", "trl", "accelerate", "datasets"),
+    "remote": ("openai", "circuitbreaker"),
     "s3": ("boto3", "botocore"),
     "dask": ("dask", "distributed"),
     "ray": ("ray",),

@@ -80,11 +80,18 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a generator wrote, before its citations are checked. An empty text means that it has no answer."""
+    """What a generator wrote, before its citations are checked. An empty text means that it has no answer.
+
+    `model` and `why` are set where a generator has several models: who wrote it, and why it is not the first of them.
+    `cost_usd` is None where the price is unknown.
+    """
 
     text: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str = ""
+    why: str = ""
+    cost_usd: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,10 @@ class Answer:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost_usd: float | None = 0.0
+    """What the endpoint of a remote model charged; None where its price is unknown."""
     fallback: str = ""
-    """Why this lane answered and not the one that was asked for; empty where it is that one."""
+    """Why this lane or model answered and not the one that was asked; empty where it is that one."""
 
 
 @dataclass(frozen=True)

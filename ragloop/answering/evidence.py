@@ -21,12 +21,13 @@ def answer_of(turn: Turn) -> Answer:
         citations=tuple(_citation(n, turn.passages[n - 1]) for n in cited.numbers),
         passages=turn.passages,
         lane=turn.route.lane,
-        model=turn.model,
+        model=draft.model or turn.model,
         adapter=turn.route.adapter_id,
         latency_ms=turn.latency_ms,
         prompt_tokens=draft.prompt_tokens,
         completion_tokens=draft.completion_tokens,
-        fallback=turn.route.why,
+        cost_usd=draft.cost_usd,
+        fallback="; ".join(filter(None, (turn.route.why, draft.why))),
     )
 
 
@@ -46,7 +47,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "prompt_hash": prompt_hash(turn.prompt) if turn.prompt else None,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
-        "cost_usd": 0.0,
+        "cost_usd": answer.cost_usd,
         "guard": "none",
         "top_similarity": turn.top_similarity,
         "passages": [_evidence(passage) for passage in answer.passages],

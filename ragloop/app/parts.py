@@ -98,7 +98,8 @@ class Parts:
         """Who writes answers."""
         from ragloop.models.generation.generators import Generators
 
-        return Generators(self.models, self.registry, self.settings.answers.generator)
+        answers = self.settings.answers
+        return Generators(self.models, self.registry, answers.generator, answers.fallback)
 
     @property
     def embedder(self) -> Embedder:

@@ -36,7 +36,7 @@ class SourceSettings(Section):
     uri: str = Field(min_length=1)
     """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
-    """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no data, code or archives."""
+    """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no code, logs or settings."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
     labels: tuple[str, ...] = ()
@@ -142,8 +142,11 @@ class RetrievalSettings(Section):
 class AnswerSettings(Section):
     """Who answers."""
 
-    generator: Literal["extractive", "local"] = "extractive"
-    """extractive quotes the sentences that answer and needs no language model; local runs model.base."""
+    generator: Literal["extractive", "local", "remote"] = "extractive"
+    """extractive quotes the sentences that answer and needs no language model; local runs model.base; remote asks the
+    endpoint of [remote]."""
+    fallback: tuple[Literal["local", "extractive"], ...] = ("extractive",)
+    """Who answers while the remote model cannot, in this order; without any the question fails (exit code 3)."""
     lane: Literal["base+rag", "adapter+rag", "closed-book"] = "base+rag"
     """The lane of a question that does not name one. The adapter lanes use the champion."""
 
@@ -159,6 +162,32 @@ class ModelSettings(Section):
     """Prompts generated together."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads for generation and training; by default one per core."""
+
+
+class RemoteSettings(Section):
+    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, Ollama, llama.cpp, LiteLLM). With answers.generator =
+    "remote", questions and the text of passages are sent to it."""
+
+    model: str = ""
+    """Its name at the endpoint."""
+    base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^/]")
+    """The address that ends before /chat/completions; for Ollama http://localhost:11434/v1."""
+    api_key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """The environment variable that holds the key. A server of your own may need none."""
+    max_tokens: int = Field(default=512, ge=1, le=1_000_000)
+    """Longest answer (tokens)."""
+    temperature: float | None = Field(default=0.0, ge=0, le=2)
+    """0 gives the most likely answer; a model that takes no temperature is asked without one."""
+    timeout_seconds: float = Field(default=60, gt=0, le=3600)
+    """Longest wait for one try (seconds)."""
+    retries: int = Field(default=2, ge=0, le=20)
+    """Further tries after a time-out, a lost connection, 408, 409, 429 or 5xx."""
+    parallel: int = Field(default=4, ge=1, le=256)
+    """Calls at once."""
+    input_usd_per_million: float | None = Field(default=None, ge=0)
+    """Price of a million tokens of prompts (US dollars); without both prices the log says that the cost is unknown."""
+    output_usd_per_million: float | None = Field(default=None, ge=0)
+    """Price of a million tokens of answers (US dollars)."""
 
 
 class DriftSettings(Section):
@@ -312,6 +341,7 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     answers: AnswerSettings = AnswerSettings()
     model: ModelSettings = ModelSettings()
+    remote: RemoteSettings = RemoteSettings()
     drift: DriftSettings = DriftSettings()
     cadence: CadenceSettings = CadenceSettings()
     dataset: DatasetSettings = DatasetSettings()

@@ -17,7 +17,7 @@ def template() -> str:
     lines += ["", "# [[sources]]", '# name = "handbook"', '# uri = "docs"', '# include = ["**/*.md"]']
     for name, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            lines += ["", f"# {(info.annotation.__doc__ or '').strip()}", f"[{name}]"]
+            lines += ["", f"# {' '.join((info.annotation.__doc__ or '').split())}", f"[{name}]"]
             lines += _template_lines(info.annotation)
     return "\n".join(lines) + "\n"
 

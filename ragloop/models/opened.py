@@ -1,12 +1,14 @@
 """The models that the settings name: each is opened when it is first asked for, and once."""
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ragloop.config import Settings
-from ragloop.errors import MismatchError, NotFoundError
+from ragloop.config.settings import RemoteSettings
+from ragloop.errors import ConfigError, MismatchError, NotFoundError
 from ragloop.models import Embedder
 from ragloop.models.chat import other_chat
 from ragloop.models.embedding.by_fingerprint import Embedders
@@ -14,6 +16,7 @@ from ragloop.models.embedding.by_fingerprint import Embedders
 if TYPE_CHECKING:
     from ragloop.models.embedding.runtimes import Backend
     from ragloop.models.generation.local import LocalGenerator
+    from ragloop.models.generation.remote import RemoteGenerator
     from ragloop.registry import Adapter
 
 
@@ -74,6 +77,29 @@ class OpenedModels:
             self.base, name=m.base, max_new_tokens=m.max_new_tokens, batch_size=m.batch_size, threads=m.threads
         )
 
+    @cached_property
+    def remote_generator(self) -> "RemoteGenerator":
+        """The model behind the endpoint of the settings. Raises ConfigError for one without a name or a key."""
+        from ragloop.models.generation.remote import Endpoint, RemoteGenerator
+
+        one = self._settings.remote
+        if not one.model:
+            raise ConfigError('answers.generator is "remote", expected remote.model to name the model: set it')
+        return RemoteGenerator(
+            Endpoint(
+                model=one.model,
+                base_url=one.base_url.rstrip("/"),
+                key=_key(one),
+                max_tokens=one.max_tokens,
+                temperature=one.temperature,
+                timeout_s=one.timeout_seconds,
+                retries=one.retries,
+                parallel=one.parallel,
+                input_price=one.input_usd_per_million,
+                output_price=one.output_usd_per_million,
+            )
+        )
+
     def base_sha256(self) -> str:
         """Return the SHA-256 of the local model's weights, empty where they are not on this disk; prepare nothing."""
         from ragloop.models.generation.smollm2 import base_on_disk
@@ -117,6 +143,16 @@ class OpenedModels:
     def _must_fit(self, adapter: "Adapter") -> None:
         if why := self.other_base(adapter):
             raise MismatchError(why)
+
+
+def _key(remote: RemoteSettings) -> str:
+    """Return the key, a word of no meaning where a server of one's own needs none."""
+    key = os.environ.get(remote.api_key_variable, "")
+    if not key and remote.base_url == RemoteSettings().base_url:
+        raise ConfigError(
+            f"{remote.base_url} needs a key, and the variable {remote.api_key_variable} is not set: set it"
+        )
+    return key or "none"
 
 
 def _known(backend: str) -> "Backend | None":

@@ -61,7 +61,7 @@ def test_every_setting_says_what_it_means() -> None:
         ("[indx]\nchunk_tokens = 3", ["ragloop.toml", "'indx'", "index", "retrieval"]),
         ("[index]\nchunk_tokens = 3", ["ragloop.toml", "index.chunk_tokens is 3", "greater than or equal to 32"]),
         ("[index]\nchunk_tokens = 'many'", ["ragloop.toml", "index.chunk_tokens is 'many'", "integer"]),
-        ("[answers]\ngenerator = 'oracle'", ["ragloop.toml", "is 'oracle'", "'extractive' or 'local'"]),
+        ("[answers]\ngenerator = 'oracle'", ["ragloop.toml", "is 'oracle'", "'extractive', 'local' or 'remote'"]),
         ("index = 3", ["ragloop.toml", "index is 3"]),
         ("[[sources]]\nname = 'a/b'\nuri = 'x'", ["ragloop.toml", "sources.0.name is 'a/b'", "pattern"]),
         ("[[sources]]\nname = 'a'", ["ragloop.toml: sources.0.uri is missing"]),

@@ -36,7 +36,7 @@ def ask(
 
 def _say_fallback(answer: "Answer") -> None:
     if answer.fallback:
-        say(f"warning: {answer.lane} answered, not the lane that was asked for: {answer.fallback}")
+        say(f"warning: {answer.lane} answered with {answer.adapter or answer.model}: {answer.fallback}")
 
 
 def _answer(answer: "Answer") -> dict[str, Any]:

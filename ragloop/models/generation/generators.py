@@ -4,7 +4,7 @@ An adapter is loaded once, after its files were found to be those that were regi
 it or it is the champion. So a request ends on the adapter that it began on, whatever is promoted meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,14 @@ class _Loaded:
 
 
 class Generators:
-    """The generators of one home. `base` names the one of the base lane: extractive, or the local model."""
+    """The generators of one home.
 
-    def __init__(self, models: OpenedModels, registry: Registry, base: str) -> None:
-        self._models, self._registry, self._base = models, registry, base
+    `base` names the one of the base lane: extractive, local or remote. `fallback` names who answers while the remote
+    one cannot.
+    """
+
+    def __init__(self, models: OpenedModels, registry: Registry, base: str, fallback: Sequence[str]) -> None:
+        self._models, self._registry, self._base, self._fallback = models, registry, base, fallback
         self._lock = Lock()
         self._loaded: dict[str, _Loaded] = {}
         self._champion: str | None = None
@@ -68,13 +72,26 @@ class Generators:
         Raises MismatchError where the adapter cannot serve: its files are gone or changed, or it was trained on another
         base model.
         """
-        if route.adapter_id is None and self._base == "extractive":
-            from ragloop.models.generation.extractive import ExtractiveGenerator
-
-            yield ExtractiveGenerator(embedder)
+        if route.adapter_id is None:
+            yield self._of_base(embedder)
             return
         with self.local(route.adapter_id) as generator:
             yield generator
+
+    def _of_base(self, embedder: Embedder) -> Generator:
+        if self._base != "remote":
+            return self._on_this_machine(self._base, embedder)
+        from ragloop.models.generation.in_order import InOrder
+
+        others = [self._on_this_machine(name, embedder) for name in self._fallback]
+        return InOrder(self._models.remote_generator, others)
+
+    def _on_this_machine(self, name: str, embedder: Embedder) -> Generator:
+        if name == "local":
+            return self._models.local_generator
+        from ragloop.models.generation.extractive import ExtractiveGenerator
+
+        return ExtractiveGenerator(embedder)
 
     @contextmanager
     def local(self, adapter_id: str | None) -> Iterator[Generator]:
