@@ -7,13 +7,14 @@
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
 #   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
+#   make wheel   the source distribution and the wheel, into dist/
 #   make bench-reading  parsers beside markitdown, docling, unstructured and pandoc
 
 PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading pictures lock clean setup
+.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading pictures wheel lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -117,6 +118,10 @@ pictures: setup
 	test -d .venv/pictures || $(BIN)/python -m pip install --quiet --target .venv/pictures 'playwright==1.65.*'
 	PYTHONPATH=.venv/pictures $(BIN)/python docs/pictures.py
 
+# The wheel is built from the source distribution, so that both hold what it takes.
+wheel: .venv/packages.stamp
+	$(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir dist .
+
 # Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
 # excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.
 lock: .venv/python.stamp
@@ -127,5 +132,5 @@ lock: .venv/python.stamp
 	rm requirements.lock.new
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +

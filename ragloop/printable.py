@@ -1,10 +1,11 @@
-"""Make text from documents, file names and questions safe to show: in a terminal, in JSON and in Markdown.
+"""Make text from documents, file names and questions safe to show: in a terminal, in JSON, in Markdown and in HTML.
 
 Whoever names a file or writes a document must not move the cursor of an operator, reorder a line that the operator
 reads, or place a link in a form that asks for approval.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 
 _CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 """C0 and C1 control characters and DEL, but tab and line feed: a terminal acts on them."""
@@ -58,3 +59,17 @@ def _as_code(word: str) -> str:
     """Fence a word by more backticks than it holds in a row (CommonMark 6.1)."""
     fence = "`" * (1 + max(map(len, _TICKS.findall(word)), default=0))
     return f"{fence} {word.replace('|', '%7C')} {fence}"
+
+
+def html_text(text: str) -> str:
+    """Return text that HTML shows as it stands."""
+    from html import escape  # its table of entities is loaded for a notebook alone
+
+    return escape(printable(text))
+
+
+def html_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write rows as a table of HTML, one cell per name."""
+    head = "".join(f"<th>{html_text(name)}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(f'<td>{html_text(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

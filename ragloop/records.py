@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ragloop.printable import html_table, html_text
+
 Message = Mapping[str, str]
 """One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
 
@@ -128,6 +130,13 @@ class Answer:
     """What the endpoint of a remote model charged; None where its price is unknown."""
     fallback: str = ""
     """Why this lane or model answered and not the one that was asked; empty where it is that one."""
+
+    def _repr_html_(self) -> str:
+        """Show the answer in a notebook, and below it where what it cites stands."""
+        rows = [(one.n, one.uri, one.heading, f"{one.start}-{one.end}") for one in self.citations]
+        cited = html_table(("", "document", "heading", "characters"), rows) if rows else ""
+        by = f"{self.lane} · {self.adapter or self.model} · {self.interaction_id}"
+        return f"<p>{html_text(self.answer)}</p>{cited}<p><small>{html_text(by)}</small></p>"
 
 
 @dataclass(frozen=True)

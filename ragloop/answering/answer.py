@@ -75,7 +75,7 @@ class Answerer:
         """Answer a caller's questions in one batch and log them in one write; latencies are equal shares of it."""
         asked = _lane(lane) if lane else self._policy.lane
         seen = frozenset(labels)
-        turns: Sequence[Turn] = [Turn(uuid4().hex, _checked(question), asked, seen) for question in questions]
+        turns: Sequence[Turn] = [Turn(uuid4().hex, checked(question), asked, seen) for question in questions]
         with ExitStack() as held, context(interaction=first_few([one.interaction_id for one in turns], 1)):
             for stage in self._stages(held) if turns else ():
                 turns = stage(turns)
@@ -103,7 +103,8 @@ class Answerer:
         )
 
 
-def _checked(question: str) -> str:
+def checked(question: str) -> str:
+    """Return a question as it is asked and logged. Raises UsageError for one that is empty or too long."""
     # A lone surrogate (bytes of a command line that are no UTF-8) could be logged, but never be folded into a table.
     question = " ".join(question.split()).encode("utf-8", "replace").decode()
     if not question:

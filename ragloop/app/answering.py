@@ -1,10 +1,11 @@
-"""What an application does with questions: search and answers."""
+"""What an application does with questions: search, answers, and the log of answers that others gave."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
+from ragloop.records import Passage
 
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
@@ -25,6 +26,15 @@ class Answering:
         active = self._parts.active()
         vector = active.embedder.embed([question])[0]
         return Retriever(active.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
+
+    def log(self, question: str, answer: str, passages: Sequence[Passage | str] = (), model: str = "") -> str:
+        """Log an answer that another service gave; see ragloop.answering.given."""
+        from ragloop.answering.given import GivenAnswers
+        from ragloop.answering.retrieval import RetrievalPolicy
+
+        parts = self._parts
+        policy = RetrievalPolicy.of(parts.settings.retrieval)
+        return GivenAnswers(parts.active, parts.journal, policy).log(question, answer, passages, model)
 
     @cached_property
     def answerer(self) -> "Answerer":

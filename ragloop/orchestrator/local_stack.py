@@ -23,7 +23,7 @@ from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_
 from ragloop.orchestrator import access, automations
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import Processes
-from ragloop.orchestrator.project import project_root
+from ragloop.orchestrator.project import prefect_file, project_root
 
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -78,6 +78,7 @@ class LocalStack:
         notify: str | None = None,
     ) -> None:
         self.project = project or project_root()
+        self._prefect_file = prefect_file(self.project, config)
         self.home, self._notify = home.expanduser().resolve(), notify
         self._port = _free_port() if port == 0 else _unused(port)
         self._auth = os.environ.get(_AUTH) or access.kept_string(self.home) or access.new_string()
@@ -191,7 +192,7 @@ class LocalStack:
 
     def deploy(self) -> None:
         """Apply prefect.yaml and the automations that it cannot hold; again, it changes nothing."""
-        command = _prefect("--no-prompt", "deploy", "--all")
+        command = _prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(self._prefect_file))
         deploying = self.processes.start("deploy", command, self._environment, self.project, aloud=False)
         self._create_automations()
         self.processes.wait(deploying, START_TIMEOUT_S)

@@ -452,6 +452,9 @@ def test_init_writes_a_file_that_loads_and_leaves_one_that_is_there(shell: Shell
     written = (shell.folder / "ragloop.toml").read_text()
     assert "found no source" in shell.fails(2, "sync")
     assert "exists and was not changed" in shell.fails(2, "init")
+    project = ["project/ragloop.toml", "project/prefect.yaml", "project/.gitignore"]
+    assert shell("init", "--project", "project", "--json").json == {"files": project}
+    assert "exists and was not changed" in shell.fails(2, "init", "--project", "project")
     assert (shell.folder / "ragloop.toml").read_text() == written
 
 

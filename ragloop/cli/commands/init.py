@@ -1,4 +1,4 @@
-"""`ragloop init`: write a configuration file."""
+"""`ragloop init`: write a configuration file, or a project of one's own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,32 @@ from ragloop.errors import UsageError
 
 def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("ragloop.toml"),
+    project: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write ragloop.toml, prefect.yaml and .gitignore into."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write a commented configuration file with every setting at its default."""
+    """Write a commented configuration file with every setting at its default, or with --project a whole project."""
+    if project is not None:
+        _write_project(project, json)
+    else:
+        _write_config(file, json)
+
+
+def _write_project(folder: Path, json: bool) -> None:
+    from ragloop.orchestrator.project import write_project
+
+    files = write_project(folder)
+    if json:
+        print_json({"files": [str(one) for one in files]})
+        return
+    for one in files:
+        say(f"wrote {one}")
+    say(f"next: add your sources to {files[0]}, then run `ragloop sync` and `ragloop up` in {folder}")
+
+
+def _write_config(file: Path, json: bool) -> None:
     from ragloop.config import template
 
     try:

@@ -9,6 +9,7 @@ from typing import Self
 
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.sources.listing import PassedOver, add_up_passed
+from ragloop.printable import html_table
 
 
 class ChangeKind(StrEnum):
@@ -202,6 +203,13 @@ class SyncReport:
     def withheld(self) -> tuple[Change, ...]:
         """Return the documents whose deletes are withheld, as far as they are known by name."""
         return tuple(change for change in self.changes if change.change is ChangeKind.WITHHELD)
+
+    def _repr_html_(self) -> str:
+        """Show the counts in a notebook, and what was left out."""
+        names = ("added", "updated", "renamed", "deleted", "unchanged", "failed", "chunks_total", "chunks_embedded")
+        counts = [(name.replace("_", " "), f"{getattr(self, name):,}") for name in names]
+        rest = [("left out", sentence) for sentence in left_out(self)]
+        return html_table(("sync", f"{self.seconds:.1f} s"), [*counts, *rest])
 
 
 Progress = Callable[[int, int, int], None]
