@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any, NamedTuple
@@ -107,8 +108,8 @@ class DocumentParser:
         with self._lock:
             if self._worker is None or not self._worker.alive:
                 self.close()
-                self._worker = _Worker(self.limits)
-            return self._worker.ask(request, data, count_tokens)
+                self._worker = _Worker(self.limits.most_memory_bytes)
+            return self._worker.ask(self.limits, request, data, count_tokens)
 
     @property
     def worker_pid(self) -> int | None:
@@ -151,15 +152,18 @@ def _failing(step: str) -> Iterator[None]:
 
 
 class _Worker:
-    def __init__(self, limits: ParseLimits) -> None:
-        self._limits = limits
+    """A process that parses. It ends with `end`, or when nobody holds this object any more: one parser may serve many
+    syncs of a cluster, and is then dropped by a cache."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
-        most = str(limits.most_memory_bytes)
-        command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), most]
+        command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), str(memory_bytes)]
         # A session of its own: Ctrl-C is for the sync, which ends the worker. No descriptor but the pipes is inherited.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
         )
+        self.end = weakref.finalize(self, _end, self._process, self._stderr, os.getpid())
         if self._receive(_START_SECONDS)[0] is None:
             last = self._last_words()
             self.end()
@@ -177,16 +181,16 @@ class _Worker:
         return self._process.poll() is None
 
     def ask(
-        self, request: dict[str, Any], data: bytes, count_tokens: CountTokens | None
+        self, limits: ParseLimits, request: dict[str, Any], data: bytes, count_tokens: CountTokens | None
     ) -> tuple[dict[str, Any], bytes]:
         """The reply that is a document or its chunks."""
         try:
-            message, expired = self._receive(self._limits.most_seconds, request, data, count_tokens)
+            message, expired = self._receive(limits.most_seconds, request, data, count_tokens)
         except Exception:
             self.end()  # it waits for what will not come
             raise
         if message is None or "exhausted" in message[0]:
-            stopped = self._stopped(expired, exhausted=message is not None)
+            stopped = self._stopped(limits.most_seconds if expired else None, exhausted=message is not None)
             self.end()
             raise stopped
         header, payload = message
@@ -239,11 +243,11 @@ class _Worker:
             send(self._process.stdin, {"counts": counts})
         return message
 
-    def _stopped(self, expired: bool, *, exhausted: bool) -> ParserStoppedError:
-        most = self._limits.most_memory_bytes // 2**20
-        if expired:
+    def _stopped(self, expired_s: float | None, *, exhausted: bool) -> ParserStoppedError:
+        most = self._memory_bytes // 2**20
+        if expired_s is not None:
             return ParserStoppedError(
-                f"the parser took longer than {self._limits.most_seconds:g} s and was stopped; expected less, "
+                f"the parser took longer than {expired_s:g} s and was stopped; expected less, "
                 "cutting it into chunks included: "
                 "raise sync.max_parse_seconds to give it more, or leave it out"
             )
@@ -267,10 +271,14 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
 
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):  # what it did not take
-                    stream.close()
+
+def _end(process: "subprocess.Popen[bytes]", stderr: IO[bytes], owner: int) -> None:
+    """End the process and close its pipes; a fork of its owner leaves both alone."""
+    if os.getpid() != owner:
+        return
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, stderr):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):  # what it did not take
+                stream.close()
