@@ -9,6 +9,7 @@ memory in proportion to a text that is short. docs/decisions/0002-formats.md has
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,11 +155,18 @@ class _Worker:
     def __init__(self, limits: ParseLimits) -> None:
         self._limits = limits
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._scratch = tempfile.mkdtemp(prefix="ragloop-worker-")
         most = str(limits.most_memory_bytes)
         command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), most]
-        # A session of its own: Ctrl-C is for the sync, which ends the worker. No descriptor but the pipes is inherited.
+        # A session of its own: Ctrl-C is for the sync, which ends the worker and what it started. No descriptor but the
+        # pipes is inherited. What a killed worker leaves lies in a folder that is removed with it.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": self._scratch},
         )
         if self._receive(_START_SECONDS)[0] is None:
             last = self._last_words()
@@ -223,7 +231,7 @@ class _Worker:
 
     def _expire(self, expired: threading.Event) -> None:
         expired.set()
-        self._process.kill()
+        self.kill()
 
     def _exchange(
         self, request: dict[str, Any] | None, data: bytes, count_tokens: CountTokens | None
@@ -265,11 +273,14 @@ class _Worker:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def kill(self) -> None:
-        self._process.kill()
+        """Kill the worker and what it started, such as LibreOffice."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # all of them have ended
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> None:
-        self._process.kill()
+        self.kill()
         self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):  # what it did not take
