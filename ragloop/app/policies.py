@@ -141,6 +141,7 @@ def _parse_limits(sync: SyncSettings, home: Path) -> "ParseLimits":
         recognised_pages=sync.ocr_pages,
         recognition_seconds=sync.ocr_seconds,
         recognised_folder=str(home.resolve() / FOLDER) if sync.ocr else "",
+        office_converter=sync.office_converter,
     )
 
 

@@ -110,6 +110,8 @@ class SyncSettings(Section):
     """Most that may be unpacked from an archive: DOCX, PPTX, XLSX, EPUB, OpenDocument, ZIP, gzip (MiB)."""
     max_pages: int = Field(default=10_000, ge=1)
     """A PDF or PPTX with more pages is quarantined."""
+    office_converter: str = "soffice"
+    """LibreOffice, which converts DOC, XLS and PPT: the name of its program, or the path to it."""
     ocr: bool = False
     """Recognise the text of pages that are images, and of images that `include` names (extra: ragloop[ocr])."""
     ocr_pages: int = Field(default=50, ge=1, le=10_000)

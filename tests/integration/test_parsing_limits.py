@@ -28,6 +28,7 @@ from tests.support.made_documents import W, archive, docx, paragraph, pdf, relat
 MIB = 2**20
 GOOD = pdf("A page that can be read.")
 LONG = b"A sentence ends. " * MIB
+OLD_LETTER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 
 @pytest.fixture
@@ -46,6 +47,12 @@ def limited(**limits: float) -> DocumentParser:
 
 def read(parser: DocumentParser, data: bytes, name: str) -> str:
     return parser.parse(data, media_type(name) or "", name).text
+
+
+def refusal(parser: DocumentParser, data: bytes, name: str) -> str:
+    with pytest.raises(DocumentError) as caught:
+        read(parser, data, name)
+    return str(caught.value)
 
 
 def is_running(pid: int) -> bool:
@@ -135,6 +142,33 @@ def test_a_worker_that_does_not_answer_is_killed_even_while_it_is_written_to(par
     assert not is_running(stopped)
     parser.limits = PATIENT
     assert read(parser, GOOD, "b.pdf")
+
+
+def test_a_conversion_that_takes_too_long_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    converter, started = tmp_path / "converter", tmp_path / "started"
+    converter.write_text(
+        f"#!/bin/sh\nsleep 300 &\necho $$ $! $TMPDIR > {started}.part\nmv {started}.part {started}\nwait\n"
+    )
+    converter.chmod(0o755)
+    with DocumentParser(ParseLimits(seconds=20, office_converter=str(converter))) as parser:
+        reading = threading.Thread(target=lambda: refused.append(refusal(parser, OLD_LETTER, "old.doc")))
+        refused: list[str] = []
+        reading.start()
+        wait_until(started.exists, 20)
+        shell, child, scratch = started.read_text().split()
+        parser.abandon()
+        reading.join()
+    assert "was killed by SIGKILL" in refused[0]
+    wait_until(lambda: not is_running(int(shell)) and not is_running(int(child)))
+    assert not Path(scratch).exists()
+
+
+def test_a_conversion_has_the_time_of_a_document(tmp_path: Path) -> None:
+    converter = tmp_path / "converter"
+    converter.write_text("#!/bin/sh\nsleep 300\n")
+    converter.chmod(0o755)
+    with DocumentParser(ParseLimits(seconds=1, office_converter=str(converter))) as parser:
+        assert "took longer than 1 s" in refusal(parser, OLD_LETTER, "old.doc")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(parser: DocumentParser) -> None:

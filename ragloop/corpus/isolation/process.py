@@ -9,6 +9,7 @@ memory in proportion to a text that is short. docs/decisions/0002-formats.md has
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,12 +159,19 @@ class _Worker:
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._scratch = tempfile.mkdtemp(prefix="ragloop-worker-")
         command = [sys.executable, "-m", "ragloop.corpus.isolation.worker", str(os.getpid()), str(memory_bytes)]
-        # A session of its own: Ctrl-C is for the sync, which ends the worker. No descriptor but the pipes is inherited.
+        # A session of its own: Ctrl-C is for the sync, which ends the worker and what it started. No descriptor but the
+        # pipes is inherited. What a killed worker leaves lies in a folder that is removed with it.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": self._scratch},
         )
-        self.end = weakref.finalize(self, _end, self._process, self._stderr, os.getpid())
+        self.end = weakref.finalize(self, _end, self._process, self._stderr, self._scratch, os.getpid())
         if self._receive(_START_SECONDS)[0] is None:
             last = self._last_words()
             self.end()
@@ -227,7 +235,7 @@ class _Worker:
 
     def _expire(self, expired: threading.Event) -> None:
         expired.set()
-        self._process.kill()
+        self.kill()
 
     def _exchange(
         self, request: dict[str, Any] | None, data: bytes, count_tokens: CountTokens | None
@@ -269,16 +277,23 @@ class _Worker:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def kill(self) -> None:
-        self._process.kill()
+        _kill(self._process)
 
 
-def _end(process: "subprocess.Popen[bytes]", stderr: IO[bytes], owner: int) -> None:
-    """End the process and close its pipes; a fork of its owner leaves both alone."""
+def _end(process: "subprocess.Popen[bytes]", stderr: IO[bytes], scratch: str, owner: int) -> None:
+    """End the process, close its pipes and remove what it left; a fork of its owner leaves all of it alone."""
     if os.getpid() != owner:
         return
-    process.kill()
+    _kill(process)
     process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
     for stream in (process.stdin, process.stdout, stderr):
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):  # what it did not take
                 stream.close()
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a worker and what it started, such as LibreOffice."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # all of them have ended
+        os.killpg(process.pid, signal.SIGKILL)

@@ -58,6 +58,9 @@ _SUFFIXES = {
     ".ods": _OPENDOCUMENT,
     ".odp": _OPENDOCUMENT,
     ".rtf": "application/rtf",
+    ".doc": "application/msword",
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
     ".ics": "text/calendar",
     ".json": "application/json",
     ".jsonl": "application/jsonl",
@@ -96,11 +99,8 @@ _IMAGES = {
 }
 """Documents where somebody names them, not wherever they lie beside text."""
 _SUCCESSORS = {
-    ".doc": ".docx",
     ".numbers": ".xlsx",
     ".pages": ".docx",
-    ".ppt": ".pptx",
-    ".xls": ".xlsx",
     ".xlsb": ".xlsx",
 }
 """Formats that their own programs can save as one that is read."""

@@ -15,7 +15,7 @@ class ParseLimits:
     `unpacked_bytes` is what is read out of an archive (DOCX, OpenDocument, gzip) or of the attachments of a PDF,
     `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
     pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory; it is kept
-    in `recognised_folder`, if there is one.
+    in `recognised_folder`, if there is one. `office_converter` is the program of LibreOffice.
     """
 
     seconds: float = 60.0
@@ -28,6 +28,7 @@ class ParseLimits:
     recognised_pages: int = 50
     recognition_seconds: float = 600.0
     recognised_folder: str = ""
+    office_converter: str = "soffice"
 
     def __post_init__(self) -> None:
         numbers = {name: value for name, value in vars(self).items() if not isinstance(value, bool | str)}
