@@ -20,3 +20,8 @@ def few(names: Sequence[str], most: int) -> list[str]:
 def done_in_part(summary: str, left_out: Iterable[str]) -> str:
     """Return the message of a run that did what the summary says, and why it left out the rest."""
     return f"{DONE_IN_PART}: {summary}. {' '.join(left_out)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s where there is not one: 1 document, 1,779 chunks."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,6 @@
 """The composition root: settings in, the parts that they name out. Only commands, tasks and the service use it.
 
-One file per area: corpus (documents), answering (questions), learning (adapters), safekeeping (backups).
+One file per area: corpus (documents), sources, answering (questions), learning (adapters), safekeeping (backups).
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from ragloop.app.corpus import Corpus
 from ragloop.app.learning import Learning
 from ragloop.app.parts import Parts
 from ragloop.app.safekeeping import Safekeeping
+from ragloop.app.sources import Sources
 from ragloop.app.status import status
 from ragloop.config import Settings
 from ragloop.journal import Journal
@@ -40,6 +41,7 @@ class App:
         self.parts = Parts(settings, embedder=embedder, open_embedder=open_embedder, now=now, boundary=boundary)
         self.settings, self.models = settings, self.parts.models
         self.corpus = Corpus(self.parts)
+        self.sources = Sources(self.parts)
         self.answering = Answering(self.parts)
         self.learning = Learning(self.parts)
         self.safekeeping = Safekeeping(self.parts)

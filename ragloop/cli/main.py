@@ -32,6 +32,7 @@ from ragloop.cli.commands import (
     restore,
     retrain,
     search,
+    sources,
     status,
     sync,
     up,
@@ -61,6 +62,7 @@ _COMMANDS = (
     *(ask.ask, feedback.feedback, drift.drift, retrain.retrain, evaluate.evaluate, init.init, up.up, demo.demo),
 )
 _GROUPS = {
+    "sources": sources.sources,
     "documents": documents.documents,
     "index": index.index,
     "backup": backup.backup,

@@ -127,6 +127,32 @@ def shown(value: Any) -> str:
     return printable(str(value))
 
 
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """Write a time in its two largest units: 5 min 33 s, 2 d 4 h; below ten seconds in tenths."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.2g} s"
+    left, parts = round(seconds), list[str]()
+    for name, size in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {name}")
+        if len(parts) == 2 or (parts and not count):
+            break
+    return " ".join(parts)
+
+
+def ago(at: datetime, now: datetime | None = None) -> str:
+    """Write how long ago a moment is, in its largest unit: `3 min ago`, `just now`."""
+    seconds = ((now or datetime.now(at.tzinfo)) - at).total_seconds()
+    if seconds < 10:
+        return "just now"
+    name, size = next((name, size) for name, size in _UNITS if seconds >= size)
+    return f"{int(seconds // size)} {name} ago"
+
+
 @contextmanager
 def progress(label: str, unit: str) -> "Iterator[Callable[[int, int, str], None]]":
     """Show a bar on stderr. Call the yielded function with done, total and a note.

@@ -8,14 +8,14 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragloop.cli.main import hoisted, main
+from ragloop.cli.main import hoisted
 from ragloop.store import Store
+from tests.support.shell import Shell
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -35,44 +35,6 @@ ASK_KEYS = (
     "interaction_id answer abstained citations passages lane model adapter latency_ms prompt_tokens completion_tokens"
 )
 STATUS_KEYS = "documents chunks quarantined lag_s interactions feedback champion last_sync last_drift last_backup"
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The one object on stdout."""
-        (line,) = self.out.splitlines()
-        report: dict[str, Any] = json.loads(line)
-        return report
-
-
-class Shell:
-    """Runs commands in this process, in a working folder of their own."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str | Path) -> Ran:
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(one) for one in arguments])
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return Ran(int(ended.value.code or 0), out, err)
-
-    def fails(self, code: int, *arguments: str | Path) -> str:
-        """Run a command that must fail with this code; returns the one line that it says."""
-        ran = self(*arguments)
-        assert (ran.code, ran.out) == (code, "")
-        (line,) = ran.err.strip().splitlines()
-        assert line.startswith("ragloop: ")
-        return line
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What an index holds: documents, keys, revisions, texts, counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,33 @@ _TEXTS = 500
 """Documents whose texts are read at once."""
 
 
+@dataclass(frozen=True)
+class LedgerFigures:
+    """What the ledger says of the documents of one source: how many can be found, their lags, how many are unread."""
+
+    documents: int = 0
+    quarantined: int = 0
+    lags_s: tuple[float, ...] = ()
+
+
 def sources(index: Index) -> list[str]:
     """Name the sources that have documents."""
     rows = index.rows(DOCUMENTS, ["source"])
     return sorted(set(rows["source"].to_pylist()))
+
+
+def figures_by_source(index: Index) -> Mapping[str, LedgerFigures]:
+    """Read the figures of every source that has documents, by its name."""
+    rows = index.rows(DOCUMENTS, ["source", "revision", "status", "lag_s"])
+    found = {}
+    for name in pc.unique(rows["source"]).to_pylist():
+        of_source = rows.filter(pc.equal(rows["source"], name))
+        found[name] = LedgerFigures(
+            documents=pc.count(of_source["revision"]).as_py(),
+            quarantined=of_source["status"].to_pylist().count(QUARANTINED),
+            lags_s=tuple(pc.drop_null(of_source["lag_s"]).to_pylist()),
+        )
+    return found
 
 
 def documents(index: Index, source: str) -> int:

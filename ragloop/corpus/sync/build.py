@@ -199,7 +199,7 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
             with span("sync source", source=source.name):
                 outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
         except NotFoundError as error:
-            outcomes.append(work.missed(error))
+            outcomes.append(work.missed(source, error))
             continue
         if not outcomes[-1].whole:
             return BuildPass(add_up(outcomes), None)

@@ -1,7 +1,7 @@
 """Records of scans and runs: when the last scan of each source began, and the report of the last sync."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,21 @@ from ragloop.store import Store
 _SCAN, _WAY, _SYNC = "scan", "way", "sync"
 _RUNS = 30
 """Runs of a trend."""
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """The last scan of a source: when it began, whether it came to the end, and what was wrong."""
+
+    at: datetime
+    complete: bool
+    problem: str | None
+
+
+def last_scans(store: Store) -> dict[str, Scanned]:
+    """Read the last scan of every source, by its name."""
+    found = Reports(store).history(_SCAN)
+    return {one.subject: Scanned(one.at, one.body["complete"], one.body.get("problem")) for one in found}
 
 
 def last_scan(store: Store, source: str) -> datetime | None:
@@ -71,12 +86,14 @@ def record_scan(
     documents: int | None,
     matched: bool = False,
     passed_over: PassedOver | None = None,
+    problem: str | None = None,
 ) -> None:
     """Note when the last scan of a source began, and how many documents it had in the index when it ended.
 
-    One that is not complete has lag measured from nothing. `matched`: the source ever had a document.
+    One that is not complete has lag measured from nothing. `matched`: the source ever had a document. `problem`: what
+    was wrong with it, for people.
     """
-    body = {"complete": complete, "documents": documents, "matched": matched}
+    body = {"complete": complete, "documents": documents, "matched": matched, "problem": problem}
     Reports(store).put(Report(_SCAN, source, at, {**body, "passed_over": asdict(passed_over) if passed_over else None}))
 
 
@@ -84,6 +101,15 @@ def note_source(store: Store, source: str) -> None:
     """Keep the source known, though the active generation has not been scanned for it."""
     if source not in scanned_sources(store):
         record_scan(store, source, store.now(), complete=False, documents=None)
+
+
+def note_problem(store: Store, source: str, problem: str) -> None:
+    """Keep why a source could not be scanned, beside what its last scan found."""
+    scan = Reports(store).latest(_SCAN, source)
+    if scan is None:
+        record_scan(store, source, store.now(), complete=False, documents=None, problem=problem)
+    else:
+        Reports(store).put(Report(_SCAN, source, scan.at, {**scan.body, "problem": problem}))
 
 
 def reset_scans(store: Store) -> None:

@@ -7,13 +7,20 @@ from datetime import datetime
 from ragloop.corpus.index import documents, health, inventory
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
-from ragloop.corpus.sources.listing import PassedOver
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
-from ragloop.corpus.sync.scans import drop_source, has_matched, last_scan, record_scan, record_way, unconfirmed
+from ragloop.corpus.sync.scans import (
+    drop_source,
+    has_matched,
+    last_scan,
+    note_problem,
+    record_scan,
+    record_way,
+    unconfirmed,
+)
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -31,8 +38,9 @@ class Work:
     removed: Sequence[str] = ()
     progress: Progress | None = None
 
-    def missed(self, error: NotFoundError) -> SourceOutcome:
+    def missed(self, source: Source, error: NotFoundError) -> SourceOutcome:
         """Report a source that is not there as a problem; when it is all there is to do, raise the error."""
+        note_problem(self.store, source.name, str(error))
         if len(self.sources) == 1 and not self.removed:
             raise error
         return SourceOutcome(problems=(str(error),))
@@ -61,10 +69,10 @@ def _update_source(
         with span("sync source", source=source.name):
             done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
     except NotFoundError as error:
-        return work.missed(error)
+        return work.missed(source, error)
     matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)
     unmatched = nothing_found(source, done, matched=matched)
-    problems = _record(work, index, source.name, began, matched=matched, passed_over=done.passed_over)
+    problems = _record(work, index, source.name, began, done, matched=matched, unmatched=unmatched)
     ended = SourceOutcome(problems=problems, notices=note_way(work, source), unmatched=unmatched)
     return add_up([done, ended])
 
@@ -91,7 +99,14 @@ def note_way(work: Work, source: Source) -> tuple[str, ...]:
 
 
 def _record(
-    work: Work, index: Index, source: str, began: datetime, *, matched: bool, passed_over: PassedOver
+    work: Work,
+    index: Index,
+    source: str,
+    began: datetime,
+    done: SourceOutcome,
+    *,
+    matched: bool,
+    unmatched: Sequence[str],
 ) -> tuple[str, ...]:
     """Note that a scan ended, unless an index that was begun again lacks so much that a sync would not have deleted it.
 
@@ -100,11 +115,24 @@ def _record(
     found, before = inventory.documents(index, source), unconfirmed(work.store).get(source, 0)
     policy = work.policy
     if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
-        return (
+        problem = (
             f"the source {source} has {found} documents and had {before} before the index was begun again: bring the "
-            "others back, or accept the loss with `ragloop sync --confirm-deletes`",
+            "others back, or accept the loss with `ragloop sync --confirm-deletes`"
         )
-    record_scan(work.store, source, began, complete=True, documents=found, matched=matched, passed_over=passed_over)
+        note_problem(work.store, source, problem)
+        return (problem,)
+    withheld = done.count(ChangeKind.WITHHELD)
+    said = [*unmatched, *[f"{withheld:,} deletes are withheld: `ragloop sync --confirm-deletes`"] * bool(withheld)]
+    record_scan(
+        work.store,
+        source,
+        began,
+        complete=True,
+        documents=found,
+        matched=matched,
+        passed_over=done.passed_over,
+        problem="; ".join(said) or None,
+    )
     return ()
 
 
