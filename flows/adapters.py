@@ -7,12 +7,17 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning import find_champion, make_champion, restore_champion
 from tasks.learning_reports import end_of_promotion, end_of_rollback
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
 
 
-@flow(name="promote-adapter", flow_run_name="promote {adapter_id}")
+@flow(name="promote-adapter", flow_run_name="promote {adapter_id}", **OVERVIEW)
 def promote_adapter(
-    adapter_id: str = "", reason: str = "by hand", home: GivenPath = None, config: GivenPath = None
+    adapter_id: str = "",
+    reason: str = "by hand",
+    name: str = "",
+    home: GivenPath = None,
+    config: GivenPath = None,
 ) -> State[Any]:
     """Make an adapter the champion, whatever the gate said, even if it is retired.
 
@@ -21,16 +26,21 @@ def promote_adapter(
     Args:
         adapter_id: The adapter, or the beginning of its id, as retrain-adapter shows it. Empty changes nothing.
         reason: Why you do this; kept in the history of promotions.
+        name: Who you are; kept in the history of promotions.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
     champion_id = find_champion(home, config)
-    return end_of_promotion(make_champion(adapter_id, champion_id, reason, home, config))
+    return end_of_promotion(make_champion(adapter_id, champion_id, reason, name, home, config))
 
 
-@flow(name="roll-back", flow_run_name="roll back")
+@flow(name="roll-back", flow_run_name="roll back", **OVERVIEW)
 def roll_back(
-    reason: str = "by hand", adapter_id: str = "", home: GivenPath = None, config: GivenPath = None
+    reason: str = "by hand",
+    adapter_id: str = "",
+    name: str = "",
+    home: GivenPath = None,
+    config: GivenPath = None,
 ) -> State[Any]:
     """Bring back the previous champion, or the base model if there was none, and retire the current one.
 
@@ -38,10 +48,11 @@ def roll_back(
 
     Args:
         reason: Why you do this; kept in the history of promotions.
+        name: Who you are; kept in the history of promotions.
         adapter_id: The adapter to roll back from; if it no longer serves, nothing changes. Empty takes the one that
             serves.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
     champion_id = adapter_id or find_champion(home, config)
-    return end_of_rollback(restore_champion(champion_id, reason, home, config))
+    return end_of_rollback(restore_champion(champion_id, reason, name, home, config))

@@ -6,11 +6,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.corpus import apply_changes, sync_sources
-from tasks.corpus_reports import end_of_changes, end_of_sync
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
+from tasks.sync_reports import end_of_changes, end_of_sync
 
 
-@flow(name="index-changes", flow_run_name="index changes")
+@flow(name="index-changes", flow_run_name="index changes", **OVERVIEW)
 def index_changes(folder: GivenPath = None, home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Sync the folder that changed, or drain the queues that buckets notify.
 

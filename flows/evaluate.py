@@ -7,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning_reports import end_of_review
 from tasks.monitoring import review_champion
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
 
 
-@flow(name="evaluate-champion", flow_run_name="evaluate champion")
+@flow(name="evaluate-champion", flow_run_name="evaluate champion", **OVERVIEW)
 def evaluate_champion(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Score the champion and the base model on the golden and the held-out questions, with the documents of today.
 

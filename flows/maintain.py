@@ -5,12 +5,13 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.corpus_reports import end_of_maintenance
 from tasks.maintenance import back_up, maintain_tables, remove_old_runs
+from tasks.maintenance_reports import end_of_maintenance
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
 
 
-@flow(name="maintain-store", flow_run_name="maintain")
+@flow(name="maintain-store", flow_run_name="maintain", **OVERVIEW)
 def maintain_store(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Compact the tables and remove their old versions, take a backup, and remove old runs from Prefect.
 

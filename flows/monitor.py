@@ -7,10 +7,11 @@ from prefect.client.schemas.objects import State
 
 from tasks.learning_reports import end_of_drift
 from tasks.monitoring import measure_drift, ring_for_retraining
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
 
 
-@flow(name="check-drift", flow_run_name="measure drift")
+@flow(name="check-drift", flow_run_name="measure drift", **OVERVIEW)
 def check_drift(home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Measure drift of documents, questions, retrieval and quality, and ring for retraining if it is due.
 

@@ -5,13 +5,14 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.approval import approved_promotion
+from tasks.approval import ask_about_promotion
 from tasks.learning import build_dataset, evaluate_adapter, judge_adapter, promote_adapter, train_adapter
 from tasks.learning_reports import end_of_retraining
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
 
 
-@flow(name="retrain-adapter", flow_run_name="retrain")
+@flow(name="retrain-adapter", flow_run_name="retrain", **OVERVIEW)
 def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: str = "") -> State[Any]:
     """Curate the log, train an adapter, compare it with the champion, and promote it if the evidence suffices.
 
@@ -27,5 +28,5 @@ def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: s
     adapter_id = train_adapter(dataset_id, home, config)
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)
-    verdict = approved_promotion(adapter_id, verdict, home, config)
-    return end_of_retraining(adapter_id, promote_adapter(adapter_id, verdict, home, config))
+    decided = ask_about_promotion(adapter_id, verdict, home, config)
+    return end_of_retraining(adapter_id, promote_adapter(adapter_id, decided, home, config), decided.in_short)

@@ -5,18 +5,21 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.approval import approved_deletes
+from tasks.approval import ask_about_deletes, keep_confirmation
 from tasks.corpus import sync_sources
-from tasks.corpus_reports import end_of_sync, sync_name
+from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
+from tasks.sync_reports import end_of_sync, sync_name
 
 
-@flow(name="sync-index", flow_run_name=sync_name)
+@flow(name="sync-index", flow_run_name=sync_name, **OVERVIEW)
 def sync_index(
     folder: GivenPath = None,
     confirm_deletes: bool = False,
     retry_quarantined: bool = False,
     rebuild: bool = False,
+    name: str = "",
+    reason: str = "",
     home: GivenPath = None,
     config: GivenPath = None,
 ) -> State[Any]:
@@ -31,10 +34,15 @@ def sync_index(
         confirm_deletes: Apply the deletes that the safety check held back.
         retry_quarantined: Read quarantined documents again, even if they have not changed.
         rebuild: Build the index again, beside the one that answers, which is kept for a rollback.
+        name: Who confirms the deletes; kept in their history.
+        reason: Why; kept in the history of deletes.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
     reports = [sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)]
-    if approved := approved_deletes(reports[0], home, config):
-        reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, approved))
-    return end_of_sync(*reports)
+    if confirm_deletes:
+        keep_confirmation(reports[0], name, reason, home, config)
+    answer = ask_about_deletes(reports[0], home, config)
+    if answer.approved:
+        reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, answer.approved))
+    return end_of_sync(*reports, answer=answer)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from prefect import task
 
 from tasks.allowed import accept_folder
-from tasks.corpus_reports import publish_changes, publish_sync
-from tasks.monitoring import ring_if_late
+from tasks.monitoring import ring_alarms
 from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app, run_began
+from tasks.sync_reports import publish_changes, publish_sync
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Drained
@@ -39,7 +39,7 @@ def sync_sources(
         asked_at=run_began(),
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
-    publish_sync(report, ring_if_late(report, app, config))
+    publish_sync(report, ring_alarms(report, app, config))
     return report
 
 
@@ -48,5 +48,5 @@ def apply_changes(home: Path | None, config: Path | None) -> "Drained":
     """Drain the queues of the configured buckets into the index that answers."""
     app = open_app(home, config)
     drained = app.corpus.changes.drain(app.corpus.watched())
-    publish_changes(drained, ring_if_late(drained.report, app, config))
+    publish_changes(drained, ring_alarms(drained.report, app, config))
     return drained

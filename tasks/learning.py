@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, runtime, task
 
+from tasks.approval import Decided
 from tasks.learning_reports import (
     publish_dataset,
     publish_evaluation,
@@ -39,6 +40,7 @@ def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> st
     app = open_app(home, config)
     for warning in app.learning.retraining.warnings():
         get_run_logger().warning(warning)
+    get_run_logger().info("training on dataset %s", dataset_id)
     bar = Progress("training-progress", "steps")
     adapter_id = app.learning.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
     publish_training(adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
@@ -48,6 +50,7 @@ def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> st
 @task(name="evaluate adapter", **TRANSIENT_ONLY)
 def evaluate_adapter(adapter_id: str, home: Path | None, config: Path | None) -> None:
     """Answer the golden and the held-out questions by champion and candidate; the answers are kept in the store."""
+    get_run_logger().info("answering the golden and the held-out questions by the champion and %s", adapter_id)
     publish_evaluation(adapter_id, open_app(home, config).learning.retraining.evaluate(adapter_id))
 
 
@@ -60,9 +63,13 @@ def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "V
 
 
 @task(name="promote adapter", **TRANSIENT_ONLY)
-def promote_adapter(adapter_id: str, verdict: "Verdict", home: Path | None, config: Path | None) -> "Promotion":
+def promote_adapter(adapter_id: str, decided: Decided, home: Path | None, config: Path | None) -> "Promotion":
     """Make the adapter the champion if the verdict says so."""
-    return open_app(home, config).learning.retraining.promote(adapter_id, verdict)
+    app = open_app(home, config)
+    ended = app.learning.retraining.promote(adapter_id, decided.verdict, decided.approved)
+    if ended.promoted:
+        publish_history(app.registry.history())
+    return ended
 
 
 @task(name="find champion", **TRANSIENT_ONLY)
@@ -73,20 +80,22 @@ def find_champion(home: Path | None, config: Path | None) -> str | None:
 
 @task(name="make champion", **TRANSIENT_ONLY)
 def make_champion(
-    adapter_id: str, champion_id: str | None, reason: str, home: Path | None, config: Path | None
+    adapter_id: str, champion_id: str | None, reason: str, name: str, home: Path | None, config: Path | None
 ) -> "Adapter":
     """Promote an adapter over the one that serves, as an operator asks."""
     registry = open_app(home, config).registry
-    adapter = registry.promote(adapter_id, reason, _request(champion_id))
+    adapter = registry.promote(adapter_id, reason, _request(champion_id), by=name)
     publish_history(registry.history())
     return adapter
 
 
 @task(name="restore champion", **TRANSIENT_ONLY)
-def restore_champion(champion_id: str | None, reason: str, home: Path | None, config: Path | None) -> "Rollback":
+def restore_champion(
+    champion_id: str | None, reason: str, name: str, home: Path | None, config: Path | None
+) -> "Rollback":
     """Roll back from an adapter, as an operator asks."""
     registry = open_app(home, config).registry
-    done = registry.rollback(reason, _request(champion_id))
+    done = registry.rollback(reason, _request(champion_id), by=name)
     publish_history(registry.history())
     return done
 

@@ -1,17 +1,15 @@
 """What an operator sees of drift, training and adapters; see tasks/reporting.py for what is never shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from ragloop.printable import printable
+from ragloop.markdown import bullets, moment, number, table
 from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, scores_over_time
-from tasks.reporting import MOST_ROWS, bullets, end, markdown_table, paragraphs, run_link
+from tasks.reporting import MOST_ROWS, end, publish, run_link
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.gate import Verdict
@@ -27,13 +25,13 @@ if TYPE_CHECKING:
 
 def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[str, Any]]) -> None:
     """Publish every signal with its figures, the decision with its reasons, and the measurements before it."""
-    signals = [asdict(signal) for signal in measured.report.signals]
-    columns = ("name", "state", "action", "statistic", "p_value", "threshold", "n_reference", "n_current")
-    table = markdown_table(columns, ([one[name] for name in columns] for one in signals))
+    columns = ("signal", "state", "asks for", "statistic", "threshold", "p", "questions before", "questions now")
+    rows = [
+        (one.name, one.state, one.action, one.statistic, one.threshold, one.p_value, one.n_reference, one.n_current)
+        for one in measured.report.signals
+    ]
     picture, reasons = drift_over_time(measurements), bullets(measured.decision.reasons)
-    markdown = paragraphs("# Drift", drift_summary(measured), reasons, picture, table)
-    create_markdown_artifact(markdown, key="drift-report", description="The last measurement and its decision.")
-    create_table_artifact(signals, key="drift-signals", description="Signals of the last measurement.")
+    publish("drift-report", drift_summary(measured), reasons, picture, table(columns, rows))
 
 
 def drift_summary(measured: "DriftMeasurement") -> str:
@@ -54,12 +52,17 @@ def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
 
 def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
     """Publish how many rows there are, why answers of the log are not among them, and which run asked for it."""
-    facts = {"dataset": dataset.dataset_id, "rows": dataset.rows, "train": dataset.train, "eval": dataset.eval}
-    left_out = markdown_table(("left out", "answers"), dataset.funnel.items())
+    facts = {
+        "dataset": dataset.dataset_id,
+        "rows": dataset.rows,
+        "to train on": dataset.train,
+        "held out": dataset.eval,
+    }
+    left_out = table(("left out", "answers"), dataset.funnel.items())
     picture = funnel(dataset.rows, dataset.funnel)
     rang = f"Started by what {run_link(rung_by, 'this run')} found." if rung_by else ""
-    markdown = paragraphs("# Dataset", rang, markdown_table(("", ""), facts.items()), picture, left_out)
-    create_markdown_artifact(markdown, key="retrain-dataset", description="What the adapter is trained on.")
+    told = f"{dataset.rows:,} rows to train on of {dataset.rows + sum(dataset.funnel.values()):,} logged answers"
+    publish("retrain-dataset", told, rang, table(("", ""), facts.items()), picture, left_out)
 
 
 def publish_training(adapter_id: str, folder: Path) -> None:
@@ -67,50 +70,69 @@ def publish_training(adapter_id: str, folder: Path) -> None:
     from ragloop.models.training.process import read_result
 
     result = read_result(folder)
-    names = ("rows", "tokens", "tokens_per_s", "training_seconds", "cpu_seconds", "rss_peak_mb", "final_loss", "seed")
-    facts = markdown_table(("", ""), ((name, getattr(result, name)) for name in names))
-    markdown = paragraphs(f"# Training of {adapter_id}", loss_curve(result.loss_curve), facts)
-    create_markdown_artifact(markdown, key="retrain-training", description=f"Loss curve of {adapter_id}.")
+    facts = [
+        ("rows", result.rows),
+        ("tokens", result.tokens),
+        ("tokens a second", result.tokens_per_s),
+        ("seconds", result.training_seconds),
+        ("CPU seconds", result.cpu_seconds),
+        ("most memory (MB)", result.rss_peak_mb),
+        ("last loss", result.final_loss),
+        ("seed", str(result.seed)),
+    ]
+    told = f"{adapter_id} trained on {result.rows:,} rows in {number(result.training_seconds)} seconds"
+    publish("retrain-training", told, loss_curve(result.loss_curve), table(("", ""), facts))
 
 
 def publish_evaluation(adapter_id: str, report: "EvalReport") -> None:
-    """Mean scores of champion and candidate."""
-    rows = [{"model": who, **scores} for who, scores in report.metrics.items()]
-    create_table_artifact(rows, key="retrain-scores", description=f"Champion and {adapter_id} on the same questions.")
+    """Publish the mean scores of champion and candidate."""
+    told = f"{adapter_id} and the champion answered the same questions: {_matched(report.metrics)}"
+    publish("retrain-scores", told, _scores_table(report.metrics))
+
+
+def _scores_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a row for each measure and a column for each model: so many measures do not fit side by side."""
+    measures = list(next(iter(scores.values())))
+    rows = [(name.replace("_", " "), *(of[name] for of in scores.values())) for name in measures]
+    return table(("mean of", *scores), rows)
+
+
+def _matched(scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say the exact match of each model on the golden questions."""
+    matched = {who: of.get("exact_match") for who, of in scores.items()}
+    said = [f"{who} {number(match)}" for who, match in matched.items() if match is not None]
+    return f"exact match {', '.join(said)}" if said else "no golden questions"
 
 
 def publish_verdict(adapter_id: str, verdict: "Verdict") -> None:
     """Publish the criteria of the gate with their intervals, and the reasons."""
-    picture, table = gate_intervals(verdict.criteria), criteria_table(verdict)
-    title, who = f"# Gate: {verdict.verdict}", f"Adapter {adapter_id}."
-    markdown = paragraphs(title, who, bullets(verdict.reasons), picture, table)
-    create_markdown_artifact(markdown, key="retrain-gate", description=f"{verdict.verdict}: {adapter_id}.")
+    picture, criteria = gate_intervals(verdict.criteria), criteria_table(verdict)
+    publish("retrain-gate", f"gate: {verdict.verdict} {adapter_id}", bullets(verdict.reasons), picture, criteria)
 
 
 def criteria_table(verdict: "Verdict") -> str:
     """Return the criteria of the gate with their bounds; how many pairs would decide, where one is undecided."""
     undecided = any(one.needed_n is not None for one in verdict.criteria)
-    columns = ("name", "state", "estimate", "low", "high", "threshold", "n", *["needed_n"] * undecided)
-    return markdown_table(columns, ([getattr(one, name) for name in columns] for one in verdict.criteria))
+    columns = ("criterion", "state", "estimate", "from", "to", "threshold", "pairs", *["pairs needed"] * undecided)
+    names = ("name", "state", "estimate", "low", "high", "threshold", "n", *["needed_n"] * undecided)
+    return table(columns, ([getattr(one, name) for name in names] for one in verdict.criteria))
 
 
-def end_of_retraining(adapter_id: str, ended: "Promotion") -> State[Any]:
-    """End as completed, whatever the verdict: to reject is what the gate is for."""
+def end_of_retraining(adapter_id: str, ended: "Promotion", answered: str) -> State[Any]:
+    """End as completed, whatever the verdict: to reject is what the gate is for. `answered` is what became of the
+    question whether to promote; empty where nobody was asked."""
     verdict, did = ended.verdict, "promoted" if ended.promoted else "not promoted"
     message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
-    return end(Completed(message=message), f"{adapter_id} · {verdict.verdict}")
+    return end(Completed(message=message), " · ".join(filter(None, [adapter_id, verdict.verdict, answered])))
 
 
 def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> None:
     """Publish the scores of champion and base model, today and over time, and what the gate would say."""
-    scores = [{"model": who, **figures} for who, figures in review.scores.items()]
-    table = markdown_table(list(scores[0]), (list(row.values()) for row in scores))
-    title = f"# Champion {review.adapter_id}: {_standing(review)}"
+    figures = _scores_table(review.scores)
     undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
-    markdown = paragraphs(title, undo, reasons, *pictures, table)
-    create_markdown_artifact(markdown, key="champion-review", description=f"{review.adapter_id}: {_standing(review)}.")
+    publish("champion-review", f"{review.adapter_id} {_standing(review)}", undo, reasons, *pictures, figures)
 
 
 def _standing(review: "Review") -> str:
@@ -129,16 +151,19 @@ def end_of_review(review: "Review | None") -> State[Any]:
 
 def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
     """Publish every change of the champion, newest first."""
-    table = [
-        {
-            "at": f"{change['at']:%Y-%m-%d %H:%M}",
-            "kind": change["kind"],
-            "adapter": change["adapter_id"] or "the base model",
-            "reason": printable(change["reason"]),
-        }
-        for change in list(reversed(history))[:MOST_ROWS]
+    newest_first = list(reversed(history))[:MOST_ROWS]
+    if not newest_first:
+        return
+    rows = [
+        (one["at"], one["kind"], one["adapter_id"] or "the base model", one["by"], one["reason"])
+        for one in newest_first
     ]
-    create_table_artifact(table, key="champions", description="Who served since when, and why.")
+    last = newest_first[0]
+    serves = last["adapter_id"] or "the base model"
+    told = (
+        f"{serves} serves since {moment(last['at'])} UTC{' by ' + last['by'] if last['by'] else ''}: {last['reason']}"
+    )
+    publish("champions", told, table(("since (UTC)", "", "who serves", "by", "why"), rows))
 
 
 def end_of_promotion(adapter: "Adapter") -> State[Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
-from tasks.corpus_reports import publish_backup, publish_upkeep
+from tasks.maintenance_reports import publish_backup, publish_upkeep
 from tasks.reporting import Progress
 from tasks.run_retention import remove_runs
 from tasks.running import TRANSIENT_ONLY, open_app

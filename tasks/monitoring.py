@@ -1,16 +1,20 @@
 """Tasks that measure, and the events of what they found, which automations and triggers wait for."""
 
+import shutil
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import runtime, task
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
 
+from ragloop.errors import RagloopError
 from ragloop.orchestrator.prefect_api import home_resource
 from ragloop.records import HomeEvent
 from tasks.learning_reports import publish_drift, publish_review
-from tasks.running import TRANSIENT_ONLY, open_app
+from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
 RETRAIN_DUE = "ragloop.retrain.due"
 """The event that the trigger of retrain-adapter in prefect.yaml waits for."""
 CHAMPION_WORSE = "ragloop.champion.worse"
-"""The event that an automation of flows/automations.json waits for."""
+QUARANTINE_GROWS = "ragloop.quarantine.grows"
+DISK_LOW = "ragloop.disk.low"
+DEAD_LETTERS = "ragloop.dead-letters.wait"
+"""The events that automations of flows/automations.json wait for."""
 
 
 @task(name="measure drift", **TRANSIENT_ONLY)
@@ -58,7 +65,38 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
     return review
 
 
-def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
+def ring_alarms(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
+    """Emit an event for each thing that a person should know of after a sync; return how late its documents were."""
+    found = _ring_if_late(report, app, config)
+    growth = _growth(report)
+    if growth:
+        _ring(QUARANTINE_GROWS, app, config, {"quarantined": report.quarantined, "more": growth})
+    free_gb = shutil.disk_usage(app.settings.home).free / 1e9
+    if free_gb < app.settings.maintenance.min_free_gb:
+        _ring(DISK_LOW, app, config, {"free_gb": round(free_gb, 1)})
+    if refused := _dead_letters(app):
+        _ring(DEAD_LETTERS, app, config, {"messages": refused})
+    return found
+
+
+def _growth(report: "SyncReport") -> int:
+    """Return how many documents this run added to the quarantine; the trend begins with a run that changed it."""
+    began = run_began()
+    if len(report.trend) < 2 or not began or datetime.fromisoformat(report.trend[0].at) < began.replace(microsecond=0):
+        return 0
+    return max(0, report.trend[0].quarantined - report.trend[1].quarantined)
+
+
+def _dead_letters(app: "App") -> int:
+    """Count messages in dead-letter queues; a queue that cannot be asked is for the run that drains it to report."""
+    try:
+        return sum(one.queue.refused() for one in app.corpus.watched())
+    except RagloopError as error:
+        get_run_logger().warning("the dead-letter queue was not looked at: %s", error)
+        return 0
+
+
+def _ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":
     """Return how late the documents of a sync became searchable; ring where that is beyond the objective."""
     from ragloop.corpus.sync.freshness import freshness, lateness
 

@@ -6,17 +6,20 @@ as well: a parser may quote what it stumbled over.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
 import httpx
 from prefect import get_client, runtime
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.states import Failed
 
+from ragloop.markdown import paragraphs
 from ragloop.printable import literal, printable
+from ragloop.wording import done_in_part
 
 MOST_ROWS = 500
 """Rows of a table artifact: the UI draws all of them at once."""
@@ -52,11 +55,24 @@ class Progress:
             update_progress_artifact(self._artifact, percent, description=described)
 
 
+def publish(key: str, told: str, *parts: str) -> None:
+    """Publish a report; what it tells in a sentence is its title, its description and a line of the log, so that the
+    history of the key and the log read as a story."""
+    told = printable(told)
+    create_markdown_artifact(paragraphs(f"# {literal(told)}", *parts), key=key, description=told)
+    get_run_logger().info(told)
+
+
 def end(state: State[Any], summary: str, name: str = "") -> State[Any]:
     """Return the last state of the run that this is called in, and put how it ended into its name."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, name=f"{name or runtime.flow_run.name} · {summary}")
     return state
+
+
+def in_part(summary: str, left_out: Sequence[str], name: str = "") -> State[Any]:
+    """End the run as Failed, with what was left out: partial work is not green."""
+    return end(Failed(message=done_in_part(summary, left_out)), f"in part · {summary}", name)
 
 
 def run_link(run_id: str, text: str) -> str:
@@ -67,30 +83,6 @@ def run_link(run_id: str, text: str) -> str:
         return text
 
 
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table in Markdown; numbers keep four digits, and text is shown as it stands."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return literal(str(value))
-
-
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of a table artifact whose text an operator's screen neither reorders nor acts on."""
     return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
-
-
-def bullets(lines: Iterable[str]) -> str:
-    """Return a list in Markdown; the lines may name documents, and are shown as they stand."""
-    return "\n".join(f"- {literal(line)}" for line in lines)
-
-
-def paragraphs(*parts: str) -> str:
-    """Join those of the parts that are not empty, one below the other."""
-    return "\n\n".join(part for part in parts if part)

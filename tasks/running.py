@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import FailedRun
 from prefect.logging.handlers import APILogHandler
 from prefect.tasks import RetryConditionCallable, Task
 from pydantic import BeforeValidator
@@ -69,13 +70,16 @@ TRANSIENT_ONLY: Retries = {
 
 
 class ForOperators(logging.Filter):
-    """Log errors of ragloop's own tree as their message, since where in the code they arose helps no operator.
+    """Log errors of ragloop's own tree as their message, since where in the code they arose helps no operator. A run
+    that ends as Failed by its own decision has said so in its last state: no traceback of Prefect follows it.
 
     Names of documents in a message reach the terminal of a worker: what that would act on is replaced.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, FailedRun):
+            return False
         if isinstance(error, RagloopError):
             record.msg, record.args = "%s: %s", (type(error).__name__, error)
             record.exc_info, record.exc_text = None, None

@@ -38,7 +38,7 @@ data "aws_iam_policy_document" "apply" {
   }
 
   statement {
-    actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    actions   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"]
     resources = [aws_sqs_queue.dead_letters.arn]
   }
 }

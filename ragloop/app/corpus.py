@@ -46,6 +46,7 @@ class Corpus:
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
+        from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_documents
         from ragloop.corpus.sync.known_sources import is_part_of
         from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
@@ -55,13 +56,14 @@ class Corpus:
         rebuild = rebuild and self._begins_rebuild(asked_at)
         opened = self.sources(folder)
         wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
-        sources = opened.of(scope)
+        sources, holding = opened.of(scope), refusals(store)
         with open_workers(parts.settings.sync.task_runner, parts.settings.sync.workers_address) as workers:
             policy = replace(
                 sync_policy(parts.settings),
                 confirm_deletes=confirm_deletes,
                 retry_quarantined=retry_quarantined,
                 approved=approved,
+                refused=refused_documents(holding),
                 prepare=workers.documents,
             )
             report = sync(
@@ -75,7 +77,9 @@ class Corpus:
                 removed=scope.removed,
                 progress=progress,
             )
-        return replace(report, notices=(*report.notices, *(is_part_of(folder, sources) if folder else ())))
+        kept = kept_by(holding, frozenset((one.source, one.key) for one in report.refused))
+        part = is_part_of(folder, sources) if folder else ()
+        return replace(report, notices=(*report.notices, *kept, *part))
 
     def _begins_rebuild(self, asked_at: datetime | None) -> bool:
         """Restore the table of generations, and return whether no rebuild was begun since it was asked for."""

@@ -68,6 +68,16 @@ def open_app() -> "App":
     return App(settings())
 
 
+def user() -> str:
+    """Return the name of who runs this command, as the system knows it; empty where it knows none."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return ""
+
+
 def labels_of(given: list[str] | None) -> list[str]:
     """Return the labels that --as names."""
     return [encodable(one) for one in given or ()]

@@ -301,6 +301,8 @@ class MaintenanceSettings(Section):
 
     run_retention_days: float = Field(default=30, ge=0, le=3650)
     """Runs of ragloop's deployments that ended longer ago are removed from Prefect; 0 keeps all (days)."""
+    min_free_gb: float = Field(default=2, ge=0)
+    """If the disk of `home` has less room than this when a sync ends, an event is emitted; 0 never does (GB)."""
     answer_retention_days: float = Field(default=90, ge=0, le=3650)
     """Answers that were given in evaluations longer ago are given again where they are needed; 0 keeps all (days)."""
 

@@ -21,7 +21,7 @@ from ragloop.learning.steps.dataset import DatasetSummary, build_dataset, curate
 from ragloop.learning.steps.evaluate import evaluate_adapter, questions_for
 from ragloop.learning.steps.judge import judge_adapter
 from ragloop.learning.steps.parts import RetrainingParts
-from ragloop.learning.steps.promote import Promotion, promote_adapter
+from ragloop.learning.steps.promote import Approved, Promotion, promote_adapter
 from ragloop.learning.steps.train import train_adapter, train_on_rows
 from ragloop.models.training.process import Progress
 from ragloop.registry import Adapter, VerdictKind
@@ -107,9 +107,9 @@ class Retraining:
         """Hold the kept evaluation against the gate, and note the verdict with the adapter."""
         return judge_adapter(self.parts, adapter_id)
 
-    def promote(self, adapter_id: str, verdict: Verdict) -> Promotion:
-        """Make the adapter the champion if the verdict says so."""
-        return promote_adapter(self.parts, adapter_id, verdict)
+    def promote(self, adapter_id: str, verdict: Verdict, approved: Approved | None = None) -> Promotion:
+        """Make the adapter the champion if the verdict says so; the history keeps who approved it, if a person did."""
+        return promote_adapter(self.parts, adapter_id, verdict, approved)
 
     def _alone(self) -> AbstractContextManager[None]:
         return self.parts.journal.store.lease("retraining")

@@ -161,7 +161,10 @@ def ring(
     place: Mapping[str, Any],
     interrupted: threading.Event,
 ) -> None:
-    """Ring a Prefect event for each queue or folder that has something to do, until interrupted."""
+    """Ring a Prefect event for each queue or folder that has something to do, until interrupted.
+
+    While a run of index-changes is under way nothing is rung: it would start a run that is cancelled at once.
+    """
     patience = {one.place: _Patience(every) for one in looks}
     bells = {one.place: one.bell for one in looks}
     while not interrupted.is_set():
@@ -170,7 +173,7 @@ def ring(
                 if due:
                     found, payload = one.look()
                     bells[one.place] = bells[one.place].seen(found)
-                    if bells[one.place].rings(found, time.monotonic()):
+                    if bells[one.place].rings(found, time.monotonic()) and not _under_way(api):
                         _emit(api, one.sources, {**place, **payload})
                         bells[one.place] = bells[one.place].rung(time.monotonic())
                         one.rang()
@@ -184,11 +187,26 @@ def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any
     related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
     with suppress(NotFoundError):  # rung all the same: another deployment may have the trigger
-        deployment = api.call("GET", "/deployments/name/index-changes/index-changes")["id"]
+        deployment = _deployment(api)
         role = {"prefect.resource.role": "deployment"}
         related.append({"prefect.resource.id": f"prefect.deployment.{deployment}", **role})
     resource = {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source}
     api.emit(CHANGED, resource, payload, related)
+
+
+def _under_way(api: PrefectApi) -> bool:
+    """Return whether a run of index-changes waits for the worker or runs."""
+    try:
+        wanted = {"deployments": {"id": {"any_": [_deployment(api)]}}}
+    except NotFoundError:
+        return False
+    states = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}
+    return bool(api.call("POST", "/flow_runs/count", {**wanted, "flow_runs": states}))
+
+
+def _deployment(api: PrefectApi) -> str:
+    """Return the id of the deployment that rings start. Raises NotFoundError."""
+    return str(api.call("GET", "/deployments/name/index-changes/index-changes")["id"])
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ragloop.errors import NotFoundError, RagloopError
 from ragloop.orchestrator.automations import TAG
 from ragloop.orchestrator.prefect_api import PrefectApi, knows_a_server, named_api
+from ragloop.orchestrator.questions import open_questions, overview_address
 
 _PLANNED_WITHIN = timedelta(seconds=90)
 """A server plans the runs of a new schedule within a minute."""
@@ -35,7 +36,8 @@ Deployment = Mapping[str, Any]
 
 
 def prefect_report(home: Path) -> dict[str, Any] | None:
-    """Return the address of the Prefect server that is named or runs for a home, and what stands still there.
+    """Return the address of the Prefect server that is named or runs for a home and that of the overview there, the
+    questions that wait there, and what stands still.
 
     None where there is no such server. A server that does not answer is a problem and no error.
     """
@@ -43,7 +45,10 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
         return None
     api = named_api(home, patience_s=1.0)
     found: list[str] = []
+    report: dict[str, Any] = {"url": api.url, "overview": None, "questions": [], "problems": found}
     try:
+        report["questions"] = [one.as_row() for one in open_questions(api, home)]
+        report["overview"] = overview_address(api, home)
         found += problems(api, _BUDGET_S)
     except RagloopError as error:
         found.append(str(error))
@@ -54,7 +59,7 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
         ValueError,
     ) as error:  # of another service, or of another release of Prefect
         found.append(f"{api.url} does not answer like a Prefect server ({type(error).__name__}: {error})")
-    return {"url": api.url, "problems": found}
+    return report
 
 
 def problems(api: PrefectApi, budget_s: float = 30.0) -> list[str]:
@@ -172,8 +177,9 @@ def _age(moment: str) -> timedelta:
     return datetime.now(UTC) - datetime.fromisoformat(moment)
 
 
-def standing_still(api: PrefectApi) -> Iterator[list[str]]:
-    """Yield what began or ceased to stand still since the last look; nothing between looks."""
+def news(api: PrefectApi, home: Path) -> Iterator[list[str]]:
+    """Yield what began or ceased to wait for a person since the last look: what stands still, and questions of this
+    home. Nothing between looks."""
     known: set[str] = set()
     looked = time.monotonic()
     while True:
@@ -181,10 +187,9 @@ def standing_still(api: PrefectApi) -> Iterator[list[str]]:
             yield []
             continue
         try:
-            found = set(problems(api))
+            found = {f"problem: {one}" for one in problems(api)}
+            found |= {f"question: {one.sentence}" for one in open_questions(api, home)}
         except RagloopError:  # a server that has died is reported by its process, a busy one is asked again
             found = known
-        yield [f"problem: {one}" for one in sorted(found - known)] + [
-            f"no longer: {one}" for one in sorted(known - found)
-        ]
+        yield [*sorted(found - known), *[f"no longer a {one}" for one in sorted(known - found)]]
         known, looked = found, time.monotonic()

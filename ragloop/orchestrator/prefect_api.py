@@ -86,6 +86,10 @@ class PrefectApi:
         fields = {"event": event, "resource": resource, "related": related, "payload": payload}
         self.call("POST", "/events", [{"id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), **fields}])
 
+    def page(self, path: str) -> str:
+        """Return the address of a page of the UI, such as runs/flow-run/ID."""
+        return f"{os.environ.get('PREFECT_UI_URL') or self.url.removesuffix('/api')}/{path}"
+
     def answers(self, path: str) -> bool:
         """Return whether there is anything at `path` now."""
         try:

@@ -77,7 +77,7 @@ class Processes:
         with child.process.stdout as lines:
             for line in lines:
                 child.lines.append(line.rstrip())
-                if aloud and line.strip():
+                if aloud and line.strip() and not self._over:  # how each process ends is no news once all are ended
                     log.info("%s │ %s", child.name, line.rstrip())
 
     def wait(self, child: Child, timeout_s: float) -> None:

@@ -71,7 +71,10 @@ class Registry:
         return self.artifacts.copy_of(adapter)
 
     def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
-        """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason}."""
+        """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason, by}.
+
+        `by` is who made it, a person or a part of ragloop; empty where nobody gave a name.
+        """
         rows: list[dict[str, Any]] = (
             self._store.rows("aliases", f"alias IN ({quoted([alias])})").sort_by("at").to_pylist()
         )
@@ -114,7 +117,7 @@ class Registry:
             self._write(changed)
         return changed
 
-    def promote(self, adapter_id: str, reason: str, request: Request | None = None) -> Adapter:
+    def promote(self, adapter_id: str, reason: str, request: Request | None = None, by: str = "") -> Adapter:
         """Make an adapter the champion, whatever its state and, without a request, whoever serves.
 
         A request that was carried out before changes nothing, whatever happened since. Raises UsageError where another
@@ -123,13 +126,15 @@ class Registry:
         with self._lease():
             adapter = self.adapter(adapter_id)
             if request is None:
-                return self._promote(adapter, reason)
+                return self._promote(adapter, reason, by)
             if self._is_done(request):
                 return adapter
             self._must_serve(request.champion_id, adapter)
-            return self._promote(adapter, reason, request.name)
+            return self._promote(adapter, reason, by, request.name)
 
-    def promote_if(self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str]) -> str:
+    def promote_if(
+        self, adapter_id: str, reason: str, why_not: Callable[[Adapter, Adapter | None], str], by: str = ""
+    ) -> str:
         """Make an adapter the champion unless `why_not` says why it must not be; return that, or an empty string.
 
         `why_not` gets the adapter and the champion that can serve (None: the base model), both as they are under the
@@ -142,10 +147,10 @@ class Registry:
             if serving is None or serving.adapter_id != adapter.adapter_id:
                 if why := why_not(adapter, serving):
                     return why
-                self._point(adapter.adapter_id, AliasChange.PROMOTE, reason)
+                self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, by)
         return ""
 
-    def rollback(self, reason: str, request: Request | None = None) -> Rollback:
+    def rollback(self, reason: str, request: Request | None = None, by: str = "") -> Rollback:
         """Bring back the champion before the one that serves or that a request names, and retire this one.
 
         Where the named one does not serve, or the request was carried out before, nothing is changed. Raises UsageError
@@ -155,7 +160,7 @@ class Registry:
         if request.champion_id is None:
             raise UsageError("the base model serves already; there is nothing to roll back")
         with self._lease():
-            done = self._roll_back(request.champion_id, reason, request.name)
+            done = self._roll_back(request.champion_id, reason, by, request.name)
             self._prune_copies()
         return done
 
@@ -190,7 +195,7 @@ class Registry:
                 "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
             )
 
-    def _roll_back(self, adapter_id: str, reason: str, request: str) -> Rollback:
+    def _roll_back(self, adapter_id: str, reason: str, by: str, request: str) -> Rollback:
         now = succession(self.history())
         if request in now.left:
             return Rollback(self.champion(), now.left[request])
@@ -203,13 +208,13 @@ class Registry:
         while stack and (trouble := self._trouble(self._known(stack[-1]), stack[-1])):
             skipped.append(f"skipped {stack.pop()}: {trouble}")
         back_to = stack[-1] if stack else None
-        self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), request)
+        self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), by, request)
         return Rollback(self._known(back_to), left, tuple(skipped))
 
-    def _promote(self, adapter: Adapter, reason: str, request: str = "") -> Adapter:
+    def _promote(self, adapter: Adapter, reason: str, by: str, request: str = "") -> Adapter:
         self._must_be_able(adapter)
         if self.champion_id() != adapter.adapter_id:
-            self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, request)
+            self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, by, request)
         return replace(adapter, state=PROMOTED)
 
     def _must_be_able(self, adapter: Adapter) -> None:
@@ -231,7 +236,7 @@ class Registry:
             return str(error)
         return ""
 
-    def _point(self, adapter_id: str | None, kind: AliasChange, reason: str, request: str = "") -> None:
+    def _point(self, adapter_id: str | None, kind: AliasChange, reason: str, by: str, request: str = "") -> None:
         row = {
             "change_id": request or uuid4().hex,
             # A clock that was set back must not hide this change behind an older one.
@@ -240,6 +245,7 @@ class Registry:
             "kind": str(kind),
             "adapter_id": adapter_id,
             "reason": reason,
+            "by": by,
         }
         self._store.append("aliases", [row])
 

@@ -152,7 +152,13 @@ TABLES: Mapping[str, pa.Schema] = {
         base_sha256=pa.string(),
     ),
     "aliases": _schema(
-        "change_id", at=TIME, alias=pa.string(), kind=pa.string(), adapter_id=pa.string(), reason=pa.string()
+        "change_id",
+        at=TIME,
+        alias=pa.string(),
+        kind=pa.string(),
+        adapter_id=pa.string(),
+        reason=pa.string(),
+        by=pa.string(),
     ),
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }

@@ -14,11 +14,12 @@ from prefect.client.schemas.objects import FlowRun, State
 from flows.adapters import promote_adapter, roll_back
 from ragloop.config import Settings
 from ragloop.learning.evaluation.gate import Verdict
+from ragloop.learning.steps.promote import Approved
 from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
 from ragloop.registry import REJECTED, Registry, VerdictKind
 from ragloop.registry.evidence import Criterion, CriterionState
 from ragloop.store import Store
-from tasks.approval import approved_promotion
+from tasks.approval import Decided, ask_about_promotion
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
 from tests.support.registered import register
 
@@ -47,13 +48,13 @@ def test_an_operator_promotes_and_rolls_back(flows: FlowsInProcess, registry: Re
         run = flows.run_of(promote_adapter(name, "asked for", home=home, return_state=True))
         assert (run["state_type"], run["name"]) == ("COMPLETED", f"promote {name} · done")
         served.append(champion(registry))
-    state = roll_back("answers got worse", home=home, return_state=True)
+    state = roll_back("answers got worse", name="Ada", home=home, return_state=True)
     run, artifacts = flows.run_of(state), flows.artifacts(state)
     assert served == ["early", "later"]
     assert champion(registry) == "early"
     assert run["name"] == "roll back · to early"
     assert run["state"]["message"] == "early serves; later is retired."
-    assert "answers got worse" in str(artifacts["champions"])
+    assert "| rollback | early | Ada | answers got worse |" in artifacts["champions"]
 
 
 def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say_why(
@@ -124,24 +125,25 @@ def asks(home: Path, approve_promotion: bool = True, minutes: float = 5) -> Stat
     )
 
     @flow(name="asks", persist_result=False)
-    def asking() -> Verdict:
-        return approved_promotion("early", PROMOTE, home, config)
+    def asking() -> Decided:
+        return ask_about_promotion("early", PROMOTE, home, config)
 
     return asking(return_state=True)
 
 
 @pytest.mark.parametrize(
-    ("approve", "verdict", "first"),
-    [(True, "promote", "lift pass."), (False, "inconclusive", "an operator refused it: read it first.")],
+    ("decision", "verdict", "first"),
+    [("approve", "promote", "lift pass."), ("refuse", "inconclusive", "refused by Ada: read it first.")],
 )
 def test_an_operator_who_is_asked_decides_about_the_promotion(
-    approve: bool, verdict: str, first: str, flows: FlowsInProcess, registry: Registry, tmp_path: Path
+    decision: str, verdict: str, first: str, flows: FlowsInProcess, registry: Registry, tmp_path: Path
 ) -> None:
-    operator = answer_when_asked(flows, {"approve": approve, "reason": "read it first"}, lambda: None)
+    operator = answer_when_asked(flows, {"decision": decision, "name": "Ada", "reason": "read it first"}, lambda: None)
     state = asks(tmp_path / "home")
     operator.join()
     decided = state.result()
-    assert (decided.verdict, decided.reasons[0]) == (verdict, first)
+    assert (decided.verdict.verdict, decided.verdict.reasons[0]) == (verdict, first)
+    assert (decided.approved == Approved("Ada", "read it first")) == (decision == "approve")
     assert "read it first" in flows.logs(state)
 
 
@@ -157,19 +159,19 @@ def test_a_question_outlasts_a_server_that_is_away_for_a_moment(
         return read(client, flow_run_id)
 
     monkeypatch.setattr(SyncPrefectClient, "read_flow_run", read_flow_run)
-    operator = answer_when_asked(flows, {"approve": True}, lambda: away.__setitem__(0, 1))
+    operator = answer_when_asked(flows, {"decision": "approve", "name": "Ada"}, lambda: away.__setitem__(0, 1))
     state = asks(tmp_path / "home")
     operator.join()
-    assert (state.result().verdict, away) == ("promote", [0])
+    assert (state.result().verdict.verdict, away) == ("promote", [0])
 
 
 def test_an_unanswered_question_promotes_nothing(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     state = asks(tmp_path / "home", minutes=0.05)
-    assert state.result().verdict == "inconclusive"
-    assert state.result().reasons[0].startswith("nobody answered")
-    assert "the question had no answer within 3 seconds; the champion stays" in flows.logs(state)
+    assert state.result().verdict.verdict == "inconclusive"
+    assert state.result().verdict.reasons[0].startswith("nobody answered")
+    assert "promote adapter early? had no answer within 3 seconds; the champion stays" in flows.logs(state)
     assert champion(registry) is None
 
 
 def test_nobody_is_asked_unless_the_settings_say_so(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
-    assert asks(tmp_path / "home", approve_promotion=False).result() == PROMOTE
+    assert asks(tmp_path / "home", approve_promotion=False).result() == Decided(PROMOTE)

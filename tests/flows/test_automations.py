@@ -16,6 +16,7 @@ from prefect import tags
 from prefect.events.worker import EventsWorker
 from typer.testing import CliRunner
 
+from flows.retrain import retrain_adapter
 from flows.sync import sync_index
 from ragloop.cli.commands import automations
 from ragloop.errors import NotFoundError
@@ -31,6 +32,11 @@ FAILED = "ragloop: a sync has failed, or was done in part"
 LATE = "ragloop: documents became searchable too late"
 SILENT = "ragloop: no sync has completed for three hours"
 WORSE = "ragloop: the champion no longer earns its place"
+QUARANTINE = "ragloop: more documents are in quarantine"
+DEAD_LETTERS = "ragloop: messages are in the dead-letter queue"
+DISK = "ragloop: the disk is almost full"
+UNTRAINED = "ragloop: a retraining has failed"
+UNANSWERED = "ragloop: a question is not answered"
 
 
 @pytest.fixture
@@ -210,6 +216,53 @@ def test_lateness_beyond_the_objective_rings_with_its_figures(
     assert "![lag of the documents of this sync](data:image/png" in report
 
 
+def test_a_growing_quarantine_and_a_full_disk_ring_with_their_figures(
+    flows: FlowsInProcess, stack: LocalStack, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", tmp_path / "small.toml"
+    config.write_text("[sync]\nmax_document_mb = 0.001\n[maintenance]\nmin_free_gb = 1e9\n")
+    resource = f"ragloop.home.{home}"
+    (folder / "first.md").write_text("# Long\n\n" + "The heron eats frogs.\n" * 200)
+    sync_index(folder=folder, home=home, config=config, return_state=True)
+    (folder / "second.md").write_text("# Long\n\n" + "The heron eats fish.\n" * 200)
+    for _ in range(2):  # the second of these finds nothing new
+        sync_index(folder=folder, home=home, config=config, return_state=True)
+    (grows,) = found_at_last(lambda: events(stack, "ragloop.quarantine.grows", resource), "the event")
+    assert (grows["payload"]["quarantined"], grows["payload"]["more"]) == (2, 1)
+    assert len(events(stack, "ragloop.disk.low", resource)) == 3
+    assert any(one["id"] == grows["id"] for one in fired(stack, QUARANTINE))
+    assert any(one["resource"]["prefect.resource.id"] == resource for one in fired(stack, DISK))
+
+
+def test_a_retraining_that_fails_is_noticed(flows: FlowsInProcess, stack: LocalStack, tmp_path: Path) -> None:
+    with tags("ragloop"):
+        state = retrain_adapter(home=tmp_path / "home", return_state=True)
+    assert state.is_failed()
+    run = f"prefect.flow-run.{state.state_details.flow_run_id}"
+    found_at_last(
+        lambda: [one for one in fired(stack, UNTRAINED) if one["resource"]["prefect.resource.id"] == run], "a firing"
+    )
+
+
+def test_a_question_that_nobody_answers_is_noticed(
+    flows: FlowsInProcess, stack: LocalStack, file: list[dict[str, Any]], folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", tmp_path / "asking.toml"
+    config.write_text("[sync]\napproval_minutes = 0.4\n")
+    (unanswered,) = (one for one in file if one["name"] == UNANSWERED)
+    impatient = {**unanswered, "name": "unanswered for five seconds", "tags": []}
+    impatient["trigger"] = {**unanswered["trigger"], "within": 5}
+    made = stack.api.call("POST", "/automations/", impatient)
+    try:
+        sync_index(folder=folder, home=home, config=config)
+        for one in sorted(folder.iterdir())[:15]:
+            one.unlink()
+        sync_index(folder=folder, home=home, config=config, return_state=True)
+        assert fired(stack, "unanswered for five seconds")
+    finally:
+        stack.api.call("DELETE", f"/automations/{made['id']}")
+
+
 def test_a_source_that_falls_silent_is_noticed_though_nothing_happens(
     flows: FlowsInProcess, stack: LocalStack, file: list[dict[str, Any]], folder: Path, tmp_path: Path
 ) -> None:
@@ -272,7 +325,9 @@ def test_a_notification_block_that_is_named_hears_of_it(
     stack.api.call("POST", "/block_documents/", block)
 
     done = apply(stack.api, file, "custom-webhook/pager")
-    assert set(done.changed) == {ASKED, FAILED, SILENT, LATE, WORSE}
+    assert set(done.changed) == {
+        ASKED, FAILED, SILENT, LATE, WORSE, QUARANTINE, DEAD_LETTERS, DISK, UNTRAINED, UNANSWERED
+    }  # fmt: skip
     # The server takes up a changed automation a moment after it has confirmed the change: ring until it is heard.
     told = found_at_last(lambda: ring(stack) or [one for one in got if one["title"] == WORSE], "the notification")[0]
     assert "/srv/x" in told["text"]

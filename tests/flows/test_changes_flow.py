@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prefect.events.worker import EventsWorker
 
 from flows.changes import index_changes
 from ragloop.app import App
@@ -123,6 +124,32 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     assert [one["prefect.resource.role"] for one in rung["related"]] == ["place", "deployment"]
 
 
+@pytest.mark.usefixtures("served")
+def test_nothing_is_rung_while_a_run_is_under_way_that_would_have_the_next_one_cancelled(
+    bucket: "Bucket", config: Path, stack: LocalStack, tmp_path: Path
+) -> None:
+    before = {run.run_id for run in stack.flow_runs(CHANGES)}
+    body = {"state": {"type": "RUNNING", "name": "Running"}}
+    place = f"/deployments/{stack.deployment_id(CHANGES)}/create_flow_run"
+    under_way = stack.api.call("POST", place, body)["id"]
+    try:
+        with watching(config, tmp_path, stack.api_url, "--every", "0.2") as said:
+            bucket.write("docs/crane.md", "# Crane\n\nThe crane dances at dawn.\n")
+            time.sleep(3)
+            assert "rang for" not in said.read_text()
+            end_run(stack, under_way)
+            until(lambda: len(inventory.keys(opened(config, tmp_path).index)) == 2)
+    finally:
+        end_run(stack, under_way)
+    ended = [run for run in stack.flow_runs(CHANGES) if run.run_id not in before]
+    assert [run.name for run in ended if run.state_type == "CANCELLED"] == []
+
+
+def end_run(stack: LocalStack, run: str) -> None:
+    state = {"type": "COMPLETED", "name": "Completed"}
+    stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
+
+
 def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:
@@ -202,6 +229,10 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert "dead-letter queue" in run["state"]["message"]
     assert "1 documents cannot be read" in run["state"]["message"]
     assert "crane.md" in artifacts["sync-changes"]
+    EventsWorker.drain_all(timeout=10)
+    waiting = [one for one in events_about(flows.stack, f"ragloop.home.{tmp_path / 'home'}")
+               if one["event"] == "ragloop.dead-letters.wait"]  # fmt: skip
+    assert [one["payload"]["messages"] for one in waiting] == [1]
 
 
 @pytest.mark.usefixtures("served")

@@ -1,6 +1,7 @@
 """check_drift rings, the worker retrains: against the same steps taken by the core, on copies of one home."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -120,9 +121,8 @@ def test_the_flows_and_the_core_leave_equal_tables(loop: Loop, place: Path) -> N
 
 def test_every_signal_and_the_decision_are_shown(loop: Loop) -> None:
     shown = loop.drift["artifacts"]
-    signals = json.loads(shown["drift-signals"])
+    signals = re.findall(r"^\| [a-z ]+ \| (ok|not enough data) \| none \|", shown["drift-report"], re.MULTILINE)
     assert len(signals) == 5
-    assert {one["state"] for one in signals} <= {"ok", "not enough data"}
     assert "30 new eligible examples (10 needed)" in shown["drift-report"]
 
 
@@ -132,8 +132,8 @@ def test_funnel_loss_scores_and_criteria_are_shown(loop: Loop) -> None:
     assert "![what became of the answers of the log](data:image/png;base64,iVBOR" in shown["retrain-dataset"]
     assert f"[this run](/runs/flow-run/{loop.drift['id']})" in shown["retrain-dataset"]
     assert "![loss by step](data:image/png;base64,iVBOR" in shown["retrain-training"]
-    assert "| final_loss |" in shown["retrain-training"]
-    assert [one["model"] for one in json.loads(shown["retrain-scores"])] == ["champion", "candidate"]
+    assert "| last loss |" in shown["retrain-training"]
+    assert "| mean of | champion | candidate |" in shown["retrain-scores"]
     assert "| lift | undecided | 0 |" in shown["retrain-gate"]
     assert "![criteria of the gate with their intervals](data:image/png" in shown["retrain-gate"]
     assert shown["training-progress"] == 100

@@ -2,14 +2,19 @@
 
 import logging
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows.sync import sync_index
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.corpus.sync.decided_deletes import decisions
+from ragloop.orchestrator.questions import open_questions
 from ragloop.store import Store
 from tasks.corpus import sync_sources
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, when_asked
@@ -38,7 +43,7 @@ def test_artifacts_hold_the_figures_and_the_keys_but_no_text(
 ) -> None:
     state = sync_index(folder=folder, home=tmp_path / "home", return_state=True)
     artifacts = flows.artifacts(state)
-    assert "| chunks_embedded | 25 |" in artifacts["sync-report"]
+    assert "| chunks embedded | 25 |" in artifacts["sync-report"]
     assert "chapter-24.md" in artifacts["sync-changes"]
     assert artifacts["sync-progress"] == 100
     assert not any(word in str(artifacts) + flows.logs(state) for word in ("heron", "pond", "frogs"))
@@ -108,9 +113,9 @@ def under_way(flows: FlowsInProcess) -> list[dict[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("approve", [True, False])
+@pytest.mark.parametrize("decision", ["approve", "refuse"])
 def test_an_operator_who_is_asked_decides_about_the_deletes(
-    approve: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
+    decision: str, flows: FlowsInProcess, folder: Path, tmp_path: Path
 ) -> None:
     home, config = tmp_path / "home", approval_within(tmp_path, 5)
     sync_index(folder=folder, home=home, config=config)
@@ -120,7 +125,7 @@ def test_an_operator_who_is_asked_decides_about_the_deletes(
     files[20].write_text("# Chapter 20\n\nThe heron moved to another pond.\n")
     asking: list[dict[str, str]] = []
     operator = answer_when_asked(
-        flows, {"approve": approve, "reason": "moved out"}, lambda: asking.extend(under_way(flows))
+        flows, {"decision": decision, "name": "Ada", "reason": "moved out"}, lambda: asking.extend(under_way(flows))
     )
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     operator.join()
@@ -128,10 +133,95 @@ def test_an_operator_who_is_asked_decides_about_the_deletes(
     # The run that asks does not pause: Prefect would take the slot of its deployment from it, and end it for that.
     assert [one["state_type"] for one in asking if one["id"] == run["id"]] == ["RUNNING"]
     assert "delete 15 documents?" in [one["name"] for one in asking if one["state_type"] == "PAUSED"]
-    told = ("COMPLETED", "1 updated, 15 deleted") if approve else ("FAILED", "in part · 1 updated")
-    assert (run["state_type"], run["name"]) == (told[0], f"sync handbook · {told[1]}")
-    assert "moved out" in flows.logs(state)
-    assert "chapter-00.md" in str(flows.artifacts(state)) + str(run)
+    approved = decision == "approve"
+    told = "1 updated, 15 deleted · deletes approved by Ada" if approved else "1 updated · deletes refused by Ada"
+    assert (run["state_type"], run["name"]) == ("COMPLETED", f"sync handbook · {told}")
+    assert approved or run["state"]["message"].endswith("; 15 deletes were refused by Ada: moved out")
+    (question,) = questions_of(flows, state)
+    assert question["name"] == f"delete 15 documents? · {decision}d by Ada"
+    (kept,) = decisions(Store.open(home))
+    assert (kept.approved, kept.by, kept.reason, kept.counts) == (approved, "Ada", "moved out", {str(folder): 15})
+
+
+def questions_of(flows: FlowsInProcess, state: State[Any]) -> list[dict[str, Any]]:
+    """The questions that a run asked."""
+    inside = {"flow_runs": {"parent_flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
+    found: list[dict[str, Any]] = flows.stack.api.call("POST", "/flow_runs/filter", inside)
+    return [one for one in found if one["name"].startswith("delete")]
+
+
+def test_an_open_question_is_seen_in_the_asking_run_and_by_status(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 5)
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    seen: dict[str, Any] = {}
+
+    def look() -> None:
+        seen["questions"] = open_questions(flows.stack.api, home)
+        seen["others"] = open_questions(flows.stack.api, tmp_path)
+        asking = {"artifacts": {"key": {"any_": ["question"]}}, "sort": "CREATED_DESC", "limit": 1}
+        (seen["artifact"],) = flows.stack.api.call("POST", "/artifacts/filter", asking)
+
+    operator = answer_when_asked(flows, {"decision": "refuse", "name": "Ada"}, look)
+    state = sync_index(folder=folder, home=home, config=config, return_state=True)
+    operator.join()
+    (question,), (asked,) = seen["questions"], questions_of(flows, state)
+    assert (question.title, question.url) == (
+        "delete 15 documents?",
+        f"{flows.stack.ui_url}/runs/flow-run/{asked['id']}",
+    )
+    waits = datetime.fromisoformat(question.deadline) - datetime.fromisoformat(question.since)
+    assert abs(waits - timedelta(minutes=5)) < timedelta(seconds=5)
+    assert seen["others"] == []
+    assert seen["artifact"]["flow_run_id"] == str(state.state_details.flow_run_id)
+    assert seen["artifact"]["description"].startswith("delete 15 documents? waits for an answer until ")
+    assert all(part in seen["artifact"]["data"] for part in (asked["id"], "chapter-00.md", "chapter-14.md"))
+    assert question.url in flows.logs(state)
+    assert open_questions(flows.stack.api, home) == []
+
+
+@pytest.mark.parametrize("given", [{}, {"name": "Ada"}, {"decision": "approve"}, {"decision": "approve", "name": ""}])
+def test_an_answer_without_a_choice_or_a_name_is_not_taken(
+    given: dict[str, str], flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 1)
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    taken: list[str] = []
+
+    def answer(question: str) -> None:
+        for one in (given, {"decision": "refuse", "name": "Ada"}):
+            body = {"run_input": one}
+            taken.append(flows.stack.api.call("POST", f"/flow_runs/{question}/resume", body)["status"])
+
+    operator = when_asked(flows, answer)
+    sync_index(folder=folder, home=home, config=config, return_state=True)
+    operator.join()
+    assert taken == ["REJECT", "ACCEPT"]
+
+
+@pytest.mark.parametrize(("days", "asked_again"), [(3, False), (0, True)])
+def test_a_refusal_may_hold_for_days(
+    days: int, asked_again: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home, config = tmp_path / "home", approval_within(tmp_path, 5)
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    given = {"decision": "refuse", "name": "Ada", "reason": "a mount is away", "days": days}
+    operator = answer_when_asked(flows, given, lambda: None)
+    sync_index(folder=folder, home=home, config=config)
+    operator.join()
+    state = sync_index(folder=folder, home=home, config=approval_within(tmp_path, 0.05), return_state=True)
+    assert bool(questions_of(flows, state)) == asked_again
+    run = flows.run_of(state)
+    assert run["state_type"] == ("FAILED" if asked_again else "COMPLETED")
+    kept = "15 documents that are gone from their source are kept until"
+    assert (kept in flows.artifacts(state)["sync-report"]) != asked_again
 
 
 def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
@@ -142,7 +232,7 @@ def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
     files = sorted(folder.iterdir())
     for file in files[:15]:
         file.unlink()
-    operator = answer_when_asked(flows, {"approve": True}, files[20].unlink)
+    operator = answer_when_asked(flows, {"decision": "approve", "name": "Ada"}, files[20].unlink)
     run = flows.run_of(sync_index(folder=folder, home=home, config=config, return_state=True))
     operator.join()
     assert run["state_type"] == "FAILED"
@@ -152,7 +242,7 @@ def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
 
 @pytest.mark.parametrize(
     ("state_type", "told"),
-    [("CANCELLING", "the question was cancelled"), ("CRASHED", "the question was ended (by hand)")],
+    [("CANCELLING", "delete 15 documents? was cancelled"), ("CRASHED", "delete 15 documents? was ended (by hand)")],
 )
 def test_a_question_that_is_ended_is_a_no_at_once(
     state_type: str, told: str, flows: FlowsInProcess, folder: Path, tmp_path: Path
@@ -181,7 +271,7 @@ def test_an_unanswered_question_deletes_nothing(flows: FlowsInProcess, folder: P
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
     assert flows.run_of(state)["state_type"] == "FAILED"
     assert "15 deletes are withheld" in flows.run_of(state)["state"]["message"]
-    assert "the question had no answer within 3 seconds" in flows.logs(state)
+    assert "delete 15 documents? had no answer within 3 seconds" in flows.logs(state)
 
 
 def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(

@@ -75,8 +75,7 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "all processes have ended" in said
-    # Prefect's worker tells so of a run that ends before it is set up.
-    assert not [line for line in said.splitlines() if "Traceback" in line and not line.startswith("worker │")]
+    assert len(said.splitlines()) <= 5, said
     return said
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ragloop.store import TABLES, Store
 
 VOLATILE = {"at", "created_at", "cut_over_at", "committed_at", "lag_s", "change_id", "generation", "report_id"}
-MEASURED = {"seconds", "cpu_seconds", "tokens_per_s", "rss_peak_mb", "embed_seconds", "training"}
+MEASURED = {"seconds", "cpu_seconds", "tokens_per_s", "rss_peak_mb", "embed_seconds", "training", "p95_s"}
 
 
 def stored_tables(home: Path) -> dict[str, list[str]]:

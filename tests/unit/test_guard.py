@@ -52,5 +52,17 @@ def test_of_more_than_is_plausible_only_what_was_approved_by_name_of_that_source
     assert ([row.key for row in guarded.may_go], len(guarded.withheld)) == (["3.md"], 11)
 
 
+def test_refused_documents_stay_and_do_not_count() -> None:
+    gone = _rows(14)
+    refused = frozenset(("notes", f"{n}.md") for n in range(12))
+    guarded = split(gone, replace(POLICY, refused=refused), source="notes", documents=50)
+    assert ([row.key for row in guarded.may_go], guarded.withheld) == (["12.md", "13.md"], ())
+    assert [(one.change, one.key) for one in guarded.kept("notes")][:2] == [("refused", "0.md"), ("refused", "1.md")]
+    of_others = replace(POLICY, refused=frozenset(("others", key) for _, key in refused))
+    assert len(split(gone, of_others, source="notes", documents=50).withheld) == 14
+    asked = replace(POLICY, refused=refused, approved=refused)
+    assert len(split(gone, asked, source="notes", documents=50).may_go) == 12
+
+
 def test_confirmed_deletes_are_made_however_many() -> None:
     assert split(_rows(50), replace(POLICY, confirm_deletes=True), source="notes", documents=50).withheld == ()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, open_app
+from ragloop.cli.options import Json, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def promote(
     json: Json = False,
 ) -> None:
     """Make an adapter the champion, whatever the gate said, even if it is retired."""
-    adapter = open_app().registry.promote(adapter_id, reason)
+    adapter = open_app().registry.promote(adapter_id, reason, by=user())
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
 
 
@@ -62,7 +62,7 @@ def rollback(
     from ragloop.registry import Request
 
     registry = open_app().registry
-    done = registry.rollback(reason, Request(adapter_id) if adapter_id else None)
+    done = registry.rollback(reason, Request(adapter_id) if adapter_id else None, by=user())
     name = done.champion.adapter_id if done.champion else None
     for line in done.skipped:
         say(line)

@@ -8,12 +8,15 @@ from ragloop.cli.output import print_facts, print_json, print_table, say
 def status(json: Json = False) -> None:
     """Show what the store holds: documents, chunks, lag, answers, feedback, champion, last runs, last backup.
 
-    If `ragloop up` runs for this home, or PREFECT_API_URL names a server, it also shows what stands still there.
+    If `ragloop up` runs for this home, or PREFECT_API_URL names a server, it also shows the questions that wait for an
+    answer there, what stands still, and the address of the overview.
     """
     from ragloop.orchestrator.liveness import prefect_report
+    from ragloop.orchestrator.questions import OpenQuestion
 
     app = open_app()
-    report = {**app.status(), "prefect": prefect_report(app.settings.home)}
+    prefect = prefect_report(app.settings.home)
+    report = {**app.status(), "prefect": prefect, "questions": prefect["questions"] if prefect else []}
     if json:
         print_json(report)
         return
@@ -21,12 +24,16 @@ def status(json: Json = False) -> None:
     facts.pop("quarantine")
     facts |= {name: len(report[name]) for name in ("read_in_part", "without_text")}
     facts["passed_over"] = report["passed_over"]["count"]
-    facts["prefect"] = (report["prefect"] or {}).get("url")
+    facts["prefect"] = (prefect or {}).get("url")
+    facts["overview"] = (prefect or {}).get("overview")
+    facts["questions"] = len(report["questions"])
     facts["generations"] = ", ".join(f"{table} {state}" for table, state in report["generations"].items())
     print_facts(f"ragloop in {app.settings.home}", facts)
     if report["quarantine"]:
         print_table("Quarantined", report["quarantine"], ["source", "key", "attempts", "reason"])
     show_wanting(report["read_in_part"], report["without_text"])
     show_passed_over(report["passed_over"])
-    for problem in (report["prefect"] or {}).get("problems", ()):
+    for question in report["questions"]:
+        say(f"question: {OpenQuestion(**question).sentence}")
+    for problem in (prefect or {}).get("problems", ()):
         say(f"problem: {problem}")

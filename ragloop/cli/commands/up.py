@@ -1,9 +1,13 @@
 """`ragloop up`: run the flows on a Prefect server of this machine."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ragloop.app import App
+    from ragloop.orchestrator.prefect_api import PrefectApi
 
 
 def up(
@@ -15,7 +19,7 @@ def up(
     """
     from ragloop.cli.options import config_file, open_app
     from ragloop.cli.output import say
-    from ragloop.orchestrator.liveness import standing_still
+    from ragloop.orchestrator.liveness import news
     from ragloop.orchestrator.local_stack import LocalStack
     from ragloop.orchestrator.processes import interruptible
 
@@ -29,11 +33,12 @@ def up(
         ):
             say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
             say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"overview     {_overview(stack.api, app)}\n")
             if watches:
                 stack.watch()
             say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
             say("Press ctrl-C here to end everything.\n")
-            looks = standing_still(stack.api)
+            looks = news(stack.api, home)
             while not interrupted.is_set():
                 stack.processes.check()
                 for line in next(looks):
@@ -42,3 +47,14 @@ def up(
     except KeyboardInterrupt:
         pass
     say("all processes have ended")
+
+
+def _overview(api: "PrefectApi", app: "App") -> str:
+    """Make the overview of the home and return its address; a store that cannot be read stops nothing here."""
+    from ragloop.errors import RagloopError
+    from ragloop.orchestrator.overview import publish
+
+    try:
+        return publish(api, app)
+    except RagloopError as error:
+        return f"cannot be made: {error}"

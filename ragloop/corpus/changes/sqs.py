@@ -110,6 +110,15 @@ class ChangeQueue:
         comes_again = ", and comes again, for SQS did not delete it" if self.delete([message]) else ""
         return f"it is in the dead-letter queue now{comes_again}"
 
+    def refused(self) -> int:
+        """Count the messages in the dead-letter queue; none where there is no such queue."""
+        if self._dead_letters is None:
+            return 0
+        with self._errors():
+            name = "ApproximateNumberOfMessages"
+            answer = self._client.get_queue_attributes(QueueUrl=self._dead_letters, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
     @cached_property
     def _dead_letters(self) -> str | None:
         """Address of the queue that the redrive policy names."""

@@ -104,7 +104,7 @@ def _lost_champion(examined: Examination) -> Found:
 def _roll_back(examined: Examination) -> None:
     adapters = examined.adapters
     if adapters.registry is not None:
-        adapters.registry.rollback("ragloop doctor --repair: it cannot serve", Request(adapters.champion_id))
+        adapters.registry.rollback("it cannot serve", Request(adapters.champion_id), by="ragloop doctor --repair")
 
 
 def _other_champion(examined: Examination) -> Found:

@@ -30,7 +30,8 @@ def losses(active: Index, building: Index, policy: SyncPolicy) -> Losses:
         quarantined += len(gone & after.keys())
         lost = [row for row in ledger.values() if row.key in gone] if gone else []
         guarded = split(lost, policy, source=source, documents=len(before))
-        withheld += changes_of(ChangeKind.WITHHELD, source, guarded.withheld)
+        # What a person refused to delete is lost by a cut-over as well.
+        withheld += changes_of(ChangeKind.WITHHELD, source, (*guarded.withheld, *guarded.refused))
     notices = (_quarantined(quarantined, active, building),) if quarantined else ()
     return Losses(len(withheld), tuple(withheld), notices)
 

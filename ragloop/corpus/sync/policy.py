@@ -26,5 +26,7 @@ class SyncPolicy:
     confirm_deletes: bool = False
     approved: frozenset[tuple[str, str]] = frozenset()
     """Source and key of documents that somebody said may go, however many are gone."""
+    refused: frozenset[tuple[str, str]] = frozenset()
+    """Source and key of documents that somebody said stay, though they are gone from their source."""
     retry_quarantined: bool = False
     prepare: Callable[[Preparation, Sequence[Listed]], Iterator[Prepared]] = Preparation.documents

@@ -22,6 +22,8 @@ class ChangeKind(StrEnum):
     DELETED = "deleted"
     WITHHELD = "withheld"
     """It is gone from its source, and the guard of deletes keeps it."""
+    REFUSED = "refused"
+    """It is gone from its source, and a person refused to delete it."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,11 @@ class SyncReport:
     def withheld(self) -> tuple[Change, ...]:
         """Return the documents whose deletes are withheld, as far as they are known by name."""
         return tuple(change for change in self.changes if change.change is ChangeKind.WITHHELD)
+
+    @property
+    def refused(self) -> tuple[Change, ...]:
+        """Return the documents that a person refused to delete."""
+        return tuple(change for change in self.changes if change.change is ChangeKind.REFUSED)
 
     def _repr_html_(self) -> str:
         """Show the counts in a notebook, and what was left out."""

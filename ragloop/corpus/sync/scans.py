@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+
+import numpy as np
 
 from ragloop.corpus.sources.listing import NamedFile, PassedOver, add_up_passed
 from ragloop.corpus.sources.source import Way
@@ -11,7 +13,7 @@ from ragloop.corpus.sync.report import QualityCounts, SyncReport
 from ragloop.reports import Report, Reports
 from ragloop.store import Store
 
-_SCAN, _WAY, _SYNC = "scan", "way", "sync"
+_SCAN, _WAY, _SYNC, _DAY = "scan", "way", "sync", "day of syncs"
 _RUNS = 30
 """Runs of a trend."""
 
@@ -29,6 +31,16 @@ def last_scans(store: Store) -> dict[str, Scanned]:
     """Read the last scan of every source, by its name."""
     found = Reports(store).history(_SCAN)
     return {one.subject: Scanned(one.at, one.body["complete"], one.body.get("problem")) for one in found}
+
+
+@dataclass(frozen=True)
+class DayOfSyncs:
+    """What the index held after the last sync of a day (UTC), and the longest p95 of the lag of a sync of that day."""
+
+    day: date
+    documents: int
+    quarantined: int
+    p95_s: float | None
 
 
 def last_scan(store: Store, source: str) -> datetime | None:
@@ -155,4 +167,30 @@ def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncR
     columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
     kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
     Reports(store).put(Report(_SYNC, "", store.now(), kept))
+    _record_day(store, report, counts)
     return report
+
+
+def days_of_syncs(store: Store) -> list[DayOfSyncs]:
+    """Read what the index held on each day with a sync, the last first."""
+    days = Reports(store).history(_DAY)
+    return [
+        DayOfSyncs(one.at.date(), one.body["documents"], one.body["quarantined"], one.body["p95_s"])
+        for one in reversed(days)
+    ]
+
+
+def _record_day(store: Store, report: SyncReport, counts: QualityCounts) -> None:
+    """Keep one row of figures for today, as the last sync left them."""
+    now, lags = store.now(), [one.lag_s for one in report.changes if one.lag_s is not None]
+    subject = now.date().isoformat()
+    before = Reports(store).latest(_DAY, subject)
+    worst = [before.body["p95_s"]] if before and before.body["p95_s"] is not None else []
+    if lags:
+        worst.append(round(float(np.quantile(lags, 0.95)), 1))
+    body = {
+        "documents": counts.documents,
+        "quarantined": counts.quarantined,
+        "p95_s": max(worst, default=None),
+    }
+    Reports(store).put(Report(_DAY, subject, now, body))

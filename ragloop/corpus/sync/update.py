@@ -11,7 +11,7 @@ from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up, changes_of
+from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up
 from ragloop.corpus.sync.scans import (
     drop_source,
     has_matched,
@@ -141,6 +141,7 @@ def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
     gone = list(documents.ledger(index, source).values())
     guarded = split(gone, work.policy, source=source, documents=len(gone))
     deleted = delete(index, source, guarded.may_go)
-    if not guarded.withheld:
+    kept = guarded.kept(source)
+    if not kept:
         drop_source(work.store, source)
-    return SourceOutcome(changes=(*changes_of(ChangeKind.WITHHELD, source, guarded.withheld), *deleted))
+    return SourceOutcome(changes=(*kept, *deleted))

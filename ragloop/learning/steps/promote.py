@@ -16,13 +16,29 @@ _ROLLED_BACK = "it was rolled back from; `ragloop adapters promote` brings it ba
 
 @dataclass(frozen=True)
 class Promotion:
-    """How a retraining ended: the verdict as it stands when all is done, and whether the adapter was promoted."""
+    """How a retraining ended: the verdict as it stands when all is done, whether the adapter was promoted, and who
+    said so."""
 
     verdict: Verdict
     promoted: bool
+    by: str = ""
 
 
-def promote_adapter(parts: RetrainingParts, adapter_id: str, verdict: Verdict) -> Promotion:
+@dataclass(frozen=True)
+class Approved:
+    """Who approved of a promotion, and why."""
+
+    by: str
+    reason: str = ""
+
+
+GATE = "the gate"
+"""Who decides where no person is asked."""
+
+
+def promote_adapter(
+    parts: RetrainingParts, adapter_id: str, verdict: Verdict, approved: Approved | None = None
+) -> Promotion:
     """Promote the adapter if the verdict says so.
 
     Not promoted are an adapter of which a trained row changed, a retired one, and one that was compared with another
@@ -33,10 +49,11 @@ def promote_adapter(parts: RetrainingParts, adapter_id: str, verdict: Verdict) -
     if verdict.verdict != VerdictKind.PROMOTE:
         _note(parts, adapter_id, verdict, _STATE[verdict.verdict])
         return Promotion(verdict, promoted=False)
-    reason = "gate: " + " ".join(verdict.reasons)
-    why = parts.registry.promote_if(adapter_id, reason, partial(_why_not, parts, verdict))
+    by, said = (approved.by, approved.reason) if approved else (GATE, "")
+    reason = "; ".join(filter(None, [said, "gate: " + " ".join(verdict.reasons)]))
+    why = parts.registry.promote_if(adapter_id, reason, partial(_why_not, parts, verdict), by)
     if not why:
-        return Promotion(verdict, promoted=True)
+        return Promotion(verdict, promoted=True, by=by)
     verdict = withheld(verdict, why)
     _note(parts, adapter_id, verdict, REGISTERED if why in (_COMPARE_AGAIN, _JUDGE_AGAIN) else INCONCLUSIVE)
     return Promotion(verdict, promoted=False)

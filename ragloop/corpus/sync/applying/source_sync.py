@@ -227,9 +227,9 @@ class SourceSync:
     def _apply_deletes(self, planned: SyncPlan) -> SourceOutcome:
         gone = [row for row in self._missing(planned) if row.key not in self._moved]
         guarded = split(gone, self._policy, source=self._source.name, documents=self._documents)
-        withheld = changes_of(ChangeKind.WITHHELD, self._source.name, guarded.withheld)
         self._bequeath(guarded.may_go)
-        return SourceOutcome(changes=(*withheld, *delete(self._index, self._source.name, guarded.may_go)))
+        deleted = delete(self._index, self._source.name, guarded.may_go)
+        return SourceOutcome(changes=(*guarded.kept(self._source.name), *deleted))
 
     def _bequeath(self, gone: Sequence[LedgerRow]) -> None:
         """Hand the last good revision of what is deleted to the copy that took its place while it was still there."""

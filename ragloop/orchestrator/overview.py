@@ -1,0 +1,146 @@
+"""The overview of a home: one artifact on its Prefect server, from which everything else is one click away.
+
+Its address stays the same. Every flow renews it when it ends, and so do a question and `ragloop up`. It holds counts,
+names of sources, ids and figures, and no text of a document or question.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ragloop.app import App
+from ragloop.markdown import bullets, link, moment, paragraphs, table
+from ragloop.orchestrator.automations import TAG
+from ragloop.orchestrator.liveness import problems
+from ragloop.orchestrator.overview_of_store import of_store
+from ragloop.orchestrator.prefect_api import PrefectApi
+from ragloop.orchestrator.questions import OpenQuestion, open_questions, overview_id, overview_key
+
+_BUDGET_S = 5.0
+"""How long a flow that has ended waits for what stands still."""
+_REPORTS = (
+    ("sync-report", "syncs"),
+    ("sync-changes", "changed documents"),
+    ("changes-report", "messages of queues"),
+    ("question", "questions"),
+    ("deletes", "decisions about deletes"),
+    ("drift-report", "drift"),
+    ("retrain-dataset", "training data"),
+    ("retrain-training", "trainings"),
+    ("retrain-gate", "verdicts"),
+    ("champions", "champions"),
+    ("champion-review", "reviews of the champion"),
+    ("maintenance-report", "maintenance"),
+    ("backup-report", "backups"),
+)
+"""Keys of artifacts, and what their pages are the history of."""
+
+
+def publish(api: PrefectApi, app: App) -> str:
+    """Renew the overview of a home and return its address. Raises UnavailableError where the server does not answer."""
+    home = app.settings.home
+    seen = _Seen.of(api, home)
+    state = app.status() if app.parts.place.exists() else None
+    markdown = paragraphs(
+        f"# {home.resolve().name}",
+        f"{home.resolve()}, as of {moment(datetime.now(UTC))} UTC.",
+        _waiting(seen, state),
+        *(of_store(app, state, _page) if state else ()),
+        _runs(seen),
+        _reports(api),
+    )
+    said = {"data": markdown, "description": _in_short(seen, state)}
+    if made := overview_id(api, home):
+        api.call("PATCH", f"/artifacts/{made}", said)
+    else:
+        made = api.call("POST", "/artifacts/", {"key": overview_key(home), "type": "markdown", **said})["id"]
+    return api.page(f"artifacts/artifact/{made}")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the server knows of ragloop: questions, what stands still, the next and the last run of each deployment."""
+
+    questions: list[OpenQuestion]
+    problems: list[str]
+    deployments: list[Mapping[str, Any]]
+    next: Mapping[str, Mapping[str, Any]]
+    last: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, api: PrefectApi, home: Path) -> "_Seen":
+        deployments = api.call("POST", "/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
+        own = [one for one in deployments if one["parameters"].get("home") in (None, str(home.resolve()))]
+        deployments = sorted(own, key=lambda one: str(one["name"]))
+        return cls(
+            open_questions(api, home),
+            problems(api, _BUDGET_S) if deployments else [],
+            deployments,
+            {one["id"]: run for one in deployments if (run := _run(api, one, "SCHEDULED", "EXPECTED_START_TIME_ASC"))},
+            {one["id"]: run for one in deployments if (run := _run(api, one, "ended", "END_TIME_DESC"))},
+        )
+
+
+def _run(api: PrefectApi, deployment: Mapping[str, Any], state: str, sort: str) -> Mapping[str, Any] | None:
+    """Return the first run of a deployment in one state, or the last that ended otherwise than by being cancelled."""
+    states = ["COMPLETED", "FAILED", "CRASHED"] if state == "ended" else [state]
+    wanted = {"deployments": {"id": {"any_": [deployment["id"]]}}, "flow_runs": {"state": {"type": {"any_": states}}}}
+    runs = api.call("POST", "/flow_runs/filter", {**wanted, "sort": sort, "limit": 1})
+    return runs[0] if runs else None
+
+
+def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
+    """Say the state in a line: the history of the artifact reads as a story."""
+    asked = [f"{len(seen.questions)} questions wait"] * bool(seen.questions)
+    still = [f"{len(seen.problems)} problems"] * bool(seen.problems)
+    if state is None:
+        return ", ".join([*asked, *still, "nothing is indexed yet"])
+    champion = state["champion"] or "the base model"
+    quarantined = [f"{state['quarantined']:,} quarantined"] * bool(state["quarantined"])
+    return ", ".join([*asked, *still, f"{state['documents']:,} documents", *quarantined, f"{champion} answers"])
+
+
+def _waiting(seen: _Seen, state: Mapping[str, Any] | None) -> str:
+    """List what waits for a person: questions, what stands still, and what the last sync left out."""
+    asked = [f"- {link(one.title, one.url)} until {moment(one.deadline) if one.deadline else 'it is answered'} UTC"
+             for one in seen.questions]  # fmt: skip
+    left = (state or {}).get("last_sync") or {}
+    others = [*seen.problems, *left.get("problems", ())]
+    if left.get("withheld_deletes"):
+        others.append(f"{left['withheld_deletes']} deletes are withheld: look at the source")
+    if not asked and not others:
+        return "**Nothing waits for you.**"
+    return paragraphs("## Waits for you", "\n".join(filter(None, ["\n".join(asked), bullets(others)])))
+
+
+def _runs(seen: _Seen) -> str:
+    """Show when each deployment runs next, and how its last run ended."""
+    rows = []
+    for one in seen.deployments:
+        following, ended = seen.next.get(one["id"]), seen.last.get(one["id"])
+        page = _page(f"deployments/deployment/{one['id']}")
+        last = link(ended["name"], _page(f"runs/flow-run/{ended['id']}")) if ended else None
+        state = ended["state_type"].capitalize() if ended else None
+        when = moment(following["expected_start_time"]) if following else None
+        rows.append((link(one["name"], page), when, last, state, moment(ended["end_time"]) if ended else None))
+    columns = ("deployment", "next (UTC)", "last run", "ended", "at (UTC)")
+    return paragraphs("## Runs", table(columns, rows)) if rows else ""
+
+
+def _reports(api: PrefectApi) -> str:
+    """Show the newest report of each kind by what it says, with the page of all of them."""
+    wanted = {"artifacts": {"key": {"any_": [key for key, _ in _REPORTS]}}}
+    newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
+    rows = [
+        (link(meaning, _page(f"artifacts/key/{key}")), newest[key]["description"], moment(newest[key]["updated"]))
+        for key, meaning in _REPORTS
+        if key in newest
+    ]
+    return paragraphs("## Reports", table(("all", "the newest says", "at (UTC)"), rows)) if rows else ""
+
+
+def _page(path: str) -> str:
+    """Return the address of a page of the UI that holds on any other page of it, under whatever name it is reached."""
+    return f"/{path}"

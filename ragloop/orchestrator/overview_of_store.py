@@ -1,0 +1,126 @@
+"""The part of an overview that the store tells: documents, the last days, who answers, and how safe all of it is."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from ragloop.app import App
+from ragloop.markdown import bullets, link, moment, number, paragraphs, table
+from ragloop.printable import literal
+from ragloop.wording import first_few
+
+_DAYS = 14
+"""Days of the trend."""
+_GIB = 2**30
+
+
+def of_store(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> tuple[str, ...]:
+    """Show what the store of the home says; `page` returns the address of a page of the UI."""
+    return _documents(app, state), _trend(app), _answers(app, state, page), _safety(app, state)
+
+
+def _documents(app: App, state: Mapping[str, Any]) -> str:
+    """Show each source, and how late documents became searchable."""
+    lags = state["lag_s"]
+    fresh = "No document has a lag yet: a first index has none."
+    if lags["p95"] is not None:
+        objective = app.settings.freshness.objective_minutes
+        late = " **That is beyond the objective.**" if lags["p95"] / 60 > objective else ""
+        fresh = (
+            f"From the change of a document to its commit: {_span(lags['p50'])} (median), {_span(lags['p95'])} (p95), "
+            f"{_span(lags['max'])} (longest); the objective is {number(objective)} minutes.{late}"
+        )
+    rows = list(_sources(app, state))
+    shown = table(("source", "documents", "quarantined", "scanned to the end (UTC)"), rows) if rows else ""
+    return paragraphs("## Documents", shown, fresh, *_quarantine(state))
+
+
+def _sources(app: App, state: Mapping[str, Any]) -> Iterator[tuple[str, int, int, datetime | str]]:
+    from ragloop.corpus.index import inventory
+    from ragloop.corpus.sync.scans import last_scan, scanned_sources
+
+    index = app.index if app.generations.active() else None
+    quarantined = [one["source"] for one in state["quarantine"]]
+    with_documents = inventory.sources(index) if index else []
+    for source in sorted({*with_documents, *scanned_sources(app.store)}):
+        documents = inventory.documents(index, source) if index else 0
+        yield source, documents, quarantined.count(source), last_scan(app.store, source) or "never"
+
+
+def _quarantine(state: Mapping[str, Any]) -> Iterator[str]:
+    counts = {
+        "in quarantine": state["quarantined"],
+        "read in part": len(state["read_in_part"]),
+        "without text": len(state["without_text"]),
+    }
+    if said := [f"{count:,} {what}" for what, count in counts.items() if count]:
+        keys = [one["key"] for one in state["quarantine"]]
+        yield f"Documents {', '.join(said)}; `ragloop status` says why."
+        if keys:
+            yield bullets([f"in quarantine: {first_few(keys, 6)}"])
+
+
+def _trend(app: App) -> str:
+    """Show the last days: what the index held, how late it was, and what was asked."""
+    from ragloop.corpus.sync.scans import days_of_syncs
+    from ragloop.learning.monitoring.traffic import DayOfTraffic, traffic
+
+    asked = {one.day: one for one in traffic(app.journal, _DAYS)}
+    synced = {one.day: one for one in days_of_syncs(app.store) if one.day in asked}
+    days = [day for day in asked if day in synced or asked[day] != DayOfTraffic(day)]
+    rows = [
+        (
+            f"{day:%a %d %b}",
+            synced[day].documents if day in synced else None,
+            synced[day].quarantined if day in synced else None,
+            _span(synced[day].p95_s) if day in synced else None,
+            asked[day].questions,
+            asked[day].abstained,
+            asked[day].up,
+            asked[day].down,
+            asked[day].corrections,
+        )
+        for day in days
+    ]
+    columns = ("day", "documents", "quarantined", "lag, p95", "questions", "abstained", "up", "down", "corrected")
+    return paragraphs(f"## The last {_DAYS} days", table(columns, rows)) if rows else ""
+
+
+def _answers(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> str:
+    """Say who answers, since when and by whose decision, and what the last measurement of drift found."""
+    history = app.registry.history()
+    serves = state["champion"] or "the base model"
+    who = f"**{serves}** answers"
+    if history:
+        last = history[-1]
+        why = f", by {last['by']}: {last['reason']}" if last["by"] else f": {last['reason']}"
+        who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
+    drift = state["last_drift"]
+    measured = "Drift was never measured."
+    if drift:
+        drifted = [one["name"] for one in drift["signals"] if one["state"] == "drift"]
+        found = f"drift of {', '.join(drifted)}" if drifted else "no drift"
+        due = "training is due" if drift["decision"]["due"] else "training is not due"
+        measured = f"{link(found, page('artifacts/key/drift-report'))}, {due} ({moment(drift['at'])})."
+    return paragraphs("## Answers", f"{who}.", measured)
+
+
+def _safety(app: App, state: Mapping[str, Any]) -> str:
+    """Say when the last backup was taken, and how much room the disk of the home has."""
+    free = shutil.disk_usage(app.settings.home).free
+    disk = f"{number(free / _GIB)} GiB are free on the disk of the home."
+    backup = state["last_backup"]
+    if backup is None:
+        return paragraphs("## Store", "No backup is configured (backup.uri).", disk)
+    return paragraphs("## Store", bullets([f"last backup: {backup}"]), disk)
+
+
+def _span(seconds: float | None) -> str | None:
+    """Return a duration as people say it."""
+    if seconds is None:
+        return None
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

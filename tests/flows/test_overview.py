@@ -1,0 +1,70 @@
+"""The overview of a home: one page at an address that stays, renewed by every flow and by a question."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.adapters import roll_back
+from flows.sync import sync_index
+from ragloop.app import App
+from ragloop.config import load_settings
+from ragloop.orchestrator.overview import publish
+from ragloop.orchestrator.questions import overview_address, overview_id, overview_key
+from tests.flows.conftest import FlowsInProcess, answer_when_asked
+
+pytestmark = pytest.mark.realmodel
+
+
+def page(flows: FlowsInProcess, home: Path) -> dict[str, Any]:
+    """The overview as the server has it."""
+    return dict(flows.stack.api.call("GET", f"/artifacts/{overview_id(flows.stack.api, home)}"))
+
+
+def test_every_flow_renews_it_however_it_ends_and_its_address_stays(
+    flows: FlowsInProcess, folder: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    assert overview_address(flows.stack.api, home) is None
+    made = publish(flows.stack.api, App(load_settings(home=home)))
+    assert page(flows, home)["description"] == "nothing is indexed yet"
+    sync_index(folder=folder, home=home)
+    seen = page(flows, home)
+    assert overview_address(flows.stack.api, home) == made
+    assert seen["description"] == "25 documents, the base model answers"
+    assert f"| {folder} | 25 | 0 |" in seen["data"]
+    assert "**Nothing waits for you.**" in seen["data"]
+    assert "[sync-index](/deployments/deployment/" in seen["data"]
+    (folder / "chapter-00.md").unlink()
+    sync_index(folder=folder, home=home)
+    assert roll_back(home=home, return_state=True).is_failed()
+    assert page(flows, home)["description"] == "24 documents, the base model answers"
+    assert "heron" not in page(flows, home)["data"]
+
+
+def test_it_shows_a_question_while_it_is_open(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
+    home, config = tmp_path / "home", tmp_path / "asking.toml"
+    config.write_text("[sync]\napproval_minutes = 5\n")
+    sync_index(folder=folder, home=home, config=config)
+    for file in sorted(folder.iterdir())[:15]:
+        file.unlink()
+    asked: list[dict[str, Any]] = []
+
+    def look() -> None:
+        # Published when the run pauses, a moment after an observer sees that.
+        while "questions wait" not in page(flows, home)["description"]:
+            time.sleep(0.2)
+        asked.append(page(flows, home))
+
+    operator = answer_when_asked(flows, {"decision": "refuse", "name": "Ada"}, look)
+    sync_index(folder=folder, home=home, config=config)
+    operator.join()
+    assert "[delete 15 documents?](" in asked[0]["data"]
+    assert "**Nothing waits for you.**" in page(flows, home)["data"]
+
+
+def test_homes_of_one_name_have_pages_of_their_own(tmp_path: Path) -> None:
+    keys = {overview_key(tmp_path / team / "My Home") for team in ("a", "b")}
+    assert len(keys) == 2
+    assert all(key.startswith("overview-my-home-") for key in keys)
