@@ -123,7 +123,9 @@ class Parts:
                 f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
                 "tokens; lower it"
             )
-        parser = f"parser {PARSER}" + (" with ocr" if self.settings.sync.ocr else "")
+        fields = sorted(set(self.settings.sync.json_fields))
+        added = [*(["ocr"] if self.settings.sync.ocr else []), *([f"fields {', '.join(fields)}"] if fields else [])]
+        parser = f"parser {PARSER}" + (f" with {' and '.join(added)}" if added else "")
         chunker = f"chunker {CHUNKER}/{wanted.chunk_tokens}"
         named = wanted.embedder, wanted.embedder_backend
         return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)

@@ -142,6 +142,7 @@ def _parse_limits(sync: SyncSettings, home: Path) -> "ParseLimits":
         recognition_seconds=sync.ocr_seconds,
         recognised_folder=str(home.resolve() / FOLDER) if sync.ocr else "",
         office_converter=sync.office_converter,
+        json_fields=sync.json_fields,
     )
 
 

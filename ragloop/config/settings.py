@@ -112,6 +112,8 @@ class SyncSettings(Section):
     """A PDF or PPTX with more pages is quarantined."""
     office_converter: str = "soffice"
     """LibreOffice, which converts DOC, XLS and PPT: the name of its program, or the path to it."""
+    json_fields: tuple[str, ...] = ()
+    """Fields of JSON and JSON Lines to read, such as title or author.name, lists passed through; by default all."""
     ocr: bool = False
     """Recognise the text of pages that are images, and of images that `include` names (extra: ragloop[ocr])."""
     ocr_pages: int = Field(default=50, ge=1, le=10_000)

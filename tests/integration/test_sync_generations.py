@@ -42,6 +42,16 @@ def test_documents_are_read_anew_when_text_recognition_is_set(indexed: IndexedFo
     assert indexed.app().index.generation.parser.endswith(" with ocr")
 
 
+def test_documents_are_read_anew_when_the_fields_of_records_are_set(indexed: IndexedFolder) -> None:
+    indexed.write("boats.jsonl", '{"name": "Ida", "note": "leaks"}\n')
+    sources = [{"name": "docs", "uri": str(indexed.folder), "include": ["*.jsonl"]}]
+    indexed.sync({"sources": sources})
+    assert indexed.found("leaks")
+    assert indexed.sync({"sources": sources, "sync": {"json_fields": ["name"]}}).added == 1
+    assert indexed.app().index.generation.parser.endswith(" with fields name")
+    assert [text for text in indexed.found("Ida leaks") if "leaks" in text] == []
+
+
 def test_a_rebuild_makes_a_table_of_its_own_and_embeds_nothing(indexed: IndexedFolder) -> None:
     indexed.write_numbered(2)
     indexed.sync()

@@ -95,6 +95,24 @@ def test_what_is_no_json_is_refused(data: bytes, name: str) -> None:
         read(data, name)
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_only_the_fields_that_are_named_are_read(name: str) -> None:
+    record = {"id": 7, "title": "Tides", "by": {"name": "Ida", "mail": "i@x"}, "notes": [{"text": "High"}, {"id": 1}]}
+    data = json.dumps(record).encode()
+    limits = ParseLimits(json_fields=("title", "by.name", "notes.text"))
+    assert (
+        parse(data, media_type(name) or "", name, limits).text
+        == parse(
+            json.dumps({"title": "Tides", "by": {"name": "Ida"}, "notes": [{"text": "High"}]}).encode(),
+            media_type(name) or "",
+            name,
+        ).text
+    )
+    assert parse(data, media_type(name) or "", name, ParseLimits(json_fields=("by",))).text.count("i@x") == 1
+    assert parse(data, media_type(name) or "", name, ParseLimits(json_fields=("none",))).blocks == ()
+    assert parse(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}", "application/json", "a", limits).blocks == ()
+
+
 def test_nesting_and_length_are_bounded() -> None:
     assert "more than 64 deep" in read(b'{"a":' * 500 + b"1" + b"}" * 500).left_out[0]
     with pytest.raises(DocumentError, match="more than 1,000 characters"):

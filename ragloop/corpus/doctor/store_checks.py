@@ -75,7 +75,7 @@ def _outdated(examined: Examination) -> Found:
     active = examined.generations.active
     if active is None:
         return Found()
-    parser = active.parser.removesuffix(" with ocr")
+    parser = active.parser.partition(" with ")[0]
     if parser == f"parser {PARSER}" and active.chunker.startswith(f"chunker {CHUNKER}/"):
         return Found()
     detail = f"made by {active.parser} and {active.chunker}; this ragloop has parser {PARSER}, chunker {CHUNKER}"

@@ -15,7 +15,8 @@ class ParseLimits:
     `unpacked_bytes` is what is read out of an archive (DOCX, OpenDocument, gzip) or of the attachments of a PDF,
     `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
     pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory; it is kept
-    in `recognised_folder`, if there is one. `office_converter` is the program of LibreOffice.
+    in `recognised_folder`, if there is one. `office_converter` is the program of LibreOffice. Of
+    records of JSON only the `json_fields` are read, where any are named.
     """
 
     seconds: float = 60.0
@@ -29,10 +30,11 @@ class ParseLimits:
     recognition_seconds: float = 600.0
     recognised_folder: str = ""
     office_converter: str = "soffice"
+    json_fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = {name: value for name, value in vars(self).items() if not isinstance(value, bool | str)}
-        if wrong := [name for name, value in numbers.items() if value <= 0]:
+        numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
+        if wrong := [name for name, value in numbers.items() if value <= 0 and not isinstance(value, bool)]:
             raise ValueError(f"limits must be above 0: {', '.join(wrong)} in {self}")
 
     @property

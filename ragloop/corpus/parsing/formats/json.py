@@ -1,13 +1,15 @@
 """JSON and JSON Lines: records as "name: value" lines, nested names joined by dots, long texts as paragraphs.
 
 Values are read one after another from the text, so that what stands before a damaged place is read, and several values
-in a file are each a record. A name that stands twice in an object keeps both values, numbers stay as written.
+in a file are each a record. A name that stands twice in an object keeps both values, numbers stay as written. Where the
+settings name fields, nothing else is read.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ragloop.corpus.parsing.decoding import decode, noting
@@ -48,7 +50,8 @@ def parse_json(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError where the text does not begin with JSON, and beyond the limits."""
     found = decode(data, name)
     writing = _Writing(Extraction(limits.characters), name, limits)
-    writing.all_of(_values(found.text, name, writing.extraction.left_out))
+    values = _values(found.text, name, writing.extraction.left_out)
+    writing.all_of((_chosen(value, limits.json_fields), is_item) for value, is_item in values)
     return noting(found, writing.document())
 
 
@@ -73,7 +76,7 @@ def parse_json_lines(data: bytes, name: str, limits: ParseLimits) -> ParsedDocum
             bad.append(number)
             continue
         good += 1
-        writing.record(value, level=1)
+        writing.record(_chosen(value, limits.json_fields), level=1)
     if bad and not good:
         return parse_json(data, name, limits)  # one value over several lines
     if bad:
@@ -132,6 +135,24 @@ def _items(text: str, position: int) -> Iterator[tuple[Value, int]]:
             raise json.JSONDecodeError("expected a comma or the end of the array", text, position)
         if separator == ",":
             position = _after_space(text, position + 1)
+
+
+def _chosen(value: Value, fields: Sequence[str], path: str = "", depth: int = 0) -> Value:
+    """Return what a value has in the named fields, all of it where none is named; lists have no part in a name."""
+    if not fields:
+        return value
+    if depth > _DEEPEST or not isinstance(value, list | tuple):
+        return ()
+    if isinstance(value, list):
+        return [one for item in value if (one := _chosen(item, fields, path, depth + 1))]
+    found = []
+    for name, one in value:
+        inside = f"{path}.{name}" if path else name
+        if inside in fields:
+            found.append((name, one))
+        elif inner := _chosen(one, fields, inside, depth + 1):
+            found.append((name, inner))
+    return tuple(found)
 
 
 def _after_space(text: str, position: int) -> int:
@@ -249,7 +270,13 @@ class _Writing:
 
 
 def _clean(text: str) -> str:
-    return one_line(readable(text[:_PROSE]))
+    return _cleaned(text[:_PROSE])
+
+
+@lru_cache(4_096)
+def _cleaned(name: str) -> str:
+    """Return a name as it is shown: those of records are the same over and over."""
+    return one_line(readable(name))
 
 
 def _named(path: str, text: str) -> str:

@@ -23,6 +23,7 @@ from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.formats.mail import parse_mail
 from ragloop.corpus.parsing.formats.rtf import parse_rtf
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.office.compressed_rtf import decompressed
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -31,7 +32,7 @@ _SUBJECT, _SENDER, _SENDER_ADDRESS, _TO, _CC = "0037", "0C1A", "0C1F", "0E04", "
 _BODY, _HTML, _RTF = "1000", "1013", "1009"
 _FILE_NAME, _SHORT_NAME, _CONTENT, _TYPE = "3707", "3704", "3701", "370E"
 _SENT = 0x00390040
-_UNCOMPRESSED = b"MELA"
+_RTF_START = b"{\\rtf"
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)  # of FILETIME, in steps of 100 ns
 _DEEPEST = 5
 """Messages inside each other that are unfolded; the reader of e-mail stops before."""
@@ -142,16 +143,17 @@ def _headers(storage: _Storage, *, top: bool) -> dict[str, str]:
     return {key: _encodable(value) for key, value in found.items()}
 
 
-def _rich_text(rtf: bytes, limits: ParseLimits) -> str:
-    """Return the text of an RTF body that is stored as it is (MS-OXRTFCP), of a compressed one none."""
-    return parse_rtf(rtf[16:], "", limits).text if rtf[8:12] == _UNCOMPRESSED else ""
+def _rich_text(stored: bytes, limits: ParseLimits) -> str:
+    """Return the text of a body that is RTF; none where what is stored is none."""
+    rtf = decompressed(stored)
+    return parse_rtf(rtf, "", limits).text if rtf.startswith(_RTF_START) else ""
 
 
 def _left_out(storage: _Storage) -> tuple[str, ...]:
-    rtf = storage.bytes_of(_RTF)
+    stored = storage.bytes_of(_RTF)
     has_body = storage.text_of(_BODY) or storage.bytes_of(_HTML) or storage.text_of(_HTML)
-    is_unread = rtf and not has_body and rtf[8:12] != _UNCOMPRESSED
-    return ("its body is compressed RTF, which was not read",) if is_unread else ()
+    is_unread = stored and not has_body and not decompressed(stored).startswith(_RTF_START)
+    return ("its body is RTF in an unknown form, which was not read",) if is_unread else ()
 
 
 def _attach(message: EmailMessage, attachment: _Storage, depth: int, limits: ParseLimits) -> None:
