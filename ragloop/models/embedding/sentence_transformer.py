@@ -23,7 +23,8 @@ def load(source: str) -> Any:
         from transformers.utils import logging
     except ImportError as error:
         raise NotFoundError(
-            f"embedding model {source!r} needs {error.name}, which is not installed: run pip install 'ragloop[models]'"
+            f"embedding model {source!r} needs {error.name}, which is not installed: pip install 'ragloop[models]'; "
+            "for all-MiniLM-L6-v2 alone the wheel ragloop-minilm of the release is enough"
         ) from None
     logging.disable_progress_bar()
     try:

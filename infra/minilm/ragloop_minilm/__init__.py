@@ -1,0 +1,1 @@
+"""Files only: ragloop finds the export in `model` by the name of this distribution."""
