@@ -30,8 +30,30 @@ variable "documents_prefix" {
   }
 }
 
+variable "existing_buckets" {
+  description = "Names of buckets that are there already. Their versioning, encryption, lifecycle and policies stay theirs."
+  type = object({
+    documents = optional(string)
+    store     = optional(string)
+    backups   = optional(string)
+  })
+  default = {}
+}
+
+variable "replace_notifications" {
+  description = "Whether an existing bucket of documents notifies the queue. This replaces all notifications of the bucket; without it, add one for `queue_arn` where they are kept."
+  type        = bool
+  default     = false
+}
+
+variable "create_key" {
+  description = "Whether to make a key of KMS for the buckets and queues made here."
+  type        = bool
+  default     = false
+}
+
 variable "kms_key_arn" {
-  description = "Key that encrypts both buckets; without one, the keys of S3 do. The roles are allowed to use it, and its own policy must allow that too."
+  description = "An existing key for the buckets and queues made here. Its policy must allow the roles, and what `key_policy` says."
   type        = string
   default     = null
 
@@ -74,6 +96,17 @@ variable "old_version_days" {
   }
 }
 
+variable "backup_lock_days" {
+  description = "No version of a backup's file is removed this long after it was written, nor this long after it was replaced or deleted (days). Erased text stays in old versions so long."
+  type        = number
+  default     = 14
+
+  validation {
+    condition     = var.backup_lock_days >= 1 && floor(var.backup_lock_days) == var.backup_lock_days
+    error_message = "Expected a whole number of days, 1 at least."
+  }
+}
+
 variable "log_days" {
   description = "Access logs of the documents are kept this long (days)."
   type        = number
@@ -82,6 +115,43 @@ variable "log_days" {
   validation {
     condition     = var.log_days >= 1 && floor(var.log_days) == var.log_days
     error_message = "Expected a whole number of days, 1 at least."
+  }
+}
+
+variable "alarm_topics" {
+  description = "ARNs of SNS topics that hear of alarms, and of their end."
+  type        = list(string)
+  default     = []
+}
+
+variable "alarm_age_minutes" {
+  description = "A change that waits longer than this in the queue is an alarm (minutes)."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.alarm_age_minutes >= 1
+    error_message = "Expected 1 minute at least."
+  }
+}
+
+variable "irsa" {
+  description = "Makes a role for each service account of a cluster: the ARN of its OIDC provider, and the accounts by role."
+  type = object({
+    provider_arn     = string
+    namespace        = optional(string, "prefect")
+    service_accounts = optional(map(string), { worker = "ragloop", watcher = "ragloop-watcher" })
+  })
+  default = null
+
+  validation {
+    condition     = var.irsa == null ? true : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/.+$", var.irsa.provider_arn))
+    error_message = "Expected the ARN of a provider: arn:aws:iam::ACCOUNT:oidc-provider/ISSUER."
+  }
+
+  validation {
+    condition     = var.irsa == null ? true : length(setsubtract(keys(var.irsa.service_accounts), ["worker", "watcher", "service"])) == 0
+    error_message = "Expected service accounts of worker, watcher and service."
   }
 }
 

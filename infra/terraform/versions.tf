@@ -1,5 +1,5 @@
 terraform {
-  # Validations that refer to nothing but their variable, and optional() are all that is used of newer releases.
+  # optional() with a default came with 1.3, validations that refer to nothing but their variable need no newer one.
   required_version = ">= 1.5"
 
   required_providers {

@@ -11,24 +11,35 @@ from ragloop.config.settings import Section, Settings
 
 
 def template() -> str:
-    """Write a configuration file with every setting at its default, commented out, above it what it means."""
+    """Write a configuration file with every setting at its default, commented out, above it what it means.
+
+    It has no table: a setting stands in one line, as the docs name it, and lines of others may be put above or below.
+    """
     lines = ["# ragloop configuration. Every line that starts with '# ' before a key shows the default.", ""]
-    lines += _template_lines(Settings, skip=("sources",))
-    lines += ["", "# [[sources]]", '# name = "handbook"', '# uri = "docs"', '# include = ["**/*.md"]']
+    lines += _template_lines(Settings)
     for name, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            lines += ["", f"# {' '.join((info.annotation.__doc__ or '').split())}", f"[{name}]"]
-            lines += _template_lines(info.annotation)
+            lines += ["", f"# ---- {name}: {' '.join((info.annotation.__doc__ or '').split())}"]
+            lines += _template_lines(info.annotation, f"{name}.")
+    # Below it nothing of the top may stand, so it is last.
+    lines += [
+        "",
+        "# ---- sources: one table for each",
+        "# [[sources]]",
+        '# name = "handbook"',
+        '# uri = "docs"',
+        '# include = ["**/*.md"]',
+    ]
     return "\n".join(lines) + "\n"
 
 
-def _template_lines(model: type[BaseModel], skip: tuple[str, ...] = ()) -> list[str]:
+def _template_lines(model: type[BaseModel], table: str = "") -> list[str]:
     lines = []
     meanings = descriptions(model)
     for name, info in model.model_fields.items():
-        if name in skip or (isinstance(info.annotation, type) and issubclass(info.annotation, Section)):
+        if name == "sources" or (isinstance(info.annotation, type) and issubclass(info.annotation, Section)):
             continue
-        lines += [f"# {meanings[name]}", f"# {name} = {_toml(info.default)}"]
+        lines += [f"# {meanings[name]}", f"# {table}{name} = {_toml(info.default)}"]
     return lines
 
 

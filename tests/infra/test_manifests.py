@@ -6,6 +6,7 @@ Files are held against the schemas that packages carry, and against the code: co
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -28,7 +29,10 @@ VALUES = {
     name: yaml.safe_load((INFRA / "kubernetes" / f"prefect-{name}-values.yaml").read_text(encoding="utf-8"))
     for name in ("server", "worker")
 }
-OBJECTS = list(yaml.safe_load_all((INFRA / "kubernetes" / "ragloop.yaml").read_text(encoding="utf-8")))
+BASE = INFRA / "kubernetes" / "base"
+KUSTOMIZATION = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+OVERLAY = INFRA / "kubernetes" / "overlays" / "production"
+OBJECTS = [one for name in KUSTOMIZATION["resources"] for one in yaml.safe_load_all((BASE / name).read_text("utf-8"))]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = f"ragloop:{PROJECT['version']}"
 PREFECT_REDIS = {f"PREFECT_REDIS_MESSAGING_{name}" for name in ("HOST", "PORT", "DB", "USERNAME", "PASSWORD")}
@@ -109,6 +113,16 @@ def test_what_containers_are_configured_with_is_a_configuration(monkeypatch: pyt
 # ---- the image ------------------------------------------------------------------------------------------------------
 
 
+def test_a_change_of_the_code_reaches_only_the_last_layers_of_the_image() -> None:
+    packages, rest = DOCKERFILE.split("\nFROM packages AS models")
+    assert re.findall(r"^COPY (.+) \./$", packages, re.MULTILINE) == [
+        "pyproject.toml requirements.lock requirements-nodeps.lock"
+    ]
+    run = rest.split(" AS run\n")[1]
+    layers = re.findall(r"^(COPY --from=\w+|RUN --mount=type=bind,from=\w+)", run, re.MULTILINE)
+    assert layers == ["COPY --from=packages", "COPY --from=models", "RUN --mount=type=bind,from=wheel"]
+
+
 def test_hadolint_finds_nothing() -> None:
     tool = Path(sys.executable).with_name("hadolint")
     found = subprocess.run([tool, INFRA / "docker" / "Dockerfile"], capture_output=True, text=True)
@@ -121,7 +135,7 @@ def test_what_the_image_is_made_of_is_there() -> None:
         assert (REPOSITORY / name).exists(), name
     let_in = re.findall(r"^!(\S+)$", (INFRA / "docker" / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
     assert [name for name in let_in if not (REPOSITORY / name).exists()] == []
-    assert {"ragloop", "flows", "tasks", "prefect.yaml", *copied[0].split()} <= set(let_in)
+    assert {"ragloop", "flows", "tasks", "prefect.yaml", "setup.py", *copied[0].split()} <= set(let_in)
     extras = re.findall(r"--extra (\S+)", DOCKERFILE)
     assert extras
     assert set(extras) <= set(PROJECT["optional-dependencies"])
@@ -172,6 +186,17 @@ def test_only_what_needs_it_runs_as_root() -> None:
     assert SERVICES["own-volume"]["network_mode"] == "none"
 
 
+def test_the_root_of_what_we_start_is_read_only_and_has_no_rights_of_root() -> None:
+    theirs = {"postgres", "redis"}  # They give up the rights of root after their start.
+    for name, one in SERVICES.items():
+        assert "mem_limit" in one, name
+        if name not in theirs:
+            assert one["read_only"] is True, name
+            assert one["cap_drop"] == ["ALL"], name
+            assert one["tmpfs"] == ["/tmp:mode=1777"], name
+    assert {name: one["cap_add"] for name, one in SERVICES.items() if "cap_add" in one} == {"own-volume": ["CHOWN"]}
+
+
 def test_no_secret_stands_in_the_file() -> None:
     text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
     secret = re.compile(r"^\s+(\w*(?:PASSWORD|SECRET|ACCESS_KEY|ROOT_USER|AUTH_STRING)\w*): (.*)$", re.MULTILINE)
@@ -208,6 +233,18 @@ def test_prefect_asks_for_a_string_that_all_of_ragloop_knows_and_answers_no_othe
         elif "PREFECT_API_URL" in given:
             assert given["PREFECT_API_AUTH_STRING"].startswith("${PREFECT_AUTH_STRING:?"), name
     assert "PREFECT_API_AUTH_STRING" in SERVICES["worker"]["environment"]
+
+
+# ---- the module of Terraform ----------------------------------------------------------------------------------------
+
+
+def test_the_readme_of_the_module_names_every_variable_and_output() -> None:
+    module = INFRA / "terraform"
+    readme = (module / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.+?) \|", readme, re.MULTILINE))))
+    text = "".join(path.read_text(encoding="utf-8") for path in module.glob("*.tf"))
+    declared = set(re.findall(r'^(?:variable|output) "(\w+)"', text, re.MULTILINE))
+    assert named == declared
 
 
 # ---- Kubernetes -----------------------------------------------------------------------------------------------------
@@ -260,9 +297,16 @@ def test_pods_and_the_image_agree(which: str) -> None:
     pod = pod or rendered()["job_manifest"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == 1001
     assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["enableServiceLinks"] is False
+    container = pod["containers"][0]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {"memory"} <= set(container["resources"]["limits"])
     places = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     environment = dict(re.findall(r"\b(RAGLOOP_[A-Z_]+)=(\S+)", DOCKERFILE))
     assert environment["RAGLOOP_HOME"] in places
+    assert "/tmp" in places, "the root is read-only"
+    assert DOCKERFILE.count("PREFECT_HOME=/tmp/") == 1
     assert str(Path(environment["RAGLOOP_CONFIG"]).parent) in places
     assert {volume["name"] for volume in pod["volumes"]} == {
         mount["name"] for mount in pod["containers"][0]["volumeMounts"]
@@ -274,9 +318,51 @@ def test_jobs_and_the_worker_share_a_home_and_a_configuration() -> None:
     accounts = {one["metadata"]["name"] for one in OBJECTS if one["kind"] == "ServiceAccount"}
     default = {name: one.get("default") for name, one in TEMPLATE["variables"]["properties"].items()}
     assert {default["home_claim"]} == claims
-    assert {default["service_account_name"]} == accounts == {pod["serviceAccountName"] for pod in pods()}
+    assert accounts == {pod["serviceAccountName"] for pod in pods()}
+    assert default["service_account_name"] == pods()[0]["serviceAccountName"]
     configs = {volume["configMap"]["name"] for pod in pods() for volume in pod["volumes"] if "configMap" in volume}
     assert configs == {default["config_map"]}
+
+
+def test_the_network_policy_is_of_every_pod_and_lets_it_speak_to_prefect() -> None:
+    (policy,) = [one["spec"] for one in OBJECTS if one["kind"] == "NetworkPolicy"]
+    wanted = policy["podSelector"]["matchLabels"]
+    (common,) = KUSTOMIZATION["labels"]
+    assert common == {"pairs": wanted, "includeTemplates": True}
+    assert rendered()["job_manifest"]["spec"]["template"]["metadata"]["labels"] == wanted
+    assert policy["ingress"] == []
+    ports = {one["port"] for rule in policy["egress"] for one in rule["ports"]}
+    addresses = {
+        one["value"] for pod in pods() for one in pod["containers"][0]["env"] if one["name"] == "PREFECT_API_URL"
+    }
+    assert addresses == {"http://prefect-server.prefect.svc.cluster.local:4200/api"}
+    assert ports == {53, 443, 4200}
+
+
+@pytest.mark.long
+def test_the_overlay_is_rendered_with_its_image_roles_and_a_configuration_that_loads(tmp_path: Path) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("no kubectl on PATH")
+    done = subprocess.run(["kubectl", "kustomize", OVERLAY], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    objects = list(yaml.safe_load_all(done.stdout))
+    assert {one["metadata"]["namespace"] for one in objects} == {"prefect"}
+    (image,) = {
+        container["image"]
+        for one in objects
+        if one["kind"] == "Deployment"
+        for container in one["spec"]["template"]["spec"]["containers"]
+    }
+    assert image.endswith(f"/{OURS}")
+    roles = {
+        one["metadata"]["name"]: one["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].rsplit("-", 1)[1]
+        for one in objects
+        if one["kind"] == "ServiceAccount"
+    }
+    assert roles == {"ragloop": "worker", "ragloop-watcher": "watcher"}
+    (config,) = [one["data"] for one in objects if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "ragloop"]
+    (tmp_path / "ragloop.toml").write_text(config["ragloop.toml"])
+    assert load_settings(tmp_path / "ragloop.toml").backup.uri
 
 
 def test_the_values_meet_each_other() -> None:

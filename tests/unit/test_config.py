@@ -36,9 +36,20 @@ def test_the_template_as_it_is_gives_the_defaults() -> None:
 
 def test_the_template_with_every_default_uncommented_gives_the_defaults() -> None:
     example = re.compile(r"# \[\[sources\]\]\n(?:# .*\n)+")
-    uncommented, count = re.subn(r"^# (\w+ = .*)$", r"\1", example.sub("", template()), flags=re.MULTILINE)
+    uncommented, count = re.subn(r"^# ([\w.]+ = .*)$", r"\1", example.sub("", template()), flags=re.MULTILINE)
     assert _load(uncommented) == Settings()
     assert count == 4 + sum(len(section.model_fields) for section in SECTIONS)
+
+
+def test_tables_and_settings_may_be_put_below_the_template_and_settings_above() -> None:
+    settings = _load(
+        f'store = "s3://bucket/store"\n{template()}backup.uri = "s3://other"\n[sync]\nguard_documents = 3\n'
+    )
+    assert (settings.store, settings.backup.uri, settings.sync.guard_documents) == (
+        "s3://bucket/store",
+        "s3://other",
+        3,
+    )
 
 
 def test_the_example_of_a_source_in_the_template_loads() -> None:
