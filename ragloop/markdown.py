@@ -9,8 +9,8 @@ from ragloop.printable import literal, printable
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table; numbers are rounded, and text is shown as it stands."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+    head, *body = [[_cell(value) for value in line] for line in (columns, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *body))
 
 
 class Raw(str):
@@ -32,7 +32,7 @@ def moment(at: datetime | str) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value == "":
+    if value is None:
         return "–"
     if isinstance(value, Raw):
         return value

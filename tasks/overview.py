@@ -36,13 +36,12 @@ def _api() -> PrefectApi | None:
     url, key, auth = PREFECT_API_URL.value(), PREFECT_API_KEY.value(), PREFECT_API_AUTH_STRING.value()
     if not url:
         return None
-    authorization = f"Bearer {key.get_secret_value()}" if key else access.basic(auth.get_secret_value() if auth else "")
-    return PrefectApi(url, authorization=authorization)
+    return PrefectApi(url, authorization=f"Bearer {key}" if key else access.basic(auth or ""))
 
 
-def renew_at_the_end(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+def renew_at_the_end(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Renew the overview of the home that a run worked on."""
-    named = (run.parameters.get("home"), run.parameters.get("config"))
+    named = (flow_run.parameters.get("home"), flow_run.parameters.get("config"))
     home, config = (Path(one) if one else None for one in named)
     try:
         renew_overview(open_app(home, config))

@@ -59,8 +59,9 @@ def sync_summary(*reports: "SyncReport") -> str:
 
 def _told(report: "SyncReport") -> str:
     """Say what changed, what it took, and whether something was left out."""
-    took = f"{report.commits} commits, {number(report.seconds)} seconds"
-    return f"{sync_summary(report)}; {report.chunks_total:,} chunks, {took}{_IN_PART * (not report.complete)}"
+    chunks = f"{report.chunks_total:,} chunks, " if report.chunks_total else ""  # what came by events counts none
+    took = f"{chunks}{report.commits:,} commits, {number(report.seconds)} seconds"
+    return f"{sync_summary(report)}; {took}{_IN_PART * (not report.complete)}"
 
 
 def _of_source(report: "SyncReport", source: str) -> str:
@@ -124,7 +125,7 @@ def _trend(runs: "Sequence[QualityCounts]") -> str:
         return ""
     names = [one.name for one in fields(runs[0]) if one.name != "at"]
     rows = [
-        (moment(now.at), *(_moved(getattr(now, name), before and getattr(before, name)) for name in names))
+        (moment(now.at), *(_moved(getattr(now, name), getattr(before, name) if before else None) for name in names))
         for now, before in zip(runs, [*runs[1:], None], strict=True)
     ]
     columns = ("at (UTC)", *(name.replace("_", " ") for name in names))
@@ -164,7 +165,7 @@ def _cost(report: "SyncReport") -> str:
         ("seconds", report.seconds),
         ("of which embedding", report.embed_seconds),
     ]
-    return paragraphs("## What it took", table(("", ""), rows))
+    return paragraphs("## What it took", table(("", ""), [row for row in rows if row[1]]))
 
 
 def end_of_sync(*passes: "SyncReport", answer: Deletes = NOT_ASKED) -> State[Any]:

@@ -46,7 +46,7 @@ def publish(api: PrefectApi, app: App) -> str:
     markdown = paragraphs(
         f"# {home.resolve().name}",
         f"{home.resolve()}, as of {moment(datetime.now(UTC))} UTC.",
-        _waiting(seen, state),
+        _waiting(app, seen, state),
         *(of_store(app, state, _page) if state else ()),
         _runs(seen),
         _reports(api),
@@ -102,17 +102,24 @@ def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
     return ", ".join([*asked, *still, f"{state['documents']:,} documents", *quarantined, f"{champion} answers"])
 
 
-def _waiting(seen: _Seen, state: Mapping[str, Any] | None) -> str:
+def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:
     """List what waits for a person: questions, what stands still, and what the last sync left out."""
     asked = [f"- {link(one.title, one.url)} until {moment(one.deadline) if one.deadline else 'it is answered'} UTC"
              for one in seen.questions]  # fmt: skip
     left = (state or {}).get("last_sync") or {}
     others = [*seen.problems, *left.get("problems", ())]
-    if left.get("withheld_deletes"):
+    if left.get("withheld_deletes") and not _decided_since(app, datetime.fromisoformat(left["at"])):
         others.append(f"{left['withheld_deletes']} deletes are withheld: look at the source")
     if not asked and not others:
         return "**Nothing waits for you.**"
     return paragraphs("## Waits for you", "\n".join(filter(None, ["\n".join(asked), bullets(others)])))
+
+
+def _decided_since(app: App, at: datetime) -> bool:
+    """Return whether somebody decided about deletes after a sync withheld some."""
+    from ragloop.corpus.sync.decided_deletes import decisions
+
+    return any(one.at >= at for one in decisions(app.store))
 
 
 def _runs(seen: _Seen) -> str:
@@ -120,13 +127,11 @@ def _runs(seen: _Seen) -> str:
     rows = []
     for one in seen.deployments:
         following, ended = seen.next.get(one["id"]), seen.last.get(one["id"])
-        page = _page(f"deployments/deployment/{one['id']}")
+        name = link(one["name"], _page(f"deployments/deployment/{one['id']}"))
         last = link(ended["name"], _page(f"runs/flow-run/{ended['id']}")) if ended else None
-        state = ended["state_type"].capitalize() if ended else None
         when = moment(following["expected_start_time"]) if following else None
-        rows.append((link(one["name"], page), when, last, state, moment(ended["end_time"]) if ended else None))
-    columns = ("deployment", "next (UTC)", "last run", "ended", "at (UTC)")
-    return paragraphs("## Runs", table(columns, rows)) if rows else ""
+        rows.append((name, when, last, moment(ended["end_time"]) if ended else None))
+    return paragraphs("## Runs", table(("deployment", "next (UTC)", "last run", "ended (UTC)"), rows)) if rows else ""
 
 
 def _reports(api: PrefectApi) -> str:
@@ -138,7 +143,7 @@ def _reports(api: PrefectApi) -> str:
         for key, meaning in _REPORTS
         if key in newest
     ]
-    return paragraphs("## Reports", table(("all", "the newest says", "at (UTC)"), rows)) if rows else ""
+    return paragraphs("## Reports", table(("all of a kind", "the newest says", "at (UTC)"), rows)) if rows else ""
 
 
 def _page(path: str) -> str:

@@ -3,12 +3,16 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragloop.app import App
 from ragloop.markdown import bullets, link, moment, number, paragraphs, table
 from ragloop.printable import literal
 from ragloop.wording import first_few
+
+if TYPE_CHECKING:
+    from ragloop.corpus.sync.scans import DayOfSyncs
+    from ragloop.learning.monitoring.traffic import DayOfTraffic
 
 _DAYS = 14
 """Days of the trend."""
@@ -71,20 +75,28 @@ def _trend(app: App) -> str:
     days = [day for day in asked if day in synced or asked[day] != DayOfTraffic(day)]
     rows = [
         (
-            f"{day:%a %d %b}",
-            synced[day].documents if day in synced else None,
-            synced[day].quarantined if day in synced else None,
+            f"{day:%d %b}",
+            _held(synced.get(day)),
             _span(synced[day].p95_s) if day in synced else None,
             asked[day].questions,
             asked[day].abstained,
-            asked[day].up,
-            asked[day].down,
-            asked[day].corrections,
+            _said(asked[day]),
         )
         for day in days
     ]
-    columns = ("day", "documents", "quarantined", "lag, p95", "questions", "abstained", "up", "down", "corrected")
+    columns = ("day", "documents", "lag, p95", "questions", "abstained", "votes")
     return paragraphs(f"## The last {_DAYS} days", table(columns, rows)) if rows else ""
+
+
+def _held(day: "DayOfSyncs | None") -> str | None:
+    if day is None:
+        return None
+    return f"{day.documents:,}, {day.quarantined:,} unreadable" if day.quarantined else f"{day.documents:,}"
+
+
+def _said(day: "DayOfTraffic") -> str | None:
+    counts = {"up": day.up, "down": day.down, "corrected": day.corrections}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or None
 
 
 def _answers(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> str:

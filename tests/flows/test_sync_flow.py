@@ -14,10 +14,11 @@ from flows.sync import sync_index
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.sync.decided_deletes import decisions
+from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.questions import open_questions
 from ragloop.store import Store
 from tasks.corpus import sync_sources
-from tests.flows.conftest import FlowsInProcess, answer_when_asked, when_asked
+from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving, when_asked
 from tests.support.stored_tables import stored_tables
 
 pytestmark = pytest.mark.realmodel
@@ -64,7 +65,10 @@ def test_the_artifact_shows_how_well_documents_were_read_and_the_trend(
     assert "| blank.html | without text | – |" in report
     assert "Passed over: 1 .vsd." in report
     counts = [line.split("|")[2:-1] for line in report.splitlines() if line.startswith("| 20")]
-    assert [[int(cell) for cell in cells] for cells in counts] == [[27, 1, 1, 0, 1], [25, 0, 0, 0, 0]]
+    assert [[cell.strip() for cell in cells] for cells in counts] == [
+        ["27 (+2)", "1 (+1)", "1 (+1)", "0", "1 (+1)"],
+        ["25", "0", "0", "0", "0"],
+    ]
     assert "Kranich" not in report
 
 
@@ -286,6 +290,22 @@ def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
     assert "1 documents are quarantined" in run["state"]["message"]
     assert "long.md" in artifacts["sync-changes"]
     assert "reason" not in artifacts["sync-changes"]
+
+
+def test_the_log_of_a_run_on_a_worker_says_what_was_done_and_why_it_ended_without_a_traceback(
+    stack: LocalStack, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.pdf").write_bytes(b"no PDF")
+    config = tmp_path / "ragloop.toml"
+    config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
+    with serving(stack, "sync-index/sync-index", tmp_path / "home", config):
+        run = stack.run_deployment("sync-index/sync-index", timeout_s=250)
+    assert run.message.startswith("done in part: 25 added, 1 failed.")
+    wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
+    lines = [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
+    assert "handbook: 25 added, 1 failed; 25 chunks embedded" in lines
+    assert any(line.startswith("25 added, 1 failed; 25 chunks, 1 commits, ") for line in lines)
+    assert not any("Traceback" in line or "unexpected exception" in line for line in lines)
 
 
 def test_an_error_of_the_user_is_one_line_and_is_not_tried_again(flows: FlowsInProcess, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
-from ragloop.corpus.sync.scans import last_scan
+from ragloop.corpus.sync.scans import last_scan, record_lags
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -175,7 +175,9 @@ class Changes:
                 # Nothing failed: the messages stay, and the other writer, or the next ring, applies them.
                 busy = str(error)
                 break
-        return self._drained(applied, problems, busy)
+        drained = self._drained(applied, problems, busy)
+        record_lags(self.store, drained.report.changes)
+        return drained
 
     def _batches(self, watched: Watched, wait_s: int) -> Iterator[_Applied]:
         while applied := self._apply_next(watched, wait_s):

@@ -1,6 +1,6 @@
 """Records of scans and runs: when the last scan of each source began, and the report of the last sync."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from ragloop.corpus.sources.listing import NamedFile, PassedOver, add_up_passed
 from ragloop.corpus.sources.source import Way
-from ragloop.corpus.sync.report import QualityCounts, SyncReport
+from ragloop.corpus.sync.report import Change, QualityCounts, SyncReport
 from ragloop.reports import Report, Reports
 from ragloop.store import Store
 
@@ -180,17 +180,26 @@ def days_of_syncs(store: Store) -> list[DayOfSyncs]:
     ]
 
 
+def record_lags(store: Store, changes: Sequence[Change]) -> None:
+    """Add the lags of changes that came by events to the row of today, which the first sync of the day makes."""
+    today = Reports(store).latest(_DAY, store.now().date().isoformat())
+    if today and (p95_s := _p95_s(changes)) is not None:
+        _put_day(store, {**today.body, "p95_s": max(p95_s, today.body["p95_s"] or 0.0)})
+
+
 def _record_day(store: Store, report: SyncReport, counts: QualityCounts) -> None:
     """Keep one row of figures for today, as the last sync left them."""
-    now, lags = store.now(), [one.lag_s for one in report.changes if one.lag_s is not None]
-    subject = now.date().isoformat()
-    before = Reports(store).latest(_DAY, subject)
-    worst = [before.body["p95_s"]] if before and before.body["p95_s"] is not None else []
-    if lags:
-        worst.append(round(float(np.quantile(lags, 0.95)), 1))
-    body = {
-        "documents": counts.documents,
-        "quarantined": counts.quarantined,
-        "p95_s": max(worst, default=None),
-    }
-    Reports(store).put(Report(_DAY, subject, now, body))
+    before = Reports(store).latest(_DAY, store.now().date().isoformat())
+    lags = [_p95_s(report.changes), before.body["p95_s"] if before else None]
+    p95_s = max((one for one in lags if one is not None), default=None)
+    _put_day(store, {"documents": counts.documents, "quarantined": counts.quarantined, "p95_s": p95_s})
+
+
+def _put_day(store: Store, body: Mapping[str, Any]) -> None:
+    now = store.now()
+    Reports(store).put(Report(_DAY, now.date().isoformat(), now, body))
+
+
+def _p95_s(changes: Sequence[Change]) -> float | None:
+    lags = [one.lag_s for one in changes if one.lag_s is not None]
+    return round(float(np.quantile(lags, 0.95)), 1) if lags else None
