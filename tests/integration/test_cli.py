@@ -441,6 +441,12 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(shell: Shell, monkeypatch: 
     assert "RAGLOOP_INDEX__CHUNK_TOKENS: index.chunk_tokens is '1'" in shell.fails(2, "status")
 
 
+def test_deploying_without_a_server_is_one_line_and_exit_code_3(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    for arguments in (("deploy",), ("automations", "apply")):
+        assert "Prefect at http://127.0.0.1:9/api does not answer" in shell.fails(3, *arguments)
+
+
 def test_a_wrong_option_is_exit_code_2_and_no_traceback(shell: Shell) -> None:
     for arguments in (["sync", "--nonsense"], ["nonsense"], ["search"], ["search", "x", "--top-k", "0"], ["--home"]):
         ran = shell(*arguments)

@@ -27,7 +27,7 @@ def up(
             LocalStack(app.settings, config=config_file(), port=port) as stack,
         ):
             say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
-            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}, there called {stack.names.name}\n")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()} (on the server: {stack.names.name})\n")
             if watches:
                 stack.watch()
             say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
