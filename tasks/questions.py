@@ -22,10 +22,10 @@ from prefect.utilities.urls import url_for
 from pydantic import Field
 
 from ragloop.markdown import paragraphs
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.questions import FLOW
 from ragloop.printable import literal, printable
 from tasks.overview import renew_overview
-from tasks.run_retention import TAG
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -89,7 +89,7 @@ def ask(form: type[Form], question: Question, app: "App") -> Asked[Form]:
     asking, log = str(runtime.flow_run.id), get_run_logger()
 
     @flow(name=FLOW, flow_run_name=question.title)
-    def ask_operator(home: str) -> State[Any]:
+    def ask_operator() -> State[Any]:
         """Wait for an answer: `Resume` in the menu of this run opens the form."""
         deadline = datetime.now(UTC) + timedelta(seconds=question.wait_s)
         address = url_for("flow-run", obj_id=runtime.flow_run.id) or ""
@@ -106,8 +106,8 @@ def ask(form: type[Form], question: Question, app: "App") -> Asked[Form]:
             return Cancelled(message=f"{outcome}; {question.otherwise}")
         return Completed(message=outcome if given else f"{outcome}; {question.otherwise}", data=given)
 
-    with tags(TAG):
-        end: State[Any] = ask_operator(str(app.settings.home.resolve()), return_state=True)
+    with tags(*Names.of(app.settings).tags):
+        end: State[Any] = ask_operator(return_state=True)
     answer: Form | None = end.result() if end.is_completed() else None
     run_id = str(end.state_details.flow_run_id)
     if answer is None:

@@ -7,13 +7,12 @@ names of sources, ids and figures, and no text of a document or question.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ragloop.app import App
 from ragloop.markdown import bullets, link, moment, paragraphs, table
-from ragloop.orchestrator.automations import TAG
-from ragloop.orchestrator.liveness import problems
+from ragloop.orchestrator.liveness import deployments_of, problems
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.overview_of_store import of_store
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.questions import OpenQuestion, open_questions, overview_id, overview_key
@@ -41,7 +40,8 @@ _REPORTS = (
 def publish(api: PrefectApi, app: App) -> str:
     """Renew the overview of a home and return its address. Raises UnavailableError where the server does not answer."""
     home = app.settings.home
-    seen = _Seen.of(api, home)
+    names = Names.of(app.settings)
+    seen = _Seen.of(api, names)
     state = app.status() if app.parts.place.exists() else None
     markdown = paragraphs(
         f"# {home.resolve().name}",
@@ -49,19 +49,19 @@ def publish(api: PrefectApi, app: App) -> str:
         _waiting(app, seen, state),
         *(of_store(app, state, _page) if state else ()),
         _runs(seen),
-        _reports(api),
+        _reports(api, names),
     )
     said = {"data": markdown, "description": _in_short(seen, state)}
-    if made := overview_id(api, home):
+    if made := overview_id(api, names):
         api.call("PATCH", f"/artifacts/{made}", said)
     else:
-        made = api.call("POST", "/artifacts/", {"key": overview_key(home), "type": "markdown", **said})["id"]
+        made = api.call("POST", "/artifacts/", {"key": overview_key(names), "type": "markdown", **said})["id"]
     return api.page(f"artifacts/artifact/{made}")
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the server knows of ragloop: questions, what stands still, the next and the last run of each deployment."""
+    """What the server knows of a home: questions, what stands still, the next and the last run of each deployment."""
 
     questions: list[OpenQuestion]
     problems: list[str]
@@ -70,13 +70,11 @@ class _Seen:
     last: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def of(cls, api: PrefectApi, home: Path) -> "_Seen":
-        deployments = api.call("POST", "/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
-        own = [one for one in deployments if one["parameters"].get("home") in (None, str(home.resolve()))]
-        deployments = sorted(own, key=lambda one: str(one["name"]))
+    def of(cls, api: PrefectApi, names: Names) -> "_Seen":
+        deployments = deployments_of(api, names)
         return cls(
-            open_questions(api, home),
-            problems(api, _BUDGET_S) if deployments else [],
+            open_questions(api, names),
+            problems(api, names, _BUDGET_S) if deployments else [],
             deployments,
             {one["id"]: run for one in deployments if (run := _run(api, one, "SCHEDULED", "EXPECTED_START_TIME_ASC"))},
             {one["id"]: run for one in deployments if (run := _run(api, one, "ended", "END_TIME_DESC"))},
@@ -127,23 +125,29 @@ def _runs(seen: _Seen) -> str:
     rows = []
     for one in seen.deployments:
         following, ended = seen.next.get(one["id"]), seen.last.get(one["id"])
-        name = link(one["name"], _page(f"deployments/deployment/{one['id']}"))
+        name = link(one["flow"], _page(f"deployments/deployment/{one['id']}"))
         last = link(ended["name"], _page(f"runs/flow-run/{ended['id']}")) if ended else None
         when = moment(following["expected_start_time"]) if following else None
         rows.append((name, when, last, moment(ended["end_time"]) if ended else None))
     return paragraphs("## Runs", table(("deployment", "next (UTC)", "last run", "ended (UTC)"), rows)) if rows else ""
 
 
-def _reports(api: PrefectApi) -> str:
+def _reports(api: PrefectApi, names: Names) -> str:
     """Show the newest report of each kind by what it says, with the page of all of them."""
-    wanted = {"artifacts": {"key": {"any_": [key for key, _ in _REPORTS]}}}
-    newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
+    newest = {key: one for key, _ in _REPORTS if (one := _newest(api, names, key))}
     rows = [
         (link(meaning, _page(f"artifacts/key/{key}")), newest[key]["description"], moment(newest[key]["updated"]))
         for key, meaning in _REPORTS
         if key in newest
     ]
     return paragraphs("## Reports", table(("all of a kind", "the newest says", "at (UTC)"), rows)) if rows else ""
+
+
+def _newest(api: PrefectApi, names: Names, key: str) -> Mapping[str, Any] | None:
+    """Return the newest artifact of a key by a run of this home: other homes of the server have the same keys."""
+    wanted = {"artifacts": {"key": {"any_": [key]}}, "flow_runs": {"tags": {"all_": [names.tag]}}}
+    found = api.call("POST", "/artifacts/filter", {**wanted, "sort": "CREATED_DESC", "limit": 1})
+    return found[0] if found else None
 
 
 def _page(path: str) -> str:

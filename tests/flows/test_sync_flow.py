@@ -15,6 +15,7 @@ from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.sync.decided_deletes import decisions
 from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.questions import open_questions
 from ragloop.store import Store
 from tasks.corpus import sync_sources
@@ -164,8 +165,8 @@ def test_an_open_question_is_seen_in_the_asking_run_and_by_status(
     seen: dict[str, Any] = {}
 
     def look() -> None:
-        seen["questions"] = open_questions(flows.stack.api, home)
-        seen["others"] = open_questions(flows.stack.api, tmp_path)
+        seen["questions"] = open_questions(flows.stack.api, flows.stack.names)
+        seen["others"] = open_questions(flows.stack.api, Names("another"))
         asking = {"artifacts": {"key": {"any_": ["question"]}}, "sort": "CREATED_DESC", "limit": 1}
         (seen["artifact"],) = flows.stack.api.call("POST", "/artifacts/filter", asking)
 
@@ -184,7 +185,7 @@ def test_an_open_question_is_seen_in_the_asking_run_and_by_status(
     assert seen["artifact"]["description"].startswith("delete 15 documents? waits for an answer until ")
     assert all(part in seen["artifact"]["data"] for part in (asked["id"], "chapter-00.md", "chapter-14.md"))
     assert question.url in flows.logs(state)
-    assert open_questions(flows.stack.api, home) == []
+    assert open_questions(flows.stack.api, flows.stack.names) == []
 
 
 @pytest.mark.parametrize("given", [{}, {"name": "Ada"}, {"decision": "approve"}, {"decision": "approve", "name": ""}])

@@ -15,7 +15,7 @@ def status(json: Json = False) -> None:
     from ragloop.orchestrator.questions import OpenQuestion
 
     app = open_app()
-    prefect = prefect_report(app.settings.home)
+    prefect = prefect_report(app.settings)
     report = {**app.status(), "prefect": prefect, "questions": prefect["questions"] if prefect else []}
     if json:
         print_json(report)

@@ -24,21 +24,20 @@ def up(
     from ragloop.orchestrator.processes import interruptible
 
     app = open_app()
-    notify = app.settings.notify.block
     home, watches = app.settings.home, bool(app.corpus.watched() or app.corpus.folders())
     try:
         with (
             interruptible() as interrupted,
-            LocalStack(home, config=config_file(), port=port, notify=notify) as stack,
+            LocalStack(app.settings, config=config_file(), port=port) as stack,
         ):
             say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
-            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()} (on the server: {stack.names.name})\n")
             say(f"overview     {_overview(stack.api, app)}\n")
             if watches:
                 stack.watch()
             say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
             say("Press ctrl-C here to end everything.\n")
-            looks = news(stack.api, home)
+            looks = news(stack.api, stack.names)
             while not interrupted.is_set():
                 stack.processes.check()
                 for line in next(looks):
