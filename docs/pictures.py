@@ -80,7 +80,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ragloop-pictures-") as scratch:
         home = Path(scratch) / "home"
         config = furnish(Path(scratch))
-        with LocalStack(home, config=config) as stack, browser(Path(scratch) / "browser") as page:
+        with (
+            LocalStack(load_settings(config, home), config=config) as stack,
+            browser(Path(scratch) / "browser") as page,
+        ):
             log_in(page, access.kept_string(stack.home))
             Operator(stack, page, App(load_settings(config, home))).walk(Path(scratch) / "handbook")
     for picture in sorted(PICTURES.glob("*.png")):
@@ -172,8 +175,8 @@ class Operator:
     def learn(self) -> None:
         """Drift is measured, training is due, the gate says promote, and the run asks."""
         ask_and_correct(self.app)
-        self.stack.run_deployment("check-drift/check-drift")
-        run = until(lambda: self.stack.flow_runs("retrain-adapter/retrain-adapter"))[0].run_id
+        self.stack.run_deployment("check-drift")
+        run = until(lambda: self.stack.flow_runs("retrain-adapter"))[0].run_id
         self.watch_progress(run)
         self.answer(self.question_of(run), "promotion", "read the criteria; the gain is clear")
         self.stack.wait(run)

@@ -69,6 +69,6 @@ def _of_environment() -> Path | None:
 def _same(what: str, named: Path | None, own: Path | None) -> None:
     if named is not None and (own is None or named.expanduser().resolve() != own.expanduser().resolve()):
         raise UsageError(
-            f"the run names the {what} {named}, this worker serves {own or 'none'}; set RAGLOOP_{what.upper()} of the "
-            f"worker, or `parameters` of the deployment in prefect.yaml, to have it serve that one"
+            f"the run names the {what} {named}, its deployment is that of {own or 'none'}; leave `{what}` as it is, or "
+            f"deploy the other one too: `ragloop --{what} {named} deploy`"
         )

@@ -17,13 +17,14 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Paused, Running
 from pydantic import Field
 
+from ragloop.orchestrator.names import Names
 from ragloop.wording import few
 from tasks.learning_reports import criteria_table
 from tasks.reporting import bullets
-from tasks.run_retention import TAG
 from tasks.running import open_app
 
 if TYPE_CHECKING:
+    from ragloop.app import App
     from ragloop.corpus.sync.report import SyncReport
     from ragloop.learning.evaluation.gate import Verdict
 
@@ -56,12 +57,13 @@ def approved_deletes(report: "SyncReport", home: Path | None, config: Path | Non
 
     No answer within sync.approval_minutes is a no, and so is a cancelled question.
     """
-    wait_s = int(60 * open_app(home, config).settings.sync.approval_minutes)
+    app = open_app(home, config)
+    wait_s = int(60 * app.settings.sync.approval_minutes)
     gone = frozenset((one.source, one.key) for one in report.withheld)
     if not gone or not wait_s:
         return frozenset()
     title = f"delete {report.withheld_deletes} documents?"
-    answer = _answer(DeleteApproval, title, _about_deletes(report), wait_s, "nothing more is deleted")
+    answer = _answer(app, DeleteApproval, title, _about_deletes(report), wait_s, "nothing more is deleted")
     if answer is not None:
         get_run_logger().info("deletes %s: %s", "approved" if answer.approve else "refused", answer.reason)
     return gone if answer is not None and answer.approve else frozenset()
@@ -84,14 +86,16 @@ def approved_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, c
     question = _about_promotion(adapter_id, champion.adapter_id if champion else "the base model", verdict)
     title = f"promote adapter {adapter_id}?"
     wait_s = int(60 * wanted.approval_minutes)
-    answer = _answer(PromotionApproval, title, question, wait_s, "the champion stays")
+    answer = _answer(app, PromotionApproval, title, question, wait_s, "the champion stays")
     if answer is None:
         return withheld(verdict, "nobody answered whether to promote it; promote-adapter does it by hand.")
     get_run_logger().info("promotion %s: %s", "approved" if answer.approve else "refused", answer.reason)
     return verdict if answer.approve else withheld(verdict, f"an operator refused it: {answer.reason or 'no reason'}.")
 
 
-def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherwise: str) -> Approval | None:
+def _answer(
+    app: "App", form: type[Approval], title: str, question: str, wait_s: int, otherwise: str
+) -> Approval | None:
     """Return what an operator answers to a question in Markdown; None, with a line in the log, without an answer."""
 
     @flow(name="ask-operator", flow_run_name=title)
@@ -110,7 +114,7 @@ def _answer(form: type[Approval], title: str, question: str, wait_s: int, otherw
         )
         return Completed(message=f"the question {ended}; {otherwise}", data=None)
 
-    with tags(TAG):
+    with tags(*Names.of(app.settings).tags):
         end: State[Any] = ask_operator(return_state=True)
     answer: Approval | None = end.result() if end.is_completed() else None
     if answer is None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
+from ragloop.orchestrator.names import Names
 from tasks.corpus_reports import publish_backup, publish_upkeep
 from tasks.reporting import Progress
 from tasks.run_retention import remove_runs
@@ -41,6 +42,7 @@ def back_up(home: Path | None, config: Path | None) -> "BackupReport | None":
 
 @task(name="remove old runs", **TRANSIENT_ONLY)
 def remove_old_runs(home: Path | None, config: Path | None) -> int:
-    """Remove runs of ragloop's deployments that ended before maintenance.run_retention_days; returns how many."""
-    days = open_app(home, config).settings.maintenance.run_retention_days
-    return remove_runs(days) if days else 0
+    """Remove runs of this home's deployments that ended before maintenance.run_retention_days; returns how many."""
+    settings = open_app(home, config).settings
+    days = settings.maintenance.run_retention_days
+    return remove_runs(Names.of(settings), days) if days else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import runtime, task
 from prefect.events import emit_event
 
-from ragloop.orchestrator.prefect_api import home_resource
+from ragloop.orchestrator.names import Names
 from ragloop.records import HomeEvent
 from tasks.learning_reports import publish_drift, publish_review
 from tasks.running import TRANSIENT_ONLY, open_app
@@ -64,16 +64,16 @@ def ring_if_late(report: "SyncReport", app: "App", config: Path | None) -> "Fres
 
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
     if event := lateness(found, app.settings.home, config):
-        _emit(event)
+        _emit(event, Names.of(app.settings))
     return found
 
 
 def _ring(event: str, app: "App", config: Path | None, figures: Mapping[str, Any]) -> None:
     """Emit an event about a home."""
-    _emit(HomeEvent(event, app.settings.home, config, figures))
+    _emit(HomeEvent(event, app.settings.home, config, figures), Names.of(app.settings))
 
 
-def _emit(event: HomeEvent) -> None:
+def _emit(event: HomeEvent, names: Names) -> None:
     """Emit an event, from which the run that rang can be found."""
     payload = {**event.payload, "flow_run_id": str(runtime.flow_run.id)}
-    emit_event(event.name, home_resource(event.home), payload=payload)
+    emit_event(event.name, names.home_resource(event.home), payload=payload)

@@ -1,10 +1,10 @@
-"""Old runs of ragloop's deployments leave Prefect, with their artifacts and logs.
+"""Old runs of a home's deployments leave Prefect, with their artifacts and logs.
 
 Prefect 3.8 keeps every flow run for ever unless its server's own vacuum is set to remove them
 (PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs), which then concerns the runs of all flows of that server,
-whoever they belong to. So the runs of ragloop's deployments alone are removed here, through the API. The server removes
-the logs of a run that is deleted, and task runs with it; of artifacts it leaves the rows, which are removed first.
-Events go by the server's own retention (PREFECT_EVENTS_RETENTION_PERIOD, seven days by default).
+whoever they belong to. So the runs of one home alone are removed here, through the API. The server removes the logs of
+a run that is deleted, and task runs with it; of artifacts it leaves the rows, which are removed first. Events go by the
+server's own retention (PREFECT_EVENTS_RETENTION_PERIOD, seven days by default).
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,21 @@ from typing import Any
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 
-TAG = "ragloop"
-"""Every deployment of prefect.yaml bears it, and so do runs without one: questions to operators, noted batches."""
+from ragloop.orchestrator.names import Names
+
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 AT_ONCE = 50
 """The most that Prefect deletes in one request."""
 
 
-def remove_runs(days: float) -> int:
-    """Remove the runs that ended longer ago than `days`; returns how many."""
+def remove_runs(names: Names, days: float) -> int:
+    """Remove the runs of a home that ended longer ago than `days`; returns how many.
+
+    The tag of the home is on its deployments, and on runs without one: questions to operators, noted batches.
+    """
     before = (datetime.now(UTC) - timedelta(days=days)).isoformat()
     old = {"end_time": {"before_": before}, "state": {"type": {"any_": list(ENDED)}}}
-    tagged = {"tags": {"all_": [TAG]}}
+    tagged = {"tags": {"all_": [names.tag]}}
     with get_client(sync_client=True) as client:
         of_deployments = _remove(client, {"flow_runs": old, "deployments": tagged})
         return of_deployments + _remove(client, {"flow_runs": {**old, **tagged}})

@@ -19,6 +19,7 @@ from ragloop.cli.commands import (
     backup,
     dataset,
     demo,
+    deploy,
     doctor,
     documents,
     drift,
@@ -58,7 +59,8 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(sync.sync, search.search, status.status, doctor.doctor, maintain.maintain, restore.restore, watch.watch),
-    *(ask.ask, feedback.feedback, drift.drift, retrain.retrain, evaluate.evaluate, init.init, up.up, demo.demo),
+    *(ask.ask, feedback.feedback, drift.drift, retrain.retrain, evaluate.evaluate, init.init, up.up, deploy.deploy),
+    demo.demo,
 )
 _GROUPS = {
     "documents": documents.documents,

@@ -1,7 +1,8 @@
 """Settings: defaults, then `ragloop.toml`, then `RAGLOOP_*` variables. Read at entry points only.
 
-A nested value is set by two underscores: `RAGLOOP_INDEX__CHUNK_TOKENS=150`. Whatever is unknown, of the wrong type or
-out of range is a ConfigError that names the file or variable, the key, what was found and what is allowed.
+A nested value is set by two underscores: `RAGLOOP_INDEX__CHUNK_TOKENS=150`. Whatever is of the wrong type or out of
+range is a ConfigError that names the file or variable, the key, what was found and what is allowed, and so is an
+unknown key of the file. An unknown variable is warned of, since a platform may have set it.
 """
 
 from ragloop.config.reading import CONFIG_FILE, load_settings

@@ -5,31 +5,29 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from ragloop.config.settings import PREFIX, Settings
+from ragloop.config.settings import Settings
+from ragloop.config.variables import names_setting, ours, path_of, section, siblings, warn_of_unknown
 from ragloop.errors import ConfigError, NotFoundError
 
 CONFIG_FILE = "ragloop.toml"
-NOT_SETTINGS = ("RAGLOOP_CONFIG", "RAGLOOP_REALDATA")
-"""Variables that name a file or folder outside the settings: the configuration, the data sets of the tests."""
 
 
 def load_settings(config: Path | None = None, home: Path | None = None) -> Settings:
     """Read `config` (default: ragloop.toml in the working folder, which may be absent) and the environment.
 
     `home` wins over both. Relative places start at the folder of the file where they stand in it, else at the working
-    folder; a leading ~ is the user's home. Raises NotFoundError for a named file that is absent and ConfigError for a
-    wrong value.
+    folder; a leading ~ is the user's home. Variables that name no setting are warned of, once. Raises NotFoundError for
+    a named file that is absent and ConfigError for a wrong value.
     """
     file = config or Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
     values = _read_file(file, required=config is not None or "RAGLOOP_CONFIG" in os.environ)
-    if unknown := _unknown_variables():
-        raise ConfigError("\n".join(unknown))
+    warn_of_unknown(Settings, os.environ)
     try:
         settings = Settings(**_anchored(values, file.parent))
     except ValidationError as error:
@@ -108,22 +106,8 @@ def _read_file(file: Path, *, required: bool) -> dict[str, Any]:
 
 
 def _variables() -> dict[str, tuple[str, ...]]:
-    """Return the RAGLOOP_ variables that are set, and the setting that each one names."""
-    names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS]
-    return {name: tuple(name[len(PREFIX) :].lower().split("__")) for name in names}
-
-
-def _unknown_variables() -> list[str]:
-    lines = []
-    for name, path in _variables().items():
-        for depth, part in enumerate(path, 1):
-            allowed = _siblings(path[:depth])
-            if part not in allowed:
-                start = PREFIX + "".join(one.upper() + "__" for one in path[: depth - 1])
-                known = ", ".join(start + one.upper() for one in allowed) or "no key below it"
-                lines.append(f"{name}: unknown variable; allowed here: {known}")
-                break
-    return lines
+    """Return the variables that name a setting, and the setting that each one names."""
+    return {name: path_of(name) for name in ours(os.environ) if names_setting(Settings, name)}
 
 
 def _not_json() -> list[str]:
@@ -145,7 +129,7 @@ def _explain(error: ValidationError, file: Path) -> str:
         key = ".".join(str(part) for part in problem["loc"])
         place = _variable(problem["loc"]) or file
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(_siblings(problem['loc']))}")
+            lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(siblings(Settings, problem['loc']))}")
         else:
             lines.append(f"{place}: {key} {_told(problem)}")
     return "\n".join(lines)
@@ -171,20 +155,4 @@ def _variable(location: tuple[int | str, ...]) -> str | None:
 
 
 def _tables() -> list[str]:
-    return [name for name, info in Settings.model_fields.items() if name == "sources" or _section(info.annotation)]
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    nested = [
-        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
-    ]
-    return nested[0] if nested else None
-
-
-def _siblings(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that may stand where the last part of the path stands; none below a value that is no table."""
-    model: type[BaseModel] | None = Settings
-    for part in path[:-1]:
-        if model is not None and isinstance(part, str):
-            model = _section(model.model_fields[part].annotation) if part in model.model_fields else None
-    return sorted(model.model_fields) if model else []
+    return [name for name, info in Settings.model_fields.items() if section(info.annotation)]

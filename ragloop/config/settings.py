@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-PREFIX = "RAGLOOP_"
+from ragloop.config.variables import PREFIX, names_setting
 
 
 def _without_empty(model: type[BaseModel], values: Any) -> Any:
@@ -257,6 +257,16 @@ class FreshnessSettings(Section):
     an hourly sync, and catches a missed one."""
 
 
+class PrefectSettings(Section):
+    """What this home is called on a Prefect server, which other homes and teams may use as well."""
+
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=48)
+    """Deployments are called FLOW/name, the pool and the tag ragloop-name. By default the folder of `home` with a few
+    characters of the hash of its path; homes that lie at the same path of different machines need names."""
+    training_pool: str | None = Field(default=None, pattern=r"^[^/%&<>]+$", max_length=128)
+    """Work pool of retrain-adapter, such as one of Kubernetes with GPUs; by default the pool of all the others."""
+
+
 class NotifySettings(Section):
     """Who is notified by the automations."""
 
@@ -319,6 +329,7 @@ class Settings(BaseSettings):
     gate: GateSettings = GateSettings()
     retrain: RetrainSettings = RetrainSettings()
     freshness: FreshnessSettings = FreshnessSettings()
+    prefect: PrefectSettings = PrefectSettings()
     notify: NotifySettings = NotifySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     backup: BackupSettings = BackupSettings()
@@ -345,5 +356,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let variables win over the file, which arrives as init arguments."""
+        """Let variables win over the file, which arrives as init arguments. Those that name no setting stop nothing."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        known = {name: value for name, value in env_settings.env_vars.items() if names_setting(settings_cls, name)}
+        env_settings.env_vars = known
         return env_settings, init_settings

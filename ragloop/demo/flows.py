@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-SYNC = "sync-index/sync-index"
-DRIFT = "check-drift/check-drift"
-RETRAIN = "retrain-adapter/retrain-adapter"
+SYNC = "sync-index"
+DRIFT = "check-drift"
+RETRAIN = "retrain-adapter"
 
 
 @dataclass(frozen=True)

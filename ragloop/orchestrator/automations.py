@@ -1,7 +1,7 @@
-"""The automations of flows/automations.json on a Prefect server: what notices failures, silence and lateness.
+"""The automations of flows/automations.json on a Prefect server: what notices failures, silence and lateness of a home.
 
 `prefect automation create` doubles what is there; this makes the server equal to the file, as often as one likes. The
-automations that belong to a deployment are in prefect.yaml, and left alone here.
+automations that belong to a deployment are in prefect.yaml, and left alone here, as are those of other homes.
 """
 
 import json
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import NotFoundError
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
 
-TAG = "ragloop"
-"""What bears this tag and the prefix and is not in the file is deleted; Prefect gives those of deployments no tag."""
-_PREFIX = "ragloop: "
+_NAME = "{{ name }}"
+"""What stands in the file for the name of the home."""
 _ADDED = ("id", "created", "updated")
 """What the server adds to an automation, its trigger and its actions."""
 _EMPTY: Mapping[str, Any] = {"actions_on_trigger": [], "actions_on_resolve": []}
@@ -40,16 +40,19 @@ class Applied:
     unchanged: tuple[str, ...]
 
 
-def wanted(project: Path) -> list[Automation]:
-    """Return the automations of the file."""
-    found: list[Automation] = json.loads((project / "flows" / "automations.json").read_text(encoding="utf-8"))
+def wanted(project: Path, names: Names) -> list[Automation]:
+    """Return the automations of the file for one home."""
+    text = (project / "flows" / "automations.json").read_text(encoding="utf-8")
+    found: list[Automation] = json.loads(text.replace(_NAME, names.name))
     return found
 
 
-def apply(api: PrefectApi, wanted: Sequence[Automation], block: str | None = None) -> Applied:
-    """Make the server's automations these; `block` (TYPE/NAME) hears of those that do nothing else.
+def apply(api: PrefectApi, names: Names, wanted: Sequence[Automation], block: str | None = None) -> Applied:
+    """Make the server's automations of a home these; `block` (TYPE/NAME) hears of those that do nothing else.
 
-    Raises NotFoundError where the server has no such block, UnavailableError where it does not answer.
+    What bears the tag and the beginning of the names of this home and is not wanted is deleted; Prefect gives those of
+    deployments no tag. Raises NotFoundError where the server has no such block, UnavailableError where it does not
+    answer.
     """
     if block:
         wanted = [_notifying(one, _block_id(api, block)) for one in wanted]
@@ -58,12 +61,13 @@ def apply(api: PrefectApi, wanted: Sequence[Automation], block: str | None = Non
     for one in wanted:
         same_name = [found for found in there if found["name"] == one["name"]]
         done[_made_equal(api, one, same_name)].append(one["name"])
-    names = {one["name"] for one in wanted}
+    kept = {one["name"] for one in wanted}
     for found in there:
-        if TAG in found["tags"] and found["name"].startswith(_PREFIX) and found["name"] not in names:
+        ours = names.tag in found["tags"] and found["name"].startswith(names.automations)
+        if ours and found["name"] not in kept:
             api.call("DELETE", f"/automations/{found['id']}")
             done["deleted"].append(found["name"])
-    return Applied(**{what: tuple(names) for what, names in done.items()})
+    return Applied(**{what: tuple(those) for what, those in done.items()})
 
 
 def _made_equal(api: PrefectApi, one: Automation, there: Sequence[Automation]) -> str:

@@ -1,4 +1,4 @@
-"""What of the deployed flows does nothing: schedules without runs, runs that nobody takes, triggers that do not fire.
+"""What of the deployed flows of a home does nothing: schedules without runs, runs that nobody takes, silent triggers.
 
 Prefect shows each of these as active. What is judged here is what followed: a run, an online worker, a firing.
 """
@@ -6,12 +6,12 @@ Prefect shows each of these as active. What is judged here is what followed: a r
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ragloop.config import Settings
 from ragloop.errors import NotFoundError, RagloopError
-from ragloop.orchestrator.automations import TAG
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi, knows_a_server, named_api
 
 _PLANNED_WITHIN = timedelta(seconds=90)
@@ -23,8 +23,9 @@ _LOOK_EVERY_S = 30.0
 """How often `ragloop up` looks whether schedules, triggers and the worker do their work."""
 _BUDGET_S = 2.0
 """How long `ragloop status` waits for all that is asked here."""
-_TRIGGERS = {"index-changes": "ragloop.source.changed", "retrain-adapter": "ragloop.retrain.due"}
-"""The events that start a deployment by its trigger in prefect.yaml."""
+_RETRAIN_DUE = "ragloop.retrain.due"
+_TRIGGERS = {"index-changes": "ragloop.source.changed", "retrain-adapter": _RETRAIN_DUE}
+"""The events that start a flow by the trigger of its deployment in prefect.yaml."""
 _SKEW = timedelta(seconds=10)
 """Clocks of who rings and of the server may differ by as much."""
 _FAILED = "prefect.automation.action.failed"
@@ -32,19 +33,20 @@ _FIRINGS = ("prefect.automation.triggered", "prefect.automation.action.executed"
 """What the server emits of an automation that fires, each with its own id; others tell that it was changed."""
 
 Deployment = Mapping[str, Any]
+"""As the server keeps it, and the name of its flow."""
 
 
-def prefect_report(home: Path) -> dict[str, Any] | None:
-    """Return the address of the Prefect server that is named or runs for a home, and what stands still there.
+def prefect_report(settings: Settings) -> dict[str, Any] | None:
+    """Return the address of the Prefect server that is named or runs for a home, and what of it stands still there.
 
     None where there is no such server. A server that does not answer is a problem and no error.
     """
-    if not knows_a_server(home):
+    if not knows_a_server(settings.home):
         return None
-    api = named_api(home, patience_s=1.0)
+    api = named_api(settings.home, patience_s=1.0)
     found: list[str] = []
     try:
-        found += problems(api, _BUDGET_S)
+        found += problems(api, Names.of(settings), _BUDGET_S)
     except RagloopError as error:
         found.append(str(error))
     except (
@@ -57,17 +59,16 @@ def prefect_report(home: Path) -> dict[str, Any] | None:
     return {"url": api.url, "problems": found}
 
 
-def problems(api: PrefectApi, budget_s: float = 30.0) -> list[str]:
-    """Return a sentence for everything of ragloop that does nothing on this server, the same for the same problem.
+def problems(api: PrefectApi, names: Names, budget_s: float = 30.0) -> list[str]:
+    """Return a sentence for everything of a home that does nothing on this server, the same for the same problem.
 
     Raises UnavailableError where the server does not answer.
     """
     end = time.monotonic() + budget_s
-    ours = {"deployments": {"tags": {"all_": [TAG]}}}
-    deployments: list[Deployment] = api.call("POST", "/deployments/filter", ours)
+    deployments = _deployments(api, names)
     if not deployments:
-        return ["none of ragloop's flows is deployed: run `prefect --no-prompt deploy --all` in its folder"]
-    checks: tuple[Callable[[PrefectApi, list[Deployment]], Iterator[str]], ...] = (
+        return [f"none of the flows of {names.name} is deployed: run `ragloop deploy`"]
+    checks: tuple[Callable[[PrefectApi, Names, list[Deployment]], Iterator[str]], ...] = (
         _workers,
         _waiting,
         _plans,
@@ -77,11 +78,21 @@ def problems(api: PrefectApi, budget_s: float = 30.0) -> list[str]:
     for check in checks:
         if time.monotonic() > end:
             return [*found, f"the server answers too slowly to check the rest within {budget_s:g} s"]
-        found += check(api, deployments)
+        found += check(api, names, deployments)
     return found
 
 
-def _workers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
+def _deployments(api: PrefectApi, names: Names) -> list[Deployment]:
+    """Return the deployments of a home by the names of their flows."""
+    ours = {"deployments": {"tags": {"all_": [names.tag]}}}
+    found: list[Deployment] = api.call("POST", "/deployments/filter", ours)
+    flows = {one["id"]: one["name"] for one in api.call("POST", "/flows/filter", ours)} if found else {}
+    return sorted(
+        ({**one, "flow": flows.get(one["flow_id"], one["name"])} for one in found), key=lambda one: one["flow"]
+    )
+
+
+def _workers(api: PrefectApi, names: Names, deployments: list[Deployment]) -> Iterator[str]:
     """Yield the pools of deployments that no worker serves."""
     for pool in sorted({str(one["work_pool_name"]) for one in deployments if one.get("work_pool_name")}):
         try:
@@ -92,12 +103,12 @@ def _workers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
             yield f"no worker serves the pool {pool}: its runs wait until one is started"
 
 
-def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
+def _waiting(api: PrefectApi, names: Names, deployments: list[Deployment]) -> Iterator[str]:
     """Yield deployments whose runs are due and are not taken, or are taken and do not start."""
     now = datetime.now(UTC)
     due = {"next_scheduled_start_time": {"before_": (now - _TAKEN_WITHIN).isoformat()}}
     taken = {"expected_start_time": {"before_": (now - _STARTED_WITHIN).isoformat()}}
-    names = {one["id"]: one["name"] for one in deployments}
+    flows = {one["id"]: one["flow"] for one in deployments}
     for state, late, happened in (
         (
             "SCHEDULED",
@@ -106,21 +117,21 @@ def _waiting(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         ),
         ("PENDING", taken, "were taken by a worker and do not start: its log says why"),
     ):
-        wanted = {"state": {"type": {"any_": [state]}}, "tags": {"all_": [TAG]}, **late}
+        wanted = {"state": {"type": {"any_": [state]}}, "tags": {"all_": [names.tag]}, **late}
         runs = api.call("POST", "/flow_runs/filter", {"flow_runs": wanted})
-        for name in sorted({names[one["deployment_id"]] for one in runs if one["deployment_id"] in names}):
-            yield f"runs of {name} {happened}"
+        for flow in sorted({flows[one["deployment_id"]] for one in runs if one["deployment_id"] in flows}):
+            yield f"runs of {flow} {happened}"
 
 
-def _plans(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
+def _plans(api: PrefectApi, names: Names, deployments: list[Deployment]) -> Iterator[str]:
     """Yield the deployments with a schedule that no planned run follows."""
-    for one in sorted(deployments, key=lambda one: str(one["name"])):
+    for one in deployments:
         schedules = one.get("schedules") or []
         active = [schedule for schedule in schedules if schedule["active"]]
         if schedules and (one.get("paused") or not active):
-            yield f"the schedule of {one['name']} is paused"
+            yield f"the schedule of {one['flow']} is paused"
         elif any(_age(schedule["created"]) > _PLANNED_WITHIN for schedule in active) and not _planned(api, one):
-            yield f"no run of {one['name']} is planned on its active schedule: the server's scheduler does nothing"
+            yield f"no run of {one['flow']} is planned on its active schedule: the server's scheduler does nothing"
 
 
 def _planned(api: PrefectApi, deployment: Deployment) -> int:
@@ -131,10 +142,10 @@ def _planned(api: PrefectApi, deployment: Deployment) -> int:
     return int(api.call("POST", "/flow_runs/count", wanted))
 
 
-def _triggers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
+def _triggers(api: PrefectApi, names: Names, deployments: list[Deployment]) -> Iterator[str]:
     """Yield the triggers that are not there, are disabled, did not follow their event, or fire in vain."""
-    for one in sorted(deployments, key=lambda one: str(one["name"])):
-        event = _TRIGGERS.get(one["name"])
+    for one in deployments:
+        event = _TRIGGERS.get(one["flow"])
         if event is None:
             continue
         related = api.call("GET", f"/automations/related-to/prefect.deployment.{one['id']}")
@@ -142,15 +153,16 @@ def _triggers(api: PrefectApi, deployments: list[Deployment]) -> Iterator[str]:
         enabled = [trigger for trigger in there if trigger["enabled"]]
         if not enabled:
             state = "disabled" if there else "missing: deploy again"
-            yield f"the trigger of {one['name']} is {state}; {event} starts nothing"
+            yield f"the trigger of {one['flow']} is {state}; {event} starts nothing"
         for trigger in enabled:
-            yield from _silent(api, trigger, event)
+            yield from _silent(api, names, trigger, event)
 
 
-def _silent(api: PrefectApi, trigger: Mapping[str, Any], event: str) -> Iterator[str]:
+def _silent(api: PrefectApi, names: Names, trigger: Mapping[str, Any], event: str) -> Iterator[str]:
     """Say of a trigger that its newest event was followed by no firing, or by one whose run could not be made."""
     since = {"since": trigger["created"], "until": (datetime.now(UTC) - _FIRES_WITHIN).isoformat()}
-    rung = _newest(api, {"event": {"name": [event]}, "resource": {"id_prefix": ["ragloop."]}, "occurred": since})
+    of_home = {"id": [names.home]} if event == _RETRAIN_DUE else {"id_prefix": [names.sources]}
+    rung = _newest(api, {"event": {"name": [event]}, "resource": of_home, "occurred": since})
     if rung is None:
         return
     after = (datetime.fromisoformat(rung["occurred"]) - _SKEW).isoformat()
@@ -172,7 +184,7 @@ def _age(moment: str) -> timedelta:
     return datetime.now(UTC) - datetime.fromisoformat(moment)
 
 
-def standing_still(api: PrefectApi) -> Iterator[list[str]]:
+def standing_still(api: PrefectApi, names: Names) -> Iterator[list[str]]:
     """Yield what began or ceased to stand still since the last look; nothing between looks."""
     known: set[str] = set()
     looked = time.monotonic()
@@ -181,7 +193,7 @@ def standing_still(api: PrefectApi) -> Iterator[list[str]]:
             yield []
             continue
         try:
-            found = set(problems(api))
+            found = set(problems(api, names))
         except RagloopError:  # a server that has died is reported by its process, a busy one is asked again
             found = known
         yield [f"problem: {one}" for one in sorted(found - known)] + [

@@ -4,7 +4,6 @@ Prefect runs as processes and is spoken to over HTTP: the core does not import i
 home, away from the Prefect that a person may use otherwise.
 """
 
-import importlib.util
 import logging
 import os
 import shlex
@@ -19,15 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from ragloop.errors import NotFoundError, UnavailableError, UsageError, missing_package
-from ragloop.orchestrator import access, automations
-from ragloop.orchestrator.prefect_api import PrefectApi
+from ragloop.config import Settings
+from ragloop.errors import NotFoundError, UnavailableError, UsageError
+from ragloop.orchestrator import access, automations, deployments
+from ragloop.orchestrator.names import Names
+from ragloop.orchestrator.prefect_api import PrefectApi, without_proxy
 from ragloop.orchestrator.processes import Processes
 from ragloop.orchestrator.project import prefect_file, project_root
 
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-POOL = "local"
 START_TIMEOUT_S = 180.0
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 _HANDED_ON = (
@@ -61,29 +61,28 @@ class FlowRun:
 
 
 class LocalStack:
-    """Server, worker and deployments, up inside the `with` block.
+    """Server, worker and deployments of one home, up inside the `with` block.
 
-    `home` and `config` are what flows use unless a parameter says otherwise. `port` 0 chooses a free one. `notify` is
-    the notification block that hears of what automations notice. Raises UsageError where the port is taken,
-    NotFoundError where prefect.yaml is not there, UnavailableError where Prefect does not come up.
+    `config` is the file that the settings were read from. `port` 0 chooses a free one. Raises UsageError where the port
+    is taken, NotFoundError where prefect.yaml is not there, UnavailableError where Prefect does not come up.
     """
 
-    def __init__(
-        self,
-        home: Path,
-        *,
-        config: Path | None = None,
-        port: int = 0,
-        project: Path | None = None,
-        notify: str | None = None,
-    ) -> None:
-        self.project = project or project_root()
+    def __init__(self, settings: Settings, *, config: Path | None = None, port: int = 0) -> None:
+        self.project = project_root()
         self._prefect_file = prefect_file(self.project, config)
-        self.home, self._notify = home.expanduser().resolve(), notify
+        self.home, self.names, self._notify = (
+            settings.home.expanduser().resolve(),
+            Names.of(settings),
+            settings.notify.block,
+        )
+        self._settings = settings
         self._port = _free_port() if port == 0 else _unused(port)
         self._auth = os.environ.get(_AUTH) or access.kept_string(self.home) or access.new_string()
         self.api = PrefectApi(self.api_url, authorization=access.basic(self._auth))
-        self._environment = self._make_environment(config)
+        # The worker here takes trainings too, whoever does so on other servers.
+        own_pool = {"RAGLOOP_PREFECT__TRAINING_POOL": self.names.pool}
+        self._variables = {**deployments.variables(settings, config), **own_pool}
+        self._environment = self._make_environment()
         self.processes = Processes()
         self._claim: IO[str] | None = None
 
@@ -111,7 +110,7 @@ class LocalStack:
         """The variables of a process that speaks to this server."""
         return dict(self._environment)
 
-    def _make_environment(self, config: Path | None) -> dict[str, str]:
+    def _make_environment(self) -> dict[str, str]:
         """Return the variables of this process without those that name another Prefect."""
         inherited = {
             name: value
@@ -119,7 +118,8 @@ class LocalStack:
             if not name.startswith("PREFECT_") or name.startswith(_HANDED_ON)
         }
         ours = {
-            "RAGLOOP_HOME": str(self.home),
+            **{name: value for name, value in self._variables.items() if value},
+            **without_proxy(os.environ),
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_API_URL": self.api_url,
             # Without it the UI calls the default port, whatever port the server listens on.
@@ -132,10 +132,9 @@ class LocalStack:
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PYTHONUNBUFFERED": "1",
         }
-        named = {"RAGLOOP_CONFIG": str(config.expanduser().resolve())} if config else {}
         # Flows work in the folder of prefect.yaml, where a relative place would be another one.
-        if cache := inherited.get("RAGLOOP_CACHE"):
-            named["RAGLOOP_CACHE"] = str(Path(cache).expanduser().resolve())
+        cache = inherited.get("RAGLOOP_CACHE")
+        named = {"RAGLOOP_CACHE": str(Path(cache).expanduser().resolve())} if cache else {}
         quiet = {"PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_COLORS": "false"}
         # By the older of their names: Prefect prefers the newer one, by which an operator may have set them otherwise.
         protected = {
@@ -165,7 +164,7 @@ class LocalStack:
         self._stop()
 
     def _start(self) -> None:
-        _must_have_prefect()
+        deployments.must_have_prefect()
         self._claim = access.claim(self.home, self.api_url)
         access.keep_string(self.home, self._auth)
         log.info("starting a Prefect server on %s", self.ui_url)
@@ -173,18 +172,18 @@ class LocalStack:
         self.processes.start("server", _prefect(*server), self._environment, self.project, aloud=False)
         self._until(lambda: self.api.answers("/health"), "the Prefect server did not answer")
         log.info("deploying prefect.yaml and starting a worker")
-        self._create_pool()
+        deployments.make_pool(self.api, self.names.pool)
         self._bury()
-        worker = ("worker", "start", "--pool", POOL, "--name", "ragloop", "--type", "process")
+        worker = ("worker", "start", "--pool", self.names.pool, "--name", self.names.pool, "--type", "process")
         self.processes.start("worker", _prefect(*worker), self._environment, self.project)
         self.deploy()
         self._until(self._worker_is_online, "the worker did not report")
 
     def _bury(self) -> None:
-        """Crash our runs that were under way when this home's last server ended: they would hold their slots."""
+        """Crash runs of this home that were under way when its last server ended: they would hold their slots."""
         states = {"type": {"any_": ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}
         # Of others that use this server, a process may have outlived it.
-        under_way = {"flow_runs": {"state": states, "tags": {"all_": [automations.TAG]}}}
+        under_way = {"flow_runs": {"state": states, "tags": {"all_": [self.names.tag]}}}
         message = "The process of this run ended together with the Prefect server that it reported to."
         crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": message}, "force": True}
         for run in self.api.call("POST", "/flow_runs/filter", under_way):
@@ -192,10 +191,13 @@ class LocalStack:
 
     def deploy(self) -> None:
         """Apply prefect.yaml and the automations that it cannot hold; again, it changes nothing."""
-        command = _prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(self._prefect_file))
-        deploying = self.processes.start("deploy", command, self._environment, self.project, aloud=False)
+        flows = deployments.flows_of(self._prefect_file)
+        # The database of a home that was moved names the place where it was.
+        deployments.must_be_free(self.api, self._settings, flows, take_over=True)
+        environment, command = {**self._environment, **self._variables}, deployments.command(self._prefect_file)
+        deploying = self.processes.start("deploy", command, environment, self.project, aloud=False)
         self._create_automations()
-        self.processes.wait(deploying, START_TIMEOUT_S)
+        self.processes.wait(deploying, deployments.DEPLOY_TIMEOUT_S)
 
     def watch(self) -> None:
         """Start the watcher of the sources, which rings for their changes."""
@@ -211,34 +213,31 @@ class LocalStack:
                 raise UnavailableError(f"{otherwise} within {START_TIMEOUT_S:g} s; the machine may be busy: try again")
             time.sleep(0.2)
 
-    def _create_pool(self) -> None:
-        if not self.api.answers(f"/work_pools/{POOL}"):
-            self.api.call("POST", "/work_pools/", {"name": POOL, "type": "process"})
-
     def _create_automations(self) -> None:
-        wanted = automations.wanted(self.project)
+        wanted = automations.wanted(self.project, self.names)
         try:
-            automations.apply(self.api, wanted, self._notify)
+            automations.apply(self.api, self.names, wanted, self._notify)
         except NotFoundError as error:
             # Blocks are made on a server that runs: the first start of one has none yet.
             log.warning("%s", error)
-            automations.apply(self.api, wanted)
+            automations.apply(self.api, self.names, wanted)
 
     def _worker_is_online(self) -> bool:
-        return any(one["status"] == "ONLINE" for one in self.api.call("POST", f"/work_pools/{POOL}/workers/filter", {}))
+        workers = self.api.call("POST", f"/work_pools/{self.names.pool}/workers/filter", {})
+        return any(one["status"] == "ONLINE" for one in workers)
 
     # --- what runs there -----------------------------------------------------------------------------------------
 
     def run_deployment(
-        self, deployment: str, parameters: Mapping[str, Any] | None = None, timeout_s: float = 1800
+        self, flow: str, parameters: Mapping[str, Any] | None = None, timeout_s: float = 1800
     ) -> FlowRun:
-        """Run `flow/deployment`, such as sync-index/sync-index, on the worker and wait for its end, whatever it is.
+        """Run the deployment of a flow, such as sync-index, on the worker and wait for its end, whatever it is.
 
-        Raises NotFoundError for an unknown deployment, UnavailableError where it does not end in time.
+        Raises NotFoundError for an unknown flow, UnavailableError where it does not end in time.
         """
         # The key keeps a request that is sent again from making a second run.
         body = {"parameters": dict(parameters or {}), "idempotency_key": uuid.uuid4().hex}
-        made = self.api.call("POST", f"/deployments/{self.deployment_id(deployment)}/create_flow_run", body)
+        made = self.api.call("POST", f"/deployments/{self.deployment_id(flow)}/create_flow_run", body)
         return self.wait(made["id"], timeout_s)
 
     def wait(self, run_id: str, timeout_s: float = 1800) -> FlowRun:
@@ -251,18 +250,18 @@ class LocalStack:
             time.sleep(0.3)
         return run
 
-    def flow_runs(self, deployment: str) -> list[FlowRun]:
-        """Return the runs of a deployment that were due until now, newest first."""
-        wanted = {"deployments": {"id": {"any_": [self.deployment_id(deployment)]}}, "sort": "EXPECTED_START_TIME_DESC"}
+    def flow_runs(self, flow: str) -> list[FlowRun]:
+        """Return the runs of the deployment of a flow that were due until now, newest first."""
+        wanted = {"deployments": {"id": {"any_": [self.deployment_id(flow)]}}, "sort": "EXPECTED_START_TIME_DESC"}
         wanted["flow_runs"] = {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}}
         return [self._flow_run(one) for one in self.api.call("POST", "/flow_runs/filter", wanted)]
 
-    def deployment_id(self, deployment: str) -> str:
-        """Return the id behind `flow/deployment`. Raises NotFoundError."""
+    def deployment_id(self, flow: str) -> str:
+        """Return the id of the deployment of a flow for this home. Raises NotFoundError."""
         try:
-            return str(self.api.call("GET", f"/deployments/name/{deployment}")["id"])
+            return str(self.api.call("GET", f"/deployments/name/{self.names.deployment(flow)}")["id"])
         except NotFoundError:
-            raise NotFoundError(f"found no deployment {deployment}; prefect.yaml lists them") from None
+            raise NotFoundError(f"found no deployment of {flow}; prefect.yaml lists them") from None
 
     def _flow_run(self, row: Mapping[str, Any]) -> FlowRun:
         state = row.get("state") or {}
@@ -274,11 +273,6 @@ class LocalStack:
             state.get("message") or "",
             f"{self.ui_url}/runs/flow-run/{row['id']}",
         )
-
-
-def _must_have_prefect() -> None:
-    if importlib.util.find_spec("prefect") is None:
-        raise missing_package("prefect") or AssertionError("prefect belongs to no extra")
 
 
 def _prefect(*arguments: str) -> list[str]:

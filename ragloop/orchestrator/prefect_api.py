@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.orchestrator import access
@@ -24,14 +25,9 @@ _BUSY = (429, 502, 503)
 _FORGED = "CSRF token"
 """Said of a change without the newest token of its client; tokens are good for an hour."""
 _UNAUTHORIZED = "; set PREFECT_API_AUTH_STRING to the string that this server was started with"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # A proxy of the environment must not come between this process and its own machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def home_resource(home: Path) -> dict[str, str]:
-    """Return the resource of events about a home."""
-    place = str(home.resolve())
-    return {"prefect.resource.id": f"ragloop.home.{place}", "prefect.resource.name": place}
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class PrefectApi:
         timeout_s = max(1.0, self.patience_s / 3 if reads else self.patience_s)
         while True:
             try:
-                with _opener.open(self._request(method, path, body), timeout=timeout_s) as answer:
+                with _opener(self.url).open(self._request(method, path, body), timeout=timeout_s) as answer:
                     return json.loads(answer.read() or b"null")
             except urllib.error.HTTPError as error:
                 with error:
@@ -110,12 +106,36 @@ class PrefectApi:
 def named_api(home: Path, patience_s: float = PATIENCE_S) -> PrefectApi:
     """Return the server that PREFECT_API_URL names, with the key or string that Prefect would use; without it, the
     server that `ragloop up` runs for this home, with the string of the home."""
-    key, auth = os.environ.get("PREFECT_API_KEY"), os.environ.get("PREFECT_API_AUTH_STRING", "")
-    own, named = access.running_url(home), os.environ.get("PREFECT_API_URL")
-    authorization = f"Bearer {key}" if key else access.basic(auth)
-    if own and named in (None, "", own) and (not named or not authorization):
-        return PrefectApi(own, patience_s, access.basic(access.kept_string(home)))
-    return PrefectApi(named or _LOCAL_URL, patience_s, authorization)
+    named = named_server(home)
+    key, auth = named["PREFECT_API_KEY"], named["PREFECT_API_AUTH_STRING"]
+    return PrefectApi(named["PREFECT_API_URL"], patience_s, f"Bearer {key}" if key else access.basic(auth))
+
+
+def named_server(home: Path) -> dict[str, str]:
+    """Return the variables by which Prefect's own commands find the same server as `named_api`."""
+    names = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+    url, key, auth = (os.environ.get(name, "") for name in names)
+    own = access.running_url(home)
+    if own and url in ("", own) and (not url or not (key or auth)):
+        url, key, auth = own, "", access.kept_string(home)
+    return dict(zip(names, (url or _LOCAL_URL, key, auth), strict=True))
+
+
+def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which a process of this environment speaks to its own machine without a proxy."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    hosts = given if given == "*" else ",".join(dict.fromkeys([*filter(None, given.split(",")), *_LOOPBACK]))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Return what sends a request: through the proxies of the environment where the server is on another machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # of no address, as the request will say
+        host = ""
+    local = host in _LOOPBACK or host.startswith("127.")
+    return _direct if local else urllib.request.build_opener()
 
 
 def knows_a_server(home: Path) -> bool:

@@ -9,8 +9,9 @@ from ragloop.errors import NotFoundError, UsageError
 PREFECT_FILE = "prefect.yaml"
 _NAMES_US = "name: ragloop"
 _HEADER = """\
-# Deployments of ragloop, yours to edit: schedules, work pools, parameters. `ragloop up`, run in this folder, applies
-# them. The flows that they name are those of the installed package.
+# Deployments of ragloop, yours to edit: schedules, work pools, parameters. `ragloop up` and `ragloop deploy`, run in
+# this folder, apply them. The flows that they name are those of the installed package. Both set the variables after a
+# dollar sign: the name of the home (prefect.name), its pool for trainings, its folder and its configuration.
 """
 _GITIGNORE = "# What ragloop keeps: index, log, models.\n.ragloop/\n.env\n"
 

@@ -20,10 +20,14 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from ragloop.config import load_settings
 from ragloop.orchestrator.local_stack import LocalStack
 
 if TYPE_CHECKING:
     from tests.support.s3_server import S3Server
+
+
+NAME = "RAGLOOP_PREFECT__NAME"
 
 
 @pytest.fixture(scope="package")
@@ -35,10 +39,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> It
     from tests.support.s3_server import ENVIRONMENT
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
+        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint, NAME: "session"}.items():
             patch.setenv(name, value)
-        stack = LocalStack(tmp_path_factory.mktemp("stack"))
+        stack = LocalStack(load_settings(home=tmp_path_factory.mktemp("stack")))
     with stack, pytest.MonkeyPatch.context() as patch:
+        # Flows that are called here work on other homes: on the server they are all the one of the session.
+        patch.setenv(NAME, "session")
         # Of processes that tests start, as an operator exports it.
         patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])
         yield stack

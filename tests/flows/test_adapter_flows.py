@@ -23,7 +23,7 @@ from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
 from tests.support.registered import register
 
 BASE = Settings().model.base
-ROLL_BACK, PROMOTE_ADAPTER = "roll-back/roll-back", "promote-adapter/promote-adapter"
+ROLL_BACK, PROMOTE_ADAPTER = "roll-back", "promote-adapter"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tasks.reporting import run_link
 from tests.flows.conftest import FlowsInProcess, serving, when_asked
 
 pytestmark = pytest.mark.realmodel
-CHANGES, SYNC = "index-changes/index-changes", "sync-index/sync-index"
+CHANGES, SYNC = "index-changes", "sync-index"
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Served:
     def rung(self, payload: Mapping[str, object]) -> FlowRun:
         """The run that an event starts, whoever emits it."""
         before = {run.run_id for run in self.stack.flow_runs(CHANGES)}
-        resource = {"prefect.resource.id": f"ragloop.source.{uuid.uuid4()}"}
+        resource = {"prefect.resource.id": f"ragloop.source.session.{uuid.uuid4()}"}
         self.stack.api.emit("ragloop.source.changed", resource, payload)
         for _ in range(600):
             if runs := [run for run in self.stack.flow_runs(CHANGES) if run.run_id not in before]:
@@ -74,19 +74,29 @@ def test_an_event_cannot_have_a_folder_indexed_that_is_no_source(served: Served)
     assert "private.md" not in served.indexed()
 
 
-def test_an_event_cannot_choose_the_home(served: Served, tmp_path: Path) -> None:
-    run = served.rung({"home": str(tmp_path / "other"), "config": None, "folder": str(served.private)})
-    assert run.state_type == "FAILED"
-    assert f"the run names the home {tmp_path / 'other'}, this worker serves {served.home}" in run.message
+def theirs(served: Served, place: Path) -> dict[str, str]:
+    """A home and a configuration of somebody who would have a private folder indexed."""
+    config = place / "ragloop.toml"
+    config.write_text(f'[[sources]]\nname = "all"\nuri = "{served.private}"\n')
+    return {"home": str(place / "other"), "config": str(config)}
+
+
+def test_an_event_chooses_neither_the_home_nor_the_configuration(served: Served, tmp_path: Path) -> None:
+    run = served.rung({**theirs(served, tmp_path), "folder": str(served.handbook)})
+    assert run.state_type == "COMPLETED", run
     assert not (tmp_path / "other").exists()
+    assert "private.md" not in served.indexed()
 
 
-def test_an_event_cannot_choose_the_configuration(served: Served, tmp_path: Path) -> None:
-    theirs = tmp_path / "ragloop.toml"
-    theirs.write_text(f'[[sources]]\nname = "all"\nuri = "{served.private}"\n')
-    run = served.rung({"home": str(served.home), "config": str(theirs), "folder": None})
+@pytest.mark.parametrize(("what", "own"), [("home", "home"), ("config", "ragloop.toml")])
+def test_a_form_chooses_neither_the_home_nor_the_configuration(
+    served: Served, tmp_path: Path, what: str, own: str
+) -> None:
+    named = theirs(served, tmp_path)[what]
+    run = served.run(SYNC, **{what: named})
     assert run.state_type == "FAILED"
-    assert f"the run names the config {theirs}, this worker serves {served.config}" in run.message
+    assert f"the run names the {what} {named}, its deployment is that of {served.home.parent / own}" in run.message
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_form_cannot_have_a_folder_indexed_that_is_no_source(served: Served) -> None:

@@ -26,22 +26,22 @@ from tests.flows.conftest import FlowsInProcess
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]
 
-ASKED = "ragloop: an operator is asked"
-FAILED = "ragloop: a sync has failed, or was done in part"
-LATE = "ragloop: documents became searchable too late"
-SILENT = "ragloop: no sync has completed for three hours"
-WORSE = "ragloop: the champion no longer earns its place"
+ASKED = "ragloop session: an operator is asked"
+FAILED = "ragloop session: a sync has failed, or was done in part"
+LATE = "ragloop session: documents became searchable too late"
+SILENT = "ragloop session: no sync has completed for three hours"
+WORSE = "ragloop session: the champion no longer earns its place"
 
 
 @pytest.fixture
-def file() -> list[dict[str, Any]]:
-    return [dict(one) for one in wanted(project_root())]
+def file(stack: LocalStack) -> list[dict[str, Any]]:
+    return [dict(one) for one in wanted(project_root(), stack.names)]
 
 
 @pytest.fixture(autouse=True)
 def restored(stack: LocalStack) -> Iterator[None]:
     yield
-    apply(stack.api, wanted(project_root()))
+    apply(stack.api, stack.names, wanted(project_root(), stack.names))
 
 
 def there(stack: LocalStack, name: str) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def fired(stack: LocalStack, name: str) -> list[dict[str, Any]]:
 
 def test_applying_again_changes_nothing(stack: LocalStack, file: list[dict[str, Any]]) -> None:
     before = [there(stack, one["name"]) for one in file]
-    assert apply(stack.api, file).unchanged == tuple(one["name"] for one in file)
+    assert apply(stack.api, stack.names, file).unchanged == tuple(one["name"] for one in file)
     assert [there(stack, one["name"]) for one in file] == before
     assert [len(one) for one in before] == [1] * len(file)
 
@@ -87,18 +87,22 @@ def test_what_is_doubled_changed_or_no_longer_in_the_file_is_made_equal_to_it(
     (changed,) = there(stack, LATE)
     stack.api.call("POST", "/automations/", next(one for one in file if one["name"] == FAILED))
     stack.api.call("PATCH", f"/automations/{changed['id']}", {"enabled": False})
-    stack.api.call("POST", "/automations/", {**file[-1], "name": "ragloop: of an earlier release"})
-    for tags_of_them in ([], ["ragloop"]):
+    stack.api.call("POST", "/automations/", {**file[-1], "name": "ragloop session: of an earlier release"})
+    for tags_of_them in ([], ["ragloop"], ["ragloop", "ragloop-session"]):
         stack.api.call("POST", "/automations/", {**file[-1], "name": "of somebody else", "tags": tags_of_them})
+    of_another_home = {"name": "ragloop another: of another home", "tags": ["ragloop", "ragloop-another"]}
+    other = stack.api.call("POST", "/automations/", {**file[-1], **of_another_home})["id"]
     try:
-        done = apply(stack.api, file)
+        done = apply(stack.api, stack.names, file)
         assert (done.created, set(done.changed), done.deleted) == (
-            (), {FAILED, LATE}, ("ragloop: of an earlier release",)
+            (), {FAILED, LATE}, ("ragloop session: of an earlier release",)
         )  # fmt: skip
         assert (len(there(stack, FAILED)), there(stack, LATE)[0]["enabled"]) == (1, True)
-        assert len(there(stack, "ragloop: retraining is due")) == 1, "it belongs to a deployment"
-        assert len(there(stack, "of somebody else")) == 2
+        assert len(there(stack, "ragloop session: retraining is due")) == 1, "it belongs to a deployment"
+        assert len(there(stack, "of somebody else")) == 3
+        assert len(there(stack, "ragloop another: of another home")) == 1
     finally:
+        stack.api.call("DELETE", f"/automations/{other}")
         for one in there(stack, "of somebody else"):
             stack.api.call("DELETE", f"/automations/{one['id']}")
 
@@ -110,7 +114,7 @@ BERN = {"prefect.resource.name": "bern"}
     ("name", "change"),
     [
         (LATE, {"trigger": {"match_related": BERN}}),
-        (LATE, {"trigger": {"match": {"prefect.resource.id": ["ragloop.home.*"], **BERN}}}),
+        (LATE, {"trigger": {"match": {"prefect.resource.id": ["ragloop.home.session"], **BERN}}}),
         (SILENT, {"trigger": {"match_related": {}}}),
         (WORSE, {"trigger": {"for_each": ["prefect.resource.id"]}}),
         (WORSE, {"actions_on_resolve": [{"type": "do-nothing"}]}),
@@ -123,21 +127,21 @@ def test_one_that_was_narrowed_or_widened_is_changed_back(
     (before,) = there(stack, name)
     changed = {**of_file, **change, "trigger": {**of_file["trigger"], **change.get("trigger", {})}}
     stack.api.call("PUT", f"/automations/{before['id']}", changed)
-    assert apply(stack.api, file).changed == (name,)
+    assert apply(stack.api, stack.names, file).changed == (name,)
     (after,) = there(stack, name)
     assert (after["trigger"]["match_related"], after["trigger"]["match"], after["actions_on_resolve"]) == (
         before["trigger"]["match_related"], before["trigger"]["match"], []
     )  # fmt: skip
-    assert apply(stack.api, file).changed == ()
+    assert apply(stack.api, stack.names, file).changed == ()
 
 
 def test_nothing_that_the_file_holds_takes_runs_of_others(file: list[dict[str, Any]]) -> None:
-    """By the tag, that the deployments bear, or by events that only ragloop emits."""
-    tagged = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.ragloop"}
+    """By the tag, that the deployments of this home bear, or by events about this home."""
+    tagged = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.ragloop-session"}
     for one in file:
         trigger = one["trigger"]
         related = trigger["match_related"]
-        ours = all(event.startswith("ragloop.") for event in trigger["expect"])
+        ours = trigger["match"] == {"prefect.resource.id": ["ragloop.home.session"]}
         assert ours or tagged in (related if isinstance(related, list) else [related]), one["name"]
 
 
@@ -146,7 +150,7 @@ def test_the_command_says_what_it_did(stack: LocalStack, monkeypatch: pytest.Mon
     application = typer.Typer()
     application.add_typer(automations.automations, name="automations")
     result = CliRunner().invoke(application, ["automations", "apply", "--json"], catch_exceptions=False)
-    assert len(json.loads(result.stdout)["unchanged"]) == len(wanted(project_root()))
+    assert len(json.loads(result.stdout)["unchanged"]) == len(wanted(project_root(), stack.names))
 
 
 # --- what is noticed -------------------------------------------------------------------------------------------------
@@ -158,7 +162,7 @@ def test_a_sync_that_was_done_in_part_is_noticed(
     config = tmp_path / "small.toml"
     config.write_text("[sync]\nmax_document_mb = 0.001\n")
     (folder / "long.md").write_text("# Long\n\n" + "The heron eats frogs.\n" * 200)
-    with tags("ragloop"):
+    with tags(*stack.names.tags):
         sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
 
     # Once an hour for each flow: of a session with other failures, the first of them.
@@ -191,13 +195,17 @@ def test_lateness_beyond_the_objective_rings_with_its_figures(
 ) -> None:
     home, config = tmp_path / "home", tmp_path / "strict.toml"
     config.write_text("[freshness]\nobjective_minutes = 0.00001\n")
-    resource = f"ragloop.home.{home}"
+
+    def late() -> list[dict[str, Any]]:
+        rung = events(stack, "ragloop.freshness.late", "ragloop.home.session")
+        return [one for one in rung if one["payload"]["home"] == str(home)]
+
     sync_index(folder=folder, home=home, config=config)
-    assert events(stack, "ragloop.freshness.late", resource) == [], "a first index is not late"
+    assert late() == [], "a first index is not late"
     for number in range(3):
         (folder / f"chapter-{number:02}.md").write_text("# Moved\n\nThe heron moved to another pond.\n")
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
-    (event,) = found_at_last(lambda: events(stack, "ragloop.freshness.late", resource), "the event")
+    (event,) = found_at_last(late, "the event")
     told = event["payload"]
     assert (told["documents"], told["objective_s"], told["home"]) == (
         3, pytest.approx(0.0006), str(home)
@@ -218,7 +226,7 @@ def test_a_source_that_falls_silent_is_noticed_though_nothing_happens(
     impatient["trigger"] = {**silent["trigger"], "within": 10}
     made = stack.api.call("POST", "/automations/", impatient)
     try:
-        with tags("ragloop"):
+        with tags(*stack.names.tags):
             sync_index(folder=folder, home=tmp_path / "home")
         assert fired(stack, "silent for ten seconds")
     finally:
@@ -253,7 +261,7 @@ def pager() -> Iterator[tuple[str, list[dict[str, str]]]]:
 def ring(stack: LocalStack) -> None:
     event = {
         "id": str(uuid.uuid4()), "occurred": datetime.now(UTC).isoformat(), "event": "ragloop.champion.worse",
-        "resource": {"prefect.resource.id": "ragloop.home.x", "prefect.resource.name": "/srv/x"},
+        "resource": {"prefect.resource.id": "ragloop.home.session", "prefect.resource.name": "/srv/x"},
         "payload": {"adapter": "a1"},
     }  # fmt: skip
     stack.api.call("POST", "/events", [event])
@@ -271,7 +279,7 @@ def test_a_notification_block_that_is_named_hears_of_it(
     block = {"name": "pager", "block_type_id": kind, "block_schema_id": schema, "data": data}
     stack.api.call("POST", "/block_documents/", block)
 
-    done = apply(stack.api, file, "custom-webhook/pager")
+    done = apply(stack.api, stack.names, file, "custom-webhook/pager")
     assert set(done.changed) == {ASKED, FAILED, SILENT, LATE, WORSE}
     # The server takes up a changed automation a moment after it has confirmed the change: ring until it is heard.
     told = found_at_last(lambda: ring(stack) or [one for one in got if one["title"] == WORSE], "the notification")[0]
@@ -281,4 +289,4 @@ def test_a_notification_block_that_is_named_hears_of_it(
 
 def test_a_block_that_is_not_there_is_named_with_what_to_do(stack: LocalStack, file: list[dict[str, Any]]) -> None:
     with pytest.raises(NotFoundError, match=r"no notification block slack-webhook/ops .*create it in the UI"):
-        apply(stack.api, file, "slack-webhook/ops")
+        apply(stack.api, stack.names, file, "slack-webhook/ops")

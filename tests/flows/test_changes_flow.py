@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
 
 pytestmark = pytest.mark.realmodel
-CHANGES = "index-changes/index-changes"
+CHANGES = "index-changes"
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_an_upload_rings_and_the_run_that_this_starts_indexes_it(
     runs = stack.flow_runs(CHANGES)
     assert len(runs) > before
     assert any("1 added" in run.name for run in runs)
-    rung, *_ = events_about(stack, "ragloop.source.handbook")
+    rung, *_ = events_about(stack, "ragloop.source.session.handbook")
     assert [one["prefect.resource.role"] for one in rung["related"]] == ["place", "deployment"]
 
 
@@ -144,7 +144,7 @@ def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     assert len(stack.api.call("GET", f"/flow_run_states/?flow_run_id={run['id']}")) == 1, "it never was anything else"
     (told,) = events_about(stack, f"prefect.flow-run.{run['id']}")
     assert told["event"] == "prefect.flow-run.Completed"
-    (late,) = events_about(stack, f"ragloop.home.{tmp_path / 'home'}")
+    late, *_ = events_about(stack, "ragloop.home.session")
     assert (late["event"], late["payload"]["flow_run_id"]) == ("ragloop.freshness.late", run["id"])
     assert late["payload"].items() >= {"documents": 1, "home": str(tmp_path / "home"), "config": str(config)}.items()
 

@@ -41,21 +41,21 @@ class ScriptedStack:
 def test_a_run_that_fails_ends_the_demonstration_with_its_message_and_its_page(how: str, state: str) -> None:
     flows = ScriptedStack([(state, "the disk is full")]).flows()
     with pytest.raises(UnavailableError, match=rf"is {state.title()}: the disk is full; see http://ui/run"):
-        getattr(flows, how)("sync-index/sync-index")
+        getattr(flows, how)("sync-index")
 
 
 def test_a_sync_that_left_a_document_out_does_not_end_the_demonstration() -> None:
-    end = ScriptedStack([("FAILED", "done in part: 9 added. 1 is quarantined")]).flows().run("sync-index/sync-index")
+    end = ScriptedStack([("FAILED", "done in part: 9 added. 1 is quarantined")]).flows().run("sync-index")
     assert end.message == "done in part: 9 added. 1 is quarantined"
 
 
 def test_a_run_gives_way_to_a_scheduled_one_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_flows, "_BETWEEN_TRIES_S", 0)
     once = ScriptedStack([("CANCELLED", ""), ("COMPLETED", "ok")])
-    assert once.flows().run("check-drift/check-drift").message == "ok"
+    assert once.flows().run("check-drift").message == "ok"
     always = ScriptedStack([("CANCELLED", "another run is under way")])
     with pytest.raises(UnavailableError, match="another run is under way"):
-        always.flows().run("check-drift/check-drift")
+        always.flows().run("check-drift")
     assert 1 < always.runs < 10
 
 

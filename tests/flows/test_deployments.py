@@ -1,6 +1,5 @@
 """prefect.yaml on a real server: what is deployed, how often, and what the form of a run says."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 import pytest
 
 import ragloop
+from ragloop.config import load_settings
 from ragloop.errors import NotFoundError
 from ragloop.orchestrator.automations import wanted
+from ragloop.orchestrator.deployments import deploy
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.project import project_root
 
@@ -24,14 +25,18 @@ NAMES = [
     "roll-back",
     "sync-index",
 ]
-ENVIRONMENT = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
+ENVIRONMENT = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "RAGLOOP_PREFECT__NAME": "session"}}
 SCHEDULED = {"check-drift", "evaluate-champion", "maintain-store", "sync-index"}
 
 CHANGING = ("updated", "schedules", "last_polled", "status", "version_id", "version_info")
 
 
 def deployments(stack: LocalStack) -> list[dict[str, Any]]:
-    return sorted(stack.api.call("POST", "/deployments/filter", {}), key=lambda one: one["name"])
+    """Those of this home, with the names of their flows, by which they are sorted."""
+    ours = {"deployments": {"tags": {"all_": ["ragloop-session"]}}}
+    flows = {one["id"]: one["name"] for one in stack.api.call("POST", "/flows/filter", ours)}
+    found = [{**one, "flow": flows[one["flow_id"]]} for one in stack.api.call("POST", "/deployments/filter", ours)]
+    return sorted(found, key=lambda one: one["flow"])
 
 
 def automations(stack: LocalStack) -> list[str]:
@@ -41,18 +46,21 @@ def automations(stack: LocalStack) -> list[str]:
 
 def test_every_deployment_is_there_with_its_schedule_and_its_limit(stack: LocalStack) -> None:
     found = deployments(stack)
-    assert [one["name"] for one in found] == NAMES
-    assert {one["name"] for one in found if one["schedules"]} == SCHEDULED
+    assert [one["flow"] for one in found] == NAMES
+    assert {one["name"] for one in found} == {"session"}
+    assert {tuple(one["tags"]) for one in found} == {("ragloop", "ragloop-session")}
+    assert [one["parameters"] for one in found] == [{"home": str(stack.home), "config": ""}] * len(NAMES)
+    assert {one["flow"] for one in found if one["schedules"]} == SCHEDULED
     assert {one["global_concurrency_limit"]["limit"] for one in found} == {1}
     assert {one["concurrency_options"]["collision_strategy"] for one in found} == {"CANCEL_NEW"}
 
 
 def test_training_has_a_queue_of_its_own(stack: LocalStack) -> None:
     """That the worker serves it as well, the retraining of test_learning_flows.py shows."""
-    queues = {one["name"]: one["work_queue_name"] for one in deployments(stack)}
+    queues = {one["flow"]: one["work_queue_name"] for one in deployments(stack)}
     assert queues.pop("retrain-adapter") == "training"
     assert set(queues.values()) == {"default"}
-    assert {one["work_pool_name"] for one in deployments(stack)} == {"local"}
+    assert {one["work_pool_name"] for one in deployments(stack)} == {"ragloop-session"}
 
 
 def test_runs_start_in_the_folder_of_the_clone(stack: LocalStack) -> None:
@@ -79,25 +87,29 @@ def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalSta
         assert one["description"].strip(), one["name"]
 
 
-def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_as_it_was(stack: LocalStack) -> None:
-    """Run the two commands of docs/operations/deploying.md; Prefect needs no package of Kubernetes for them."""
-    first = described(stack)
+def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_as_it_was(
+    stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/operations/deploying.md has it; Prefect needs no package of Kubernetes for it."""
+    monkeypatch.setenv("PREFECT_API_URL", stack.api_url)
+    first, before = described(stack), automations(stack)
     assert {"id", "pull_steps", "work_queue_name", "parameters", "concurrency_options"} <= set(first[0])
+    config = tmp_path / "ragloop.toml"
+    config.write_text('[prefect]\ntraining_pool = "gpu"\n')
+    elsewhere = load_settings(config, stack.home)
+    with pytest.raises(NotFoundError, match="found no work pool gpu"):
+        deploy(elsewhere, None)
     template = project_root() / "infra" / "kubernetes" / "base-job-template.json"
     prefect(stack, "work-pool", "create", "gpu", "--type", "kubernetes", "--base-job-template", str(template))
     asked = stack.api.call("GET", "/work_pools/gpu")["base_job_template"]["variables"]["properties"]
     assert asked["gpus"]["default"] == 1
-    before = automations(stack)
-    wanted = json.dumps({"node_selector": {"pool": "gpu"}})
-    prefect(stack, "deploy", "--name", "retrain-adapter", "--pool", "gpu", "--job-variable", wanted)
-    (moved,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
-    assert (moved["work_pool_name"], moved["work_queue_name"]) == ("gpu", "training")
-    # Prefect drops those of prefect.yaml here: the image sets the environment of its own.
-    assert moved["job_variables"] == {"node_selector": {"pool": "gpu"}}
-    assert automations(stack) == before
-    stack.deploy()
-    (back,) = [one for one in deployments(stack) if one["name"] == "retrain-adapter"]
-    assert (back["work_pool_name"], back["job_variables"], back["id"]) == ("local", ENVIRONMENT, moved["id"])
+    assert deploy(elsewhere, None).training_pool == "gpu"
+    assert {one["flow"]: one["work_pool_name"] for one in deployments(stack)} == dict.fromkeys(
+        NAMES, "ragloop-session"
+    ) | {"retrain-adapter": "gpu"}
+    done = deploy(load_settings(home=stack.home), None)
+    assert done.deployments == tuple(f"{flow}/session" for flow in NAMES)
+    assert done.worker == "prefect worker start --pool ragloop-session --type process"
     assert (described(stack), automations(stack)) == (first, before)
 
 
@@ -108,8 +120,12 @@ def prefect(stack: LocalStack, *arguments: str) -> None:
 
 def test_a_run_without_heartbeat_is_found_and_no_other(stack: LocalStack) -> None:
     """Prefect's own default is one every three minutes: runs of longer than 90 seconds would be taken for dead."""
-    assert "ragloop: a run without heartbeat has crashed" in automations(stack)
-    (dead,) = [one for one in wanted(project_root()) if one["name"] == "ragloop: a run without heartbeat has crashed"]
+    assert "ragloop session: a run without heartbeat has crashed" in automations(stack)
+    (dead,) = [
+        one
+        for one in wanted(project_root(), stack.names)
+        if one["name"] == "ragloop session: a run without heartbeat has crashed"
+    ]
     assert dead["trigger"]["within"] == 3 * int(ENVIRONMENT["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
     assert [one["name"] for one in deployments(stack) if one["job_variables"] != ENVIRONMENT] == []
 
@@ -120,5 +136,5 @@ def test_the_state_of_prefect_lies_under_the_home(stack: LocalStack) -> None:
 
 def test_an_installation_without_the_flows_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ragloop, "__file__", str(tmp_path / "ragloop" / "__init__.py"))
-    with pytest.raises(NotFoundError, match=r"no prefect\.yaml in .*clone the project"):
+    with pytest.raises(NotFoundError, match=r"no prefect\.yaml in .*install ragloop again"):
         project_root()

@@ -22,7 +22,7 @@ from tests.support.stored_tables import stored_tables
 from tests.support.tiny_model import save_tiny_model
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(600)]
-RETRAIN = "retrain-adapter/retrain-adapter"
+RETRAIN = "retrain-adapter"
 
 CONFIG = """
 [model]

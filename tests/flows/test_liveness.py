@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ragloop.config import load_settings
 from ragloop.orchestrator.liveness import prefect_report, problems
 from ragloop.orchestrator.local_stack import LocalStack
 
@@ -23,22 +24,22 @@ def until(true: Callable[[], object], what: str, timeout_s: float = 150) -> None
 
 
 def told(stack: LocalStack, words: str) -> bool:
-    return any(words in one for one in problems(stack.api))
+    return any(words in one for one in problems(stack.api, stack.names))
 
 
 def test_a_server_that_works_has_no_problem_and_is_found_by_its_home(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    until(lambda: not problems(stack.api), f"{problems(stack.api)}")
+    until(lambda: not problems(stack.api, stack.names), f"{problems(stack.api, stack.names)}")
     began = time.monotonic()
-    assert prefect_report(stack.home) == {"url": stack.api_url, "problems": []}
+    assert prefect_report(load_settings(home=stack.home)) == {"url": stack.api_url, "problems": []}
     assert time.monotonic() - began < 5
 
 
 @pytest.mark.long
 def test_a_schedule_without_runs_is_reported_until_one_comes(stack: LocalStack) -> None:
-    deployment = stack.deployment_id("evaluate-champion/evaluate-champion")
+    deployment = stack.deployment_id("evaluate-champion")
     schedule = stack.api.call("GET", f"/deployments/{deployment}")["schedules"][0]
     age = datetime.now(UTC) - datetime.fromisoformat(schedule["created"])
     time.sleep(max(0.0, 91 - age.total_seconds()))
@@ -62,8 +63,8 @@ def test_a_schedule_without_runs_is_reported_until_one_comes(stack: LocalStack) 
 def without_worker(stack: LocalStack) -> Iterator[str]:
     """The id of a deployment of ragloop in a pool that nobody serves."""
     stack.api.call("POST", "/work_pools/", {"name": "idle", "type": "process"})
-    flow = stack.api.call("GET", "/deployments/name/roll-back/roll-back")["flow_id"]
-    body = {"name": "alone", "flow_id": flow, "tags": ["ragloop"], "work_pool_name": "idle"}
+    flow = stack.api.call("POST", "/flows/", {"name": "alone"})["id"]
+    body = {"name": "session", "flow_id": flow, "tags": list(stack.names.tags), "work_pool_name": "idle"}
     made = stack.api.call("POST", "/deployments/", body)["id"]
     yield made
     stack.api.call("DELETE", f"/deployments/{made}")
@@ -81,7 +82,7 @@ def test_a_pool_without_worker_and_a_run_that_nobody_takes_are_reported(stack: L
 
 
 def rung(stack: LocalStack, folder: Path, home: Path) -> None:
-    resource = {"prefect.resource.id": "ragloop.source.handbook", "prefect.resource.name": "handbook"}
+    resource = {"prefect.resource.id": "ragloop.source.session.handbook", "prefect.resource.name": "handbook"}
     stack.api.emit("ragloop.source.changed", resource, {"home": str(home), "folder": str(folder), "config": None})
 
 
@@ -92,13 +93,13 @@ def test_a_trigger_that_is_off_and_one_that_did_not_fire_are_reported(
     (trigger,) = [
         one
         for one in stack.api.call("POST", "/automations/filter", {})
-        if one["name"] == "ragloop: a source has changed"
+        if one["name"] == "ragloop session: a source has changed"
     ]
 
     def switch(on: bool) -> None:
         stack.api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": on})
 
-    silent = "'ragloop: a source has changed' did not fire"
+    silent = "'ragloop session: a source has changed' did not fire"
     switch(False)
     assert told(stack, "the trigger of index-changes is disabled")
     time.sleep(5)  # the server takes up a changed automation a moment after it has confirmed the change

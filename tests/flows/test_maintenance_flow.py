@@ -10,7 +10,7 @@ import pytest
 from flows.maintain import maintain_store
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.orchestrator.batch_runs import record
+from ragloop.orchestrator.watching.batch_runs import record
 from ragloop.store import Store
 from tasks import run_retention
 from tests.flows.conftest import FlowsInProcess
@@ -97,7 +97,7 @@ def run_of_deployment(flows: FlowsInProcess, ended: bool) -> str:
     api = flows.stack.api
     later = (datetime.now(UTC) + timedelta(days=9)).isoformat()
     scheduled = {"type": "SCHEDULED", "name": "Scheduled", "state_details": {"scheduled_time": later}}
-    deployment = flows.stack.deployment_id("check-drift/check-drift")
+    deployment = flows.stack.deployment_id("check-drift")
     made = api.call("POST", f"/deployments/{deployment}/create_flow_run", {"state": scheduled})["id"]
     api.call("POST", "/artifacts/", {"key": "kept", "type": "markdown", "data": "figures", "flow_run_id": made})
     line = {"name": "x", "level": 20, "message": "said", "timestamp": datetime.now(UTC).isoformat()}
@@ -121,12 +121,17 @@ def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
             len(call("POST", "/logs/filter", {"logs": by_run})),
         )
 
-    noted = record(flows.stack.api, "watch handbook · 1 added", "COMPLETED", "1 added")
+    noted = record(flows.stack.api, flows.stack.names, "watch handbook · 1 added", "COMPLETED", "1 added")
     by_hand = flows.run_of(maintain_store(home=made.indexed.home, return_state=True))["id"]
     old, waiting = (
         [run_of_deployment(flows, ended=True) for _ in range(run_retention.AT_ONCE + 1)],
         run_of_deployment(flows, ended=False),
     )
+    foreign = {"flow_id": flows.stack.api.call("GET", f"/flow_runs/{noted}")["flow_id"], "state": {"type": "COMPLETED"}}
+    others = [
+        str(flows.stack.api.call("POST", "/flow_runs/", {**foreign, "tags": of_others})["id"])
+        for of_others in ([], ["ragloop"], ["ragloop", "ragloop-another-home"])
+    ]
     assert left(old[0]) == (1, 1, 1)
     time.sleep(2)
     recent = maintain_store(home=made.indexed.home, return_state=True)
@@ -141,4 +146,4 @@ def test_old_runs_of_the_deployments_go_with_all_they_hold_and_no_others(
     assert {left(one) for one in old} == {(0, 0, 0)}
     assert left(noted)[0] == 0
     assert left(waiting) == (1, 1, 1)
-    assert left(by_hand)[0] == 1
+    assert [left(one)[0] for one in (by_hand, *others)] == [1, 1, 1, 1]

@@ -41,23 +41,24 @@ def wait_and_show(self, *given):
     show(self, *given)
 
 Progress.show = wait_and_show
-with tags("ragloop"):  # as runs of the deployments have it
+with tags("ragloop", "ragloop-session"):  # as runs of the deployments have it
     sync_index(folder=folder, home=home)
 """
 FOREIGN = """
 import sys
 import time
 from pathlib import Path
-from prefect import flow
+from prefect import flow, tags
 
 @flow(name="of-another-team", flow_run_name="of another team")
 def foreign():
     while not Path(sys.argv[1]).exists():
         time.sleep(0.2)
 
-foreign()
+with tags("ragloop", "ragloop-of-another-home"):
+    foreign()
 """
-"""It sends heartbeats as Prefect does by default: one every three minutes."""
+"""It sends heartbeats as Prefect does by default: one every three minutes. Not even the tag of ragloop gives it up."""
 
 
 def until(true: Callable[[], bool], timeout_s: float = 120) -> None:

@@ -87,7 +87,9 @@ def test_health_is_public_because_probes_need_it(stack: LocalStack) -> None:
 
 
 @pytest.mark.parametrize("subprotocols", [None, [Subprotocol("prefect")]])
-@pytest.mark.parametrize("path", ["/events/in", "/events/out", "/logs/out", "/work_pools/local/workers/connect"])
+@pytest.mark.parametrize(
+    "path", ["/events/in", "/events/out", "/logs/out", "/work_pools/ragloop-session/workers/connect"]
+)
 def test_a_socket_without_credentials_is_closed(stack: LocalStack, path: str, subprotocols: Any) -> None:
     """A page of any origin may open one."""
     url = stack.api_url.replace("http", "ws", 1) + path

@@ -16,7 +16,7 @@ from ragloop.store import Store
 from tests.flows.conftest import serving
 
 pytestmark = pytest.mark.realmodel
-SYNC, CHANGES = "sync-index/sync-index", "index-changes/index-changes"
+SYNC, CHANGES = "sync-index", "index-changes"
 
 TIMES = {
     "check-drift": {(5, 30)},

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.config import load_settings
 from ragloop.errors import UsageError
 from ragloop.orchestrator.access import basic
 from ragloop.orchestrator.local_stack import LocalStack
@@ -105,7 +106,9 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure", "rang for")  # the worker and the watcher, in any order
         (trigger,) = [
-            one for one in api.call("POST", "/automations/filter", {}) if one["name"] == "ragloop: a source has changed"
+            one
+            for one in api.call("POST", "/automations/filter", {})
+            if one["name"] == "ragloop session: a source has changed"
         ]
         api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": False})
         lines_until(process, "problem: the trigger of index-changes is disabled")
@@ -138,7 +141,7 @@ def allowed_origin(api: PrefectApi, origin: str) -> str | None:
             return error.headers["Access-Control-Allow-Origin"]
 
 
-DEPLOYMENT = "check-drift/check-drift"
+DEPLOYMENT = "check-drift"
 
 
 def run_under_way(stack: LocalStack) -> str:
@@ -200,6 +203,6 @@ def test_the_death_of_the_server_ends_the_rest_and_is_reported(tmp_path: Path) -
 
 
 def test_a_home_serves_one_server_at_a_time(stack: LocalStack) -> None:
-    with pytest.raises(UsageError, match="another `ragloop up`"), LocalStack(stack.home):
+    with pytest.raises(UsageError, match="another `ragloop up`"), LocalStack(load_settings(home=stack.home)):
         pass
     assert stack.api.call("GET", "/health") is True

@@ -15,7 +15,7 @@ from ragloop.corpus.changes.drain import Watched, receive
 from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
-from ragloop.orchestrator.doorbell import WatchedQueue
+from ragloop.orchestrator.watching.doorbell import WatchedQueue
 from ragloop.store import Store
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import contents, document

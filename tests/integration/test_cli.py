@@ -437,8 +437,8 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(shell: Shell, monkeypatch: 
     (shell.folder / "ragloop.toml").write_text("[index]\nchunk_tokens = 1\n")
     assert "ragloop.toml: index.chunk_tokens is 1" in shell.fails(2, "status")
     (shell.folder / "ragloop.toml").unlink()
-    monkeypatch.setenv("RAGLOOP_INDX__X", "1")
-    assert "RAGLOOP_INDX__X: unknown variable" in shell.fails(2, "status")
+    monkeypatch.setenv("RAGLOOP_INDEX__CHUNK_TOKENS", "1")
+    assert "RAGLOOP_INDEX__CHUNK_TOKENS: index.chunk_tokens is '1'" in shell.fails(2, "status")
 
 
 def test_a_wrong_option_is_exit_code_2_and_no_traceback(shell: Shell) -> None:

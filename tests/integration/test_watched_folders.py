@@ -9,17 +9,17 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index import inventory
-from ragloop.orchestrator.bell import AGAIN_S
-from ragloop.orchestrator.doorbell import WatchedFolder, ring
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
+from ragloop.orchestrator.watching.bell import AGAIN_S
+from ragloop.orchestrator.watching.doorbell import WatchedFolder, ring
 from tests.support.constant_embedder import ConstantEmbedder
 
 
 def test_another_folder_in_the_place_of_the_watched_one_is_watched_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragloop.orchestrator.doorbell._LOST_PAUSE_S", 0.2)
+    monkeypatch.setattr("ragloop.orchestrator.watching.doorbell._LOST_PAUSE_S", 0.2)
     folder = tmp_path / "handbook"
     folder.mkdir()
     (folder / "heron.md").write_text("# Heron\n\nThe heron eats frogs.\n")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.changes.drain import Watched
-from ragloop.orchestrator.bell import AGAIN_S, Bell, Look
-from ragloop.orchestrator.doorbell import WatchedQueue
+from ragloop.orchestrator.watching.bell import AGAIN_S, Bell, Look
+from ragloop.orchestrator.watching.doorbell import WatchedQueue
 from tests.support.notified_queue import NotifiedQueue, notification
 
 if TYPE_CHECKING:

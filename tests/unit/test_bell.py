@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ragloop.orchestrator.bell import AGAIN_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
+from ragloop.orchestrator.watching.bell import AGAIN_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
 
 WAITS, UNDER_WAY = Look.at_queue(waiting=1, held=0), Look.at_queue(waiting=1, held=1)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from ragloop.config import Section, Settings, SourceSettings, load_settings, template
+from ragloop.config import Section, Settings, SourceSettings, load_settings, template, variables
 from ragloop.config.template import descriptions
 from ragloop.errors import ConfigError, NotFoundError
 
@@ -137,9 +137,6 @@ def test_the_home_that_is_asked_for_wins_over_all(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("RAGLOOP_INDX__X", "1", ["RAGLOOP_INDX__X", "unknown", "RAGLOOP_INDEX", "RAGLOOP_HOME"]),
-        ("RAGLOOP_INDEX__CHUNK_TOKEN", "1", ["RAGLOOP_INDEX__CHUNK_TOKEN", "RAGLOOP_INDEX__CHUNK_TOKENS"]),
-        ("RAGLOOP_HOME__X", "1", ["RAGLOOP_HOME__X", "unknown"]),
         ("RAGLOOP_INDEX__CHUNK_TOKENS", "1", ["RAGLOOP_INDEX__CHUNK_TOKENS", "is '1'", "greater than or equal to 32"]),
         ("RAGLOOP_SYNC", "{", ["RAGLOOP_SYNC", "found '{'", "JSON"]),
         ("RAGLOOP_SOURCES", '[{"name": "a"}]', ["RAGLOOP_SOURCES: sources.0.uri is missing"]),
@@ -154,6 +151,58 @@ def test_a_wrong_variable_names_itself_what_was_found_and_what_is_allowed(
     for part in told:
         assert part in str(refused.value)
     assert "ragloop.toml" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("RAGLOOP_INDX__EMBEDER", "RAGLOOP_INDEX__EMBEDDER"),
+        ("RAGLOOP_INDEX__CHUNK_TOKEN", "RAGLOOP_INDEX__CHUNK_TOKENS"),
+        ("RAGLOOP_HOME__X", "RAGLOOP_HOME"),
+        ("RAGLOOP_HOEM", "RAGLOOP_HOME"),
+        ("ragloop_stor", "RAGLOOP_STORE"),
+        ("RAGLOOP_UNICORNS", ""),
+    ],
+)
+def test_an_unknown_variable_is_ignored_and_said_once_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, near: str
+) -> None:
+    variables._warn_of.cache_clear()
+    monkeypatch.setenv(name, "1")
+    assert _load("[index]\nchunk_tokens = 100").index.chunk_tokens == 100
+    _load("")
+    (line,) = caplog.messages
+    meant = f"; did you mean {near}?" if near else ""
+    assert line == f"{name} is no variable of ragloop and is ignored{meant}"
+
+
+def test_an_unknown_key_in_the_table_of_a_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAGLOOP_INDEX", '{"chunk_token": 100}')
+    with pytest.raises(ConfigError, match=r"RAGLOOP_INDEX: unknown key 'index\.chunk_token'"):
+        _load("")
+
+
+OF_KUBERNETES = {
+    "{}_SERVICE_HOST": "10.0.0.11",
+    "{}_SERVICE_PORT": "80",
+    "{}_SERVICE_PORT_HTTP": "80",
+    "{}_PORT": "tcp://10.0.0.11:80",
+    "{}_PORT_80_TCP": "tcp://10.0.0.11:80",
+    "{}_PORT_80_TCP_PROTO": "tcp",
+    "{}_PORT_80_TCP_PORT": "80",
+    "{}_PORT_80_TCP_ADDR": "10.0.0.11",
+}
+
+
+def test_what_kubernetes_gives_every_pod_for_a_service_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for service in ("RAGLOOP", "RAGLOOP_API"):
+        for name, value in OF_KUBERNETES.items():
+            monkeypatch.setenv(name.format(service), value)
+    monkeypatch.setenv("RAGLOOP_INDEX__CHUNK_TOKENS", "99")
+    assert _load("").index.chunk_tokens == 99
+    assert caplog.messages == []
 
 
 def test_variables_outside_the_settings_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     known = setting_names()
     sections = {name.partition(".")[0] for name in known}
     named = set(re.findall(r"`([a-z]+\.[a-z_]+)`", page.read_text(encoding="utf-8")))
-    files = {name for name in named if name.endswith((".py", ".md", ".toml", ".json", ".lock", ".jsonl"))}
+    files = {name for name in named if name.endswith((".py", ".md", ".toml", ".yaml", ".json", ".lock", ".jsonl"))}
     assert [name for name in sorted(named - files) if name.partition(".")[0] in sections and name not in known] == []
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.config import Settings
 from ragloop.orchestrator.local_stack import LocalStack
 
 
@@ -12,11 +13,11 @@ def test_relative_places_are_made_absolute_since_flows_work_in_another_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAGLOOP_CACHE", "models")
-    environment = LocalStack(Path("home"), config=Path("ragloop.toml"))._make_environment(Path("ragloop.toml"))
+    environment = LocalStack(Settings(home=Path("home")), config=Path("ragloop.toml")).client_environment
     places = {name: environment[name] for name in ("RAGLOOP_HOME", "RAGLOOP_CONFIG", "RAGLOOP_CACHE")}
     assert set(places.values()) == {str(tmp_path / name) for name in ("home", "ragloop.toml", "models")}
 
 
 def test_a_cache_that_nobody_named_stays_unnamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAGLOOP_CACHE", raising=False)
-    assert "RAGLOOP_CACHE" not in LocalStack(tmp_path)._make_environment(None)
+    assert "RAGLOOP_CACHE" not in LocalStack(Settings(home=tmp_path)).client_environment

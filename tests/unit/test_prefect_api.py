@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.config import Settings
 from ragloop.errors import UnavailableError
 from ragloop.orchestrator.liveness import prefect_report
-from ragloop.orchestrator.prefect_api import PrefectApi, named_api
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api, without_proxy
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -51,7 +52,7 @@ def test_a_status_names_what_is_not_prefect_and_goes_on(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", page)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:secret")
-    report = prefect_report(tmp_path)
+    report = prefect_report(Settings(home=tmp_path))
     assert report is not None
     (problem,) = report["problems"]
     assert "does not answer like a Prefect server" in problem
@@ -102,3 +103,63 @@ def test_a_protected_server_is_asked_as_prefect_would(
     monkeypatch.setenv(name, value)
     assert named_api(tmp_path, 1).call("GET", "/health") == sent
     assert value not in repr(named_api(tmp_path, 1))
+
+
+# --- proxies ---------------------------------------------------------------------------------------------------------
+
+
+class _Proxy(_Page):
+    """Answers what a server behind it would, with the address that it was asked for."""
+
+    def _answer(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(self.path).encode())
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The environment of a machine that reaches others through a proxy; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "REQUEST_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", address)
+    yield address
+    server.shutdown()
+    server.server_close()
+    serving.join()
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_server_on_another_machine_is_asked_through_the_proxy() -> None:
+    url = "http://prefect.example:4200/api"
+    assert PrefectApi(url, 1).call("GET", "/health") == f"{url}/health"
+
+
+@pytest.mark.usefixtures("proxied")
+def test_a_server_that_no_proxy_names_is_asked_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "nowhere.invalid")
+    with pytest.raises(UnavailableError):
+        PrefectApi("http://nowhere.invalid:4200/api", 1).call("GET", "/health")
+
+
+@pytest.mark.usefixtures("proxied")
+def test_this_machine_is_never_asked_through_a_proxy(page: str) -> None:
+    port = page.rpartition(":")[2]
+    for host in ("127.0.0.1", "localhost"):
+        asked = PrefectApi(f"http://{host}:{port}", 3, "Basic eA==").call("GET", "/health")
+        assert asked == "Basic eA==", "the page answers with the header, the proxy with the address"
+
+
+@pytest.mark.parametrize("given", ["", "intern.example", "intern.example,localhost", "*"])
+def test_a_process_that_is_started_asks_this_machine_without_a_proxy_and_keeps_other_exceptions(given: str) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = without_proxy({name: given})
+        assert hosts["no_proxy"] == hosts["NO_PROXY"]
+        named = hosts["no_proxy"].split(",")
+        assert len(named) == len(set(named))
+        assert given == "*" or {*filter(None, given.split(",")), "localhost", "127.0.0.1"} <= set(named)
+    assert without_proxy({"no_proxy": "*"})["no_proxy"] == "*"

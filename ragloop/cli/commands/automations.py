@@ -1,4 +1,4 @@
-"""`ragloop automations`: make the Prefect server's automations match flows/automations.json."""
+"""`ragloop automations`: make the automations of this home match flows/automations.json."""
 
 from dataclasses import asdict
 
@@ -12,18 +12,22 @@ automations = typer.Typer(no_args_is_help=True, help="Manage Prefect automations
 
 @automations.command("apply")
 def apply_command(json: Json = False) -> None:
-    """Make the automations of the Prefect server match flows/automations.json; repeating it changes nothing.
+    """Make the automations of this home match flows/automations.json; repeating it changes nothing.
+
+    Those of other homes and teams on the same Prefect server are left alone.
 
     PREFECT_API_URL names the server; the default is that of `ragloop up` on this home. Alerts are sent to notify.block
     if it is set.
     """
     from ragloop.orchestrator.automations import apply, wanted
+    from ragloop.orchestrator.names import Names
     from ragloop.orchestrator.prefect_api import named_api
     from ragloop.orchestrator.project import project_root
 
     chosen = settings()
     api = named_api(chosen.home)
-    done = asdict(apply(api, wanted(project_root()), chosen.notify.block))
+    names = Names.of(chosen)
+    done = asdict(apply(api, names, wanted(project_root(), names), chosen.notify.block))
     if json:
         print_json(done)
         return

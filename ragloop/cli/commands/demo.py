@@ -116,6 +116,7 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator["PrefectFlows | None"]:
         yield None
         return
     from ragloop.cli.output import say
+    from ragloop.config import Settings
     from ragloop.orchestrator.demo_flows import PrefectFlows
     from ragloop.orchestrator.local_stack import LocalStack
     from ragloop.orchestrator.processes import interruptible
@@ -127,7 +128,7 @@ def _flows(folder: Path, *, wanted: bool) -> Iterator["PrefectFlows | None"]:
         diverted(Lines(lambda line: print(line, file=log)), own),
         interruptible(),
     ):
-        stack = LocalStack(folder, config=folder / "ragloop.toml")
+        stack = LocalStack(Settings(home=folder), config=folder / "ragloop.toml")
         flows = PrefectFlows(stack)
         say(f"a Prefect server will be on {stack.ui_url} while this runs; {stack.login}")
         try:

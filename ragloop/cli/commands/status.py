@@ -13,7 +13,7 @@ def status(json: Json = False) -> None:
     from ragloop.orchestrator.liveness import prefect_report
 
     app = open_app()
-    report = {**app.status(), "prefect": prefect_report(app.settings.home)}
+    report = {**app.status(), "prefect": prefect_report(app.settings)}
     if json:
         print_json(report)
         return

@@ -20,20 +20,19 @@ def up(
     from ragloop.orchestrator.processes import interruptible
 
     app = open_app()
-    notify = app.settings.notify.block
     home, watches = app.settings.home, bool(app.corpus.watched() or app.corpus.folders())
     try:
         with (
             interruptible() as interrupted,
-            LocalStack(home, config=config_file(), port=port, notify=notify) as stack,
+            LocalStack(app.settings, config=config_file(), port=port) as stack,
         ):
             say(f"\nPrefect UI   {stack.ui_url}\n             {stack.login}")
-            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}\n")
+            say(f"Prefect API  {stack.api_url}\nhome         {home.resolve()}, there called {stack.names.name}\n")
             if watches:
                 stack.watch()
             say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
             say("Press ctrl-C here to end everything.\n")
-            looks = standing_still(stack.api)
+            looks = standing_still(stack.api, stack.names)
             while not interrupted.is_set():
                 stack.processes.check()
                 for line in next(looks):

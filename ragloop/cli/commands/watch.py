@@ -25,10 +25,11 @@ def watch(
     """
     from ragloop.cli.options import config_file, open_app
     from ragloop.cli.output import say
-    from ragloop.orchestrator.batch_runs import note
-    from ragloop.orchestrator.doorbell import WatchedFolder, WatchedQueue, apply, ring
+    from ragloop.orchestrator.names import Names
     from ragloop.orchestrator.prefect_api import named_api
     from ragloop.orchestrator.processes import interruptible
+    from ragloop.orchestrator.watching.batch_runs import note
+    from ragloop.orchestrator.watching.doorbell import WatchedFolder, WatchedQueue, apply, ring
     from ragloop.records import address
 
     app = open_app()
@@ -46,7 +47,8 @@ def watch(
                     apply(app, looks, every, partial(note, app, config_file()), interrupted)
                 else:
                     api = named_api(app.settings.home)
-                    ring(api, looks, every, address(app.settings.home, config_file()), interrupted)
+                    place = address(app.settings.home, config_file())
+                    ring(api, Names.of(app.settings), looks, every, place, interrupted)
         except KeyboardInterrupt:
             pass
         say("stopped watching")

@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError
-from ragloop.orchestrator.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
+from ragloop.orchestrator.watching.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -156,6 +157,7 @@ class WatchedFolder:
 
 def ring(
     api: PrefectApi,
+    names: Names,
     looks: "Sequence[WatchedQueue | WatchedFolder]",
     every: float,
     place: Mapping[str, Any],
@@ -171,23 +173,23 @@ def ring(
                     found, payload = one.look()
                     bells[one.place] = bells[one.place].seen(found)
                     if bells[one.place].rings(found, time.monotonic()):
-                        _emit(api, one.sources, {**place, **payload})
+                        _emit(api, names, one.sources, {**place, **payload})
                         bells[one.place] = bells[one.place].rung(time.monotonic())
                         one.rang()
                         log.info("rang for %s", one.place)
         time.sleep(every)
 
 
-def _emit(api: PrefectApi, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+def _emit(api: PrefectApi, names: Names, sources: Mapping[str, str], payload: Mapping[str, Any]) -> None:
     """Emit one event, however many sources a queue tells of: each would start a run."""
     source, *others = sources
-    related = [{"prefect.resource.id": f"ragloop.source.{one}", "prefect.resource.role": "source"} for one in others]
+    related = [{"prefect.resource.id": names.sources + one, "prefect.resource.role": "source"} for one in others]
     related += [{"prefect.resource.id": place, "prefect.resource.role": "place"} for place in sources.values()]
     with suppress(NotFoundError):  # rung all the same: another deployment may have the trigger
-        deployment = api.call("GET", "/deployments/name/index-changes/index-changes")["id"]
+        deployment = api.call("GET", f"/deployments/name/{names.deployment('index-changes')}")["id"]
         role = {"prefect.resource.role": "deployment"}
         related.append({"prefect.resource.id": f"prefect.deployment.{deployment}", **role})
-    resource = {"prefect.resource.id": f"ragloop.source.{source}", "prefect.resource.name": source}
+    resource = {"prefect.resource.id": names.sources + source, "prefect.resource.name": source}
     api.emit(CHANGED, resource, payload, related)
 
 

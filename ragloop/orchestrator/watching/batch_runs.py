@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ragloop.corpus.sync.report import left_out
 from ragloop.errors import NotFoundError, UnavailableError
-from ragloop.orchestrator.prefect_api import PrefectApi, home_resource, named_api
+from ragloop.orchestrator.names import Names
+from ragloop.orchestrator.prefect_api import PrefectApi, named_api
 from ragloop.wording import done_in_part
 
 if TYPE_CHECKING:
@@ -44,20 +45,20 @@ def note(
         end = "COMPLETED" if report.complete else "FAILED"
         message = outcome if report.complete else done_in_part(outcome, left_out(report))
         try:
-            run = record(api, name, end, message)
+            run = record(api, Names.of(app.settings), name, end, message)
             ring_if_late(api, app, config, report, run)
         except (UnavailableError, NotFoundError) as error:
             log.warning("not reported as a flow run: %s", error)
 
 
-def record(api: PrefectApi, name: str, end: str, message: str) -> str:
+def record(api: PrefectApi, names: Names, name: str, end: str, message: str) -> str:
     """Note a flow run that has ended; returns its id.
 
     It is made in its last state: of one that is made as running, a kill before the next call would leave it running.
     """
     flow = api.call("POST", "/flows/", {"name": "index-changes"})["id"]
     ended = {"type": end, "name": end.capitalize(), "message": message}
-    run = api.call("POST", "/flow_runs/", {"flow_id": flow, "name": name, "tags": ["ragloop"], "state": ended})
+    run = api.call("POST", "/flow_runs/", {"flow_id": flow, "name": name, "tags": names.tags, "state": ended})
     return str(run["id"])
 
 
@@ -68,4 +69,5 @@ def ring_if_late(api: PrefectApi, app: "App", config: Path | None, report: "Sync
     found = freshness(report.changes, 60 * app.settings.freshness.objective_minutes)
     if event := lateness(found, app.settings.home, config):
         of_run = {"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}
-        api.emit(event.name, home_resource(event.home), {**event.payload, "flow_run_id": run}, [of_run])
+        resource = Names.of(app.settings).home_resource(event.home)
+        api.emit(event.name, resource, {**event.payload, "flow_run_id": run}, [of_run])

@@ -1,0 +1,1 @@
+"""What `ragloop watch` does: look at queues and folders, and ring for their changes or apply them."""
