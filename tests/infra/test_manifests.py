@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from ragloop.config import load_settings
+from ragloop.orchestrator.names import Names
 
 REPOSITORY = Path(__file__).parents[2]
 INFRA = REPOSITORY / "infra"
@@ -339,6 +340,20 @@ def test_the_network_policy_is_of_every_pod_and_lets_it_speak_to_prefect() -> No
     assert ports == {53, 443, 4200}
 
 
+def test_the_name_of_the_home_is_one_variable_that_the_pool_is_called_after() -> None:
+    assert re.findall(r"RAGLOOP_PREFECT__NAME=(\w+)", DOCKERFILE) == ["main"]
+    (worker,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    assert f"--pool {Names('$RAGLOOP_PREFECT__NAME').pool} " in worker
+    assert "command" not in SERVICES["worker"]
+    given = {name: one.get("environment", {}).get("RAGLOOP_PREFECT__NAME") for name, one in SERVICES.items()}
+    assert {name for name, value in given.items() if value} == {"deploy", "worker", "watcher"}
+    assert {value for value in given.values() if value} == {"${RAGLOOP_NAME:-main}"}
+    for pod in pods():
+        (name,) = [one for one in pod["containers"][0]["env"] if one["name"] == "RAGLOOP_PREFECT__NAME"]
+        assert name["valueFrom"] == {"configMapKeyRef": {"name": "ragloop", "key": "name"}}
+    assert Names("$(RAGLOOP_PREFECT__NAME)").pool in pods()[0]["containers"][0]["args"]
+
+
 @pytest.mark.long
 def test_the_overlay_is_rendered_with_its_image_roles_and_a_configuration_that_loads(tmp_path: Path) -> None:
     if shutil.which("kubectl") is None:
@@ -361,6 +376,7 @@ def test_the_overlay_is_rendered_with_its_image_roles_and_a_configuration_that_l
     }
     assert roles == {"ragloop": "worker", "ragloop-watcher": "watcher"}
     (config,) = [one["data"] for one in objects if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "ragloop"]
+    assert config["name"] == "production"
     (tmp_path / "ragloop.toml").write_text(config["ragloop.toml"])
     assert load_settings(tmp_path / "ragloop.toml").backup.uri
 
