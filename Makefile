@@ -74,9 +74,10 @@ test: setup
 test-long: setup
 	$(PYTEST) -m long
 
-# What needs no model, server or other process, for use while one writes.
+# What needs no model, server or cluster, for use while one writes. Nothing in it waits, and each process of pytest
+# imports everything first: two are enough.
 test-quick: setup
-	$(PYTEST) -m "not realmodel and not long" tests/unit tests/spec tests/generative
+	$(PYTEST) --numprocesses 2 -m "not realmodel and not cluster and not long" tests/unit tests/spec tests/generative
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup

@@ -123,7 +123,7 @@ def _documents(runs: list[Ended]) -> Counter[str]:
     return total
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.long)])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_changes_that_were_being_applied_by_a_killed_process_are_applied_by_the_next(
     changed: Changed, syncs: Syncs, tmp_path: Path, boundary: str, when: Literal["before", "after"]

@@ -108,7 +108,7 @@ def _differences(found: dict[str, Any], whole: dict[str, Any]) -> dict[str, int]
     return {"missing": len(whole.keys() - found.keys()), "stale": len(stale)}
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("change", "boundary", "embedder"), CASES)
 def test_a_sync_killed_at_a_boundary_is_completed_by_the_next(
     syncs: Syncs,

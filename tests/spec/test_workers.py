@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
 
 PROCESSES = 2
-RAY = pytest.param("ray", marks=pytest.mark.long)
+DASK, RAY = pytest.param("dask", marks=pytest.mark.cluster), pytest.param("ray", marks=pytest.mark.long)
 MISSING = "{0} is not installed (it is an extra of its own): `pip install --editable '.[{0}]'` to run this"
 
 
@@ -57,7 +57,7 @@ def ray() -> Iterator[dict[str, Any]]:
     ray.shutdown()
 
 
-@pytest.fixture(params=["threads", "dask", RAY])
+@pytest.fixture(params=["threads", DASK, RAY])
 def runner(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The settings that name workers."""
     if request.param == "threads":
@@ -66,7 +66,7 @@ def runner(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings
 
 
-elsewhere = pytest.mark.parametrize("runner", ["dask", RAY], indirect=True)
+elsewhere = pytest.mark.parametrize("runner", [DASK, RAY], indirect=True)
 """For what threads cannot show: they die with the sync, and have its embedder."""
 
 
@@ -157,8 +157,9 @@ def test_a_worker_with_another_model_is_refused(runner: dict[str, Any]) -> None:
             embedder.embed(["a text"])
 
 
-def test_workers_are_asked_where_none_was_started_before(tmp_path: Path) -> None:
-    with open_workers("dask", processes=PROCESSES) as workers:
+@pytest.mark.cluster
+def test_workers_are_asked_where_none_was_started_before() -> None:
+    with open_workers("dask", processes=1) as workers:
         texts = [f"text {number}" for number in range(50)]
         vectors = workers.embedder(ConstantEmbedder(), ConstantEmbedder).embed(texts)
     assert (vectors == ConstantEmbedder().embed(texts)).all()
@@ -191,7 +192,7 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("runner", ["dask", RAY])
+@pytest.mark.parametrize("runner", [DASK, RAY])
 def test_another_program_of_this_user_runs_nothing_on_a_cluster_that_was_started_here(
     runner: str, tmp_path: Path
 ) -> None:

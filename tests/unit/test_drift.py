@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from ragloop.learning.monitoring import drift
 from ragloop.learning.monitoring.drift import DriftReport, Signal, Window, _fisher, _holm
@@ -184,6 +183,8 @@ def test_holm_holds_the_smallest_p_value_against_the_strictest_level() -> None:
 
 
 def test_fishers_test_equals_scipys() -> None:
+    from scipy import stats  # a second of CPU, which collecting the tests should not take
+
     rng = np.random.default_rng(0)
     for _ in range(50):
         n_before, n_after = (int(n) for n in rng.integers(1, 80, 2))

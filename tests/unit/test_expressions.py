@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -228,7 +229,8 @@ def test_an_expression_takes_time_in_proportion_to_a_megabyte_made_against_it(na
         r"(\w+\s?)*$",
     ],
 )
-def test_an_expression_that_is_not_linear_is_found_out(written: str) -> None:
+def test_an_expression_that_is_not_linear_is_found_out(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "TRIES", 1)  # a slow machine finds it out too
     assert slowest(re.compile(written), False, 2) is not None
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from ragloop.learning.evaluation import gate
 from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, Verdict, mean_bounds
@@ -137,6 +136,8 @@ def test_rare_heavy_losses_are_not_underrated() -> None:
 
 
 def test_bounds_of_zeros_and_ones_are_those_of_clopper_and_pearson() -> None:
+    from scipy import stats  # a second of CPU, which collecting the tests should not take
+
     for right, n in ((0, 100), (3, 100), (63, 100), (100, 100), (5, 8)):
         low, high = mean_bounds(ones(right, n), 0, 1, 0.95, seed=0)
         exact = stats.binomtest(right, n).proportion_ci(0.90, method="exact")
