@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ragloop.config import Settings
+from ragloop.config import Settings, SyncSettings
 from ragloop.errors import ConfigError, NotFoundError, StoreDamagedError, UnavailableError, UsageError
 from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
@@ -122,7 +122,7 @@ class Parts:
                 f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
                 "tokens; lower it"
             )
-        parser = f"parser {PARSER}" + (" with ocr" if self.settings.sync.ocr else "")
+        parser = f"parser {PARSER}" + recognition(self.settings.sync)
         chunker = f"chunker {CHUNKER}/{wanted.chunk_tokens}"
         named = wanted.embedder, wanted.embedder_backend
         return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
@@ -150,6 +150,14 @@ class Parts:
 
         index = self.index
         return ActiveIndex(index, self.embedder_of(index.generation))
+
+
+def recognition(sync: SyncSettings) -> str:
+    """Return what of text recognition decides what is read."""
+    if not sync.ocr:
+        return ""
+    images = " of images" if sync.ocr_images else ""
+    return f" with ocr{images}" + (f" by tesseract {sync.ocr_languages}" if sync.ocr_engine == "tesseract" else "")
 
 
 def _artifacts(settings: Settings) -> Artifacts:
