@@ -53,6 +53,7 @@ class Passage:
     """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine.
 
     `text` is what stands there, below a line that names the columns where that begins among the rows of a table.
+    `confidence` is that of text that was recognised in an image, None for any other.
     """
 
     rank: int
@@ -69,6 +70,7 @@ class Passage:
     chunk_id: str
     document_id: str
     revision: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from ragloop.config.settings import RetrievalSettings
 
 
+SURE = 0.9
+"""Confidence from which recognised text counts as text. Below it half of the words are right, below .6 next to none,
+from .95 most are; a higher threshold loses questions that only a scan answers (benchmarks/recognised_rank.py)."""
+
+
 @dataclass(frozen=True)
 class Retrieved:
     """Passages by descending score, and the best cosine among all candidates (None when there are none).
@@ -67,7 +72,8 @@ class Retriever:
             self._search.by_words(question, vector, p.candidates, view),
         ]
         rows = {row["id"]: row for ranking in rankings for row in ranking}
-        scores = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
+        fused = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
+        scores = {one: score * trust(rows[one]["confidence"]) for one, score in fused.items()}
         best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[: p.top_k]
         found = self._search.located([rows[one] for one in best])
         passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
@@ -86,6 +92,11 @@ def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
         for rank, one in enumerate(ranking, 1):
             scores[one] = scores.get(one, 0.0) + 1 / (k + rank)
     return scores
+
+
+def trust(confidence: float | None, sure: float = SURE) -> float:
+    """Return what the score of a chunk is multiplied by: less than 1 where its text was recognised poorly."""
+    return 1.0 if confidence is None else min(1.0, confidence / sure)
 
 
 def as_text(chunk: Mapping[str, Any]) -> Passage:
@@ -114,4 +125,5 @@ def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:
         chunk_id=row["id"],
         document_id=row["document_id"],
         revision=row["revision"],
+        confidence=row["confidence"],
     )

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ragloop.config import Settings
+from ragloop.config import Settings, SyncSettings
 from ragloop.errors import ConfigError, NotFoundError, StoreDamagedError, UnavailableError, UsageError
 from ragloop.journal import Corrected, Journal
 from ragloop.models import Embedder
@@ -123,9 +123,7 @@ class Parts:
                 f"index.chunk_tokens is {wanted.chunk_tokens}, {wanted.embedder} reads at most {embedder.max_tokens} "
                 "tokens; lower it"
             )
-        fields = sorted(set(self.settings.sync.json_fields))
-        added = [*(["ocr"] if self.settings.sync.ocr else []), *([f"fields {', '.join(fields)}"] if fields else [])]
-        parser = f"parser {PARSER}" + (f" with {' and '.join(added)}" if added else "")
+        parser = f"parser {PARSER}" + read_by_choice(self.settings.sync)
         chunker = f"chunker {CHUNKER}/{wanted.chunk_tokens}"
         named = wanted.embedder, wanted.embedder_backend
         return Generation(parser, chunker, embedder.fingerprint, embedder.dimension, *named)
@@ -153,6 +151,18 @@ class Parts:
 
         index = self.index
         return ActiveIndex(index, self.embedder_of(index.generation))
+
+
+def read_by_choice(sync: SyncSettings) -> str:
+    """Return which settings decide what is read of a document; empty with the defaults."""
+    chosen = []
+    if sync.ocr:
+        images = " of images" if sync.ocr_images else ""
+        engine = f" by tesseract {sync.ocr_languages}" if sync.ocr_engine == "tesseract" else ""
+        chosen.append(f"ocr{images}{engine}")
+    if sync.json_fields:
+        chosen.append(f"fields {', '.join(sorted(set(sync.json_fields)))}")
+    return f" with {' and '.join(chosen)}" if chosen else ""
 
 
 def _artifacts(settings: Settings) -> Artifacts:

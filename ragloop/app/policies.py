@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from ragloop.config import Settings, SyncSettings
@@ -129,8 +130,8 @@ def _parse_limits(sync: SyncSettings, home: Path) -> "ParseLimits":
     from ragloop.corpus.parsing.limits import ParseLimits
     from ragloop.corpus.parsing.pages.recognised import FOLDER
 
-    if sync.ocr and find_spec("rapidocr") is None:
-        raise ConfigError("sync.ocr is on, which needs rapidocr; install it with: pip install 'ragloop[ocr]'")
+    if sync.ocr:
+        _must_have_engine(sync)
     return ParseLimits(
         seconds=sync.max_parse_seconds,
         memory_bytes=_bytes(sync.max_parse_mb),
@@ -143,7 +144,22 @@ def _parse_limits(sync: SyncSettings, home: Path) -> "ParseLimits":
         recognised_folder=str(home.resolve() / FOLDER) if sync.ocr else "",
         office_converter=sync.office_converter,
         json_fields=sync.json_fields,
+        recognise_images=sync.ocr_images,
+        engine=sync.ocr_engine,
+        languages=sync.ocr_languages,
     )
+
+
+def _must_have_engine(sync: SyncSettings) -> None:
+    from ragloop.corpus.parsing.pages.tesseract import PROGRAM
+
+    needed = "rapidocr" if sync.ocr_engine == "rapidocr" else "PIL"
+    if find_spec(needed) is None:
+        raise ConfigError(f"sync.ocr is on, which needs {needed}; install it with: pip install 'ragloop[ocr]'")
+    if sync.ocr_engine == "tesseract" and which(PROGRAM) is None:
+        raise ConfigError(
+            "sync.ocr_engine is tesseract, which is not on PATH; install it, or set sync.ocr_engine to rapidocr"
+        )
 
 
 def _bytes(mib: float) -> int:

@@ -120,6 +120,12 @@ class SyncSettings(Section):
     """Most pages of one document whose text is recognised; the others are named as not read."""
     ocr_seconds: float = Field(default=600, gt=0, le=86_400)
     """Recognising the text of one document ends after so long (seconds); a page takes about 7 CPU seconds."""
+    ocr_images: bool = False
+    """With ocr, recognise the text of the images inside DOCX and PPTX documents, too."""
+    ocr_engine: Literal["rapidocr", "tesseract"] = "rapidocr"
+    """What recognises text: RapidOCR, whose package holds its models, or the program tesseract."""
+    ocr_languages: str = Field(default="eng", pattern=r"^[A-Za-z][A-Za-z_]*(\+[A-Za-z][A-Za-z_]*)*$")
+    """Languages that tesseract is told, by its codes, such as deu+eng; RapidOCR needs none."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that encode; by default one per core, and one in each worker of Dask or Ray."""
     task_runner: Literal["threads", "dask", "ray"] = "threads"

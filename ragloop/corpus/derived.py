@@ -32,8 +32,8 @@ DERIVED = (
     Derived(
         "recognised/*",
         Kind.FILES,
-        "Text recognised in images of pages, by the hash of the image; the folder may be deleted at any time.",
-        "pages of documents, where sync.ocr is on",
+        "Text recognised in images, by the hash of the image; the folder may be deleted at any time.",
+        "documents of the indexes that answer or are built, which name it",
         "the next sync that reads such a page",
         text=(Text.DOCUMENTS,),
         backed_up=False,

@@ -13,7 +13,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-OURS: Final = frozenset({"store", "artifacts", "journal", "leases", "aside", "prefect"})
+OURS: Final = frozenset({"store", "artifacts", "journal", "leases", "aside", "recognised", "prefect"})
 """What ragloop makes in a home."""
 _OWNER: Final = 0o700
 _OTHERS: Final = 0o077

@@ -47,7 +47,7 @@ def index_schema(dimension: int) -> pa.Schema:
 
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
     are text, title and heading as full-text search compares them. `left_out` says in sentences what of a document was
-    not read.
+    not read, `recognised` which images its text was recognised in; `confidence` is that of a chunk's recognised text.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
     """
@@ -75,9 +75,11 @@ def index_schema(dimension: int) -> pa.Schema:
         format=pa.string(),
         encoding=pa.string(),
         left_out=pa.list_(pa.string()),
+        recognised=pa.list_(pa.string()),
         heading=pa.string(),
         text=pa.string(),
         text_hash=pa.string(),
+        confidence=pa.float64(),
         words=pa.string(),
         title_words=pa.string(),
         vector=pa.list_(pa.float32(), dimension),

@@ -10,6 +10,7 @@ import pytest
 
 from ragloop.corpus.chunking.chunker import Chunk, chunk
 from ragloop.corpus.chunking.cuts import RULES, spans
+from ragloop.corpus.isolation.messages import packed_chunks, unpacked_chunks
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import Block, ParsedDocument
 from ragloop.language.words import boundaries
@@ -311,3 +312,16 @@ def test_a_long_block_of_lines_of_one_letter_takes_few_pieces() -> None:
     assert "".join(one.text for one in chunks).count("b") == 200_000
     assert max(one.tokens for one in chunks) <= 200
     assert len(chunks) < 1_000
+
+
+def test_a_chunk_is_as_certain_as_its_least_certain_recognised_block() -> None:
+    def certain(*confidences: float | None) -> list[float | None]:
+        blocks = tuple(Block(4 * n, 4 * n + 3, "paragraph", confidence=one) for n, one in enumerate(confidences))
+        text = "one " * len(confidences)
+        document = ParsedDocument(text, "page", blocks)
+        here, sent = chunk(document, count, 40), unpacked_chunks(*packed_chunks(document, chunk(document, count, 40)))
+        assert here == sent
+        return [one.confidence for one in here]
+
+    assert certain(None, None) == [None]
+    assert certain(0.9, None, 0.7) == [0.7]

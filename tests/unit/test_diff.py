@@ -94,3 +94,12 @@ def test_of_the_document_that_was_renamed_to_this_one_every_chunk_goes() -> None
 def test_a_document_that_cannot_be_read_writes_no_chunk() -> None:
     failed = replace(_read(), chunks=None, reason="cannot be read")
     assert _diff(failed, ROW, {}) == Rows((), {}, {})
+
+
+def test_a_chunk_that_was_recognised_with_another_confidence_is_written_again() -> None:
+    document = _read("one")
+    assert document.chunks is not None
+    recognised = replace(document, chunks=[replace(document.chunks[0], confidence=0.9)])
+    before = {_id("one"): Held(DOCUMENT, "A", "one", 0.8)}
+    assert list(_diff(recognised, ROW, before).upserts) == [_id("one")]
+    assert list(_diff(recognised, ROW, {_id("one"): Held(DOCUMENT, "A", "one", 0.9)}).upserts) == []

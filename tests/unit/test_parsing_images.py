@@ -1,62 +1,36 @@
 """Text recognised in images: scanned pages of a PDF, and images as documents."""
 
-import io
-import os
-import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import media_type, parse, taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.parsing.pages.recognised import drop_oldest
+from ragloop.corpus.parsing.pages.recognised import file_of
 from ragloop.errors import DocumentError
-from tests.support.made_documents import drawn_lines, drawn_pdf, stream
+from tests.support.made_documents import drawn_lines
+from tests.support.scans import picture, saved, scanned
 
 ON = ParseLimits(recognise=True)
-
-
-def picture(*lines: str, size: int = 40) -> Image.Image:
-    image = Image.new("RGB", (900, 60 + 70 * len(lines)), "white")
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(size=size)
-    for n, line in enumerate(lines):
-        pen.text((40, 30 + 70 * n), line, fill="black", font=font)
-    return image
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    made = io.BytesIO()
-    image.save(made, kind, **options)
-    return made.getvalue()
-
-
-def scan(image: Image.Image) -> bytes:
-    """A PDF of a page with text and of one that is an image."""
-    shown = b"q 600 0 0 %d 6 300 cm /I Do Q" % (600 * image.height // image.width)
-    pixels = stream(
-        zlib.compress(image.tobytes()),
-        b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode"
-        % image.size,
-    )
-    entries = b">>/XObject<</I 60 0 R"  # closes the dictionary of fonts
-    image_object = b"60 0 obj\n" + pixels + b"\nendobj\n"
-    return drawn_pdf(drawn_lines("A page of text."), shown, fonts=entries, extra=[image_object])
+TEXT = drawn_lines("A page of text.")
 
 
 def test_a_scanned_page_is_recognised_in_the_worker_and_says_so() -> None:
-    data = scan(picture("Mooring fees are due", "on the first of May."))
+    data = scanned(picture("Mooring fees are due", "on the first of May."), before=(TEXT,))
     with DocumentParser(ON) as parser:
         document = parser.parse(data, "application/pdf", "a.pdf")
-    assert [one.place.partition(" with ")[0] for one in document.blocks] == ["page 1", "page 2, recognised"]
+    assert [one.place for one in document.blocks] == ["page 1", "page 2"]
+    assert document.blocks[0].confidence is None
+    assert 0.8 < (document.blocks[1].confidence or 0) <= 1
     assert "Mooring fees are due" in document.text
     assert "on the first of May." in document.text
     assert document.left_out == ()
 
 
 def test_a_scanned_page_is_named_where_recognition_is_off() -> None:
-    said = parse(scan(picture("Mooring fees")), "application/pdf", "a.pdf").left_out
+    said = parse(scanned(picture("Mooring fees"), before=(TEXT,)), "application/pdf", "a.pdf").left_out
     assert len(said) == 1
     assert said[0].startswith("page 2 holds no text; it may be a scan: set sync.ocr = true")
 
@@ -65,7 +39,7 @@ def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
     first, *others = [picture(f"Sheet {n}: tide table") for n in ("one", "two", "three")]
     data = saved(first, "TIFF", save_all=True, append_images=others)
     document = parse(data, "image/tiff", "a.tiff", ParseLimits(recognise=True, recognised_pages=2))
-    assert [one.place.partition(",")[0] for one in document.blocks] == ["page 1", "page 2"]
+    assert [one.place for one in document.blocks] == ["page 1", "page 2"]
     assert document.left_out == ("page 3 was not recognised: the limits are sync.ocr_pages and sync.ocr_seconds",)
 
 
@@ -75,7 +49,8 @@ def test_images_are_documents_where_they_are_named(kind: str, suffix: str) -> No
     assert media_type(name) is None
     document = parse(saved(picture("No anchoring here"), kind), taken_as(name), name, ON)
     assert document.text == "No anchoring here"
-    assert document.blocks[0].place.startswith("image, recognised with confidence ")
+    assert document.blocks[0].place == "image"
+    assert document.blocks[0].confidence is not None
 
 
 def test_an_image_is_refused_where_recognition_is_off() -> None:
@@ -101,14 +76,7 @@ def test_a_page_that_was_recognised_is_not_recognised_again(tmp_path: Path) -> N
     (kept,) = (tmp_path / "recognised").iterdir()
     kept.write_text(kept.read_text().replace("fires", "tents"))
     assert first.text == "No fires ashore"
+    assert [file_of(one) for one in first.recognised] == [kept.name]
     assert parse(data, "image/png", "a.png", limits).text == "No tents ashore"
     kept.write_text("{")
     assert parse(data, "image/png", "a.png", limits).text == "No fires ashore"
-
-
-def test_pages_that_were_used_longest_ago_are_dropped(tmp_path: Path) -> None:
-    for n in range(4):
-        (tmp_path / f"{n}.json").write_text("{}")
-        os.utime(tmp_path / f"{n}.json", (n, n))
-    drop_oldest(tmp_path, 2)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["2.json", "3.json"]

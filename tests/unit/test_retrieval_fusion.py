@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragloop.answering.retrieval import fuse
+from ragloop.answering.retrieval import SURE, fuse, trust
 
 RANKINGS = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True), max_size=3)
 
@@ -33,3 +33,8 @@ def test_every_id_of_any_ranking_has_a_score_and_no_other(rankings: list[list[st
 @given(RANKINGS, st.integers(1, 1000))
 def test_the_order_of_the_rankings_does_not_matter(rankings: list[list[str]], k: int) -> None:
     assert fuse(rankings, k) == pytest.approx(fuse(rankings[::-1], k))
+
+
+def test_recognised_text_is_trusted_by_its_confidence_and_other_text_wholly() -> None:
+    assert trust(None) == trust(1.0) == trust(SURE) == 1
+    assert trust(SURE / 2) == pytest.approx(0.5)

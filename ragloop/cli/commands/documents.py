@@ -67,7 +67,9 @@ def _show(document: "Reading", chunks: "list[ReadChunk]") -> None:
     for sentence in left_out:
         write(f"left out: {sentence}")
     for number, one in enumerate(chunks, start=1):
-        write(f"\n--- chunk {number}, characters {one.start:,} to {one.end:,}: {one.heading} ---\n{one.text}")
+        recognised = "" if one.confidence is None else f", recognised with confidence {one.confidence:.2f}"
+        where = f"chunk {number}, characters {one.start:,} to {one.end:,}{recognised}: {one.heading}"
+        write(f"\n--- {where} ---\n{one.text}")
 
 
 def _quality(given: str | None) -> "Quality | None":

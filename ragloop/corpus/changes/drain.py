@@ -17,6 +17,7 @@ from ragloop.corpus.changes.sqs import ChangeQueue, Message
 from ragloop.corpus.index import health
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
+from ragloop.corpus.index.retention import drop_unnamed_pages
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket
@@ -258,6 +259,7 @@ class Changes:
         if away and failed == taken:
             raise away[-1]  # a service is away: a later try is for all of them
         health.maintain_indexes(index)
+        drop_unnamed_pages(Generations(self.store))
         return _Committed(add_up(outcomes), frozenset(failed), len(batch.objects.keys() - taken))
 
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index) -> SourceOutcome:

@@ -63,7 +63,7 @@ class Chunk:
     most a quarter of the budget, stands above it and is no part of the span. `heading` is the whole path of section
     titles and the place of the first block; `embedded` has the innermost of the titles, at most another quarter, above
     the text. `text_hash` is the SHA-256 of `embedded` in hex. `tokens` counts `embedded`, as the sum over the units
-    that the chunk joins.
+    that the chunk joins. `confidence` is that of its least certain recognised text, None where none of it is.
     """
 
     heading: str
@@ -73,6 +73,7 @@ class Chunk:
     embedded: str
     text_hash: str
     tokens: int
+    confidence: float | None = None
 
 
 class _Unit(NamedTuple):
@@ -332,7 +333,12 @@ def _chunk(
         embedded=embedded,
         text_hash=sha256_of_text(embedded),
         tokens=prefix.tokens + header.tokens + sum(units.tokens[begin:after]),
+        confidence=_confidence(document.blocks[units.block[begin] : units.block[after - 1] + 1]),
     )
+
+
+def _confidence(blocks: Sequence[Block]) -> float | None:
+    return min((one.confidence for one in blocks if one.confidence is not None), default=None)
 
 
 def _heading(block: Block, headings: dict[tuple[tuple[str, ...], str], str]) -> str:

@@ -6,8 +6,8 @@ from ragloop.catalogue import Recreation
 from ragloop.corpus.doctor.check import Check, Completion, Found, named
 from ragloop.corpus.doctor.examination import Examination
 from ragloop.corpus.index.generations.generation import CHUNKER, PARSER, GenerationState
-from ragloop.corpus.index.generations.table import restore_generations, set_damaged_aside
-from ragloop.corpus.index.retention import GRACE
+from ragloop.corpus.index.generations.table import Generations, restore_generations, set_damaged_aside
+from ragloop.corpus.index.retention import GRACE, drop_unnamed_pages, unnamed_pages
 from ragloop.journal import Journal
 from ragloop.registry import Request
 from ragloop.store import TABLES
@@ -141,6 +141,16 @@ def _clean_up(examined: Examination) -> None:
             examined.store.table(name).optimize(cleanup_older_than=GRACE, delete_unverified=True)
 
 
+def _orphan_pages(examined: Examination) -> Found:
+    if examined.generations.known is None:
+        return Found()
+    return named(one.name for one in unnamed_pages(Generations(examined.store)))
+
+
+def _drop_pages(examined: Examination) -> None:
+    drop_unnamed_pages(Generations(examined.store))
+
+
 def _unreadable_lines(examined: Examination) -> Found:
     where = examined.store.home / "journal" / "unreadable.lines"
     repair = f"none: look at {where}, and remove it when it is of no use"
@@ -241,6 +251,14 @@ LEFTOVER_CHECKS = (
         "deleted by LanceDB's own cleanup",
         _orphan_files,
         _clean_up,
+        destroys=True,
+    ),
+    Check(
+        "orphan-pages",
+        "recognised text of images that no document rests on",
+        "deleted",
+        _orphan_pages,
+        _drop_pages,
         destroys=True,
     ),
 )

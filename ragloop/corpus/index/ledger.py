@@ -14,7 +14,7 @@ WAITING = ""
 COLUMNS = (
     "document_id", "key", "uri", "revision", "title", "labels", "status", "reason", "attempts", "stamp",
     "changed_at", "committed_at", "lag_s", "chunks", "retry_at", "spans",
-    "text_hash", "format", "encoding", "left_out",
+    "text_hash", "format", "encoding", "left_out", "recognised",
 )  # fmt: skip
 """Columns of a ledger row, in the order of its fields."""
 COMPARED = ("key", "stamp", "uri", "labels", "status", "retry_at")
@@ -36,6 +36,7 @@ class Held(NamedTuple):
     document_id: str
     heading: str
     text: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class LedgerRow:
     `retry_at` is of a quarantined document that is worth another try though its bytes are the same. `spans`: its
     chunks, in the order of its text. `text_hash`: of a quarantined document, the hash of the bytes that failed, None
     where they could not be had. `format` is that of its name; `encoding`, empty for a binary format, and `left_out`,
-    which says in sentences what was not read, are of the last good revision.
+    which says in sentences what was not read, are of the last good revision, as is `recognised`: the images whose
+    text is kept because of it.
     """
 
     document_id: str
@@ -68,6 +70,7 @@ class LedgerRow:
     format: str | None = None
     encoding: str | None = None
     left_out: tuple[str, ...] = ()
+    recognised: tuple[str, ...] = ()
 
     def is_described_as(self, uri: str, labels: tuple[str, ...]) -> bool:
         """Return whether the ledger has the document's place and labels as they are now."""
@@ -106,7 +109,7 @@ class Ledger(Mapping[str, LedgerRow]):
         number = self._number[key]
         values = {name: column[number].as_py() for name, column in self._columns.items()}
         spans = tuple(Span(**one) for one in values["spans"] or ())
-        lists = {name: tuple(values[name] or ()) for name in ("labels", "left_out")}
+        lists = {name: tuple(values[name] or ()) for name in ("labels", "left_out", "recognised")}
         return LedgerRow(**{**values, **lists, "spans": spans})
 
     def __iter__(self) -> Iterator[str]:

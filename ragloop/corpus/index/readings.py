@@ -56,12 +56,16 @@ class Reading:
 
 @dataclass(frozen=True)
 class ReadChunk:
-    """A chunk; `start` and `end` are characters of the text of its document."""
+    """A chunk; `start` and `end` are characters of the text of its document.
+
+    `confidence` is that of text that was recognised in an image, None for any other.
+    """
 
     text: str
     heading: str
     start: int
     end: int
+    confidence: float | None
 
 
 def readings(
@@ -106,12 +110,12 @@ def chunks(index: Index, document: Reading) -> list[ReadChunk]:
     """Read the chunks of a document as they are searched, in the order of its text."""
     where = f"{DOCUMENTS} AND source IN ({quoted([document.source])}) AND key IN ({quoted([document.key])})"
     (row,) = index.rows(where, ["document_id", "spans"]).to_pylist()
-    rows = index.chunks_of([row["document_id"]], ["id", "text", "heading"]).to_pylist()
+    rows = index.chunks_of([row["document_id"]], ["id", "text", "heading", "confidence"]).to_pylist()
     held = {one["id"]: one for one in rows}
     return [
-        ReadChunk(held[span["chunk_id"]]["text"], held[span["chunk_id"]]["heading"], span["start"], span["end"])
+        ReadChunk(one["text"], one["heading"], span["start"], span["end"], one["confidence"])
         for span in row["spans"] or ()
-        if span["chunk_id"] in held
+        if (one := held.get(span["chunk_id"])) is not None
     ]
 
 

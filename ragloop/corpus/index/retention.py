@@ -1,4 +1,5 @@
-"""Drop what is past its retention: tables of generations that nobody needs, and vectors that were unused for long.
+"""Drop what is past its retention: tables of generations that nobody needs, vectors that were unused for long, and the
+recognised text of images that no document rests on.
 
 A vector is not dropped when its last chunk goes: an edit that is reverted, or a generation that is gone back to, finds
 it again. So the time counts from when it was first seen unused, which is looked for now and then.
@@ -7,6 +8,7 @@ it again. So the time counts from when it was first seen unused, which is looked
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +17,7 @@ from ragloop.corpus.index.generations.generation import GenerationState, KnownGe
 from ragloop.corpus.index.generations.table import Generations, newest_ended
 from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.vectors import table_of, tidy
+from ragloop.corpus.parsing.pages.recognised import FOLDER, file_of
 from ragloop.errors import StoreDamagedError
 from ragloop.reports import Report, Reports
 from ragloop.store import Store, quoted
@@ -26,6 +29,7 @@ LOOKS = 30
 _LOOKED = "vectors"
 """The kind of report that says when unused vectors were last looked for."""
 _PART = 1000
+_FOLLOWS_SOURCES = (GenerationState.ACTIVE, GenerationState.BUILDING, GenerationState.READY)
 
 
 def drop_expired(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
@@ -33,6 +37,7 @@ def drop_expired(store: Store, keep_generation: timedelta, keep_vectors: timedel
     now = store.now()
     generations = Generations(store)
     drop_ended(generations, keep_generation, now)
+    drop_unnamed_pages(generations)
     look = _is_due(store, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
     for name in filter(store.tables.has, store.tables.names("vectors_")):
@@ -63,6 +68,35 @@ def drop_ended(generations: Generations, keep: timedelta, now: datetime) -> None
                 store.tables.drop(one.table)
         for table in set(there) - {one.table for one in known}:
             store.tables.set_aside(table)
+
+
+def drop_unnamed_pages(generations: Generations) -> None:
+    """Delete what is kept of images that no document rests on. Needs the index lease, with nothing left to commit."""
+    for file in unnamed_pages(generations):
+        file.unlink(missing_ok=True)
+
+
+def unnamed_pages(generations: Generations) -> list[Path]:
+    """List what is kept of images that no document rests on, in any index that answers or is built.
+
+    None where one of these is damaged: nobody knows what it names.
+    """
+    folder = generations.store.home / FOLDER
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    try:
+        named = _named_pages(generations) if files else set()
+    except StoreDamagedError:
+        return []
+    return [file for file in files if file.name not in named]
+
+
+def _named_pages(generations: Generations) -> set[str]:
+    named: set[str] = set()
+    for one in generations.all():
+        if one.is_in(*_FOLLOWS_SOURCES) and generations.is_held(one):
+            rows = generations.store.rows(one.table, "cardinality(recognised) > 0", ["recognised"])
+            named.update(map(file_of, pc.list_flatten(rows["recognised"]).to_pylist()))
+    return named
 
 
 def _due(known: Sequence[KnownGeneration], keep: timedelta, now: datetime) -> list[KnownGeneration]:

@@ -30,7 +30,7 @@ RANKED_TOGETHER = 100_000
 ranks every match instead of the best ones: at 1,000,000 chunks that takes .7 s instead of .02."""
 RANKED_APART = 5_000
 """Most rows outside the indexes that are ranked apart: they are asked for by id."""
-_PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash"]
+_PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash", "confidence"]
 
 
 class Search:

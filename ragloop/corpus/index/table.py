@@ -127,6 +127,7 @@ def document_row(row: LedgerRow, source: str) -> dict[str, Any]:
         **{name: getattr(row, name) for name in COLUMNS},
         "labels": list(row.labels),
         "left_out": list(row.left_out),
+        "recognised": list(row.recognised),
     }
 
 

@@ -38,7 +38,7 @@ def packed(document: ParsedDocument) -> tuple[dict[str, Any], bytes]:
     """A document as a message. Paths of titles are written once."""
     paths: dict[tuple[str, ...], int] = {}
     blocks = [
-        (one.start, one.end, one.kind, paths.setdefault(one.heading, len(paths)), one.place, one.header)
+        (one.start, one.end, one.kind, paths.setdefault(one.heading, len(paths)), one.place, one.header, one.confidence)
         for one in document.blocks
     ]
     header = {
@@ -47,6 +47,7 @@ def packed(document: ParsedDocument) -> tuple[dict[str, Any], bytes]:
         "blocks": blocks,
         "encoding": document.encoding,
         "left_out": document.left_out,
+        "recognised": document.recognised,
     }
     return header, document.text.encode("utf-8", "surrogatepass")
 
@@ -55,11 +56,12 @@ def unpacked(header: Mapping[str, Any], payload: bytes) -> ParsedDocument:
     """The document in a message."""
     paths = [tuple(path) for path in header["paths"]]
     blocks = tuple(
-        Block(start, end, kind, paths[path], place, above and tuple(above))
-        for start, end, kind, path, place, above in header["blocks"]
+        Block(start, end, kind, paths[path], place, above and tuple(above), confidence)
+        for start, end, kind, path, place, above, confidence in header["blocks"]
     )
     text = payload.decode("utf-8", "surrogatepass")
-    return ParsedDocument(text, header["title"], blocks, header["encoding"], tuple(header["left_out"]))
+    said = {name: tuple(header[name]) for name in ("left_out", "recognised")}
+    return ParsedDocument(text, header["title"], blocks, header["encoding"], **said)
 
 
 def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[dict[str, Any], bytes]:
@@ -70,11 +72,12 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
         titles = one.embedded[: len(one.embedded) - len(embedded_string("", one.text))]
         columns = one.text[: len(one.text) - (one.end - one.start)]
         numbers = [written.setdefault(text, len(written)) for text in (one.heading, titles, columns)]
-        rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens))
+        rows.append((one.start, one.end, *numbers, one.text_hash, one.tokens, one.confidence))
     header = {
         "title": document.title,
         "encoding": document.encoding,
         "left_out": document.left_out,
+        "recognised": document.recognised,
         "written": list(written),
         "chunks": rows,
     }
@@ -85,8 +88,8 @@ def unpacked_chunks(header: Mapping[str, Any], payload: bytes) -> list[Chunk]:
     """The chunks in a message."""
     source, written = payload.decode("utf-8", "surrogatepass"), header["written"]
     chunks = []
-    for start, end, heading, titles, columns, text_hash, tokens in header["chunks"]:
+    for start, end, heading, titles, columns, text_hash, tokens, confidence in header["chunks"]:
         text = written[columns] + source[start:end]
         embedded = embedded_string(written[titles], text)
-        chunks.append(Chunk(written[heading], start, end, text, embedded, text_hash, tokens))
+        chunks.append(Chunk(written[heading], start, end, text, embedded, text_hash, tokens, confidence))
     return chunks

@@ -42,12 +42,14 @@ _START_SECONDS = 60.0
 
 
 class Cut(NamedTuple):
-    """A document as the index takes it: its title, its chunks, its encoding, and in sentences what was not read."""
+    """A document as the index takes it: its title, its chunks, its encoding, in sentences what was not read, and the
+    images whose text is kept because of it."""
 
     title: str
     chunks: Sequence[Chunk]
     encoding: str
     left_out: tuple[str, ...]
+    recognised: tuple[str, ...]
 
 
 class DocumentParser:
@@ -85,11 +87,12 @@ class DocumentParser:
             header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
             if "chunks" in header:
                 chunks = unpacked_chunks(header, payload)
-                return Cut(header["title"], chunks, header["encoding"], tuple(header["left_out"]))
+                said = (tuple(header[name]) for name in ("left_out", "recognised"))
+                return Cut(header["title"], chunks, header["encoding"], *said)
             document = unpacked(header, payload)
         with _failing("chunker"):
             chunks = chunk(document, count_tokens, chunk_tokens)
-        return Cut(document.title, chunks, document.encoding, document.left_out)
+        return Cut(document.title, chunks, document.encoding, document.left_out, document.recognised)
 
     def _asked(
         self,

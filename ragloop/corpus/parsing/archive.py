@@ -47,6 +47,10 @@ class Archive:
         """How many bytes may still be unpacked."""
         return self._left
 
+    def size(self, name: str) -> int:
+        """Return how many bytes a member unpacks to at most."""
+        return self._zip.getinfo(self._members[_normal(name)]).file_size
+
     def read(self, name: str) -> bytes:
         """A member's bytes. Raises DocumentError where it is missing, encrypted, damaged, or unpacks to too much."""
         member = self._members.get(_normal(name))

@@ -13,7 +13,8 @@ class Block:
     A block of kind "heading" is a section title with nothing under it, which would otherwise be in no chunk, or has a
     number that the path leaves out. `place` is where a reader finds the block, such as "page 5". It is shown and never
     embedded: a page that is inserted moves the places of all that follows it. `header` is the span of the rows that
-    name the columns of a table: they are repeated above its rows in each later chunk.
+    name the columns of a table: they are repeated above its rows in each later chunk. `confidence`, from 0 to 1, is
+    that of text that was recognised in an image, None for any other.
     """
 
     start: int
@@ -22,6 +23,7 @@ class Block:
     heading: tuple[str, ...] = ()
     place: str = ""
     header: tuple[int, int] | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
@@ -35,7 +37,7 @@ class ParsedDocument:
     """A document as it was read: its text, a title for people, and its blocks by ascending offset, none overlapping.
 
     `encoding` is the codec that a file of text was read with, empty for a binary format. `left_out` says in sentences
-    what of the document was not read.
+    what of the document was not read. `recognised` names the images whose text is kept because of it.
     """
 
     text: str
@@ -43,6 +45,7 @@ class ParsedDocument:
     blocks: tuple[Block, ...]
     encoding: str = ""
     left_out: tuple[str, ...] = ()
+    recognised: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         position = 0

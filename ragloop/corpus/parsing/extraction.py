@@ -15,7 +15,7 @@ class Part:
     """A block of text; `level` is that of the section it is the title of, 0 for none.
 
     `title` is the section's title where the text says more, such as its number: the text is then a block as well.
-    `header` is the span in `text` of the row that names the columns of a table.
+    `header` is the span in `text` of the row that names the columns of a table, `confidence` that of recognised text.
     """
 
     text: str
@@ -24,15 +24,20 @@ class Part:
     place: str = ""
     header: tuple[int, int] | None = None
     title: str = ""
+    confidence: float | None = None
 
 
 @dataclass
 class Extraction:
-    """The parts of a document, at most `most` characters of them, and what of it was left out, in sentences."""
+    """The parts of a document, at most `most` characters of them, and what of it was left out, in sentences.
+
+    `recognised` names the images whose text is kept because of it.
+    """
 
     most: int
     parts: list[Part] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
     _characters: int = 0
 
     def add(
@@ -44,6 +49,7 @@ class Extraction:
         place: str = "",
         header: tuple[int, int] | None = None,
         title: str = "",
+        confidence: float | None = None,
     ) -> None:
         """Add a block, or with `level` the title of a section. Raises DocumentError when the text grows too long."""
         text = text.strip("\r\n") if kind == "code" else text.strip()
@@ -55,7 +61,7 @@ class Extraction:
                 f"found more than {self.most:,} characters of text, expected fewer; "
                 "raise sync.max_document_mb to take it, or split the document"
             )
-        self.parts.append(Part(text, kind, level, place, header, title))
+        self.parts.append(Part(text, kind, level, place, header, title, confidence))
 
     def table(
         self,
@@ -93,7 +99,15 @@ class Extraction:
         for part in parts:
             level = part.level + below if part.level else 0
             place_of = place or part.place
-            self.add(part.text, part.kind, level=level, place=place_of, header=part.header, title=part.title)
+            self.add(
+                part.text,
+                part.kind,
+                level=level,
+                place=place_of,
+                header=part.header,
+                title=part.title,
+                confidence=part.confidence,
+            )
 
     def enclose(self, document: ParsedDocument, title: str, *, level: int) -> None:
         """Add a document inside this one, such as an attachment, as a section of its own; its titles go below.
@@ -109,7 +123,9 @@ class Extraction:
                 self.add(above, level=level + depth)
             before = block.heading
             header = (block.header[0] - block.start, block.header[1] - block.start) if block.header else None
-            self.add(document.text[block.start : block.end], block.kind, place=block.place, header=header)
+            text = document.text[block.start : block.end]
+            self.add(text, block.kind, place=block.place, header=header, confidence=block.confidence)
+        self.recognised += document.recognised
         self.left_out += [f"{title}: {one}" if title else one for one in document.left_out]
 
     def document(self, name: str, *, title: str = "", root: str = "") -> ParsedDocument:
@@ -125,8 +141,10 @@ class Extraction:
                     outline.block(position, end, "heading", part.place)
             else:
                 header = (position + part.header[0], position + part.header[1]) if part.header else None
-                outline.block(position, end, part.kind, part.place, header)
+                outline.block(position, end, part.kind, part.place, header, part.confidence)
             position = end + 2
         blocks = outline.finish()
         left_out = tuple(dict.fromkeys(self.left_out))
-        return ParsedDocument(text, title or root or outline.first_title or name, blocks, left_out=left_out)
+        recognised = tuple(dict.fromkeys(self.recognised))
+        titled = title or root or outline.first_title or name
+        return ParsedDocument(text, titled, blocks, left_out=left_out, recognised=recognised)

@@ -1,6 +1,9 @@
 """How much one document may ask of a parser."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Engine = Literal["rapidocr", "tesseract"]
 
 _A_PAGE_S = 60.0
 """The page that was begun within the seconds is read to its end."""
@@ -15,7 +18,8 @@ class ParseLimits:
     `unpacked_bytes` is what is read out of an archive (DOCX, OpenDocument, gzip) or of the attachments of a PDF,
     `characters` the extracted text, `depth` how deep documents lie inside each other. With `recognise` the text of
     pages that are images is recognised: on so many pages, for so long, beside the other seconds and memory; it is kept
-    in `recognised_folder`, if there is one. `office_converter` is the program of LibreOffice. Of
+    in `recognised_folder`, if there is one. `engine` recognises it, of which Tesseract is told the `languages`; with
+    `recognise_images` in the images inside other documents too. `office_converter` is the program of LibreOffice. Of
     records of JSON only the `json_fields` are read, where any are named.
     """
 
@@ -29,6 +33,9 @@ class ParseLimits:
     recognised_pages: int = 50
     recognition_seconds: float = 600.0
     recognised_folder: str = ""
+    recognise_images: bool = False
+    engine: Engine = "rapidocr"
+    languages: str = "eng"
     office_converter: str = "soffice"
     json_fields: tuple[str, ...] = ()
 
@@ -36,6 +43,11 @@ class ParseLimits:
         numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
         if wrong := [name for name, value in numbers.items() if value <= 0 and not isinstance(value, bool)]:
             raise ValueError(f"limits must be above 0: {', '.join(wrong)} in {self}")
+
+    @property
+    def recognises_inside(self) -> bool:
+        """Return whether text is recognised in the images inside other documents."""
+        return self.recognise and self.recognise_images
 
     @property
     def most_seconds(self) -> float:

@@ -42,7 +42,15 @@ class Outline:
         self.first_title = self.first_title or title
         self._childless = (start, end, above, place)
 
-    def block(self, start: int, end: int, kind: Kind, place: str = "", header: tuple[int, int] | None = None) -> None:
+    def block(
+        self,
+        start: int,
+        end: int,
+        kind: Kind,
+        place: str = "",
+        header: tuple[int, int] | None = None,
+        confidence: float | None = None,
+    ) -> None:
         """Add text[start:end] without the white space around it; nothing where there is only white space.
 
         `header` is the span of the rows that name the columns of a table, which is left out where no row follows it.
@@ -54,7 +62,7 @@ class Outline:
         above = strip_span(self.text, *header) if header else None
         if above and not self.text[above[1] : span[1]].strip():
             above = None
-        self.blocks.append(Block(*span, kind, self._path, place, above))
+        self.blocks.append(Block(*span, kind, self._path, place, above, confidence))
 
     def finish(self) -> tuple[Block, ...]:
         if self._childless:

@@ -17,7 +17,7 @@ from ragloop.corpus.parsing.pages.fields import filled
 from ragloop.corpus.parsing.pages.fonts import readable_lines
 from ragloop.corpus.parsing.pages.lines import ITEM, Hyphens, marked, paragraphs, without_running_lines
 from ragloop.corpus.parsing.pages.recognised import Recognised
-from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, place_of, scale_of
+from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -54,12 +54,12 @@ class _Page:
     recognised: Recognised | None = None
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         return f"page {self.number}"
 
     @property
-    def place(self) -> str:
-        return self.name + (place_of(self.recognised) if self.recognised else "")
+    def confidence(self) -> float | None:
+        return self.recognised.confidence if self.recognised and self.recognised.text else None
 
 
 def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -67,8 +67,9 @@ def parse_pdf(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     document = _open(data)
     try:
         _check_pages(document, limits)
-        pages, lost = _read(document, limits)
-        extraction = Extraction(limits.characters)
+        recogniser = Recogniser(limits)
+        pages, lost = _read(document, limits, recogniser)
+        extraction = Extraction(limits.characters, recognised=recogniser.kept)
         placeholder = _placeholder(document, pages)
         if not placeholder:
             _add_pages(extraction, pages, _titles(document))
@@ -103,11 +104,10 @@ def _check_pages(document: "PdfDocument", limits: ParseLimits) -> None:
         )
 
 
-def _read(document: "PdfDocument", limits: ParseLimits) -> tuple[list[_Page], list[int]]:
+def _read(document: "PdfDocument", limits: ParseLimits, recogniser: Recogniser) -> tuple[list[_Page], list[int]]:
     """Return the pages, and the numbers of those that are damaged: they do not cost the others."""
     import pypdfium2
 
-    recogniser = Recogniser(limits)
     pages: list[_Page] = []
     lost: list[int] = []
     characters = 0
@@ -186,7 +186,7 @@ def _add_pages(extraction: Extraction, pages: Sequence[_Page], titles: dict[int,
             extraction.add(title, level=level, place=page.place)
         for paragraph in paragraphs(text):
             kind: Kind = "list" if ITEM.match(paragraph) else "paragraph"
-            extraction.add(hyphens.joined(paragraph), kind, place=page.place)
+            extraction.add(hyphens.joined(paragraph), kind, place=page.place, confidence=page.confidence)
         extraction.add("\n".join(page.lines), "list", place=page.place)
 
 
@@ -209,11 +209,11 @@ def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterat
     for page in pages:
         if page.unreadable and page.text:
             yield (
-                f"{page.name}: {page.unreadable} lines were left out, "
+                f"{page.place}: {page.unreadable} lines were left out, "
                 "since their font does not say which characters it shows"
             )
     for page in pages:
-        yield from doubts(page.recognised, page.name) if page.recognised else ()
+        yield from doubts(page.recognised, page.place) if page.recognised else ()
     if lost:
         yield f"{_ranges(lost)} of {count} could not be read: damaged"
     if notes := [page.number for page in pages if page.notes]:

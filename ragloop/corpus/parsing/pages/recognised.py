@@ -1,9 +1,11 @@
-"""Recognised text of pages, kept by the hash of the image: an edit of one page does not recognise the others anew."""
+"""Recognised text of pages, kept by the hash of the image: an edit of one page does not recognise the others anew.
+
+A page is kept for as long as a document of an index names it; see ragloop.corpus.index.retention.
+"""
 
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 FOLDER = "recognised"
-_MOST_PAGES = 20_000
-"""About 100 MB; beyond that the pages that were asked for longest ago go."""
-_CHECKED_EVERY = 500
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,14 @@ class RecognisedPages:
     def __init__(self, folder: str) -> None:
         """Keep pages in `folder`, whose parent must be there; in none where it is empty."""
         self._folder = Path(folder) if folder and Path(folder).parent.is_dir() else None
-        self._written = 0
 
     def get(self, key: str) -> Recognised | None:
         """Return the text of the page with this key, if it is kept."""
         if self._folder is None:
             return None
-        file = self._folder / f"{key}.json"
+        file = self._folder / file_of(key)
         try:
             found = Recognised(**json.loads(file.read_bytes()))
-            os.utime(file)
         except (OSError, ValueError, TypeError):
             return None
         return found
@@ -54,11 +51,8 @@ class RecognisedPages:
             return
         with contextlib.suppress(OSError):
             self._folder.mkdir(exist_ok=True)
-            with whole_file(self._folder / f"{key}.json") as part:
+            with whole_file(self._folder / file_of(key)) as part:
                 part.write_text(json.dumps(asdict(page)), encoding="utf-8")
-            if self._written % _CHECKED_EVERY == 0:
-                drop_oldest(self._folder, _MOST_PAGES)
-            self._written += 1
 
 
 def key_of(pixels: "np.ndarray[Any, Any]", how: str) -> str:
@@ -68,8 +62,6 @@ def key_of(pixels: "np.ndarray[Any, Any]", how: str) -> str:
     return found.hexdigest()
 
 
-def drop_oldest(folder: Path, most: int) -> None:
-    """Remove the files that were used longest ago, where there are more than `most`."""
-    files = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(folder))
-    for _, path in files[: max(0, len(files) - most)]:
-        Path(path).unlink(missing_ok=True)
+def file_of(key: str) -> str:
+    """Return the name of the file that keeps a page."""
+    return f"{key}.json"

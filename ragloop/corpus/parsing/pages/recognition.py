@@ -1,7 +1,6 @@
-"""Text recognised in images of pages: RapidOCR's models, which its wheel carries, on ONNX Runtime."""
+"""Text recognised in images of pages: by RapidOCR's models, which its wheel carries, or by Tesseract."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.pages import tesseract
 from ragloop.corpus.parsing.pages.columns import Segment, in_reading_order
 from ragloop.corpus.parsing.pages.recognised import Recognised, RecognisedPages, key_of
 from ragloop.corpus.parsing.table import one_line
@@ -26,11 +26,6 @@ _POOR = 0.5
 _DOUBTFUL = 0.8
 
 
-def place_of(page: Recognised) -> str:
-    """Return what follows the place of a block that was recognised."""
-    return f", recognised with confidence {page.confidence:.2f}" if page.text else ""
-
-
 def doubts(page: Recognised, place: str) -> list[str]:
     """Return what is to be said of a page that may have been misread."""
     said = []
@@ -43,10 +38,14 @@ def doubts(page: Recognised, place: str) -> list[str]:
 
 @dataclass
 class Recogniser:
-    """Recognises the pages of one document within its limits: so many pages, and so many seconds."""
+    """Recognises the pages of one document within its limits: so many pages, and so many seconds.
+
+    `kept` names the pages whose text is kept for the next time.
+    """
 
     limits: ParseLimits
     pages: int = 0
+    kept: list[str] = field(default_factory=list)
     _began: float | None = field(default=None, init=False)
 
     @property
@@ -64,28 +63,41 @@ class Recogniser:
         """Return the text of an image, an array of rows of blue, green and red; `points` is the size of a pixel."""
         self._began = time.monotonic() if self._began is None else self._began
         self.pages += 1
-        kept = _kept(self.limits.recognised_folder)
-        key = key_of(pixels, f"{_VERSION} {_rapidocr()} {points:.4f}") if self.limits.recognised_folder else ""
-        found = kept.get(key)
+        if not self.limits.recognised_folder:
+            return self._recognised(pixels, points)
+        pages = RecognisedPages(self.limits.recognised_folder)
+        key = key_of(pixels, f"{_VERSION} {self._engine()} {points:.4f}")
+        self.kept.append(key)
+        found = pages.get(key)
         if found is None:
-            found = _recognised(pixels, points)
-            kept.put(key, found)
+            found = self._recognised(pixels, points)
+            pages.put(key, found)
         return found
 
+    def _engine(self) -> str:
+        if self.limits.engine == "tesseract":
+            return f"{tesseract.version()} {self.limits.languages}"
+        return f"rapidocr {version('rapidocr')}"
 
-def _recognised(pixels: "np.ndarray[Any, Any]", points: float) -> Recognised:
-    found = _engine()(pixels)
-    texts = [one_line(text) for text in found.txts or ()]
-    scores = [float(score) for score in found.scores] if texts else []
-    kept = [
-        (_segment(box, text, points), score)
-        for box, text, score in zip(found.boxes if texts else (), texts, scores, strict=True)
-        if text and score >= _POOR
-    ]
-    if not kept:
-        return Recognised("", poor=len(texts))
-    lines = in_reading_order([segment for segment, _ in kept])
-    return Recognised("\n".join(lines).strip(), fmean(score for _, score in kept), len(texts) - len(kept))
+    def _recognised(self, pixels: "np.ndarray[Any, Any]", points: float) -> Recognised:
+        by_tesseract = self.limits.engine == "tesseract"
+        lines = tesseract.lines(pixels, self.limits.languages) if by_tesseract else _rapidocr_lines(pixels)
+        kept = [one for one in lines if one.score >= _POOR]
+        if not kept:
+            return Recognised("", poor=len(lines))
+        text = "\n".join(in_reading_order([_segment(one, points) for one in kept])).strip()
+        return Recognised(text, round(fmean(one.score for one in kept), 3), len(lines) - len(kept))
+
+
+def _rapidocr_lines(pixels: "np.ndarray[Any, Any]") -> list[tesseract.Line]:
+    found = _rapidocr()(pixels)
+    if not found.txts:
+        return []
+    lines = []
+    for box, text, score in zip(found.boxes, map(one_line, found.txts), found.scores, strict=True):
+        across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
+        lines.append(tesseract.Line(text, min(across), min(down), max(across), max(down), float(score)))
+    return [one for one in lines if one.text]
 
 
 def scale_of(width: float, height: float) -> float:
@@ -93,23 +105,13 @@ def scale_of(width: float, height: float) -> float:
     return min(DPI / 72, _LONGEST_SIDE / max(width, height, 1.0))
 
 
-def _segment(box: Sequence[Sequence[float]], text: str, points: float) -> Segment:
-    across, down = [float(x) * points for x, _ in box], [float(y) * points for _, y in box]
-    return Segment(min(across), max(across), -max(down), max(down) - min(down), text)
+def _segment(line: tesseract.Line, points: float) -> Segment:
+    height = line.bottom - line.top
+    return Segment(line.left * points, line.right * points, -line.bottom * points, height * points, line.text)
 
 
 @cache
-def _kept(folder: str) -> RecognisedPages:
-    return RecognisedPages(folder)
-
-
-@cache
-def _rapidocr() -> str:
-    return version("rapidocr")
-
-
-@cache
-def _engine() -> Any:
+def _rapidocr() -> Any:
     import rapidocr
 
     settings = {

@@ -256,6 +256,7 @@ def _chunk_row(chunk_id: str, chunk: Chunk, row: LedgerRow, source: str) -> dict
         "labels": list(row.labels),
         "heading": chunk.heading,
         "text": chunk.text,
+        "confidence": chunk.confidence,
         "text_hash": chunk.text_hash,
     }
 

@@ -56,4 +56,4 @@ def _is_described_alike(document: Prepared, row: LedgerRow, labels: tuple[str, .
 
 
 def _is_held(chunk: Chunk, held: Held | None) -> bool:
-    return held is not None and (held.heading, held.text) == (chunk.heading, chunk.text)
+    return held is not None and held[1:] == (chunk.heading, chunk.text, chunk.confidence)

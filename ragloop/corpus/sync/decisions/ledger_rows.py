@@ -90,6 +90,7 @@ def _written(row: LedgerRow, document: Prepared, spans: tuple[Span, ...], moment
         title=document.title,
         encoding=document.encoding,
         left_out=document.left_out,
+        recognised=document.recognised,
         changed_at=microseconds(document.changed_at or moment.now),
         committed_at=moment.now_us,
         lag_s=moment.lag_s(document.changed_at or moment.now),

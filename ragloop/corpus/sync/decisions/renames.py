@@ -91,5 +91,6 @@ def inherit(row: LedgerRow, heir: LedgerRow, hashes: Mapping[str, str]) -> tuple
     kept = replace(
         heir, revision=row.revision, title=row.title, changed_at=row.changed_at, committed_at=row.committed_at,
         lag_s=row.lag_s, chunks=len(spans), spans=tuple(spans), encoding=row.encoding, left_out=row.left_out,
+        recognised=row.recognised,
     )  # fmt: skip
     return kept, ids

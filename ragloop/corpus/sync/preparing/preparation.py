@@ -118,7 +118,8 @@ class Preparation:
         except DocumentError as error:
             return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         left_out = tuple(one[:MOST_OF_SENTENCE] for one in few(cut.left_out, MOST_SENTENCES))
-        return replace(prepared, title=cut.title, chunks=cut.chunks, encoding=cut.encoding, left_out=left_out)
+        read_as = {name: getattr(cut, name) for name in ("title", "chunks", "encoding", "recognised")}
+        return replace(prepared, left_out=left_out, **read_as)
 
     def _cut(self, data: bytes, key: str) -> Cut:
         kind = taken_as(key)

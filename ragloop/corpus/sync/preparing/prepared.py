@@ -13,7 +13,8 @@ from ragloop.corpus.sources.source import Listed, Read
 class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
-    `encoding` is the codec that a file of text was read with. `left_out` says in sentences what of it was not read.
+    `encoding` is the codec that a file of text was read with. `left_out` says in sentences what of it was not read, and
+    `recognised` names the images whose text is kept because of it.
     `read` is without the bytes, of which there were `bytes_read`.
     `stopped`: its parser was killed or crashed, or the disk failed, so that another try may end otherwise.
     """
@@ -25,6 +26,7 @@ class Prepared:
     chunks: Sequence[Chunk] | None = None
     encoding: str = ""
     left_out: tuple[str, ...] = ()
+    recognised: tuple[str, ...] = ()
     reason: str | None = None
     stopped: bool = False
     bytes_read: int = 0
