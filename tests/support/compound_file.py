@@ -17,7 +17,7 @@ def compound_file(tree: Mapping[str, Any]) -> bytes:
     def add(members: Mapping[str, Any]) -> int:
         """Add what a storage holds, each beside the next; return the number of the first."""
         following = FREE
-        for name, content in reversed(members.items()):
+        for name, content in reversed(list(members.items())):
             if isinstance(content, Mapping):
                 row = (name, STORAGE, following, add(content), 0, 0)
             else:

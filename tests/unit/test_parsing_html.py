@@ -159,6 +159,11 @@ def test_the_label_of_a_tab_stands_above_its_panel() -> None:
         "<aside><a href=/x>Other ports</a></aside>",
         "<a href='https://example.org/edit'>Edit this page</a>",
         "<div role=dialog><h2>Newsletter</h2><p>Sign up now</p></div>",
+        "<div class='footer dark'><p>Made by the harbour company</p></div>",
+        "<div id=footer>Imprint</div>",
+        "<div class=d-print-none><h2>Feedback</h2><p>Did this help you?</p></div>",
+        "<p class=site-title>Harbour company</p>",
+        "<div class='pageSection group'><h2>Attachments:</h2><p>pier.png (image/png)</p></div>",
     ],
 )
 def test_what_frames_a_page_is_left_out(frame: str) -> None:
@@ -175,6 +180,9 @@ def test_what_frames_a_page_is_left_out(frame: str) -> None:
         "<div class=menu><p>Soup of the day, two crowns</p></div>",
         "<article><header><p>By the harbour master</p></header><p>Text.</p><footer>Written in May.</footer></article>",
         "<blockquote><p>Hold fast.</p><footer>A sailor</footer></blockquote>",
+        "<main><article><p>Text.</p><div class=footer>Written in June.</div></article></main>",
+        "<div class=footer><h1>Anchors</h1><p>All of the page lies in its foot.</p></div>",
+        "<main><aside><p>Mind the swell.</p></aside><p>Text.</p></main>",
         "<div role=note class='hatnote navigation-not-searchable'>Main article: <a href=/h>Harbour</a></div>",
         "<div aria-hidden=true><p>Seen by the eye only.</p></div>",
         "<main><p>A.</p></main><p>What is beside it is longer by far than what is in the main part.</p>",
@@ -184,6 +192,13 @@ def test_content_that_has_a_name_of_boilerplate_stays(content: str) -> None:
     words = " ".join(" ".join((*path, text)) for _, path, text in pieces(f"<body><h1>Log</h1>{content}</body>"))
     bare = re.sub(r"<[^>]*>", " ", content).split()
     assert [word for word in bare if word not in words] == []
+
+
+def test_a_footer_in_the_main_part_is_that_of_the_page() -> None:
+    page = (
+        "<main><nav>Log</nav><h1>Pier</h1><p>It is open.</p><footer><p>Made by the harbour company</p></footer></main>"
+    )
+    assert texts(f"<body>{page}</body>") == ["It is open."]
 
 
 def test_the_only_main_part_is_the_page_and_keeps_the_title_outside() -> None:

@@ -75,12 +75,12 @@ def test_a_program_that_is_not_there_is_said_before_the_sync(tmp_path: Path, mon
 
 
 def test_what_recognises_text_is_part_of_the_generation() -> None:
-    from ragloop.app.parts import recognition
+    from ragloop.app.parts import read_by_choice
 
     def named(**given: object) -> str:
-        return recognition(Settings(sync={"ocr": True, **given}).sync)
+        return read_by_choice(Settings(sync={"ocr": True, **given}).sync)
 
-    assert recognition(Settings().sync) == ""
+    assert read_by_choice(Settings().sync) == ""
     assert named() == " with ocr"
     assert named(ocr_images=True) == " with ocr of images"
     assert named(ocr_engine="tesseract", ocr_languages="deu+eng") == " with ocr by tesseract deu+eng"

@@ -14,8 +14,11 @@ _NEVER = frozenset(
     navbar-toggler book-summary book-header navigation-next navigation-prev footer-nav docs-prevnext MsoToc1 MsoToc2
     MsoToc3 MsoToc4 MsoToc5 post-navigation paging-navigation social-links social-icons share-buttons share-links
     navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement
-    header-anchor-icon hide-when-compact""".split()
+    header-anchor-icon hide-when-compact d-print-none hidden-print noprint no-print pageSection page-metadata aui-icon
+    search-results site-branding site-title site-description author-bio comment-respond sharrre-container
+    td-page-meta__lastmod""".split()
 )
+_FOOTERS = frozenset(("footer", "site-footer", "page-footer"))
 _LINKS = frozenset(
     """nav navbar navigation menu sidebar sphinxsidebar toc localtoc pagination pager share sharing social
     footer topbar toolbar""".split()
@@ -45,6 +48,7 @@ class Purpose(StrEnum):
     UNKNOWN = "unknown"
     NO_CONTENT = "no content"
     LINKS = "links, if it holds little else"
+    FOOTER = "what stands at the foot of a page"
     CONSENT = "a notice on cookies"
     MAYBE_CONSENT = "a notice on cookies, if it asks for something"
     LINE_NUMBER = "the number of a line of code"
@@ -62,6 +66,7 @@ _EXACT = {
     **dict.fromkeys(_LINES, Purpose.LINE),
     **dict.fromkeys(_NUMBERS, Purpose.LINE_NUMBER),
     **dict.fromkeys(_NEVER, Purpose.NO_CONTENT),
+    **dict.fromkeys(_FOOTERS, Purpose.FOOTER),
     **dict.fromkeys(_RENDERED, Purpose.FORMULA),
     "katex-html": Purpose.FORMULA,
     "mwe-math-fallback-image-inline": Purpose.FORMULA,
@@ -70,7 +75,7 @@ _EXACT = {
     "MsoTitle": Purpose.TITLE,
     "checkbox-on": Purpose.CHECKED,
     "checkbox-off": Purpose.UNCHECKED,
-    **dict.fromkeys(("selected-value", "badge", "chip", "pill", "tag"), Purpose.APART),
+    **dict.fromkeys(("selected-value", "badge", "VPBadge", "chip", "pill", "tag"), Purpose.APART),
 }
 
 

@@ -41,6 +41,7 @@ _ROLES = frozenset(
 )
 _NAMED = frozenset("div aside ul ol p span header footer a label details".split())
 """Elements whose id may be that of boilerplate; one of `<section>` is made of the heading in it."""
+_SAID_BY_IDS = (Purpose.LINKS, Purpose.FOOTER, Purpose.CONSENT, Purpose.MAYBE_CONSENT)
 _FRAMES = frozenset(("header", "footer", "aside"))
 _PARTS_OF_PAGES = frozenset(("html", "body", "main", "article"))
 _TARGETS = ("aria-controls", "data-target", "data-bs-target", "data-tab-target")
@@ -83,8 +84,11 @@ class Omissions:
             found = self.purposes[names] = purpose(names)
         return found
 
-    def leaves_out(self, element: "_Element", tag: str, *, in_article: bool) -> bool:
-        """Return whether an element is no content; `in_article` where it stands in an article or a quotation."""
+    def leaves_out(self, element: "_Element", tag: str, *, in_article: bool, in_main: bool) -> bool:
+        """Return whether an element is no content.
+
+        `in_article` says that it stands in an article or a quotation, `in_main` that it stands in the main part.
+        """
         if tag == "a":
             return self._is_link_of_the_page(element)
         if tag == "button":
@@ -97,19 +101,20 @@ class Omissions:
         said = self.purpose(element)
         if self._is_hidden(element, role, said):
             return True
-        if tag == "footer" and not in_article:
-            return not self._holds_the_page(element)
         if role in _ROLES or said is Purpose.NO_CONTENT:
             return not self._holds_the_page(element)
         if tag in _NAMED and said in (Purpose.UNKNOWN, Purpose.PANEL):
             said = self._said_by_id(element)
+        if (tag == "footer" or said is Purpose.FOOTER) and not in_article:
+            return not self._holds_the_page(element)
         if said is Purpose.LINE_NUMBER:
             return True
         if said is Purpose.FORMULA:
             return _is_drawn_beside_its_source(element)
         if said in (Purpose.CONSENT, Purpose.MAYBE_CONSENT):
             return self._is_notice(element, said)
-        if said is Purpose.LINKS or (tag in _FRAMES and not (in_article and tag != "footer")):
+        in_frame = tag in _FRAMES and (tag == "footer" or not (in_article or in_main))
+        if said in (Purpose.LINKS, Purpose.FOOTER) or in_frame:
             return self._is_mostly_links(element)
         return False
 
@@ -118,7 +123,7 @@ class Omissions:
         if not name or "section" in (element.get("class") or "").split():
             return Purpose.UNKNOWN
         said = purpose(name)
-        return said if said in (Purpose.LINKS, Purpose.CONSENT, Purpose.MAYBE_CONSENT) else Purpose.UNKNOWN
+        return said if said in _SAID_BY_IDS else Purpose.UNKNOWN
 
     def _is_hidden(self, element: "_Element", role: str | None, said: Purpose) -> bool:
         """Return whether a reader of the page never comes to see the element: not even by a click on something."""

@@ -26,6 +26,7 @@ _NO_HEADING = ("table", "pre", "ul", "ol", "dl", *HEADINGS)
 _INLINE = frozenset(
     "b strong em i u code tt kbd samp var small big font abbr cite mark s strike del ins time wbr".split()
 )
+_ARTICLES = frozenset(("article", "blockquote", "figure"))
 _READINGS = frozenset(("rt", "rp", "rtc"))
 
 
@@ -49,6 +50,7 @@ class _Reading:
     preformatted: int = 0
     lists: list[list[int]] = field(default_factory=list)
     articles: int = 0
+    mains: int = 0
     leads: bool = False
     after_line: bool = False
     alternative: str = ""
@@ -107,7 +109,7 @@ class _Reading:
         if tag in _READINGS:
             return not holds(element, "rb")
         if (self.told and element in self.told) or self.omissions.leaves_out(
-            element, tag, in_article=self.articles > 0
+            element, tag, in_article=self.articles > 0, in_main=self.mains > 0
         ):
             return True
         self._start(element, tag)
@@ -208,7 +210,8 @@ class _Reading:
                 self._flush()
         elif tag in BLOCKS or tag in LEADING or tag in ("tr", "caption"):
             self._separate()
-            self.articles += tag in ("article", "blockquote", "main", "figure")
+            self.articles += tag in _ARTICLES
+            self.mains += tag == "main"
             if said is Purpose.CHECKED or said is Purpose.UNCHECKED:
                 self.line.append("[x] " if said is Purpose.CHECKED else "[ ] ")
         if self.labels and (label := self.labels.get(element)):
@@ -278,7 +281,8 @@ class _Reading:
                 self.line.append(_BREAK)
                 self.leads = True
         elif tag in BLOCKS or tag in HEADINGS or tag in ("table", "tr"):
-            self.articles -= tag in ("article", "blockquote", "main", "figure")
+            self.articles -= tag in _ARTICLES
+            self.mains -= tag == "main"
             self.leads = False
             self._separate()
 
