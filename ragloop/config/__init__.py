@@ -4,11 +4,11 @@ A nested value is set by two underscores: `RAGLOOP_INDEX__CHUNK_TOKENS=150`. Wha
 out of range is a ConfigError that names the file or variable, the key, what was found and what is allowed.
 """
 
-from ragloop.config.reading import CONFIG_FILE, load_settings
+from ragloop.config.reading import CONFIG_FILE, find_config, load_settings
 from ragloop.config.settings import IndexSettings, RetrievalSettings, Section, Settings, SourceSettings, SyncSettings
 from ragloop.config.template import template
 
 __all__ = [
     "CONFIG_FILE", "IndexSettings", "RetrievalSettings", "Section", "Settings", "SourceSettings", "SyncSettings",
-    "load_settings", "template",
+    "find_config", "load_settings", "template",
 ]  # fmt: skip

@@ -108,8 +108,8 @@ def remove(
     report = {"name": name, "documents": count, "withheld": found.withheld, "removed": done, "file": None}
     if done and found.withheld and not confirm_deletes:
         raise UsageError(
-            f"{name} has {counted(count, 'document')}, more than sync.guard_documents and sync.guard_share allow; nothing "
-            f"was changed: `ragloop sources remove {name} --confirm-deletes` deletes them"
+            f"{name} has {counted(count, 'document')}, more than sync.guard_documents and sync.guard_share allow; "
+            f"nothing was changed: `ragloop sources remove {name} --confirm-deletes` deletes them"
         )
     configured = any(one.name == name for one in app.settings.sources)
     if done:
