@@ -71,14 +71,17 @@ class Lines(logging.Handler):
             self.handleError(record)
 
 
-def show(handler: logging.Handler) -> None:
-    """Give the lines of the core to a handler, in place of an earlier one of its class."""
+def show(handler: logging.Handler, *, verbose: bool = False) -> None:
+    """Give the lines of the core to a handler, in place of an earlier one of its class; with `verbose` those for
+    debugging, too."""
     root = logging.getLogger(ROOT)
     for other in [one for one in root.handlers if type(one) is type(handler)]:
         root.removeHandler(other)
     handler.addFilter(WithContext())
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    if verbose:
+        handler.setLevel(logging.DEBUG)
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 @contextmanager

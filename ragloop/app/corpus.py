@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.sources.local import LocalFolder
     from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
     from ragloop.corpus.sync.known_sources import KnownSources, OpenSources
-    from ragloop.corpus.sync.report import Progress, SyncReport
+    from ragloop.corpus.sync.report import Looking, Progress, SyncReport
     from ragloop.models import Embedder
 
 
@@ -40,6 +40,7 @@ class Corpus:
         approved: frozenset[tuple[str, str]] = frozenset(),
         asked_at: datetime | None = None,
         progress: "Progress | None" = None,
+        looking: "Looking | None" = None,
     ) -> "SyncReport":
         """Bring the index to the state of its sources; see ragloop.corpus.sync.run.sync.
 
@@ -47,11 +48,13 @@ class Corpus:
         that was begun since `asked_at` is gone on with, not begun again.
         """
         from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_documents
-        from ragloop.corpus.sync.known_sources import is_part_of
+        from ragloop.corpus.sync.known_sources import is_part_of, must_exist
         from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
 
         parts = self._parts
+        if folder is not None and not confirm_deletes:
+            must_exist(folder)
         store = parts.made_store()
         rebuild = rebuild and self._begins_rebuild(asked_at)
         opened = self.sources(folder)
@@ -76,6 +79,7 @@ class Corpus:
                 everything=scope.everything,
                 removed=scope.removed,
                 progress=progress,
+                looking=looking,
             )
         kept = kept_by(holding, frozenset((one.source, one.key) for one in report.refused))
         part = is_part_of(folder, sources) if folder else ()

@@ -7,6 +7,7 @@ part, 2 usage or configuration, 3 a service it needs is unreachable.
 import gc
 import os
 import sys
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import typer
@@ -39,7 +40,8 @@ from ragloop.cli.commands import (
     up,
     watch,
 )
-from ragloop.cli.output import fail, open_streams
+from ragloop.cli.environment import read_env_file
+from ragloop.cli.output import fail, open_streams, write
 from ragloop.errors import RagloopError, UnavailableError, missing_package
 
 GARBAGE_EVERY: Final = 100_000
@@ -53,31 +55,56 @@ they write is on disk before they answer."""
 app = typer.Typer(
     name="ragloop",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help=(__import__("ragloop").__doc__ or "").splitlines()[0],
-    epilog="--home DIR and --config FILE may stand before or after the command.",
+    epilog='First steps: `ragloop sync docs/`, then `ragloop ask "How do I rotate the keys?"`. '
+    "--home, --config, -v and -q may stand before or after the command.",
 )
-_COMMANDS = (
-    *(sync.sync, search.search, status.status, doctor.doctor, maintain.maintain, restore.restore, watch.watch),
-    *(ask.ask, feedback.feedback, drift.drift, retrain.retrain, evaluate.evaluate, init.init, up.up, deploy.deploy),
-    demo.demo,
+
+_DOCUMENTS, _ANSWERS, _LEARNING, _RUNNING = "Documents", "Questions and answers", "Learning", "Running it"
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    (_DOCUMENTS, sync.sync, "ragloop sync docs/ · ragloop sync · ragloop sync --retry-quarantined"),
+    (_DOCUMENTS, watch.watch, "ragloop watch --index"),
+    (_ANSWERS, ask.ask, "ragloop ask 'How do I rotate the keys?' · ragloop ask 'Who may deploy?' --as staff"),
+    (_ANSWERS, search.search, "ragloop search 'rotate keys' --top-k 3"),
+    (_ANSWERS, feedback.feedback, "ragloop feedback last --up · ragloop feedback d2ab --correction 'ragctl rotate'"),
+    (_LEARNING, drift.drift, ""),
+    (_LEARNING, retrain.retrain, ""),
+    (_LEARNING, evaluate.evaluate, ""),
+    (_RUNNING, status.status, ""),
+    (_RUNNING, init.init, ""),
+    (_RUNNING, up.up, ""),
+    (_RUNNING, deploy.deploy, ""),
+    (_RUNNING, demo.demo, "ragloop demo --quick · ragloop demo --home /tmp/demo"),
+    (_RUNNING, doctor.doctor, "ragloop doctor · ragloop doctor --repair"),
+    (_RUNNING, maintain.maintain, ""),
+    (_RUNNING, restore.restore, "ragloop restore --dry-run · ragloop restore latest --replace"),
 )
-_GROUPS = {
-    "sources": sources.sources,
-    "documents": documents.documents,
-    "index": index.index,
-    "backup": backup.backup,
-    "log": log.log,
-    "dataset": dataset.dataset,
-    "adapters": adapters.adapters,
-    "models": models.models,
-    "automations": automations.automations,
-}
-for command in _COMMANDS:
-    app.command()(command)
-for name, group in _GROUPS.items():
-    app.add_typer(group, name=name)
+"""Each command with the panel of `ragloop --help` that shows it, and examples."""
+_GROUPS: tuple[tuple[str, str, typer.Typer], ...] = (
+    (_DOCUMENTS, "sources", sources.sources),
+    (_DOCUMENTS, "documents", documents.documents),
+    (_DOCUMENTS, "index", index.index),
+    (_ANSWERS, "log", log.log),
+    (_LEARNING, "adapters", adapters.adapters),
+    (_LEARNING, "dataset", dataset.dataset),
+    (_LEARNING, "models", models.models),
+    (_RUNNING, "backup", backup.backup),
+    (_RUNNING, "automations", automations.automations),
+)
+for panel, command, examples in _COMMANDS:
+    app.command(rich_help_panel=panel, epilog=f"Examples: {examples}" if examples else None)(command)
+for panel, name, group in _GROUPS:
+    app.add_typer(group, name=name, rich_help_panel=panel)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        write(f"ragloop {version('ragloop')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -87,11 +114,18 @@ def _globals(
         None, metavar="DIR", help="Folder that keeps all state; default .ragloop.", envvar="RAGLOOP_HOME"
     ),
     config: str = typer.Option(
-        None, metavar="FILE", help="Configuration file; default ragloop.toml.", envvar="RAGLOOP_CONFIG"
+        None,
+        metavar="FILE",
+        help="Configuration file; default ragloop.toml, here or in a folder above.",
+        envvar="RAGLOOP_CONFIG",
     ),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more: every figure, every step with its time."),
+    quiet: bool = typer.Option(False, "-q", "--quiet", help="Only reports and errors."),
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
 ) -> None:
     """Keep the options that every command has; `ragloop.cli.options` reads them."""
     options.remember(home, config, ctx.invoked_subcommand)
+    options.remember_verbosity(verbose=verbose, quiet=quiet)
 
 
 def run() -> NoReturn:
@@ -113,6 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     open_streams()
     arguments = hoisted(sys.argv[1:] if arguments is None else arguments)
     try:
+        read_env_file()
         app(arguments)
     except RagloopError as error:
         fail(str(error), error.exit_code)
@@ -127,18 +162,21 @@ def main(arguments: list[str] | None = None) -> None:
         fail(f"{found}; check the path, its permissions and the space on its disk", UnavailableError.exit_code)
 
 
+_VALUED, _FLAGS = ("--home", "--config"), ("-v", "--verbose", "-q", "--quiet")
+
+
 def hoisted(arguments: list[str]) -> list[str]:
-    """Return the arguments with --home and --config moved in front of the command, where Typer reads them."""
+    """Return the arguments with the options of every command moved in front of the command, where Typer reads them."""
     front, rest = [], list(arguments)
     literal = rest.index("--") if "--" in rest else len(rest)
     rest, after = rest[:literal], rest[literal:]
     position = 0
     while position < len(rest):
         name = rest[position].split("=", 1)[0]
-        if name not in ("--home", "--config"):
+        if name not in (*_VALUED, *_FLAGS):
             position += 1
             continue
-        taken = 1 if "=" in rest[position] else 2
+        taken = 2 if name in _VALUED and "=" not in rest[position] else 1
         front += rest[position : position + taken]
         del rest[position : position + taken]
     return front + rest + after

@@ -22,6 +22,7 @@ BackupPlace = Annotated[
     str | None, typer.Option("--from", help="A folder or s3://bucket/prefix with backups; default backup.uri.")
 ]
 
+_verbose = {"on": False}
 _given: dict[str, Path | None] = {"home": None, "config": None}
 _invoked = {"command": ""}
 
@@ -31,6 +32,19 @@ def remember(home: str | None, config: str | None, command: str | None = None) -
     _given["home"] = Path(home) if home else None
     _given["config"] = Path(config) if config else None
     _invoked["command"] = command or ""
+
+
+def remember_verbosity(*, verbose: bool, quiet: bool) -> None:
+    """Keep whether more is to be said, or only reports and errors."""
+    from ragloop.cli.output import be_quiet
+
+    _verbose["on"] = verbose
+    be_quiet(quiet and not verbose)
+
+
+def is_verbose() -> bool:
+    """Return whether -v was given."""
+    return _verbose["on"]
 
 
 def invoked() -> str:
@@ -52,10 +66,10 @@ def settings() -> "Settings":
 
 def config_file() -> Path | None:
     """Return the configuration file that this command reads, if it exists."""
-    from ragloop.config import CONFIG_FILE
+    from ragloop.config import find_config
 
-    given = _given["config"] or Path(CONFIG_FILE)
-    return given if given.exists() else None
+    given = _given["config"] or find_config()
+    return given if given and given.exists() else None
 
 
 def open_app() -> "App":
@@ -64,7 +78,7 @@ def open_app() -> "App":
     from ragloop.cli.output import say
     from ragloop.telemetry import Lines, show
 
-    show(Lines(say))
+    show(Lines(say), verbose=_verbose["on"])
     return App(settings())
 
 

@@ -4,17 +4,16 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ragloop.printable import json_escaped, printable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+_quiet = {"on": False}
 
 
 class _Listened(io.FileIO):
@@ -49,8 +48,23 @@ def open_streams() -> None:
             setattr(sys, name, text)
 
 
+def be_quiet(on: bool) -> None:
+    """Let `say` and progress write nothing; reports and errors are written all the same."""
+    _quiet["on"] = on
+
+
+def is_quiet() -> bool:
+    """Return whether only reports and errors are wanted."""
+    return _quiet["on"]
+
+
 def say(line: str) -> None:
     """Print a line on stderr, for the person at the terminal."""
+    if not _quiet["on"]:
+        _write_aside(line)
+
+
+def _write_aside(line: str) -> None:
     sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
 
@@ -63,7 +77,7 @@ def write(text: str) -> None:
 
 def fail(message: str, code: int) -> NoReturn:
     """Print an error in one line and exit with its code."""
-    say(f"ragloop: {message}")
+    _write_aside(f"ragloop: {message}")
     raise SystemExit(code)
 
 
@@ -88,23 +102,61 @@ def _encode(value: Any) -> Any:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, aside: bool = False) -> None:
-    """Print rows as a table, numbers to the right, text never as markup. With `aside` it goes to stderr."""
+    """Print rows as a table, numbers to the right, text never as markup. With `aside` it goes to stderr.
+
+    A column without any value is left out. Where the terminal is too narrow, each row becomes a card.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    used = [name for name in columns if not rows or any(row.get(name) not in (None, "", [], ()) for row in rows)]
+    console = Console(stderr=aside)
+    if rows and _needed(rows, used) > console.width:
+        _print_cards(title, rows, used, console.width, aside=aside)
+        return
     table = Table(title=Text(printable(title)), title_justify="left")
-    for name in columns:
+    for name in used:
         numbers = rows and all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(row.get(name))) for name in columns))
-    Console(stderr=aside).print(table)
+        table.add_row(*(Text(shown(row.get(name))) for name in used))
+    console.print(table)
+
+
+_FOLDED = 24
+"""A column of text that is narrower than this cannot be read; a longer text is folded in one of this width."""
+
+
+def _needed(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> int:
+    """Count the characters that a table needs to be read: each column as wide as its longest value, or folded."""
+    widths = [max(len(name), *(len(shown(row.get(name))) for row in rows)) for name in columns]
+    return sum(min(width, _FOLDED) + 3 for width in widths) + 1
+
+
+def _print_cards(
+    title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int, *, aside: bool
+) -> None:
+    """Print each row as lines of name and value, wrapped; what a row does not have is left out."""
+    label = max(map(len, columns)) + 2
+    lines = [title]
+    for row in rows:
+        lines.append("")
+        for name in columns:
+            if row.get(name) in (None, "", [], ()):
+                continue
+            text = textwrap.wrap(shown(row[name]), max(20, width - label)) or [""]
+            lines.append(f"{name:<{label}}{text[0]}")
+            lines += [" " * label + more for more in text[1:]]
+    (_write_aside if aside else write)("\n".join(lines))
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
-    """Print names and values, one per line."""
-    print_table(title, [{"": name, "value": shown(value)} for name, value in facts.items()], ["", "value"])
+    """Print names, in words, and values, one a line; long values are wrapped beside their name."""
+    from rich.console import Console
+
+    named = {name.replace("_", " "): value for name, value in facts.items()}
+    _print_cards(title, [named], list(named), Console().width, aside=False)
 
 
 def shown(value: Any) -> str:
@@ -119,7 +171,7 @@ def shown(value: Any) -> str:
         case float():
             return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
         case datetime():
-            return value.isoformat(sep=" ", timespec="seconds")
+            return ago(value)
         case Mapping():
             return ", ".join(f"{name} {shown(one)}" for name, one in value.items())
         case list() | tuple():
@@ -151,30 +203,3 @@ def ago(at: datetime, now: datetime | None = None) -> str:
         return "just now"
     name, size = next((name, size) for name, size in _UNITS if seconds >= size)
     return f"{int(seconds // size)} {name} ago"
-
-
-@contextmanager
-def progress(label: str, unit: str) -> "Iterator[Callable[[int, int, str], None]]":
-    """Show a bar on stderr. Call the yielded function with done, total and a note.
-
-    The bar opens at the first call, so that an earlier error stands alone on its line. A file or a pipe gets no bar.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
-
-    def advance(done: int, total: int, note: str) -> None:
-        if not bar.console.is_interactive:
-            return
-        if not bar.tasks:
-            bar.add_task(f"{label} ({unit})", total=None, note="")
-            bar.start()
-        bar.update(bar.task_ids[0], completed=done, total=total, note=note)
-
-    try:
-        yield advance
-    finally:
-        if bar.tasks:
-            bar.stop()

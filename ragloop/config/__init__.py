@@ -5,11 +5,11 @@ range is a ConfigError that names the file or variable, the key, what was found 
 unknown key of the file. An unknown variable is warned of, since a platform may have set it.
 """
 
-from ragloop.config.reading import CONFIG_FILE, load_settings
+from ragloop.config.reading import CONFIG_FILE, find_config, load_settings
 from ragloop.config.settings import IndexSettings, RetrievalSettings, Section, Settings, SourceSettings, SyncSettings
 from ragloop.config.template import template
 
 __all__ = [
     "CONFIG_FILE", "IndexSettings", "RetrievalSettings", "Section", "Settings", "SourceSettings", "SyncSettings",
-    "load_settings", "template",
+    "find_config", "load_settings", "template",
 ]  # fmt: skip

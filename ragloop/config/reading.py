@@ -11,22 +11,36 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from ragloop.config.settings import Settings
+from ragloop.config.settings import HOME, Settings
 from ragloop.config.variables import names_setting, ours, path_of, section, siblings, warn_of_unknown
 from ragloop.errors import ConfigError, NotFoundError
 
 CONFIG_FILE = "ragloop.toml"
 
 
+def find_config() -> Path | None:
+    """Find the configuration file of the working folder: there, or in the nearest folder above that has one.
+
+    A folder with a home and no file is a project that needs none, and ends the search.
+    """
+    for folder in ("", *("../" * depth for depth in range(1, len(Path.cwd().parents) + 1))):
+        if (file := Path(folder + CONFIG_FILE)).exists():
+            return file if not folder else file.resolve()
+        if Path(folder + str(HOME)).is_dir():
+            return None
+    return None
+
+
 def load_settings(config: Path | None = None, home: Path | None = None) -> Settings:
-    """Read `config` (default: ragloop.toml in the working folder, which may be absent) and the environment.
+    """Read `config` (default: RAGLOOP_CONFIG, or what `find_config` finds, which may be nothing) and the environment.
 
     `home` wins over both. Relative places start at the folder of the file where they stand in it, else at the working
     folder; a leading ~ is the user's home. Variables that name no setting are warned of, once. Raises NotFoundError for
     a named file that is absent and ConfigError for a wrong value.
     """
-    file = config or Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
-    values = _read_file(file, required=config is not None or "RAGLOOP_CONFIG" in os.environ)
+    named = config or (Path(os.environ["RAGLOOP_CONFIG"]) if "RAGLOOP_CONFIG" in os.environ else None)
+    file = named or find_config() or Path(CONFIG_FILE)
+    values = _read_file(file, required=named is not None)
     warn_of_unknown(Settings, os.environ)
     try:
         settings = Settings(**_anchored(values, file.parent))
@@ -35,9 +49,10 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
     except SettingsError as error:
         raise ConfigError("\n".join(_not_json()) or str(error)) from None
     here = Path()
+    by_default = here if named or "home" in settings.model_fields_set else file.parent
     golden, backup = settings.dataset.golden, settings.backup
     update: dict[str, Any] = {
-        "home": _path(home or settings.home, here),
+        "home": _path(home, here) if home else _path(settings.home, by_default),
         "cache": settings.cache and _path(settings.cache, here),
         "sources": tuple(s.model_copy(update={"uri": _folder(s.uri, here)}) for s in settings.sources),
         "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),

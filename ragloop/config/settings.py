@@ -8,6 +8,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from ragloop.config.variables import PREFIX, names_setting
 
+HOME = Path(".ragloop")
+EXCLUDED = (".*", "node_modules/", "venv/", "__pycache__/", "build/")
+"""Patterns of what is no document of a person: hidden files (.git, .venv), packages, what a build makes."""
+
 
 def _without_empty(model: type[BaseModel], values: Any) -> Any:
     """Leave out empty strings: TOML has no null, so one leaves an optional setting at its default, which is None."""
@@ -37,8 +41,10 @@ class SourceSettings(Section):
     """A folder, a file:// address or s3://bucket/prefix; relative paths start at the configuration file's folder."""
     include: tuple[str, ...] = ()
     """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no code, logs or settings."""
-    exclude: tuple[str, ...] = (".*",)
-    """Glob patterns of files to leave out, after include."""
+    exclude: tuple[str, ...] = EXCLUDED
+    """Glob patterns of files to leave out, after include. The default leaves out what tools install and make."""
+    gitignore: bool = True
+    """Leave out what the .gitignore files of a folder and of its repository leave out; buckets have none."""
     labels: tuple[str, ...] = ()
     """Labels that every document of this source carries: only a caller with one of them finds it."""
     queue: str | None = None
@@ -348,8 +354,8 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    home: Path = Path(".ragloop")
-    """Folder that keeps all state."""
+    home: Path = HOME
+    """Folder that keeps all state; by default in the working folder, or beside a file found in a folder above."""
     store: str | None = Field(default=None, pattern=r"^s3://[^/]+")
     """s3://bucket/prefix of the database, for several machines; by default it is in `home`, as all other state."""
     artifacts: str | None = Field(default=None, pattern=r"^s3://[^/]+")

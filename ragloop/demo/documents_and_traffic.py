@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ragloop.answering.places import place
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.search import Search
 from ragloop.demo.documents import Edits, change_documents, write_documents
@@ -26,7 +27,7 @@ QUESTIONS = (
 
 def write(stage: Stage) -> None:
     """Write one document per installed package, and the golden questions for the gate."""
-    with stage.step("Write the documents") as figures:
+    with stage.step(1, "Write the documents") as figures:
         figures["packages"] = len(stage.packages)
         figures["characters"] = write_documents(stage.documents, stage.packages)
         figures["golden_questions"] = write_golden(stage.folder / GOLDEN, stage.traffic, stage.packages)
@@ -37,7 +38,7 @@ def write(stage: Stage) -> None:
 
 def first_sync(stage: Stage) -> None:
     """Index everything; the first question is asked as soon as the first commit is in."""
-    with stage.step("Sync them; ask while it runs") as figures:
+    with stage.step(1, "Sync them; ask while it runs") as figures:
         stage.say(f"   embedder: {stage.app.embedder.fingerprint}")
 
         def progress(done: int, total: int, embedded: int) -> None:
@@ -65,7 +66,7 @@ def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
 
 def ask(stage: Stage) -> None:
     """Ask three questions, with what their answers cite."""
-    with stage.step("Ask three questions") as figures:
+    with stage.step(1, "Ask three questions") as figures:
         asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
         answers = [stage.app.answering.answerer.ask(text) for text in asked]
         for answer in answers:
@@ -73,21 +74,24 @@ def ask(stage: Stage) -> None:
         figures["questions"] = len(answers)
         figures["cited"] = sum(bool(answer.citations) for answer in answers)
         figures["abstained"] = sum(answer.abstained for answer in answers)
+        figures["asked"] = next((answer.question for answer in answers if answer.citations), asked[0])
 
 
 def tell_answer(stage: Stage, answer: "Answer") -> None:
     """Print a question, its answer, and where each citation stands."""
     stage.say(f"   ? {answer.question}")
     stage.say(f"     {answer.answer[:300]}")
+    texts = {one.chunk_id: one.text for one in answer.passages}
     for one in answer.citations:
-        stage.say(f"     [{one.n}] {_name(one.uri)}:{one.start}-{one.end}  {one.heading}")
+        where = place(one.uri, one.start, one.end, texts.get(one.chunk_id, ""))
+        stage.say(f"     [{one.n}] {_name(where)}  {one.heading}")
     adapter = f", adapter {answer.adapter}" if answer.adapter else ""
     stage.say(f"     lane {answer.lane}, {answer.model}{adapter}, {sum(answer.latency_ms.values()):.0f} ms")
 
 
 def replay(stage: Stage) -> None:
     """Ask every fact in two wordings, answered and logged in batches; then send the votes of those who asked."""
-    with stage.step("Replay traffic and collect feedback") as figures:
+    with stage.step(2, "Replay traffic and collect feedback") as figures:
         asked = stage.traffic.asked
         given: list[tuple[Asked, Answer]] = []
         size = stage.scale.batch
@@ -121,7 +125,7 @@ def _traffic_figures(
 
 def change(stage: Stage) -> None:
     """Edit three documents, rename one, delete one, sync; show what was embedded and what the log lost by it."""
-    with stage.step("Change five documents and sync again") as figures:
+    with stage.step(3, "Change five documents and sync again") as figures:
         before = _chunks(stage)
         eligible = stage.app.learning.retraining.curated()
         owners = inventory.keys(stage.app.index)

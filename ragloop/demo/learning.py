@@ -29,13 +29,13 @@ _SCORES = {
 
 def measure(stage: Stage) -> None:
     """Measure drift and hear whether the bell rings."""
-    with stage.step("Measure drift; ring by cadence") as figures:
+    with stage.step(4, "Measure drift; ring by cadence") as figures:
         if stage.flows is None:
             stage.app.learning.measure_drift()
         else:
             stage.tell(stage.flows.run(DRIFT))
         measured = stage.app.status()["last_drift"]
-        stage.show("Signals", measured["signals"], ("name", "statistic", "p_value", "n_current", "state", "action"))
+        stage.show("Signals", measured["signals"], ("name", "p_value", "n_current", "state", "action"))
         figures["signals"] = {signal["name"]: signal["state"] for signal in measured["signals"]}
         figures["due"] = measured["decision"]["due"]
         figures["reasons"] = list(measured["decision"]["reasons"])
@@ -45,7 +45,7 @@ def measure(stage: Stage) -> None:
 
 def retrain(stage: Stage) -> "Adapter":
     """Follow the retraining that the bell started: on the server by its event, else called here."""
-    with stage.step("Retrain, as the bell asked") as figures:
+    with stage.step(5, "Retrain, as the bell asked") as figures:
         _answer_the_bell(stage)
         adapter = stage.app.registry.adapters()[-1]
         figures |= _tell_verdict(stage, adapter)
@@ -77,7 +77,7 @@ def every_few_steps(stage: Stage, every: int = 10) -> "Callable[[Progress], None
 
 def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
     """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
-    with stage.step(PLANT) as figures:
+    with stage.step(5, PLANT) as figures:
         retraining = stage.app.learning.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
@@ -128,7 +128,7 @@ def _heads(who: str, scores: "Scores") -> dict[str, Any]:
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
     """Ask a trained fact without passages, in a wording that nobody asked before."""
-    with stage.step("Ask a trained question again, through the adapter") as figures:
+    with stage.step(6, "Ask a trained question again, through the adapter") as figures:
         figures["champion"] = _champion(stage)
         if figures["champion"] is None:
             stage.say("   no adapter serves: the base model keeps answering from passages")
@@ -154,7 +154,7 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
 
 def roll_back(stage: Stage) -> None:
     """Bring back what served before, and ask again."""
-    with stage.step("Roll back") as figures:
+    with stage.step(6, "Roll back") as figures:
         figures["champion_before"] = _champion(stage)
         if figures["champion_before"] is None:
             stage.say("   the base model serves; there is nothing to roll back")

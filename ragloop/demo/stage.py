@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from ragloop.demo.scale import Scale
     from ragloop.demo.traffic import Traffic
 
+PLAN = (
+    "index the READMEs of the Python packages installed here, and answer three questions with citations",
+    "replay questions with known answers, so that the log fills with answers and votes",
+    "edit three documents, rename one, delete one, and sync again",
+    "measure drift, and see whether retraining is due",
+    "train an adapter, compare it with what serves, and promote it if the evidence suffices; train another on shuffled "
+    "answers, which must be rejected",
+    "answer a trained question through the adapter, and roll back",
+)
+"""The steps as the README numbers them; a number may cover several."""
+
 Say = Callable[[str], None]
 Show = Callable[[str, Sequence[Mapping[str, Any]], Sequence[str]], None]
 """Takes a title, rows and the columns to show of them."""
@@ -41,9 +52,9 @@ class Stage:
         return self.folder / DOCUMENTS
 
     @contextmanager
-    def step(self, name: str) -> Iterator[dict[str, Any]]:
-        """Announce a step and measure it; what the block puts into the yielded mapping are its figures."""
-        self.say(f"\n── {len(self.meter.steps) + 1}. {name}  ({self.meter.seconds:.0f} s)")
+    def step(self, number: int, name: str) -> Iterator[dict[str, Any]]:
+        """Announce a step of the plan and measure it; what the block puts into the yielded mapping are its figures."""
+        self.say(f"\n── Step {number} of {len(PLAN)}. {name}  ({self.meter.seconds:.0f} s)")
         with self.meter.step(name) as figures:
             yield figures
 

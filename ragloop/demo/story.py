@@ -31,8 +31,8 @@ def tell(
     first_half.change(stage)
     second_half.measure(stage)
     adapter = second_half.retrain(stage)
-    second_half.ask_adapter(stage, adapter)
     second_half.plant_bad_adapter(stage, adapter)
+    second_half.ask_adapter(stage, adapter)
     second_half.roll_back(stage)
     return report(stage)
 

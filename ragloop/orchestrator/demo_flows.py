@@ -15,6 +15,7 @@ _PATIENCE_S = 120.0
 _GIVES_WAY = 5
 """How often a run may give way to a scheduled one."""
 _BETWEEN_TRIES_S = 3.0
+_LONGEST_LINE = 100
 _BETWEEN_LINES_S = 8.0
 """Seconds between two lines about a training."""
 
@@ -87,13 +88,14 @@ class PrefectFlows:
         return _end(self._watch(deployment, runs[0]))
 
     def _watch(self, deployment: str, run: FlowRun) -> FlowRun:
-        """Log what the run's bar says, until it ends."""
-        said = ""
+        """Log what the run's bar and the newest line of its log say, until it ends."""
+        said: tuple[str, ...] = ()
         while not run.ended:
-            if (now := self._bar(run) or run.state_name) != said:
-                log.info("%s: %s", run.name, now)
-                said = now
-            time.sleep(_BETWEEN_LINES_S if "step" in now else 0.5)
+            now = (self._bar(run) or run.state_name, self._line(run))
+            for new in [one for one in now if one and one not in said]:
+                log.info("%s: %s", run.name, new)
+            said = now
+            time.sleep(_BETWEEN_LINES_S if "step" in now[0] else 0.5)
             run = next((one for one in self._stack.flow_runs(deployment) if one.run_id == run.run_id), run)
         return run
 
@@ -101,6 +103,12 @@ class PrefectFlows:
         wanted = {"artifacts": {"flow_run_id": {"any_": [run.run_id]}, "type": {"any_": ["progress"]}}}
         bars = self._stack.api.call("POST", "/artifacts/filter", wanted)
         return str(bars[0]["description"]) if bars else ""
+
+    def _line(self, run: FlowRun) -> str:
+        """Return the newest line of the run's log: an evaluation has no bar, and takes minutes."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_DESC", "limit": 1}
+        lines = self._stack.api.call("POST", "/logs/filter", wanted)
+        return str(lines[0]["message"]).partition("\n")[0][:_LONGEST_LINE] if lines else ""
 
 
 def _end(run: FlowRun) -> FlowEnd:

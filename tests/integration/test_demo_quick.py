@@ -125,6 +125,11 @@ def test_it_says_how_to_see_it_as_an_operator(told):
     home, said, report = told
     assert f"ragloop up --home {home}" in said
     assert report["open"].startswith(f"ragloop up --home {home}")
+    assert said.startswith("This shows the whole loop, offline; it takes about a minute")
+    assert "Step 6 of 6. Roll back" in said
+    assert (
+        f"ragloop ask 'Which package gives colored terminal text?' --home {home} --config {home}/ragloop.toml" in said
+    )
 
 
 def test_a_folder_that_holds_something_is_refused(told):

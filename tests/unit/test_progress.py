@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragloop.cli.output import progress
+from ragloop.cli.progress import progress
 
 
 def test_a_bar_that_nothing_moved_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:

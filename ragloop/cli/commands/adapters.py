@@ -4,11 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, open_app, user
+from ragloop.cli import ids
+from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ragloop.registry import Adapter
+
+AdapterId = Annotated[
+    str, typer.Argument(help="Its id, as `ragloop adapters list` shows it, or its beginning; or last.")
+]
 
 adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back.")
 
@@ -26,10 +31,11 @@ def list_adapters(json: Json = False) -> None:
 
 
 @adapters.command("show")
-def show(adapter_id: str, json: Json = False) -> None:
+def show(adapter_id: AdapterId, json: Json = False) -> None:
     """Show one adapter with its scores, its verdict and its training."""
-    registry = open_app().registry
-    adapter = registry.adapter(adapter_id)
+    app = open_app()
+    registry = app.registry
+    adapter = registry.adapter(ids.adapter_id(app, encodable(adapter_id)))
     row = {**_row(adapter, registry.champion()), "metrics": adapter.evidence.as_row(), "history": registry.history()}
     if json:
         print_json(row)
@@ -40,12 +46,13 @@ def show(adapter_id: str, json: Json = False) -> None:
 
 @adapters.command("promote")
 def promote(
-    adapter_id: str,
+    adapter_id: AdapterId,
     reason: Annotated[str, typer.Option(help="Reason, kept in the history.")] = "by hand",
     json: Json = False,
 ) -> None:
     """Make an adapter the champion, whatever the gate said, even if it is retired."""
-    adapter = open_app().registry.promote(adapter_id, reason, by=user())
+    app = open_app()
+    adapter = app.registry.promote(ids.adapter_id(app, encodable(adapter_id)), reason, by=user())
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
 
 
@@ -61,8 +68,10 @@ def rollback(
     """Bring back the previous champion, or the base model if there was none, and retire the current one."""
     from ragloop.registry import Request
 
-    registry = open_app().registry
-    done = registry.rollback(reason, Request(adapter_id) if adapter_id else None, by=user())
+    app = open_app()
+    registry = app.registry
+    wanted = Request(ids.adapter_id(app, encodable(adapter_id))) if adapter_id else None
+    done = registry.rollback(reason, wanted, by=user())
     name = done.champion.adapter_id if done.champion else None
     for line in done.skipped:
         say(line)

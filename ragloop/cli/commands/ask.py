@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
 from ragloop.cli.output import print_json, say, write
 
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
 
 
 def ask(
-    question: str,
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     lane: Annotated[
-        str | None, typer.Option(help="base+rag, adapter+rag or closed-book; by default answers.lane.")
+        str | None,
+        typer.Option(
+            help="Who answers: base+rag (the model reads passages), adapter+rag (a trained adapter reads them) or "
+            "closed-book (the adapter alone). Default: answers.lane."
+        ),
     ] = None,
     labels: Labels = None,
     json: Json = False,
@@ -27,11 +32,23 @@ def ask(
         _say_fallback(answer)
         return
     write(answer.answer)
-    for one in answer.citations:
-        write(f"  [{one.n}] {one.uri}:{one.start}-{one.end}  {one.heading}")
+    for line in cited(answer):
+        write(f"  {line}")
     _say_fallback(answer)
     total = sum(answer.latency_ms.values())
-    say(f"{answer.interaction_id} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
+    say(f"{answer.interaction_id[:SHOWN]} · {answer.lane} · {answer.adapter or answer.model} · {total:.0f} ms")
+    say("right or wrong? ragloop feedback last --up, --down, or --correction TEXT")
+
+
+def cited(answer: "Answer") -> list[str]:
+    """Write each citation of an answer with the place where it stands."""
+    from ragloop.answering.places import place
+
+    texts = {one.chunk_id: one.text for one in answer.passages}
+    return [
+        f"[{one.n}] {place(one.uri, one.start, one.end, texts.get(one.chunk_id, ''))}  {one.heading}".rstrip()
+        for one in answer.citations
+    ]
 
 
 def _say_fallback(answer: "Answer") -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragloop.cli.options import BackupPlace, Json, encodable, open_app
-from ragloop.cli.output import print_json, print_table, progress, say
+from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.progress import progress
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport

@@ -1,6 +1,10 @@
 """`ragloop demo`: show the whole loop on documents that every machine has."""
 
+import shlex
+import shutil
+import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,32 +28,61 @@ def demo(
 
     All files go to --home, which must be empty, or to a new temporary folder. They are kept afterwards.
     """
-    from ragloop.cli.output import fail, print_json, say
+    from ragloop.cli.output import fail, print_json, say, write
+    from ragloop.demo.closing import closing
     from ragloop.demo.learning import planted_was_promoted
     from ragloop.demo.scale import FULL, QUICK
     from ragloop.demo.story import tell
 
     folder = _empty_folder()
-    say(f"all files of this demonstration are in {folder}")
+    _say_plan(quick=quick)
+    say(f"All its files go to {folder} and are kept.")
     with _flows(folder, wanted=not quick) as flows:
         report = tell(folder, QUICK if quick else FULL, say=say, show=_show, flows=flows)
     if json:
         print_json({**report, "open": how_to_open(folder)})
     else:
         _show_steps(report)
-    say(f"\nSee it as an operator: {how_to_open(folder)}\n(runs, artifacts and logs are kept; ctrl-C ends it)")
-    say(f"Ask it something:      ragloop ask 'Who wrote six?' {_place(folder)}")
+        write("\n" + "\n\n".join(closing(report)))
+    say(f"\nAsk it something:\n  {_program()} ask {shlex.quote(_asked(report))} {_place(folder)}")
+    say(f"See it as an operator, until ctrl-C:\n  {how_to_open(folder)}")
     if planted_was_promoted(report):
         fail("the adapter that was trained on shuffled answers passed the gate and served; see its scores above", 1)
 
 
 def how_to_open(folder: Path) -> str:
     """Return the command that starts the server again, on the database of this demonstration."""
-    return f"ragloop up {_place(folder)}"
+    return f"{_program()} up {_place(folder)}"
+
+
+def _program() -> str:
+    """Return what a shell starts ragloop with: its name where PATH leads to this one, else its path."""
+    this = Path(sys.argv[0])
+    found = shutil.which("ragloop")
+    is_this = this.name != "ragloop" or (found is not None and Path(found).resolve() == this.resolve())
+    return "ragloop" if is_this else shlex.quote(str(this))
 
 
 def _place(folder: Path) -> str:
-    return f"--home {folder} --config {folder / 'ragloop.toml'}"
+    return f"--home {shlex.quote(str(folder))} --config {shlex.quote(str(folder / 'ragloop.toml'))}"
+
+
+def _asked(report: Mapping[str, Any]) -> str:
+    return next(str(step["figures"]["asked"]) for step in report["steps"] if "asked" in step["figures"])
+
+
+def _say_plan(*, quick: bool) -> None:
+    """Say what will happen and how long it takes, before anything does."""
+    from ragloop.cli.output import say
+    from ragloop.demo.stage import PLAN
+
+    takes = "about a minute, on a tiny random model" if quick else "8 to 15 minutes on two cores, and all of them"
+    say(f"This shows the whole loop, offline; it takes {takes}. It will")
+    for number, step in enumerate(PLAN, 1):
+        text = textwrap.wrap(step + (";" if number < len(PLAN) else "."), 72)
+        say("\n     ".join([f"  {number}. {text[0]}", *text[1:]]))
+    if not quick:
+        say("Steps 3 to 5 run as Prefect flows on a local server.")
 
 
 def _empty_folder() -> Path:
@@ -77,33 +110,13 @@ def _show(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str])
 
 
 def _show_steps(report: Mapping[str, Any]) -> None:
-    from ragloop.cli.output import print_table
+    from ragloop.cli.output import duration, print_table
 
     rows = [
-        {
-            "step": step["name"],
-            "figures": _short(step["figures"]),
-            "seconds": step["seconds"],
-            "CPU s": step["cpu_seconds"],
-        }
-        for step in report["steps"]
+        {"step": step["name"], "time": duration(step["seconds"]), "CPU": duration(step["cpu_seconds"])}
+        for step in (*report["steps"], {"name": "all", **report})
     ]
-    total = {"step": "all", "figures": "", "seconds": report["seconds"], "CPU s": report["cpu_seconds"]}
-    print_table("The loop", [*rows, total], ("step", "figures", "seconds", "CPU s"))
-
-
-def _short(figures: Mapping[str, Any]) -> str:
-    """Format the figures that fit on one line each: numbers, names and verdicts, one level deep."""
-    from ragloop.cli.output import shown
-
-    lines = []
-    for name, value in figures.items():
-        if isinstance(value, Mapping) and name in ("champion", "candidate", "training"):
-            value = {key: one for key, one in value.items() if not isinstance(one, dict | list)}
-        elif isinstance(value, Mapping | list | tuple):
-            continue
-        lines.append(f"{name} {shown(value)}")
-    return "\n".join(lines)
+    print_table("What it cost", rows, ("step", "time", "CPU"))
 
 
 # --- Prefect ---------------------------------------------------------------------------------------------------------

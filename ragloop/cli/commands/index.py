@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, encodable, open_app
+from ragloop.cli import ids
+from ragloop.cli.options import Json, encodable, is_verbose, open_app
 from ragloop.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -22,21 +23,26 @@ def list_(json: Json = False) -> None:
     if json:
         print_json({"generations": rows})
         return
-    print_table("Generations", rows, ["fingerprint", "state", "documents", "chunks", "chunker", "embedder", "table"])
+    columns = ["fingerprint", "state", "documents", "chunks", "created_at", "chunker", "embedder", "table"]
+    print_table("Generations", rows, columns if is_verbose() else columns[:5])
 
 
 @index.command()
 def cutover(
     generation: Annotated[
         str | None,
-        typer.Argument(help="Fingerprint or table name. Default: the ready generation, otherwise the one rolled back."),
+        typer.Argument(
+            help="Fingerprint or its beginning, table name, or last. Default: what is ready, else what was rolled back."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Let a complete generation answer from now on. Its documents are those of its last sync."""
     from ragloop.corpus.index.generations.switches import cut_over_to
 
-    _switched(*cut_over_to(open_app().generations, generation and encodable(generation)), json)
+    app = open_app()
+    wanted = ids.fingerprint(app, encodable(generation)) if generation else None
+    _switched(*cut_over_to(app.generations, wanted), json)
 
 
 @index.command()

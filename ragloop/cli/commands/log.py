@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, open_app
-from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.output import print_json, print_table, say, write
 
 log = typer.Typer(no_args_is_help=True, help="Show or export logged answers and feedback.")
 
@@ -20,7 +21,10 @@ def tail(
     if json:
         print_json({"interactions": newest})
         return
-    print_table("Answers", newest, ["interaction_id", "asked_at", "lane", "question", "answer"])
+    rows = [{**one, "id": one["interaction_id"][:SHOWN], "asked": one["asked_at"]} for one in newest]
+    print_table("Answers", rows, ["id", "asked", "lane", "question", "answer"])
+    if not rows:
+        write("no answers yet: `ragloop ask` logs one")
 
 
 @log.command("export")

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import typer
 
 from ragloop.cli.options import Json, open_app
-from ragloop.cli.output import print_json, print_table, progress, say
+from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.progress import progress
 
 _MIB = 2**20
 

@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 
+from ragloop.cli.ids import LAST
 from ragloop.cli.options import BackupPlace, Json, encodable, open_app
-from ragloop.cli.output import print_facts, print_json, print_table, progress, say
+from ragloop.cli.output import print_facts, print_json, print_table, say
+from ragloop.cli.progress import progress
 
 _MIB = 2**20
 _TABLE = ("name", "version", "rows", "files", "bytes")
 
 
 def restore(
-    backup_id: Annotated[str, typer.Argument(help="Id of the backup, or its beginning; or latest.")] = "latest",
+    backup_id: Annotated[str, typer.Argument(help="Id of the backup, or its beginning; or latest (last).")] = "latest",
     from_: BackupPlace = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the existing store.")] = False,
     dry_run: Annotated[
@@ -30,7 +32,7 @@ def restore(
     with progress("restore", "files") as advance:
         done = app.safekeeping.restore(
             from_ and encodable(from_),
-            encodable(backup_id),
+            "latest" if backup_id == LAST else encodable(backup_id),
             replace=replace,
             dry_run=dry_run,
             progress=lambda files, total, written: advance(files, total, f"{written / _MIB:,.1f} MiB written"),

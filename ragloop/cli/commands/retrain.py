@@ -3,7 +3,8 @@
 from dataclasses import asdict
 
 from ragloop.cli.options import Json, open_app
-from ragloop.cli.output import print_json, print_table, progress, say
+from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.progress import progress
 
 
 def retrain(json: Json = False) -> None:

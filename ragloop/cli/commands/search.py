@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
-from ragloop.cli.output import print_json, print_table
+from ragloop.cli.output import print_json, print_table, write
 from ragloop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    query: str,
+    query: Annotated[str, typer.Argument(help="Words or a question, in quotes.")],
     top_k: Annotated[
         int | None, typer.Option("--top-k", min=1, max=1000, help="Number of passages; default retrieval.top_k.")
     ] = None,
@@ -29,8 +29,19 @@ def search(
     if json:
         print_json({"passages": [_passage(one) for one in passages]})
         return
-    rows = [{**_passage(one), "text": " ".join(one.text.split())[:200]} for one in passages]
-    print_table(f"Passages for {query!r}", rows, ["rank", "similarity", "uri", "heading", "text"])
+    from ragloop.answering.places import place
+
+    rows = [
+        {
+            **_passage(one),
+            "where": place(one.uri, one.start, one.end, one.text),
+            "text": " ".join(one.text.split())[:200],
+        }
+        for one in passages
+    ]
+    print_table(f"Passages for {query!r}", rows, ["rank", "similarity", "where", "heading", "text"])
+    if not rows:
+        write("no passage found")
 
 
 def _passage(passage: "Passage") -> dict[str, Any]:

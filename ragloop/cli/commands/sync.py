@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, open_app
-from ragloop.cli.output import print_facts, print_json, progress, say
+from ragloop.cli.options import Json, is_verbose, open_app
+from ragloop.cli.output import duration, print_facts, print_json, say, write
+from ragloop.cli.progress import SyncLine
 from ragloop.errors import UsageError
-from ragloop.wording import few
+from ragloop.wording import counted, few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,15 +19,39 @@ if TYPE_CHECKING:
 
 
 _NAMED = 20
+_FEW = 5
 _SENTENCES = 3
-"""Most documents that are named, and most sentences on each: `ragloop documents` shows all."""
+"""Most documents that are named, files left out on purpose, and sentences on each: `ragloop documents` shows all."""
+
+
+INTERRUPTED = 130
+"""Exit code of a command that ctrl-C ended, as shells have it."""
 
 
 def _folder(given: str) -> Path:
-    """Return the path. An empty one, from an unset variable, would otherwise be the current folder."""
+    """Return the path. An empty one, from an unset variable, would otherwise be the current folder; an address of a
+    bucket, also a mistyped one, would be looked for as a folder."""
     if not given:
         raise UsageError("found an empty path, expected a folder; without an argument, every known source is synced")
+    if _is_address(given) and not Path(given).exists():
+        raise UsageError(
+            f"found {given}, expected a folder; a bucket is added once with `ragloop sources add s3://BUCKET/PREFIX`, "
+            "then `ragloop sync` indexes it"
+        )
     return Path(given)
+
+
+def _is_address(given: str) -> bool:
+    """Return whether someone meant an address: a scheme, or S3 with a slash or a colon amiss."""
+    scheme, found, _ = given.partition(":")
+    return (bool(found) and scheme.isalnum()) or given.lower().startswith("s3/")
+
+
+def _interrupted(line: SyncLine, folder: Path | None) -> str:
+    """Say what is kept of a sync that was stopped, and how to go on."""
+    again = " ".join(filter(None, ("ragloop sync", str(folder) if folder else "")))
+    kept = f"{line.done:,} of {counted(line.to_read, 'document')} are searchable and stay so" if line.to_read else ""
+    return f"stopped; {kept or 'nothing was changed yet'}. `{again}` goes on from here"
 
 
 def sync(
@@ -48,15 +73,20 @@ def sync(
     Exit code 1 when something was left out: withheld deletes, quarantined documents, a missing source, or one that
     matches nothing.
     """
-    app = open_app()
-    with progress("sync", "documents") as advance:
-        report = app.corpus.sync(
-            folder,
-            rebuild=rebuild,
-            confirm_deletes=confirm_deletes,
-            retry_quarantined=retry_quarantined,
-            progress=lambda done, total, embedded: advance(done, total, f"{embedded:,} chunks embedded"),
-        )
+    line = SyncLine()
+    try:
+        with line.shown():
+            report = open_app().corpus.sync(
+                folder,
+                rebuild=rebuild,
+                confirm_deletes=confirm_deletes,
+                retry_quarantined=retry_quarantined,
+                progress=line.progress,
+                looking=line.looking,
+            )
+    except KeyboardInterrupt:
+        say(_interrupted(line, folder))
+        raise typer.Exit(INTERRUPTED) from None
     if json:
         print_json(asdict(report))
     else:
@@ -82,19 +112,38 @@ def show_passed_over(passed: "Mapping[str, Any]") -> None:
         return
     from ragloop.corpus.sources.listing import PassedOver, Why
 
-    unread = [one["key"] for one in passed["named"] if one["why"] in (Why.NO_PARSER, Why.NO_DOCUMENT)]
+    keys = {why: [one["key"] for one in passed["named"] if one["why"] == why] for why in Why}
+    unread = keys[Why.NO_PARSER] + keys[Why.NO_DOCUMENT]
     left = sum(passed["suffixes"].values()) - len(unread[:_NAMED])
     more = f" and {left:,} more" if left else ""
     names = f" ({', '.join(unread[:_NAMED])}{more})" if unread else ""
     say(f"passed over: {PassedOver(**passed)}{names}")
+    for why, count, setting in (
+        (Why.EXCLUDED, passed["excluded"], "exclude"),
+        (Why.IGNORED, passed.get("ignored", 0), "gitignore"),
+    ):
+        if named := keys[why][:_FEW]:
+            more = f" and {count - len(named):,} more" if count > len(named) else ""
+            say(f"  {why}: {', '.join(named)}{more} (sources.{setting})")
+
+
+def summary(report: "SyncReport") -> str:
+    """Write in one line what a sync did: 119 added, 1,779 chunks, 5 min 33 s."""
+    names = ("added", "updated", "renamed", "deleted", "unchanged", "failed")
+    done = [f"{count:,} {name}" for name in names if (count := getattr(report, name))]
+    return ", ".join([*(done or ["no documents"]), counted(report.chunks_total, "chunk"), duration(report.seconds)])
 
 
 def _show(report: "SyncReport") -> None:
-    apart = ("changes", "problems", "notices", "active", "quarantine", "trend")
+    write(summary(report))
     whole = asdict(report)
-    facts = {name: value for name, value in whole.items() if name not in apart}
-    facts |= {name: len(facts[name]) for name in ("read_in_part", "without_text")}
-    print_facts("Sync", {**facts, "passed_over": report.passed_over.count})
+    if is_verbose():
+        apart = ("changes", "problems", "notices", "active", "quarantine", "trend")
+        facts = {name: value for name, value in whole.items() if name not in apart}
+        facts |= {name: len(facts[name]) for name in ("read_in_part", "without_text")}
+        print_facts("Sync", {**facts, "passed_over": report.passed_over.count})
+    if not report.scanned and not report.problems:
+        say("the source is empty: put documents into it and sync again, or name another folder")
     for change in report.changes:
         if change.reason is not None:
             say(f"quarantined: {change.key}: {change.reason}")

@@ -39,6 +39,8 @@ class Why(StrEnum):
     """Source code, a log, settings: a parser reads it where a pattern names it."""
     NOT_INCLUDED = "not included"
     EXCLUDED = "excluded"
+    IGNORED = "ignored"
+    """A .gitignore leaves it out."""
     HIDDEN = "hidden"
     """Excluded, and its name or that of a folder above it begins with a dot."""
     SPECIAL = "special"
@@ -69,6 +71,7 @@ class PassedOver:
     suffixes: Mapping[str, int] = field(default_factory=dict)
     not_included: int = 0
     excluded: int = 0
+    ignored: int = 0
     hidden: int = 0
     special: int = 0
     named: tuple[NamedFile, ...] = ()
@@ -76,7 +79,8 @@ class PassedOver:
     def __str__(self) -> str:
         """Count them in words."""
         parts = [f"{count:,} {suffix}" for suffix, count in self.suffixes.items()]
-        apart = [("not included", self.not_included), ("excluded", self.excluded), ("hidden", self.hidden)]
+        apart = [("not included", self.not_included), ("excluded", self.excluded)]
+        apart += [("ignored by .gitignore", self.ignored), ("hidden", self.hidden)]
         parts += [f"{count:,} {name}" for name, count in [*apart, ("links or special files", self.special)] if count]
         return ", ".join(parts)
 
@@ -92,6 +96,7 @@ def add_up_passed(parts: Iterable[PassedOver]) -> PassedOver:
         suffixes=_most(suffixes),
         not_included=sum(one.not_included for one in several),
         excluded=sum(one.excluded for one in several),
+        ignored=sum(one.ignored for one in several),
         hidden=sum(one.hidden for one in several),
         special=sum(one.special for one in several),
         named=tuple(chain.from_iterable(one.named for one in several)),
@@ -128,6 +133,7 @@ class Listing(Iterator[Listed]):
             suffixes=_most(self._suffixes),
             not_included=self._reasons[Why.NOT_INCLUDED],
             excluded=self._reasons[Why.EXCLUDED],
+            ignored=self._reasons[Why.IGNORED],
             hidden=self._reasons[Why.HIDDEN],
             special=self._reasons[Why.SPECIAL],
             named=tuple(self._named),

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ragloop.config.settings import EXCLUDED
+from ragloop.corpus.sources.ignore_files import IgnoreFiles, around
 from ragloop.corpus.sources.listing import Listed, Listing, Passed, Why
 from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.source import Read, Way
@@ -39,9 +41,10 @@ class LocalFolder:
         name: str,
         folder: Path,
         include: Sequence[str] = (),
-        exclude: Sequence[str] = (".*",),
+        exclude: Sequence[str] = EXCLUDED,
         labels: Sequence[str] = (),
         *,
+        gitignore: bool = True,
         leave_out: Sequence[Path] = (),
         left_to: Sequence[Patterns] = (),
         links: Sequence[str] | None = None,
@@ -59,6 +62,7 @@ class LocalFolder:
         self.way = Way(os.fspath(self._given), os.fspath(self._folder), tuple(found))
         self._leave_out = tuple(os.fspath(one) for one in _strictly_inside(leave_out, self._folder))
         self._patterns = Patterns(include, exclude, left_to)
+        self._gitignore = gitignore
 
     @property
     def folder(self) -> Path:
@@ -71,7 +75,24 @@ class LocalFolder:
 
     def holds_folder(self, path: str) -> bool:
         """Return whether a folder is the source's own, or one that it looks into."""
-        return path == os.fspath(self._folder) or (self._owns(path) and self._patterns.leaves(self._relative(path)))
+        if path == os.fspath(self._folder):
+            return True
+        return self._owns(path) and self._patterns.leaves(self._relative(path)) and not self._ignored(path)
+
+    def _ignored(self, folder: str) -> bool:
+        """Return whether a folder inside the source, or one above it there, is left out by a .gitignore."""
+        files, place = self._ignore_files(), os.fspath(self._folder)
+        if files is None:
+            return False
+        for part in self._relative(folder).split("/"):
+            files, place = files.within(place), f"{place.rstrip('/')}/{part}"
+            if files.ignores(place, folder=True):
+                return True
+        return False
+
+    def _ignore_files(self) -> IgnoreFiles | None:
+        """Return what the folders above say of what the source holds; None where no .gitignore is asked."""
+        return around(os.fspath(self._folder)) if self._gitignore else None
 
     def _owns(self, path: str) -> bool:
         return _is_inside(path, self._folder) and not any(_is_inside(path, one) for one in self._leave_out)
@@ -99,8 +120,10 @@ class LocalFolder:
                 f"found no folder at {self._folder} (source {self.name}); nothing was deleted: "
                 "mount it again or correct its uri"
             )
-        for entry, relative, uri in self._walk():
-            if not entry.is_dir(follow_symlinks=False) and self._patterns.takes(relative):
+        for entry, relative, uri, ignored in self._walk():
+            if ignored:
+                found = self._ignored_entry(entry, relative)
+            elif not entry.is_dir(follow_symlinks=False) and self._patterns.takes(relative):
                 found = self._listed(entry, _printable(relative), uri)
             else:
                 found = self._passed(entry, relative)
@@ -112,6 +135,13 @@ class LocalFolder:
         folder = entry.is_dir(follow_symlinks=False)
         why = self._patterns.why_not(relative + "/" * folder)
         return Passed(_printable(relative) + "/" * folder, why) if why else None
+
+    def _ignored_entry(self, entry: "os.DirEntry[str]", relative: str) -> Passed | None:
+        """Tell of what a .gitignore leaves out, unless the patterns would not take it either."""
+        folder = entry.is_dir(follow_symlinks=False)
+        if folder or self._patterns.takes(relative):
+            return Passed(_printable(relative) + "/" * folder, Why.IGNORED)
+        return self._passed(entry, relative)
 
     def _refuse_links(self) -> None:
         if not (new := self._new_links()):
@@ -131,27 +161,33 @@ class LocalFolder:
     def _relative(self, path: str) -> str:
         return path[len(os.fspath(self._folder).rstrip(os.sep)) + 1 :]
 
-    def _walk(self) -> "Iterator[tuple[os.DirEntry[str], str, str]]":
-        """Yield every entry that is no folder or a folder that is excluded, its path inside the source and its URI.
+    def _walk(self) -> "Iterator[tuple[os.DirEntry[str], str, str, bool]]":
+        """Yield every entry that is no folder or a folder that is not entered: with its path inside the source, its
+        URI, and whether a .gitignore leaves it out.
 
         Iterative: folders may be nested deeper than Python's stack.
         """
         top = os.fspath(self._folder)
-        open_folders = [("", _uri(top.rstrip("/")), iter(self._entries(top)))]
+        above = self._ignore_files()
+        files = above.within(top) if above is not None else None
+        open_folders = [("", _uri(top.rstrip("/")), files, iter(self._entries(top)))]
         while open_folders:
-            inside, place, entries = open_folders[-1]
+            inside, place, files, entries = open_folders[-1]
             if (entry := next(entries, None)) is None:
                 open_folders.pop()
                 continue
             relative, uri = inside + entry.name, f"{place}/{_quoted(entry.name)}"
-            if not entry.is_dir(follow_symlinks=False):
-                yield entry, relative, uri
-            elif entry.path in self._leave_out:
+            folder = entry.is_dir(follow_symlinks=False)
+            if folder and entry.path in self._leave_out:
                 continue
-            elif self._patterns.enters(relative):
-                open_folders.append((relative + "/", uri, iter(self._entries(entry.path))))
-            else:
-                yield entry, relative, uri
+            enters = folder and self._patterns.enters(relative)
+            # What the patterns leave out is told as theirs, and is not looked up in the files.
+            ignored = files is not None and (enters or not folder) and files.ignores(entry.path, folder=folder)
+            if not enters or ignored:
+                yield entry, relative, uri, ignored
+                continue
+            within = files.within(entry.path) if files is not None else None
+            open_folders.append((relative + "/", uri, within, iter(self._entries(entry.path))))
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """List a folder. One that cannot be listed says nothing of its documents, so the whole listing fails."""

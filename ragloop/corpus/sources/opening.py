@@ -63,7 +63,8 @@ def _open_source(
     places = [Path(place_of(one)) for one in others if not in_bucket(one)]
     folder, way = _folder(settings), way_of(name)
     links = way.links if way and way.named == os.fspath(folder.absolute()) else None
-    return LocalFolder(name, folder, *rest, leave_out=[*folders, *places], left_to=left_to, links=links)
+    leave_out, gitignore = [*folders, *places], settings.gitignore
+    return LocalFolder(name, folder, *rest, gitignore=gitignore, leave_out=leave_out, left_to=left_to, links=links)
 
 
 def place_of(settings: SourceSettings) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ragloop.config.settings import EXCLUDED
 from ragloop.corpus.sources.listing import Listed, Listing, Passed
 from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.s3_listing import ParallelListing, parse_quickly
@@ -52,7 +53,7 @@ class S3Bucket:
         name: str,
         uri: str,
         include: Sequence[str] = (),
-        exclude: Sequence[str] = (".*",),
+        exclude: Sequence[str] = EXCLUDED,
         labels: Sequence[str] = (),
         *,
         leave_out: Sequence[str] = (),

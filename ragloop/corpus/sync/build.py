@@ -197,7 +197,8 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
         began = work.store.now()
         try:
             with span("sync source", source=source.name):
-                outcomes.append(SourceSync(source, index, embedder, policy, progress=work.progress).run(until))
+                one = SourceSync(source, index, embedder, policy, progress=work.progress, looking=work.looking)
+                outcomes.append(one.run(until))
         except NotFoundError as error:
             outcomes.append(work.missed(source, error))
             continue

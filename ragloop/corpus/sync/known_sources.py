@@ -163,6 +163,9 @@ def _sources_in(store: Store, active: Generation | None) -> list[str]:
 
 def must_exist(folder: Path) -> None:
     """Raise NotFoundError where there is no such folder, UsageError where its path cannot name a source."""
+    if folder.expanduser().is_file():
+        around = folder.parent if os.fspath(folder.parent) != "." else Path.cwd()
+        raise UsageError(f"found a file at {folder}, expected a folder; nothing was changed: name its folder, {around}")
     if not folder.expanduser().is_dir():
         raise NotFoundError(f"found no folder at {folder}; nothing was changed: correct the path")
     try:

@@ -221,6 +221,9 @@ class SyncReport:
 
 Progress = Callable[[int, int, int], None]
 """Called with documents done, documents to do, and strings embedded so far, each of one source."""
+Looking = Callable[[str, int, int | None], None]
+"""Called while a source is listed, with its name and the documents found so far; when the listing has ended, also with
+how many of them are to be read."""
 
 
 def left_out(report: SyncReport) -> list[str]:

@@ -15,7 +15,15 @@ from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import NamedDocument, Progress, QualityCounts, SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.report import (
+    Looking,
+    NamedDocument,
+    Progress,
+    QualityCounts,
+    SourceOutcome,
+    SyncReport,
+    add_up,
+)
 from ragloop.corpus.sync.scans import passed_over, record_run, reset_scans
 from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
@@ -35,6 +43,7 @@ def sync(
     everything: bool = True,
     removed: Sequence[str] = (),
     progress: Progress | None = None,
+    looking: Looking | None = None,
 ) -> SyncReport:
     """Bring the index to the state of `sources`, and delete the sources named in `removed`.
 
@@ -45,7 +54,7 @@ def sync(
     Raises StoreBusyError when another process writes the index.
     """
     started = time.perf_counter()
-    work = Work(store, sources, open_embedder, policy, removed, progress)
+    work = Work(store, sources, open_embedder, policy, removed, progress, looking)
     with store.lease("index"):
         aim = Builds(Generations(store)).begin(wanted, rebuild=rebuild)
         if aim.begins_anew:

@@ -11,7 +11,7 @@ from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import ChangeKind, Progress, SourceOutcome, add_up
+from ragloop.corpus.sync.report import ChangeKind, Looking, Progress, SourceOutcome, add_up
 from ragloop.corpus.sync.scans import (
     drop_source,
     has_matched,
@@ -37,6 +37,7 @@ class Work:
     policy: SyncPolicy
     removed: Sequence[str] = ()
     progress: Progress | None = None
+    looking: Looking | None = None
 
     def missed(self, source: Source, error: NotFoundError) -> SourceOutcome:
         """Report a source that is not there as a problem; when it is all there is to do, raise the error."""
@@ -67,7 +68,9 @@ def _update_source(
     last = last_scan(work.store, source.name)
     try:
         with span("sync source", source=source.name):
-            done = SourceSync(source, index, embedder, work.policy, last_scan=last, progress=progress).run()
+            done = SourceSync(
+                source, index, embedder, work.policy, last_scan=last, progress=progress, looking=work.looking
+            ).run()
     except NotFoundError as error:
         return work.missed(source, error)
     matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)

@@ -4,6 +4,7 @@ Reading a base model for use and for training is here too, so that both see the 
 """
 
 import json
+import logging
 import os
 import threading
 import warnings
@@ -17,6 +18,8 @@ from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models.chat import Chat, cannot_be_loaded, load_chat, other_chat
 from ragloop.models.training.process import RESULT
 from ragloop.records import Draft, Prompt
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -130,6 +133,8 @@ class LocalGenerator:
             for start in range(0, len(longest_first), self._batch_size):
                 batch = longest_first[start : start + self._batch_size]
                 drafts.update(zip(batch, self._continue(base, [tokens[i] for i in batch]), strict=True))
+                if len(prompts) > self._batch_size:
+                    log.info("answered %d of %d questions", len(drafts), len(prompts))
         return [drafts[i] for i in range(len(prompts))]
 
     def _continue(self, base: _Base, batch: list[list[int]]) -> list[Draft]:

@@ -31,11 +31,13 @@ from ragloop.corpus.sync.decisions.renames import Renames
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.preparing.preparation import Preparation
 from ragloop.corpus.sync.preparing.prepared import Prepared
-from ragloop.corpus.sync.report import Change, ChangeKind, Progress, SourceOutcome, add_up, changes_of
+from ragloop.corpus.sync.report import Change, ChangeKind, Looking, Progress, SourceOutcome, add_up, changes_of
 from ragloop.models import Embedder, Vectors
 
 NAMED = 1_000
 """Most documents whose ledger rows are asked for by name; of more, all rows are read."""
+LISTED_EVERY = 500
+"""Documents between two words about a listing."""
 Written = tuple[dict[str, Any], Vectors | None]
 """A row to commit, with its vector if it has one."""
 
@@ -53,6 +55,7 @@ class SourceSync:
         last_scan: datetime | None = None,
         keys: Sequence[str] | None = None,
         progress: Progress | None = None,
+        looking: Looking | None = None,
     ) -> None:
         """`keys` restricts the sync to these documents; the listing must then be of them alone."""
         self._source, self._index, self._embedder = source, index, embedder
@@ -60,6 +63,7 @@ class SourceSync:
         self._vectors = VectorStore(index.store, embedder)
         self._pace = Pace(policy.batch_seconds, policy.batch_documents)
         self._progress = progress or (lambda done, total, embedded: None)
+        self._looking = looking or (lambda source, found, to_read: None)
         self._keys = keys
         self._documents = self._began_us = 0
         self._ledger: Mapping[str, LedgerRow] = {}
@@ -75,11 +79,12 @@ class SourceSync:
         known = documents.known(self._index, name, self._source.labels, self._keys)
         listing = self._source.list() if listing is None else listing
         planned = plan(
-            listing,
+            self._watched(listing),
             known,
             retry_quarantined=self._policy.retry_quarantined,
             now_us=self._began_us,
         )
+        self._looking(name, planned.unchanged + len(planned.read), len(planned.read))
         self._documents = len(known) if self._keys is None else inventory.documents(self._index, name)
         self._ledger = self._rows([*(one.key for one in planned.read if one.key in known), *planned.missing])
         scan = SourceOutcome(
@@ -90,6 +95,13 @@ class SourceSync:
         changes = self._apply_changes(planned, until)
         deletes = self._apply_deletes(planned) if changes.whole else SourceOutcome()
         return add_up([scan, changes, deletes])
+
+    def _watched(self, listing: Iterable[Listed]) -> Iterator[Listed]:
+        """Yield what is listed, and tell how much that is so far."""
+        for found, listed in enumerate(listing):
+            if found % LISTED_EVERY == 0:
+                self._looking(self._source.name, found, None)
+            yield listed
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, LedgerRow]:
         """Read the ledger of these documents, and perhaps of others; without those that another writer deleted."""

@@ -1,0 +1,58 @@
+"""The end of the story in sentences: what stayed true, what was learned, what was rejected."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ragloop.wording import counted
+
+
+def closing(report: Mapping[str, Any]) -> list[str]:
+    """Write the sentences from the figures of the steps."""
+    steps = {step["name"]: step["figures"] for step in report["steps"]}
+    changed, good, bad = (
+        _with(steps, "chunks_gone"),
+        _with(steps, "dataset"),
+        _with(steps, "adapter_id", "champion_after"),
+    )
+    asked = _with(steps, "lanes") if any("lanes" in figures for figures in steps.values()) else {}
+    return [
+        f"What stayed true: after five documents changed, {counted(changed['chunks_embedded'], 'chunk')} were embedded "
+        f"and {changed['chunks_reused']:,} reused. {counted(changed['ineligible_rows'], 'logged answer')} that rested "
+        f"on what changed left the training data. The new version, {changed['new_version']}, was answered at once.",
+        f"What was learned: {_learned(good, asked)}",
+        f"What was rejected: {_rejected(bad)}",
+    ]
+
+
+def _with(steps: Mapping[str, Mapping[str, Any]], *names: str) -> Mapping[str, Any]:
+    """Return the figures of the first step that has these."""
+    return next(figures for figures in steps.values() if all(name in figures for name in names))
+
+
+def _learned(good: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    if good["promoted"]:
+        through = f" Asked through it, {asked['right']} of 2 answers were right." if asked else ""
+        rows = counted(good["dataset"]["train"], "row")
+        return f"an adapter, from {rows} of the log; it was promoted.{_measured(good)}{through}"
+    return f"an adapter was trained and not promoted: {_why(good)}{_measured(good)}"
+
+
+def _measured(good: Mapping[str, Any]) -> str:
+    """Compare the adapter with what served before; empty where it was not evaluated."""
+    if "candidate" not in good or good["candidate"]["exact_match"] is None:
+        return ""
+    new, old = good["candidate"], good["champion"]
+    return (
+        f" Of {new['target_questions']} questions in a wording that nobody had asked it answers "
+        f"{new['exact_match']:.0%} without any passage; what served before, {old['exact_match']:.0%}."
+    )
+
+
+def _why(figures: Mapping[str, Any]) -> str:
+    return figures["reasons"][0] if figures["reasons"] else f"{figures['verdict']}."
+
+
+def _rejected(bad: Mapping[str, Any]) -> str:
+    if bad["promoted"]:
+        return "nothing. The adapter that was trained on shuffled answers passed the gate, which is a fault: see above."
+    return f"the adapter that was trained on shuffled answers never served: {_why(bad)}"
