@@ -120,6 +120,7 @@ class LocalFolder:
                 f"found no folder at {self._folder} (source {self.name}); nothing was deleted: "
                 "mount it again or correct its uri"
             )
+        found: Listed | Passed | None
         for entry, relative, uri, ignored in self._walk():
             if ignored:
                 found = self._ignored_entry(entry, relative)
