@@ -22,6 +22,7 @@ from ragloop.corpus.parsing.office.numbering import BULLET, Numbering
 from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
 from ragloop.corpus.parsing.office.paragraphs import NOTE, Line, ParagraphReader
 from ragloop.corpus.parsing.office.styles import Properties, Styles, properties_of
+from ragloop.corpus.parsing.pages.images import InnerImages
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -62,6 +63,7 @@ class _Reading:
         self._styles = Styles(self._part("styles", "word/styles.xml"))
         self._numbering = Numbering(self._part("numbering", "word/numbering.xml"))
         self._notes = {kind: self._notes_of(kind) for kind in ("footnote", "endnote")}
+        self._images = InnerImages(archive, limits)
         self._not_read = NotRead()
         self._paragraphs = ParagraphReader()
         self._items: list[str] = []
@@ -105,7 +107,8 @@ class _Reading:
             parts[:] = [part for at, part in enumerate(parts) if at not in self._contents]
         comments = self._part("comments")
         self._not_read.add("a comment", "comments", count=len(comments) if comments is not None else 0)
-        self.extraction.left_out += self._not_read.sentences()
+        self.extraction.left_out += [*self._not_read.sentences(), *self._images.sentences()]
+        self.extraction.recognised += self._images.kept
 
     # ---- paragraphs ------------------------------------------------------------------------------------------------
 
@@ -242,7 +245,7 @@ class _Reading:
         return self._archive.xml(member) if member and self._archive.has(member) else None
 
     def _picture(self, element: "_Element") -> None:
-        """Add what a picture is said to show; pictures of embedded objects are counted as those."""
+        """Add what a picture is said to show, and its text; pictures of embedded objects are counted as those."""
         said, decorative = "", False
         for above in element.iterancestors():
             name = local_name(above)
@@ -258,7 +261,10 @@ class _Reading:
                 said = said or one_line(attribute(above, "alt") or "")
         if said:
             self.extraction.add(f"Picture: {said}")
-        elif not decorative:
+        if decorative:
+            return
+        _, member = self._related.get(attribute(element, "embed") or attribute(element, "id") or "", ("", ""))
+        if not self._images.add(member, self.extraction) and not said:
             self._not_read.add("a picture without a description", "pictures without a description")
 
     # ---- tables and inserted documents -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
 from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
 from ragloop.corpus.parsing.office.paragraphs import alternative
+from ragloop.corpus.parsing.pages.images import InnerImages
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -35,10 +36,11 @@ def parse_pptx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         raise DocumentError(
             f"found {len(slides):,} slides, expected at most {limits.pages:,}; raise sync.max_pages to take it"
         )
-    extraction, not_read = Extraction(limits.characters), NotRead()
+    extraction, not_read, images = Extraction(limits.characters), NotRead(), InnerImages(archive, limits)
     for number, member in enumerate(slides, start=1):
-        _Slide(archive, member, f"slide {number}", extraction, not_read).read()
-    extraction.left_out += not_read.sentences()
+        _Slide(archive, member, f"slide {number}", extraction, not_read, images).read()
+    extraction.left_out += [*not_read.sentences(), *images.sentences()]
+    extraction.recognised += images.kept
     return extraction.document(name, title=core_title(archive))
 
 
@@ -55,8 +57,17 @@ def _slides(archive: Archive) -> Iterator[str]:
 
 
 class _Slide:
-    def __init__(self, archive: Archive, member: str, place: str, extraction: Extraction, not_read: NotRead) -> None:
-        self._archive, self._place, self._extraction, self._not_read = archive, place, extraction, not_read
+    def __init__(
+        self,
+        archive: Archive,
+        member: str,
+        place: str,
+        extraction: Extraction,
+        not_read: NotRead,
+        images: InnerImages,
+    ) -> None:
+        self._archive, self._place, self._extraction = archive, place, extraction
+        self._not_read, self._images = not_read, images
         self._related = archive.related(member)
         self._shapes = list(_shapes(archive.xml(member)))
 
@@ -116,8 +127,11 @@ class _Slide:
             self._extraction.add(f"Picture: {said}", place=self._place)
         if any(local_name(one) in ("videoFile", "audioFile") for one in picture.iter()):
             self._leave_out("a video or sound", "videos or sounds")
-        elif not said and not (properties is not None and is_decorative(properties)):
-            self._leave_out("a picture without a description", "pictures without a description")
+        elif properties is None or not is_decorative(properties):
+            shown = next((attribute(one, "embed") for one in picture.iter() if local_name(one) == "blip"), None)
+            _, member = self._related.get(shown or "", ("", ""))
+            if not self._images.add(member, self._extraction, self._place) and not said:
+                self._leave_out("a picture without a description", "pictures without a description")
 
     def _target(self, identity: str) -> "_Element | None":
         _, member = self._related.get(identity, ("", ""))
