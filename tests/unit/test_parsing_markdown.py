@@ -2,6 +2,7 @@
 
 import pytest
 
+from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import ParsedDocument
 from tests.support.cpu import cpu_seconds_below
@@ -181,3 +182,33 @@ def test_comments_that_end_in_text_are_text() -> None:
 def test_a_title_keeps_no_blanks_around_it() -> None:
     assert read('---\ntitle:  \t"A b" \r\n---\ntext\n').title == "A b"
     assert read("+++\ntitle = 'A' \n+++\ntext\n").title == "A"
+
+
+def test_the_chunks_of_a_table_in_html_begin_with_its_names() -> None:
+    rows = "".join(f"<tr>\n<td>Port {number}</td>\n<td>{number * 3}</td>\n</tr>\n" for number in range(60))
+    names = "<tr>\n<th>Harbour</th>\n<th>Berths</th>\n</tr>"
+    table = f"<table>\n<thead>\n{names}\n</thead>\n<tbody>\n{rows}</tbody>\n</table>"
+    document = parse(f"# Ports\n\n{table}\n\nAfter.\n".encode(), "text/markdown", "a.md")
+    first, second = document.blocks
+    assert (first.kind, second.kind) == ("table", "paragraph")
+    assert first.header is not None
+    assert document.text[slice(*first.header)] == names
+    chunks = chunk(document, lambda texts: [max(1, len(text) // 4) for text in texts], 120)
+    assert len(chunks) > 3
+    assert all(one.text.startswith("<tr> <th>Harbour</th> <th>Berths</th> </tr>\n<") for one in chunks[1:])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<table><tr><td>1</td></tr><tr><td>2</td></tr></table>",
+        "<table><tr><th>Only names</th></tr></table>",
+        "<table><tr><th>A</th></tr><tr><td><table><tr><td>1</td></tr></table></td></tr></table>",
+        "<table><tr><th>A</th></tr><tr><td>1</td></tr></table> and more <b>text</b>",
+        "<table><tr><th>A</th></tr><tr><td>cut",
+        "<div>no table</div>",
+    ],
+)
+def test_html_that_is_not_one_table_with_names_is_a_paragraph(source: str) -> None:
+    (block,) = parse(source.encode(), "text/markdown", "a.md").blocks
+    assert (block.kind, block.header) == ("paragraph", None)

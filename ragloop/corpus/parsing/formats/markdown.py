@@ -157,7 +157,24 @@ def _add_html(outline: Outline, start: int, end: int) -> int:
 
 def _add_html_paragraph(outline: Outline, start: int, end: int) -> None:
     if not _COMMENT.fullmatch(outline.text, start, end):
-        outline.block(start, end, "paragraph")
+        header = _row_of_names(outline.text, start, end)
+        outline.block(start, end, "table" if header else "paragraph", header=header)
+
+
+def _row_of_names(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return where the row that names the columns stands in a block of HTML that is one table."""
+    source = text[start:end].lower()
+    if source.count("<table") != 1:
+        return None
+    row = source.find("<tr", source.find("<table"))
+    close = source.find("</tr", row)
+    after = source.find(">", close) + 1
+    if row < 0 or close < 0 or not after or source.find("<tr", after) < 0:
+        return None
+    is_named = "<th" in source[row:close] and "<td" not in source[row:close]
+    beyond = source.find("</table")
+    is_all = beyond > after and not _html_text(source[beyond:])
+    return (start + row, start + after) if is_named and is_all else None
 
 
 def _html_text(source: str) -> str:
