@@ -49,7 +49,7 @@ def publish(api: PrefectApi, app: App) -> str:
         _waiting(app, seen, state),
         *(of_store(app, state, _page) if state else ()),
         _runs(seen),
-        _reports(api),
+        _reports(api, seen),
     )
     said = {"data": markdown, "description": _in_short(seen, state)}
     if made := overview_id(api, home):
@@ -134,15 +134,18 @@ def _runs(seen: _Seen) -> str:
     return paragraphs("## Runs", table(("deployment", "next (UTC)", "last run", "ended (UTC)"), rows)) if rows else ""
 
 
-def _reports(api: PrefectApi) -> str:
-    """Show the newest report of each kind by what it says, with the page of all of them."""
-    wanted = {"artifacts": {"key": {"any_": [key for key, _ in _REPORTS]}}}
-    newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
-    rows = [
-        (link(meaning, _page(f"artifacts/key/{key}")), newest[key]["description"], moment(newest[key]["updated"]))
-        for key, meaning in _REPORTS
-        if key in newest
-    ]
+def _reports(api: PrefectApi, seen: _Seen) -> str:
+    """Show the newest report of each kind by what it says, with the page of all of them.
+
+    Homes that share a server share the keys: what counts are reports of runs of this home's deployments.
+    """
+    rows = []
+    own = {"id": {"any_": [one["id"] for one in seen.deployments]}}
+    for key, meaning in _REPORTS:
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "deployments": own, "sort": "CREATED_DESC", "limit": 1}
+        for one in api.call("POST", "/artifacts/filter", wanted):
+            said = link(one["description"], _page(f"artifacts/artifact/{one['id']}"))
+            rows.append((link(meaning, _page(f"artifacts/key/{key}")), said, moment(one["created"])))
     return paragraphs("## Reports", table(("all of a kind", "the newest says", "at (UTC)"), rows)) if rows else ""
 
 
