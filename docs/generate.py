@@ -5,7 +5,7 @@ docs/operations/store-and-backup.md from the checks of doctor.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -102,7 +102,7 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _is_section(annotation: Any) -> bool:
+def _is_section(annotation: Any) -> TypeGuard[type[Section]]:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 

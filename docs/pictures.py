@@ -22,6 +22,7 @@ from ragloop.config import load_settings
 from ragloop.demo.tiny import save_tiny_model
 from ragloop.orchestrator import access
 from ragloop.orchestrator.local_stack import LocalStack
+from ragloop.orchestrator.questions import overview_id
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""
@@ -168,6 +169,8 @@ class Operator:
         self.learn()
         second = self.sync_after_a_mass_delete(handbook)
         self.shoot_artifact("sync", second, "sync-report", ready="Freshness")
+        self.open(f"/v2/artifacts/artifact/{overview_id(self.stack.api, self.stack.home)}")
+        self.shoot("overview", ready="The last 14 days")
         back = self.run_from_form("roll-back", picture="roll-back-form", reason="answers about the ferries got worse")
         self.stack.wait(back)
         self.shoot_artifact("champions", back, "champions", ready="the base model")
@@ -246,10 +249,13 @@ class Operator:
         self.page.locator("button[aria-haspopup='menu']").last.click()
         self.page.get_by_role("menuitem", name="Resume").click()
         form = self.page.get_by_role("dialog")
-        form.get_by_role("switch").click()
-        form.get_by_role("textbox").fill(reason)
+        form.get_by_role("combobox").first.click()
+        self.page.get_by_role("option", name="approve").click()
+        name, why = form.locator("textarea").all()[:2]
+        name.fill("Ada")
+        why.fill(reason)
         form.locator("strong").first.scroll_into_view_if_needed()
-        self.shoot(picture, ready="Why; it is kept")
+        self.shoot(picture, ready="Your name, kept in the history")
         form.get_by_role("button", name="Resume").click()
 
     def artifact(self, run: str, key: str) -> str:

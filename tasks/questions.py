@@ -136,7 +136,8 @@ def _duration(seconds: int) -> str:
 def _publish(question: Question, became: str, address: str, asking: str) -> None:
     """Show the question as an artifact of the run that asks, which an operator opens first."""
     answered = f"[Answer it]({address}) by Resume in the menu of its run." if became.startswith("waits") else ""
-    markdown = paragraphs(f"# {question.title}", f"It {literal(became)}. {answered}", question.text, question.listing)
+    said = f"{literal(became[:1].upper() + became[1:])}. {answered}"
+    markdown = paragraphs(f"# {question.title}", said, question.text, question.listing)
     described = f"{question.title} {became}"
     artifact = ArtifactCreate(
         key="question", type="markdown", data=markdown, description=described, flow_run_id=UUID(asking)

@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from ragloop.corpus.sync.report import ChangeKind, left_out
-from ragloop.markdown import bullets, link, moment, number, paragraphs, table
+from ragloop.markdown import bullets, duration, link, moment, number, paragraphs, table
 from tasks.approval import NOT_ASKED, Deletes
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, end, in_part, plain, publish
@@ -86,7 +86,7 @@ def _changed(report: "SyncReport") -> str:
         return ""
     rows = [(one.change, _document(one), one.was, one.chunks, one.embedded) for one in first]
     left = len(report.changes) - len(first)
-    more = f"And {left:,} more: the artifact `sync-changes` lists {MOST_ROWS} of them." if left else ""
+    more = f"And {left:,} more; the artifact `sync-changes` names up to {MOST_ROWS}." if left else ""
     return paragraphs("## Documents", table(("change", "document", "was", "chunks", "embedded"), rows), more)
 
 
@@ -100,10 +100,10 @@ def _lateness(freshness: "Freshness") -> str:
     if not freshness.lags_s:
         return ""
     named = (("median", 0.5), ("p95", 0.95), ("longest", 1.0))
-    lags = ", ".join(f"{name} {number(freshness.quantile(share) / 60)}" for name, share in named)
+    lags = ", ".join(f"{name} {duration(freshness.quantile(share))}" for name, share in named)
     late = " **The p95 is beyond the objective.**" if freshness.late else ""
     objective = number(freshness.objective_s / 60)
-    lateness = f"Minutes from the change of a document to its commit: {lags} (objective {objective}).{late}"
+    lateness = f"From the change of a document to its commit: {lags} (objective {objective} minutes).{late}"
     return paragraphs("## Freshness", lateness, lag_histogram(freshness))
 
 

@@ -101,11 +101,22 @@ def trust(confidence: float | None, sure: float = SURE) -> float:
 
 def as_text(chunk: Mapping[str, Any]) -> Passage:
     """Return the text of a chunk as a passage of no search: what it says can be looked at, and it is cited nowhere."""
-    of = {name: chunk.get(name) or "" for name in ("source", "uri", "title", "chunk_id", "revision")}
     return Passage(
-        rank=0, score=0.0, similarity=0.0, heading=chunk["heading"] or "", start=0, end=0, text=chunk["text"],
-        text_hash=chunk["text_hash"], document_id=chunk["document_id"], **of,
-    )  # fmt: skip
+        rank=0,
+        score=0.0,
+        similarity=0.0,
+        source=chunk.get("source") or "",
+        uri=chunk.get("uri") or "",
+        title=chunk.get("title") or "",
+        heading=chunk["heading"] or "",
+        start=0,
+        end=0,
+        text=chunk["text"],
+        text_hash=chunk["text_hash"],
+        chunk_id=chunk.get("chunk_id") or "",
+        document_id=chunk["document_id"],
+        revision=chunk.get("revision") or "",
+    )
 
 
 def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ragloop.app import App
-from ragloop.markdown import bullets, link, moment, number, paragraphs, table
+from ragloop.markdown import bullets, duration, link, moment, number, paragraphs, table
 from ragloop.printable import literal
 from ragloop.wording import first_few
 
@@ -32,8 +32,8 @@ def _documents(app: App, state: Mapping[str, Any]) -> str:
         objective = app.settings.freshness.objective_minutes
         late = " **That is beyond the objective.**" if lags["p95"] / 60 > objective else ""
         fresh = (
-            f"From the change of a document to its commit: {_span(lags['p50'])} (median), {_span(lags['p95'])} (p95), "
-            f"{_span(lags['max'])} (longest); the objective is {number(objective)} minutes.{late}"
+            f"From the change of a document to its commit: {duration(lags['p50'])} (median), {duration(lags['p95'])} "
+            f"(p95), {duration(lags['max'])} (longest); the objective is {number(objective)} minutes.{late}"
         )
     rows = list(_sources(app, state))
     shown = table(("source", "documents", "quarantined", "scanned to the end (UTC)"), rows) if rows else ""
@@ -60,7 +60,7 @@ def _quarantine(state: Mapping[str, Any]) -> Iterator[str]:
     }
     if said := [f"{count:,} {what}" for what, count in counts.items() if count]:
         keys = [one["key"] for one in state["quarantine"]]
-        yield f"Documents {', '.join(said)}; `ragloop status` says why."
+        yield f"Of all documents {', '.join(said)}; `ragloop status` says why."
         if keys:
             yield bullets([f"in quarantine: {first_few(keys, 6)}"])
 
@@ -77,7 +77,7 @@ def _trend(app: App) -> str:
         (
             f"{day:%d %b}",
             _held(synced.get(day)),
-            _span(synced[day].p95_s) if day in synced else None,
+            _lag(synced.get(day)),
             asked[day].questions,
             asked[day].abstained,
             _said(asked[day]),
@@ -92,6 +92,10 @@ def _held(day: "DayOfSyncs | None") -> str | None:
     if day is None:
         return None
     return f"{day.documents:,}, {day.quarantined:,} unreadable" if day.quarantined else f"{day.documents:,}"
+
+
+def _lag(day: "DayOfSyncs | None") -> str | None:
+    return None if day is None or day.p95_s is None else duration(day.p95_s)
 
 
 def _said(day: "DayOfTraffic") -> str | None:
@@ -126,13 +130,3 @@ def _safety(app: App, state: Mapping[str, Any]) -> str:
     if backup is None:
         return paragraphs("## Store", "No backup is configured (backup.uri).", disk)
     return paragraphs("## Store", bullets([f"last backup: {backup}"]), disk)
-
-
-def _span(seconds: float | None) -> str | None:
-    """Return a duration as people say it."""
-    if seconds is None:
-        return None
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -28,18 +28,17 @@ def test_every_flow_renews_it_however_it_ends_and_its_address_stays(
 ) -> None:
     home = tmp_path / "home"
     made = publish(flows.stack.api, App(load_settings(home=home)))
-    assert page(flows)["description"] == "nothing is indexed yet"
+    assert page(flows)["description"].endswith("nothing is indexed yet")
     sync_index(folder=folder, home=home)
     seen = page(flows)
     assert overview_address(flows.stack.api, flows.stack.names) == made
-    assert seen["description"] == "25 documents, the base model answers"
+    assert seen["description"].endswith("25 documents, the base model answers")
     assert f"| {folder} | 25 | 0 |" in seen["data"]
-    assert "**Nothing waits for you.**" in seen["data"]
     assert "[sync-index](/deployments/deployment/" in seen["data"]
     (folder / "chapter-00.md").unlink()
     sync_index(folder=folder, home=home)
     assert roll_back(home=home, return_state=True).is_failed()
-    assert page(flows)["description"] == "24 documents, the base model answers"
+    assert page(flows)["description"].endswith("24 documents, the base model answers")
     assert "heron" not in page(flows)["data"]
 
 
@@ -61,7 +60,7 @@ def test_it_shows_a_question_while_it_is_open(flows: FlowsInProcess, folder: Pat
     sync_index(folder=folder, home=home, config=config)
     operator.join()
     assert "[delete 15 documents?](" in asked[0]["data"]
-    assert "**Nothing waits for you.**" in page(flows)["data"]
+    assert "delete" not in page(flows)["data"].partition("## Documents")[0]
 
 
 def test_another_home_of_the_server_has_a_page_of_its_own(

@@ -11,7 +11,6 @@ from ragloop.config import Settings
 from ragloop.corpus.index import inventory
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
-from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.processes import interruptible
 from ragloop.orchestrator.watching.bell import AGAIN_S
 from ragloop.orchestrator.watching.doorbell import WatchedFolder, ring

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pathspec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from ragloop.errors import NotFoundError
 
@@ -90,7 +91,7 @@ def _read(folder: str) -> pathspec.GitIgnoreSpec | None:
     return pathspec.GitIgnoreSpec(patterns) if patterns else None
 
 
-def _pattern(line: str) -> pathspec.Pattern | None:
+def _pattern(line: str) -> GitIgnoreSpecPattern | None:
     """Read one line; None for a comment, and for what git would not take either."""
     try:
         (pattern,) = pathspec.GitIgnoreSpec.from_lines([line]).patterns
