@@ -169,7 +169,7 @@ class Operator:
         self.learn()
         second = self.sync_after_a_mass_delete(handbook)
         self.shoot_artifact("sync", second, "sync-report", ready="Freshness")
-        self.open(f"/v2/artifacts/artifact/{overview_id(self.stack.api, self.stack.home)}")
+        self.open(f"/v2/artifacts/artifact/{overview_id(self.stack.api, self.stack.names)}")
         self.shoot("overview", ready="The last 14 days")
         back = self.run_from_form("roll-back", picture="roll-back-form", reason="answers about the ferries got worse")
         self.stack.wait(back)
