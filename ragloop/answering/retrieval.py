@@ -104,7 +104,7 @@ def as_text(chunk: Mapping[str, Any]) -> Passage:
     of = {name: chunk.get(name) or "" for name in ("source", "uri", "title", "chunk_id", "revision")}
     return Passage(
         rank=0, score=0.0, similarity=0.0, heading=chunk["heading"] or "", start=0, end=0, text=chunk["text"],
-        text_hash=chunk["text_hash"], document_id=chunk["document_id"], **of,
+        text_hash=chunk["text_hash"], document_id=chunk["document_id"], confidence=chunk.get("confidence"), **of,
     )  # fmt: skip
 
 
