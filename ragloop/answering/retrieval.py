@@ -116,6 +116,7 @@ def as_text(chunk: Mapping[str, Any]) -> Passage:
         chunk_id=chunk.get("chunk_id") or "",
         document_id=chunk["document_id"],
         revision=chunk.get("revision") or "",
+        confidence=chunk.get("confidence"),
     )
 
 

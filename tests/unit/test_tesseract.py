@@ -4,11 +4,13 @@ import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ragloop.app.parts import read_by_choice
 from ragloop.app.policies import sync_policy
-from ragloop.config import Settings
+from ragloop.config import Settings, SyncSettings
 from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -69,18 +71,16 @@ def test_the_table_of_the_program_becomes_lines(tmp_path: Path, monkeypatch: pyt
 
 def test_a_program_that_is_not_there_is_said_before_the_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    settings = Settings(home=tmp_path, sync={"ocr": True, "ocr_engine": "tesseract"})
+    settings = Settings(home=tmp_path, sync=SyncSettings(ocr=True, ocr_engine="tesseract"))
     with pytest.raises(ConfigError, match=r"sync\.ocr_engine is tesseract, which is not on PATH"):
         sync_policy(settings)
 
 
 def test_what_recognises_text_is_part_of_the_generation() -> None:
-    from ragloop.app.parts import read_by_choice
+    def named(**given: Any) -> str:
+        return read_by_choice(SyncSettings(ocr=True, **given))
 
-    def named(**given: object) -> str:
-        return read_by_choice(Settings(sync={"ocr": True, **given}).sync)
-
-    assert read_by_choice(Settings().sync) == ""
+    assert read_by_choice(SyncSettings()) == ""
     assert named() == " with ocr"
     assert named(ocr_images=True) == " with ocr of images"
     assert named(ocr_engine="tesseract", ocr_languages="deu+eng") == " with ocr by tesseract deu+eng"
