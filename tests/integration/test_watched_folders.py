@@ -9,6 +9,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index import inventory
+from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
 from ragloop.orchestrator.watching.bell import AGAIN_S
@@ -82,6 +83,6 @@ def test_a_watch_ends_though_python_dropped_the_exception_of_its_interrupt() -> 
     with interruptible() as interrupted:
         held: Interrupting | None = Interrupting()
         held = None  # Python prints what a finalizer raises, and goes on
-        ring(PrefectApi("nowhere"), [], 0.01, {}, interrupted)
+        ring(PrefectApi("nowhere"), Names("home"), [], 0.01, {}, interrupted)
     assert held is None
     assert interrupted.is_set()
