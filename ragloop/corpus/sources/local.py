@@ -121,6 +121,7 @@ class LocalFolder:
                 "mount it again or correct its uri"
             )
         for entry, relative, uri, ignored in self._walk():
+            found: Listed | Passed | None
             if ignored:
                 found = self._ignored_entry(entry, relative)
             elif not entry.is_dir(follow_symlinks=False) and self._patterns.takes(relative):
