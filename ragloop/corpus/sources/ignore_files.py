@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pathspec
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from ragloop.errors import NotFoundError
 
@@ -87,17 +86,17 @@ def _read(folder: str) -> pathspec.GitIgnoreSpec | None:
         raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
-    patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
-    return pathspec.GitIgnoreSpec(patterns) if patterns else None
+    patterns = [line for line in lines if _is_pattern(line)]
+    return pathspec.GitIgnoreSpec.from_lines(patterns) if patterns else None
 
 
-def _pattern(line: str) -> GitIgnoreSpecPattern | None:
-    """Read one line; None for a comment, and for what git would not take either."""
+def _is_pattern(line: str) -> bool:
+    """Return whether a line says something; a comment does not, nor does what git would not take either."""
     try:
         (pattern,) = pathspec.GitIgnoreSpec.from_lines([line]).patterns
     except (ValueError, re.error):
-        return None
-    return pattern if pattern.include is not None else None
+        return False
+    return pattern.include is not None
 
 
 def _unreadable(path: str, error: OSError) -> NotFoundError:
