@@ -249,7 +249,7 @@ class Operator:
         self.page.locator("button[aria-haspopup='menu']").last.click()
         self.page.get_by_role("menuitem", name="Resume").click()
         form = self.page.get_by_role("dialog")
-        form.get_by_role("combobox").first.click()
+        form.get_by_label("Select Decision").click()
         self.page.get_by_role("option", name="approve").click()
         name, why = form.locator("textarea").all()[:2]
         name.fill("Ada")

@@ -91,8 +91,8 @@ def _run(api: PrefectApi, deployment: Mapping[str, Any], state: str, sort: str) 
 
 def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
     """Say the state in a line: the history of the artifact reads as a story."""
-    asked = [f"{len(seen.questions)} questions wait"] * bool(seen.questions)
-    still = [f"{len(seen.problems)} problems"] * bool(seen.problems)
+    asked = [f"questions that wait: {len(seen.questions)}"] * bool(seen.questions)
+    still = [f"problems: {len(seen.problems)}"] * bool(seen.problems)
     if state is None:
         return ", ".join([*asked, *still, "nothing is indexed yet"])
     champion = state["champion"] or "the base model"

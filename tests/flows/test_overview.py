@@ -52,7 +52,7 @@ def test_it_shows_a_question_while_it_is_open(flows: FlowsInProcess, folder: Pat
 
     def look() -> None:
         # Published when the run pauses, a moment after an observer sees that.
-        while "questions wait" not in page(flows)["description"]:
+        while "questions that wait: 1" not in page(flows)["description"]:
             time.sleep(0.2)
         asked.append(page(flows))
 
