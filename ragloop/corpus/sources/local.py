@@ -170,9 +170,9 @@ class LocalFolder:
         Iterative: folders may be nested deeper than Python's stack.
         """
         top = os.fspath(self._folder)
-        above = self._ignore_files()
+        listed, above = self._entries(top), self._ignore_files()
         files = above.within(top) if above is not None else None
-        open_folders = [("", _uri(top.rstrip("/")), files, iter(self._entries(top)))]
+        open_folders = [("", _uri(top.rstrip("/")), files, iter(listed))]
         while open_folders:
             inside, place, files, entries = open_folders[-1]
             if (entry := next(entries, None)) is None:
@@ -188,8 +188,9 @@ class LocalFolder:
             if not enters or ignored:
                 yield entry, relative, uri, ignored
                 continue
+            listed = self._entries(entry.path)
             within = files.within(entry.path) if files is not None else None
-            open_folders.append((relative + "/", uri, within, iter(self._entries(entry.path))))
+            open_folders.append((relative + "/", uri, within, iter(listed)))
 
     def _entries(self, folder: str) -> "Sequence[os.DirEntry[str]]":
         """List a folder. One that cannot be listed says nothing of its documents, so the whole listing fails."""
