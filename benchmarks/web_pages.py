@@ -54,8 +54,8 @@ def fetched(site: Site, folder: Path) -> Path:
         for page in site.pages:
             if not (place / site.folder / page).exists():
                 write_blob(repository(name, folder), version, Path(site.folder, page), place)
-    elif not place.exists():
-        place.mkdir(parents=True)
+    elif not (place / site.folder).exists():
+        place.mkdir(parents=True, exist_ok=True)  # it may be left of a download that failed
         if kind == "sdist":
             pip = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(place))
             run(*pip, f"{name}=={version}")
