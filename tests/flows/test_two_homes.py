@@ -20,7 +20,7 @@ from ragloop.corpus.index import inventory
 from ragloop.errors import UsageError
 from ragloop.orchestrator.automations import apply, wanted
 from ragloop.orchestrator.deployments import deploy
-from ragloop.orchestrator.liveness import prefect_report, problems
+from ragloop.orchestrator.liveness import problems
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.project import project_root
@@ -249,7 +249,6 @@ def test_a_name_that_others_have_is_refused(homes: Homes, stack: LocalStack, tmp
         stack.api.call("DELETE", f"/deployments/{theirs}")
 
 
-@pytest.mark.usefixtures("server")
 def test_what_stands_still_of_one_home_is_no_problem_of_another(homes: Homes, stack: LocalStack) -> None:
     staging, production, *_ = homes
     stack.api.call("PATCH", f"/automations/{production.trigger()['id']}", {"enabled": False})
@@ -257,4 +256,4 @@ def test_what_stands_still_of_one_home_is_no_problem_of_another(homes: Homes, st
     found = problems(stack.api, production.names)
     assert "the schedule of sync-index is paused" in found
     assert [one for one in found if "trigger of index-changes is disabled" in one]
-    assert prefect_report(staging.settings) == {"url": stack.api_url, "problems": []}
+    assert problems(stack.api, staging.names) == []
