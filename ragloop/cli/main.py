@@ -48,7 +48,7 @@ GARBAGE_EVERY: Final = 100_000
 """New objects between two looks for cycles among them. What is imported stays, 140,000 objects with LanceDB: looking
 through them after every 700 was .2 CPU s of a cold `ask` and .13 of a first sync of 1,000 documents."""
 
-_ENDS_AT_ONCE: Final = ("ask",)
+_ENDS_AT_ONCE: Final = ("ask", "feedback", "search", "status")
 """Commands after which the process ends without taking LanceDB and ONNX Runtime apart, which costs .3 CPU s. All that
 they write is on disk before they answer."""
 
