@@ -137,12 +137,20 @@ def applied(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server", ama
 
 
 @pytest.fixture
-def aws(s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Clients of everyone's; this process asks the same server."""
+def aws(s3_server: "S3Server", monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Clients of everyone's, closed with the test; this process asks the same server."""
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return lambda service: boto3.session.Session().client(service)
+    made = []
+
+    def client(service: str) -> Any:
+        made.append(boto3.session.Session().client(service))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
