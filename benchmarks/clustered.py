@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ragloop.models import Vectors
+from ragloop.records import NO_LABEL
 from ragloop.store import index_schema
 
 DIMENSION = 384
@@ -72,6 +73,7 @@ class Clustered:
             "kind": ["chunk"] * count,
             "heading": ["Heading"] * count,
             "title_words": ["Heading"] * count,
+            "labels": [[NO_LABEL]] * count,
             "text": texts,
             "words": texts,
             "text_hash": [hashlib.sha256(text.encode()).hexdigest() for text in texts],

@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -39,7 +39,7 @@ class SourceSettings(Section):
     """Glob patterns of the files to take (as in .gitignore); empty takes documents, but no data, code or archives."""
     exclude: tuple[str, ...] = (".*",)
     """Glob patterns of files to leave out, after include."""
-    labels: tuple[str, ...] = ()
+    labels: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Labels that every document of this source carries: only a caller with one of them finds it."""
     queue: str | None = None
     """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""
