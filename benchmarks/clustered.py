@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ragloop.models import Vectors
+from ragloop.records import NO_LABEL
 from ragloop.store import index_schema
 
 DIMENSION = 384
@@ -67,11 +69,15 @@ class Clustered:
         of = [number for number in documents for _ in range(CHUNKS)]
         texts, now = self.texts(count, part), datetime.now(UTC)
         described = {number: self._document(number, round_) for number in documents}
-        chunks = {name: [described[number][name] for number in of] for name in described[documents[0]]} | {
+        described_chunks: dict[str, list[Any]] = {
+            name: [described[number][name] for number in of] for name in described[documents[0]]
+        }
+        chunks = described_chunks | {
             "id": [digest(f"{number} {i % CHUNKS} {round_}") for i, number in enumerate(of)],
             "kind": ["chunk"] * count,
             "heading": ["Heading"] * count,
             "title_words": ["Heading"] * count,
+            "labels": [[NO_LABEL]] * count,
             "text": texts,
             "words": texts,
             "text_hash": [hashlib.sha256(text.encode()).hexdigest() for text in texts],

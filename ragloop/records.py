@@ -44,6 +44,8 @@ class View:
     labels: frozenset[str] | None = frozenset()
 
 
+NO_LABEL = ""
+"""Stands among the labels of a chunk whose document has none; no document can be labelled so."""
 UNLABELLED = View()
 EVERYTHING = View(None)
 

@@ -1,7 +1,7 @@
 """Every setting: its type, default and bounds, and what it means."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -45,7 +45,7 @@ class SourceSettings(Section):
     """Glob patterns of files to leave out, after include. The default leaves out what tools install and make."""
     gitignore: bool = True
     """Leave out what the .gitignore files of a folder and of its repository leave out; buckets have none."""
-    labels: tuple[str, ...] = ()
+    labels: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Labels that every document of this source carries: only a caller with one of them finds it."""
     queue: str | None = None
     """Address of the SQS queue that the bucket notifies of its changes; `ragloop watch` looks at it."""

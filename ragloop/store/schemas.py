@@ -48,6 +48,7 @@ def index_schema(dimension: int) -> pa.Schema:
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
     are text, title and heading as full-text search compares them. `left_out` says in sentences what of a document was
     not read, `recognised` which images its text was recognised in; `confidence` is that of a chunk's recognised text.
+    `labels` of a chunk whose document has none hold an empty string, which its index can find.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
     """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ragloop.app import App
 from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.search_indexes import make_index
 from ragloop.records import EVERYTHING, View
 from tests.support.indexed_folder import IndexedFolder
 
@@ -48,7 +49,7 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-@given(DOCUMENTS, LABELS, st.integers(1, 4))
+@given(DOCUMENTS, LABELS, st.integers(1, 4), st.booleans())
 @settings(
     max_examples=20,
     deadline=None,
@@ -56,10 +57,13 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 def test_a_search_finds_exactly_what_its_caller_may_see(
-    indexed: IndexedFolder, labelled: dict[str, frozenset[str]], caller: frozenset[str], few: int
+    indexed: IndexedFolder, labelled: dict[str, frozenset[str]], caller: frozenset[str], few: int, looked_up: bool
 ) -> None:
     app = indexed.app(retrieval={"top_k": 100, "candidates": 1000})
     label(app, labelled)
+    if looked_up:
+        with app.store.lease("index"):
+            make_index(app.store, app.index.generation.table, "labels")
     permitted = [key for key, labels in labelled.items() if not labels or labels & caller]
     index, view = app.index, View(caller)
     for question in QUESTIONS:

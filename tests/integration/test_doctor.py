@@ -30,15 +30,38 @@ from tests.support.indexed_folder import EmbeddedByName, IndexedFolder, document
 VECTORS = table_of(ConstantEmbedder.fingerprint)
 
 
+def make_every_index(patch: pytest.MonkeyPatch) -> None:
+    """Give few rows the indexes that many get."""
+    patch.setattr(maintenance, "MANY_ROWS", 1)
+    patch.setattr(maintenance, "MANY_VECTORS", 1)
+
+
 @pytest.fixture
 def whole(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> IndexedFolder:
-    """Twelve documents, with the indexes that many rows get."""
-    monkeypatch.setattr(maintenance, "MANY_ROWS", 1)
-    monkeypatch.setattr(maintenance, "MANY_VECTORS", 1)
+    """Twelve documents, with every index."""
+    make_every_index(monkeypatch)
     indexed.write_numbered(12)
     indexed.sync()
     indexed.embedder.embedded.clear()
     return indexed
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> IndexedFolder:
+    """Twelve documents, with every index, for tests that copy the home and leave the documents alone."""
+    place = tmp_path_factory.mktemp("intact")
+    made = IndexedFolder(place / "home", place / "documents")
+    made.write_numbered(12)
+    with pytest.MonkeyPatch.context() as patch:
+        make_every_index(patch)
+        made.sync()
+    return made
+
+
+@pytest.fixture
+def copied(intact: IndexedFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IndexedFolder:
+    make_every_index(monkeypatch)
+    return IndexedFolder(shutil.copytree(intact.home, tmp_path / "home"), intact.folder)
 
 
 def table(indexed: IndexedFolder) -> lancedb.table.Table:
@@ -264,6 +287,7 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
     "index files removed": (remove_index_files, {"indexes"}),
     "files of the sources' index removed": (remove_the_files_of("source"), {"indexes"}),
     "files of the states' index removed": (remove_the_files_of("status"), {"indexes"}),
+    "files of the labels' index removed": (remove_the_files_of("labels"), {"indexes"}),
     "files of the vectors' index removed": (remove_the_files_of("vector"), {"indexes"}),
     "stored vectors removed": (forget_stored_vectors, {"unstored-vectors"}),
     "stored vectors damaged": (damage_stored_vectors, {"tables", "unstored-vectors"}),
@@ -287,23 +311,23 @@ DAMAGES: dict[str, tuple[Callable[[IndexedFolder], None], set[str]]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damage_is_found_and_repaired_without_embedding_anything(
-    whole: IndexedFolder, tmp_path: Path, damage: str
+    copied: IndexedFolder, intact: IndexedFolder, damage: str
 ) -> None:
     work, expected = DAMAGES[damage]
-    work(whole)
-    found = diagnose(whole)
+    work(copied)
+    found = diagnose(copied)
     assert set(checks(found)) == expected, found
     assert not found.healthy
-    assert set(checks(diagnose(whole))) == expected, "looking changes nothing"
-    repaired = diagnose(whole, repair=True)
+    assert set(checks(diagnose(copied))) == expected, "looking changes nothing"
+    repaired = diagnose(copied, repair=True)
     assert repaired.healthy, repaired
     assert {one.check for one in repaired.findings} == expected
     assert {one.state for one in repaired.findings} == {"repaired"}
-    assert whole.embedder.embedded == []
+    assert copied.embedder.embedded == []
     assert repaired.embedded == 0
-    assert whole.contents() == whole.from_scratch(tmp_path / "other")
-    assert whole.found("Paragraph 1 of 1")
-    quiet(whole)
+    assert copied.contents() == intact.contents()
+    assert copied.found("Paragraph 1 of 1")
+    quiet(copied)
 
 
 def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFolder) -> None:

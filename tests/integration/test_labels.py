@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from ragloop.app import App
@@ -13,7 +14,7 @@ from ragloop.corpus.index import documents, inventory
 from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index.search import Search, outside_words
 from ragloop.learning.examples.lineage import standing_of
-from ragloop.records import EVERYTHING, View
+from ragloop.records import EVERYTHING, NO_LABEL, View
 from tests.support.constant_embedder import ConstantEmbedder
 
 CONFIG = """
@@ -104,6 +105,22 @@ def test_rows_that_no_index_of_words_holds_yet_are_filtered_too(place: Path, mon
         (EVERYTHING, {"open", "pay"}),
     ):
         assert {row["source"] for row in Search(made.index).by_words("bees", vector, 9, view)} == sources
+
+
+@pytest.mark.parametrize("unknown", [None, [], [None]], ids=["null", "empty", "of null"])
+def test_a_chunk_whose_labels_are_unknown_is_found_by_nobody_who_has_a_view(
+    place: Path, unknown: list[str | None] | None
+) -> None:
+    made = app(place)
+    store, table = made.store, made.index.generation.table
+    rows = store.rows(table, "kind = 'chunk' AND source = 'open'").to_pylist()
+    assert [row["labels"] for row in rows] == [[NO_LABEL]]
+    lost = pa.Table.from_pylist([{**row, "labels": unknown} for row in rows], store.table(table).schema)
+    with store.lease("index"):
+        store.upsert(table, lost)
+    assert (found(made), found(made, "hr")) == ([], ["pay"])
+    assert found(app(place, without_labels="everything")) == ["open", "pay"]
+    assert "descriptions" in {one.check for one in made.corpus.diagnose(offline=True).findings}
 
 
 @pytest.mark.parametrize("command", ["ask", "search"])

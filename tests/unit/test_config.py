@@ -98,6 +98,7 @@ def test_every_setting_says_what_it_means() -> None:
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",
             ["ragloop.toml: sources.0.include is '*.md'", 'expected a list, e.g. ["*.md"]'],
         ),
+        ("[[sources]]\nname = 'a'\nuri = 'x'\nlabels = ['']", ["sources.0.labels.0 is ''", "at least 1 character"]),
         ("sources = 'docs'", ["ragloop.toml: sources is 'docs'", "[[sources]]"]),
         ("[sync]\nmax_document_mb = inf", ["sync.max_document_mb is inf"]),
         ("[sync]\nmax_document_mb = 65537", ["sync.max_document_mb is 65537", "less than or equal to 65536"]),

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ragloop.corpus.chunking.above import CountTokens, embedded_strings
 from ragloop.corpus.index.identity import chunk_id, document_id
 from ragloop.corpus.index.ledger import CURRENT, WAITING
-from ragloop.corpus.index.table import Index, with_words
+from ragloop.corpus.index.table import Index, labels_of_chunk, searchable_row
 from ragloop.corpus.index.vectors import table_of, to_numpy
 from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
@@ -32,12 +32,23 @@ _DESCRIPTION = ("source", "key", "uri", "title", "labels")
 """What every chunk repeats of its document."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Counts:
+    """How many rows have what: a kind, an owner (a document), a source, a state, a first label. Tombstones count."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    owners: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
 class Audit:
     """What was found. Documents are named by id, stored vectors by text hash.
 
-    `kinds`, `rows_of` (a document), `sources` and `states` count rows, tombstones among them. `sample`: some chunk ids
-    with their documents. `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`:
+    `documents` and `chunks` count those that are there. `sample`: some chunk ids with their documents. `word`: one by
+    which a chunk is found. `doubled`: `_rowid` of every row whose id another row has, but for one of each. `ownerless`:
     chunk ids whose document is not in the ledger, and ids of ledger rows that no key has, with their document ids and
     kinds.
     `disagreeing`: hashes whose vectors differ between index and store, with the embedded string where it is known;
@@ -46,25 +57,22 @@ class Audit:
 
     documents: int = 0
     chunks: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    rows_of: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-    sample: dict[str, str] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    sample: Mapping[str, str] = field(default_factory=dict)
     word: str = ""
-    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
-    doubled: list[int] = field(default_factory=list)
-    doubled_documents: set[str] = field(default_factory=set)
-    ownerless: dict[str, tuple[str, str]] = field(default_factory=dict)
-    waiting: set[str] = field(default_factory=set)
-    rows: set[str] = field(default_factory=set)
-    descriptions: set[str] = field(default_factory=set)
-    texts: set[str] = field(default_factory=set)
-    vectors: set[str] = field(default_factory=set)
-    doubted: set[str] = field(default_factory=set)
-    disagreeing: dict[str, str] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    not_stored: set[str] = field(default_factory=set)
+    ledger: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    doubled: tuple[int, ...] = ()
+    doubled_documents: frozenset[str] = frozenset()
+    ownerless: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    rows: frozenset[str] = frozenset()
+    descriptions: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    vectors: frozenset[str] = frozenset()
+    doubted: frozenset[str] = frozenset()
+    disagreeing: Mapping[str, str] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    not_stored: frozenset[str] = frozenset()
 
     @property
     def embeddable(self) -> dict[str, str]:
@@ -79,6 +87,30 @@ class _Chunk:
     characters: int
     below_header: int
     described: int
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """What the chunks of one batch are, by document, and what is wrong with them; see Audit."""
+
+    of: Mapping[str, Sequence[_Chunk]]
+    sample: Mapping[str, str]
+    word: str
+    texts: frozenset[str]
+    vectors: frozenset[str]
+    doubted: frozenset[str]
+    disagreeing: Mapping[str, str]
+    not_stored: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one batch of rows holds. Of `seen`, every row has its id, place and owner."""
+
+    seen: pa.RecordBatch
+    counts: Counts
+    documents: Sequence[Mapping[str, Any]]
+    chunks: _Chunks
 
 
 class Stored:
@@ -129,81 +161,47 @@ class Auditor:
         self._index = index
         self._count_tokens = count_tokens
         self._stored = Stored(index.store, index.generation.embedder, readable=use_stored)
-        self._chunks: dict[str, list[_Chunk]] = defaultdict(list)
-        self._seen: list[pa.RecordBatch] = []
-        self.found = Audit()
 
     def run(self, progress: Callable[[int, int], None]) -> Audit:
         """Audit every row. `progress` takes rows done and rows to do. Raises RuntimeError where files are damaged."""
         store, name = self._index.store, self._index.generation.table
-        total, done = store.count(name), 0
+        total, done, parts = store.count(name), 0, list[_Part]()
         for batch in batches(store, name):
-            self._take(batch)
+            parts.append(self._part(batch))
             done += batch.num_rows
             progress(done, total)
-        self._compare()
-        self.found.broken |= self._stored.broken
-        return self.found
+        return _joined(parts, frozenset(self._stored.broken))
 
-    def _take(self, batch: pa.RecordBatch) -> None:
-        self._seen.append(batch.select(["id", "_rowid", "deleted", "document_id"]))
-        self.found.kinds.update(batch["kind"].to_pylist())
-        self.found.rows_of.update(batch["document_id"].to_pylist())
-        self.found.sources.update(batch["source"].drop_null().to_pylist())
-        self.found.states.update(batch["status"].drop_null().to_pylist())
+    def _part(self, batch: pa.RecordBatch) -> _Part:
         kept = batch.filter(pc.invert(batch["deleted"]))
         is_document = pc.equal(kept["kind"], "document")
-        documents = kept.filter(is_document)
-        for row, spans in zip(documents.drop_columns(["vector", "spans"]).to_pylist(), documents["spans"], strict=True):
-            # As Arrow has them: as Python's, the spans of a million chunks would be half a gigabyte.
-            self._take_document({**row, "spans": spans if spans.is_valid else None})
-        self._take_chunks(kept.filter(pc.invert(is_document)))
+        return _Part(
+            seen=batch.select(["id", "_rowid", "deleted", "document_id"]),
+            counts=_counted(batch),
+            documents=_ledger_rows(kept.filter(is_document)),
+            chunks=self._chunks(kept.filter(pc.invert(is_document))),
+        )
 
-    def _take_document(self, row: dict[str, Any]) -> None:
-        found = self.found
-        found.documents += 1
-        expected = document_id(row["source"] or "", row["key"] or "")
-        if not row["id"] == row["document_id"] == expected:
-            found.ownerless[row["id"]] = (row["document_id"] or "", "document")
-            return
-        found.ledger[expected] = row
-
-    def _take_chunks(self, chunks: pa.RecordBatch) -> None:
-        if chunks.num_rows == 0:
-            return
-        found = self.found
-        rows = chunks.drop_columns(["vector"]).to_pylist()
+    def _chunks(self, chunks: pa.RecordBatch) -> _Chunks:
         columns = {name: chunks[name].to_pylist() for name in chunks.schema.names if name != "vector"}
-        documents, hashes = columns["document_id"], columns["text_hash"]
-        if not found.sample:
-            found.sample = dict(list(zip(columns["id"], documents, strict=True))[:_SAMPLE])
-            found.word = next(iter((columns["words"][0] or "").split()), "")
-        found.chunks += chunks.num_rows
-        described = [_described(values) for values in zip(*(columns[name] for name in _DESCRIPTION), strict=True)]
-        for document, chunk, text_hash, text, one in zip(
-            documents, columns["id"], hashes, columns["text"], described, strict=True
-        ):
-            characters = len(text or "")
-            below_header = characters - (text or "").find("\n") - 1
-            self._chunks[document or ""].append(_Chunk(chunk, _bytes(text_hash), characters, below_header, one))
+        owners, hashes = [one or "" for one in columns["document_id"]], columns["text_hash"]
+        texts = [(heading or "", text or "") for heading, text in zip(columns["heading"], columns["text"], strict=True)]
+        embedded = [self._embedded(*one, text_hash) for one, text_hash in zip(texts, hashes, strict=True)]
         made = _vectors(chunks, self._index.generation.dimension)
-        whole = _are_unit(made)
-        for document, heading, text, text_hash, is_whole in zip(
-            documents, columns["heading"], columns["text"], hashes, whole, strict=True
-        ):
-            if not is_whole:
-                found.vectors.add(document or "")
-            elif text_hash and not self._stored.holds(text_hash):
-                found.not_stored.add(text_hash)
-            if self._embedded(heading or "", text or "", text_hash) is None:
-                found.texts.add(document or "")
-        found.texts.update(row["document_id"] or "" for row in rows if with_words(row) != row)
+        whole = list(_are_unit(made))
         kept = [at for at, one in enumerate(whole) if one and hashes[at]]
-        apart = self._stored.differing([hashes[at] for at in kept], made[kept])
-        for at in (at for at in kept if hashes[at] in apart):
-            found.doubted.add(documents[at] or "")
-            embedded = self._embedded(columns["heading"][at] or "", columns["text"][at] or "", hashes[at])
-            found.disagreeing[hashes[at]] = embedded or found.disagreeing.get(hashes[at], "")
+        other = self._stored.differing([hashes[at] for at in kept], made[kept])
+        apart = [at for at in kept if hashes[at] in other]
+        return _Chunks(
+            of=_by_document(columns, owners),
+            sample=dict(list(zip(columns["id"], columns["document_id"], strict=True))[:_SAMPLE]),
+            word=next(iter((columns["words"][0] or "").split()), "") if owners else "",
+            texts=frozenset(owners[at] for at, one in enumerate(embedded) if one is None) | _not_searchable(chunks),
+            vectors=frozenset(owners[at] for at, one in enumerate(whole) if not one),
+            doubted=frozenset(owners[at] for at in apart),
+            disagreeing=_known_first((hashes[at], embedded[at] or "") for at in apart),
+            not_stored=frozenset(hashes[at] for at in kept if not self._stored.holds(hashes[at])),
+        )
 
     def _embedded(self, heading: str, text: str, text_hash: str | None) -> str | None:
         """Return the string that was embedded of a chunk, "" where it is unknown; None where its text is another."""
@@ -217,40 +215,138 @@ class Auditor:
         made = embedded_strings(heading, text, count_tokens, budget)
         return next((one for one in made if sha256_of_text(one) == text_hash), None)
 
-    # --- after the pass ------------------------------------------------------------------------------------------
 
-    def _compare(self) -> None:
-        found = self.found
-        for document, row in found.ledger.items():
-            chunks = self._chunks.pop(document, [])
-            described = _described(tuple(row[name] for name in _DESCRIPTION))
-            if row["revision"] == WAITING:
-                # A document that can no longer be read stays wrong: no sync can write its chunks again.
-                (found.waiting if row["status"] == CURRENT else found.rows).add(document)
-                continue
-            spans = row["spans"].as_py() if row["spans"] is not None else ()
-            if len(chunks) != row["chunks"] or not _are_in_place(document, spans, chunks):
-                found.rows.add(document)
-            if any(one.described != described for one in chunks):
-                found.descriptions.add(document)
-        for document, chunks in self._chunks.items():
-            found.ownerless.update({one.id: (document, "chunk") for one in chunks})
-        self._find_doubles()
+# --- of one batch ----------------------------------------------------------------------------------------------------
 
-    def _find_doubles(self) -> None:
-        """Find all rows of an id but one, which is a living one where there is one."""
-        seen = pa.Table.from_batches(self._seen) if self._seen else pa.table({"id": pa.array([], pa.string())})
-        counts = pc.value_counts(seen["id"])
-        ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        if len(ids) == 0:
-            return
-        rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("deleted", "ascending")]).to_pylist()
-        kept: set[str] = set()
-        for row in rows:
-            if row["id"] in kept:
-                self.found.doubled.append(row["_rowid"])
-                self.found.doubled_documents.add(row["document_id"])
-            kept.add(row["id"])
+
+def _counted(batch: pa.RecordBatch) -> Counts:
+    labels = (set(row or ()) - {None} for row in batch["labels"].to_pylist())
+    return Counts(
+        kinds=Counter(batch["kind"].to_pylist()),
+        owners=Counter(batch["document_id"].to_pylist()),
+        sources=Counter(batch["source"].drop_null().to_pylist()),
+        states=Counter(batch["status"].drop_null().to_pylist()),
+        labels=Counter(min(one) for one in labels if one),
+    )
+
+
+def _ledger_rows(documents: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return rows whose spans stay Arrow's: as Python's, those of a million chunks would be half a gigabyte."""
+    rows = documents.drop_columns(["vector", "spans"]).to_pylist()
+    spans = (one if one.is_valid else None for one in documents["spans"])
+    return [{**row, "spans": one} for row, one in zip(rows, spans, strict=True)]
+
+
+def _by_document(columns: Mapping[str, Sequence[Any]], owners: Sequence[str]) -> dict[str, list[_Chunk]]:
+    found: dict[str, list[_Chunk]] = defaultdict(list)
+    described = (_described(values) for values in zip(*(columns[name] for name in _DESCRIPTION), strict=True))
+    rows = zip(owners, columns["id"], columns["text_hash"], columns["text"], described, strict=True)
+    for owner, chunk, text_hash, text, one in rows:
+        characters = len(text or "")
+        below_header = characters - (text or "").find("\n") - 1
+        found[owner].append(_Chunk(chunk, _bytes(text_hash), characters, below_header, one))
+    return found
+
+
+def _not_searchable(chunks: pa.RecordBatch) -> frozenset[str]:
+    """Name the documents of chunks whose words or labels are not those that they are searched by."""
+    rows = chunks.drop_columns(["vector"]).to_pylist()
+    return frozenset(row["document_id"] or "" for row in rows if searchable_row(row) != row)
+
+
+def _known_first(strings: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the strings by their hash: one that is known before one that is not."""
+    found: dict[str, str] = {}
+    for text_hash, text in strings:
+        found[text_hash] = text or found.get(text_hash, "")
+    return found
+
+
+# --- of all batches --------------------------------------------------------------------------------------------------
+
+
+def _joined(parts: Sequence[_Part], broken: frozenset[str]) -> Audit:
+    documents = [row for part in parts for row in part.documents]
+    ledger = {row["id"]: row for row in documents if _has_its_key(row)}
+    keyless = {row["id"]: (row["document_id"] or "", "document") for row in documents if not _has_its_key(row)}
+    chunks = _chunks_of(parts)
+    left = {one.id: (owner, "chunk") for owner, held in chunks.items() if owner not in ledger for one in held}
+    written = {one: row for one, row in ledger.items() if row["revision"] != WAITING}
+    # A document that can no longer be read stays wrong: no sync can write its chunks again.
+    waiting = frozenset(one for one in ledger.keys() - written.keys() if ledger[one]["status"] == CURRENT)
+    unread = frozenset(ledger.keys() - written.keys() - waiting)
+    first = next((part.chunks for part in parts if part.chunks.sample), None)
+    doubled, doubled_documents = _doubles([part.seen for part in parts])
+    return Audit(
+        documents=len(documents),
+        chunks=sum(map(len, chunks.values())),
+        counts=_summed([part.counts for part in parts]),
+        sample=first.sample if first else {},
+        word=first.word if first else "",
+        ledger=ledger,
+        doubled=doubled,
+        doubled_documents=doubled_documents,
+        ownerless=keyless | left,
+        waiting=waiting,
+        rows=unread | frozenset(one for one, row in written.items() if not _has_its_chunks(row, chunks.get(one, ()))),
+        descriptions=frozenset(one for one, row in written.items() if not _is_repeated(row, chunks.get(one, ()))),
+        texts=_all(part.chunks.texts for part in parts),
+        vectors=_all(part.chunks.vectors for part in parts),
+        doubted=_all(part.chunks.doubted for part in parts),
+        disagreeing=_known_first(one for part in parts for one in part.chunks.disagreeing.items()),
+        broken=broken,
+        not_stored=_all(part.chunks.not_stored for part in parts),
+    )
+
+
+def _all(found: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*found)
+
+
+def _summed(counts: Sequence[Counts]) -> Counts:
+    total = Counts()
+    for one in counts:
+        for name, counter in vars(total).items():
+            counter.update(getattr(one, name))
+    return total
+
+
+def _chunks_of(parts: Sequence[_Part]) -> dict[str, list[_Chunk]]:
+    found: dict[str, list[_Chunk]] = defaultdict(list)
+    for part in parts:
+        for owner, held in part.chunks.of.items():
+            found[owner].extend(held)
+    return dict(found)
+
+
+def _has_its_key(row: Mapping[str, Any]) -> bool:
+    """Return whether a row of the ledger has the id that its source and key make."""
+    return bool(row["id"] == row["document_id"] == document_id(row["source"] or "", row["key"] or ""))
+
+
+def _has_its_chunks(row: Mapping[str, Any], chunks: Sequence[_Chunk]) -> bool:
+    spans = row["spans"].as_py() if row["spans"] is not None else ()
+    return len(chunks) == row["chunks"] and _are_in_place(row["id"], spans, chunks)
+
+
+def _is_repeated(row: Mapping[str, Any], chunks: Sequence[_Chunk]) -> bool:
+    """Return whether every chunk says of its document what the ledger says."""
+    repeated = {**row, "labels": labels_of_chunk(row["labels"])}
+    described = _described(tuple(repeated[name] for name in _DESCRIPTION))
+    return all(one.described == described for one in chunks)
+
+
+def _doubles(batches: Sequence[pa.RecordBatch]) -> tuple[tuple[int, ...], frozenset[str]]:
+    """Find all rows of an id but one, which is a living one where there is one, and their documents."""
+    seen = pa.Table.from_batches(batches) if batches else pa.table({"id": pa.array([], pa.string())})
+    counts = pc.value_counts(seen["id"])
+    ids = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    if len(ids) == 0:
+        return (), frozenset()
+    rows = seen.filter(pc.is_in(seen["id"], value_set=ids)).sort_by([("deleted", "ascending")]).to_pylist()
+    first = {row["id"]: row["_rowid"] for row in reversed(rows)}
+    doubled = [row for row in rows if row["_rowid"] != first[row["id"]]]
+    return tuple(row["_rowid"] for row in doubled), frozenset(row["document_id"] for row in doubled)
 
 
 def batches(store: Store, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -81,11 +81,12 @@ def _expected(audit: Audit) -> dict[str, tuple[str, int]]:
     owners = sorted(set(audit.sample.values()))
     expected = {
         "deleted": ("NOT deleted", audit.documents + audit.chunks),
-        "kind": ("kind = 'chunk'", audit.kinds["chunk"]),
-        "source": (f"source IN ({quoted(['', *audit.sources])})", audit.sources.total()),
-        "status": (f"status = '{CURRENT}'", audit.states[CURRENT]),
+        "kind": ("kind = 'chunk'", audit.counts.kinds["chunk"]),
+        "source": (f"source IN ({quoted(['', *audit.counts.sources])})", audit.counts.sources.total()),
+        "status": (f"status = '{CURRENT}'", audit.counts.states[CURRENT]),
+        "labels": (f"array_has_any(labels, [{quoted(['', *audit.counts.labels])}])", audit.counts.labels.total()),
         "id": (f"id IN ({quoted(list(audit.sample))})", len(audit.sample)),
-        "document_id": (f"document_id IN ({quoted(owners)})", sum(audit.rows_of[one] for one in owners)),
+        "document_id": (f"document_id IN ({quoted(owners)})", sum(audit.counts.owners[one] for one in owners)),
     }
     if audit.doubled or not audit.sample:
         return {name: one for name, one in expected.items() if not name.endswith("id")}

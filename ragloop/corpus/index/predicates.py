@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ragloop.corpus.index.identity import document_id
-from ragloop.records import View
+from ragloop.records import NO_LABEL, View
 from ragloop.store import quoted
 
 CHUNKS = "NOT deleted AND kind = 'chunk'"
@@ -28,5 +28,4 @@ def chunks_in(view: View) -> str:
     """Select the chunks in view. Labels that are unknown (null among them) are nobody's."""
     if view.labels is None:
         return CHUNKS
-    shared = f" OR array_has_any(labels, [{quoted(sorted(view.labels))}])" if view.labels else ""
-    return f"{CHUNKS} AND (labels IS NULL OR cardinality(labels) = 0{shared})"
+    return f"{CHUNKS} AND array_has_any(labels, [{quoted(sorted({NO_LABEL, *view.labels}))}])"

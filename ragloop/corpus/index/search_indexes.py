@@ -5,7 +5,7 @@ The thresholds are measured by benchmarks/search_speed.py.
 
 from collections.abc import Mapping
 
-from lancedb.index import FTS, Bitmap, BTree, IvfFlat
+from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
 from ragloop.store import Store
 from ragloop.store.upkeep import KEPT_VERSIONS
@@ -28,7 +28,7 @@ COMPACTED_FIRST = 100_000
 """A table of up to so many rows is compacted before its first indexes are made: the first update then costs a third at
 10,000 chunks. In larger ones that would take as much CPU as it saves, and a third more memory."""
 MANY_VECTORS = 10_000
-"""Rows from which on vectors are indexed; fewer are compared one by one."""
+"""Rows from which on vectors and labels are indexed; fewer are compared one by one."""
 MANY_ROWS = 20_000
 """Rows from which on sources and states are looked up. The two indexes cost .02 s of CPU to make there and save each
 sync .008, at 10,000 rows .0015; at 200,000 they cost .25 and save .23."""
@@ -36,7 +36,7 @@ sync .008, at 10,000 rows .0015; at 200,000 they cost .25 and save .23."""
 # ICU finds words where no spaces stand between them; in English it ranks as the simple tokenizer does.
 # A word may have 160 bytes: in most scripts a letter has two or three, and 40, as by default, lose long ones.
 _FULL_TEXT = FTS(base_tokenizer="icu", max_token_length=160)
-INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
+INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat | LabelList] = {
     "id": BTree(),
     "document_id": BTree(),
     "deleted": Bitmap(),
@@ -47,6 +47,7 @@ INDEXES: Mapping[str, BTree | Bitmap | FTS | IvfFlat] = {
     "vector": IvfFlat(distance_type="cosine", sample_rate=64, max_iterations=15),
     "source": Bitmap(),
     "status": Bitmap(),
+    "labels": LabelList(),
 }
 """The index of each column that may have one."""
 
@@ -102,7 +103,7 @@ def most_unindexed(rows: int) -> float:
     return min(max(UNINDEXED_ROWS, UNINDEXED_SHARE * rows), SMALL_SHARE * rows)
 
 
-def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat]:
+def wanted_indexes(rows: int) -> Mapping[str, BTree | Bitmap | FTS | IvfFlat | LabelList]:
     """Return the index of each column that a table of so many rows should have."""
-    least = {"vector": MANY_VECTORS, "source": MANY_ROWS, "status": MANY_ROWS}
+    least = {"vector": MANY_VECTORS, "labels": MANY_VECTORS, "source": MANY_ROWS, "status": MANY_ROWS}
     return {column: config for column, config in INDEXES.items() if rows >= least.get(column, 0)}

@@ -17,6 +17,7 @@ from ragloop.corpus.index.ledger import COLUMNS, LedgerRow
 from ragloop.corpus.index.predicates import chunks_of_documents
 from ragloop.language.forms import searchable
 from ragloop.models import Embedder, Vectors
+from ragloop.records import NO_LABEL
 from ragloop.store import Store, index_schema, quoted
 
 
@@ -87,7 +88,7 @@ class Index:
             self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
         schema = index_schema(self.generation.dimension)
-        scalars = pa.Table.from_pylist([with_words(row) for row in rows], schema=schema.remove(len(schema) - 1))
+        scalars = pa.Table.from_pylist([searchable_row(row) for row in rows], schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))
@@ -103,13 +104,19 @@ class Index:
             self.commits += 1
 
 
-def with_words(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add to the row of a chunk the words by which it is searched."""
+def searchable_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add to the row of a chunk the words by which it is searched, and a label where its document has none."""
     if row["kind"] != "chunk" or row["deleted"]:
         return row
     title, heading = row.get("title") or "", row.get("heading") or ""
     titles = heading if heading.startswith(title) else f"{title}\n{heading}"
-    return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles)}
+    labels = labels_of_chunk(row.get("labels"))
+    return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles), "labels": labels}
+
+
+def labels_of_chunk(labels: Sequence[str] | None) -> list[str]:
+    """Return what a chunk of a document with these labels carries: an index of labels does not find what is empty."""
+    return list(labels or (NO_LABEL,))
 
 
 def tombstone(row_id: str, kind: str, document_id: str) -> dict[str, Any]:
