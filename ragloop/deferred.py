@@ -1,7 +1,7 @@
 """Import the REST client of Lance's namespaces when something uses it, which nothing here does.
 
 `import lancedb` imports `lance_namespace_urllib3_client`, 166 generated modules, for the names of classes that stand in
-annotations; that is more than half of what every command of ragloop costs (docs/decisions/0020-deferred-import.md).
+annotations; that is more than half of what every command of ragloop costs (docs/decisions/0017-deferred-import.md).
 Until a class is used, a stand-in has its name. The first use imports the package as it is.
 
 Before Python 3.12, LanceDB has its methods checked by the package `overrides`, which looks into the annotations. From

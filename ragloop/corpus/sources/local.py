@@ -122,7 +122,6 @@ class LocalFolder:
             )
         found: Listed | Passed | None
         for entry, relative, uri, ignored in self._walk():
-            found: Listed | Passed | None
             if ignored:
                 found = self._ignored_entry(entry, relative)
             elif not entry.is_dir(follow_symlinks=False) and self._patterns.takes(relative):
