@@ -79,7 +79,9 @@ def _kind(kind: pa.DataType) -> str:
 
 def settings() -> str:
     """Write the page of every setting, in Markdown."""
-    sections = {name: info.annotation for name, info in Settings.model_fields.items() if _is_section(info.annotation)}
+    sections: dict[str, Any] = {
+        name: info.annotation for name, info in Settings.model_fields.items() if _is_section(info.annotation)
+    }
     lines = [
         "# Settings",
         "",
