@@ -68,10 +68,12 @@ def lines(pixels: "np.ndarray[Any, Any]", languages: str) -> list[Line]:
 def version() -> str:
     """Return what the program says of its version."""
     try:
-        said = subprocess.run([PROGRAM, "--version"], capture_output=True, timeout=_SECONDS, check=True).stdout
+        # The worker's own input is where its next request comes from.
+        command = [PROGRAM, "--version"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return PROGRAM
-    return said.decode(errors="replace").partition("\n")[0].strip()
+    return done.stdout.decode(errors="replace").partition("\n")[0].strip()
 
 
 def _png(pixels: "np.ndarray[Any, Any]") -> bytes:
