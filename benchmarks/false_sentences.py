@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ragloop.answering.prompts import cited_sentences
-from ragloop.answering.support import answers, says
-from ragloop.answering.terms import content_words
+from ragloop.answering.support.says import answers, says
+from ragloop.answering.support.terms import content_words
 from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import media_type, parse
 from ragloop.records import Passage

@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 from no_op_sync import ConstantEmbedder, write
 
-from ragloop.answering.statements import statements
+from ragloop.answering.support.statements import statements
 from ragloop.app import App
 from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings

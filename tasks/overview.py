@@ -21,7 +21,7 @@ log = get_logger("ragloop.overview")
 
 def renew_overview(app: "App") -> None:
     """Renew the overview on the server that this process reports to; a run does not fail where that cannot be done."""
-    from ragloop.orchestrator.overview import publish
+    from ragloop.orchestrator.overview.page import publish
 
     if (api := _api()) is None:
         return

@@ -6,7 +6,7 @@ from typing import Any
 from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import cited_sentences
 from ragloop.answering.retrieval import as_passage
-from ragloop.answering.support import answers
+from ragloop.answering.support.says import answers
 from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.journal import Corrected

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ragloop.answering.support import answers, says
+from ragloop.answering.support.says import answers, says
 from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.language.sentences import sentences
 from ragloop.records import Message, Passage, Prompt

@@ -11,7 +11,7 @@ from flows.sync import sync_index
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.orchestrator.names import Names
-from ragloop.orchestrator.overview import publish
+from ragloop.orchestrator.overview.page import publish
 from ragloop.orchestrator.questions import overview_address, overview_id
 from tests.flows.conftest import FlowsInProcess, answer_when_asked
 

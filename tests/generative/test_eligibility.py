@@ -14,7 +14,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ragloop.answering.statements import statements
+from ragloop.answering.support.statements import statements
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.table import Index

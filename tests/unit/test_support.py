@@ -2,8 +2,8 @@
 
 import pytest
 
-from ragloop.answering.statements import statements
-from ragloop.answering.support import answers, says
+from ragloop.answering.support.says import answers, says
+from ragloop.answering.support.statements import statements
 from ragloop.records import Passage
 
 SETTINGS = "[server]\nmax_connections = 100\ntimeout = 30\n"

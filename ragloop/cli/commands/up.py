@@ -51,7 +51,7 @@ def up(
 def _overview(api: "PrefectApi", app: "App") -> str:
     """Make the overview of the home and return its address; a store that cannot be read stops nothing here."""
     from ragloop.errors import RagloopError
-    from ragloop.orchestrator.overview import publish
+    from ragloop.orchestrator.overview.page import publish
 
     try:
         return publish(api, app)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragloop.answering.retrieval import as_text
-from ragloop.answering.support import answers
+from ragloop.answering.support.says import answers
 from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import ConfigError, NotFoundError

@@ -14,8 +14,8 @@ an edit elsewhere in its document costs no row):
 - An answer without any document behind it (closed-book, or nothing was found) falls for the same reason.
 
 It stands while its documents are in the index in the revision that was shown, or each of its statements still stands
-in a chunk of its document (see answering.statements); where only passages are known, while the index holds them as they
-were.
+in a chunk of its document (see answering.support.statements); where only passages are known, while the index holds them
+as they were.
 Whether chunks were cut again does not matter; a reverted edit makes the old rows true again.
 
 An adapter answers everybody. So an answer falls to which a passage was shown that carries labels now, and a document

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 
 RULES = (
-    "ragloop.answering.statements",
+    "ragloop.answering.support.statements",
     "ragloop.learning.evaluation.scoring",
     "ragloop.learning.examples.curation",
     "ragloop.learning.examples.eligibility",

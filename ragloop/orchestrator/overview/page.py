@@ -13,7 +13,7 @@ from ragloop.app import App
 from ragloop.markdown import bullets, link, moment, paragraphs, table
 from ragloop.orchestrator.liveness import deployments_of, problems
 from ragloop.orchestrator.names import Names
-from ragloop.orchestrator.overview_of_store import of_store
+from ragloop.orchestrator.overview.of_store import of_store
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.questions import OpenQuestion, open_questions, overview_id, overview_key
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from ragloop.answering.statements import Statement, statements
-from ragloop.answering.terms import Terms, folded, opposed, plain, singular, stems, telling, terms_of, tokens_of
+from ragloop.answering.support.statements import Statement, statements
+from ragloop.answering.support.terms import Terms, folded, opposed, plain, singular, stems, telling, terms_of, tokens_of
 from ragloop.records import Passage
 
 SHARE = 0.6

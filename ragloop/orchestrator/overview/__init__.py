@@ -1,0 +1,1 @@
+"""The overview of a home, an artifact on its Prefect server."""
