@@ -135,7 +135,9 @@ def test_names_of_documents_place_nothing_in_the_form_that_asks_for_approval(
     def read(question: str) -> None:
         keys = flows.stack.api.call("GET", f"/flow_runs/{question}")["state"]["state_details"]["run_input_keyset"]
         asked.append(flows.stack.api.call("GET", f"/flow_runs/{question}/input/{keys['description']}"))
-        flows.stack.api.call("POST", f"/flow_runs/{question}/resume", {"run_input": {"decision": "approve", "name": "Ada"}})
+        flows.stack.api.call(
+            "POST", f"/flow_runs/{question}/resume", {"run_input": {"decision": "approve", "name": "Ada"}}
+        )
 
     operator = when_asked(flows, read)
     state = sync_index(folder=folder, home=home, return_state=True)
