@@ -319,7 +319,7 @@ def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document
     for number in range(8):
         (place / "documents" / f"{number}.md").write_text("# Other\n\nAll is different.\n")
     resync(app, place)
-    assert app.learning.retraining.promote(adapter_id, verdict) == Promotion(verdict, promoted=True)
+    assert app.learning.retraining.promote(adapter_id, verdict) == Promotion(verdict, promoted=True, by="the gate")
     assert (champion(app), only(app).state) == (adapter_id, PROMOTED)
     app.registry.rollback("a person saw it")
     assert not app.learning.retraining.promote(adapter_id, verdict).promoted
