@@ -230,9 +230,12 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert "1 documents cannot be read" in run["state"]["message"]
     assert "crane.md" in artifacts["sync-changes"]
     EventsWorker.drain_all(timeout=10)
-    here = [one["payload"] for one in events_about(flows.stack, flows.stack.names.home)
-            if one["event"] == "ragloop.dead-letters.wait" and one["payload"]["home"] == str(tmp_path / "home")]  # fmt: skip
-    assert [payload["messages"] for payload in here] == [1]
+    waiting = [
+        one["payload"]["messages"]
+        for one in events_about(flows.stack, flows.stack.names.home)
+        if one["event"] == "ragloop.dead-letters.wait" and one["payload"]["home"] == str(tmp_path / "home")
+    ]
+    assert waiting == [1]
 
 
 @pytest.mark.usefixtures("served")
