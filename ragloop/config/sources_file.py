@@ -13,6 +13,7 @@ from ragloop.errors import ConfigError
 _HEADER = re.compile(r"\s*\[")
 _SOURCE = re.compile(r"\s*\[\[\s*sources\s*\]\]")
 _KEPT = re.compile(r"\s*(#|$)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """A comment or an empty line: before the next table it belongs to that one."""
 
 
@@ -80,4 +81,4 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
+    return '"' + _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'

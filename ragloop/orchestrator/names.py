@@ -10,6 +10,7 @@ from ragloop.config import Settings
 TAG = "ragloop"
 """Every deployment and run of every home bears it, beside the tag of its home."""
 _LONGEST_FOLDER = 30
+_NOT_IN_NAMES = re.compile("[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -66,5 +67,5 @@ def _default(home: Path) -> str:
     """Return the name of the folder, or of the one around it where it is hidden, and what tells paths apart."""
     place = home.expanduser().resolve()
     folder = place.parent.name if place.name.startswith(".") else place.name
-    words = re.sub("[^a-z0-9]+", "-", folder.lower())[:_LONGEST_FOLDER].strip("-")
+    words = _NOT_IN_NAMES.sub("-", folder.lower())[:_LONGEST_FOLDER].strip("-")
     return "-".join(filter(None, (words, hashlib.sha256(str(place).encode()).hexdigest()[:6])))

@@ -16,6 +16,7 @@ from ragloop.wording import counted
 if TYPE_CHECKING:
     from ragloop.corpus.sync.source_states import SourceState
 
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 sources = typer.Typer(no_args_is_help=True, help="Where documents come from: list, add, remove.")
 
 
@@ -131,7 +132,7 @@ def remove(
 def _name_of(uri: str) -> str:
     """Make a name of the last part of a folder's path or of a prefix; the bucket's name where there is none."""
     last = (Path(uri).expanduser().resolve().name if "://" not in uri else uri.rstrip("/").rpartition("/")[2]) or uri
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")[:64] or "documents"
+    return _NOT_IN_NAMES.sub("-", last).strip("-._")[:64] or "documents"
 
 
 def _placed(uri: str, file: Path) -> str:
