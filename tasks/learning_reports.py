@@ -27,7 +27,16 @@ def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[s
     """Publish every signal with its figures, the decision with its reasons, and the measurements before it."""
     columns = ("signal", "state", "asks for", "statistic", "threshold", "p", "questions before", "questions now")
     rows = [
-        (one.name, one.state, one.action, one.statistic, one.threshold, one.p_value, one.n_reference, one.n_current)
+        (
+            one.name.replace("_", " "),
+            one.state,
+            one.action,
+            one.statistic,
+            one.threshold,
+            one.p_value,
+            one.n_reference,
+            one.n_current,
+        )
         for one in measured.report.signals
     ]
     picture, reasons = drift_over_time(measurements), bullets(measured.decision.reasons)

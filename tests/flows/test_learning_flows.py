@@ -122,7 +122,7 @@ def test_the_flows_and_the_core_leave_equal_tables(loop: Loop, place: Path) -> N
 def test_every_signal_and_the_decision_are_shown(loop: Loop) -> None:
     shown = loop.drift["artifacts"]
     signals = re.findall(r"^\| [a-z ]+ \| (ok|not enough data) \| none \|", shown["drift-report"], re.MULTILINE)
-    assert len(signals) == 5
+    assert len(signals) == 5, shown["drift-report"]
     assert "30 new eligible examples (10 needed)" in shown["drift-report"]
 
 
