@@ -45,7 +45,8 @@ def configured(folder: Path, place: Path) -> Path:
 def planned(stack: LocalStack, deployment: str) -> list[dict[str, Any]]:
     """Runs that the scheduler, and no person, has made for the time to come."""
     due = {"state": {"type": {"any_": ["SCHEDULED"]}}, "expected_start_time": {"after_": datetime.now(UTC).isoformat()}}
-    wanted = {"deployments": {"name": {"any_": [deployment]}}, "flow_runs": due}
+    ours = {"flows": {"name": {"any_": [deployment]}}, "deployments": {"name": {"any_": [stack.names.name]}}}
+    wanted = {**ours, "flow_runs": due}
     return [run for run in stack.api.call("POST", "/flow_runs/filter", wanted) if run["auto_scheduled"]]
 
 
