@@ -299,8 +299,8 @@ def test_the_log_of_a_run_on_a_worker_says_what_was_done_and_why_it_ended_withou
     (folder / "broken.pdf").write_bytes(b"no PDF")
     config = tmp_path / "ragloop.toml"
     config.write_text(f'[[sources]]\nname = "handbook"\nuri = "{folder}"\n')
-    with serving(stack, "sync-index/sync-index", tmp_path / "home", config):
-        run = stack.run_deployment("sync-index/sync-index", timeout_s=250)
+    with serving(stack, "sync-index", tmp_path / "home", config):
+        run = stack.run_deployment("sync-index", timeout_s=250)
     assert run.message.startswith("done in part: 25 added, 1 failed.")
     wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
     lines = [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
