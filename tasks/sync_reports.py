@@ -14,6 +14,7 @@ from prefect.states import Completed
 
 from ragloop.corpus.sync.report import ChangeKind, left_out
 from ragloop.markdown import bullets, duration, link, moment, number, paragraphs, table
+from ragloop.wording import counted
 from tasks.approval import NOT_ASKED, Deletes
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, end, in_part, plain, publish
@@ -59,8 +60,10 @@ def sync_summary(*reports: "SyncReport") -> str:
 
 def _told(report: "SyncReport") -> str:
     """Say what changed, what it took, and whether something was left out."""
-    chunks = f"{report.chunks_total:,} chunks, " if report.chunks_total else ""  # what came by events counts none
-    took = f"{chunks}{report.commits:,} commits, {number(report.seconds)} seconds"
+    chunks = (
+        f"{counted(report.chunks_total, 'chunk')}, " if report.chunks_total else ""
+    )  # what came by events counts none
+    took = f"{chunks}{counted(report.commits, 'commit')}, {number(report.seconds)} seconds"
     return f"{sync_summary(report)}; {took}{_IN_PART * (not report.complete)}"
 
 
@@ -68,7 +71,8 @@ def _of_source(report: "SyncReport", source: str) -> str:
     of_it = [one for one in report.changes if one.source == source]
     counts = Counter(one.change for one in of_it)
     embedded = sum(one.embedded for one in of_it)
-    return f"{', '.join(f'{count:,} {kind}' for kind, count in counts.items())}; {embedded:,} chunks embedded"
+    done = [f"{counts[kind]:,} {kind}" for kind in ChangeKind if counts[kind]]
+    return f"{', '.join(done)}; {counted(embedded, 'chunk')} embedded"
 
 
 def _by_source(report: "SyncReport") -> str:

@@ -305,7 +305,7 @@ def test_the_log_of_a_run_on_a_worker_says_what_was_done_and_why_it_ended_withou
     wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
     lines = [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
     assert "handbook: 25 added, 1 failed; 25 chunks embedded" in lines
-    assert any(line.startswith("25 added, 1 failed; 25 chunks, 1 commits, ") for line in lines)
+    assert any(line.startswith("25 added, 1 failed; 25 chunks, 1 commit, ") for line in lines)
     assert not any("Traceback" in line or "unexpected exception" in line for line in lines)
 
 

@@ -175,7 +175,7 @@ def everything(home: Home) -> dict[str, Any]:
 def test_a_home_that_comes_to_a_server_leaves_the_one_that_is_there(homes: Homes) -> None:
     _, production, before, after = homes
     assert after == before
-    assert [len(after[what]) for what in ("deployments", "automations")] == [8, 8]
+    assert [len(after[what]) for what in ("deployments", "automations")] == [8, 13]
     assert [len(everything(production)[what]) for what in ("deployments", "automations")] == [8, 8]
 
 
