@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -302,9 +303,15 @@ def test_the_log_of_a_run_on_a_worker_says_what_was_done_and_why_it_ended_withou
     with serving(stack, "sync-index", tmp_path / "home", config):
         run = stack.run_deployment("sync-index", timeout_s=250)
     assert run.message.startswith("done in part: 25 added, 1 failed.")
-    wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
-    lines = [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
-    assert "handbook: 25 added, 1 failed; 25 chunks embedded" in lines
+
+    def logged() -> list[str]:
+        wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
+        return [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
+
+    deadline = time.monotonic() + 60  # the server gets the lines of a run some seconds after its end
+    while "handbook: 25 added, 1 failed; 25 chunks embedded" not in (lines := logged()):
+        assert time.monotonic() < deadline, "\n".join(lines)
+        time.sleep(0.5)
     assert any(line.startswith("25 added, 1 failed; 25 chunks, 1 commit, ") for line in lines)
     assert not any("Traceback" in line or "unexpected exception" in line for line in lines)
 

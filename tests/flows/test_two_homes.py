@@ -176,7 +176,7 @@ def test_a_home_that_comes_to_a_server_leaves_the_one_that_is_there(homes: Homes
     _, production, before, after = homes
     assert after == before
     assert [len(after[what]) for what in ("deployments", "automations")] == [8, 13]
-    assert [len(everything(production)[what]) for what in ("deployments", "automations")] == [8, 8]
+    assert [len(everything(production)[what]) for what in ("deployments", "automations")] == [8, 13]
 
 
 def ended(stack: LocalStack, run_id: str) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_a_doctor_rolls_back_from_a_damaged_champion_and_removes_nothing(
     assert lane_and_why(app_of(place)) == ("early", "")
     assert sorted((place / "home" / "artifacts").rglob("*")) == files
     assert [one.adapter_id for one in app_of(place).registry.adapters()] == [one.adapter_id for one in rows]
-    assert "doctor" in app_of(place).registry.history()[-1]["reason"]
+    assert app_of(place).registry.history()[-1]["by"] == "ragloop doctor --repair"
 
 
 def test_a_doctor_skips_what_is_damaged_too(place: Path) -> None:
