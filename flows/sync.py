@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.approval import ask_about_deletes, keep_confirmation
+from tasks.approval import ask_about_deletes, publish_confirmation
 from tasks.corpus import sync_sources
 from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
@@ -41,7 +41,7 @@ def sync_index(
     """
     reports = [sync_sources(folder, confirm_deletes, retry_quarantined, rebuild, home, config)]
     if confirm_deletes:
-        keep_confirmation(reports[0], name, reason, home, config)
+        publish_confirmation(reports[0], name, reason, home, config)
     answer = ask_about_deletes(reports[0], home, config)
     if answer.approved:
         reports.append(sync_sources(folder, confirm_deletes, retry_quarantined, False, home, config, answer.approved))

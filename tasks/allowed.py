@@ -60,10 +60,11 @@ def accept_folder(app: "App", folder: Path | None) -> None:
 
 
 def _of_environment() -> Path | None:
-    from ragloop.config import CONFIG_FILE
+    from ragloop.config import find_config
 
-    file = Path(os.environ.get("RAGLOOP_CONFIG", CONFIG_FILE))
-    return file if file.exists() else None
+    named = os.environ.get("RAGLOOP_CONFIG")
+    file = Path(named) if named else find_config()
+    return file if file and file.exists() else None
 
 
 def _same(what: str, named: Path | None, own: Path | None) -> None:

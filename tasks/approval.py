@@ -88,15 +88,12 @@ def ask_about_deletes(report: "SyncReport", home: Path | None, config: Path | No
     return Deletes(refused=gone, in_short=short, outcome=answer.sentence)
 
 
-def keep_confirmation(report: "SyncReport", name: str, reason: str, home: Path | None, config: Path | None) -> None:
-    """Keep who confirmed the deletes of a run beforehand, and why, if it deleted something."""
-    from ragloop.corpus.sync.decided_deletes import decide, decisions
-    from ragloop.corpus.sync.report import ChangeKind
+def publish_confirmation(report: "SyncReport", name: str, reason: str, home: Path | None, config: Path | None) -> None:
+    """Keep who confirmed the deletes of a run beforehand, and why, if it deleted something, and show it."""
+    from ragloop.corpus.sync.decided_deletes import decisions, keep_confirmation
 
-    gone = frozenset((one.source, one.key) for one in report.changes if one.change is ChangeKind.DELETED)
-    if gone:
-        store, run = open_app(home, config).store, str(runtime.flow_run.id)
-        decide(store, gone, approved=True, by=name or "confirm_deletes", reason=reason, key=run)
+    store, run = open_app(home, config).store, str(runtime.flow_run.id)
+    if keep_confirmation(store, report.changes, by=name or "confirm_deletes", reason=reason, key=run):
         publish_decisions(decisions(store))
 
 

@@ -2,6 +2,7 @@
 
 import builtins
 import errno
+import getpass
 import importlib.util
 import json
 import os
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from ragloop.app import App
 from ragloop.cli.main import hoisted
+from ragloop.config import load_settings
+from ragloop.corpus.sync.decided_deletes import decisions
 from ragloop.store import Store
 from tests.support.shell import Shell
 
@@ -129,7 +133,11 @@ def test_exit_code_1_says_that_something_was_left_out(shell: Shell) -> None:
     assert ran.code == 1
     assert "16 deletes are withheld" in ran.err
     assert "--confirm-deletes" in ran.err
-    assert shell("sync", "documents", "--confirm-deletes", "--json").json["deleted"] == 16
+    confirmed = shell("sync", "documents", "--confirm-deletes", "--reason", "moved to the wiki", "--json")
+    assert confirmed.json["deleted"] == 16
+    (decision,) = decisions(App(load_settings(home=shell.folder / ".ragloop")).store)
+    assert (decision.approved, decision.by, decision.reason) == (True, getpass.getuser(), "moved to the wiki")
+    assert sum(decision.counts.values()) == 16
 
 
 @pytest.mark.realmodel

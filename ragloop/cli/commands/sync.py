@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragloop.cli.options import Json, is_verbose, open_app
+from ragloop.cli.options import Json, encodable, is_verbose, open_app, user
 from ragloop.cli.output import duration, print_facts, print_json, say, write
 from ragloop.cli.progress import SyncLine
 from ragloop.errors import UsageError
@@ -62,6 +62,7 @@ def sync(
     confirm_deletes: Annotated[
         bool, typer.Option("--confirm-deletes", help="Apply the deletes that the safety check held back.")
     ] = False,
+    reason: Annotated[str, typer.Option(help="Why deletes are confirmed; kept in their history.")] = "",
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Read quarantined documents again.")
     ] = False,
@@ -73,10 +74,12 @@ def sync(
     Exit code 1 when something was left out: withheld deletes, quarantined documents, a missing source, or one that
     matches nothing.
     """
-    line = SyncLine()
+    from ragloop.corpus.sync.decided_deletes import keep_confirmation
+
+    line, app = SyncLine(), open_app()
     try:
         with line.shown():
-            report = open_app().corpus.sync(
+            report = app.corpus.sync(
                 folder,
                 rebuild=rebuild,
                 confirm_deletes=confirm_deletes,
@@ -87,6 +90,8 @@ def sync(
     except KeyboardInterrupt:
         say(_interrupted(line, folder))
         raise typer.Exit(INTERRUPTED) from None
+    if confirm_deletes:
+        keep_confirmation(app.store, report.changes, by=user(), reason=encodable(reason))
     if json:
         print_json(asdict(report))
     else:

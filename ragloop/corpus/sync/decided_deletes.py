@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ragloop.corpus.sync.report import Change, ChangeKind
 from ragloop.reports import Report, Reports
 from ragloop.store import Store
 
@@ -56,6 +57,14 @@ def decide(
     decision = DeleteDecision(now, approved, by, reason, counts, until, documents if until else frozenset())
     Reports(store).append(Report(_KIND, "", now, _body(decision)), key)
     return decision
+
+
+def keep_confirmation(
+    store: Store, changes: Iterable[Change], *, by: str, reason: str, key: str = ""
+) -> DeleteDecision | None:
+    """Keep who confirmed the deletes of a sync beforehand, and why; None where it deleted nothing."""
+    gone = frozenset((one.source, one.key) for one in changes if one.change is ChangeKind.DELETED)
+    return decide(store, gone, approved=True, by=by, reason=reason, key=key) if gone else None
 
 
 def decisions(store: Store) -> list[DeleteDecision]:
