@@ -2,9 +2,8 @@
 
 import json
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,6 +23,7 @@ from ragloop.orchestrator.automations import apply, wanted
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.project import project_root
 from tests.flows.conftest import FlowsInProcess
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(300)]
 
@@ -54,14 +54,6 @@ def there(stack: LocalStack, name: str) -> list[dict[str, Any]]:
     return [one for one in stack.api.call("POST", "/automations/filter", {}) if one["name"] == name]
 
 
-def found_at_last(find: Callable[[], list[Any]], what: str) -> list[Any]:
-    deadline = time.monotonic() + 120
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"{what} never came"
-        time.sleep(0.5)
-    return found
-
-
 def events(stack: LocalStack, name: str, resource: str) -> list[dict[str, Any]]:
     EventsWorker.drain_all(timeout=10)
     wanted = {"filter": {"event": {"name": [name]}, "resource": {"id": [resource]}}, "limit": 50}
@@ -71,7 +63,7 @@ def events(stack: LocalStack, name: str, resource: str) -> list[dict[str, Any]]:
 def fired(stack: LocalStack, name: str) -> list[dict[str, Any]]:
     """What triggered an automation, wherever in the session."""
     (one,) = there(stack, name)
-    rung = found_at_last(
+    rung = until(
         lambda: events(stack, "prefect.automation.triggered", f"prefect.automation.{one['id']}"), f"a firing of {name}"
     )
     return [event["payload"]["triggering_event"] for event in rung]
@@ -176,7 +168,7 @@ def test_a_sync_that_was_done_in_part_is_noticed(
         related = [one for event in fired(stack, FAILED) for one in event["related"]]
         return [one["prefect.resource.name"] for one in related if _is(one, "flow")]
 
-    found_at_last(lambda: [name for name in told() if name == "sync-index"], "a firing for sync-index")
+    until(lambda: [name for name in told() if name == "sync-index"], "a firing for sync-index")
     assert set(told()) <= {"sync-index", "index-changes"}
 
 
@@ -211,7 +203,7 @@ def test_lateness_beyond_the_objective_rings_with_its_figures(
     for number in range(3):
         (folder / f"chapter-{number:02}.md").write_text("# Moved\n\nThe heron moved to another pond.\n")
     state = sync_index(folder=folder, home=home, config=config, return_state=True)
-    (event,) = found_at_last(late, "the event")
+    (event,) = until(late, "the event")
     told = event["payload"]
     assert (told["documents"], told["objective_s"], told["home"]) == (
         3, pytest.approx(0.0006), str(home)
@@ -239,7 +231,7 @@ def test_a_growing_quarantine_and_a_full_disk_ring_with_their_figures(
     (folder / "second.md").write_text("# Long\n\n" + "The heron eats fish.\n" * 200)
     for _ in range(2):  # the second of these finds nothing new
         sync_index(folder=folder, home=home, config=config, return_state=True)
-    (grows,) = found_at_last(lambda: rung("ragloop.quarantine.grows"), "the event")
+    (grows,) = until(lambda: rung("ragloop.quarantine.grows"), "the event")
     assert (grows["payload"]["quarantined"], grows["payload"]["more"]) == (2, 1)
     assert len(rung("ragloop.disk.low")) == 3
     for automation in (QUARANTINE, DISK):  # each at most once an hour, wherever in the session
@@ -251,9 +243,7 @@ def test_a_retraining_that_fails_is_noticed(flows: FlowsInProcess, stack: LocalS
         state = retrain_adapter(home=tmp_path / "home", return_state=True)
     assert state.is_failed()
     run = f"prefect.flow-run.{state.state_details.flow_run_id}"
-    found_at_last(
-        lambda: [one for one in fired(stack, UNTRAINED) if one["resource"]["prefect.resource.id"] == run], "a firing"
-    )
+    until(lambda: [one for one in fired(stack, UNTRAINED) if one["resource"]["prefect.resource.id"] == run], "a firing")
 
 
 def test_a_question_that_nobody_answers_is_noticed(
@@ -341,7 +331,7 @@ def test_a_notification_block_that_is_named_hears_of_it(
         ASKED, FAILED, SILENT, LATE, WORSE, QUARANTINE, DEAD_LETTERS, DISK, UNTRAINED, UNANSWERED
     }  # fmt: skip
     # The server takes up a changed automation a moment after it has confirmed the change: ring until it is heard.
-    told = found_at_last(lambda: ring(stack) or [one for one in got if one["title"] == WORSE], "the notification")[0]
+    told = until(lambda: ring(stack) or [one for one in got if one["title"] == WORSE], "the notification")[0]
     assert "/srv/x" in told["text"]
     assert '"adapter": "a1"' in told["text"]
 

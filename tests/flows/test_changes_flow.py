@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ragloop.orchestrator.local_stack import LocalStack
 from tests.flows.conftest import FlowsInProcess, serving
 from tests.support.notified_queue import NotifiedQueue
 from tests.support.relay import Relay
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
@@ -55,13 +56,6 @@ def config(bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path) -> Path:
 
 def opened(config: Path, place: Path) -> App:
     return App(load_settings(config, place / "home"))
-
-
-def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture

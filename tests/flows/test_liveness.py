@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,9 @@ import pytest
 from ragloop.config import load_settings
 from ragloop.orchestrator.liveness import prefect_report, problems
 from ragloop.orchestrator.local_stack import LocalStack
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.realmodel
-
-
-def until(true: Callable[[], object], what: str, timeout_s: float = 150) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
 
 
 def told(stack: LocalStack, words: str) -> bool:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import FlowsInProcess
 from tests.support.relay import Relay
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.realmodel
 SYNC = """
@@ -59,13 +60,6 @@ with tags("ragloop", "ragloop-of-another-home"):
     foreign()
 """
 """It sends heartbeats as Prefect does by default: one every three minutes. Not even the tag of ragloop gives it up."""
-
-
-def until(true: Callable[[], bool], timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """Deployments do what they say: runs are planned, one that nobody asked for completes, and one works at a time."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from ragloop.corpus.index import inventory
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.store import Store
 from tests.flows.conftest import serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.realmodel
 SYNC, CHANGES = "sync-index", "index-changes"
@@ -25,14 +24,6 @@ TIMES = {
     "sync-index": {(hour, 0) for hour in range(24)},
 }
 """Hours and minutes in UTC at which docs/operations/start.md says that a deployment starts."""
-
-
-def until(found: Callable[[], Any], what: str, timeout_s: float = 150) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (seen := found()):
-        assert time.monotonic() < deadline, f"{what} never came"
-        time.sleep(0.5)
-    return seen
 
 
 def configured(folder: Path, place: Path) -> Path:

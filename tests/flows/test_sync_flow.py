@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ragloop.store import Store
 from tasks.corpus import sync_sources
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving, when_asked
 from tests.support.stored_tables import stored_tables
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.realmodel
 
@@ -308,10 +308,9 @@ def test_the_log_of_a_run_on_a_worker_says_what_was_done_and_why_it_ended_withou
         wanted = {"logs": {"flow_run_id": {"any_": [run.run_id]}}, "sort": "TIMESTAMP_ASC"}
         return [one["message"] for one in stack.api.call("POST", "/logs/filter", wanted)]
 
-    deadline = time.monotonic() + 60  # the server gets the lines of a run some seconds after its end
-    while "handbook: 25 added, 1 failed; 25 chunks embedded" not in (lines := logged()):
-        assert time.monotonic() < deadline, "\n".join(lines)
-        time.sleep(0.5)
+    # The server gets the lines of a run some seconds after its end.
+    until(lambda: "handbook: 25 added, 1 failed; 25 chunks embedded" in logged(), "the line of the source")
+    lines = logged()
     assert any(line.startswith("25 added, 1 failed; 25 chunks, 1 commit, ") for line in lines)
     assert not any("Traceback" in line or "unexpected exception" in line for line in lines)
 
