@@ -212,14 +212,14 @@ def test_the_configuration_of_a_folder_above_is_found_with_its_home(
     assert shell("sources", "list", "--json").json["sources"] == [], "a home without a file is a project of its own"
 
 
-def test_variables_stand_in_a_file_and_the_shell_wins(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_stand_in_a_file_and_the_shell_wins(shell: Shell) -> None:
     before = dict(os.environ)
     try:
         (shell.folder / ".env").write_text("RAGLOOP_HOME=state\nPATH=/nowhere\nLD_PRELOAD=evil.so\n")
         assert "found no index in state" in shell.fails(2, "search", "lynx")
         assert os.environ["PATH"] == before["PATH"]
         assert "LD_PRELOAD" not in os.environ
-        monkeypatch.setenv("RAGLOOP_HOME", "other")
+        os.environ["RAGLOOP_HOME"] = "other"
         assert "found no index in other" in shell.fails(2, "search", "lynx")
     finally:
         os.environ.clear()
