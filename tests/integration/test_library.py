@@ -95,6 +95,11 @@ def standing(rl: Ragloop, logged: dict[str, Any]) -> Standing:
     [
         ("The ferry leaves at nine. [1]", ["The ferry leaves at nine."], None),
         ("The ferry leaves at nine.", ["The ferry leaves at nine.", "Seen on the moon."], "passage changed or gone"),
+        (
+            "The ferry leaves at nine. [1] It is red.",
+            ["The ferry leaves at nine.", "Seen on the moon: it is red."],
+            "no passage bears it out",
+        ),
         ("The ferry leaves at nine.", [], "no document behind it"),
         ("", ["The ferry leaves at nine."], "abstained"),
     ],

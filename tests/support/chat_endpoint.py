@@ -1,8 +1,9 @@
 """An HTTP server that answers chat completions as it is scripted to: well, and in the ways that endpoints fail."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -11,12 +12,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply; with `cut` the connection is closed after that many bytes of the body that was announced."""
+    """A reply; with `cut` the connection is closed after that many bytes of the body that was announced.
+
+    `pause_s` is waited for before each byte of the body.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
     cut: int | None = None
+    pause_s: float = 0.0
 
 
 def completion(text: str | None, *, finish: str = "stop", usage: tuple[int, int] | None = (100, 20)) -> Reply:
@@ -57,6 +62,17 @@ class ChatEndpoint:
             return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
+def parts(reply: Reply) -> Iterator[bytes]:
+    """Yield the body of a reply as it is written."""
+    body = reply.body[: reply.cut]
+    if not reply.pause_s:
+        yield body
+        return
+    for at in range(len(body)):
+        time.sleep(reply.pause_s)
+        yield body[at : at + 1]
+
+
 @contextmanager
 def chat_endpoint(*replies: Reply) -> Iterator[ChatEndpoint]:
     """Serve the replies on loopback until the block ends."""
@@ -73,8 +89,10 @@ def chat_endpoint(*replies: Reply) -> Iterator[ChatEndpoint]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body[: reply.cut])
             self.close_connection = reply.cut is not None
+            with suppress(ConnectionError):  # who waits no longer hangs up
+                for part in parts(reply):
+                    self.wfile.write(part)
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep stderr to the tests."""

@@ -1,12 +1,13 @@
 """The generator behind an endpoint, against a server that answers well and in the ways that endpoints fail."""
 
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ragloop.errors import ConfigError, NotFoundError, UnavailableError, UsageError
+from ragloop.errors import ConfigError, NotFoundError, RagloopError, UnavailableError, UsageError
 from ragloop.models.generation.in_order import InOrder
 from ragloop.models.generation.remote import FAILURES, Endpoint, RemoteGenerator
 from ragloop.records import Draft, Prompt
@@ -107,6 +108,24 @@ def test_each_failure_says_what_it_is_and_never_the_key(reply: Reply, kind: type
         asking(endpoint).generate([PROMPT])
     assert KEY not in str(raised.value)
     assert KEY not in repr(asking(endpoint)._endpoint)
+
+
+def test_a_server_that_writes_without_end_is_waited_for_no_longer_than_one_try_takes() -> None:
+    slow = replace(GOOD, pause_s=0.05)
+    began = time.monotonic()
+    with chat_endpoint(slow) as endpoint, pytest.raises(UnavailableError, match="cannot answer now"):
+        asking(endpoint, timeout_s=0.5).generate([PROMPT])
+    assert time.monotonic() - began < len(GOOD.body) * slow.pause_s / 3
+
+
+@pytest.mark.parametrize("status", [400, 422, 503])
+def test_what_a_server_repeats_of_the_request_stands_in_no_message(status: int) -> None:
+    text = "The harbour master keeps the spare key under the third bollard."
+    prompt = Prompt("Where?", (), ({"role": "user", "content": f"[1] {text}\n\nWhere is the key?"},))
+    refusal = failure(status, f"cannot read messages: [{{'content': '{text}'}}]")
+    with chat_endpoint(refusal) as endpoint, pytest.raises(RagloopError, match=f"status {status}") as raised:
+        asking(endpoint).generate([prompt])
+    assert "bollard" not in str(raised.value)
 
 
 def test_an_endpoint_that_is_not_there_is_unavailable() -> None:

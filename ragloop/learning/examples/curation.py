@@ -210,7 +210,13 @@ def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) ->
         return "abstained"
     if not documents:
         return "no document behind it"
-    return "no passage bears it out" if corrected and vote.get("support") == [] else ""
+    unborne = vote.get("support") == [] if corrected else _may_rest_elsewhere(row)
+    return "no passage bears it out" if unborne else ""
+
+
+def _may_rest_elsewhere(row: Row) -> bool:
+    """Return whether a passage was shown that no index holds, and a sentence of the answer has no other behind it."""
+    return not row.get("support") and any(not one["document_id"] for one in row["passages"] or ())
 
 
 def _late_reason(question: str, answer: str, rules: Rules) -> str:

@@ -6,18 +6,24 @@ waits for it. Questions and the text of passages leave this machine for it.
 """
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from ragloop.errors import ConfigError, NotFoundError, RagloopError, UnavailableError, UsageError
+from ragloop.language.words import words
 from ragloop.records import Draft, Prompt
 
 FAILURES, REST_S = 5, 30
 """After so many failures in a row the endpoint is left alone for so many seconds."""
 _PER = 1_000_000
+_MOST_SAID = 500
+"""Characters of what an endpoint says of a failure."""
+_REPEATED_WORDS = 6
+"""A message that has so many words in a row in common with the request repeats it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class RemoteGenerator:
         try:
             return self._draft(self._call(prompt))
         except openai.APIError as error:
-            raise self._meaning(error) from None  # its chain holds the request, and with it the key
+            raise self._meaning(error, prompt) from None  # its chain holds the request, and with it the key
         except (ValueError, openai.OpenAIError) as error:
             raise self._no_completion(f"what is no JSON ({type(error).__name__})") from None
 
@@ -137,8 +143,16 @@ class RemoteGenerator:
     def _client(self) -> Any:
         import openai
 
+        from ragloop.models.generation.whole_tries import client_within
+
         one = self._endpoint
-        client = openai.OpenAI(base_url=one.base_url, api_key=one.key, timeout=one.timeout_s, max_retries=one.retries)
+        client = openai.OpenAI(
+            base_url=one.base_url,
+            api_key=one.key,
+            timeout=one.timeout_s,
+            max_retries=one.retries,
+            http_client=client_within(one.timeout_s),
+        )
         weakref.finalize(self, client.close)  # its connections stay open between questions
         return client
 
@@ -158,11 +172,11 @@ class RemoteGenerator:
     def _no_completion(self, found: str) -> UnavailableError:
         return UnavailableError(f"{self._endpoint.base_url} gave {found}, expected a chat completion of {self.model}")
 
-    def _meaning(self, error: Any) -> RagloopError:
+    def _meaning(self, error: Any, prompt: Prompt) -> RagloopError:
         import openai
 
         one = self._endpoint
-        said = self._without_key(str(error))
+        said = self._as_told(error, prompt)
         if isinstance(error, openai.APIStatusError) and error.status_code in (401, 403):
             return ConfigError(
                 f"{one.base_url} refuses the key: {said}; set the variable that remote.api_key_variable names"
@@ -173,9 +187,24 @@ class RemoteGenerator:
             return UsageError(f"{one.base_url} refuses the request: {said}")
         return UnavailableError(f"{one.base_url} cannot answer now: {said}; try again later")
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._endpoint.key, "[key]")[:500] if self._endpoint.key else text[:500]
+    def _as_told(self, error: Any, prompt: Prompt) -> str:
+        """Return what the endpoint says, without the key; only its status where it repeats the request, whose text
+        belongs into no log."""
+        said = str(error).replace(self._endpoint.key, "[key]") if self._endpoint.key else str(error)
+        if _repeats(said, prompt):
+            return f"status {getattr(error, 'status_code', None)} with a message that repeats the request"
+        return said[:_MOST_SAID]
 
 
 def _messages(prompt: Prompt) -> list[Mapping[str, str]]:
     return list(prompt.messages) or [{"role": "user", "content": prompt.question}]
+
+
+def _repeats(said: str, prompt: Prompt) -> bool:
+    asked = set(chain.from_iterable(_runs(message["content"]) for message in _messages(prompt)))
+    return not asked.isdisjoint(_runs(said))
+
+
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    found = words(text)
+    return (tuple(found[at : at + _REPEATED_WORDS]) for at in range(len(found) - _REPEATED_WORDS + 1))
