@@ -81,6 +81,7 @@ def theirs(served: Served, place: Path) -> dict[str, str]:
     return {"home": str(place / "other"), "config": str(config)}
 
 
+@pytest.mark.long
 def test_an_event_chooses_neither_the_home_nor_the_configuration(served: Served, tmp_path: Path) -> None:
     run = served.rung({**theirs(served, tmp_path), "folder": str(served.handbook)})
     assert run.state_type == "COMPLETED", run
@@ -88,6 +89,7 @@ def test_an_event_chooses_neither_the_home_nor_the_configuration(served: Served,
     assert "private.md" not in served.indexed()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("what", "own"), [("home", "home"), ("config", "ragloop.toml")])
 def test_a_form_chooses_neither_the_home_nor_the_configuration(
     served: Served, tmp_path: Path, what: str, own: str

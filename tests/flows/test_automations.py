@@ -246,6 +246,7 @@ def test_a_retraining_that_fails_is_noticed(flows: FlowsInProcess, stack: LocalS
     until(lambda: [one for one in fired(stack, UNTRAINED) if one["resource"]["prefect.resource.id"] == run], "a firing")
 
 
+@pytest.mark.long
 def test_a_question_that_nobody_answers_is_noticed(
     flows: FlowsInProcess, stack: LocalStack, file: list[dict[str, Any]], folder: Path, tmp_path: Path
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_question_that_nobody_answers_is_noticed(
         stack.api.call("DELETE", f"/automations/{made['id']}")
 
 
+@pytest.mark.long
 def test_a_source_that_falls_silent_is_noticed_though_nothing_happens(
     flows: FlowsInProcess, stack: LocalStack, file: list[dict[str, Any]], folder: Path, tmp_path: Path
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_sync_is_applied_though_the_server_stays_away(
     assert app.corpus.sync(folder).commits == 0
 
 
+@pytest.mark.long
 def test_a_run_whose_process_and_worker_are_gone_is_marked_crashed_and_the_next_one_completes_it(
     killed: tuple[str, Path], stack: LocalStack, flows: FlowsInProcess
 ) -> None:
