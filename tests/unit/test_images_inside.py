@@ -35,6 +35,7 @@ def letter(*images: bytes, said: str = "") -> bytes:
     return docx(paragraph("Before.") + body + paragraph("After."), parts)
 
 
+@pytest.mark.realmodel
 def test_an_image_in_docx_is_recognised_where_it_stands_and_says_so() -> None:
     with DocumentParser(ON) as parser:
         document = parser.parse(letter(FIRES), taken_as("a.docx"), "a.docx")
@@ -51,6 +52,7 @@ def test_images_inside_are_left_alone_without_the_setting() -> None:
     assert document.left_out == ("a picture without a description was not read",)
 
 
+@pytest.mark.realmodel
 def test_an_image_on_a_slide_is_recognised_once_however_often_it_is_shown(tmp_path: Path) -> None:
     limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
     data = pptx(SLIDE.format("i1") * 2, parts={"i1": ("image:media/a.png", FIRES)})
@@ -62,6 +64,7 @@ def test_an_image_on_a_slide_is_recognised_once_however_often_it_is_shown(tmp_pa
     assert [f"{one}.json" for one in document.recognised] == [kept.name]
 
 
+@pytest.mark.realmodel
 def test_what_of_the_images_inside_is_not_read_is_said() -> None:
     data = letter(FIRES, TIDES, b"no image", saved(picture(size=4, width=20).crop((0, 0, 20, 20)), "PNG"))
     document = read(data, "a.docx", replace(ON, recognised_pages=1))

@@ -17,6 +17,7 @@ ON = ParseLimits(recognise=True)
 TEXT = drawn_lines("A page of text.")
 
 
+@pytest.mark.realmodel
 def test_a_scanned_page_is_recognised_in_the_worker_and_says_so() -> None:
     data = scanned(picture("Mooring fees are due", "on the first of May."), before=(TEXT,))
     with DocumentParser(ON) as parser:
@@ -35,6 +36,7 @@ def test_a_scanned_page_is_named_where_recognition_is_off() -> None:
     assert said[0].startswith("page 2 holds no text; it may be a scan: set sync.ocr = true")
 
 
+@pytest.mark.realmodel
 def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
     first, *others = [picture(f"Sheet {n}: tide table") for n in ("one", "two", "three")]
     data = saved(first, "TIFF", save_all=True, append_images=others)
@@ -43,6 +45,7 @@ def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
     assert document.left_out == ("page 3 was not recognised: the limits are sync.ocr_pages and sync.ocr_seconds",)
 
 
+@pytest.mark.realmodel
 @pytest.mark.parametrize(("kind", "suffix"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
 def test_images_are_documents_where_they_are_named(kind: str, suffix: str) -> None:
     name = f"notice.{suffix}"
@@ -64,11 +67,13 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
         parse(data, "image/png", "a.png", ON)
 
 
+@pytest.mark.realmodel
 def test_an_image_without_text_says_so() -> None:
     document = parse(saved(Image.new("RGB", (200, 200), "white"), "PNG"), "image/png", "a.png", ON)
     assert (document.blocks, document.left_out) == ((), ("no text was recognised in the image",))
 
 
+@pytest.mark.realmodel
 def test_a_page_that_was_recognised_is_not_recognised_again(tmp_path: Path) -> None:
     limits = ParseLimits(recognise=True, recognised_folder=str(tmp_path / "recognised"))
     data = saved(picture("No fires ashore"), "PNG")
