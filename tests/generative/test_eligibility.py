@@ -192,7 +192,7 @@ def made_home() -> Iterator[Home]:
         yield Home(IndexedFolder(home, Path(place) / "documents", settings=short))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 @example([*ASKED, ("curate", 0, 0), *(("edit", n, 3) for n in range(3)), ("curate", 0, 0), *EDITED])
 @example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
