@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPENDOCUMENT = "application/vnd.oasis.opendocument"
+HTML = "text/html"
+PAGE_WITH_IMAGES = "application/x-page-with-images"
+"""An archive that a source makes of a page and the images beside it; no file of it is one."""
 _SUFFIXES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -27,9 +30,9 @@ _SUFFIXES = {
     ".adoc": "text/plain",
     ".asciidoc": "text/plain",
     ".org": "text/plain",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "text/html",
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
     ".csv": "text/csv",
     ".tsv": "text/csv",
     ".xml": "application/xml",

@@ -131,7 +131,7 @@ def _lines(element: "_Element", name: str, limits: ParseLimits) -> Iterator[str]
     """Yield the lines of an element's text; where that is a page itself, as in a news feed, what a reader would see."""
     whole = "".join(map(str, element.itertext())) if len(element) == 0 else _text(element)
     if _TAG_START.search(whole, 0, max(0, whole.rfind(">"))):
-        whole = "\n".join(part.text for part in html_parts(whole, name, limits)[1].parts)
+        whole = "\n".join(part.text for part in html_parts(whole, name, replace(limits, recognise=False))[1].parts)
     lines = [one_line(line) for line in whole.split(_BREAK)] if len(element) or "\n" in whole else [one_line(whole)]
     lines = [line for line in lines if line]
     if lines:
