@@ -35,6 +35,7 @@ _ENOUGH = 0.5
 _SILENT = frozenset(
     ("delivery-status", "disposition-notification", "pgp-signature", "pkcs7-signature", "pgp-encrypted")
 )
+_PGP = "-----BEGIN PGP MESSAGE-----"
 _ENCRYPTED = frozenset(("pkcs7-mime", "x-pkcs7-mime"))
 _TNEF = frozenset(("ms-tnef", "vnd.ms-tnef"))
 _MAIL = "message/rfc822"
@@ -179,6 +180,8 @@ class _Reading:
             self.into.left_out += page.left_out
         elif subtype == "calendar":
             self.into.add(parse_calendar(text))
+        elif text.lstrip().startswith(_PGP):
+            self.into.left_out.append("the message is encrypted and was not read")
         else:
             for block in parse_plain(text, self.name).blocks:
                 self.into.add(text[block.start : block.end], block.kind)
