@@ -302,10 +302,13 @@ class _Reading:
             self.line.append(_BREAK + 2 * min(len(self.lists), _DEEPEST_LIST) * _INDENT)
 
     def _flush(self, kind: Kind | None = None) -> None:
-        self.parts.add(_lines("".join(self.line)), kind or ("list" if self.lists else "paragraph"))
-        self.line, self.leads = [], False
+        if self.line:  # most blocks hold others, and nothing before the first
+            self.parts.add(_lines("".join(self.line)), kind or ("list" if self.lists else "paragraph"))
+            self.line = []
+        self.leads = False
         self.scripts.clear()
-        self._add_images()
+        if self.shown:
+            self._add_images()
 
     def _add_images(self) -> None:
         """Add what the images of the block that ended say."""
