@@ -54,6 +54,7 @@ def test_a_word_that_was_hyphenated_is_whole() -> None:
         ("a well-\nmeant plan", "a well-meant plan", ""),
         ("short-\nand long-term", "short- and long-term", ""),
         ("the pre-\nCambrian era", "the pre-Cambrian era", ""),
+        ("an e-\nmail", "an e-mail", ""),
         ("CAR-\n2 cells", "CAR-2 cells", ""),
         ("state-of-\nthe-art pumps", "state-of-the-art pumps", ""),
         ("INFOR-\nMATION", "INFORMATION", ""),

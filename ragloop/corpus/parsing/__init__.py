@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.media_types import HTML
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPENDOCUMENT = "application/vnd.oasis.opendocument"
-HTML = "text/html"
-PAGE_WITH_IMAGES = "application/x-page-with-images"
-"""An archive that a source makes of a page and the images beside it; no file of it is one."""
 _SUFFIXES = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from ragloop.corpus.parsing import HTML, PAGE_WITH_IMAGES
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.formats.calendar import parse_calendar_file
@@ -12,6 +11,7 @@ from ragloop.corpus.parsing.formats.mdx import parse_mdx
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.formats.restructuredtext import looks_like_restructuredtext, parse_restructuredtext
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.media_types import HTML, PAGE_WITH_IMAGES
 from ragloop.errors import DocumentError
 
 Parser = Callable[[bytes, str, ParseLimits], ParsedDocument]

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ragloop.corpus.parsing import HTML, PAGE_WITH_IMAGES, media_type, taken_as
+from ragloop.corpus.parsing import media_type, taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.markup.images import ATTRIBUTES, in_folder
+from ragloop.corpus.parsing.media_types import HTML, PAGE_WITH_IMAGES
 from ragloop.corpus.sources.source import Listed, Read, Source
 from ragloop.errors import DocumentError, NotFoundError
 

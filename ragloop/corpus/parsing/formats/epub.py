@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, member_name
 from ragloop.corpus.parsing.charsets import declared_encoding
@@ -65,7 +66,7 @@ def _check_protection(archive: Archive) -> None:
 def _package(archive: Archive) -> str:
     for one in archive.xml(_CONTAINER).iter():
         if local_name(one) == "rootfile" and (place := attribute(one, "full-path")):
-            return place
+            return place if archive.has(place) else unquote(place)
     raise DocumentError("found no package document inside, expected an EPUB; save it again or leave it out")
 
 

@@ -20,6 +20,7 @@ from ragloop.corpus.parsing.pages.recognised import Recognised
 from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
@@ -232,10 +233,10 @@ def _refusal(placeholder: str, pages: Sequence[_Page], count: int, said: Sequenc
     if placeholder:
         return f"found no text of the document: {placeholder}"
     if any(page.failed for page in pages):
-        return f"found {count:,} pages without text, and recognised none ({'; '.join(said)})"
+        return f"found {counted(count, 'page')} without text, and recognised none ({'; '.join(said)})"
     if any(page.unreadable for page in pages):
         return f"found no text that can be read ({'; '.join(said)}), expected some; run ocrmypdf --force-ocr over it"
-    return f"found {count:,} pages without text (a scan?), expected a text layer; " + _ADVICE
+    return f"found {counted(count, 'page')} without text (a scan?), expected a text layer; " + _ADVICE
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -42,7 +42,7 @@ _SECTIONS = frozenset(
     """article book chapter part preface appendix section sect1 sect2 sect3 sect4 sect5 simplesect refsect1 refsect2 sec
     topic concept task reference body div div1 div2 div3 item entry channel feed fig table-wrap example note""".split()
 )
-_SAID = ("text", "title", "label", "caption", "summary", "description", "alt")
+_SAID = ("text", "title", "label", "caption", "summary", "description", "alt", "_note")
 """Attributes that people read: an outline (OPML) has nothing else."""
 _BREAK, _SEAM = "\n", "\x0b"
 """Where a line ends, and where two words may meet; XML has no vertical tab."""
