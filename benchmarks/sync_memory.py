@@ -74,6 +74,9 @@ class Generated:
     def find(self, key: str, uri: str) -> Listed | None:
         return next((one for one in self.list() if one.key == key), None)
 
+    def beside(self, key: str) -> Listed | None:
+        return None
+
     def _documents(self) -> Iterator[Listed]:
         for number in range(self.documents):
             key = f"{number // 500:05}/{number:08}.md"

@@ -127,7 +127,7 @@ class SyncSettings(Section):
     ocr_seconds: float = Field(default=600, gt=0, le=86_400)
     """Recognising the text of one document ends after so long (seconds); a page takes about 7 CPU seconds."""
     ocr_images: bool = False
-    """With ocr, recognise the text of the images inside DOCX and PPTX documents, too."""
+    """With ocr, recognise the text of the images that documents and web pages show, too."""
     ocr_engine: Literal["rapidocr", "tesseract"] = "rapidocr"
     """What recognises text: RapidOCR, whose package holds its models, or the program tesseract."""
     ocr_languages: str = Field(default="eng", pattern=r"^[A-Za-z][A-Za-z_]*(\+[A-Za-z][A-Za-z_]*)*$")

@@ -1,14 +1,13 @@
 """The text of a document as it is parsed now, from the file that the index was made of."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ragloop.corpus.index.readings import Reading
 from ragloop.corpus.isolation.process import DocumentParser
-from ragloop.corpus.parsing import taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sources.whole import read_whole
 from ragloop.errors import MismatchError, NotFoundError
 
 
@@ -24,9 +23,9 @@ def original(document: Reading, sources: Sequence[Source], limits: ParseLimits, 
     listed = source.find(document.key, document.uri)
     if listed is None:
         raise NotFoundError(f"found nothing at {document.uri} any more; `ragloop sync` deletes it from the index")
-    data = source.read(listed, max_bytes).data
+    whole = read_whole(source, listed, max_bytes, limits)
     with DocumentParser(limits) as parser:
-        parsed = parser.parse(data, taken_as(document.key), PurePosixPath(document.key).name)
-    if hashlib.sha256(data).hexdigest() != document.revision:
+        parsed = parser.parse(whole.data, whole.media_type(document.key), PurePosixPath(document.key).name)
+    if whole.revision != document.revision:
         raise MismatchError(f"{document.uri} changed since it was indexed; `ragloop sync` reads it again")
     return parsed.text

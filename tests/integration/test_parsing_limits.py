@@ -326,6 +326,32 @@ def test_headings_that_grow_with_every_chunk_are_refused(parser: DocumentParser)
         chunked(parser, page.encode(), "a.md")
 
 
+MOST_OF_A_DOCUMENT_MB, MOST_BESIDE_MB = 20, 130
+"""What docs/formats.md states: of the sync, for each MB of a document, and beside."""
+
+
+@pytest.mark.parametrize("line", ["{}\n", "\U0001f600\U0001f601 {} \U0001f602\U0001f923\n"])
+def test_a_document_takes_no_more_memory_of_a_sync_than_is_stated(tmp_path: Path, line: str) -> None:
+    code = f"""
+import resource, sys
+from pathlib import Path
+from tests.support.indexed_folder import IndexedFolder
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+folder = IndexedFolder(Path({str(tmp_path)!r}) / "home", Path({str(tmp_path)!r}) / "docs")
+folder.settings = {{"sync": {{"max_parse_seconds": 600}}}}
+folder.write("small.md", "# A\\n\\nText.\\n")
+folder.sync()
+before = peak()
+size = folder.write("large.txt", "".join(map({line!r}.format, range(600_000)))).stat().st_size
+assert folder.sync().added == 1
+print(size / 2**20, peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    document_mb, taken_mb = map(float, done.stdout.split())
+    assert document_mb > 3
+    assert taken_mb < MOST_OF_A_DOCUMENT_MB * document_mb + MOST_BESIDE_MB
+
+
 def test_a_title_of_colons_stops_no_sync(indexed: IndexedFolder) -> None:
     for name in ("short", "long"):
         title = ":a" * (100_000 if name == "short" else 300_000)

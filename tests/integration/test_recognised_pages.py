@@ -4,6 +4,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -12,7 +13,11 @@ from ragloop.corpus.parsing.pages.recognised import FOLDER
 from ragloop.corpus.parsing.pages.tesseract import PROGRAM
 from tests.support.dying import Killed
 from tests.support.indexed_folder import IndexedFolder
-from tests.support.scans import picture, scanned
+from tests.support.notified_queue import NotifiedQueue
+from tests.support.scans import picture, saved, scanned
+
+if TYPE_CHECKING:
+    from tests.support.s3_server import Bucket
 
 COUNTING = r"""#!/bin/sh
 test "$1" = --version && echo tesseract that counts && exit
@@ -188,3 +193,109 @@ def test_a_text_is_found_before_its_poor_scan(scans: Scans, tmp_path: Path) -> N
     scans.sync()
     passages = scans.app().answering.search("fires ashore", 12).passages
     assert [one.confidence for one in passages] == [None] * 6 + [0.6] * 6
+
+
+def test_pages_recognised_under_another_setting_go_with_the_generation_that_rests_on_them(scans: Scans) -> None:
+    scans.write("a.pdf", scanned(page("Ropes")))
+    scans.sync()
+    before = scans.kept()
+    scans.settings = {"sync": {**scans.settings["sync"], "ocr_languages": "deu"}}
+    assert scans.sync().added == 1
+    assert scans.count() == 2
+    assert len(scans.kept()) == 1
+    assert not scans.kept() & before
+    scans.settings = {}
+    scans.sync()
+    assert scans.kept() == set()
+
+
+# ---- images that pages show ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def illustrated(scans: Scans) -> Scans:
+    scans.settings = {"sync": {**scans.settings["sync"], "ocr_images": True}}
+    return scans
+
+
+def as_png(text: str) -> bytes:
+    return saved(page(text), "PNG")
+
+
+def texts(scans: Scans, name: str) -> list[str]:
+    return [one.text for one in scans.app().document(name)[1]]
+
+
+def test_the_images_of_a_page_are_recognised_in_it_and_followed(illustrated: Scans) -> None:
+    illustrated.write("guide/p.html", '<h1>Plan</h1><p>Berths.</p><img src="../art/a%20b.png?v=2">')
+    illustrated.write("art/a b.png", as_png("Ropes"))
+    report = illustrated.sync()
+    assert (report.scanned, report.added, len(report.read_in_part)) == (1, 1, 0)
+    (before,) = texts(illustrated, "p.html")
+    assert before.startswith("Berths.\n\nsheet")
+    report = illustrated.sync()
+    assert (report.updated, report.commits, illustrated.count()) == (0, 0, 1), "nothing changed"
+    illustrated.write("art/a b.png", as_png("Fires"))
+    assert illustrated.sync().updated == 1
+    (after,) = texts(illustrated, "p.html")
+    assert after.startswith("Berths.\n\nsheet")
+    assert after != before
+    assert len(illustrated.kept()) == 1
+    (illustrated.folder / "art/a b.png").unlink()
+    report = illustrated.sync()
+    assert texts(illustrated, "p.html") == ["Berths."]
+    (part,) = report.read_in_part
+    assert part.left_out == ("1 image of the page was not read: ../art/a%20b.png?v=2",)
+    assert illustrated.kept() == set()
+
+
+def test_a_page_shows_no_image_from_outside_of_its_source_nor_what_is_excluded(
+    illustrated: Scans, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.png").write_bytes(as_png("Secret"))
+    illustrated.write(".keys/k.png", as_png("Keys"))
+    (illustrated.folder / "link.png").symlink_to(tmp_path / "secret.png")
+    illustrated.write("p.html", '<p>x</p><img src="../secret.png"><img src=".keys/k.png"><img src="link.png">')
+    (part,) = illustrated.sync().read_in_part
+    assert part.left_out == ("3 images of the page were not read: ../secret.png, .keys/k.png, link.png",)
+    assert illustrated.count() == 0
+
+
+def test_the_original_of_a_page_is_shown_with_its_images(illustrated: Scans) -> None:
+    illustrated.write("p.html", '<p>Berths.</p><img src="a.png">')
+    illustrated.write("a.png", as_png("Ropes"))
+    illustrated.sync()
+    app = illustrated.app()
+    found, _ = app.document("p.html")
+    assert "sheet" in app.corpus.original(found)
+
+
+def test_a_change_in_a_bucket_sweeps_the_pages_that_nothing_names_any_more(
+    scans: Scans, bucket: "Bucket", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", bucket.server.endpoint)
+    queue = NotifiedQueue(bucket)
+    source = {"name": "scans", "uri": bucket.uri("docs"), "queue": queue.url}
+    scans.settings = {**scans.settings, "sources": [source]}
+    bucket.write("docs/a.pdf", scanned(page("Ropes"), page("Fires")))
+    bucket.write("docs/b.pdf", scanned(page("Tides")))
+    scans.app().corpus.sync()
+    corpus = scans.app().corpus
+    corpus.changes.drain(corpus.watched(), wait_s=0)
+    before = scans.kept()
+    assert (scans.count(), len(before)) == (3, 3)
+    bucket.write("docs/a.pdf", scanned(page("Ropes"), page("Winds")))
+    bucket.remove("docs/b.pdf")
+    corpus = scans.app().corpus
+    assert corpus.changes.drain(corpus.watched(), wait_s=0).report.deleted == 1
+    after = scans.kept()
+    assert (scans.count(), len(after), len(after & before)) == (1, 2, 1)
+
+
+def test_the_images_of_a_page_in_a_bucket_are_recognised(illustrated: Scans, bucket: "Bucket") -> None:
+    illustrated.settings = {**illustrated.settings, "sources": [{"name": "web", "uri": bucket.uri("docs")}]}
+    bucket.write("docs/p.html", '<p>Berths.</p><img src="art/a.png">')
+    bucket.write("docs/art/a.png", as_png("Ropes"))
+    illustrated.app().corpus.sync()
+    (text,) = texts(illustrated, "p.html")
+    assert text.startswith("Berths.\n\nsheet")

@@ -9,6 +9,7 @@ import pytest
 
 from ragloop.corpus.sources.listing import MOST_NAMED, MOST_SUFFIXES
 from ragloop.corpus.sources.local import LocalFolder
+from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sources.source import Source
 from ragloop.errors import DocumentError, NotFoundError
@@ -239,3 +240,22 @@ def test_a_document_is_found_by_the_key_and_the_uri_that_were_listed(place: Plac
     gone = next(iter(one for one in source.list() if one.key == "été/ü 文.txt"))
     place.remove("été/ü 文.txt")
     assert source.find(gone.key, gone.uri) is None
+
+
+def test_what_a_document_shows_is_found_by_its_key_whatever_is_included_and_read(place: Place) -> None:
+    place.write("guide/p.html", b"page")
+    place.write("art/\u00e9 1.png", b"image")
+    source = place.source(["*.html"])
+    assert _keys(source) == ["guide/p.html"]
+    listed = source.beside("art/\u00e9 1.png")
+    assert listed is not None
+    assert source.read(listed, 100).data == b"image"
+
+
+def test_a_document_shows_nothing_that_is_not_there_excluded_or_of_another_source(place: Place) -> None:
+    for key in ("art/a.png", "kept/b.png", "others/c.png"):
+        place.write(key, b"image")
+    source = place.source(["*.html"], ["kept/"], left_to=[Patterns(["others/*"], [])])
+    shown = [source.beside(key) for key in ("art/none.png", "kept/b.png", "others/c.png", "")]
+    assert [one for one in shown if one is not None] == []
+    assert source.beside("art/a.png") is not None

@@ -183,7 +183,7 @@ def xlsx(
 # ---- EPUB ---------------------------------------------------------------------------------------------------------
 
 
-def epub(chapters: Mapping[str, str], contents: Mapping[str, str] | None = None, **more: str) -> bytes:
+def epub(chapters: Mapping[str, str], contents: Mapping[str, str] | None = None, **more: str | bytes) -> bytes:
     """XHTML bodies by file name, in reading order; `contents` are titles by file name."""
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(chapters)

@@ -1,6 +1,8 @@
 """Text recognised in the images inside DOCX and PPTX documents, where the settings ask for it."""
 
+import base64
 from dataclasses import replace
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import parse, taken_as
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
-from tests.support.made_documents import docx, paragraph, pptx
+from tests.support.made_documents import docx, epub, paragraph, pptx
 from tests.support.scans import picture, saved
 
 ON = ParseLimits(recognise=True, recognise_images=True)
@@ -88,8 +90,40 @@ def test_an_image_that_unpacks_to_too_much_does_not_cost_the_document() -> None:
     assert len(document.left_out) == 2
 
 
-def test_the_images_of_a_page_are_said_where_images_are_asked_for() -> None:
-    page = b'<p>Berths.</p><img src="a.png" alt="Plan"><img src="b.png"><img src="line.gif" alt="">'
-    said = "2 images of the page were not read; an image file that sources.include names is read as a document"
+def as_data(image: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def test_an_image_that_a_page_holds_as_data_is_recognised_after_its_block(tmp_path: Path) -> None:
+    limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
+    page = f'<p>Berths. <img src="{as_data(FIRES, "png")}"> Paid by the day.</p><p>End.</p>'
+    document = read(page.encode(), "a.html", limits)
+    assert document.text == "Berths. Paid by the day.\n\nNo fires ashore\n\nEnd."
+    assert [one.confidence is not None for one in document.blocks] == [False, True, False]
+    assert len(document.recognised) == 1
+    assert document.left_out == ()
+
+
+def test_the_images_of_a_page_that_are_not_read_are_named_where_images_are_asked_for() -> None:
+    page = b'<p>Berths.</p><img src="a.png" alt="Plan"><img src="https://x.example/b.png"><img src="line.gif" alt="">'
+    said = "2 images of the page were not read: a.png, https://x.example/b.png"
     assert read(page, "a.html", ON).left_out == (said,)
     assert read(page, "a.html", replace(ON, recognise_images=False)).left_out == ()
+
+
+def test_an_image_of_a_book_is_recognised_in_its_chapter() -> None:
+    shore = '<h1>Shore</h1><p>Rules.</p><img src="../art/f.png"/>'
+    data = epub({"text/1.html": shore, "text/2.html": "<h1>Sea</h1><p>Winds.</p>"}, **{"OPS/art/f.png": FIRES})
+    document = read(data, "a.epub", ON)
+    found = [document.text[one.start : one.end] for one in document.blocks if one.heading == ("Shore",)]
+    assert found == ["Rules.", "No fires ashore"]
+
+
+def test_an_image_that_the_page_of_a_message_shows_is_recognised() -> None:
+    message = EmailMessage()
+    message["Subject"] = "Rules"
+    message.set_content("<p>See below.</p><img src='cid:f1@x'>", subtype="html")
+    message.add_related(FIRES, "image", "png", cid="<f1@x>")
+    document = read(message.as_bytes(), "a.eml", ON)
+    assert "No fires ashore" in document.text
+    assert document.left_out == ()

@@ -85,11 +85,23 @@ def test_an_encoding_that_no_byte_names_is_told_by_its_language(text: str, encod
     assert (found.text, found.left_out) == (text, ())
 
 
-LINES = {
-    "shift_jis": "倉庫の鍵は受付にあります。",
-    "gb18030": "仓库的钥匙在前台。",
-    "euc_kr": "창고 열쇠는 접수처에 있습니다.",
-}
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The keeper’s lamp isn’t lit – ask Bo.\n",
+        "Rules: “no fires” — no dogs… © 2026",
+        "l’eau d’ici",
+        "Fee: €5 • nine nights",
+    ],
+)
+def test_a_text_of_ascii_with_quotation_marks_of_windows_is_read_as_typed(text: str) -> None:
+    assert parse(text.encode("cp1252"), "text/plain", "a.txt").text == text
+
+
+@pytest.mark.parametrize("text", ["Schön hören wir die Flöte.", "Das Öl ist gelb: öffne es, höre zu."])
+def test_letters_of_another_encoding_are_not_taken_for_quotation_marks(text: str) -> None:
+    found = parse(text.encode("cp437"), "text/plain", "a.txt").text
+    assert not {"”", "“", "™"} & set(found)
 
 
 LINES = {

@@ -149,6 +149,7 @@ def test_the_label_of_a_tab_stands_above_its_panel() -> None:
     "frame",
     [
         "<div role=navigation><a href=/>Fares</a></div>",
+        "<div class='cc-window cc-banner'><span>Our site sets cookies</span><a>Got it</a></div>",
         "<div class='cookie-banner'>Our site sets cookies <button>Yes</button></div>",
         "<div id=consent>We track you <a href=/p>policy</a></div>",
         "<footer>Imprint</footer>",

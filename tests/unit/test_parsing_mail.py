@@ -217,3 +217,10 @@ def test_a_calendar_is_a_document_with_a_paragraph_for_each_event() -> None:
         "What: Lift out\nFrom: 2026-12-20",
         "What: Launch\nFrom: 2026-12-21",
     ]
+
+
+def test_a_message_that_is_encrypted_in_its_text_is_said() -> None:
+    body = "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA0abc\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n"
+    document = read(f"Subject: Keys\r\nFrom: a@b.example\r\n\r\n{body}".encode())
+    assert "PGP" not in document.text
+    assert document.left_out == ("the message is encrypted and was not read",)

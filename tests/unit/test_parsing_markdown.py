@@ -1,5 +1,7 @@
 """Markdown: sections, front matter, and what is left out."""
 
+import time
+
 import pytest
 
 from ragloop.corpus.chunking.chunker import chunk
@@ -212,3 +214,22 @@ def test_the_chunks_of_a_table_in_html_begin_with_its_names() -> None:
 def test_html_that_is_not_one_table_with_names_is_a_paragraph(source: str) -> None:
     (block,) = parse(source.encode(), "text/markdown", "a.md").blocks
     assert (block.kind, block.header) == ("paragraph", None)
+
+
+def test_a_table_in_html_is_one_block_though_empty_lines_part_its_rows() -> None:
+    rows = "\n\n".join(f"    <tr>\n\n      <td>Port {n}</td>\n\n      <td>{n} m</td>\n\n    </tr>" for n in range(60))
+    table = f"<table>\n\n  <tr>\n    <th>Port</th>\n    <th>Depth</th>\n  </tr>\n\n{rows}\n\n</table>"
+    document = read(f"# Ports\n\n{table}\n\nAfter.\n")
+    assert [one.kind for one in document.blocks] == ["table", "paragraph"]
+    chunks = chunk(document, lambda texts: [len(text.split()) for text in texts], 60)
+    assert len(chunks) > 3
+    assert all("<th>Port</th> <th>Depth</th>" in " ".join(one.text.split()) for one in chunks[:-1])
+
+
+def test_a_table_in_html_that_never_ends_takes_nothing_with_it() -> None:
+    assert [text for _, _, text in pieces("<table>\n<tr><td>1\n\n# Ports\n\nAfter.\n")][-1] == "After."
+
+
+def test_many_tables_in_html_that_never_end_are_read_in_time() -> None:
+    with cpu_seconds_below(20, time.process_time):
+        read("<table>\n\n" * 20_000)

@@ -236,6 +236,18 @@ def test_a_number_is_a_date_where_its_format_says_so(code: str, value: str, expe
 # ---- EPUB ---------------------------------------------------------------------------------------------------------
 
 
+def test_an_epub_whose_package_is_named_as_an_address_is_read() -> None:
+    data = archive(
+        {
+            "META-INF/container.xml": '<container><rootfile full-path="O%20P/book.opf"/></container>',
+            "O P/book.opf": '<package><manifest><item id="a" href="a.xhtml" media-type="application/xhtml+xml"/>'
+            '</manifest><spine><itemref idref="a"/></spine></package>',
+            "O P/a.xhtml": "<p>Eels climb it.</p>",
+        }
+    )
+    assert read(data, "epub").text == "Eels climb it."
+
+
 def test_an_epub_is_read_in_the_order_of_its_spine_with_titles_from_its_contents() -> None:
     chapters = {"b.xhtml": "<h1>One</h1><p>First.</p>", "a.xhtml": "<p>Second.</p>"}
     document = read(epub(chapters, {"a.xhtml": "Two"}), "epub")

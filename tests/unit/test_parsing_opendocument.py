@@ -117,3 +117,20 @@ def test_repeated_cells_and_rows_are_bounded() -> None:
     data = made("spreadsheet", f"<table:table>{wide}</table:table>")
     with cpu_seconds_below(10), pytest.raises(DocumentError, match="more than 1,000,000 characters"):
         read(data, "ods", characters=1_000_000)
+
+
+def test_two_tables_of_a_sheet_have_the_names_of_their_own_columns() -> None:
+    def rows(*lines: tuple[str, ...]) -> str:
+        cells = (
+            "".join(f"<table:table-cell><text:p>{one}</text:p></table:table-cell>" for one in line) for line in lines
+        )
+        return "".join(f"<table:table-row>{line}</table:table-row>" for line in cells)
+
+    empty = '<table:table-row table:number-rows-repeated="2"><table:table-cell/></table:table-row>'
+    fees, guests = (
+        rows(("Kind", "Fee"), ("Loft", "4")),
+        rows(("Guest", "Room", "Nights"), ("Ola", "Loft", "3"), ("Per", "Shed", "2")),
+    )
+    sheet = f'<table:table table:name="Fees">{fees}{empty}{guests}</table:table>'
+    texts = [text for _, _, text in blocks(read(made("spreadsheet", sheet), "ods"))]
+    assert texts == ["Kind: Loft | Fee: 4", "Guest: Ola | Room: Loft | Nights: 3\nGuest: Per | Room: Shed | Nights: 2"]

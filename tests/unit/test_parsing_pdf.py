@@ -54,6 +54,7 @@ def test_a_word_that_was_hyphenated_is_whole() -> None:
         ("a well-\nmeant plan", "a well-meant plan", ""),
         ("short-\nand long-term", "short- and long-term", ""),
         ("the pre-\nCambrian era", "the pre-Cambrian era", ""),
+        ("an e-\nmail", "an e-mail", ""),
         ("CAR-\n2 cells", "CAR-2 cells", ""),
         ("state-of-\nthe-art pumps", "state-of-the-art pumps", ""),
         ("INFOR-\nMATION", "INFORMATION", ""),
@@ -237,3 +238,38 @@ def test_what_is_no_pdf_is_refused(data: bytes) -> None:
 def test_blocks_lie_in_the_text() -> None:
     document = read(pdf("One.\nTwo.", "Three."))
     assert all(isinstance(one, Block) and document.text[one.start : one.end].strip() for one in document.blocks)
+
+
+PROSE = "the boats that sail at dawn return before the tide turns, and the warden counts them at the upper lock."
+
+
+@pytest.mark.parametrize("moved", [1, 2, 3, 5, 6])
+def test_letters_that_stand_for_others_are_no_text_where_the_font_names_no_characters(moved: int) -> None:
+    letters = [chr((ord(one) - ord("a") + moved) % 26 + ord("a")) if one.isalpha() else one for one in PROSE]
+    assert is_plausible(PROSE, mapped=False)
+    assert not is_plausible("".join(letters), mapped=False)
+
+
+def test_letters_without_blanks_or_far_beyond_ascii_are_no_text_where_the_font_names_no_characters() -> None:
+    assert not is_plausible(PROSE.replace(" ", ""), mapped=False)
+    assert not is_plausible("".join(chr(ord(one) + 100) if one.isalpha() else one for one in PROSE), mapped=False)
+
+
+def test_codes_of_shapes_that_fall_into_many_scripts_are_no_text() -> None:
+    assert not is_plausible("".join(chr(code) for code in range(0x0102, 0x0D00, 0x51)), mapped=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Boats that sail at dawn return before the tide turns.",
+        "Łodzie wypływające o świcie wracają przed zmianą przypływu, a strażnik liczy je przy śluzie.",
+        "Şafakta yola çıkan tekneler gelgit dönmeden önce geri gelir ve bekçi onları sayar.",
+        "Bátarnir sem sigla í dögun koma aftur áður en fallið snýst, og vörðurinn telur þá.",
+        "Những chiếc thuyền ra khơi lúc bình minh trở về trước khi thủy triều đổi chiều.",
+        "夜明けに出るボートは潮が変わる前に戻る。",
+        "Лодки, уходящие на рассвете, возвращаются до прилива (CTO 9001).",
+    ],
+)
+def test_prose_of_any_language_is_plausible_though_its_font_names_no_characters(text: str) -> None:
+    assert is_plausible(text, mapped=False)

@@ -29,6 +29,14 @@ def test_a_title_above_the_columns_is_a_paragraph() -> None:
     ]
 
 
+def test_a_form_below_its_title_is_read_as_names_and_values() -> None:
+    document = read("Berth application,\nName:,Ida Berg\nBoat:,Tern\nRemarks:,None so far\n")
+    assert [document.text[one.start : one.end] for one in document.blocks] == [
+        "Berth application",
+        "Name: Ida Berg\nBoat: Tern\nRemarks: None so far",
+    ]
+
+
 def test_rows_without_names_stay_as_they_are() -> None:
     assert read("1,2,3\n4,5,6\n").text == "1 | 2 | 3\n4 | 5 | 6"
     assert read("one column\nof words\n").text == "one column\nof words"
@@ -194,8 +202,9 @@ def test_unknown_elements_in_a_sentence_glue_no_words() -> None:
 
 
 def test_attributes_that_hold_the_text_are_read() -> None:
-    source = '<opml><body><outline text="Birds"><outline title="Terns" text="Terns"/></outline></body></opml>'
-    assert parse(source.encode(), "application/xml", "a.xml").text == "outline: Birds\noutline: Terns"
+    birds = '<outline text="Birds" _note="Seen in May"><outline title="Terns" text="Terns"/></outline>'
+    source = f"<opml><body>{birds}</body></opml>"
+    assert parse(source.encode(), "application/xml", "a.xml").text == "outline: Birds | Seen in May\noutline: Terns"
     assert parse(b'<s><valve id="V3" torque="40 Nm"/></s>', "application/xml", "a.xml").text == (
         "valve: id: V3 | torque: 40 Nm"
     )

@@ -1,5 +1,6 @@
 """Tesseract in the place of RapidOCR, where it is installed."""
 
+import base64
 import shutil
 import stat
 from dataclasses import replace
@@ -67,6 +68,61 @@ def test_the_table_of_the_program_becomes_lines(tmp_path: Path, monkeypatch: pyt
     assert found.text == "No fires"
     assert found.blocks[0].confidence == 0.9
     assert found.left_out == ("image: 1 lines that could hardly be recognised were left out",)
+
+
+def failing_at(folder: Path, page: int) -> None:
+    """Put a program in the place of Tesseract that fails at one page and reads the others."""
+    program = folder / tesseract.PROGRAM
+    asked = folder / "asked"
+    program.write_text(
+        f"""#!/bin/sh
+cat > /dev/null
+echo >> {asked}
+test "$(wc -l < {asked})" = {page} && echo 'Error opening data file' >&2 && exit 1
+printf '5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t90\\t30\\t90\\tropes\\n'
+"""
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+def test_a_page_at_which_the_program_fails_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    failing_at(tmp_path, 2)
+    pages = [picture(one) for one in "abc"]
+    document = parse(scanned(*pages), "application/pdf", "a.pdf", ON)
+    assert [one.place for one in document.blocks] == ["page 1", "page 3"]
+    (said,) = document.left_out
+    assert said.startswith("page 2 was not recognised: tesseract failed: Error opening data file; expected the data")
+
+
+def test_a_page_of_a_tiff_at_which_the_program_fails_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    failing_at(tmp_path, 1)
+    data = saved(picture("a"), "TIFF", save_all=True, append_images=[picture("b")])
+    document = parse(data, "image/tiff", "a.tiff", ON)
+    assert [one.place for one in document.blocks] == ["page 2"]
+    assert document.left_out[0].startswith("page 1 was not recognised: tesseract failed")
+
+
+def test_a_document_of_which_no_page_is_recognised_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    failing_at(tmp_path, 1)
+    with pytest.raises(DocumentError, match=r"recognised none \(page 1 was not recognised: tesseract failed"):
+        parse(scanned(picture("a")), "application/pdf", "a.pdf", ON)
+
+
+def test_an_image_inside_at_which_the_program_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    failing_at(tmp_path, 1)
+    image = base64.b64encode(saved(picture("a"), "PNG")).decode()
+    page = f'<p>Berths.</p><img src="data:image/png;base64,{image}">'
+    said = parse(page.encode(), "text/html", "a.html", replace(ON, recognise_images=True)).left_out
+    assert said[0] == "1 image of the page was not read: data:image/png"
+    assert said[1].startswith("1 image was not recognised: tesseract failed")
 
 
 def test_a_program_that_is_not_there_is_said_before_the_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.media_types import HTML
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ _SUFFIXES = {
     ".adoc": "text/plain",
     ".asciidoc": "text/plain",
     ".org": "text/plain",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "text/html",
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
     ".csv": "text/csv",
     ".tsv": "text/csv",
     ".xml": "application/xml",

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from importlib import import_module
 
-from ragloop.corpus.parsing.charsets import declared_encoding
 from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.formats.calendar import parse_calendar_file
-from ragloop.corpus.parsing.formats.html import parse_html
 from ragloop.corpus.parsing.formats.markdown import parse_markdown
 from ragloop.corpus.parsing.formats.mdx import parse_mdx
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.formats.restructuredtext import looks_like_restructuredtext, parse_restructuredtext
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.media_types import HTML, PAGE_WITH_IMAGES
 from ragloop.errors import DocumentError
 
 Parser = Callable[[bytes, str, ParseLimits], ParsedDocument]
@@ -42,11 +41,6 @@ def _plain(text: str, name: str) -> ParsedDocument:
     return (parse_restructuredtext if looks_like_restructuredtext(text) else parse_plain)(text, name)
 
 
-def _html(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
-    found = decode(data, name, declared_encoding(data))
-    return noting(found, parse_html(found.text, name, limits))
-
-
 def _later(module: str, function: str) -> Parser:
     """A parser whose module is imported when it runs: a source of Markdown need not wait for those of all formats."""
 
@@ -63,7 +57,8 @@ _PARSERS: dict[str, Parser] = {
     "text/mdx": _of_text(parse_mdx),
     "text/x-rst": _of_text(parse_restructuredtext),
     "text/plain": _of_text(_plain),
-    "text/html": _html,
+    HTML: _later("html", "parse_page"),
+    PAGE_WITH_IMAGES: _later("page_with_images", "parse_page_with_images"),
     "text/calendar": _of_text(parse_calendar_file),
     "text/csv": _later("tables", "parse_separated"),
     "application/xml": _later("xml", "parse_xml"),

@@ -50,6 +50,18 @@ _MOST_REPLACED = 0.02
 """Share of the characters beyond ASCII that may be unreadable in the encoding that a file declares."""
 _ODD = 0.05
 """Share of the characters beyond ASCII that may stand where no language has them."""
+_TYPOGRAPHIC = (
+    bytes(range(128)) + b"\x80\x82\x84\x85\x8b\x91\x92\x93\x94\x95\x96\x97\x99\x9b\xa0\xa9\xab\xae\xb0\xb7\xbb"
+)
+"""ASCII, and the quotation marks, dashes and signs that editors for Windows put into a text that is otherwise ASCII."""
+_L = r"[^\W\d_]"
+_MISUSED = re.compile(
+    rf"(?<={_L})[\u2018\u201a\u201c\u201e\u2039\xab]|(?<={_L})[\u201d\u203a\xbb\u2026\u2022\xb7](?={_L})"
+    rf"|(?<![\w.,;:!?)])\u201d(?={_L})|\u20ac(?={_L})"
+    rf"|(?<={_L})(?<!\b{_L})(?<!\b{_L}{_L})\u2019(?={_L})(?!(?:s|t|d|m|ll|re|ve)\b)"
+)
+"""What shows that such bytes are letters of another encoding: quotation marks and signs on the wrong side of a letter,
+apostrophes where no English or French word has one."""
 _LIKELY = ("cp1252", "cp1250", "cp1251")
 """The encodings of most text files that are not UTF-8."""
 _RARE = """iso8859-3 iso8859-4 iso8859-10 iso8859-13 iso8859-14 iso8859-16 hp-roman8 mac-latin2 mac-roman cp437 cp850
@@ -127,6 +139,8 @@ def _readings(data: bytes, declared: str | None) -> Iterator[Decoded]:
     yield from _damaged_utf8(data, _GOOD_PER_BAD)
     if declared:
         yield from _declared(data, declared)
+    if not data.translate(None, _TYPOGRAPHIC):
+        yield from (one for one in _strict(data, "cp1252") if not _MISUSED.search(one.text))
     recognised = list(_recognised(data))
     yield from (one for one in recognised if _oddness(one) <= _ODD)
     yield from _damaged_utf8(data, 1)
@@ -237,7 +251,7 @@ def _misplaced() -> re.Pattern[str]:
     lower = "".join(char for char in extended if char.islower())
     other = "\u0370-\u06ff\ufb50-\ufefc"
     symbols = r"\xa1-\xa9\xab-\xb4\xb6\xb8\xb9\xbb-\xbf\xd7\xf7\u02c7-\u02dd\u2020-\u2022\u2030\u20ac\u2122"
-    symbols += r"\u2200-\u22ff\u2500-\u25ff"
+    symbols += r"\u201c\u201d\u2200-\u22ff\u2500-\u25ff"
     letter = r"[^\W\d_]"
     return re.compile(
         rf"[\x80-\x9f\ufffd\ue000-\uf8ff]"

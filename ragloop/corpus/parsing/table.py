@@ -1,7 +1,7 @@
 """A table as lines of text: which rows name the columns, and each row so that it can be understood by itself."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from ragloop.corpus.parsing.grids.headers import SAMPLE, are_labels, column_kinds, header_rows, is_title
@@ -77,6 +77,10 @@ def read_table(rows: Iterable[Sequence[str]], header: int | None = None, above: 
     filled = (row for row in rows if any(cell.strip() for cell in row))
     sample = list(islice(filled, SAMPLE + 1))
     is_long = len(sample) > _SHORT_ROWS or sum(len(cell) for row in sample for cell in row) > _SHORT_CHARACTERS
+    above_labels = next((at for at, row in enumerate(sample) if not is_title(row)), 0) if header is None else 0
+    if above_labels and are_labels(sample[above_labels:]):
+        titled = read_table(chain(sample[above_labels:], filled), header)
+        return replace(titled, titles=[_said(row) for row in sample[:above_labels]])
     labelled = header in (None, 0, 1) and are_labels(sample)  # office programs mark the first row of any table
     found = None if labelled else header_rows(sample) if header is None else (0, header) if header else None
     if found is None or found[1] >= len(sample):
@@ -89,9 +93,14 @@ def read_table(rows: Iterable[Sequence[str]], header: int | None = None, above: 
         first += 1  # the format may count a title over all columns among the rows of names
     above_names = sample[first : last - 1] if header is None else []  # a cell over several columns stands in the first
     names = [*map(_filled, above_names), *sample[first + len(above_names) : last]]
-    titles = [_CELL.join(dict.fromkeys(filter(None, map(one_line, row)))) for row in sample[:first]]
+    titles = [_said(row) for row in sample[:first]]
     kinds = tuple(column_kinds(sample[last:]))
     return Table(titles, _joined(names), chain(sample[last:], filled), is_long, kinds=kinds)
+
+
+def _said(row: Sequence[str]) -> str:
+    """Return what the cells of a row say, each once."""
+    return _CELL.join(dict.fromkeys(filter(None, map(one_line, row))))
 
 
 def _alike(kinds: Sequence[str], others: Sequence[str]) -> bool:

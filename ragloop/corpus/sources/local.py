@@ -223,7 +223,16 @@ class LocalFolder:
     def find(self, key: str, uri: str) -> Listed | None:
         """List one file. Raises NotFoundError when the folder is a link now."""
         self._refuse_links()
-        path = os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://")))
+        return self._found(key, uri, os.fsdecode(urllib.parse.unquote_to_bytes(uri.removeprefix("file://"))))
+
+    def beside(self, key: str) -> Listed | None:
+        """List a file that a document shows."""
+        path = os.path.normpath(f"{os.fspath(self._folder)}/{key}")
+        if "\0" in key or not self._owns(path) or not self._patterns.may_show(self._relative(path)):
+            return None
+        return self._found(key, _uri(path), path)
+
+    def _found(self, key: str, uri: str, path: str) -> Listed | None:
         try:
             found = Path(path).stat()
         except OSError as error:

@@ -54,6 +54,10 @@ class Patterns:
         folder, slash, _ = key.rpartition("/")
         return (not slash or self._reaches(folder)) and self.enters(key) and not self._exclude.match_file(key)
 
+    def may_show(self, key: str) -> bool:
+        """Return whether documents may show a file, whatever is included: none that is excluded or another source's."""
+        return self.leaves(key) and not any(one.reaches(key) for one in self._left_to)
+
     def reaches(self, key: str) -> bool:
         """Return whether a file is taken, for a source that is listed without entering folders."""
         folder, slash, _ = key.rpartition("/")

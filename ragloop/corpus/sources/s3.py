@@ -163,6 +163,11 @@ class S3Bucket:
         """List one object."""
         return next(iter(self.look([key])), None)
 
+    def beside(self, key: str) -> Listed | None:
+        """List an object that a document shows."""
+        is_ours = not (self._prefix + key).startswith(self._leave_out) and self._patterns.may_show(key)
+        return self._look(key) if is_ours else None
+
     def _look(self, key: str) -> Listed | None:
         from botocore.exceptions import ClientError
 

@@ -61,6 +61,12 @@ class Source(Protocol):
     def find(self, key: str, uri: str) -> Listed | None:
         """List one document by the key and the URI that a listing gave it; None where it is not there."""
 
+    def beside(self, key: str) -> Listed | None:
+        """List a file that a document shows, such as an image of a page, by the key that it would have.
+
+        None where it is not there, or not this source's to read: excluded, or another source's.
+        """
+
     def read(self, listed: Listed, max_bytes: int) -> Read:
         """Read a document; called from several threads.
 

@@ -107,8 +107,8 @@ class _Reading:
             parts[:] = [part for at, part in enumerate(parts) if at not in self._contents]
         comments = self._part("comments")
         self._not_read.add("a comment", "comments", count=len(comments) if comments is not None else 0)
-        self.extraction.left_out += [*self._not_read.sentences(), *self._images.sentences()]
-        self.extraction.recognised += self._images.kept
+        self.extraction.left_out += self._not_read.sentences()
+        self._images.finish(self.extraction)
 
     # ---- paragraphs ------------------------------------------------------------------------------------------------
 
@@ -264,7 +264,8 @@ class _Reading:
         if decorative:
             return
         _, member = self._related.get(attribute(element, "embed") or attribute(element, "id") or "", ("", ""))
-        if not self._images.add(member, self.extraction) and not said:
+        found = self._images.add(member, self.extraction)
+        if not (found and found.text) and not said:
             self._not_read.add("a picture without a description", "pictures without a description")
 
     # ---- tables and inserted documents -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, member_name
 from ragloop.corpus.parsing.charsets import declared_encoding
@@ -11,6 +12,7 @@ from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.markup.images import PageImages, page_images
 from ragloop.corpus.parsing.markup.page import tree
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
@@ -34,17 +36,20 @@ def parse_epub(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     _check_protection(archive)
     package = _package(archive)
     root = archive.xml(package)
-    extraction = Extraction(limits.characters)
+    extraction, images = Extraction(limits.characters), page_images(limits, archive)
     titles = _contents(archive, package, root, extraction)
     for number, member in enumerate(_chapters(archive, package, root, extraction), start=1):
         page = archive.read(member)
         found = decode(page, member, declared_encoding(page))
         extraction.left_out += [f"{member}: {one}" for one in found.left_out]
-        parts = html_parts(found.text, member, limits)[1].parts
-        titled = any(part.level for part in parts)
-        if parts and not titled and (title := titles.get(member)):
+        shown = PageImages(images, posixpath.dirname(member))
+        chapter = html_parts(found.text, member, limits, shown)[1]
+        extraction.left_out += [f"{member}: {one}" for one in chapter.left_out]
+        titled = any(part.level for part in chapter.parts)
+        if chapter.parts and not titled and (title := titles.get(member)):
             extraction.add(title, level=1, place=f"chapter {number}")
-        extraction.include(parts, place=f"chapter {number}")
+        extraction.include(chapter.parts, place=f"chapter {number}")
+    images.finish(extraction)
     named = next((one_line(one.text or "") for one in root.iter() if local_name(one) == "title"), "")
     return extraction.document(name, title=named)
 
@@ -61,7 +66,7 @@ def _check_protection(archive: Archive) -> None:
 def _package(archive: Archive) -> str:
     for one in archive.xml(_CONTAINER).iter():
         if local_name(one) == "rootfile" and (place := attribute(one, "full-path")):
-            return place
+            return place if archive.has(place) else unquote(place)
     raise DocumentError("found no package document inside, expected an EPUB; save it again or leave it out")
 
 

@@ -3,17 +3,21 @@
 The text of an HTML document is not a slice of its source: it is the extracted text, blocks joined by blank lines.
 """
 
-from typing import TYPE_CHECKING
-
+from ragloop.corpus.parsing.charsets import declared_encoding
+from ragloop.corpus.parsing.decoding import decode, noting
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.markup.images import PageImages, page_images
 from ragloop.corpus.parsing.markup.page import main_content, tree, without_scripts
 from ragloop.corpus.parsing.markup.reading import read_page
 from ragloop.corpus.parsing.table import one_line
 
-if TYPE_CHECKING:
-    from lxml.etree import _Element
+
+def parse_page(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
+    """Decode a page and read it; raises as `parse_html` does."""
+    found = decode(data, name, declared_encoding(data))
+    return noting(found, parse_html(found.text, name, limits))
 
 
 def parse_html(source: str, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -25,8 +29,12 @@ def parse_html(source: str, name: str, limits: ParseLimits) -> ParsedDocument:
     return extraction.document(name, root=title)
 
 
-def html_parts(source: str, name: str, limits: ParseLimits) -> tuple[str, Extraction]:
-    """Return the title of a page and its parts; its images are files of their own, and said to be left out."""
+def html_parts(source: str, name: str, limits: ParseLimits, images: PageImages | None = None) -> tuple[str, Extraction]:
+    """Return the title of a page and its parts.
+
+    `images` are those that it shows; whoever gives them says at the end which were beyond the limits. Without, only
+    those are read that it holds as data.
+    """
     parts = Extraction(limits.characters)
     root = tree(source, name)
     if root is None:
@@ -35,14 +43,9 @@ def html_parts(source: str, name: str, limits: ParseLimits) -> tuple[str, Extrac
     named = "" if title is None else one_line("".join(map(str, title.itertext())))
     content, heading = main_content(without_scripts(root), source)
     parts.add(heading, level=1)
-    if limits.recognises_inside:
-        parts.left_out += _images(content)
-    read_page(content, source, parts)
+    shown = images or PageImages(page_images(limits))
+    read_page(content, source, parts, shown)
+    shown.finish(parts)
+    if images is None:
+        shown.inner.finish(parts)
     return named, parts
-
-
-def _images(content: "_Element") -> list[str]:
-    """Say how many images of a page were not read, those apart that it marks as decoration."""
-    count = sum(bool(one.get("src")) and one.get("alt") != "" for one in content.iter("img"))
-    said = "1 image of the page was" if count == 1 else f"{count:,} images of the page were"
-    return [f"{said} not read; an image file that sources.include names is read as a document"] if count else []

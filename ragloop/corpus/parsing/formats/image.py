@@ -9,14 +9,17 @@ from ragloop.errors import DocumentError
 
 
 def parse_image(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
-    """Raises DocumentError where text recognition is off, and for what is no image or too large."""
+    """Return the text of each page; one that fails costs no other.
+
+    Raises DocumentError where text recognition is off, and where no page is an image that can be read.
+    """
     recogniser = Recogniser(limits)
     if not recogniser.is_on:
         raise DocumentError(
             "found an image, expected text: set sync.ocr = true to recognise the text in it, or leave it out"
         )
     extraction = Extraction(limits.characters)
-    image = opened(data)
+    image, failed = opened(data), 0
     count = min(getattr(image, "n_frames", 1), limits.pages)
     for index in range(count):
         place = f"page {index + 1}" if count > 1 else "image"
@@ -24,9 +27,18 @@ def parse_image(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
             beyond = f"pages {index + 1}-{count} were" if index + 1 < count else f"page {count} was"
             extraction.left_out.append(f"{beyond} not recognised: the limits are sync.ocr_pages and sync.ocr_seconds")
             break
-        found = read_page(image, index, recogniser)
+        try:
+            found = read_page(image, index, recogniser)
+        except DocumentError as error:
+            if count == 1:
+                raise
+            extraction.left_out.append(f"{place} was not recognised: {error}")
+            failed += 1
+            continue
         add_recognised(extraction, found, place)
         extraction.left_out += doubts(found, place)
+    if failed == count:
+        raise DocumentError(extraction.left_out[0])
     extraction.recognised += recogniser.kept
     if not extraction.parts:
         extraction.left_out.append("no text was recognised in the image")

@@ -8,7 +8,7 @@ settings name fields, nothing else is read.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.outline import line_spans
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
+from ragloop.wording import first_few
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*+\n")
@@ -49,7 +50,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=
 def parse_json(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """Raises DocumentError where the text does not begin with JSON, and beyond the limits."""
     found = decode(data, name)
-    writing = _Writing(Extraction(limits.characters), name, limits)
+    writing = _Writing(Extraction(limits.characters), name, replace(limits, recognise=False))
     values = _values(found.text, name, writing.extraction.left_out)
     writing.all_of((_chosen(value, limits.json_fields), is_item) for value, is_item in values)
     return noting(found, writing.document())
@@ -58,7 +59,7 @@ def parse_json(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
 def parse_json_lines(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     """A line that is no JSON is passed over and said. Raises DocumentError where no line is any."""
     found = decode(data, name)
-    writing = _Writing(Extraction(limits.characters), name, limits)
+    writing = _Writing(Extraction(limits.characters), name, replace(limits, recognise=False))
     bad: list[int] = []
     good = 0
     for number, (start, end) in enumerate(line_spans(found.text), start=1):
@@ -80,7 +81,7 @@ def parse_json_lines(data: bytes, name: str, limits: ParseLimits) -> ParsedDocum
     if bad and not good:
         return parse_json(data, name, limits)  # one value over several lines
     if bad:
-        some = ", ".join(map(str, bad[:_NAMED])) + (" and more" if len(bad) > _NAMED else "")
+        some = first_few([f"{number:,}" for number in bad], _NAMED)
         lines = "1 line is" if len(bad) == 1 else f"{len(bad):,} lines are"
         writing.extraction.left_out.append(f"{lines} no JSON and not read: {some}")
     return noting(found, writing.document())

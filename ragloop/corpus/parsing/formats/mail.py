@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
+from urllib.parse import unquote
 
 from ragloop.corpus.parsing import media_type
 from ragloop.corpus.parsing.by_type import parser_of
@@ -20,6 +21,8 @@ from ragloop.corpus.parsing.formats.calendar import parse_calendar
 from ragloop.corpus.parsing.formats.html import html_parts
 from ragloop.corpus.parsing.formats.plain import parse_plain
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.markup.images import PageImages, page_images
+from ragloop.corpus.parsing.pages.images import InnerImages
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -32,6 +35,7 @@ _ENOUGH = 0.5
 _SILENT = frozenset(
     ("delivery-status", "disposition-notification", "pgp-signature", "pkcs7-signature", "pgp-encrypted")
 )
+_PGP = "-----BEGIN PGP MESSAGE-----"
 _ENCRYPTED = frozenset(("pkcs7-mime", "x-pkcs7-mime"))
 _TNEF = frozenset(("ms-tnef", "vnd.ms-tnef"))
 _MAIL = "message/rfc822"
@@ -51,8 +55,9 @@ def parse_mail(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     if not _HEADER.search(data[:65_536]):
         raise DocumentError("found no header, expected an e-mail (RFC 5322); leave it out or name it .txt")
     message = _message(data)
-    extraction = Extraction(limits.characters)
-    _Reading(extraction, name, limits).message(message)
+    extraction, images = Extraction(limits.characters), page_images(limits, _Related(message, limits))
+    _Reading(extraction, name, limits, images).message(message)
+    images.finish(extraction)
     return extraction.document(name, title=header(message, "Subject"))
 
 
@@ -60,7 +65,7 @@ def _message(data: bytes) -> EmailMessage:
     return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(data)
 
 
-def header(message: EmailMessage, key: str) -> str:
+def header(message: MIMEPart, key: str) -> str:
     """A header's text; empty where there is none or it cannot be read."""
     try:
         value = message[key]
@@ -69,13 +74,40 @@ def header(message: EmailMessage, key: str) -> str:
     return one_line(str(value)).encode("utf-8", "replace").decode() if value is not None else ""
 
 
+class _Related:
+    """The images of a message that its pages show, by how they are named there (RFC 2392, RFC 2557)."""
+
+    def __init__(self, message: EmailMessage, limits: ParseLimits) -> None:
+        self.left = limits.unpacked_bytes
+        self._parts: dict[str, MIMEPart] = {}
+        for part in message.walk() if limits.recognises_inside else ():
+            if isinstance(part, MIMEPart) and part.get_content_maintype() == "image":
+                self._parts[f"cid:{header(part, 'Content-ID').strip('<>')}"] = part
+                self._parts[header(part, "Content-Location")] = part
+
+    def has(self, name: str) -> bool:
+        """Return whether there is such an image."""
+        return bool(name) and unquote(name) in self._parts
+
+    def size(self, name: str) -> int:
+        """Return how many bytes it has at most."""
+        return len(str(self._parts[unquote(name)].get_payload()))
+
+    def read(self, name: str) -> bytes:
+        """Return its bytes."""
+        data = _payload(self._parts[unquote(name)])
+        self.left -= len(data)
+        return data
+
+
 @dataclass(frozen=True)
 class _Reading:
-    """Adds a message to an extraction; `level` is that of its subject."""
+    """Adds a message to an extraction; `level` is that of its subject, `images` are those that its pages show."""
 
     into: Extraction
     name: str
     limits: ParseLimits
+    images: InnerImages
     level: int = 1
 
     def message(self, message: EmailMessage) -> None:
@@ -143,9 +175,13 @@ class _Reading:
         self.into.left_out += found.left_out
         text = found.text.replace("\r\n", "\n")
         if subtype == "html":
-            self.into.include(html_parts(text, self.name, self.limits)[1].parts, below=self.level)
+            page = html_parts(text, self.name, self.limits, PageImages(self.images))[1]
+            self.into.include(page.parts, below=self.level)
+            self.into.left_out += page.left_out
         elif subtype == "calendar":
             self.into.add(parse_calendar(text))
+        elif text.lstrip().startswith(_PGP):
+            self.into.left_out.append("the message is encrypted and was not read")
         else:
             for block in parse_plain(text, self.name).blocks:
                 self.into.add(text[block.start : block.end], block.kind)

@@ -29,6 +29,9 @@ _LONGEST_KEY = 200
 _BLOCK_SCALAR = re.compile(r"[|>][-+\d]*$")
 _HTML_HEADING = re.compile(r"<h(?P<level>[1-6])(?=[\s>])[^<>]*>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]*>")
+_TABLE_TAG = re.compile(r"<(?P<close>/?)table(?=[\s>])", re.IGNORECASE)
+_DEEPEST_TABLE, _LONGEST_TABLE = 16, 262_144
+"""Tables inside each other, and characters, within which the end of one is looked for: a page may close none."""
 _ALTERNATIVE = re.compile(
     r"(?<=[\s\"'])alt\s{0,4}=\s{0,4}(?:\"(?P<double>[^\"<>]*)|'(?P<single>[^'<>]*))", re.IGNORECASE
 )
@@ -141,8 +144,8 @@ def _add_definitions(outline: Outline, lines: list[tuple[int, int]], span: tuple
 
 
 def _add_html(outline: Outline, start: int, end: int) -> int:
-    """Add a block of HTML, its headings as headings; return where it ends, as a heading may hold empty lines."""
-    text = outline.text
+    """Add a block of HTML, its headings as headings; return where it ends: headings and tables may hold empty lines."""
+    text, end = outline.text, _end_of_tables(outline.text, start, end)
     while heading := _HTML_HEADING.search(text, start, end):
         close = text.find(f"</{heading[0][1:3]}", heading.end(), heading.end() + _LONGEST_HEADING)
         if close < 0:
@@ -152,6 +155,19 @@ def _add_html(outline: Outline, start: int, end: int) -> int:
         outline.section(int(heading["level"]), _html_text(text[heading.end() : close]), heading.start(), start)
         end = max(end, start)
     _add_html_paragraph(outline, start, end)
+    return end
+
+
+def _end_of_tables(text: str, start: int, end: int) -> int:
+    """Return where a block of HTML ends that is as long as the tables in it; an empty line ends it in Markdown."""
+    depth = 0
+    beyond = end + _LONGEST_TABLE if _TABLE_TAG.search(text, start, end) else end
+    for tag in _TABLE_TAG.finditer(text, start, beyond):
+        if (not depth and tag.start() >= end) or depth > _DEEPEST_TABLE:
+            break
+        depth = max(0, depth - 1) if tag["close"] else depth + 1
+        if not depth and tag.end() > end:
+            return text.find(">", tag.end()) + 1 or len(text)
     return end
 
 

@@ -17,6 +17,7 @@ from ragloop.corpus.parsing.formats.json import readable
 from ragloop.corpus.parsing.formats.markdown import parse_markdown
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.errors import DocumentError
+from ragloop.wording import first_few
 
 _MOST_OUTPUT = 4_000
 """Characters of what one cell puts out: beyond that it is a log or a dump of data."""
@@ -38,7 +39,7 @@ def parse_notebook(data: bytes, name: str, limits: ParseLimits) -> ParsedDocumen
     if not found.text.strip():
         return ParsedDocument("", name, ())
     notebook = _loaded(found.text, name)
-    reading = _Reading(name, limits, _language(notebook))
+    reading = _Reading(name, replace(limits, recognise=False), _language(notebook))
     for number, cell in enumerate(_cells(notebook, name), start=1):
         reading.cell(cell, number)
     return noting(found, reading.document(_metadata(notebook, "title")))
@@ -208,8 +209,6 @@ def _closed(markdown: str) -> str:
 
 
 def _of_cells(numbers: Sequence[int]) -> str:
-    """Return "cell 3", or "cells 3, 5, 9 and 12 more"."""
-    distinct = list(dict.fromkeys(numbers))
-    named = ", ".join(map(str, distinct[:_NAMED]))
-    more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
-    return f"{'cell' if len(distinct) == 1 else 'cells'} {named}{more}"
+    """Return "cell 3", or "cells 3, 5, and 12 more"."""
+    distinct = list(dict.fromkeys(map(str, numbers)))
+    return f"{'cell' if len(distinct) == 1 else 'cells'} {first_few(distinct, _NAMED)}"

@@ -11,6 +11,7 @@ from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.office.sheet_tables import add_sheet
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
@@ -133,24 +134,27 @@ class _Reading:
     def _table(self, table: "_Element") -> None:
         name = attribute(table, "name")
         parent = table.getparent()
-        if name and parent is not None and local_name(parent) == "spreadsheet":
+        is_sheet = parent is not None and local_name(parent) == "spreadsheet"
+        if name and is_sheet:
             self.extraction.add(name, level=1)
         header = sum(1 for one in table if local_name(one) == "table-header-rows" for _ in one)
-        self.extraction.table(list(self._rows(table)), header=header or None, place=self._place)
+        rows = list(self._rows(table))
+        if is_sheet:
+            add_sheet(self.extraction, rows, {header})
+        else:
+            self.extraction.table([row for _, row in rows], header=header or None, place=self._place)
 
-    def _rows(self, container: "_Element") -> Iterator[list[str]]:
-        """Yield the rows with a value; those of one that is repeated too, as far as the limits go."""
+    def _rows(self, table: "_Element") -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows with a value by number; those of one that is repeated too, as far as the limits go."""
         spread: dict[int, tuple[int, str]] = {}
-        for element in container:
-            if local_name(element) in ("table-header-rows", "table-rows", "table-row-group"):
-                yield from self._rows(element)
-            elif local_name(element) == "table-row":
-                cells = self._cells_of(element, spread)
-                if not any(cells):
-                    continue
-                for _ in range(max(1, whole_number(attribute(element, "number-rows-repeated"), 1))):
-                    self._count(sum(map(len, cells)) + len(cells))
-                    yield cells
+        number = 0
+        for element in _row_elements(table):
+            cells = self._cells_of(element, spread)
+            repeated = max(1, whole_number(attribute(element, "number-rows-repeated"), 1))
+            for at in range(repeated if any(cells) else 0):
+                self._count(sum(map(len, cells)) + len(cells))
+                yield number + at + 1, cells
+            number += repeated
 
     def _cells_of(self, row: "_Element", spread: dict[int, tuple[int, str]]) -> list[str]:
         """Return the cells of a row. `spread` is what cells above extend into it: column to (rows left, text)."""
@@ -209,3 +213,12 @@ class _Reading:
                 )
             pieces.append(one.tail or "")
         return "".join(pieces)
+
+
+def _row_elements(container: "_Element") -> "Iterator[_Element]":
+    """Yield the rows of a table, those in groups too."""
+    for element in container:
+        if local_name(element) in ("table-header-rows", "table-rows", "table-row-group"):
+            yield from _row_elements(element)
+        elif local_name(element) == "table-row":
+            yield element

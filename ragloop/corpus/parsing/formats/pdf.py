@@ -20,6 +20,7 @@ from ragloop.corpus.parsing.pages.recognised import Recognised
 from ragloop.corpus.parsing.pages.recognition import Recogniser, doubts, scale_of
 from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
@@ -52,6 +53,7 @@ class _Page:
     unreadable: int = 0
     scanned: bool = False
     recognised: Recognised | None = None
+    failed: str = ""
 
     @property
     def place(self) -> str:
@@ -153,6 +155,9 @@ def _recognise(read: _Page, page: "PdfPage", recogniser: Recogniser) -> None:
     bitmap = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False)
     try:
         found = recogniser.read(bitmap.to_numpy()[:, :, :3].copy(), 1 / scale)
+    except DocumentError as error:  # of this page alone
+        read.failed = str(error)
+        return
     finally:
         bitmap.close()
     read.recognised = found
@@ -201,9 +206,13 @@ def _placeholder(document: "PdfDocument", pages: Sequence[_Page]) -> str:
 
 
 def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterator[str]:
-    if scanned := [page.number for page in pages if page.scanned]:
+    if scanned := [page.number for page in pages if page.scanned and not page.failed]:
         held = "holds no text; it may be a scan" if len(scanned) == 1 else "hold no text; they may be scans"
-        yield f"{_ranges(scanned)} {held}: {_ADVICE_BEYOND if any(page.recognised for page in pages) else _ADVICE}"
+        was_on = any(page.recognised or page.failed for page in pages)
+        yield f"{_ranges(scanned)} {held}: {_ADVICE_BEYOND if was_on else _ADVICE}"
+    for why in dict.fromkeys(page.failed for page in pages if page.failed):
+        numbers = [page.number for page in pages if page.failed == why]
+        yield f"{_ranges(numbers)} {'was' if len(numbers) == 1 else 'were'} not recognised: {why}"
     if unreadable := [page.number for page in pages if page.unreadable and not page.text]:
         yield f"{_ranges(unreadable)}: the font does not say which characters it shows, so the text was left out"
     for page in pages:
@@ -223,9 +232,11 @@ def _not_read(pages: Sequence[_Page], lost: Sequence[int], count: int) -> Iterat
 def _refusal(placeholder: str, pages: Sequence[_Page], count: int, said: Sequence[str]) -> str:
     if placeholder:
         return f"found no text of the document: {placeholder}"
+    if any(page.failed for page in pages):
+        return f"found {counted(count, 'page')} without text, and recognised none ({'; '.join(said)})"
     if any(page.unreadable for page in pages):
         return f"found no text that can be read ({'; '.join(said)}), expected some; run ocrmypdf --force-ocr over it"
-    return f"found {count:,} pages without text (a scan?), expected a text layer; " + _ADVICE
+    return f"found {counted(count, 'page')} without text (a scan?), expected a text layer; " + _ADVICE
 
 
 def _ranges(numbers: Sequence[int]) -> str:

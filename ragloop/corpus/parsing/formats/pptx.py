@@ -39,8 +39,8 @@ def parse_pptx(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
     extraction, not_read, images = Extraction(limits.characters), NotRead(), InnerImages(archive, limits)
     for number, member in enumerate(slides, start=1):
         _Slide(archive, member, f"slide {number}", extraction, not_read, images).read()
-    extraction.left_out += [*not_read.sentences(), *images.sentences()]
-    extraction.recognised += images.kept
+    extraction.left_out += not_read.sentences()
+    images.finish(extraction)
     return extraction.document(name, title=core_title(archive))
 
 
@@ -130,7 +130,8 @@ class _Slide:
         elif properties is None or not is_decorative(properties):
             shown = next((attribute(one, "embed") for one in picture.iter() if local_name(one) == "blip"), None)
             _, member = self._related.get(shown or "", ("", ""))
-            if not self._images.add(member, self._extraction, self._place) and not said:
+            found = self._images.add(member, self._extraction, self._place)
+            if not (found and found.text) and not said:
                 self._leave_out("a picture without a description", "pictures without a description")
 
     def _target(self, identity: str) -> "_Element | None":

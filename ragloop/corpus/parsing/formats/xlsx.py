@@ -5,20 +5,20 @@ of ECMA-376, part 1, chapter 18.
 """
 
 import io
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.archive import Archive, attribute, local_name, whole_number
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
-from ragloop.corpus.parsing.grids.regions import regions
 from ragloop.corpus.parsing.grids.sheets import heading_rows, merged_cells, spread
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.office.cells import Cells, cell_formats, shared_strings, string
 from ragloop.corpus.parsing.office.drawings import chart, description, diagram, is_decorative, paragraphs
 from ragloop.corpus.parsing.office.package import NotRead, core_title, main_part
 from ragloop.corpus.parsing.office.paragraphs import alternative
-from ragloop.corpus.parsing.table import Table, one_line
+from ragloop.corpus.parsing.office.sheet_tables import add_sheet
+from ragloop.corpus.parsing.table import one_line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -69,22 +69,11 @@ def _add_cells(
     related = archive.related(member).values()
     tables = [archive.read(one) for kind, one in related if kind == "table" and archive.has(one)]
     before = cells.formulas
-    _add_tables(extraction, sheet, _rows(cells, sheet, member, limits), heading_rows(sheet, tables))
+    rows = spread(list(_rows(cells, sheet, member, limits)), merged_cells(sheet))
+    add_sheet(extraction, rows, heading_rows(sheet, tables))
     if count := cells.formulas - before:
         formulas = f"{count:,} formulas have" if count > 1 else "one formula has"
         extraction.left_out.append(f"sheet {title}: {formulas} no stored result and stand as formulas")
-
-
-def _add_tables(
-    extraction: Extraction, sheet: bytes, rows: Iterable[tuple[int, list[str]]], heading: Container[int]
-) -> None:
-    """Add the tables of a sheet: what empty rows and columns part. `heading` are numbers of rows that head one."""
-    above: tuple[int, Table] | None = None
-    for region in regions(spread(list(rows), merged_cells(sheet))):
-        header = next((at + 1 for at, number in enumerate(region.numbers[:-1]) if number in heading), None)
-        continued = above[1] if above and above[0] == region.column else None
-        table = extraction.table(region.rows, header=header, named=True, above=continued)
-        above = (region.column, table) if table.columns else above
 
 
 def _sheets(workbook: "_Element") -> Iterator[tuple[str, str]]:

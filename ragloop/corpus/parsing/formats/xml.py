@@ -42,7 +42,7 @@ _SECTIONS = frozenset(
     """article book chapter part preface appendix section sect1 sect2 sect3 sect4 sect5 simplesect refsect1 refsect2 sec
     topic concept task reference body div div1 div2 div3 item entry channel feed fig table-wrap example note""".split()
 )
-_SAID = ("text", "title", "label", "caption", "summary", "description", "alt")
+_SAID = ("text", "title", "label", "caption", "summary", "description", "alt", "_note")
 """Attributes that people read: an outline (OPML) has nothing else."""
 _BREAK, _SEAM = "\n", "\x0b"
 """Where a line ends, and where two words may meet; XML has no vertical tab."""
@@ -131,7 +131,7 @@ def _lines(element: "_Element", name: str, limits: ParseLimits) -> Iterator[str]
     """Yield the lines of an element's text; where that is a page itself, as in a news feed, what a reader would see."""
     whole = "".join(map(str, element.itertext())) if len(element) == 0 else _text(element)
     if _TAG_START.search(whole, 0, max(0, whole.rfind(">"))):
-        whole = "\n".join(part.text for part in html_parts(whole, name, limits)[1].parts)
+        whole = "\n".join(part.text for part in html_parts(whole, name, replace(limits, recognise=False))[1].parts)
     lines = [one_line(line) for line in whole.split(_BREAK)] if len(element) or "\n" in whole else [one_line(whole)]
     lines = [line for line in lines if line]
     if lines:

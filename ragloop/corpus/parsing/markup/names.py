@@ -16,7 +16,7 @@ _NEVER = frozenset(
     navheader navfooter method-click-advice related-posts newsletter-signup adsbygoogle advertisement
     header-anchor-icon hide-when-compact d-print-none hidden-print noprint no-print pageSection page-metadata aui-icon
     search-results site-branding site-title site-description author-bio comment-respond sharrre-container
-    td-page-meta__lastmod""".split()
+    td-page-meta__lastmod cc-window cc-banner""".split()
 )
 _FOOTERS = frozenset(("footer", "site-footer", "page-footer"))
 _LINKS = frozenset(

@@ -8,6 +8,7 @@ from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.markup.elements import BLOCKS, CELLS, HEADINGS, LEADING, LISTS, PREFORMATTED, holds
 from ragloop.corpus.parsing.markup.formulas import formula, lowered, raised, tex
 from ragloop.corpus.parsing.markup.grid import Facts, Grid, facts_of_tables
+from ragloop.corpus.parsing.markup.images import PageImages
 from ragloop.corpus.parsing.markup.names import Purpose
 from ragloop.corpus.parsing.markup.numbering import marker
 from ragloop.corpus.parsing.markup.omissions import Omissions
@@ -30,10 +31,10 @@ _ARTICLES = frozenset(("article", "blockquote", "figure"))
 _READINGS = frozenset(("rt", "rp", "rtc"))
 
 
-def read_page(root: "_Element", source: str, into: Extraction) -> None:
-    """Add what `root` holds to `into`; `source` is the page as it was written."""
+def read_page(root: "_Element", source: str, into: Extraction, images: PageImages) -> None:
+    """Add what `root` holds to `into`; `source` is the page as it was written, `images` those that it shows."""
     labels, told = labels_of_panels(root, source)
-    _Reading(Omissions(root, source), facts_of_tables(root), labels, told, into).read(root)
+    _Reading(Omissions(root, source), facts_of_tables(root), labels, told, into, images).read(root)
 
 
 @dataclass
@@ -43,6 +44,7 @@ class _Reading:
     labels: "dict[_Element, str]"
     told: "set[_Element]"
     parts: Extraction
+    images: PageImages
     line: list[str] = field(default_factory=list)
     heading: int = 0
     grid: Grid | None = None
@@ -56,6 +58,7 @@ class _Reading:
     alternative: str = ""
     scripts: list[int] = field(default_factory=list)
     codes: "list[_Element]" = field(default_factory=list)
+    shown: "list[_Element]" = field(default_factory=list)
 
     def read(self, root: "_Element") -> None:
         from lxml import etree
@@ -154,7 +157,9 @@ class _Reading:
         names = (element.get("class") or "").lower()
         if ("math" in names or "tex" in names.split()) and self.omissions.purpose(element) is not Purpose.FORMULA:
             self._text(tex(text) or " ")
-        elif self.heading or self.grid is not None:
+            return
+        self.shown.append(element)
+        if self.heading or self.grid is not None:
             self.alternative = self.alternative or text
 
     def _start_in_code(self, element: "_Element", tag: str) -> None:
@@ -262,6 +267,7 @@ class _Reading:
                 self._outside_cells()
                 self.grid.write(self.parts)
                 self.grid = None
+                self._add_images()
         elif self.depth_in_table == 1 and tag in CELLS:
             text = "".join(self.line)
             self.grid.cell(element, text if text.strip() else self.alternative)
@@ -296,9 +302,19 @@ class _Reading:
             self.line.append(_BREAK + 2 * min(len(self.lists), _DEEPEST_LIST) * _INDENT)
 
     def _flush(self, kind: Kind | None = None) -> None:
-        self.parts.add(_lines("".join(self.line)), kind or ("list" if self.lists else "paragraph"))
-        self.line, self.leads = [], False
+        if self.line:  # most blocks hold others, and nothing before the first
+            self.parts.add(_lines("".join(self.line)), kind or ("list" if self.lists else "paragraph"))
+            self.line = []
+        self.leads = False
         self.scripts.clear()
+        if self.shown:
+            self._add_images()
+
+    def _add_images(self) -> None:
+        """Add what the images of the block that ended say."""
+        shown, self.shown = self.shown, []
+        for one in shown:
+            self.images.add(one, self.parts)
 
     def _flush_code(self) -> None:
         self.parts.add("".join(self.line).replace("\xa0", " ").rstrip(), "code")
@@ -310,6 +326,7 @@ class _Reading:
         self.parts.add(text or self.alternative, level=self.heading)
         self.line, self.heading, self.alternative = [], 0, ""
         self.scripts.clear()
+        self._add_images()
 
 
 def _lines(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,6 +15,11 @@ _MOST_UNREADABLE = 0.2
 _FEWEST_VOWELS = 0.22
 _VOWELS_OF_PROSE = 0.26
 """Share of the characters that makes a page Latin prose without a look at its fonts."""
+_COMMON, _FEWEST_COMMON = frozenset("etaoinsrhl"), 0.46
+"""Letters that are common in the languages of Latin script, and the least share of them: .48 of Polish and Swahili, .77
+of English and Finnish, and .17 to .34 of English with each letter moved by one to three places in the alphabet."""
+_FEWEST_ASCII, _LONGEST_WORDS = 0.4, 25
+_ONE_SCRIPT, _LOOKED_AT = 0.8, 1_000
 _FEWEST_LETTERS = 0.5
 _MOST_DIGITS = 0.4
 _ENOUGH = 20
@@ -60,10 +67,30 @@ def is_plausible(text: str, *, mapped: bool) -> bool:
     if mapped:
         others = len(signs) - letters - sum(map(str.isdigit, signs))
         return len(signs) < _ENOUGH or letters >= others or letters + others < _MOST_DIGITS * len(signs)
-    if letters < _FEWEST_LETTERS * len(signs):
+    if letters < _FEWEST_LETTERS * len(signs) or not _is_one_script([char for char in signs if char.isalpha()]):
         return False
-    latin = [unicodedata.normalize("NFD", char)[0].lower() for char in signs if char.isalpha() and char < "\u0250"]
-    return len(latin) < _ENOUGH or sum(char in _VOWELS for char in latin) >= _FEWEST_VOWELS * len(latin)
+    latin = [char for char in signs if char.isalpha() and char < "\u0250"]
+    return len(latin) < _ENOUGH or _is_written(latin, len(text.split()))
+
+
+def _is_written(latin: Sequence[str], words: int) -> bool:
+    """Return whether so many words of Latin letters may be of any language that has the script."""
+    counts = Counter(unicodedata.normalize("NFD", char)[0].lower() for char in latin)
+    vowels, common = (sum(counts[char] for char in some) for some in (_VOWELS, _COMMON))
+    return (
+        vowels >= _FEWEST_VOWELS * len(latin)
+        and common >= _FEWEST_COMMON * len(latin)
+        and sum(map(str.isascii, latin)) >= _FEWEST_ASCII * len(latin)
+        and len(latin) <= _LONGEST_WORDS * words
+    )
+
+
+def _is_one_script(letters: Sequence[str]) -> bool:
+    """Return whether letters are of one script, Latin ones apart: codes of shapes fall into any."""
+    names = Counter(unicodedata.name(char, "none").split()[0] for char in letters[:_LOOKED_AT])
+    latin = names.pop("LATIN", 0)
+    east = sum(names.pop(one, 0) for one in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL"))
+    return max(east, *names.values(), 0) + latin >= _ONE_SCRIPT * min(len(letters), _LOOKED_AT)
 
 
 def _unmapped_share(page: "PdfTextPage") -> float:

@@ -1,9 +1,10 @@
 """Images of documents: opened within bounds, their recognised text as blocks, and those that lie inside an archive."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ragloop.corpus.parsing.archive import Archive
 from ragloop.corpus.parsing.document import Kind
 from ragloop.corpus.parsing.extraction import Extraction
 from ragloop.corpus.parsing.limits import ParseLimits
@@ -48,46 +49,72 @@ def add_recognised(extraction: Extraction, found: Recognised, place: str) -> Non
         extraction.add(hyphens.joined(one), kind, place=place, confidence=found.confidence)
 
 
-class InnerImages:
-    """The images of an archive that is a document, recognised where the settings ask for it, each once."""
-
-    def __init__(self, archive: Archive, limits: ParseLimits) -> None:
-        self._archive, self._is_on = archive, limits.recognises_inside
-        self._recogniser = Recogniser(limits)
-        self._has_text: dict[str, bool] = {}
-        self._beyond = 0
+class Members(Protocol):
+    """Files by name, of which some are images; an Archive is one."""
 
     @property
-    def kept(self) -> list[str]:
-        """Name the images whose text is kept for the next time."""
-        return self._recogniser.kept
+    def left(self) -> int:
+        """How many bytes may still be read."""
 
-    def add(self, member: str, into: Extraction, place: str = "") -> bool:
-        """Add the text of an image where it is first shown; return whether there is any."""
-        if not self._is_on or not self._archive.has(member):
-            return False
-        if member not in self._has_text:
-            found = self._recognised(member)
-            add_recognised(into, found, place)
-            into.left_out += doubts(found, f"an image on {place}" if place else "an image")
-            self._has_text[member] = bool(found.text)
-        return self._has_text[member]
+    def has(self, name: str) -> bool: ...
 
-    def _recognised(self, member: str) -> Recognised:
-        if not self._recogniser.may_go_on or self._archive.size(member) * 2 > self._archive.left:
+    def size(self, name: str) -> int: ...
+
+    def read(self, name: str) -> bytes:
+        """Raises DocumentError for a member that cannot be read."""
+
+
+class InnerImages:
+    """The images inside a document, recognised where the settings ask for it, each once."""
+
+    def __init__(self, members: Members, limits: ParseLimits) -> None:
+        self._members, self.are_asked_for = members, limits.recognises_inside
+        self._recogniser = Recogniser(limits)
+        self._found: dict[str, Recognised | None] = {}
+        self._beyond = 0
+        self._failed: list[str] = []
+
+    def add(self, member: str, into: Extraction, place: str = "") -> Recognised | None:
+        """Add the text of an image where it is first shown; return what was recognised, None where it was not read."""
+        if not self.are_asked_for or not self._members.has(member):
+            return None
+        if member not in self._found:
+            found = self._found[member] = self._recognised(member)
+            if found is not None:
+                add_recognised(into, found, place)
+                into.left_out += doubts(found, f"an image on {place}" if place else "an image")
+        return self._found[member]
+
+    def finish(self, into: Extraction) -> None:
+        """End the document: say what was not recognised, and name the images whose text is kept because of it."""
+        into.left_out += self._sentences()
+        into.recognised += self._recogniser.kept
+
+    def _recognised(self, member: str) -> Recognised | None:
+        if not self._recogniser.may_go_on or self._members.size(member) * 2 > self._members.left:
             self._beyond += 1
-            return Recognised("")
+            return None
         try:
-            image = opened(self._archive.read(member))
-            return read_page(image, 0, self._recogniser) if min(image.size) >= _LEAST_SIDE else Recognised("")
+            image = opened(self._members.read(member))
+            pixels = _pixels(image, 0) if min(image.size) >= _LEAST_SIDE else None
         except DocumentError:
-            return Recognised("")
+            return None
+        try:
+            return Recognised("") if pixels is None else self._recogniser.read(pixels, _POINTS)
+        except DocumentError as error:
+            self._failed.append(str(error))
+            return None
 
-    def sentences(self) -> list[str]:
-        """Return in a sentence how many were beyond the limits."""
-        images = "1 image was" if self._beyond == 1 else f"{self._beyond:,} images were"
-        limits = "sync.ocr_pages, sync.ocr_seconds and sync.max_unpacked_mb"
-        return [f"{images} not recognised: the limits are {limits}"] if self._beyond else []
+    def _sentences(self) -> Iterator[str]:
+        if self._beyond:
+            limits = "sync.ocr_pages, sync.ocr_seconds and sync.max_unpacked_mb"
+            yield f"{_images(self._beyond)} not recognised: the limits are {limits}"
+        for why, count in Counter(self._failed).items():
+            yield f"{_images(count)} not recognised: {why}"
+
+
+def _images(count: int) -> str:
+    return "1 image was" if count == 1 else f"{count:,} images were"
 
 
 def _pixels(image: Any, index: int) -> "np.ndarray[Any, Any]":

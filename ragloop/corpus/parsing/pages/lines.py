@@ -69,7 +69,7 @@ class Hyphens:
         whole, parted = words[first + second], words[f"{first}-{second}"]
         if whole or parted:
             return parted > whole
-        if left[-1].isdigit() or right[0].isdigit():
+        if left[-1].isdigit() or right[0].isdigit() or len(left) == 1:  # nobody splits a word after its first letter
             return True
         if right[0].isupper() and not (left.isupper() and right.isupper()):
             return True

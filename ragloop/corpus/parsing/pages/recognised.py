@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ragloop.durable import whole_file
 
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 FOLDER = "recognised"
+
+
+class Line(NamedTuple):
+    """A line of an image: its text, its edges in pixels, and how sure its words are, from 0 to 1."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float
 
 
 @dataclass(frozen=True)

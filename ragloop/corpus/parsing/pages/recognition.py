@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.pages import tesseract
 from ragloop.corpus.parsing.pages.columns import Segment, in_reading_order
-from ragloop.corpus.parsing.pages.recognised import Recognised, RecognisedPages, key_of
+from ragloop.corpus.parsing.pages.recognised import Line, Recognised, RecognisedPages, key_of
 from ragloop.corpus.parsing.table import one_line
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ class Recogniser:
         return Recognised(text, round(fmean(one.score for one in kept), 3), len(lines) - len(kept))
 
 
-def _rapidocr_lines(pixels: "np.ndarray[Any, Any]") -> list[tesseract.Line]:
+def _rapidocr_lines(pixels: "np.ndarray[Any, Any]") -> list[Line]:
     found = _rapidocr()(pixels)
     if not found.txts:
         return []
     lines = []
     for box, text, score in zip(found.boxes, map(one_line, found.txts), found.scores, strict=True):
         across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
-        lines.append(tesseract.Line(text, min(across), min(down), max(across), max(down), float(score)))
+        lines.append(Line(text, min(across), min(down), max(across), max(down), float(score)))
     return [one for one in lines if one.text]
 
 
@@ -105,7 +105,7 @@ def scale_of(width: float, height: float) -> float:
     return min(DPI / 72, _LONGEST_SIDE / max(width, height, 1.0))
 
 
-def _segment(line: tesseract.Line, points: float) -> Segment:
+def _segment(line: Line, points: float) -> Segment:
     height = line.bottom - line.top
     return Segment(line.left * points, line.right * points, -line.bottom * points, height * points, line.text)
 

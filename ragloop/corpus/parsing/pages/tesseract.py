@@ -9,6 +9,7 @@ from operator import attrgetter
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ragloop.corpus.parsing.pages.recognised import Line
 from ragloop.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -19,17 +20,6 @@ _SECONDS = 120.0
 """A page takes a few; a process that hangs is ended."""
 _WORD = "5"
 """The level of a word in the table (tesseract's man page, "tsv")."""
-
-
-class Line(NamedTuple):
-    """A line: its text, its edges in pixels, and how sure its words are, from 0 to 1."""
-
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-    score: float
 
 
 class _Word(NamedTuple):

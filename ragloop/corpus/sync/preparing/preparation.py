@@ -1,6 +1,5 @@
 """Read, parse and chunk the documents of a plan, some of them ahead of need; touches no table."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,9 +11,9 @@ from typing import Any
 from ragloop.corpus.chunking.above import CountTokens
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.isolation.process import Cut, DocumentParser
-from ragloop.corpus.parsing import taken_as
 from ragloop.corpus.parsing.limits import ParseLimits
-from ragloop.corpus.sources.source import Listed, Read, Source
+from ragloop.corpus.sources.source import Listed, Source
+from ragloop.corpus.sources.whole import Whole, read_whole
 from ragloop.corpus.sync.preparing.prepared import Prepared
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
 from ragloop.wording import few
@@ -76,7 +75,7 @@ class Preparation:
                         ahead -= size
                         if ready := preparing.result():
                             yield ready
-                    reading = reader.submit(self._source.read, listed, self._max_bytes)
+                    reading = reader.submit(self._read, listed)
                     row = self._ledger.get(listed.key)
                     waiting.append((listed.size, preparer.submit(self._prepared, listed, row, reading)))
                     ahead += listed.size
@@ -99,28 +98,30 @@ class Preparation:
         They are parsed in the calling thread: a parser's process ends with the thread that started it.
         """
         with ThreadPoolExecutor(self._source.readers, "read") as reader:
-            readings = [reader.submit(self._source.read, listed, self._max_bytes) for listed, _ in documents]
+            readings = [reader.submit(self._read, listed) for listed, _ in documents]
             return [self._prepared(*document, reading) for document, reading in zip(documents, readings, strict=True)]
 
-    def _prepared(self, listed: Listed, row: LedgerRow | None, reading: Future[Read]) -> Prepared | None:
+    def _read(self, listed: Listed) -> Whole:
+        return read_whole(self._source, listed, self._max_bytes, self._parser.limits)
+
+    def _prepared(self, listed: Listed, row: LedgerRow | None, reading: Future[Whole]) -> Prepared | None:
         try:
-            read = reading.result()
+            whole = reading.result()
         except NotFoundError:
             return None
         except DocumentError as error:
             return Prepared(listed, None, None, reason=str(error), stopped=isinstance(error, PassingDocumentError))
-        revision = hashlib.sha256(read.data).hexdigest()
-        prepared = Prepared(listed, replace(read, data=b""), revision, bytes_read=len(read.data))
-        if row is not None and row.revision == revision and row.is_described_as(listed.uri, self._source.labels):
+        prepared = Prepared(listed, replace(whole.read, data=b""), whole.revision, bytes_read=len(whole.data))
+        if row is not None and row.revision == whole.revision and row.is_described_as(listed.uri, self._source.labels):
             return prepared
         try:
-            cut = self._cut(read.data, listed.key)
+            cut = self._cut(whole, listed.key)
         except DocumentError as error:
             return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         left_out = tuple(one[:MOST_OF_SENTENCE] for one in few(cut.left_out, MOST_SENTENCES))
         read_as = {name: getattr(cut, name) for name in ("title", "chunks", "encoding", "recognised")}
         return replace(prepared, left_out=left_out, **read_as)
 
-    def _cut(self, data: bytes, key: str) -> Cut:
-        kind = taken_as(key)
-        return self._parser.chunks(data, kind, PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
+    def _cut(self, whole: Whole, key: str) -> Cut:
+        kind = whole.media_type(key)
+        return self._parser.chunks(whole.data, kind, PurePosixPath(key).name, self._count_tokens, self._chunk_tokens)
