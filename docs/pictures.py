@@ -183,10 +183,10 @@ class Operator:
         self.watch_progress(run)
         self.answer(self.question_of(run), "promotion", "read the criteria; the gain is clear")
         self.stack.wait(run)
-        for key, picture, ready in (
+        for kind, picture, ready in (
             ("retrain-gate", "gate", "Gate: promote"), ("retrain-dataset", "funnel", "Dataset"),
         ):  # fmt: skip
-            self.shoot_artifact(picture, run, key, ready)
+            self.shoot_artifact(picture, run, kind, ready)
         self.open(f"/v2/runs/flow-run/{run}")
         self.shoot("retrain", ready="Completed")
 
@@ -218,18 +218,16 @@ class Operator:
 
     def run_from_form(self, deployment: str, picture: str = "", reason: str = "") -> str:
         """Fill in the form of a deployment and submit it; returns the id of the run."""
-        made = self.stack.deployment_id(f"{deployment}/{deployment}")
+        made = self.stack.deployment_id(deployment)
         self.open(f"/v2/deployments/deployment/{made}/run")
         self.page.get_by_text("Submit").first.wait_for()
         if reason:
             self.page.locator("textarea").first.fill(reason)
         if picture:
             self.shoot(picture, ready="Submit")
-        before = {run.run_id for run in self.stack.flow_runs(f"{deployment}/{deployment}")}
+        before = {run.run_id for run in self.stack.flow_runs(deployment)}
         self.page.get_by_role("button", name="Submit").click()
-        found = until(
-            lambda: [one for one in self.stack.flow_runs(f"{deployment}/{deployment}") if one.run_id not in before]
-        )
+        found = until(lambda: [one for one in self.stack.flow_runs(deployment) if one.run_id not in before])
         return str(found[0].run_id)
 
     def watch_progress(self, run: str) -> None:
@@ -258,14 +256,17 @@ class Operator:
         self.shoot(picture, ready="Your name, kept in the history")
         form.get_by_role("button", name="Resume").click()
 
-    def artifact(self, run: str, key: str) -> str:
-        wanted = {"artifacts": {"key": {"any_": [key]}}, "flow_runs": {"id": {"any_": [run]}}}
+    def artifact(self, run: str, kind: str) -> str:
+        wanted = {
+            "artifacts": {"key": {"any_": [self.stack.names.artifact(kind)]}},
+            "flow_runs": {"id": {"any_": [run]}},
+        }
         found = self.stack.api.call("POST", "/artifacts/filter", wanted)
         # A sync that asked reports twice: what it did before the question, and what the answer allowed.
         return str(min(found, key=lambda one: one["created"])["id"]) if found else ""
 
-    def shoot_artifact(self, picture: str, run: str, key: str, ready: str) -> None:
-        self.open(f"/v2/artifacts/artifact/{self.artifact(run, key)}")
+    def shoot_artifact(self, picture: str, run: str, kind: str, ready: str) -> None:
+        self.open(f"/v2/artifacts/artifact/{self.artifact(run, kind)}")
         self.shoot(picture, ready)
 
 

@@ -65,7 +65,7 @@ app = typer.Typer(
 _DOCUMENTS, _ANSWERS, _LEARNING, _RUNNING = "Documents", "Questions and answers", "Learning", "Running it"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     (_DOCUMENTS, sync.sync, "ragloop sync docs/ · ragloop sync · ragloop sync --retry-quarantined"),
-    (_DOCUMENTS, watch.watch, "ragloop watch --index"),
+    (_DOCUMENTS, watch.watch, "ragloop watch --index · ragloop watch --every 30"),
     (_ANSWERS, ask.ask, "ragloop ask 'How do I rotate the keys?' · ragloop ask 'Who may deploy?' --as staff"),
     (_ANSWERS, search.search, "ragloop search 'rotate keys' --top-k 3"),
     (_ANSWERS, feedback.feedback, "ragloop feedback last --up · ragloop feedback d2ab --correction 'ragctl rotate'"),
