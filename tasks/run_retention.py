@@ -49,11 +49,11 @@ def remove_doubles(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -
     if flow_run.deployment_id is None:
         return
     of_it = {"deployments": {"id": {"any_": [str(flow_run.deployment_id)]}}}
-    never_began = {"state": {"type": {"any_": ["CANCELLED"]}}, "start_time": {"is_null_": True}}
+    cancelled = {"flow_runs": {"state": {"type": {"any_": ["CANCELLED"]}}}, "sort": "END_TIME_DESC", "limit": AT_ONCE}
     try:
         with get_client(sync_client=True) as client:
-            found = _ask(client, "/flow_runs/filter", {**of_it, "flow_runs": never_began, "limit": AT_ONCE})
-            if ids := [one["id"] for one in found if one["state"]["message"] == _DOUBLE]:
+            found = _ask(client, "/flow_runs/filter", {**of_it, **cancelled})
+            if ids := [one["id"] for one in found if one["state"]["message"] == _DOUBLE and not one["run_count"]]:
                 _ask(client, "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}})
     except httpx.HTTPError as error:
         log.warning("runs that were cancelled at once stay until the next run ends: %s", error)
