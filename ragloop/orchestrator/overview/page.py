@@ -134,13 +134,18 @@ def _runs(seen: _Seen) -> str:
 
 def _reports(api: PrefectApi, names: Names) -> str:
     """Show the newest report of each kind by what it says, with the page of all of them."""
-    rows = []
-    for kind, meaning in _REPORTS:
-        key = names.artifact(kind)
-        wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
-        for one in api.call("POST", "/artifacts/filter", wanted):
-            said = link(one["description"], _page(f"artifacts/artifact/{one['id']}"))
-            rows.append((link(meaning, _page(f"artifacts/key/{key}")), said, moment(one["created"])))
+    keys = {names.artifact(kind): meaning for kind, meaning in _REPORTS}
+    wanted = {"artifacts": {"key": {"any_": list(keys)}}}
+    newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
+    rows = [
+        (
+            link(meaning, _page(f"artifacts/key/{key}")),
+            link(newest[key]["description"], _page(f"artifacts/artifact/{newest[key]['latest_id']}")),
+            moment(newest[key]["updated"]),
+        )
+        for key, meaning in keys.items()
+        if key in newest
+    ]
     return paragraphs("## Reports", table(("all of a kind", "the newest says", "at (UTC)"), rows)) if rows else ""
 
 
