@@ -24,7 +24,7 @@ def commands(group: typer.core.TyperGroup) -> Iterator[typer.core.TyperCommand]:
     for one in group.commands.values():
         if isinstance(one, typer.core.TyperGroup):
             yield from commands(one)
-        else:
+        elif isinstance(one, typer.core.TyperCommand):
             yield one
 
 
