@@ -33,6 +33,7 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+_SETTLES_MS = 1500
 VIEW = {"width": 1280, "height": 900}
 
 KEEPERS = {"mill": "Ada", "ferry": "Ben", "lock": "Cleo", "bridge": "Dora"}
@@ -179,14 +180,14 @@ class Operator:
         """Drift is measured, training is due, the gate says promote, and the run asks."""
         ask_and_correct(self.app)
         self.stack.run_deployment("check-drift")
-        run = until(lambda: self.stack.flow_runs("retrain-adapter"))[0].run_id
+        run = until(lambda: self.stack.flow_runs("retrain-adapter"), "retraining")[0].run_id
         self.watch_progress(run)
         self.answer(self.question_of(run), "promotion", "read the criteria; the gain is clear")
         self.stack.wait(run)
-        for key, picture, ready in (
+        for kind, picture, ready in (
             ("retrain-gate", "gate", "Gate: promote"), ("retrain-dataset", "funnel", "Dataset"),
         ):  # fmt: skip
-            self.shoot_artifact(picture, run, key, ready)
+            self.shoot_artifact(picture, run, kind, ready)
         self.open(f"/v2/runs/flow-run/{run}")
         self.shoot("retrain", ready="Completed")
 
@@ -212,36 +213,39 @@ class Operator:
     def shoot(self, name: str, ready: str) -> None:
         """Keep what is seen once this text is there and the page has settled."""
         self.page.get_by_text(ready).first.wait_for()
-        self.page.wait_for_timeout(1500)
+        self.page.wait_for_timeout(_SETTLES_MS)
         self.page.screenshot(path=PICTURES / f"{name}.png")
         print(f"kept {name}.png")
 
     def run_from_form(self, deployment: str, picture: str = "", reason: str = "") -> str:
         """Fill in the form of a deployment and submit it; returns the id of the run."""
-        made = self.stack.deployment_id(f"{deployment}/{deployment}")
+        made = self.stack.deployment_id(deployment)
         self.open(f"/v2/deployments/deployment/{made}/run")
         self.page.get_by_text("Submit").first.wait_for()
+        self.page.wait_for_timeout(_SETTLES_MS)  # the button is there before the form listens to it
         if reason:
             self.page.locator("textarea").first.fill(reason)
         if picture:
             self.shoot(picture, ready="Submit")
-        before = {run.run_id for run in self.stack.flow_runs(f"{deployment}/{deployment}")}
+        before = {run.run_id for run in self.stack.flow_runs(deployment)}
         self.page.get_by_role("button", name="Submit").click()
         found = until(
-            lambda: [one for one in self.stack.flow_runs(f"{deployment}/{deployment}") if one.run_id not in before]
+            lambda: [one for one in self.stack.flow_runs(deployment) if one.run_id not in before],
+            f"run of {deployment}",
         )
         return str(found[0].run_id)
 
     def watch_progress(self, run: str) -> None:
         """Show the bar of a training while it moves."""
-        until(lambda: self.artifact(run, "training-progress"))
+        until(lambda: self.artifact(run, "training-progress"), "progress of the training")
         self.open(f"/v2/artifacts/artifact/{self.artifact(run, 'training-progress')}")
         self.shoot("progress", ready="steps")
 
     def question_of(self, run: str) -> str:
         """Show the paused run inside this one."""
         inside = {"parent_flow_run_id": {"any_": [run]}, "state": {"type": {"any_": ["PAUSED"]}}}
-        return str(until(lambda: self.stack.api.call("POST", "/flow_runs/filter", {"flow_runs": inside}))[0]["id"])
+        asked = until(lambda: self.stack.api.call("POST", "/flow_runs/filter", {"flow_runs": inside}), "question")
+        return str(asked[0]["id"])
 
     def answer(self, run: str, picture: str, reason: str) -> None:
         """Read the question of a paused run, approve it, and say why."""
@@ -258,23 +262,26 @@ class Operator:
         self.shoot(picture, ready="Your name, kept in the history")
         form.get_by_role("button", name="Resume").click()
 
-    def artifact(self, run: str, key: str) -> str:
-        wanted = {"artifacts": {"key": {"any_": [key]}}, "flow_runs": {"id": {"any_": [run]}}}
+    def artifact(self, run: str, kind: str) -> str:
+        wanted = {
+            "artifacts": {"key": {"any_": [self.stack.names.artifact(kind)]}},
+            "flow_runs": {"id": {"any_": [run]}},
+        }
         found = self.stack.api.call("POST", "/artifacts/filter", wanted)
         # A sync that asked reports twice: what it did before the question, and what the answer allowed.
         return str(min(found, key=lambda one: one["created"])["id"]) if found else ""
 
-    def shoot_artifact(self, picture: str, run: str, key: str, ready: str) -> None:
-        self.open(f"/v2/artifacts/artifact/{self.artifact(run, key)}")
+    def shoot_artifact(self, picture: str, run: str, kind: str, ready: str) -> None:
+        self.open(f"/v2/artifacts/artifact/{self.artifact(run, kind)}")
         self.shoot(picture, ready)
 
 
-def until(found: Callable[[], Any], patience_s: float = 300) -> Any:
+def until(found: Callable[[], Any], what: str, patience_s: float = 300) -> Any:
     """Return what is found at last; exit where nothing comes."""
     deadline = time.monotonic() + patience_s
     while not (seen := found()):
         if time.monotonic() > deadline:
-            sys.exit("what was waited for did not come; the log of the stack stands above")
+            sys.exit(f"no {what} came within {patience_s:g} s")
         time.sleep(0.2)
     return seen
 

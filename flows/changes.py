@@ -6,12 +6,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.corpus import apply_changes, sync_sources
-from tasks.overview import OVERVIEW
+from tasks.overview import at_the_end, renew_at_the_end
+from tasks.run_retention import remove_doubles
 from tasks.running import GivenPath
 from tasks.sync_reports import end_of_changes, end_of_sync
 
 
-@flow(name="index-changes", flow_run_name="index changes", **OVERVIEW)
+@flow(name="index-changes", flow_run_name="index changes", **at_the_end(remove_doubles, renew_at_the_end))
 def index_changes(folder: GivenPath = None, home: GivenPath = None, config: GivenPath = None) -> State[Any]:
     """Sync the folder that changed, or drain the queues that buckets notify.
 

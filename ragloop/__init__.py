@@ -20,6 +20,12 @@ __all__ = ["Answer", "Citation", "Passage", "Ragloop", "RagloopError", "open"]
 # An update of the vectors' index may split its partitions; LanceDB then warns of each that older parts do not have.
 os.environ.setdefault("LANCEDB_LOG", "warn,lance::index::vector=error")
 
+# ONNX Runtime keeps an id of the machine in the user's cache and reports its use to Microsoft; Ray and Hugging Face
+# report theirs. Whoever wants that sets the variable.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
 # Before anything imports LanceDB: what nothing here uses of it is imported when it is used.
 defer()
 

@@ -46,7 +46,7 @@ def accepted(home: Path | None, config: Path | None) -> Place:
     from ragloop.config import load_settings
 
     _same("home", home, load_settings(own.config, own.home).home)
-    _same("config", config, own.config or _of_environment())
+    _same("config", config, own.config or of_environment())
     return own
 
 
@@ -59,7 +59,8 @@ def accept_folder(app: "App", folder: Path | None) -> None:
         )
 
 
-def _of_environment() -> Path | None:
+def of_environment() -> Path | None:
+    """Return the configuration file that the environment of the worker leads to; None where there is none."""
     from ragloop.config import find_config
 
     named = os.environ.get("RAGLOOP_CONFIG")

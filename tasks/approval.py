@@ -8,6 +8,7 @@ from prefect import runtime
 from pydantic import Field
 
 from ragloop.markdown import bullets, code_block, paragraphs, table
+from ragloop.orchestrator.names import Names
 from ragloop.wording import few
 from tasks.learning_reports import criteria_table
 from tasks.questions import Answer, Question, ask
@@ -81,7 +82,7 @@ def ask_about_deletes(report: "SyncReport", home: Path | None, config: Path | No
         return Deletes(in_short="deletes not answered", outcome=asked.outcome)
     by, why, key = answer.name, answer.reason, asked.run_id
     decide(app.store, gone, approved=answer.approves, by=by, reason=why, days=answer.days, key=key)
-    publish_decisions(decisions(app.store))
+    publish_decisions(Names.of(app.settings), decisions(app.store))
     short = f"deletes {answer.in_short}"
     if answer.approves:
         return Deletes(approved=gone, in_short=short, outcome=answer.sentence)
@@ -92,12 +93,12 @@ def publish_confirmation(report: "SyncReport", name: str, reason: str, home: Pat
     """Keep who confirmed the deletes of a run beforehand, and why, if it deleted something, and show it."""
     from ragloop.corpus.sync.decided_deletes import decisions, keep_confirmation
 
-    store, run = open_app(home, config).store, str(runtime.flow_run.id)
-    if keep_confirmation(store, report.changes, by=name or "confirm_deletes", reason=reason, key=run):
-        publish_decisions(decisions(store))
+    app, run = open_app(home, config), str(runtime.flow_run.id)
+    if keep_confirmation(app.store, report.changes, by=name or "confirm_deletes", reason=reason, key=run):
+        publish_decisions(Names.of(app.settings), decisions(app.store))
 
 
-def publish_decisions(made: "Sequence[DeleteDecision]") -> None:
+def publish_decisions(names: Names, made: "Sequence[DeleteDecision]") -> None:
     """Publish every decision about deletes, newest first."""
     newest_first = made[::-1][:MOST_ROWS]
     rows = [
@@ -115,7 +116,7 @@ def publish_decisions(made: "Sequence[DeleteDecision]") -> None:
     last = newest_first[0]
     told = f"{sum(last.counts.values()):,} deletes {last.sentence}"
     columns = ("at (UTC)", "", "documents", "sources", "by", "why", "not asked again until")
-    publish("deletes", told, table(columns, rows))
+    publish(names, "deletes", told, table(columns, rows))
 
 
 def _about_deletes(report: "SyncReport", wait_s: int) -> Question:

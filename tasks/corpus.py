@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import task
 
+from ragloop.orchestrator.names import Names
 from tasks.allowed import accept_folder
 from tasks.monitoring import ring_alarms
 from tasks.reporting import Progress
@@ -27,8 +28,9 @@ def sync_sources(
     approved: frozenset[tuple[str, str]] = frozenset(),
 ) -> "SyncReport":
     """Bring the index to the state of its sources; the report names documents by key and holds no text."""
-    bar = Progress("sync-progress", "documents")
     app = open_app(home, config)
+    names = Names.of(app.settings)
+    bar = Progress(names, "sync-progress", "documents")
     accept_folder(app, folder)
     report = app.corpus.sync(
         folder,
@@ -39,7 +41,7 @@ def sync_sources(
         asked_at=run_began(),
         progress=lambda done, total, embedded: bar.show(done, total, f"{embedded:,} chunks embedded"),
     )
-    publish_sync(report, ring_alarms(report, app, config))
+    publish_sync(names, report, ring_alarms(report, app, config))
     return report
 
 
@@ -48,5 +50,5 @@ def apply_changes(home: Path | None, config: Path | None) -> "Drained":
     """Drain the queues of the configured buckets into the index that answers."""
     app = open_app(home, config)
     drained = app.corpus.changes.drain(app.corpus.watched())
-    publish_changes(drained, ring_alarms(drained.report, app, config))
+    publish_changes(Names.of(app.settings), drained, ring_alarms(drained.report, app, config))
     return drained

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, runtime, task
 
+from ragloop.orchestrator.names import Names
 from tasks.approval import Decided
 from tasks.learning_reports import (
     publish_dataset,
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 @task(name="build dataset", **TRANSIENT_ONLY)
 def build_dataset(rung_by: str, home: Path | None, config: Path | None) -> str:
     """Write the eligible examples of the log as a dataset; returns its id. `rung_by` asked for it."""
-    dataset = open_app(home, config).learning.retraining.build_dataset()
-    publish_dataset(dataset, rung_by)
+    app = open_app(home, config)
+    dataset = app.learning.retraining.build_dataset()
+    publish_dataset(Names.of(app.settings), dataset, rung_by)
     return dataset.dataset_id
 
 
@@ -41,9 +43,10 @@ def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> st
     for warning in app.learning.retraining.warnings():
         get_run_logger().warning(warning)
     get_run_logger().info("training on dataset %s", dataset_id)
-    bar = Progress("training-progress", "steps")
+    names = Names.of(app.settings)
+    bar = Progress(names, "training-progress", "steps")
     adapter_id = app.learning.retraining.train(dataset_id, lambda p: bar.show(p.step, p.steps, f"loss {p.loss:.3f}"))
-    publish_training(adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
+    publish_training(names, adapter_id, app.registry.folder(app.registry.adapter(adapter_id)))
     return adapter_id
 
 
@@ -51,14 +54,16 @@ def train_adapter(dataset_id: str, home: Path | None, config: Path | None) -> st
 def evaluate_adapter(adapter_id: str, home: Path | None, config: Path | None) -> None:
     """Answer the golden and the held-out questions by champion and candidate; the answers are kept in the store."""
     get_run_logger().info("answering the golden and the held-out questions by the champion and %s", adapter_id)
-    publish_evaluation(adapter_id, open_app(home, config).learning.retraining.evaluate(adapter_id))
+    app = open_app(home, config)
+    publish_evaluation(Names.of(app.settings), adapter_id, app.learning.retraining.evaluate(adapter_id))
 
 
 @task(name="judge adapter", **TRANSIENT_ONLY)
 def judge_adapter(adapter_id: str, home: Path | None, config: Path | None) -> "Verdict":
     """Hold the evaluation against the gate."""
-    verdict = open_app(home, config).learning.retraining.judge(adapter_id)
-    publish_verdict(adapter_id, verdict)
+    app = open_app(home, config)
+    verdict = app.learning.retraining.judge(adapter_id)
+    publish_verdict(Names.of(app.settings), adapter_id, verdict)
     return verdict
 
 
@@ -68,7 +73,7 @@ def promote_adapter(adapter_id: str, decided: Decided, home: Path | None, config
     app = open_app(home, config)
     ended = app.learning.retraining.promote(adapter_id, decided.verdict, decided.approved)
     if ended.promoted:
-        publish_history(app.registry.history())
+        publish_history(Names.of(app.settings), app.registry.history())
     return ended
 
 
@@ -83,9 +88,9 @@ def make_champion(
     adapter_id: str, champion_id: str | None, reason: str, name: str, home: Path | None, config: Path | None
 ) -> "Adapter":
     """Promote an adapter over the one that serves, as an operator asks."""
-    registry = open_app(home, config).registry
-    adapter = registry.promote(adapter_id, reason, _request(champion_id), by=name)
-    publish_history(registry.history())
+    app = open_app(home, config)
+    adapter = app.registry.promote(adapter_id, reason, _request(champion_id), by=name)
+    publish_history(Names.of(app.settings), app.registry.history())
     return adapter
 
 
@@ -94,9 +99,9 @@ def restore_champion(
     champion_id: str | None, reason: str, name: str, home: Path | None, config: Path | None
 ) -> "Rollback":
     """Roll back from an adapter, as an operator asks."""
-    registry = open_app(home, config).registry
-    done = registry.rollback(reason, _request(champion_id), by=name)
-    publish_history(registry.history())
+    app = open_app(home, config)
+    done = app.registry.rollback(reason, _request(champion_id), by=name)
+    publish_history(Names.of(app.settings), app.registry.history())
     return done
 
 

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from ragloop.learning.monitoring.windows import DriftMeasurement
     from ragloop.learning.steps.dataset import DatasetSummary
     from ragloop.learning.steps.promote import Promotion
+    from ragloop.orchestrator.names import Names
     from ragloop.registry import Adapter, Rollback
 
 # --- drift -----------------------------------------------------------------------------------------------------------
 
 
-def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[str, Any]]) -> None:
+def publish_drift(names: "Names", measured: "DriftMeasurement", measurements: Sequence[Mapping[str, Any]]) -> None:
     """Publish every signal with its figures, the decision with its reasons, and the measurements before it."""
     columns = ("signal", "state", "asks for", "statistic", "threshold", "p", "questions before", "questions now")
     rows = [
@@ -40,7 +41,7 @@ def publish_drift(measured: "DriftMeasurement", measurements: Sequence[Mapping[s
         for one in measured.report.signals
     ]
     picture, reasons = drift_over_time(measurements), bullets(measured.decision.reasons)
-    publish("drift-report", drift_summary(measured), reasons, picture, table(columns, rows))
+    publish(names, "drift-report", drift_summary(measured), reasons, picture, table(columns, rows))
 
 
 def drift_summary(measured: "DriftMeasurement") -> str:
@@ -59,7 +60,7 @@ def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
 # --- retraining ------------------------------------------------------------------------------------------------------
 
 
-def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
+def publish_dataset(names: "Names", dataset: "DatasetSummary", rung_by: str) -> None:
     """Publish how many rows there are, why answers of the log are not among them, and which run asked for it."""
     facts = {
         "dataset": dataset.dataset_id,
@@ -71,10 +72,10 @@ def publish_dataset(dataset: "DatasetSummary", rung_by: str) -> None:
     picture = funnel(dataset.rows, dataset.funnel)
     rang = f"Started by what {run_link(rung_by, 'this run')} found." if rung_by else ""
     told = f"{dataset.rows:,} rows to train on of {dataset.rows + sum(dataset.funnel.values()):,} logged answers"
-    publish("retrain-dataset", told, rang, table(("", ""), facts.items()), picture, left_out)
+    publish(names, "retrain-dataset", told, rang, table(("", ""), facts.items()), picture, left_out)
 
 
-def publish_training(adapter_id: str, folder: Path) -> None:
+def publish_training(names: "Names", adapter_id: str, folder: Path) -> None:
     """Publish the loss curve, and what training cost."""
     from ragloop.models.training.process import read_result
 
@@ -90,13 +91,13 @@ def publish_training(adapter_id: str, folder: Path) -> None:
         ("seed", str(result.seed)),
     ]
     told = f"{adapter_id} trained on {result.rows:,} rows in {number(result.training_seconds)} seconds"
-    publish("retrain-training", told, loss_curve(result.loss_curve), table(("", ""), facts))
+    publish(names, "retrain-training", told, loss_curve(result.loss_curve), table(("", ""), facts))
 
 
-def publish_evaluation(adapter_id: str, report: "EvalReport") -> None:
+def publish_evaluation(names: "Names", adapter_id: str, report: "EvalReport") -> None:
     """Publish the mean scores of champion and candidate."""
     told = f"{adapter_id} and the champion answered the same questions: {_matched(report.metrics)}"
-    publish("retrain-scores", told, _scores_table(report.metrics))
+    publish(names, "retrain-scores", told, _scores_table(report.metrics))
 
 
 def _scores_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
@@ -113,10 +114,10 @@ def _matched(scores: Mapping[str, Mapping[str, Any]]) -> str:
     return f"exact match {', '.join(said)}" if said else "no golden questions"
 
 
-def publish_verdict(adapter_id: str, verdict: "Verdict") -> None:
+def publish_verdict(names: "Names", adapter_id: str, verdict: "Verdict") -> None:
     """Publish the criteria of the gate with their intervals, and the reasons."""
     picture, criteria = gate_intervals(verdict.criteria), criteria_table(verdict)
-    publish("retrain-gate", f"gate: {verdict.verdict} {adapter_id}", bullets(verdict.reasons), picture, criteria)
+    publish(names, "retrain-gate", f"gate: {verdict.verdict} {adapter_id}", bullets(verdict.reasons), picture, criteria)
 
 
 def criteria_table(verdict: "Verdict") -> str:
@@ -135,13 +136,13 @@ def end_of_retraining(adapter_id: str, ended: "Promotion", answered: str) -> Sta
     return end(Completed(message=message), " · ".join(filter(None, [adapter_id, verdict.verdict, answered])))
 
 
-def publish_review(review: "Review", reviews: Sequence[Mapping[str, Any]]) -> None:
+def publish_review(names: "Names", review: "Review", reviews: Sequence[Mapping[str, Any]]) -> None:
     """Publish the scores of champion and base model, today and over time, and what the gate would say."""
     figures = _scores_table(review.scores)
     undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
-    publish("champion-review", f"{review.adapter_id} {_standing(review)}", undo, reasons, *pictures, figures)
+    publish(names, "champion-review", f"{review.adapter_id} {_standing(review)}", undo, reasons, *pictures, figures)
 
 
 def _standing(review: "Review") -> str:
@@ -158,7 +159,7 @@ def end_of_review(review: "Review | None") -> State[Any]:
     return end(Completed(message=message), f"{review.adapter_id} {_standing(review)}")
 
 
-def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
+def publish_history(names: "Names", history: Sequence[Mapping[str, Any]]) -> None:
     """Publish every change of the champion, newest first."""
     newest_first = list(reversed(history))[:MOST_ROWS]
     if not newest_first:
@@ -172,7 +173,7 @@ def publish_history(history: Sequence[Mapping[str, Any]]) -> None:
     told = (
         f"{serves} serves since {moment(last['at'])} UTC{' by ' + last['by'] if last['by'] else ''}: {last['reason']}"
     )
-    publish("champions", told, table(("since (UTC)", "", "who serves", "by", "why"), rows))
+    publish(names, "champions", told, table(("since (UTC)", "", "who serves", "by", "why"), rows))
 
 
 def end_of_promotion(adapter: "Adapter") -> State[Any]:

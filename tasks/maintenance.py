@@ -21,7 +21,7 @@ def maintain_tables(home: Path | None, config: Path | None) -> "Upkeep":
     """Compact every table, remove old versions, drop what is past its retention."""
     app = open_app(home, config)
     done = app.corpus.maintain()
-    publish_upkeep(done)
+    publish_upkeep(Names.of(app.settings), done)
     app.learning.maintain()
     return done
 
@@ -32,11 +32,11 @@ def back_up(home: Path | None, config: Path | None) -> "BackupReport | None":
     app = open_app(home, config)
     if not app.settings.backup.uri:
         return None
-    bar = Progress("backup-progress", "files")
+    bar = Progress(Names.of(app.settings), "backup-progress", "files")
     done = app.safekeeping.back_up(
         progress=lambda files, total, copied: bar.show(files, total, f"{copied / 2**20:,.1f} MiB")
     )
-    publish_backup(done)
+    publish_backup(Names.of(app.settings), done)
     return done
 
 

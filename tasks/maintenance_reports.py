@@ -11,11 +11,12 @@ from tasks.reporting import end, in_part, publish
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
     from ragloop.corpus.maintain import Upkeep
+    from ragloop.orchestrator.names import Names
 
 _MIB = 2**20
 
 
-def publish_upkeep(done: "Upkeep") -> None:
+def publish_upkeep(names: "Names", done: "Upkeep") -> None:
     """Publish every table before and after."""
     columns = ("table", "rows", "files before", "files", "MiB before", "MiB", "versions removed")
     rows = [
@@ -31,7 +32,8 @@ def publish_upkeep(done: "Upkeep") -> None:
         for one in done.tables
     ]
     dropped = [f"The generation in {one} was dropped." for one in done.dropped]
-    publish("maintenance-report", upkeep_summary(done), bullets([*done.problems, *dropped]), table(columns, rows))
+    problems = bullets([*done.problems, *dropped])
+    publish(names, "maintenance-report", upkeep_summary(done), problems, table(columns, rows))
 
 
 def upkeep_summary(done: "Upkeep") -> str:
@@ -39,7 +41,7 @@ def upkeep_summary(done: "Upkeep") -> str:
     return f"{done.versions_removed} old versions removed, {done.bytes_freed / _MIB:.1f} MiB freed"
 
 
-def publish_backup(done: "BackupReport") -> None:
+def publish_backup(names: "Names", done: "BackupReport") -> None:
     """Publish what the backup holds, and what of it was copied."""
     facts = {
         "backup": done.backup_id,
@@ -59,6 +61,7 @@ def publish_backup(done: "BackupReport") -> None:
     }
     tables = [(one.name, one.version, one.rows, one.files, one.bytes / _MIB) for one in done.tables]
     publish(
+        names,
         "backup-report",
         backup_summary(done),
         bullets(done.problems),

@@ -40,7 +40,7 @@ def measure_drift(home: Path | None, config: Path | None) -> "DriftMeasurement":
 
     app = open_app(home, config)
     measured = app.learning.measure_drift(str(runtime.task_run.id))  # tried again, it is one measurement
-    publish_drift(measured, measurements(app.store))
+    publish_drift(Names.of(app.settings), measured, measurements(app.store))
     return measured
 
 
@@ -58,7 +58,7 @@ def review_champion(home: Path | None, config: Path | None) -> "Review | None":
     app = open_app(home, config)
     review = app.learning.review(str(runtime.task_run.id))  # tried again, it is one review
     if review is not None:
-        publish_review(review, reviews(app.store))
+        publish_review(Names.of(app.settings), review, reviews(app.store))
     if review is not None and review.worse:
         figures = {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)}
         _ring(CHAMPION_WORSE, app, config, figures)

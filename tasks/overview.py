@@ -17,17 +17,23 @@ if TYPE_CHECKING:
     from ragloop.app import App
 
 log = get_logger("ragloop.overview")
+_BUDGET_S = 10.0
+"""How long a run waits for all that the overview asks of a server."""
 
 
 def renew_overview(app: "App") -> None:
-    """Renew the overview on the server that this process reports to; a run does not fail where that cannot be done."""
+    """Renew the overview on the server that this process reports to.
+
+    Where that cannot be done or takes long, no run fails or waits for it: the next one renews it.
+    """
     from ragloop.orchestrator.overview.page import publish
 
     if (api := _api()) is None:
         return
     try:
-        publish(api, app)
-    except RagloopError as error:
+        publish(api.within(_BUDGET_S), app)
+    except (RagloopError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        # Also a disk that cannot be asked, and a server of another release, whose answers are made otherwise.
         log.warning("the overview was not renewed: %s", error)
 
 
@@ -49,11 +55,16 @@ def renew_at_the_end(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any])
         log.warning("the overview was not renewed: %s", error)
 
 
-class Renewed(TypedDict):
-    """Options of a flow."""
+class AtTheEnd(TypedDict):
+    """Options of a flow: what is done when it has ended."""
 
     on_completion: list[FlowStateHook[..., Any]]
     on_failure: list[FlowStateHook[..., Any]]
 
 
-OVERVIEW: Renewed = {"on_completion": [renew_at_the_end], "on_failure": [renew_at_the_end]}
+def at_the_end(*hooks: FlowStateHook[..., Any]) -> AtTheEnd:
+    """Return the options of a flow that has these called when it has ended, however it ended."""
+    return {"on_completion": [*hooks], "on_failure": [*hooks]}
+
+
+OVERVIEW = at_the_end(renew_at_the_end)

@@ -86,7 +86,7 @@ def ask(form: type[Form], question: Question, app: "App") -> Asked[Form]:
     The log of the run that asks, its artifact `question` and the overview of the home hold the question, its deadline
     and its address.
     """
-    asking, log = str(runtime.flow_run.id), get_run_logger()
+    asking, log, names = str(runtime.flow_run.id), get_run_logger(), Names.of(app.settings)
 
     @flow(name=FLOW, flow_run_name=question.title)
     def ask_operator() -> State[Any]:
@@ -95,18 +95,18 @@ def ask(form: type[Form], question: Question, app: "App") -> Asked[Form]:
         address = url_for("flow-run", obj_id=runtime.flow_run.id) or ""
         until = f"{deadline:%Y-%m-%d %H:%M} UTC"
         log.warning("%s is asked until %s: Resume in the menu of %s answers it", question.title, until, address)
-        _publish(question, f"waits for an answer until {until}", address, asking)
+        _publish(names, question, f"waits for an answer until {until}", address, asking)
         given, state = _paused(form.with_initial_data(description=question.text), question.wait_s, app)
         outcome = _outcome(given, state, question)
         _rename(f"{question.title} · {given.in_short if given else outcome}")
         if given is None and not state.is_cancelling() and not state.is_cancelled():
             _go_on()
-        _publish(question, outcome, address, asking)
+        _publish(names, question, outcome, address, asking)
         if state.is_cancelling() or state.is_cancelled():
             return Cancelled(message=f"{outcome}; {question.otherwise}")
         return Completed(message=outcome if given else f"{outcome}; {question.otherwise}", data=given)
 
-    with tags(*Names.of(app.settings).tags):
+    with tags(*names.tags):
         end: State[Any] = ask_operator(return_state=True)
     answer: Form | None = end.result() if end.is_completed() else None
     run_id = str(end.state_details.flow_run_id)
@@ -133,14 +133,14 @@ def _duration(seconds: int) -> str:
     return f"{seconds / 60:g} minutes" if seconds < 7200 else f"{seconds / 3600:g} hours"
 
 
-def _publish(question: Question, became: str, address: str, asking: str) -> None:
+def _publish(names: Names, question: Question, became: str, address: str, asking: str) -> None:
     """Show the question as an artifact of the run that asks, which an operator opens first."""
     answered = f"[Answer it]({address}) by Resume in the menu of its run." if became.startswith("waits") else ""
     said = f"{literal(became[:1].upper() + became[1:])}. {answered}"
     markdown = paragraphs(f"# {question.title}", said, question.text, question.listing)
     described = f"{question.title} {became}"
     artifact = ArtifactCreate(
-        key="question", type="markdown", data=markdown, description=described, flow_run_id=UUID(asking)
+        key=names.artifact("question"), type="markdown", data=markdown, description=described, flow_run_id=UUID(asking)
     )
     with get_client(sync_client=True) as client:
         client.create_artifact(artifact)

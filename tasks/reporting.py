@@ -18,6 +18,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 
 from ragloop.markdown import paragraphs
+from ragloop.orchestrator.names import Names
 from ragloop.printable import literal, printable
 from ragloop.wording import done_in_part
 
@@ -28,8 +29,8 @@ MOST_ROWS = 500
 class Progress:
     """A bar in the UI, moved at most once a second."""
 
-    def __init__(self, key: str, unit: str) -> None:
-        self._key, self._unit = key, unit
+    def __init__(self, names: Names, kind: str, unit: str) -> None:
+        self._key, self._unit = names.artifact(kind), unit
         self._artifact: UUID | None = None
         self._moved_at = 0.0
 
@@ -55,11 +56,11 @@ class Progress:
             update_progress_artifact(self._artifact, percent, description=described)
 
 
-def publish(key: str, told: str, *parts: str) -> None:
-    """Publish a report; what it tells in a sentence is its title, its description and a line of the log, so that the
-    history of the key and the log read as a story."""
+def publish(names: Names, kind: str, told: str, *parts: str) -> None:
+    """Publish a report of a home; what it tells in a sentence is its title, its description and a line of the log, so
+    that the history of its kind and the log read as a story."""
     told = printable(told)
-    create_markdown_artifact(paragraphs(f"# {literal(told)}", *parts), key=key, description=told)
+    create_markdown_artifact(paragraphs(f"# {literal(told)}", *parts), key=names.artifact(kind), description=told)
     get_run_logger().info(told)
 
 

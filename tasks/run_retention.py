@@ -11,12 +11,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
+from prefect.logging import get_logger
 
 from ragloop.orchestrator.names import Names
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+log = get_logger("ragloop.runs")
+_DOUBLE = "Deployment concurrency limit reached."
+"""What Prefect says of a run that it cancels since another one of the deployment is under way."""
 AT_ONCE = 50
 """The most that Prefect deletes in one request."""
 
@@ -32,6 +39,24 @@ def remove_runs(names: Names, days: float) -> int:
     with get_client(sync_client=True) as client:
         of_deployments = _remove(client, {"flow_runs": old, "deployments": tagged})
         return of_deployments + _remove(client, {"flow_runs": {**old, **tagged}})
+
+
+def remove_doubles(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Remove runs of the deployment of a run that were cancelled since it was under way: it did their work.
+
+    They come from two watchers that ring for the same change. What a person cancelled stays.
+    """
+    if flow_run.deployment_id is None:
+        return
+    of_it = {"deployments": {"id": {"any_": [str(flow_run.deployment_id)]}}}
+    cancelled = {"flow_runs": {"state": {"type": {"any_": ["CANCELLED"]}}}, "sort": "END_TIME_DESC", "limit": AT_ONCE}
+    try:
+        with get_client(sync_client=True) as client:
+            found = _ask(client, "/flow_runs/filter", {**of_it, **cancelled})
+            if ids := [one["id"] for one in found if one["state"]["message"] == _DOUBLE and not one["run_count"]]:
+                _ask(client, "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}})
+    except httpx.HTTPError as error:
+        log.warning("runs that were cancelled at once stay until the next run ends: %s", error)
 
 
 def _remove(client: SyncPrefectClient, wanted: Mapping[str, Any]) -> int:

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Drained
     from ragloop.corpus.sync.freshness import Freshness
     from ragloop.corpus.sync.report import Change, QualityCounts, SyncReport
+    from ragloop.orchestrator.names import Names
 
 _MIB = 2**20
 _WORST, _RUNS, _LINKED = 20, 12, 30
 """Documents that are shown of those not read as a whole, runs of the trend, and changed documents in the report."""
 _FEW_SOURCES = 3
 """More names than this do not fit into the name of a run."""
+_DOCUMENTS = "sync-changes"
+"""The kind of artifact that names changed documents."""
 _IN_PART = "; something was left out"
 _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 
@@ -36,20 +39,20 @@ _CHANGES = ("added", "updated", "renamed", "deleted", "failed")
 # --- a sync ----------------------------------------------------------------------------------------------------------
 
 
-def publish_sync(report: "SyncReport", freshness: "Freshness") -> None:
+def publish_sync(names: "Names", report: "SyncReport", freshness: "Freshness") -> None:
     """Publish what changed, the problems, how late documents became searchable, and which documents changed."""
     left = left_out(report)
     for source in _sources([report]):
         get_run_logger().info("%s: %s", source, _of_source(report, source))
     for problem in left:
         get_run_logger().warning(problem)
-    parts = (bullets([*left, *report.notices]), _by_source(report), _changed(report), _lateness(freshness))
-    publish("sync-report", _told(report), *parts, _quality(report), _cost(report))
+    parts = (bullets([*left, *report.notices]), _by_source(report), _changed(names, report), _lateness(freshness))
+    publish(names, "sync-report", _told(report), *parts, _quality(report), _cost(report))
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [plain({name: getattr(change, name) or "" for name in columns}) for change in report.changes[:MOST_ROWS]]
     if rows:
         shown = f"{sync_summary(report)}: the first {len(rows):,} of {len(report.changes):,} documents"
-        create_table_artifact(rows, key="sync-changes", description=shown)
+        create_table_artifact(rows, key=names.artifact(_DOCUMENTS), description=shown)
 
 
 def sync_summary(*reports: "SyncReport") -> str:
@@ -83,14 +86,14 @@ def _by_source(report: "SyncReport") -> str:
     return table(("source", *kinds), rows) if rows else ""
 
 
-def _changed(report: "SyncReport") -> str:
+def _changed(names: "Names", report: "SyncReport") -> str:
     """Show the first documents that changed, with a link where a browser can open them."""
     first = [one for one in report.changes if one.change is not ChangeKind.WITHHELD][:_LINKED]
     if not first:
         return ""
     rows = [(one.change, _document(one), one.was, one.chunks, one.embedded) for one in first]
     left = len(report.changes) - len(first)
-    more = f"And {left:,} more; the artifact `sync-changes` names up to {MOST_ROWS}." if left else ""
+    more = f"And {left:,} more; the artifact `{names.artifact(_DOCUMENTS)}` names up to {MOST_ROWS}." if left else ""
     return paragraphs("## Documents", table(("change", "document", "was", "chunks", "embedded"), rows), more)
 
 
@@ -208,7 +211,7 @@ def sync_name() -> str:
 # --- queues ----------------------------------------------------------------------------------------------------------
 
 
-def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
+def publish_changes(names: "Names", drained: "Drained", freshness: "Freshness") -> None:
     """Publish what the queues said, and which documents changed."""
     rows = [
         ("messages", drained.messages),
@@ -219,8 +222,8 @@ def publish_changes(drained: "Drained", freshness: "Freshness") -> None:
         ("messages that SQS did not delete", drained.undeleted),
         ("messages received again", drained.received_again),
     ]
-    publish("changes-report", changes_summary(drained), table(("", ""), rows), _waiting(drained))
-    publish_sync(drained.report, freshness)
+    publish(names, "changes-report", changes_summary(drained), table(("", ""), rows), _waiting(drained))
+    publish_sync(names, drained.report, freshness)
 
 
 def changes_summary(drained: "Drained") -> str:

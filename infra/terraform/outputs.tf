@@ -57,5 +57,5 @@ output "roles" {
 
 output "alarms" {
   description = "Names of the alarms."
-  value       = [aws_cloudwatch_metric_alarm.dead_letters.alarm_name, aws_cloudwatch_metric_alarm.age.alarm_name]
+  value       = [for alarm in aws_cloudwatch_metric_alarm.made : alarm.alarm_name]
 }

@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Final, NoReturn
 
 import typer
@@ -65,7 +66,7 @@ app = typer.Typer(
 _DOCUMENTS, _ANSWERS, _LEARNING, _RUNNING = "Documents", "Questions and answers", "Learning", "Running it"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     (_DOCUMENTS, sync.sync, "ragloop sync docs/ · ragloop sync · ragloop sync --retry-quarantined"),
-    (_DOCUMENTS, watch.watch, "ragloop watch --index"),
+    (_DOCUMENTS, watch.watch, "ragloop watch --index · ragloop watch --every 30"),
     (_ANSWERS, ask.ask, "ragloop ask 'How do I rotate the keys?' · ragloop ask 'Who may deploy?' --as staff"),
     (_ANSWERS, search.search, "ragloop search 'rotate keys' --top-k 3"),
     (_ANSWERS, feedback.feedback, "ragloop feedback last --up · ragloop feedback d2ab --correction 'ragctl rotate'"),
@@ -93,9 +94,19 @@ _GROUPS: tuple[tuple[str, str, typer.Typer], ...] = (
     (_RUNNING, "backup", backup.backup),
     (_RUNNING, "automations", automations.automations),
 )
+
+
+def unwrapped(text: str | None) -> str:
+    """Return a docstring whose paragraphs are one line each: Typer would break them where the source is broken."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text or "").split("\n\n"))
+
+
 for panel, command, examples in _COMMANDS:
-    app.command(rich_help_panel=panel, epilog=f"Examples: {examples}" if examples else None)(command)
+    epilog = f"Examples: {examples}" if examples else None
+    app.command(help=unwrapped(command.__doc__), rich_help_panel=panel, epilog=epilog)(command)
 for panel, name, group in _GROUPS:
+    for one in group.registered_commands:
+        one.help = unwrapped(one.callback and one.callback.__doc__)
     app.add_typer(group, name=name, rich_help_panel=panel)
 
 

@@ -17,6 +17,8 @@ from ragloop.orchestrator.processes import Processes
 from ragloop.orchestrator.project import prefect_file, project_root
 
 DEPLOY_TIMEOUT_S = 180.0
+_NAME = "{{ $RAGLOOP_PREFECT__NAME }}"
+"""What stands in prefect.yaml for the name of the home."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,20 @@ def variables(settings: Settings, config: Path | None) -> dict[str, str]:
 
 
 def flows_of(file: Path) -> list[str]:
-    """Return the names of the flows that a prefect.yaml deploys, which are those of their functions."""
+    """Return the names of the flows that a prefect.yaml deploys, which are those of their functions.
+
+    Raises UsageError where one of them is not named and tagged after the home, as before homes had names.
+    """
     import yaml  # Prefect brings it
 
     deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+    for one in deployments:
+        if one.get("name") != _NAME or f"ragloop-{_NAME}" not in one.get("tags", ()):
+            raise UsageError(
+                f"{file} deploys {one['entrypoint']} as {one.get('name')!r} with the tags {one.get('tags')}; expected "
+                f"the name {_NAME} and the tag ragloop-{_NAME}, by which its home is told: compare it with the file "
+                "that `ragloop init --project DIR` writes"
+            )
     return sorted(one["entrypoint"].rpartition(":")[2].replace("_", "-") for one in deployments)
 
 

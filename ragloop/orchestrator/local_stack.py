@@ -165,6 +165,7 @@ class LocalStack:
 
     def _start(self) -> None:
         deployments.must_have_prefect()
+        deployments.flows_of(self._prefect_file)  # what is wrong with it is said before anything is started
         self._claim = access.claim(self.home, self.api_url)
         access.keep_string(self.home, self._auth)
         log.info("starting a Prefect server on %s", self.ui_url)

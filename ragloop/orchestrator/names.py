@@ -58,6 +58,10 @@ class Names:
         """Return the full name of the deployment of a flow."""
         return f"{flow}/{self.name}"
 
+    def artifact(self, kind: str) -> str:
+        """Return the key of the artifacts of one kind, whose page on the server is the history of this home."""
+        return f"{kind}-{self.name}"
+
     def home_resource(self, home: Path) -> dict[str, str]:
         """Return the resource of events about this home, shown by its folder."""
         return {"prefect.resource.id": self.home, "prefect.resource.name": str(home.resolve())}

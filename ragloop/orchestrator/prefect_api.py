@@ -2,16 +2,17 @@
 
 import http.client
 import json
+import math
 import os
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ragloop.errors import NotFoundError, UnavailableError
@@ -38,23 +39,33 @@ class PrefectApi:
     patience_s: float = PATIENCE_S
     authorization: str = field(default="", repr=False)
     """Header of that name, where the server asks for one."""
+    over_at_s: float = field(default=math.inf, repr=False)
+    """When all calls together must have ended, by time.monotonic()."""
     client: str = field(default_factory=lambda: str(uuid.uuid4()), repr=False, compare=False)
     """The name that tokens are made for."""
     _tokens: list[str] = field(default_factory=list, repr=False, compare=False)
     """The newest token against forged requests, which a server with that protection wants beside every change."""
+
+    def within(self, seconds: float) -> Self:
+        """Return the same API for calls that take so long at most, all of them together."""
+        return replace(self, over_at_s=time.monotonic() + seconds)
 
     def call(self, method: str, path: str, body: Body | None = None) -> Any:
         """Send one request, again while the server is busy, and a read again where no answer came in time.
 
         Raises NotFoundError for status 404, UnavailableError where the server refuses or does not answer.
         """
-        deadline, renewed = time.monotonic() + self.patience_s, False
+        deadline, renewed = min(time.monotonic() + self.patience_s, self.over_at_s), False
         reads = method == "GET" or path.endswith("/filter")
         # A server that its disk held up does not always answer the request it held, but answers the next one.
         timeout_s = max(1.0, self.patience_s / 3 if reads else self.patience_s)
         while True:
+            left_s = self.over_at_s - time.monotonic()
+            if left_s <= 0:
+                raise UnavailableError(f"Prefect at {self.url} answers too slowly; {method} {path} was not asked")
             try:
-                with _opener(self.url).open(self._request(method, path, body), timeout=timeout_s) as answer:
+                request = self._request(method, path, body)
+                with _opener(self.url).open(request, timeout=min(timeout_s, left_s)) as answer:
                     return json.loads(answer.read() or b"null")
             except urllib.error.HTTPError as error:
                 with error:

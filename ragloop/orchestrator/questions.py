@@ -9,6 +9,8 @@ from ragloop.orchestrator.prefect_api import PrefectApi
 
 FLOW = "ask-operator"
 """The flow whose runs are questions; their tags say which home asks."""
+OVERVIEW = "overview"
+"""The kind of artifact that the overview of a home is."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,6 @@ def _question(api: PrefectApi, run: dict[str, Any]) -> OpenQuestion:
     )
 
 
-def overview_key(names: Names) -> str:
-    """Return the key of the artifact."""
-    return f"overview-{names.name}"
-
-
 def overview_address(api: PrefectApi, names: Names) -> str | None:
     """Return the address of the overview of a home; None where nobody has made it yet."""
     made = overview_id(api, names)
@@ -59,6 +56,6 @@ def overview_address(api: PrefectApi, names: Names) -> str | None:
 def overview_id(api: PrefectApi, names: Names) -> str | None:
     """Return the id of the overview of a home; None where nobody has made it yet."""
     # Of a key, /artifacts/KEY/latest would return the id of the collection of its artifacts.
-    wanted = {"artifacts": {"key": {"any_": [overview_key(names)]}}, "sort": "CREATED_DESC", "limit": 1}
+    wanted = {"artifacts": {"key": {"any_": [names.artifact(OVERVIEW)]}}, "sort": "CREATED_DESC", "limit": 1}
     found = api.call("POST", "/artifacts/filter", wanted)
     return str(found[0]["id"]) if found else None

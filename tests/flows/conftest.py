@@ -64,11 +64,16 @@ class FlowsInProcess:
         return dict(self.stack.api.call("GET", f"/flow_runs/{state.state_details.flow_run_id}"))
 
     def artifacts(self, state: State[Any]) -> dict[str, Any]:
-        """Data of the artifacts of a run by their keys."""
-        wanted = {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
-        return {
-            one["key"]: one["data"] for one in self.stack.api.call("POST", "/artifacts/filter", wanted) if one["key"]
-        }
+        """Data of the artifacts of the run that ended in this state, by their kinds."""
+        return self.artifacts_of(str(state.state_details.flow_run_id))
+
+    def artifacts_of(self, run_id: str) -> dict[str, Any]:
+        """Data of the artifacts of a run by their kinds; their keys are those of the home of the session."""
+        wanted = {"flow_runs": {"id": {"any_": [run_id]}}}
+        found = {one["key"]: one["data"] for one in self.stack.api.call("POST", "/artifacts/filter", wanted)}
+        own = self.stack.names.artifact("")
+        assert all(key.endswith(own) for key in found if key), found
+        return {key.removesuffix(own): data for key, data in found.items() if key}
 
     def logs(self, state: State[Any]) -> str:
         APILogWorker.drain_all(timeout=10)  # the lines of a run follow it in a thread

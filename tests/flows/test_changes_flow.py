@@ -144,6 +144,20 @@ def end_run(stack: LocalStack, run: str) -> None:
     stack.api.call("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
 
 
+@pytest.mark.usefixtures("served")
+def test_runs_that_were_cancelled_since_another_was_under_way_are_gone_when_that_ends(stack: LocalStack) -> None:
+    place = f"/deployments/{stack.deployment_id(CHANGES)}/create_flow_run"
+
+    def cancelled(why: str) -> str:
+        state = {"type": "CANCELLED", "name": "Cancelled", "message": why}
+        return str(stack.api.call("POST", place, {"state": state})["id"])
+
+    double, by_a_person = cancelled("Deployment concurrency limit reached."), cancelled("by Ada")
+    assert stack.run_deployment(CHANGES).state_type == "COMPLETED"
+    until(lambda: not stack.api.answers(f"/flow_runs/{double}"))
+    assert stack.api.answers(f"/flow_runs/{by_a_person}")
+
+
 def test_a_warm_watcher_indexes_an_upload_and_notes_it_as_a_flow_run(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, stack: LocalStack, tmp_path: Path
 ) -> None:

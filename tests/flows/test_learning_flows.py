@@ -87,9 +87,8 @@ def loop(stack: LocalStack, place: Path) -> Loop:
             state = check_drift(home=home, config=config, return_state=True)
         started = eventually(lambda: stack.flow_runs(RETRAIN))
         retrain = stack.wait(started[0].run_id, 400)
-    wanted = {"flow_runs": {"id": {"any_": [retrain.run_id]}}}
-    found = {one["key"]: one["data"] for one in stack.api.call("POST", "/artifacts/filter", wanted) if one["key"]}
-    return Loop({**flows.run_of(state), "artifacts": flows.artifacts(state)}, retrain, found)
+    drift = {**flows.run_of(state), "artifacts": flows.artifacts(state)}
+    return Loop(drift, retrain, flows.artifacts_of(retrain.run_id))
 
 
 def eventually(found: Callable[[], list[Any]]) -> list[Any]:

@@ -168,7 +168,11 @@ def test_an_open_question_is_seen_in_the_asking_run_and_by_status(
     def look() -> None:
         seen["questions"] = open_questions(flows.stack.api, flows.stack.names)
         seen["others"] = open_questions(flows.stack.api, Names("another"))
-        asking = {"artifacts": {"key": {"any_": ["question"]}}, "sort": "CREATED_DESC", "limit": 1}
+        asking = {
+            "artifacts": {"key": {"any_": [flows.stack.names.artifact("question")]}},
+            "sort": "CREATED_DESC",
+            "limit": 1,
+        }
         (seen["artifact"],) = flows.stack.api.call("POST", "/artifacts/filter", asking)
 
     operator = answer_when_asked(flows, {"decision": "refuse", "name": "Ada"}, look)

@@ -196,6 +196,9 @@ def test_each_home_is_run_by_its_own_worker(homes: Homes, stack: LocalStack) -> 
         assert (run["work_pool_name"], set(run["tags"])) == (home.names.pool, set(home.names.tags))
         assert home.documents() == [f"{home.names.name}.md"]
         assert [one in worked for one in begun] == [one == run_id for one in begun]
+        reports = stack.api.call("POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
+        assert home.names.artifact("sync-report") in {one["key"] for one in reports}
+        assert all(one["key"].endswith(home.names.artifact("")) for one in reports), reports
 
 
 def test_a_ring_of_one_home_starts_a_run_of_that_home_alone(homes: Homes, stack: LocalStack) -> None:

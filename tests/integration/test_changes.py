@@ -13,7 +13,9 @@ from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.changes.drain import Watched, receive
 from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Message
+from ragloop.corpus.index import inventory
 from ragloop.corpus.sources.s3 import S3Bucket
+from ragloop.corpus.sync.decided_deletes import decide
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.orchestrator.watching.doorbell import WatchedQueue
 from ragloop.store import Store
@@ -271,6 +273,25 @@ def test_more_deletes_than_are_plausible_are_left_to_a_sync_that_asks(
     report = drain(opened()).report
     assert (report.deleted, report.withheld_deletes, report.complete) == (0, 12, False)
     assert opened().corpus.sync().withheld_deletes == 12
+
+
+def test_a_document_whose_delete_was_refused_stays_and_the_report_says_who_refused(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    refused = frozenset({("handbook", "03.md")})
+    decide(opened().store, refused, approved=False, by="Ada", reason="a prefix is renamed", days=3)
+    for name in ("03", "04"):
+        bucket.remove(f"docs/{name}.md")
+    drained = drain(opened())
+    assert ([one.key for one in drained.report.refused], drained.report.deleted, drained.complete) == (
+        ["03.md"],
+        1,
+        True,
+    )
+    (told,) = drained.report.notices
+    assert told.endswith(": refused by Ada (a prefix is renamed)")
+    assert "03.md" in inventory.keys(opened().index).values()
+    assert queue.queue().backlog().waiting == 0
 
 
 def test_a_bucket_that_is_gone_deletes_nothing(

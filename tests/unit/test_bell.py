@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ragloop.orchestrator.watching.bell import AGAIN_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
+from ragloop.orchestrator.watching.bell import AGAIN_S, LONGEST_QUEUE_S, STARTS_WITHIN, Bell, Look, Run, Unscanned
 
 WAITS, UNDER_WAY = Look.at_queue(waiting=1, held=0), Look.at_queue(waiting=1, held=1)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -57,3 +57,17 @@ def test_a_change_after_the_one_that_was_rung_for_waits_on() -> None:
     later = NOON + timedelta(minutes=1)
     waits = Unscanned().changed(NOON).rung().changed(later)
     assert waits.scanned(NOON) == Unscanned(changed_at=later)
+
+
+def test_a_run_that_was_taken_and_never_begins_is_not_waited_for_for_ever() -> None:
+    taken = Run("PENDING", since=NOON, due=NOON)
+    assert taken.is_under_way(NOON + timedelta(minutes=1))
+    assert not taken.is_under_way(NOON + STARTS_WITHIN)
+
+
+def test_a_run_that_is_due_or_runs_is_waited_for_and_a_later_one_of_a_schedule_is_not() -> None:
+    later = NOON + timedelta(hours=1)
+    assert Run("SCHEDULED", since=NOON, due=NOON).is_under_way(later)
+    assert Run("RUNNING", since=NOON, due=NOON).is_under_way(later)
+    assert not Run("SCHEDULED", since=NOON, due=later).is_under_way(NOON)
+    assert not Run("CANCELLED", since=NOON, due=NOON).is_under_way(NOON)

@@ -1,5 +1,7 @@
 """The commands that exist."""
 
+from collections.abc import Iterator
+
 import typer.core
 import typer.main
 
@@ -16,3 +18,19 @@ def test_every_command_that_the_documents_name_exists():
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     assert set(group.commands) == COMMANDS
+
+
+def commands(group: typer.core.TyperGroup) -> Iterator[typer.core.TyperCommand]:
+    for one in group.commands.values():
+        if isinstance(one, typer.core.TyperGroup):
+            yield from commands(one)
+        elif isinstance(one, typer.core.TyperCommand):
+            yield one
+
+
+def test_the_terminal_and_not_the_source_breaks_the_lines_of_a_help_text():
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for one in commands(group):
+        assert one.help, one.name
+        assert "\n" not in one.help.replace("\n\n", ""), one.help

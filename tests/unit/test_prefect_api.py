@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
@@ -90,6 +91,35 @@ def test_a_read_that_is_not_answered_is_asked_again_and_a_change_is_not() -> Non
         server.server_close()
         serving.join()
     assert asked == ["GET", "GET", "POST"]
+
+
+def test_calls_that_may_take_so_long_together_end_by_then() -> None:
+    class Slow(_Page):
+        def _answer(self) -> None:
+            time.sleep(0.4)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"[1]")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    api = PrefectApi(f"http://127.0.0.1:{server.server_port}").within(1)
+    began = time.monotonic()
+    try:
+        assert api.call("GET", "/flows/1") == [1]
+        with pytest.raises(UnavailableError):
+            _ask_for_ever(api)
+    finally:
+        server.shutdown()
+        server.server_close()
+        serving.join()
+    assert time.monotonic() - began < 3
+
+
+def _ask_for_ever(api: PrefectApi) -> None:
+    while True:
+        api.call("GET", "/flows/1")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import yaml
 
 from ragloop.config import load_settings
 from ragloop.errors import UsageError
+from ragloop.orchestrator.deployments import flows_of
 from ragloop.orchestrator.project import prefect_file, project_root, write_project
 
 
@@ -35,6 +36,15 @@ def test_a_project_beside_the_configuration_comes_before_the_package(
     monkeypatch.chdir(tmp_path / "own")
     assert prefect_file(root, None) == tmp_path / "own" / "prefect.yaml"
     assert prefect_file(root, tmp_path / "ragloop.toml") == root / "prefect.yaml"
+
+
+def test_a_project_of_before_homes_had_names_is_refused_and_says_where_a_new_one_comes_from(tmp_path: Path) -> None:
+    file = write_project(tmp_path)[1]
+    assert "sync-index" in flows_of(file)
+    older = {"name": "sync-index", "entrypoint": "flows/sync.py:sync_index", "tags": ["ragloop"]}
+    file.write_text(yaml.safe_dump({"name": "ragloop", "deployments": [older]}))
+    with pytest.raises(UsageError, match=r"sync_index as 'sync-index' .* `ragloop init --project DIR`"):
+        flows_of(file)
 
 
 def test_the_deployments_of_another_project_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = ("torch", "lancedb", "boto3", "prefect", "transformers", "scipy")
 HELP_CPU_SECONDS = 0.5
@@ -14,6 +15,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = f"import json, sys, ragloop; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert json.loads(output) == []
+
+
+def test_onnx_runtime_reports_to_nobody_and_keeps_no_id_of_the_machine(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    command = [sys.executable, "-c", "import ragloop, onnxruntime"]
+    subprocess.run(command, check=True, env={**environment, "HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
 
 
 def children_cpu_seconds() -> float:

@@ -22,7 +22,7 @@ def doctor(
 ) -> None:
     """Check ledger, chunks, vectors, indexes and files of the store against each other and against the sources.
 
-    Exit code 1 when something is wrong, or is still wrong after a repair.
+    Without --repair nothing is changed. Exit code 1 when something is wrong, or is still wrong after a repair.
     """
     app = open_app()
     with progress("doctor", "rows") as advance:

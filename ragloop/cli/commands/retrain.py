@@ -8,7 +8,14 @@ from ragloop.cli.progress import progress
 
 
 def retrain(json: Json = False) -> None:
-    """Train an adapter on the log, compare it with the champion, and promote it if the evidence suffices."""
+    """Train an adapter on the log, compare it with the champion, and promote it if the evidence suffices.
+
+    It learns from logged answers that were voted up or corrected. The champion serves meanwhile. A promotion holds from
+    the next question on; `ragloop adapters rollback` undoes it. After ctrl-C, a retraining on the same examples goes on
+    from the last checkpoint.
+
+    Exit code 0 whatever is decided: rejecting an adapter is no failure.
+    """
     app = open_app()
     for warning in app.learning.retraining.warnings():
         say(f"warning: {warning}")

@@ -17,11 +17,12 @@ def watch(
 ) -> None:
     """Watch folders, and queues that buckets notify, and have their changes indexed; ctrl-C ends it.
 
-    Without --index it receives no message. While a queue is not empty, or when files changed, it emits a Prefect event,
-    whose trigger starts index-changes. PREFECT_API_URL names the server; the default is that of `ragloop up`.
+    With --index this process applies the changes itself within a second or two, and needs no Prefect. If
+    PREFECT_API_URL is set, it reports each batch as a flow run.
 
-    With --index it applies the changes itself within a second or two, and reports each batch as a flow run if
-    PREFECT_API_URL is set.
+    Without --index it changes nothing itself. It emits an event on a Prefect server, which starts the flow
+    index-changes on a worker. PREFECT_API_URL names the server; the default is that of `ragloop up`, which starts a
+    watcher itself.
     """
     from ragloop.cli.options import config_file, open_app
     from ragloop.cli.output import say

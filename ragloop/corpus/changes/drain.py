@@ -22,6 +22,7 @@ from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import open_sources
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sync.applying.source_sync import SourceSync
+from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_documents
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import last_scan, record_lags
@@ -265,7 +266,8 @@ class Changes:
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index) -> SourceOutcome:
         embedder = self.open_embedder(index.generation)
         last = last_scan(self.store, source.name)
-        sync = SourceSync(source, index, embedder, self.policy, last_scan=last, keys=keys)
+        policy = replace(self.policy, refused=refused_documents(refusals(self.store)))
+        sync = SourceSync(source, index, embedder, policy, last_scan=last, keys=keys)
         return sync.run(listing=source.look(keys))
 
     def _drained(self, applied: Sequence[_Applied], problems: Sequence[str] = (), busy: str = "") -> Drained:
@@ -273,8 +275,10 @@ class Changes:
         active = Generations(self.store).active()
         outcome = add_up([*(one.outcome for one in applied), SourceOutcome(problems=tuple(problems))])
         report = SyncReport.of(outcome, generation=active.fingerprint if active else "", state=GenerationState.ACTIVE)
+        commits, seconds = sum(one.commits for one in applied), sum(one.seconds for one in applied)
+        notices = (*report.notices, *self._kept(report))
         return Drained(
-            replace(report, commits=sum(one.commits for one in applied), seconds=sum(one.seconds for one in applied)),
+            replace(report, commits=commits, seconds=seconds, notices=notices),
             messages=sum(one.messages for one in applied),
             objects=sum(one.objects for one in applied),
             foreign=sum(one.foreign for one in applied),
@@ -284,6 +288,11 @@ class Changes:
             received_again=sum(one.received_again for one in applied),
             busy=busy,
         )
+
+    def _kept(self, report: SyncReport) -> tuple[str, ...]:
+        """Say of documents that are gone and stay who refused to delete them."""
+        kept = frozenset((one.source, one.key) for one in report.refused)
+        return kept_by(refusals(self.store), kept) if kept else ()
 
 
 def _refuse(queue: ChangeQueue, message: Message, reason: str) -> str:

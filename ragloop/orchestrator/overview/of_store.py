@@ -19,9 +19,9 @@ _DAYS = 14
 _GIB = 2**30
 
 
-def of_store(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> tuple[str, ...]:
-    """Show what the store of the home says; `page` returns the address of a page of the UI."""
-    return _documents(app, state), _trend(app), _answers(app, state, page), _safety(app, state)
+def of_store(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -> tuple[str, ...]:
+    """Show what the store of the home says; `all_of` returns the address of all artifacts of a kind."""
+    return _documents(app, state), _trend(app), _answers(app, state, all_of), _safety(app, state)
 
 
 def _documents(app: App, state: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ def _said(day: "DayOfTraffic") -> str | None:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or None
 
 
-def _answers(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> str:
+def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -> str:
     """Say who answers, since when and by whose decision, and what the last measurement of drift found."""
     history = app.registry.history()
     serves = state["champion"] or "the base model"
@@ -118,7 +118,7 @@ def _answers(app: App, state: Mapping[str, Any], page: Callable[[str], str]) -> 
         drifted = [one["name"] for one in drift["signals"] if one["state"] == "drift"]
         found = f"drift of {', '.join(drifted)}" if drifted else "no drift"
         due = "training is due" if drift["decision"]["due"] else "training is not due"
-        measured = f"{link(found, page('artifacts/key/drift-report'))}, {due} ({moment(drift['at'])})."
+        measured = f"{link(found, all_of('drift-report'))}, {due} ({moment(drift['at'])})."
     return paragraphs("## Answers", f"{who}.", measured)
 
 

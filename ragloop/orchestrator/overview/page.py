@@ -15,7 +15,7 @@ from ragloop.orchestrator.liveness import deployments_of, problems
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.overview.of_store import of_store
 from ragloop.orchestrator.prefect_api import PrefectApi
-from ragloop.orchestrator.questions import OpenQuestion, open_questions, overview_id, overview_key
+from ragloop.orchestrator.questions import OVERVIEW, OpenQuestion, open_questions, overview_id
 
 _BUDGET_S = 5.0
 """How long a flow that has ended waits for what stands still."""
@@ -34,7 +34,7 @@ _REPORTS = (
     ("maintenance-report", "maintenance"),
     ("backup-report", "backups"),
 )
-"""Keys of artifacts, and what their pages are the history of."""
+"""Kinds of artifacts, and what the pages of their keys are the history of."""
 
 
 def publish(api: PrefectApi, app: App) -> str:
@@ -47,7 +47,7 @@ def publish(api: PrefectApi, app: App) -> str:
         f"# {home.resolve().name}",
         f"{home.resolve()}, as of {moment(datetime.now(UTC))} UTC.",
         _waiting(app, seen, state),
-        *(of_store(app, state, _page) if state else ()),
+        *(of_store(app, state, lambda kind: _page(f"artifacts/key/{names.artifact(kind)}")) if state else ()),
         _runs(seen),
         _reports(api, names),
     )
@@ -55,7 +55,7 @@ def publish(api: PrefectApi, app: App) -> str:
     if made := overview_id(api, names):
         api.call("PATCH", f"/artifacts/{made}", said)
     else:
-        made = api.call("POST", "/artifacts/", {"key": overview_key(names), "type": "markdown", **said})["id"]
+        made = api.call("POST", "/artifacts/", {"key": names.artifact(OVERVIEW), "type": "markdown", **said})["id"]
     return api.page(f"artifacts/artifact/{made}")
 
 
@@ -133,17 +133,19 @@ def _runs(seen: _Seen) -> str:
 
 
 def _reports(api: PrefectApi, names: Names) -> str:
-    """Show the newest report of each kind by what it says, with the page of all of them.
-
-    Homes that share a server share the keys: what counts are reports of runs of this home.
-    """
-    rows = []
-    own = {"tags": {"all_": [names.tag]}}
-    for key, meaning in _REPORTS:
-        wanted = {"artifacts": {"key": {"any_": [key]}}, "flow_runs": own, "sort": "CREATED_DESC", "limit": 1}
-        for one in api.call("POST", "/artifacts/filter", wanted):
-            said = link(one["description"], _page(f"artifacts/artifact/{one['id']}"))
-            rows.append((link(meaning, _page(f"artifacts/key/{key}")), said, moment(one["created"])))
+    """Show the newest report of each kind by what it says, with the page of all of them."""
+    keys = {names.artifact(kind): meaning for kind, meaning in _REPORTS}
+    wanted = {"artifacts": {"key": {"any_": list(keys)}}}
+    newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
+    rows = [
+        (
+            link(meaning, _page(f"artifacts/key/{key}")),
+            link(newest[key]["description"], _page(f"artifacts/artifact/{newest[key]['latest_id']}")),
+            moment(newest[key]["updated"]),
+        )
+        for key, meaning in keys.items()
+        if key in newest
+    ]
     return paragraphs("## Reports", table(("all of a kind", "the newest says", "at (UTC)"), rows)) if rows else ""
 
 

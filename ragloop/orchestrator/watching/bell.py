@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 AGAIN_S = 15.0
@@ -12,6 +12,24 @@ LONGEST_QUEUE_S = 60.0
 """A queue that a run is at is rung for ever less often, down to this."""
 LONGEST_FOLDER_S = 900.0
 """A folder whose scans do not complete is rung for ever less often, down to this."""
+
+STARTS_WITHIN = timedelta(minutes=6)
+"""A run that was taken and has not begun by then has lost its process. Prefect gives its slot on after five minutes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on the server: its state, since when it has that, and when it is or was due."""
+
+    state: str
+    since: datetime
+    due: datetime
+
+    def is_under_way(self, now: datetime) -> bool:
+        """Return whether it will do, or does, what a ring would have done; a run of a schedule only once it is due."""
+        if self.state == "SCHEDULED":
+            return self.due <= now
+        return self.state == "RUNNING" or (self.state == "PENDING" and now - self.since < STARTS_WITHIN)
 
 
 @dataclass(frozen=True)

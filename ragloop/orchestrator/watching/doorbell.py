@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from ragloop.errors import NotFoundError, RagloopError, UnavailableError
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
-from ragloop.orchestrator.watching.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Unscanned
+from ragloop.orchestrator.watching.bell import LONGEST_FOLDER_S, LONGEST_QUEUE_S, Bell, Look, Run, Unscanned
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -197,13 +198,21 @@ def _emit(api: PrefectApi, names: Names, sources: Mapping[str, str], payload: Ma
 
 
 def _under_way(api: PrefectApi, names: Names) -> bool:
-    """Return whether a run of index-changes waits for the worker or runs."""
+    """Return whether a run of index-changes waits for the worker, begins or runs."""
     try:
         wanted = {"deployments": {"id": {"any_": [_deployment(api, names)]}}}
     except NotFoundError:
         return False
     states = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}
-    return bool(api.call("POST", "/flow_runs/count", {**wanted, "flow_runs": states}))
+    found = api.call("POST", "/flow_runs/filter", {**wanted, "flow_runs": states, "sort": "EXPECTED_START_TIME_ASC"})
+    now = datetime.now(UTC)
+    return any(_run(one).is_under_way(now) for one in found)
+
+
+def _run(found: Mapping[str, Any]) -> Run:
+    due = found["next_scheduled_start_time"] or found["expected_start_time"]
+    since, due = (datetime.fromisoformat(one) for one in (found["state"]["timestamp"], due))
+    return Run(found["state_type"], since, due)
 
 
 def _deployment(api: PrefectApi, names: Names) -> str:
