@@ -1,0 +1,33 @@
+"""GET /healthz, /readyz and /metrics: for whoever runs the service."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from ragloop.service.refusals import RETRY_S, Refused
+from ragloop.service.routes.given import Measures, Serves
+from ragloop.service.wire.shown import Json
+
+router = APIRouter()
+
+
+@router.get("/healthz")
+async def healthz() -> Json:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(serving: Serves) -> Json:
+    """Say whether questions can be answered: there is an index, and its embedder is loaded."""
+    if not serving.is_ready:
+        await serving.read(serving.warm)
+    if not serving.is_ready:
+        raise Refused(503, "no index to answer from yet", code="not_ready", retry_s=RETRY_S)
+    return {"status": "ready"}
+
+
+@router.get("/metrics")
+async def metrics(caller: Measures, serving: Serves) -> Response:
+    """Return the figures of the service and of the home, in the form of Prometheus."""
+    return Response(await serving.read(serving.figures.text, serving.app), media_type=CONTENT_TYPE_LATEST)
