@@ -9,8 +9,9 @@ from math import ceil
 from ragloop.keys import Key, Keys, Role, matching
 from ragloop.service.refusals import Refused
 
-FRESH_S = 1.0
-"""Keys are read again after so long: within it a key that was revoked is refused."""
+FRESH_S, SOONEST_S = 1.0, 0.1
+"""Keys are read again after so long: within it a key that was revoked is refused. For a key that is not known they are
+read again at once, but not more often than that."""
 _BEARER = "bearer "
 
 
@@ -43,13 +44,14 @@ class KeyRing:
 
     async def caller(self, authorization: str) -> Caller:
         """Return who calls with this header. Raises Refused, and what reading the store raises."""
-        now = self._seconds()
-        if self._read_at is None or now - self._read_at >= FRESH_S:
-            self._known, self._read_at = await asyncio.to_thread(self._keys.all), now
+        await self._read_after(FRESH_S)
+        scheme, secret = authorization[: len(_BEARER)], authorization[len(_BEARER) :].strip()
+        given = secret if scheme.lower() == _BEARER else ""
+        if given and matching(self._known, given) is None:
+            await self._read_after(SOONEST_S)
         if not self._known and self._open:
             return ANYBODY
-        scheme, secret = authorization[: len(_BEARER)], authorization[len(_BEARER) :].strip()
-        key = matching(self._known, secret) if scheme.lower() == _BEARER and secret else None
+        key = matching(self._known, given) if given else None
         if key is None:
             what = "this key is unknown or was revoked" if authorization else "found no key"
             raise Refused(
@@ -58,6 +60,12 @@ class KeyRing:
                 code="invalid_api_key",
             )
         return Caller(key.key_id, key.name, key.labels, key.roles, key.inline_links)
+
+    async def _read_after(self, seconds: float) -> None:
+        """Read the keys where they were read so long ago."""
+        now = self._seconds()
+        if self._read_at is None or now - self._read_at >= seconds:
+            self._known, self._read_at = await asyncio.to_thread(self._keys.all), now
 
 
 class RateLimit:

@@ -1,6 +1,7 @@
 """Listen for callers. Where others than this machine's users may call, a key must have been made."""
 
 import ipaddress
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,4 +81,17 @@ def serve(app: App, settings: ServiceSettings, began: Callable[[str], None]) -> 
     must_be_protected(app, settings.host)
     with listening(settings.host, settings.port) as listener:
         began(address_of(listener))
-        server(app, settings).run(sockets=[listener])
+        with _ended_by_sigterm():
+            server(app, settings).run(sockets=[listener])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as ctrl-C does: uvicorn finishes what is under way, and raises the signal again."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,8 @@
 """A home with a few documents, and a service of it that several tests share."""
 
+import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ min_similarity = {floor}
 [[sources]]
 name = "open"
 uri = "open"
+labels = {labels}
 [[sources]]
 name = "pay"
 uri = "pay"
@@ -43,13 +45,20 @@ class HeldEmbedder(WordEmbedder):
         return super().embed(texts)
 
 
-def make_app(place: Path, embedder: WordEmbedder | None = None, floor: float = -1.0) -> App:
-    """Make the home in `place`, its documents indexed."""
-    for name, documents in (("open", OPEN), ("pay", PAY)):
+def make_app(
+    place: Path,
+    embedder: WordEmbedder | None = None,
+    floor: float = -1.0,
+    open_documents: Mapping[str, str] = OPEN,
+    pay: Mapping[str, str] = PAY,
+    open_labels: Sequence[str] = (),
+) -> App:
+    """Make the home in `place`, or bring it to this state, its documents indexed."""
+    for name, documents in (("open", open_documents), ("pay", pay)):
         (place / name).mkdir(parents=True, exist_ok=True)
         for key, text in documents.items():
             (place / name / key).write_text(text)
-    (place / "ragloop.toml").write_text(CONFIG.format(floor=floor))
+    (place / "ragloop.toml").write_text(CONFIG.format(floor=floor, labels=json.dumps(list(open_labels))))
     app = App(load_settings(place / "ragloop.toml", place / "home"), embedder=embedder or WordEmbedder())
     assert app.corpus.sync().complete
     return app

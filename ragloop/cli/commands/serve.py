@@ -1,6 +1,5 @@
 """`ragloop serve`: answer over HTTP."""
 
-import contextlib
 from typing import Annotated
 
 import typer
@@ -26,8 +25,7 @@ def serve(
     app = open_app()
     given = {name: one for name, one in (("host", host), ("port", port)) if one is not None}
     settings = app.settings.service.model_copy(update=given)
-    with contextlib.suppress(KeyboardInterrupt):
-        run(app, settings, _say_where)
+    run(app, settings, _say_where)
     say("the service has ended")
 
 
