@@ -1,6 +1,6 @@
 """Figures of the service in the form of Prometheus."""
 
-import contextlib
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -16,6 +16,7 @@ class Figures:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._of_index = of_index = CollectorRegistry()
         self._requests = Counter("ragloop_requests", "Requests", ["path", "status"], registry=registry)
         self.refused = Counter("ragloop_refused", "Questions refused since too many waited", registry=registry)
         self._questions = Counter("ragloop_questions", "Questions answered", ["lane", "abstained"], registry=registry)
@@ -29,10 +30,10 @@ class Figures:
         self._tokens = Counter("ragloop_tokens", "Tokens of models", ["kind"], registry=registry)
         self._cost = Counter("ragloop_cost_usd", "What remote models charged", registry=registry)
         self._feedback = Counter("ragloop_feedback", "Feedback", ["kind"], registry=registry)
-        self._documents = Gauge("ragloop_documents", "Documents that can be found", registry=registry)
-        self._chunks = Gauge("ragloop_chunks", "Chunks that can be found", registry=registry)
-        self._lag = Gauge("ragloop_lag_seconds", "Time from a change to its commit", ["quantile"], registry=registry)
-        self._adapter = Gauge("ragloop_adapter", "1 for the adapter that serves", ["adapter"], registry=registry)
+        self._documents = Gauge("ragloop_documents", "Documents that can be found", registry=of_index)
+        self._chunks = Gauge("ragloop_chunks", "Chunks that can be found", registry=of_index)
+        self._lag = Gauge("ragloop_lag_seconds", "Time from a change to its commit", ["quantile"], registry=of_index)
+        self._adapter = Gauge("ragloop_adapter", "1 for the adapter that serves", ["adapter"], registry=of_index)
 
     def count(self, answer: Answer, seconds: float) -> None:
         """Count an answer."""
@@ -54,11 +55,16 @@ class Figures:
         """Count a piece of feedback."""
         self._feedback.labels(kind).inc()
 
-    def text(self, app: App) -> bytes:
-        """Write all figures, with those of the index as it is now; what cannot be read now is left as it was."""
-        with contextlib.suppress(RagloopError):
+    def text(self, app: App, *, of_index: bool) -> bytes:
+        """Write all figures; those of the whole index, as it is now, where the caller may see them.
+
+        What cannot be read now is left as it was.
+        """
+        if not of_index:
+            return generate_latest(self._registry)
+        with suppress(RagloopError):
             self._look_at(app)
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + generate_latest(self._of_index)
 
     def _look_at(self, app: App) -> None:
         from ragloop.corpus.index import inventory

@@ -34,7 +34,8 @@ class Refused(HTTPException):
         param: str | None = None,
         retry_s: int | None = None,
     ) -> None:
-        super().__init__(status, message, {"Retry-After": str(retry_s)} if retry_s else None)
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        super().__init__(status, message, headers | ({"Retry-After": str(retry_s)} if retry_s else {}))
         self.code, self.param = code, param
 
 

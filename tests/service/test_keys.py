@@ -127,6 +127,15 @@ def test_a_role_lets_a_caller_do_what_it_names_and_no_more(tmp_path: Path, role:
     }
 
 
+def test_a_key_for_figures_reads_those_of_the_whole_index(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    secret = app.keys.create("prometheus", roles=[Role.METRICS]).secret
+    with served(app) as service:
+        text = service.api.get("/metrics", headers=bearer(secret)).text
+    assert "\nragloop_documents 3.0\n" in text
+    assert "\nragloop_chunks 3.0\n" in text
+
+
 def test_a_key_may_have_links_below_its_answers(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     secret = app.keys.create("chat", inline_links=True).secret

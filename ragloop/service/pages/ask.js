@@ -113,7 +113,8 @@ function marked(part) {
 function source(citation) {
   const item = Object.assign(document.createElement("li"), { value: citation.n });
   const button = Object.assign(document.createElement("button"), { type: "button" });
-  button.textContent = [citation.title || citation.uri, citation.heading].filter(Boolean).join(" · ");
+  const called = citation.title || citation.uri;
+  button.textContent = citation.heading.startsWith(called) ? citation.heading : [called, citation.heading].filter(Boolean).join(" · ");
   button.title = citation.uri;
   button.addEventListener("click", () => show(citation));
   item.append(button);

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from ragloop.records import EVERYTHING
 from ragloop.service.refusals import RETRY_S, Refused
 from ragloop.service.routes.given import Measures, Serves
 from ragloop.service.wire.shown import Json
@@ -30,4 +31,7 @@ async def readyz(serving: Serves) -> Json:
 @router.get("/metrics")
 async def metrics(caller: Measures, serving: Serves) -> Response:
     """Return the figures of the service and of the home, in the form of Prometheus."""
-    return Response(await serving.read(serving.figures.text, serving.app), media_type=CONTENT_TYPE_LATEST)
+    # Whoever has no key is a caller without labels, and counts tell of documents that it may not see.
+    of_index = bool(caller.key_id) or serving.view_of(caller) == EVERYTHING
+    text = await serving.read(serving.figures.text, serving.app, of_index=of_index)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
