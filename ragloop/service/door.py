@@ -1,5 +1,6 @@
 """What a request passes before any route: the name it was addressed to, its key, its rate, its size."""
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from ragloop.service.refusals import Refused, refusal_of, refused
 
 CALLER, BODY = "ragloop.caller", "ragloop.body"
 """Where a route finds in its scope who calls, and the bytes that were sent."""
+log = logging.getLogger(__name__)
 _NEED_A_KEY = ("/v1", "/metrics")
 
 
@@ -51,9 +53,16 @@ class Door:
             why = refusal_of(error)
             await JSONResponse(refused(why), why.status_code, why.headers)(scope, receive, noted)
         else:
-            await self._app(scope, receive, noted)
+            await self._reply(scope, receive, noted)
         finally:
             self._count(getattr(scope.get("route"), "path", "other"), status)
+
+    async def _reply(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the request replied to. What fails was told the caller by then, unless a reply had begun."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the server would log its message, which may hold a question
+            log.error("a reply ended with %s", type(error).__name__)
 
     async def _let_in(self, scope: Scope, receive: Receive) -> Receive:
         headers = Headers(scope=scope)

@@ -1,6 +1,7 @@
 """Errors as OpenAI's clients read them: {"error": {message, type, param, code}} with the status that says the same."""
 
 import logging
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,5 +71,7 @@ def refusal_of(error: Exception) -> Refused:
     if isinstance(error, StoreDamagedError | RagloopError):
         log.error("%s: %s", type(error).__name__, error)
     else:
-        log.error("a request failed", exc_info=error)
+        # Without its message, which may hold the text of a question.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error("a request failed with %s:\n%s", type(error).__name__, frames)
     return Refused(500, "the service failed; its log says why")
