@@ -47,6 +47,7 @@ class Lease(StrEnum):
     INDEX = "index"
     GENERATIONS = "generations"
     REGISTRY = "registry"
+    KEYS = "keys"
     JOURNAL = "journal"
     SCHEMA = "schema"
 

@@ -54,7 +54,8 @@ _BRINGS = {
     "s3": ("boto3", "botocore"),
     "dask": ("dask", "distributed"),
     "ray": ("ray",),
-    "train,flows": ("prefect", "fastapi", "matplotlib"),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "train,flows": ("prefect", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""
 

@@ -51,6 +51,18 @@ EVERYTHING = View(None)
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a question came from: the name of the key it was asked with, and ids that the client gave."""
+
+    key: str = ""
+    conversation: str = ""
+    message: str = ""
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True)
 class Passage:
     """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine.
 

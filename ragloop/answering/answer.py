@@ -20,7 +20,7 @@ from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.models.generation.generators import Generators
-from ragloop.records import Answer, LaneName
+from ragloop.records import NOWHERE, Answer, LaneName, Origin
 from ragloop.telemetry import context
 from ragloop.wording import first_few
 
@@ -64,18 +64,26 @@ class Answerer:
         self._active, self._journal = active, journal
         self._generators, self._policy, self._outdated = generators, policy, outdated
 
-    def ask(self, question: str, lane: str | None = None, labels: Collection[str] = ()) -> Answer:
+    def ask(
+        self, question: str, lane: str | None = None, labels: Collection[str] = (), origin: Origin = NOWHERE
+    ) -> Answer:
         """Answer a question. Raises UsageError for one that is empty or too long, StorageFullError.
 
         Only documents without labels and those with one of the caller's `labels` are looked at.
         """
-        return self.ask_all([question], lane, labels)[0]
+        return self.ask_all([question], lane, labels, origin)[0]
 
-    def ask_all(self, questions: Sequence[str], lane: str | None = None, labels: Collection[str] = ()) -> list[Answer]:
+    def ask_all(
+        self,
+        questions: Sequence[str],
+        lane: str | None = None,
+        labels: Collection[str] = (),
+        origin: Origin = NOWHERE,
+    ) -> list[Answer]:
         """Answer a caller's questions in one batch and log them in one write; latencies are equal shares of it."""
         asked = _lane(lane) if lane else self._policy.lane
         seen = frozenset(labels)
-        turns: Sequence[Turn] = [Turn(uuid4().hex, checked(question), asked, seen) for question in questions]
+        turns: Sequence[Turn] = [Turn(uuid4().hex, checked(one), asked, seen, origin) for one in questions]
         with ExitStack() as held, context(interaction=first_few([one.interaction_id for one in turns], 1)):
             for stage in self._stages(held) if turns else ():
                 turns = stage(turns)

@@ -57,6 +57,11 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "latency_ms": dict(answer.latency_ms),
         "fallback": answer.fallback or None,
         "support": _support(answer.passages, turn.cited.rests_on if turn.cited else {}),
+        "labels": sorted(turn.labels),
+        "asked_by": turn.origin.key or None,
+        "conversation": turn.origin.conversation or None,
+        "message": turn.origin.message or None,
+        "cut": False,
     }
 
 

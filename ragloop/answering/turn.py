@@ -7,7 +7,7 @@ import numpy as np
 
 from ragloop.answering.prompts import Cited
 from ragloop.models import Vectors
-from ragloop.records import Draft, LaneName, Passage, Prompt, Route
+from ragloop.records import NOWHERE, Draft, LaneName, Origin, Passage, Prompt, Route
 
 _BASE = Route(LaneName.BASE_RAG)
 
@@ -20,16 +20,17 @@ def _no_vector() -> Vectors:
 class Turn:
     """What the stages have found out about a question so far.
 
-    `lane` is the one asked for, `labels` are the caller's, `route` says who answers. A turn without `draft` waits to be
-    answered, one with a draft and without `cited` waits for its citations. `generation` is the fingerprint of the one
-    that all `passages` come from; `top_similarity` is None where there are none. Latencies are in milliseconds per
-    stage, each the turn's share of its batch.
+    `lane` is the one asked for, `labels` are the caller's, `origin` is kept in the log, `route` says who answers. A
+    turn without `draft` waits to be answered, one with a draft and without `cited` waits for its citations.
+    `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None where there are
+    none. Latencies are in milliseconds per stage, each the turn's share of its batch.
     """
 
     interaction_id: str
     question: str
     lane: LaneName
     labels: frozenset[str] = frozenset()
+    origin: Origin = NOWHERE
     vector: Vectors = field(default_factory=_no_vector, compare=False)
     passages: tuple[Passage, ...] = ()
     top_similarity: float | None = None

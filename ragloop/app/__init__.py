@@ -16,6 +16,7 @@ from ragloop.app.sources import Sources
 from ragloop.app.status import status
 from ragloop.config import Settings
 from ragloop.journal import Journal
+from ragloop.keys import Keys
 from ragloop.models import Embedder
 from ragloop.registry import Registry
 from ragloop.store import Boundary, Clock, Store, utc_now
@@ -60,6 +61,11 @@ class App:
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
         return self.parts.registry
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of callers."""
+        return Keys(self.store)
 
     @property
     def embedder(self) -> Embedder:

@@ -131,7 +131,11 @@ class _Then:
         return opened.search().select(names).to_batches(_BATCH).read_all()
 
 
-_COMPARED: Mapping[str, tuple[str, ...]] = {"adapters": ("sha256", "state", "verdict", "metrics"), "reports": ("at",)}
+_COMPARED: Mapping[str, tuple[str, ...]] = {
+    "adapters": ("sha256", "state", "verdict", "metrics"),
+    "interactions": ("cut",),
+    "reports": ("at",),
+}
 """Rows of the other tables never change."""
 
 

@@ -343,6 +343,25 @@ class BackupSettings(Section):
     (days). The default is as long as `keep` nights: no file outlives its backups unread."""
 
 
+class ServiceSettings(Section):
+    """The service that `ragloop serve` runs."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address that it listens on. One that other machines reach needs a key: `ragloop keys create`."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port that it listens on; 0 takes a free one."""
+    hosts: tuple[str, ...] = ()
+    """Names that callers may address it by; by default those of this machine on loopback, and any elsewhere."""
+    parallel: int = Field(default=8, ge=1, le=256)
+    """Questions that are answered at once."""
+    waiting: int = Field(default=64, ge=0, le=100_000)
+    """Questions that may wait beside them; further ones are refused and told to come back."""
+    requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
+    """Requests of one key in a minute; 0 sets no limit."""
+    max_body_kb: int = Field(default=1024, ge=1, le=1_048_576)
+    """A larger request is refused (KiB)."""
+
+
 class Settings(BaseSettings):
     """All settings. `home` keeps all state; `cache` keeps prepared models, which can be made again."""
 
@@ -381,6 +400,7 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     backup: BackupSettings = BackupSettings()
+    service: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="before")
     @classmethod

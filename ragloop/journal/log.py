@@ -143,7 +143,7 @@ class Journal:
         waiting = self._waiting(wanted)
         known = self._answers(wanted, waiting)
         if missing := [one for one in wanted if one not in known]:
-            raise NotFoundError(f"found no interaction {missing[0]!r} in the log; `ragloop log tail` lists the newest")
+            raise NotFoundError(_unknown(missing[0]))
         support = iter(self._supporting([(known[i], c) for i, _, c in given if c]))
         times = self._times(known, waiting)
         entries = []
@@ -155,6 +155,20 @@ class Journal:
             entries.append({**names, "kind": kind, "correction": correction, "support": rests_on})
         self.append("feedback", entries)
         return [str(entry["feedback_id"]) for entry in entries]
+
+    def answer(self, interaction_id: str) -> dict[str, Any]:
+        """Return the row of a logged answer. Raises NotFoundError."""
+        waiting = self._waiting([interaction_id]).table("interactions").to_pylist()
+        found = [row for row in waiting if row["interaction_id"] == interaction_id] or self.store.rows(
+            "interactions", f"interaction_id IN ({quoted([interaction_id])})"
+        ).to_pylist()
+        if not found:
+            raise NotFoundError(_unknown(interaction_id))
+        return {**found[0], "latency_ms": dict(found[0]["latency_ms"] or ())}
+
+    def mark_cut(self, interaction_id: str, *, cut: bool) -> None:
+        """Log whether the caller missed the end of an answer: one that is cut is never trained on."""
+        self.append("interactions", [{**self.answer(interaction_id), "cut": cut}])
 
     def _answers(self, wanted: Sequence[str], waiting: Entries) -> dict[str, Mapping[str, Any]]:
         """Return what corrections need to know of these answers, by interaction id."""
@@ -173,6 +187,10 @@ class Journal:
             if one in times:
                 times[one] = max(times[one], at)
         return times
+
+
+def _unknown(interaction_id: str) -> str:
+    return f"found no interaction {interaction_id!r} in the log; `ragloop log tail` lists the newest"
 
 
 def _beside(table: LogTable, rows: pa.Table) -> pa.Table:

@@ -107,7 +107,7 @@ class Segment:
         return sizes
 
     def unfolded(self) -> Iterator[bytes]:
-        """Yield the lines that wait to be folded, the newest file first; some may be in the tables by now.
+        """Yield the lines that wait to be folded, the newest file last; some may be in the tables by now.
 
         What is read from the tables after that misses nothing: a line leaves the files when it is in a table.
         """
@@ -115,17 +115,26 @@ class Segment:
             yield from data.split(b"\n")
 
     def _contents(self) -> Iterator[bytes]:
-        # The current file first: sealed meanwhile, it is read twice rather than not at all.
-        for file in (self._current, *sorted(self.folder.glob("sealed-*.jsonl"))):
+        # The current file is read first: sealed meanwhile, it is read twice rather than not at all.
+        newest = b""
+        with suppress(FileNotFoundError):
+            newest = self._current.read_bytes()
+        for file in self._sealed():
             with suppress(FileNotFoundError):
                 yield file.read_bytes()
+        yield newest
+
+    def _sealed(self) -> list[Path]:
+        return sorted(self.folder.glob("sealed-*.jsonl"))
 
     def seal(self) -> list[Path]:
-        """Let later lines begin a new file, and return the files to fold."""
+        """Let later lines begin a new file, and return the files to fold, the newest last."""
         if self._current.exists():
+            # Of what a killed fold left, the later line of an id must be folded later, too.
+            number = len(self._sealed())
             with self._locked():
-                self._current.rename(self.folder / f"sealed-{uuid4().hex}.jsonl")
-        return sorted(self.folder.glob("sealed-*.jsonl"))
+                self._current.rename(self.folder / f"sealed-{number:06}{uuid4().hex}.jsonl")
+        return self._sealed()
 
     def set_aside(self, lines: Sequence[bytes]) -> None:
         """Keep lines that are no entries, torn by a kill or written by something else; they stop no others."""

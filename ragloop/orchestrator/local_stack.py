@@ -206,6 +206,19 @@ class LocalStack:
         # Where `up` was started, so that it finds the same configuration.
         self.processes.start("watch", [sys.executable, "-c", main, "watch"], self._environment, Path.cwd())
 
+    def serve(self) -> None:
+        """Start the service, which says its address: at the port of the settings, or at a free one where that is
+        taken."""
+        main = "from ragloop.cli.main import main; main()"
+        command = [sys.executable, "-c", main, "serve", "--port", str(self._port_of_service())]
+        self.processes.start("service", command, self._environment, Path.cwd())
+
+    def _port_of_service(self) -> int:
+        port = self._settings.service.port
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return 0 if probe.connect_ex((HOST, port)) == 0 else port
+
     def _until(self, true: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not true():

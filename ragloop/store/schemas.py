@@ -129,6 +129,11 @@ TABLES: Mapping[str, pa.Schema] = {
         latency_ms=pa.map_(pa.string(), pa.float64()),
         fallback=pa.string(),
         support=_SUPPORT,
+        labels=pa.list_(pa.string()),
+        asked_by=pa.string(),
+        conversation=pa.string(),
+        message=pa.string(),
+        cut=pa.bool_(),
     ),
     "feedback": _schema(
         "feedback_id",
@@ -163,9 +168,21 @@ TABLES: Mapping[str, pa.Schema] = {
         reason=pa.string(),
         by=pa.string(),
     ),
+    "keys": _schema(
+        "change_id",
+        at=TIME,
+        kind=pa.string(),
+        key_id=pa.string(),
+        name=pa.string(),
+        sha256=pa.string(),
+        labels=pa.list_(pa.string()),
+        roles=pa.list_(pa.string()),
+        inline_links=pa.bool_(),
+    ),
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }
-"""Every table with a fixed schema. `aliases` is append-only; of `reports`, some kinds replace their row, others add."""
+"""Every table with a fixed schema. `aliases` and `keys` are append-only; of `reports`, some kinds replace their row,
+others add."""
 
 
 def keyed(table: Table) -> Table:

@@ -103,7 +103,8 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         assert api.call("GET", f"/flow_runs/{left_running}")["state_type"] == "CRASHED"
         assert api.call("GET", f"/flow_runs/{of_others}")["state_type"] == "RUNNING"
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
-        lines_until(process, "submitted to infrastructure", "rang for")  # the worker and the watcher, in any order
+        # The worker, the watcher and the service, in any order.
+        lines_until(process, "submitted to infrastructure", "rang for", "service │ ask page")
         (trigger,) = [
             one
             for one in api.call("POST", "/automations/filter", {})
@@ -111,10 +112,10 @@ def test_a_run_that_ctrl_c_ended_blocks_nothing_after_the_next_start(stack: Loca
         ]
         api.call("PATCH", f"/automations/{trigger['id']}", {"enabled": False})
         lines_until(process, "problem: the trigger of index-changes is disabled")
-        # Server, worker, watcher and a flow run, which is in a session of its own: all of them end.
+        # Server, worker, watcher, service and a flow run, which is in a session of its own: all of them end.
         api.call("POST", f"/deployments/{stack.deployment_id(DEPLOYMENT)}/create_flow_run", {})
         lines_until(process, "submitted to infrastructure")
-        assert comes(lambda: len(started_in(home)) >= 4)
+        assert comes(lambda: len(started_in(home)) >= 5)
         interrupted(process)
         assert started_in(home) == []
 

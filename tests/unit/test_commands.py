@@ -10,7 +10,7 @@ from ragloop.cli.main import app
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
     "up", "demo", "index", "doctor", "watch", "evaluate", "automations", "documents",
-    "maintain", "backup", "restore", "sources", "deploy",
+    "maintain", "backup", "restore", "sources", "deploy", "serve", "keys",
 }  # fmt: skip
 
 

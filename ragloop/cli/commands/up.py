@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Prefect server; 0 takes a free one.")] = 4200,
 ) -> None:
-    """Start a local Prefect server, deploy the flows, start a worker and the watcher; ctrl-C ends everything.
+    """Start a local Prefect server, deploy the flows, start a worker, the watcher and the service (see `ragloop
+    serve`); ctrl-C ends everything.
 
     Runs, schedules and logs are kept under the home; the next start finds them.
     """
@@ -35,6 +36,7 @@ def up(
             say(f"overview     {_overview(stack.api, app)}\n")
             if watches:
                 stack.watch()
+            stack.serve()
             say(f"ragloop finds this server through the home. For Prefect's own commands:\n{stack.exports}")
             say("Press ctrl-C here to end everything.\n")
             looks = news(stack.api, stack.names)

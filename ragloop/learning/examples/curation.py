@@ -12,6 +12,7 @@ an edit elsewhere in its document costs no row):
   the statements that bore it out when it was given. One that no shown passage bears out rests on something that nobody
   knows, so that it could never be seen to go stale: it falls. Where nobody looked, it rests on all that was shown.
 - An answer without any document behind it (closed-book, or nothing was found) falls for the same reason.
+- An answer of which its caller did not get the end falls, whatever is said of it: nobody read all of it.
 
 It stands while its documents are in the index in the revision that was shown, or each of its statements still stands
 in a chunk of its document (see answering.support.statements); where only passages are known, while the index holds them
@@ -40,6 +41,7 @@ Row = Mapping[str, Any]
 REASONS = (
     "no feedback",
     "thumbs down",
+    "cut off",
     "abstained",
     "no document behind it",
     "no passage bears it out",
@@ -206,6 +208,8 @@ def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) ->
     if vote["kind"] == "down":
         return "thumbs down"
     corrected = vote["kind"] == "correction"
+    if row.get("cut"):
+        return "cut off"
     if row["abstained"] and not corrected:
         return "abstained"
     if not documents:

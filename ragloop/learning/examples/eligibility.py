@@ -42,7 +42,7 @@ from ragloop.store.files import Files
 
 PART = 8_192
 """Answers that are judged at once."""
-_ANSWERS = ["interaction_id", "asked_at", "question", "answer", "abstained", "passages", "citations", "support"]
+_ANSWERS = ["interaction_id", "asked_at", "question", "answer", "abstained", "passages", "citations", "support", "cut"]
 _FEEDBACK = ["feedback_id", "interaction_id", "given_at", "kind", "correction", "support"]
 
 

@@ -1,0 +1,110 @@
+"""The work of the service, in threads: a slow model keeps neither other callers nor the loop from going on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from ragloop.answering.retrieval import RetrievalPolicy
+from ragloop.app import App
+from ragloop.config.settings import ServiceSettings
+from ragloop.errors import RagloopError
+from ragloop.records import Answer, Origin, View
+from ragloop.service.callers import Caller
+from ragloop.service.figures import Figures
+from ragloop.service.jobs import Job, Jobs, Request
+from ragloop.service.refusals import RETRY_S, Refused
+
+log = logging.getLogger(__name__)
+PING_S = 15.0
+"""How often a stream whose answer is being written shows that it is alive."""
+READERS = 4
+"""Threads that read: searches, feedback, documents."""
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of a caller, in the lane of the model that it named; None is the default."""
+
+    question: str
+    lane: str | None
+    caller: Caller
+    origin: Origin
+
+
+class Serving:
+    """What routes call."""
+
+    def __init__(self, app: App, settings: ServiceSettings, ping_s: float = PING_S) -> None:
+        self.app, self.figures, self.ping_s = app, Figures(), ping_s
+        self._most = settings.parallel + settings.waiting
+        self._answers = ThreadPoolExecutor(settings.parallel, "ragloop-answer")
+        self._reads = ThreadPoolExecutor(READERS, "ragloop-read")
+        self._under_way = 0
+        self._jobs = Jobs()
+        self._retrieval = RetrievalPolicy.of(app.settings.retrieval)
+        self.is_ready = False
+
+    def warm(self) -> None:
+        """Open the index and load what an answer needs, so that the first caller does not wait for it."""
+        try:
+            self.app.answering.answerer  # noqa: B018 - made before threads ask for it
+            self.app.journal  # noqa: B018
+            self.app.parts.active().embedder.embed(["warm"])
+        except RagloopError as error:
+            log.warning("not ready yet: %s", error)
+        else:
+            self.is_ready = True
+
+    def view_of(self, caller: Caller) -> View:
+        """Return which documents a caller sees."""
+        return self._retrieval.view_of(caller.labels)
+
+    @property
+    def view_of_nobody(self) -> View:
+        """Return what a caller without labels sees."""
+        return self._retrieval.without_labels
+
+    async def read(self, work: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run what reads or writes the store, but answers no question."""
+        return await asyncio.get_running_loop().run_in_executor(self._reads, partial(work, *args, **kwargs))
+
+    def ask(self, asked: Asked, request: Request) -> Job:
+        """Begin to answer a question, or join the answer to the request that this one repeats.
+
+        Raises Refused where too many questions wait.
+        """
+        return self._jobs.of(request, partial(self._begin, asked))
+
+    def _begin(self, asked: Asked) -> Job:
+        if self._under_way >= self._most:
+            self.figures.refused.inc()
+            raise Refused(503, "too many questions are being answered; come back later", retry_s=RETRY_S)
+        self._under_way += 1
+        made = self._answers.submit(self._answer, asked, time.perf_counter())
+        loop = asyncio.get_running_loop()
+        made.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended))
+        return Job(made, self._mark)
+
+    def _ended(self) -> None:
+        self._under_way -= 1
+
+    def _answer(self, asked: Asked, began: float) -> Answer:
+        answer = self.app.answering.answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
+        self.is_ready = True
+        self.figures.count(answer, time.perf_counter() - began)
+        return answer
+
+    async def _mark(self, interaction_id: str, cut: bool) -> None:
+        await self.read(self.app.journal.mark_cut, interaction_id, cut=cut)
+
+    def close(self) -> None:
+        """Wait for what is under way: an answer that was begun is logged."""
+        self._answers.shutdown(cancel_futures=True)
+        self._reads.shutdown()

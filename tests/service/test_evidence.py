@@ -1,0 +1,75 @@
+"""Feedback, logged answers, documents, search and figures over HTTP."""
+
+import pytest
+
+from tests.support.served import QUESTION, Served, chat, error_of
+
+
+def test_feedback_is_logged(service: Served) -> None:
+    interaction_id = service.asks()["ragloop"]["interaction_id"]
+    for body in ({"kind": "up"}, {"kind": "down"}, {"correction": "Ada keeps the bees."}):
+        reply = service.api.post("/v1/feedback", json={"interaction_id": interaction_id, **body})
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["feedback_id"]
+    found = service.api.get(f"/v1/interactions/{interaction_id}").json()
+    assert [one["kind"] for one in found["feedback"]] == ["up", "down", "correction"]
+    assert found["question"] == QUESTION
+    assert found["passages"][0]["text_hash"]
+
+
+def test_feedback_finds_an_answer_by_what_its_chat_client_calls_it(service: Served) -> None:
+    headers = {"X-OpenWebUI-Chat-Id": "c1", "X-OpenWebUI-Message-Id": "m1"}
+    asked = service.api.post("/v1/chat/completions", json=chat(QUESTION), headers=headers).json()
+    metadata = {"conversation_id": "c2", "message_id": "m2"}
+    other = service.api.post("/v1/chat/completions", json=chat(QUESTION, metadata=metadata)).json()
+    for conversation, message, expected in (("c1", "m1", asked), ("c2", "m2", other)):
+        body = {"conversation": conversation, "message": message, "kind": "down"}
+        reply = service.api.post("/v1/feedback", json=body).json()
+        assert reply["interaction_id"] == expected["ragloop"]["interaction_id"]
+    unknown = {"conversation": "c1", "message": "m2", "kind": "down"}
+    assert service.api.post("/v1/feedback", json=unknown).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"kind": "up", "correction": "a"}, {"kind": "correction"}, {"kind": "sideways"}, {"correction": ""}]
+)
+def test_feedback_that_says_nothing_is_refused(service: Served, body: dict[str, str]) -> None:
+    interaction_id = service.asks()["ragloop"]["interaction_id"]
+    reply = service.api.post("/v1/feedback", json={"interaction_id": interaction_id, **body})
+    assert reply.status_code == 400
+    error_of(reply)
+
+
+def test_a_citation_leads_to_the_passage_in_its_document(service: Served) -> None:
+    citation = service.asks()["ragloop"]["citations"][0]
+    path = f"/v1/documents/{citation['document_id']}"
+    found = service.api.get(path, params={"chunk": citation["chunk_id"]}).json()
+    assert found["title"] == citation["title"] == "The bees"
+    assert found["revision"] == citation["revision"]
+    (cited,) = [one for one in found["chunks"] if one["cited"]]
+    assert (cited["start"], cited["end"]) == (citation["start"], citation["end"])
+    assert "Ada keeps the bees" in cited["text"]
+    assert not [one for one in service.api.get(path).json()["chunks"] if one["cited"]]
+
+
+def test_a_search_finds_passages_and_logs_nothing(service: Served) -> None:
+    before = len(service.logged())
+    found = service.api.post("/v1/search", json={"query": QUESTION, "top_k": 1}).json()["data"]
+    assert [one["title"] for one in found] == ["The bees"]
+    assert len(service.logged()) == before
+    for body in ({"query": ""}, {"query": QUESTION, "top_k": 0}, {"query": "x" * 5000}):
+        assert service.api.post("/v1/search", json=body).status_code == 400
+
+
+def test_figures_count_what_was_answered(service: Served) -> None:
+    def figure(name: str) -> float:
+        lines = service.api.get("/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    name = 'ragloop_questions_total{abstained="false",lane="base+rag"}'
+    before = figure(name)
+    service.asks()
+    assert figure(name) == before + 1
+    assert figure("ragloop_documents ") == 0  # counts tell of documents that this caller does not see
+    assert figure('ragloop_stage_seconds_count{stage="retrieve"}') >= 1
+    assert figure('ragloop_requests_total{path="/v1/chat/completions",status="200"}') >= 1

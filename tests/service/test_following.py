@@ -1,0 +1,56 @@
+"""What changes in the home is served from the next request on: documents, adapters, keys."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import OPEN, make_app
+from tests.support import adapter_home
+from tests.support.served import QUESTION, chat, served
+
+
+def test_a_sync_of_another_process_is_answered_from_and_no_request_fails(tmp_path: Path) -> None:
+    statuses: list[int] = []
+    with served(make_app(tmp_path)) as service:
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                reply = service.api.post("/v1/chat/completions", json=chat(QUESTION))
+                statuses.append(reply.status_code)
+
+        asking = [threading.Thread(target=ask) for _ in range(2)]
+        for one in asking:
+            one.start()
+        changed = {**OPEN, "bees.md": "# The bees\n\nBruno keeps the bees behind the old mill.\n"}
+        make_app(tmp_path, open_documents=changed)
+        answer = service.asks()["choices"][0]["message"]["content"]
+        done.set()
+        for one in asking:
+            one.join(60)
+    assert "Bruno keeps the bees" in answer
+    assert "Ada" not in answer
+    assert set(statuses) == {200}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return adapter_home.make_home(tmp_path_factory.mktemp("adapters"))
+
+
+def test_a_promotion_and_a_rollback_are_served_without_a_restart(made: Path, tmp_path: Path) -> None:
+    place = adapter_home.promoted(made, tmp_path / "home of adapters")
+    other = adapter_home.app_of(place)
+    with served(adapter_home.app_of(place)) as service:
+        assert service.asks(adapter_home.QUESTION)["ragloop"]["adapter"] == "later"
+        names = [one["id"] for one in service.api.get("/v1/models").json()["data"]]
+        assert "ragloop/adapter+rag" in names
+        assert other.registry.rollback("test")
+        assert service.asks(adapter_home.QUESTION)["ragloop"]["adapter"] == "early"
+        assert other.registry.rollback("test")
+        reply = service.asks(adapter_home.QUESTION)["ragloop"]
+        assert reply["adapter"] is None
+        assert reply["lane"] == "base+rag"
+        assert reply["fallback"]
+        assert service.asks(adapter_home.QUESTION, model="ragloop/base+rag")["ragloop"]["fallback"] is None
