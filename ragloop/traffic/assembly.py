@@ -54,12 +54,12 @@ def exchanges_of(steps: Sequence[Step], origin: str) -> Iterator[Exchange]:
     about = [one if len(units) == 1 else replace(one, votes=()) for one in steps]
     for name in units:
         unit = tree.steps.get(name)
-        within = tree.within(name)
-        if unit is not None and (unit.question or unit.answer):
-            yield _exchange(unit, [unit, *within], about, origin)
-            continue
-        for part in _turns(within):
-            yield _exchange(None, part, about, origin)
+        within = _without_inner_retrievals(tree, tree.within(name))
+        whole = unit is not None and (unit.question or unit.answer)
+        for part in [[unit, *within]] if unit is not None and whole else _turns(within):
+            exchange = _exchange(unit if whole else None, part, about, origin)
+            if _is_exchange(exchange, part):
+                yield exchange
 
 
 def _units(tree: Tree) -> list[str]:
@@ -83,6 +83,19 @@ def _smallest(tree: Tree) -> list[str]:
         waiting += reversed(inner)
         found += [] if inner else [name]
     return found
+
+
+def _is_exchange(exchange: Exchange, steps: Sequence[Step]) -> bool:
+    """Return whether steps answered a question: what only read or split documents is no exchange."""
+    worked = any(one.work in (Work.RETRIEVE, Work.GENERATE) for one in steps)
+    return worked or bool(exchange.question.strip() and exchange.answer.strip())
+
+
+def _without_inner_retrievals(tree: Tree, steps: Sequence[Step]) -> list[Step]:
+    """Leave out retrievals that are a part of another one: frameworks write the same passages once for each layer."""
+    known = {one.name for one in steps if one.work is Work.RETRIEVE and one.shown}
+    inner = {below.name for one in known for below in tree.within(one) if below.work is Work.RETRIEVE}
+    return [one for one in steps if one.name not in inner]
 
 
 def _turns(steps: Sequence[Step]) -> Iterator[list[Step]]:

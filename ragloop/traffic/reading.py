@@ -86,7 +86,7 @@ def _of_line(line: bytes, place: str) -> Iterator[Read | Skipped]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        yield Skipped(place, f"found no JSON ({_short(error)}), expected one value in the line")
+        yield Skipped(f"{place}, {_short(error)}", "found no JSON, expected one value in the line")
         return
     yield from _flattened(value, place)
 
@@ -99,11 +99,11 @@ def _of_values(data: bytes) -> Iterator[Read | Skipped]:
             at += 1
             continue
         number += 1
-        line = text.count("\n", 0, at) + 1 if number < 2 else 0
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            yield Skipped(f"line {line or text.count(chr(10), 0, at) + 1}", f"found no JSON ({_short(error)})")
+            line = text.count("\n", 0, at) + 1
+            yield Skipped(f"line {line}, {_short(error)}", "found no JSON, expected one value after the other")
             following = text.find("\n{", at + 1)
             at = following + 1 if following >= 0 else len(text)
             continue

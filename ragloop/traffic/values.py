@@ -197,7 +197,7 @@ def passage_of(value: Any) -> Shown | None:
         text,
         tuple(dict.fromkeys(_words_under(held, _NAMES))),
         tuple(_words_under(held, _REVISIONS)),
-        text_of(first(value, _IDS), 1),
+        next(_words_under(value, _IDS), ""),
         number_of(first(value, _SCORES)),
     )
 

@@ -40,6 +40,7 @@ _OUT = (
 )  # fmt: skip
 _QUERY = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "retrieval.query")
 _PROMPTS = ("gen_ai.system_instructions", "gen_ai.input.messages")
+_FILLED_IN = tuple(f"gen_ai.prompt.variable.{one}" for one in ("context", "documents", "passages", "context_str"))
 _MODEL = (
     "gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "langfuse.observation.model.name",
     "mlflow.llm.model",
@@ -107,6 +108,8 @@ def _answer(attributes: Record, work: Work) -> str:
 
 
 def _prompt(attributes: Record) -> str:
+    if filled_in := text_of(first(attributes, _FILLED_IN)):
+        return filled_in
     parts = [messages_text(attributes[one]) for one in _PROMPTS if one in attributes]
     return (
         "\n\n".join(filter(None, parts))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ragloop.corpus.index.predicates import DOCUMENTS
@@ -77,13 +78,24 @@ class Places:
 
 def _longest(parts: Sequence[str], by_last: Mapping[str, Sequence[KnownDocument]], parts_of_key: PartsOf) -> Named:
     """Return the documents whose keys share the longest ending with a name."""
-    shared = [(_shared(parts, parts_of_key(one.key)), one) for one in by_last.get(parts[-1], ())]
-    most = max((length for length, _ in shared), default=0)
-    best = [one for length, one in shared if length == most]
+    shared = [_Match.of(parts, parts_of_key(one.key), one) for one in by_last.get(parts[-1], ())]
+    most = max((one.rank for one in shared), default=(False, 0))
+    best = [one.document for one in shared if one.rank == most]
     if not best or len(best) > MOST_CANDIDATES:
         return Named()
-    whole = most in (len(parts), len(parts_of_key(best[0].key)))
-    return Named(tuple(best), len(best) == 1 and whole)
+    return Named(tuple(best), len(best) == 1 and most[0])
+
+
+class _Match(NamedTuple):
+    """A document and how much of its key a name ends with: all of it, or of the name; and how many parts."""
+
+    rank: tuple[bool, int]
+    document: KnownDocument
+
+    @classmethod
+    def of(cls, parts: Sequence[str], key: Sequence[str], document: KnownDocument) -> "_Match":
+        length = _shared(parts, key)
+        return cls((length in (len(parts), len(key)), length), document)
 
 
 def _shared(parts: Sequence[str], other: Sequence[str]) -> int:

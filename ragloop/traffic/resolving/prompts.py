@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragloop.traffic.exchange import Exchange, Shown
+from ragloop.traffic.resolving.document import KnownDocument
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.standing import SHINGLE, where_it_stands
 from ragloop.traffic.resolving.tied import Tied
 from ragloop.traffic.resolving.words import tokens
 
-_PROMPTS = 3
+_PROMPTS = 5
 """From so many prompts on, a line that stands in most of them is taken for one of the template."""
 _MOST_OF_THEM = 0.6
 _SHORT = 12
@@ -48,7 +49,7 @@ def _bodies(exchanges: Sequence[Exchange]) -> list[str]:
     bodies = [one[start : len(one) - end] for one in asked]
     lines = Counter(line for one in different for line in {*map(str.strip, one.splitlines())})
     most = len(different) * _MOST_OF_THEM
-    known = {line for line, count in lines.items() if count >= most and len(tokens(line)) <= _SHORT}
+    known = {line for line, count in lines.items() if count >= most and 0 < len(tokens(line)) <= _SHORT}
     if len(different) < _PROMPTS:
         return bodies
     return [
@@ -86,53 +87,63 @@ def _is_long(text: str) -> bool:
 
 @dataclass(frozen=True)
 class _Passage:
-    """Parts of a prompt that are one passage. `tied` is what became of the first long one of them, None before that."""
+    """Parts of a prompt that are one passage. `tied` is what became of it, None while it is too short to be tied."""
 
     text: str
     tied: Tied | None
 
+    @property
+    def document(self) -> KnownDocument | None:
+        """The document that all of it stands in."""
+        return self.tied.document if self.tied is not None and self.tied.is_live else None
+
 
 def _passages(body: str, resolver: Resolver) -> list[str]:
     """Return the passages of a prompt without its template."""
-    found = list(_joined(_parts(body), resolver))
-    return [
-        text
-        for one in found
-        for text in ([part.text for part in _joined(one.text.split("\n"), resolver)] if _is_mixed(one) else [one.text])
-    ]
+    found = list[_Passage]()
+    for one in _joined(_parts(body), resolver):
+        mixed = one.document is None and "\n" in one.text.strip()
+        found += _joined(one.text.split("\n"), resolver) if mixed else [one]
+    return [one.text for at, one in enumerate(found) if not _is_of_neighbours(found, at, resolver)]
 
 
-def _is_mixed(passage: _Passage) -> bool:
-    """Return whether a passage may be several: it stands nowhere as a whole and has several lines."""
-    return "\n" in passage.text.strip() and not (passage.tied is not None and passage.tied.is_live)
+def _is_of_neighbours(passages: Sequence[_Passage], at: int, resolver: Resolver) -> bool:
+    """Return whether a part that is too short to be tied stands in the document of the passage before or after it."""
+    if passages[at].tied is not None:
+        return False
+    beside = (one.document for one in (*passages[max(0, at - 1) : at], *passages[at + 1 : at + 2]))
+    words = tokens(passages[at].text)
+    return any(one is not None and resolver.library.document(one.document_id).holds(words) for one in beside)
 
 
 def _joined(parts: Sequence[str], resolver: Resolver) -> Iterator[_Passage]:
-    """Join parts that follow each other in one document; a short one belongs to what stands beside it."""
+    """Join parts that follow each other in one document; short ones wait for what follows them."""
     held: _Passage | None = None
-    for part in parts:
-        if not tokens(part):
-            continue
-        together = _together(held, part, resolver) if held else None
+    for part in filter(tokens, parts):
+        together = _together(held, part, resolver) if held else _tied(part, resolver)
         if together is None:
             if held:
                 yield held
-            together = _Passage(part, resolver.resolve([Shown(part)])[0] if _is_long(part) else None)
+            together = _tied(part, resolver)
         held = together
     if held:
         yield held
 
 
+def _tied(text: str, resolver: Resolver) -> _Passage:
+    return _Passage(text, resolver.resolve([Shown(text)])[0] if _is_long(text) else None)
+
+
 def _together(held: _Passage, part: str, resolver: Resolver) -> _Passage | None:
     """Return a passage with the part that follows it; None where the part is of another one."""
     text = f"{held.text}\n\n{part}"
-    if held.tied is not None and held.tied.is_live:
-        return _Passage(text, held.tied) if _stands(text, held.tied, resolver) else None
+    if held.tied is None and not _is_long(text):
+        return _Passage(text, None)
+    tied = held.tied if held.document else None
     if held.tied is None:
         tied = resolver.resolve([Shown(part if _is_long(part) else text)])[0]
-        if tied.is_live and _stands(text, tied, resolver):
-            return _Passage(text, tied)
-    return None
+    stands = tied is not None and tied.is_live and _stands(text, tied, resolver)
+    return _Passage(text, tied) if stands else None
 
 
 def _stands(text: str, tied: Tied, resolver: Resolver) -> bool:

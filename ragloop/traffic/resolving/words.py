@@ -1,21 +1,24 @@
 """The words of a text as facts are compared: letters and digits as they are written, with the signs that tell a value.
 
-Emphasis, quotes, brackets and the marks of tables are left out, so that a text reads the same with its markup and
-without; a sign, a unit of per cent, a currency and a comparison stay.
+Emphasis, quotes, brackets, the marks of tables and the roles of reStructuredText are left out, so that a text reads the
+same with its markup and without; a sign, a unit of per cent, a currency and a comparison stay.
 """
 
 import re
 
+from ragloop.corpus.parsing.formats.restructuredtext import plain_title
 from ragloop.language.forms import comparable
 from ragloop.language.words import has_unspaced, words
 
 _TOKEN = re.compile(
     r"(?:(?<![\w.)\]])[-\u2212](?=\d))?[$\u20ac\u00a3\u00a5]?[^\W_](?:[\w.+-]*[^\W_])?(?:[+#]+|%)?"
-    r"|[<>=!]=|[\u2264\u2265\u2260]|(?<=[ \t])[<>](?=[ \t])"
+    r"|(?<![<>=!])[<>=!]=(?!=)|[\u2264\u2265\u2260]|(?<=[ \t])[<>](?=[ \t])"
 )
+
+_ROLE = ":`"
 
 
 def tokens(text: str) -> list[str]:
     """Return the words of a text, in order."""
-    text = comparable(text)
+    text = comparable(plain_title(text) if _ROLE in text else text)
     return words(text) if has_unspaced(text) else _TOKEN.findall(text)
