@@ -101,6 +101,10 @@ class DocumentWords:
         """Return whether these words follow each other in one place only."""
         return self._text.count(_MARK + _MARK.join(words) + _MARK) == 1
 
+    def is_begin(self, word: int) -> bool:
+        """Return whether a statement or a title begins with this word of the document."""
+        return self._firsts[bisect_right(self._firsts, word) - 1] == word
+
     def holds(self, words: Sequence[str]) -> bool:
         """Return whether these words follow each other somewhere."""
         return _MARK + _MARK.join(words) + _MARK in self._text

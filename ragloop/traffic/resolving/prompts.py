@@ -8,6 +8,7 @@ document are one passage. A part that stands in no document stays as an unresolv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ragloop.traffic.exchange import Exchange, Shown
 from ragloop.traffic.resolving.document import KnownDocument
@@ -102,9 +103,17 @@ def _passages(body: str, resolver: Resolver) -> list[str]:
     """Return the passages of a prompt without its template."""
     found = list[_Passage]()
     for one in _joined(_parts(body), resolver):
-        mixed = one.document is None and "\n" in one.text.strip()
-        found += _joined(one.text.split("\n"), resolver) if mixed else [one]
-    return [one.text for at, one in enumerate(found) if not _is_of_neighbours(found, at, resolver)]
+        lines = list(_joined(one.text.split("\n"), resolver)) if one.document is None else []
+        found += lines if lines and all(line.document for line in lines) else [one]
+    kept = [one for at, one in enumerate(found) if not _is_of_neighbours(found, at, resolver)]
+    parts = groupby(kept, key=lambda one: one.document is None)
+    return [text for unknown, ones in parts for text in _texts(list(ones), together=unknown)]
+
+
+def _texts(passages: Sequence[_Passage], *, together: bool) -> list[str]:
+    """Return the texts of passages; parts that stand nowhere count as one: they are what became of one passage."""
+    texts = [one.text for one in passages]
+    return ["\n\n".join(texts)] if together else texts
 
 
 def _is_of_neighbours(passages: Sequence[_Passage], at: int, resolver: Resolver) -> bool:

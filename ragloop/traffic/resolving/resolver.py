@@ -10,8 +10,9 @@ from ragloop.traffic.resolving.places import Named
 from ragloop.traffic.resolving.standing import contained_share, where_it_stands
 from ragloop.traffic.resolving.tied import UNRESOLVED, Tied, Verdict
 
-MOST_OF_IT = 0.8
-"""Share of a passage's shingles that a document must hold, where nothing names it, for the passage to be of it."""
+PART_OF_IT = 0.3
+"""Share of a passage's shingles that a document must hold, where nothing names it, for the passage to be of it and to
+have changed since. Two versions of one text share more, texts on one subject next to nothing."""
 
 
 class Candidates(Protocol):
@@ -83,7 +84,7 @@ class Resolver:
             words = self.library.document(one)
             if runs := where_it_stands(shown.text, words):
                 return self._live(Verdict.TEXT, words.document, runs)
-        return self._likeliest(shown, by_text, least=MOST_OF_IT)
+        return self._likeliest(shown, by_text, least=PART_OF_IT)
 
     def _likeliest(self, shown: Shown, document_ids: Sequence[str], least: float) -> Tied:
         """Tie a passage that stands nowhere as a whole to the document that holds most of it."""

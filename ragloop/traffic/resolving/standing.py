@@ -2,8 +2,9 @@
 
 It stands where its words follow each other in the document, or where each of its pieces does (see pieces) in runs that
 cannot be met by chance: a run has eight words and more, stands in one place only or soon after the run before it, and
-begins with no word that leads back to a sentence before it. So an inserted paragraph costs nothing, while one changed
-number, name or negation does, also where the sentence that it makes stands elsewhere in the document.
+begins as a statement of the document does, with no word that leads back to the one before it. So an inserted paragraph
+costs nothing, while one changed number, name or negation does, also where the sentence that it makes stands elsewhere
+in the document.
 """
 
 import re
@@ -64,10 +65,14 @@ def _holds(words: Sequence[str], document: DocumentWords, is_first: bool, is_las
 def _accepted(words: Sequence[str], document: DocumentWords, before: int | None) -> Run | None:
     """Return where a run stands, None where it does not or may stand by chance."""
     run = document.find_cut(words)
-    if run is None or len(words) < SHINGLE or (before is not None and _LEADS_BACK.fullmatch(words[0])):
+    if run is None or len(words) < SHINGLE:
         return None
-    if before is not None and (near := document.find(words, before)) is not None and near.first - before <= NEAR:
-        return near
+    if before is not None:
+        near = document.find(words, before)
+        if _LEADS_BACK.fullmatch(words[0]) or not document.is_begin((near or run).first):
+            return None
+        if near is not None and near.first - before <= NEAR:
+            return near
     return run if document.is_unique(words) or not document.holds(words) else None
 
 
