@@ -89,5 +89,5 @@ class Tree:
         return found
 
 
-def _moment(step: Step) -> tuple[float, str]:
-    return (step.began.timestamp() if step.began else 0.0, step.name)
+def _moment(step: Step) -> float:
+    return step.began.timestamp() if step.began else 0.0
