@@ -82,7 +82,13 @@ def test_the_same_file_twice_counts_once(handbook: IndexedFolder, name: str) -> 
 @pytest.mark.parametrize("name", [*WITH_TEXT, "genai-langchain.otlp.jsonl"])
 def test_an_edit_drops_the_rows_that_rest_on_what_changed_and_no_others(handbook: IndexedFolder, name: str) -> None:
     imported(handbook, EXPORTS / name)
-    edited(handbook, "guide/bees.md", "after a stranger had done so", "after a guest had done so")
+    edited(
+        handbook,
+        "guide/bees.md",
+        "after a stranger had done so.",
+        "after a stranger had done so.\n\nWasps stay outside.",
+    )
+    edited(handbook, "library.md", "# The reading room\n", "# The reading room\n\nIt is heated since 2021.\n")
     assert eligible(handbook) == set(QUESTIONS), "an edit elsewhere in a document costs no row"
     edited(handbook, "guide/bees.md", "eleven hives", "twelve hives")
     assert eligible(handbook) == set(QUESTIONS) - {QUESTIONS[1]}
