@@ -43,8 +43,8 @@ def row_of_exchange(
         "completion_tokens": exchange.completion_tokens,
         "cost_usd": exchange.cost_usd,
         "latency_ms": None if exchange.latency_ms is None else [("total", exchange.latency_ms)],
-        "passages": [row for rank, one in enumerate(tied, 1) for row in _evidence(rank, one, _score(exchange, rank))],
-        "citations": [row for rank in cited if tied[rank - 1].is_live for row in _citations(rank, tied[rank - 1])],
+        "passages": [row for rank, one in enumerate(tied, 1) for row in evidence_of(rank, one, _score(exchange, rank))],
+        "citations": [row for rank in cited for row in citations_of(rank, tied[rank - 1])],
         "support": _support([tied[rank - 1] for rank in cited] or tied),
         "conversation": exchange.conversation or None,
         "origin": f"{exchange.origin}:{exchange.external_id}",
@@ -76,7 +76,8 @@ def _score(exchange: Exchange, rank: int) -> float | None:
     return exchange.shown[rank - 1].score if rank <= len(exchange.shown) else None
 
 
-def _evidence(rank: int, tied: Tied, score: float | None) -> list[dict[str, Any]]:
+def evidence_of(rank: int, tied: Tied, score: float | None) -> list[dict[str, Any]]:
+    """Return what the log keeps of a passage: a row for each chunk that holds some of it, or one without a chunk."""
     document = tied.document
     common = {
         "document_id": document.document_id if document else "",
@@ -90,9 +91,10 @@ def _evidence(rank: int, tied: Tied, score: float | None) -> list[dict[str, Any]
     return [{"chunk_id": chunk_id, "text_hash": text_hash, **common} for chunk_id, text_hash in chunks]
 
 
-def _citations(rank: int, tied: Tied) -> list[dict[str, Any]]:
+def citations_of(rank: int, tied: Tied) -> list[dict[str, Any]]:
+    """Return where a cited passage stands, in each chunk that holds some of it; nowhere unless it stands."""
     document = tied.document
-    if document is None:
+    if document is None or not tied.is_live:
         return []
     return [
         {
