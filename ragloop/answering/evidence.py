@@ -1,14 +1,12 @@
 """What is kept of an answer: its row of the log, and of a finished turn the answer that is returned. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
-from ragloop.answering.prompts import NOTHING_FOUND, Cited, cite, cited_sentences, prompt_hash
+from ragloop.answering.prompts import NOTHING_FOUND, Cited, prompt_hash
 from ragloop.answering.turn import Turn
-from ragloop.language.citations import cited_numbers
 from ragloop.records import Answer, Citation, Draft, Passage
 
 
@@ -63,66 +61,6 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "message": turn.origin.message or None,
         "cut": False,
     }
-
-
-@dataclass(frozen=True)
-class GivenAnswer:
-    """An answer that another service gave. `passages` are what it was made from, in the order in which it cites them.
-
-    `as_found`: whether a passage came with its score. One that no index holds has neither ids nor text.
-    """
-
-    question: str
-    answer: str
-    passages: Sequence[Passage]
-    as_found: Sequence[bool]
-    model: str
-
-    @property
-    def top_similarity(self) -> float | None:
-        """The best cosine among the passages; None where one of them came without."""
-        return max((one.similarity for one in self.passages), default=None) if all(self.as_found) else None
-
-
-def row_of_given(given: GivenAnswer, interaction_id: str, asked_at: datetime, generation: str | None) -> dict[str, Any]:
-    """Return the row of an answer that another service gave; what it did not tell is null.
-
-    `generation` is the fingerprint of the one that holds every passage as it was given, if one does.
-    """
-    passages = given.passages
-    numbers = dict.fromkeys(n for n in cited_numbers(given.answer) if 0 < n <= len(passages))
-    cited = [n for n in numbers if passages[n - 1].chunk_id]
-    untold = dict.fromkeys(("score", "similarity"))
-    return {
-        "interaction_id": interaction_id,
-        "asked_at": asked_at,
-        "question": given.question,
-        "answer": given.answer or NOTHING_FOUND,
-        "abstained": not given.answer,
-        "model": given.model or None,
-        "generation": generation,
-        "top_similarity": given.top_similarity,
-        "passages": [
-            {**_evidence(one), "rank": rank} | ({} if found else untold)
-            for rank, (one, found) in enumerate(zip(passages, given.as_found, strict=True), 1)
-        ],
-        "citations": [asdict(_citation(n, passages[n - 1])) for n in sorted(cited)],
-        "support": _support_of_given(given),
-    }
-
-
-def _support_of_given(given: GivenAnswer) -> list[dict[str, Any]] | None:
-    """Return which statements bear the answer out; None where a sentence has none, so that it rests on whole passages.
-
-    Of ragloop's own answers such a sentence was dropped; here it stays, and could never be seen to go stale.
-    """
-    cited = [cite(sentence, given.passages) for sentence in cited_sentences(given.answer)]
-    if not cited or not all(one.text for one in cited):
-        return None
-    rests_on: dict[int, list[str]] = {}
-    for n, digests in chain.from_iterable(one.rests_on.items() for one in cited):
-        rests_on.setdefault(n, []).extend(digests)
-    return _support(given.passages, rests_on)
 
 
 def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:

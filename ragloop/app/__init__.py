@@ -14,6 +14,7 @@ from ragloop.app.parts import Parts
 from ragloop.app.safekeeping import Safekeeping
 from ragloop.app.sources import Sources
 from ragloop.app.status import status
+from ragloop.app.traffic import Traffic
 from ragloop.config import Settings
 from ragloop.journal import Journal
 from ragloop.keys import Keys
@@ -44,6 +45,7 @@ class App:
         self.corpus = Corpus(self.parts)
         self.sources = Sources(self.parts)
         self.answering = Answering(self.parts)
+        self.traffic = Traffic(self.parts)
         self.learning = Learning(self.parts)
         self.safekeeping = Safekeeping(self.parts)
 

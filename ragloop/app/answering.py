@@ -28,9 +28,9 @@ class Answering:
         return Retriever(active.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
 
     def log(self, question: str, answer: str, passages: Sequence[Passage | str] = (), model: str = "") -> str:
-        """Log an answer that another service gave; see ragloop.answering.given."""
-        from ragloop.answering.given import GivenAnswers
+        """Log an answer that another service gave; see ragloop.traffic.given."""
         from ragloop.answering.retrieval import RetrievalPolicy
+        from ragloop.traffic.given import GivenAnswers
 
         parts = self._parts
         policy = RetrievalPolicy.of(parts.settings.retrieval)

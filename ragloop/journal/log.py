@@ -80,6 +80,36 @@ class Journal:
         file.unlink()
         return sum(map(len, entries.by_table.values()))
 
+    def take_answers(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put many answers into their table at once, in place of those with the same ids: for an import of traffic.
+
+        Raises StorageFullError, and StoreBusyError after a minute of waiting.
+        """
+        self._take("interactions", rows)
+
+    def take_feedback(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put much feedback into its table, in place of that with the same ids; its answers must be in theirs.
+
+        Corrections are asked what they rest on. Raises as `take_answers` does.
+        """
+        wanted = sorted({row["interaction_id"] for row in rows if row["correction"]})
+        known = self._answers(wanted, Entries.of(())) if wanted else {}
+        given = [(known[row["interaction_id"]], row["correction"]) for row in rows if row["interaction_id"] in known]
+        given = [one for one in given if one[1]]
+        support = iter(self._supporting(given)) if given else iter(())
+        corrected = [bool(row["correction"]) and row["interaction_id"] in known for row in rows]
+        supported = [next(support) if one else None for one in corrected]
+        self._take("feedback", [{**row, "support": one} for row, one in zip(rows, supported, strict=True)])
+
+    def _take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        started = time.time()
+        with self.store.lease("journal", wait_s=60):
+            self.store.upsert_rows(table, rows)
+            self.store.upkeep.flush(table, started)
+            self.store.upkeep.tidy(table)
+
     def unreadable(self) -> int:
         """Count the lines of the log that could not be read; they stand in `home/journal/unreadable.lines`."""
         return self._segment.unreadable()

@@ -18,8 +18,10 @@ _PASSAGE = pa.struct(
         ("rank", pa.int32()),
         ("score", pa.float64()),
         ("similarity", pa.float64()),
+        ("verdict", pa.string()),
     ]
 )
+"""`verdict` says how a passage of another service was tied to its document; null for those that ragloop retrieved."""
 _CITATION = pa.struct(
     [
         ("n", pa.int32()),
@@ -111,6 +113,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "interactions": _schema(
         "interaction_id",
         asked_at=TIME,
+        origin=pa.string(),
         question=pa.string(),
         answer=pa.string(),
         abstained=pa.bool_(),

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ragloop.language.citations import without_marks
+from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.learning.evaluation.scoring import normalise
 from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
 from ragloop.learning.examples.near_duplicates import Likeness
@@ -239,6 +239,7 @@ def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]
     support = (correction or row).get("support")
     statements = {one["document_id"]: tuple(one["statements"]) for one in support or ()}
     chunks = {one.get("chunk_id") for one in row["citations"] or ()}
+    cited = cited if _is_whole(row) else []
     if correction is not None and support:
         rests_on = [one for one in [*cited, *shown] if one[0] in statements]
     else:
@@ -252,6 +253,13 @@ def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]
         )
         for key in dict.fromkeys(rests_on)
     )
+
+
+def _is_whole(row: Row) -> bool:
+    """Return whether every passage that the answer marks is known: else it rests on more than its citations say."""
+    known = {one["n"] for one in row["citations"] or ()}
+    shown = {one["rank"] for one in row["passages"] or ()}
+    return known.issuperset(n for n in cited_numbers(row["answer"] or "") if n in shown)
 
 
 def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Container[str] | None) -> tuple[str, ...]:

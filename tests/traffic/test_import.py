@@ -1,0 +1,227 @@
+"""Import the traffic of another service over documents of the index, edit the documents, and see which rows fall."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ragloop.cli.main import app as commands
+from ragloop.learning.examples.curation import curate
+from ragloop.learning.examples.lineage import standing_of
+from ragloop.traffic.importing import ImportReport
+from tests.support.indexed_folder import IndexedFolder
+from tests.traffic.test_formats import EXPORTS, QUESTIONS, WITH_TEXT, written
+
+DOCUMENTS = Path(__file__).parent / "documents"
+HIVES = "Anna Brandt keeps eleven hives behind the chapel. She may be visited on Thursdays, but not while it rains."
+
+
+@pytest.fixture
+def handbook(indexed: IndexedFolder) -> IndexedFolder:
+    """The documents that the exports were made over, in a folder of another name."""
+    shutil.copytree(DOCUMENTS, indexed.folder, dirs_exist_ok=True)
+    indexed.sync()
+    return indexed
+
+
+def imported(home: IndexedFolder, file: Path, **how: Any) -> ImportReport:
+    return home.app().traffic.import_file(file, "auto", **how)
+
+
+def rows(home: IndexedFolder) -> list[dict[str, Any]]:
+    return list(home.app().journal.interactions().to_pylist())
+
+
+def edited(home: IndexedFolder, key: str, before: str, after: str) -> None:
+    file = home.folder / key
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    home.write(key, text.replace(before, after))
+    home.sync()
+
+
+def eligible(home: IndexedFolder) -> set[str]:
+    """The questions of the rows that may be trained on, each voted up."""
+    held = rows(home)
+    votes = [{**vote("up"), "interaction_id": one["interaction_id"]} for one in held]
+    shown = {(passage["document_id"], passage["revision"]) for one in held for passage in one["passages"]}
+    curated = curate(held, votes, standing_of(home.app().index, shown), max_answer_words=100)
+    return {one.question for one in curated.examples}
+
+
+def vote(kind: str) -> dict[str, Any]:
+    return {"feedback_id": "f", "kind": kind, "correction": None, "given_at": datetime.now(UTC), "support": None}
+
+
+@pytest.mark.parametrize("name", WITH_TEXT)
+def test_passages_of_real_exports_are_tied_and_stand(handbook: IndexedFolder, name: str) -> None:
+    report = imported(handbook, EXPORTS / name)
+    assert (report.rows, report.tied, report.untied, report.skipped) == (3, 6, 0, 0)
+    assert report.verdicts["document"] == 6
+    assert eligible(handbook) == set(QUESTIONS)
+
+
+def test_passages_that_stand_in_a_prompt_only_are_tied(handbook: IndexedFolder) -> None:
+    report = imported(handbook, EXPORTS / "genai-langchain.otlp.jsonl")
+    assert (report.rows, report.untied, report.verdicts["changed"]) == (3, 0, 0)
+    assert eligible(handbook) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("name", [*WITH_TEXT, "genai-langchain.otlp.jsonl"])
+def test_the_same_file_twice_counts_once(handbook: IndexedFolder, name: str) -> None:
+    first = imported(handbook, EXPORTS / name)
+    assert imported(handbook, EXPORTS / name) == first
+    assert handbook.app().journal.counts() == {"interactions": 3, "feedback": 0}
+
+
+@pytest.mark.parametrize("name", [*WITH_TEXT, "genai-langchain.otlp.jsonl"])
+def test_an_edit_drops_the_rows_that_rest_on_what_changed_and_no_others(handbook: IndexedFolder, name: str) -> None:
+    imported(handbook, EXPORTS / name)
+    edited(
+        handbook,
+        "guide/bees.md",
+        "after a stranger had done so.",
+        "after a stranger had done so.\n\nWasps stay outside.",
+    )
+    edited(handbook, "library.md", "# The reading room\n", "# The reading room\n\nIt is heated since 2021.\n")
+    assert eligible(handbook) == set(QUESTIONS), "an edit elsewhere in a document costs no row"
+    edited(handbook, "guide/bees.md", "eleven hives", "twelve hives")
+    assert eligible(handbook) == set(QUESTIONS) - {QUESTIONS[1]}
+    edited(handbook, "guide/bees.md", "twelve hives", "eleven hives")
+    assert eligible(handbook) == set(QUESTIONS), "what is said again is true again"
+
+
+@pytest.mark.parametrize("name", [*WITH_TEXT, "genai-langchain.otlp.jsonl"])
+def test_a_passage_that_changed_before_the_import_is_never_trained_on(handbook: IndexedFolder, name: str) -> None:
+    edited(handbook, "guide/bees.md", "eleven hives", "twelve hives")
+    report = imported(handbook, EXPORTS / name)
+    assert report.verdicts["changed"] + report.verdicts["unresolved"] == 1
+    assert eligible(handbook) == set(QUESTIONS) - {QUESTIONS[1]}
+
+
+def exchange(number: int, *passages: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "question": f"What of number {number}?",
+        "answer": "So it is.",
+        "passages": passages,
+        **more,
+    }
+
+
+def import_plain(home: IndexedFolder, folder: Path, records: Iterable[Mapping[str, Any]]) -> ImportReport:
+    return imported(home, written(folder, records))
+
+
+def test_the_ladder_of_verdicts(handbook: IndexedFolder, tmp_path: Path) -> None:
+    (revision,) = (one.revision for one in handbook.app().documents() if one.key == "guide/bees.md")
+    passages = [
+        {"source": "kb/guide/bees.md", "revision": revision},
+        {"text": HIVES, "source": "/srv/other/guide/bees.md"},
+        {"text": HIVES, "source": "https://handbook.example/guide/bees/"},
+        HIVES,
+        {"text": HIVES.replace("eleven", "ten"), "source": "guide/bees.md"},
+        {"text": HIVES.replace("not while", "also while")},
+        {"text": HIVES, "source": "unknown.md"},
+        "Nothing of the kind was ever written by anybody who keeps these documents.",
+        {"source": "guide/bees.md"},
+    ]
+    report = import_plain(handbook, tmp_path, [exchange(at, one) for at, one in enumerate(passages)])
+    verdicts = [row["passages"][0]["verdict"] for row in sorted(rows(handbook), key=lambda one: one["question"])]
+    assert verdicts == [
+        "revision", "document", "document", "text", "changed", "changed", "text", "unresolved", "unresolved",
+    ]  # fmt: skip
+    assert (report.rows, report.tied, report.untied) == (9, 7, 2)
+    assert len(eligible(handbook)) == 5
+
+
+def test_a_changed_passage_beside_one_that_stands_in_the_same_document_is_not_trained_on(
+    handbook: IndexedFolder, tmp_path: Path
+) -> None:
+    passages = [HIVES, {"text": HIVES.replace("eleven", "ten"), "source": "guide/bees.md"}]
+    import_plain(handbook, tmp_path, [exchange(1, *passages)])
+    edited(handbook, "guide/ferry.md", "two metres", "three metres")
+    assert eligible(handbook) == set()
+
+
+def test_an_answer_that_marks_an_unknown_passage_is_not_trained_on(handbook: IndexedFolder, tmp_path: Path) -> None:
+    unknown = "A passage that stands in no document of this index, whatever one looks for."
+    marked = [exchange(at, HIVES, unknown, answer=f"So it is {marks}.") for at, marks in enumerate(("[1]", "[1][2]"))]
+    import_plain(handbook, tmp_path, marked)
+    assert eligible(handbook) == {"What of number 0?"}
+    assert [len(one["citations"]) for one in sorted(rows(handbook), key=lambda one: one["question"])] == [1, 1]
+
+
+def test_an_answer_without_passages_is_kept_and_not_trained_on(handbook: IndexedFolder, tmp_path: Path) -> None:
+    assert import_plain(handbook, tmp_path, [exchange(1)]).rows == 1
+    assert eligible(handbook) == set()
+
+
+def test_votes_are_logged_once_and_after_the_answer(handbook: IndexedFolder, tmp_path: Path) -> None:
+    records = [
+        exchange(1, HIVES, feedback={"kind": "up", "at": "2001-01-01T00:00:00Z"}, asked_at="2026-05-01T10:00:00Z"),
+        exchange(2, HIVES, feedback=[{"correction": "Anna Brandt keeps eleven hives."}]),
+        {"id": "1", "vote": "down"},
+        {"id": "99", "vote": "down"},
+    ]
+    for _ in range(2):
+        report = import_plain(handbook, tmp_path, records)
+        assert (report.rows, report.votes, report.skipped) == (2, 3, 1)
+    given = handbook.app().journal.feedback().to_pylist()
+    assert sorted(one["kind"] for one in given) == ["correction", "down", "up"]
+    (up,) = (one for one in given if one["kind"] == "up")
+    assert up["given_at"] == datetime(2026, 5, 1, 10, tzinfo=UTC)
+    (correction,) = (one for one in given if one["kind"] == "correction")
+    assert correction["support"], "a correction rests on the statement that bears it out"
+
+
+def test_votes_of_a_file_of_their_own_find_what_was_imported_before(handbook: IndexedFolder, tmp_path: Path) -> None:
+    import_plain(handbook, tmp_path, [exchange(1, HIVES)])
+    report = import_plain(handbook, tmp_path, [{"id": "1", "vote": "up"}])
+    assert (report.rows, report.votes, report.skipped) == (0, 1, 0)
+
+
+def test_a_clock_that_is_ahead_is_not_believed(handbook: IndexedFolder, tmp_path: Path) -> None:
+    import_plain(handbook, tmp_path, [exchange(1, asked_at="2099-01-01T00:00:00Z"), exchange(2, asked_at=0)])
+    assert all(datetime.now(UTC) - one["asked_at"] < timedelta(minutes=5) for one in rows(handbook))
+
+
+def test_a_dry_run_logs_nothing(handbook: IndexedFolder, tmp_path: Path) -> None:
+    records = [exchange(1, HIVES, feedback="up"), exchange(2, HIVES.replace("eleven", "ten"))]
+    tried = imported(handbook, written(tmp_path, records), dry_run=True)
+    assert handbook.app().journal.counts() == {"interactions": 0, "feedback": 0}
+    assert tried.dry_run
+    done = imported(handbook, written(tmp_path, records))
+    assert (done.rows, done.votes, done.verdicts) == (tried.rows, tried.votes, tried.verdicts)
+
+
+def test_an_import_before_the_first_sync_keeps_the_answers(indexed: IndexedFolder, tmp_path: Path) -> None:
+    indexed.app().parts.made_store()
+    report = import_plain(indexed, tmp_path, [exchange(1, HIVES)])
+    assert (report.rows, report.tied, report.untied) == (1, 0, 1)
+
+
+def test_the_command_reports_as_json_and_says_what_it_skipped(handbook: IndexedFolder, tmp_path: Path) -> None:
+    file = written(tmp_path, [json.dumps(exchange(1, HIVES)), "{broken"])
+    found = CliRunner().invoke(
+        commands, ["--home", str(handbook.home), "log", "import", str(file), "--format", "jsonl", "--json"]
+    )
+    report = json.loads(found.stdout)
+    assert found.exit_code == 1, "done in part"
+    assert {name: report[name] for name in ("rows", "tied", "untied", "skipped")} == {
+        "rows": 1, "tied": 1, "untied": 0, "skipped": 1,
+    }  # fmt: skip
+    assert report["verdicts"]["text"] == 1
+    assert report["problems"][0]["place"].startswith("line 2")
+
+
+def test_what_the_log_keeps_holds_no_text_of_passages(handbook: IndexedFolder, tmp_path: Path) -> None:
+    import_plain(handbook, tmp_path, [exchange(1, {"text": HIVES, "source": "guide/bees.md", "score": 0.5})])
+    (row,) = rows(handbook)
+    assert "Brandt" not in json.dumps({**row, "question": "", "answer": ""}, default=str)
+    assert (row["passages"][0]["score"], row["origin"]) == (0.5, "jsonl:1")
