@@ -30,6 +30,7 @@ def answer_of(turn: Turn) -> Answer:
         completion_tokens=draft.completion_tokens,
         cost_usd=draft.cost_usd,
         fallback="; ".join(filter(None, (turn.route.why, draft.why))),
+        decisions=turn.decisions,
     )
 
 
@@ -57,6 +58,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "latency_ms": dict(answer.latency_ms),
         "fallback": answer.fallback or None,
         "support": _support(answer.passages, turn.cited.rests_on if turn.cited else {}),
+        "decisions": dict(answer.decisions),
     }
 
 
@@ -155,4 +157,5 @@ def _evidence(passage: Passage) -> dict[str, Any]:
         "rank": passage.rank,
         "score": passage.score,
         "similarity": passage.similarity,
+        "relevance": passage.relevance,
     }

@@ -18,6 +18,7 @@ _PASSAGE = pa.struct(
         ("rank", pa.int32()),
         ("score", pa.float64()),
         ("similarity", pa.float64()),
+        ("relevance", pa.float64()),
     ]
 )
 _CITATION = pa.struct(
@@ -129,6 +130,7 @@ TABLES: Mapping[str, pa.Schema] = {
         latency_ms=pa.map_(pa.string(), pa.float64()),
         fallback=pa.string(),
         support=_SUPPORT,
+        decisions=pa.map_(pa.string(), pa.string()),
     ),
     "feedback": _schema(
         "feedback_id",

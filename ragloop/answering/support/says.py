@@ -13,7 +13,8 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from ragloop.answering.support.statements import Statement, statements
-from ragloop.answering.support.terms import Terms, folded, opposed, plain, singular, stems, telling, terms_of, tokens_of
+from ragloop.answering.support.terms import Terms, folded, plain, stems, telling, terms_of, tokens_of
+from ragloop.language.opposites import opposed, singular
 from ragloop.records import Passage
 
 SHARE = 0.6
