@@ -1,4 +1,4 @@
-"""Are real questions answered? The claim: the right passage is among the first five, and the answer that quotes it is right.
+"""Are real questions answered? The claim: the right passage is among the first five, and the answer quotes it.
 
     python benchmarks/real_questions.py [--sdists DIR] [--home DIR] [--half development] [--show]
 
@@ -60,7 +60,11 @@ class Asked:
     def about(self) -> str:
         """The documentation that is asked: of a question without documents the one that it names, or any."""
         named = [one for one in SDISTS if one in self.question.lower()]
-        return self.documents[0].partition("/")[0] if self.documents else [*named, *SDISTS][self._hash // 2 % 3 * (not named)]
+        return (
+            self.documents[0].partition("/")[0]
+            if self.documents
+            else [*named, *SDISTS][self._hash // 2 % 3 * (not named)]
+        )
 
     @property
     def _hash(self) -> int:
@@ -107,7 +111,12 @@ def _settings(home: Path, others: Path | None) -> Settings:
     """Return the settings of the three sources, with those of another file."""
     lines = [others.read_text(encoding="utf-8")] if others else []
     for name in SDISTS:
-        lines += ["[[sources]]", f'name = "{name}"', f'uri = "{(home / "docs" / name).resolve()}"', f'labels = ["{name}"]']
+        lines += [
+            "[[sources]]",
+            f'name = "{name}"',
+            f'uri = "{(home / "docs" / name).resolve()}"',
+            f'labels = ["{name}"]',
+        ]
     (home / "ragloop.toml").write_text("\n".join(lines), encoding="utf-8")
     return load_settings(home / "ragloop.toml", home=home / "home")
 
@@ -134,7 +143,9 @@ def _plain(text: str) -> str:
 def outcome(app: App, asked: Asked) -> Outcome:
     """Search and ask."""
     passages = app.answering.search(asked.question, TOP, [asked.about]).passages
-    found = any(_is_of(passage, asked) and says(f"{passage.heading}\n{passage.text}", asked.says) for passage in passages[:TOP])
+    found = any(
+        _is_of(passage, asked) and says(f"{passage.heading}\n{passage.text}", asked.says) for passage in passages[:TOP]
+    )
     began = time.process_time()
     answer = app.answering.answerer.ask(asked.question, labels=[asked.about])
     cpu_s = time.process_time() - began

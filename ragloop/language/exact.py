@@ -1,7 +1,8 @@
-"""Terms that are found as they stand or not at all: identifiers, error codes, versions, numbers and quoted phrases. Pure.
+"""Terms that are found as they stand: identifiers, error codes, versions, numbers and quoted phrases. Pure.
 
-They are whole: `v1.2.3` does not stand in `v1.2.30`, nor `max_size` in `max_size_mb`. A number stands in another way of
-writing it, `1,048,576` in `1048576`, and a version in a later part of itself, `4.2` in `4.2.1`.
+They are found whole or not at all: `v1.2.3` does not stand in `v1.2.30`, nor `max_size` in `max_size_mb`. A number
+stands in another way of writing it, `1,048,576` in `1048576`, and a version in a later part of itself, `4.2` in
+`4.2.1`.
 """
 
 import re
@@ -13,7 +14,9 @@ from typing import NamedTuple
 
 from ragloop.language.forms import comparable
 
-_QUOTED = re.compile(r"[\"\u201c\u201d\u201e\u00ab\u00bb`]([^\"\u201c\u201d\u201e\u00ab\u00bb`\n]{2,120})[\"\u201c\u201d\u00bb\u00ab`]")
+_QUOTED = re.compile(
+    r"[\"\u201c\u201d\u201e\u00ab\u00bb`]([^\"\u201c\u201d\u201e\u00ab\u00bb`\n]{2,120})[\"\u201c\u201d\u00bb\u00ab`]"
+)
 _GROUPS = re.compile(r"(?<=\d)[,\u202f\u00a0'](?=\d{3})")
 _AROUND = "()[]{}<>'\u2018\u2019*_\""
 _ENDS = ".,;:!?\u2026\u061f\u3002\uff1f\uff01"
@@ -117,7 +120,9 @@ def _stands(term: ExactTerm, text: str) -> bool:
     if term.kind is TermKind.VERSION:
         wanted = wanted.removeprefix("v")
     ends = ((at, at + len(wanted)) for at in _places(wanted, text))
-    return any(_is_whole(term.kind, wanted, text[max(0, at - 2) : at], text[end : end + _LOOKED_AT]) for at, end in ends)
+    return any(
+        _is_whole(term.kind, wanted, text[max(0, at - 2) : at], text[end : end + _LOOKED_AT]) for at, end in ends
+    )
 
 
 def _places(wanted: str, text: str) -> Iterator[int]:
@@ -138,7 +143,9 @@ def _is_whole(kind: TermKind, wanted: str, before: str, after: str) -> bool:
         return False
     if not wanted[-1:].isalnum() and wanted[-1:] != "_":
         return True
-    return not _goes_on(after[:1]) and not (after[:1] in ("-", ".") and _goes_on(after[1:2]) and _is_longer(kind, after))
+    return not _goes_on(after[:1]) and not (
+        after[:1] in ("-", ".") and _goes_on(after[1:2]) and _is_longer(kind, after)
+    )
 
 
 def _is_longer(kind: TermKind, after: str) -> bool:

@@ -18,7 +18,7 @@ _DOING = (
     "allow deny; allow forbid; upgrade downgrade; import export; encrypt decrypt; compress decompress; pack unpack; "
     "pause resume; suspend resume; subscribe unsubscribe; register unregister; create delete; attach detach; "
     "connect disconnect; activate deactivate; show hide; push pull; upload download; archive unarchive; pin unpin; "
-    "follow unfollow; block unblock; publish unpublish; set unset; do undo; ban unban; load unload; connect disconnect; deactivate reactivate"
+    "follow unfollow; block unblock; publish unpublish; set unset; do undo; ban unban; load unload"
 )
 _NONE = frozenset[str]()
 

@@ -1,4 +1,4 @@
-"""Neural networks and what stands in for them: embedders, rerankers, generators, LoRA training, the registry of adapters.
+"""Neural networks and what stands in for them: embedders, rerankers, generators, LoRA training.
 
 The Protocols here are what the rooms above rely on; each has one contract suite that runs on every implementation.
 """

@@ -42,8 +42,10 @@ class Search:
     def by_vector(
         self, vector: Vectors, limit: int, view: View = UNLABELLED, *, path: str = ""
     ) -> list[dict[str, Any]]:
-        """Find the chunks in view that are nearest by cosine, with `similarity`; with `path`, of documents whose URI has
-        it."""
+        """Find the chunks in view that are nearest by cosine, with `similarity`.
+
+        With `path`, only those of documents whose URI has it.
+        """
         where = chunks_in(view) if not path else f"{chunks_in(view)} AND contains(uri, {quoted([path])})"
         with self._index.store.errors():
             query = self._index.table().search(vector, vector_column_name="vector", query_type="vector")

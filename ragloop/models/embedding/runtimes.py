@@ -308,7 +308,9 @@ class SentenceTransformerEmbedder:
 def _known_share(encoding: Any) -> float:
     """Count letters by the pieces that they stand in; numbers and signs are known."""
     known = letters = 0
-    for (start, end), token, special in zip(encoding.offsets, encoding.tokens, encoding.special_tokens_mask, strict=True):
+    for (start, end), token, special in zip(
+        encoding.offsets, encoding.tokens, encoding.special_tokens_mask, strict=True
+    ):
         count = 0 if special else end - start
         letters += count
         known += count * (token not in UNKNOWN and (count > 1 or token.removeprefix("##").isascii()))

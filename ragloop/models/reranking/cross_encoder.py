@@ -39,7 +39,9 @@ def packaged_folder() -> Path | None:
 def prepared(source: Path, cache: Path) -> Path:
     """Return the folder in `cache` with the rewritten graph, made on the first call."""
     version = importlib.metadata.version(DISTRIBUTION)
-    return built_once(cache / "reranking" / f"{PACKAGED_RERANKER}-{version}-r{RECIPE}", lambda made: _write(source, made))
+    return built_once(
+        cache / "reranking" / f"{PACKAGED_RERANKER}-{version}-r{RECIPE}", lambda made: _write(source, made)
+    )
 
 
 def _write(source: Path, made: Path) -> None:
@@ -74,7 +76,7 @@ class CrossEncoder:
             self._session = onnxruntime.InferenceSession(folder / _MODEL, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # neither runtime nor tokenizer raises a class of its own for a damaged file
             raise UnavailableError(
-                f"the reranker in {folder} cannot be loaded ({' '.join(str(error).split())[:200]}): delete that folder; "
+                f"the reranker in {folder} cannot be loaded ({' '.join(str(error).split())[:200]}): delete it; "
                 "`ragloop models prepare` makes it again"
             ) from error
         self._tokenizer.no_padding()

@@ -25,7 +25,9 @@ def composed(units: Sequence[Unit], asked: frozenset[str], *, shows_code: bool) 
     """
     lines: list[str] = []
     flows = False
-    once = {text: (mark, is_line) for text, mark, is_line in reversed(list(_pieces(units, asked, shows_code=shows_code)))}
+    once = {
+        text: (mark, is_line) for text, mark, is_line in reversed(list(_pieces(units, asked, shows_code=shows_code)))
+    }
     for text, (mark, is_line) in reversed(once.items()):
         if is_line:
             lines.append(f"{text}\n{mark}" if text.startswith((FENCE, "|")) else f"{text} {mark}")

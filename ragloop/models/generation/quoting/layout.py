@@ -21,10 +21,10 @@ _PROMPT = re.compile(r"(?:\$|>>>|\.\.\.|>|PS>|C:\\>)[ \t]")
 _SHELL_LINE = re.compile(r"[a-z][\w.-]*(?:[ \t]+(?:-{1,2}\w|[\w./@:=~'\"-])[^\n]*)?")
 _CODE_DIRECTIVES = frozenset(("code-block", "code", "sourcecode", "literalinclude", "parsed-literal", "prompt"))
 _TEXT_DIRECTIVES = frozenset(
-    "note warning tip hint important caution danger attention seealso versionadded versionchanged deprecated admonition "
-    "tab topic rubric".split()
+    "note warning tip hint important caution danger attention seealso versionadded versionchanged deprecated "
+    "admonition tab topic rubric".split()
 )
-_SILENT_DIRECTIVES = frozenset("image figure toctree include contents index module currentmodule automodule".split())
+_SILENT_DIRECTIVES = frozenset("image figure toctree include contents index module currentmodule".split())
 _TEXT_SIGNS = ("!", "[", "<", "*", "|", "`", "_", "(", '"')
 """What links, images, emphasis and asides begin with, and no line of code without a fence."""
 
@@ -69,7 +69,7 @@ def without_front_matter(text: str) -> str:
     """Return a text without the fields between two rules at its beginning, unless it is nothing else."""
     if not text.startswith("---\n"):
         return text
-    head, rule, rest = text[4:].partition("\n---")
+    _, rule, rest = text[4:].partition("\n---")
     return rest.partition("\n")[2] if rule and rest.strip() else text
 
 
@@ -96,7 +96,7 @@ def _parts(lines: Sequence[_Line], term: str) -> Iterator[Part]:
 def _next(lines: Sequence[_Line], at: int, term: str) -> tuple[int, list[Part]]:
     """Return where the part that begins here ends, and the parts that it is made of."""
     line = lines[at]
-    if not line.text:
+    if not line.text or (_RULE.fullmatch(line.text) and "|" not in line.text and not _COLUMNS.fullmatch(line.text)):
         return at + 1, []
     if fence := _FENCE.match(line.text):
         return _fenced(lines, at, fence, term)
@@ -197,7 +197,7 @@ def _paragraph(lines: Sequence[_Line], at: int, term: str) -> tuple[int, list[Pa
     if _is_code(chosen):
         return end, [Part(Kind.CODE, _dedented(chosen), term)]
     text = " ".join(one.text for one in chosen)
-    kind = Kind.ITEM if _ITEM.match(text) else Kind.FIELD if _FIELD.match(text) else Kind.PROSE
+    kind = Kind.ITEM if _ITEM.match(text) else Kind.FIELD if _is_field(text) else Kind.PROSE
     text = " ".join(_ITEM.sub("", text, count=1).split())
     if not text.endswith("::"):
         return end, [Part(kind, text, term)]
@@ -207,9 +207,15 @@ def _paragraph(lines: Sequence[_Line], at: int, term: str) -> tuple[int, list[Pa
     return after, [*spoken, *([Part(Kind.CODE, code, term)] if code.strip() else [])]
 
 
+def _is_field(text: str) -> bool:
+    return bool(_FIELD.match(text)) and not text.endswith(":")
+
+
 def _begins(lines: Sequence[_Line], at: int) -> bool:
     text = lines[at].text
     if _FENCE.match(text) or _DIRECTIVE.match(text) or _ITEM.match(text) or text.startswith("|"):
+        return True
+    if _RULE.fullmatch(text):
         return True
     return bool(_FIELD.match(text)) and bool(_FIELD.match(lines[at - 1].text) or _ITEM.match(lines[at - 1].text))
 
@@ -221,7 +227,12 @@ def _is_code(lines: Sequence[_Line]) -> bool:
 
 
 def _looks_like_code(text: str) -> bool:
-    if _ITEM.match(text) or text.startswith(_TEXT_SIGNS) or text.endswith((".", "?", "!", ":", "\u3002")) or not text.isascii():
+    if (
+        _ITEM.match(text)
+        or text.startswith(_TEXT_SIGNS)
+        or text.endswith((".", "?", "!", ":", "\u3002"))
+        or not text.isascii()
+    ):
         return False
     signs = sum(text.count(one) for one in "(){}[];=<>$\\")
     words = text.split()

@@ -24,7 +24,7 @@ class Unit:
     """`text` is quoted, `read` is embedded, `words` are compared. `part` is its place in the passage, `position` among
     the units of all passages.
 
-    `lead` announces it and `follows` goes on from it; both may be quoted with it. `own` are the words of the text alone.
+    `lead` announces it and `follows` goes on from it; both may be quoted with it. `own` are the words of its text.
     """
 
     kind: Kind
