@@ -259,7 +259,9 @@ def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
     ones = tuple(held[position] for position in sorted({position for _, position in words[at : at + len(wanted)]}))
     whole = terms_of(" ".join(one.context for one in ones[:1]) + " , " + _text(ones))
     place = _Place(n, ones, whole, whole)
-    holds = whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
+    # Whole statements say what they say; a part of one may leave out what negates it.
+    is_whole = len(wanted) == sum(len(folded(one.text)) for one in ones)
+    holds = is_whole or whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
     return place if holds else None
 
 

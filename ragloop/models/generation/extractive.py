@@ -37,8 +37,9 @@ RANK_WEIGHT = 0.05
 """Weight of 1 / the passage's number."""
 CODE_WEIGHT = 0.05
 """Weight of code, or of a sentence that announces some, where the question asks how something is done."""
-KEEP_SHARE = 0.92
-"""Further units must score at least this share of the best one."""
+KEEP_SHARE, KEEP_WHOLE = 0.8, 0.92
+"""Further units must score at least this share of the best one; the second where a unit says all by itself."""
+_WHOLE = frozenset((Kind.FIELD, Kind.ROW, Kind.ITEM))
 _HOW = frozenset("how wie comment c\u00f3mo como come hoe jak \u043a\u0430\u043a".split())
 _COMMANDS = frozenset("command commands option options flag switch code example syntax configure befehl".split())
 
@@ -83,8 +84,9 @@ class _Ranked:
         asked = vectors[self.question]
         scores = [float(vectors[u.read] @ asked) + prior for u, prior in zip(self.units, self.priors, strict=True)]
         best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_UNITS]
-        kept = [self.units[i] for i in best if scores[i] >= KEEP_SHARE * scores[best[0]]]
-        kept.sort(key=lambda unit: (unit.passage, unit.part))
+        least = {i: (KEEP_WHOLE if self.units[i].kind in _WHOLE else KEEP_SHARE) * scores[best[0]] for i in best}
+        kept = [self.units[i] for i in best if scores[i] >= least[i]]
+        kept.sort(key=lambda unit: (unit.passage, unit.part, unit.place))
         return Draft(composed(kept, _wanted(self.question), shows_code=_asks_how(self.question)))
 
 
@@ -116,7 +118,7 @@ def _asks_how(question: str) -> bool:
 
 
 def _has_code(unit: Unit) -> bool:
-    return unit.kind is Kind.CODE or unit.code_after is not None
+    return unit.kind is Kind.CODE or unit.announces_code
 
 
 def _shortlist(found: Sequence[Unit], shared: Sequence[float]) -> list[int]:

@@ -21,81 +21,94 @@ _ROLE = re.compile(r":[\w:+-]{1,40}:`([^`<>]*)(?:<[^`<>]*>)?`")
 
 @dataclass(frozen=True)
 class Unit:
-    """`text` is quoted, `read` is embedded, `words` are compared. `part` is its place in the passage, `position` among
-    the units of all passages.
+    """`text` is quoted, `read` is embedded, `words` are compared: its own and those of what it stands under.
 
-    `lead` announces it and `follows` goes on from it; both may be quoted with it. `own` are the words of its text.
+    `parts` are those of its passage, `part` and `place` say which sentence of which of them it is. `lead` announces it,
+    `heading` is the title right above it.
     """
 
     kind: Kind
     text: str
     read: str
     passage: int
-    part: int
-    words: frozenset[str]
-    own: frozenset[str]
     similarity: float
-    score: float
-    lead: str = ""
-    follows: str = ""
-    term: str = ""
-    head: tuple[str, ...] = ()
-    language: str = ""
-    code_after: Part | None = None
+    words: frozenset[str]
+    parts: Sequence[Part]
+    part: int
+    place: int
+    lead: str
+    heading: str
+
+    @property
+    def term(self) -> str:
+        return self.parts[self.part].term
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        return self.parts[self.part].head
+
+    @property
+    def language(self) -> str:
+        return self.parts[self.part].language
+
+    @property
+    def announces_code(self) -> bool:
+        """Whether code follows its sentence, the last one of its part."""
+        after = self.parts[self.part + 1 : self.part + 2]
+        is_last = self.place == len(pieces_of(self.parts[self.part])) - 1
+        return is_last and self.kind is not Kind.CODE and any(one.kind is Kind.CODE for one in after)
 
 
 def units_of(passage: Passage, number: int, asked: frozenset[str]) -> list[Unit]:
     """Return the units of a passage: no questions, no announcements of what follows, no lines without a word."""
     parts = parts_of(passage.text)
-    context = stems(f"{passage.title} {passage.heading}")
-    found = []
-    for at, part in enumerate(parts):
-        pieces = _sentences(part)
-        for n, piece in enumerate(pieces):
-            read = _read(piece, part, passage, asked)
-            own = stems(read) | stems(" ".join(part.head))
-            is_last = n == len(pieces) - 1
-            after = parts[at + 1] if is_last and at + 1 < len(parts) else None
-            code = after if after and after.kind is Kind.CODE and part.kind is not Kind.CODE else None
-            if not own or not _answers(piece, part, passage, code):
-                continue
-            lead = pieces[n - 1] if n else _lead(parts, at)
-            found.append(
-                Unit(
-                    part.kind,
-                    piece,
-                    _in_context(read, lead, part, passage),
-                    number,
-                    at,
-                    own | context | stems(part.term) | (stems(lead) if part.kind is Kind.CODE else frozenset()),
-                    own,
-                    passage.similarity,
-                    passage.score,
-                    lead,
-                    "" if is_last else pieces[n + 1],
-                    part.term,
-                    part.head,
-                    part.language,
-                    code,
-                )
-            )
-    return found
+    found = (
+        _unit(passage, number, parts, at, place, asked)
+        for at, part in enumerate(parts)
+        for place in range(len(pieces_of(part)))
+    )
+    return [unit for unit in found if _answers(unit, passage)]
 
 
-def _sentences(part: Part) -> list[str]:
+def _unit(passage: Passage, number: int, parts: Sequence[Part], at: int, place: int, asked: frozenset[str]) -> Unit:
+    part = parts[at]
+    pieces = pieces_of(part)
+    piece, path = pieces[place], passage.heading.split(" > ")
+    lead = pieces[place - 1] if place else _lead(parts, at)
+    read = _read(piece, part, asked)
+    context = f"{passage.title} {passage.heading} {part.term} {' '.join(part.head)}"
+    above = f"{context} {lead}" if part.kind is Kind.CODE else context
+    return Unit(
+        part.kind,
+        piece,
+        _in_context(read, lead, part, passage),
+        number,
+        passage.similarity,
+        stems(read) | stems(above) if stems(read) else frozenset(),
+        parts,
+        at,
+        place,
+        lead,
+        path[-1],
+    )
+
+
+def pieces_of(part: Part) -> list[str]:
+    """Return the sentences of a part; code, rows and fields are one."""
     if part.kind in (Kind.CODE, Kind.ROW, Kind.FIELD):
         return [part.text]
     return [part.text[start:end] for start, end in sentences(part.text)]
 
 
-def _answers(piece: str, part: Part, passage: Passage, code: Part | None) -> bool:
-    """Return whether a piece says something by itself, or announces code that does."""
-    if len(piece) < 3 or piece in passage.heading.split(" > "):
+def _answers(unit: Unit, passage: Passage) -> bool:
+    """Return whether a unit says something by itself, or announces code that does."""
+    if len(unit.text) < 3 or not unit.words or unit.text in passage.heading.split(" > "):
         return False
-    if part.kind is Kind.CODE:
+    bare = unit.text.strip("*_` ")
+    if unit.kind is Kind.CODE:
         return True
-    bare = piece.strip("*_` ")
-    return not bare.endswith(QUESTION_MARKS) and (not bare.endswith((":", "\uff1a", "\u17d6")) or code is not None)
+    is_announcement = unit.read.strip("*_` ").endswith((":", "\uff1a", "\u17d6"))
+    return not bare.endswith(QUESTION_MARKS) and (not is_announcement or unit.announces_code)
 
 
 def _lead(parts: Sequence[Part], at: int) -> str:
@@ -105,11 +118,11 @@ def _lead(parts: Sequence[Part], at: int) -> str:
         before -= 1
     if before < 0 or parts[before].kind not in (Kind.PROSE, Kind.ITEM):
         return ""
-    spoken = _sentences(parts[before])
+    spoken = pieces_of(parts[before])
     return spoken[-1] if spoken and (parts[at].kind is not Kind.PROSE or spoken[-1].endswith(":")) else ""
 
 
-def _read(piece: str, part: Part, passage: Passage, asked: frozenset[str]) -> str:
+def _read(piece: str, part: Part, asked: frozenset[str]) -> str:
     """Return a piece without markup."""
     if part.kind is Kind.CODE:
         return piece
