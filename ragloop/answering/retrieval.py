@@ -10,6 +10,7 @@ from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.language.exact import ExactTerm, TermKind, exact_terms
 from ragloop.models import Vectors
+from ragloop.models.generation.quoting.layout import is_front_matter
 from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ SURE = 0.9
 from .95 most are; a higher threshold loses questions that only a scan answers (benchmarks/recognised_rank.py)."""
 
 
+FRONT_MATTER = 0.5
+"""Front matter has all the words of a page and says nothing: it comes after what the page says."""
 _LOOKED_UP = 6
 """Words of a question that are looked up one by one, since at most one candidate has them; 3 ms each."""
 
@@ -87,7 +90,9 @@ class Retriever:
         placed = by_place(rows.values(), terms)
         orders = [[row["id"] for row in ranking] for ranking in rankings]
         fused = fuse([*orders, by_terms(rows.values(), terms), placed, placed, *rare], p.rrf_k)
-        scores = {one: score * trust(rows[one]["confidence"]) for one, score in fused.items()}
+        scores = {
+            one: score * trust(rows[one]["confidence"]) * worth(rows[one]["text"]) for one, score in fused.items()
+        }
         best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))
         kept, copies = without_copies([rows[one] for one in best], terms, p.top_k)
         found = self._search.located(kept)
@@ -129,6 +134,11 @@ def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
 def trust(confidence: float | None, sure: float = SURE) -> float:
     """Return what the score of a chunk is multiplied by: less than 1 where its text was recognised poorly."""
     return 1.0 if confidence is None else min(1.0, confidence / sure)
+
+
+def worth(text: str) -> float:
+    """Return what the score of a chunk is multiplied by: less than 1 where it is nothing but front matter."""
+    return FRONT_MATTER if is_front_matter(text) else 1.0
 
 
 def as_text(chunk: Mapping[str, Any]) -> Passage:

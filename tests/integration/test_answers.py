@@ -65,7 +65,8 @@ def logged(app: App) -> dict[str, dict[str, Any]]:
 def answerer(app: App, journal: Journal, **changes: Any) -> Answerer:
     """The answerer of the application with another journal or policy."""
     policy = replace(AnswerPolicy.of(app.settings.retrieval, app.settings.answers), **changes)
-    return Answerer(app.parts.active, journal, app.parts.generators, policy, OutdatedRows(app.registry))
+    outdated = OutdatedRows(app.registry)
+    return Answerer(app.parts.active, journal, app.parts.generators, policy, outdated, app.answering.reranking)
 
 
 def check_citations(answer: Answer) -> None:

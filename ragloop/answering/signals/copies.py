@@ -7,8 +7,8 @@ from typing import Any
 from ragloop.language.exact import ExactTerm, TermKind, standing
 from ragloop.language.words import words
 
-ALIKE = 0.85
-"""Share of their words from which two passages count as copies."""
+ALIKE, ALIKE_VERSIONS = 0.85, 0.5
+"""Share of their words from which two passages count as copies, and as versions of one passage."""
 LEAST_WORDS = 8
 """Shorter passages are alike by chance."""
 _VERSION = re.compile(r"(?<![\w.])v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?![\w])")
@@ -26,12 +26,14 @@ def without_copies(rows: Sequence[Row], terms: Sequence[ExactTerm], most: int) -
     said: list[frozenset[str]] = []
     passed = 0
     for row in rows:
-        told = frozenset(words(row["text"].casefold()))
-        at = next((n for n, one in enumerate(said) if _alike(told, one)), None)
+        told = frozenset(words(row["text"]))
+        at = next(
+            (n for n, one in enumerate(said) if _is_copy(told, one) or _is_version(row, kept[n], told, one)), None
+        )
         if at is not None:
             passed += 1
             if _goes_before(row, kept[at], terms):
-                kept[at] = row
+                kept[at], said[at] = row, told
         elif len(kept) < most:
             kept.append(row)
             said.append(told)
@@ -40,8 +42,25 @@ def without_copies(rows: Sequence[Row], terms: Sequence[ExactTerm], most: int) -
     return kept, passed
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return min(len(one), len(other)) >= LEAST_WORDS and len(one & other) >= ALIKE * len(one | other)
+def _is_copy(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Return whether two passages differ in few words, none of them a number, a name or an identifier."""
+    telling = any(not word.islower() or any(map(str.isdigit, word)) for word in one ^ other)
+    return min(len(one), len(other)) >= LEAST_WORDS and not telling and _share(one, other) >= ALIKE
+
+
+def _is_version(row: Row, other: Row, told: frozenset[str], of_other: frozenset[str]) -> bool:
+    """Return whether two passages stand at one place of two versions of a document, as their paths tell."""
+    if row["heading"] != other["heading"] or version_of(row) == version_of(other):
+        return False
+    return _unversioned(row) == _unversioned(other) and _share(told, of_other) >= ALIKE_VERSIONS
+
+
+def _share(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one else 0.0
+
+
+def _unversioned(row: Row) -> str:
+    return _VERSION.sub("*", row["uri"] or "")
 
 
 def _goes_before(row: Row, other: Row, terms: Sequence[ExactTerm]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from ragloop.language.words import words
 from ragloop.models import Reranker
+from ragloop.models.generation.quoting.layout import is_front_matter
 from ragloop.records import Passage
 
 _ENGLISH = frozenset(
@@ -42,10 +43,12 @@ class Reranking:
         reranker = self.opened()
         if reranker is None:
             return Reranked(tuple(passages), "")
-        scores = reranker.scores(question, [read_of(one) for one in passages])
-        scored = [replace(one, relevance=score) for one, score in zip(passages, scores, strict=True)]
+        read = [one for one in passages if not is_front_matter(one.text)]
+        scores = reranker.scores(question, [read_of(one) for one in read])
+        scored = [replace(one, relevance=score) for one, score in zip(read, scores, strict=True)]
         best = sorted(scored, key=lambda one: (-(one.relevance or 0.0), one.rank))
-        moved = "" if best[0] is scored[0] else f", the first one from place {best[0].rank}"
+        best += [one for one in passages if is_front_matter(one.text)]
+        moved = "" if best[0].rank == passages[0].rank else f", the first one from place {best[0].rank}"
         ranked = tuple(replace(one, rank=rank) for rank, one in enumerate(best, 1))
         return Reranked(ranked, f"{len(scored)} passages by {reranker.fingerprint}{moved}")
 

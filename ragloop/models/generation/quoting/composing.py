@@ -80,8 +80,9 @@ def _about(unit: Unit) -> str:
     if unit.kind is Kind.CODE:
         return ""
     about = unit.term or unit.heading
-    named = bool(about) and any(is_identifier(one.strip("`*,")) or one.startswith("-") for one in about.split())
-    return about if named and not stems(about) <= stems(unit.text) else ""
+    named = [one for one in about.split() if one.strip("/|,")]
+    is_name = bool(named) and all(is_identifier(one.strip("`*,")) or one.startswith("-") for one in named)
+    return about if is_name and not stems(about) <= stems(unit.text) else ""
 
 
 def _before(unit: Unit) -> list[str]:

@@ -73,6 +73,11 @@ def without_front_matter(text: str) -> str:
     return rest.partition("\n")[2] if rule and rest.strip() else text
 
 
+def is_front_matter(text: str) -> bool:
+    """Return whether a text is nothing but fields between two rules."""
+    return text.startswith("---\n") and text.rstrip().endswith("\n---") and text.count("\n---") == 1
+
+
 def _announces(part: Part) -> bool:
     return part.kind in (Kind.PROSE, Kind.ITEM) and part.text.endswith((":", "\uff1a"))
 
