@@ -83,7 +83,8 @@ def _missing(evidence: Evidence) -> str:
         return f"no passage has {_listed(names)}"
     asked = plain_words(evidence.question)
     strange = [one for one in asked if one in evidence.unknown]
-    if len(strange) >= UNKNOWN_SHARE * len(asked) and strange and not _is_sure(evidence):
+    count = len(asked) + len(exact_terms(evidence.question))
+    if len(strange) >= UNKNOWN_SHARE * count and strange and not _is_sure(evidence):
         return f"no document has {_listed(strange)}"
     return ""
 

@@ -84,10 +84,18 @@ class _Ranked:
         asked = vectors[self.question]
         scores = [float(vectors[u.read] @ asked) + prior for u, prior in zip(self.units, self.priors, strict=True)]
         best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_UNITS]
-        least = {i: (KEEP_WHOLE if self.units[i].kind in _WHOLE else KEEP_SHARE) * scores[best[0]] for i in best}
-        kept = [self.units[i] for i in best if scores[i] >= least[i]]
+        wanted = _wanted(self.question)
+        tells_all = wanted <= self.units[best[0]].words
+        kept = [
+            self.units[i] for i in best if scores[i] >= _least(self.units[i], tells_all=tells_all) * scores[best[0]]
+        ]
         kept.sort(key=lambda unit: (unit.passage, unit.part, unit.place))
-        return Draft(composed(kept, _wanted(self.question), shows_code=_asks_how(self.question)))
+        return Draft(composed(kept, wanted, shows_code=_asks_how(self.question)))
+
+
+def _least(unit: Unit, *, tells_all: bool) -> float:
+    """Return the share of the best score that a further unit must have; `tells_all`: the best one has every word."""
+    return KEEP_WHOLE if tells_all or unit.kind in _WHOLE else KEEP_SHARE
 
 
 def _rank(prompt: Prompt) -> _Ranked:
