@@ -67,7 +67,8 @@ class Passage:
     """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine.
 
     `text` is what stands there, below a line that names the columns where that begins among the rows of a table.
-    `confidence` is that of text that was recognised in an image, None for any other.
+    `confidence` is that of text that was recognised in an image, None for any other; `relevance` is what a reranker
+    gave, on its own scale, None where none read it.
     """
 
     rank: int
@@ -85,6 +86,7 @@ class Passage:
     document_id: str
     revision: str
     confidence: float | None = None
+    relevance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ class Answer:
     """What the endpoint of a remote model charged; None where its price is unknown."""
     fallback: str = ""
     """Why this lane or model answered and not the one that was asked; empty where it is that one."""
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    """What the stages decided, by stage, in words: how passages were ranked, and why none answers."""
 
     def _repr_html_(self) -> str:
         """Show the answer in a notebook, and below it where what it cites stands."""

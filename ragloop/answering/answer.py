@@ -8,11 +8,15 @@ from uuid import uuid4
 
 from ragloop.answering.evidence import answer_of
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
+from ragloop.answering.signals.answerable import AbstainPolicy
+from ragloop.answering.signals.reranking import Reranking
 from ragloop.answering.stages import Stage, timed
+from ragloop.answering.stages.abstain import Abstain
 from ragloop.answering.stages.cite import cite
 from ragloop.answering.stages.embed import Embed
 from ragloop.answering.stages.generate import Generate
 from ragloop.answering.stages.log import Log
+from ragloop.answering.stages.rerank import Rerank
 from ragloop.answering.stages.retrieve import Retrieve
 from ragloop.answering.stages.route import ChooseRoute, Outdated, RouteAgain
 from ragloop.answering.turn import Turn
@@ -60,9 +64,11 @@ class Answerer:
         generators: Generators,
         policy: AnswerPolicy,
         outdated: Outdated,
+        reranking: Reranking,
     ) -> None:
         self._active, self._journal = active, journal
         self._generators, self._policy, self._outdated = generators, policy, outdated
+        self._reranking = reranking
 
     def ask(
         self, question: str, lane: str | None = None, labels: Collection[str] = (), origin: Origin = NOWHERE
@@ -96,11 +102,13 @@ class Answerer:
         """
         active = self._active()
         active = replace(active, index=active.index.snapshot())
-        generate = timed("generate", Generate(self._generators, active.embedder, self._policy.min_similarity))
+        generate = timed("generate", Generate(self._generators, active.embedder))
         check = timed("generate", cite)
         return (
             timed("embed", Embed(active.embedder)),
             timed("retrieve", Retrieve(Retriever(active.index, self._policy.retrieval))),
+            timed("rerank", Rerank(self._reranking)),
+            timed("rerank", Abstain(AbstainPolicy(self._policy.min_similarity))),
             timed("load", ChooseRoute(self._generators, self._outdated, active, held)),
             generate,
             check,

@@ -28,6 +28,7 @@ def answer_of(turn: Turn) -> Answer:
         completion_tokens=draft.completion_tokens,
         cost_usd=draft.cost_usd,
         fallback="; ".join(filter(None, (turn.route.why, draft.why))),
+        decisions=turn.decisions,
     )
 
 
@@ -60,6 +61,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "conversation": turn.origin.conversation or None,
         "message": turn.origin.message or None,
         "cut": False,
+        "decisions": dict(answer.decisions),
     }
 
 
@@ -98,4 +100,5 @@ def _evidence(passage: Passage) -> dict[str, Any]:
         "rank": passage.rank,
         "score": passage.score,
         "similarity": passage.similarity,
+        "relevance": passage.relevance,
     }

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ragloop.answering.support.says import answers, says
+from ragloop.language.blocks import Segment, segments
 from ragloop.language.citations import cited_numbers, without_marks
-from ragloop.language.sentences import sentences
+from ragloop.language.sentences import CLOSING, END_MARKS, sentences
 from ragloop.records import Message, Passage, Prompt
 
 NOTHING_FOUND = "The indexed documents do not answer this."
@@ -62,20 +63,52 @@ def cite(text: str, passages: Sequence[Passage]) -> Cited:
     """Return the text with every sentence citing a passage that says it; see support.says.
 
     A sentence keeps its own marks where the passage exists and says it; one without a mark gets the passage that says
-    it best; one that no passage says is dropped.
+    it best; one that no passage says is dropped. A block of code and the rows of a table stand whole or not at all.
     """
-    kept, rests_on = [], dict[int, tuple[str, ...]]()
-    known: dict[str, dict[int, tuple[str, ...]]] = {}  # a model may say one sentence until its tokens run out
-    for sentence in cited_sentences(text):
-        bare = without_marks(sentence)
-        if bare not in known:
-            known[bare] = {one.passage + 1: one.digests for one in says(bare, passages)}
-        said = known[bare]
-        numbers = [n for n in cited_numbers(sentence) if n in said] or list(said)[:1]
-        if numbers:
-            kept.append(bare + " " + "".join(f"[{n}]" for n in dict.fromkeys(numbers)))
-            rests_on |= {n: tuple(dict.fromkeys((*rests_on.get(n, ()), *said[n]))) for n in numbers}
-    return Cited(" ".join(kept), rests_on)
+    answer, rests_on = "", dict[int, tuple[str, ...]]()
+    known: dict[str, Mapping[int, tuple[str, ...]]] = {}  # a model may say one sentence until its tokens run out
+    for segment in segments(text):
+        line = []
+        for bare, marks in _pieces(segment):
+            if bare not in known:
+                known[bare] = _said_by(bare, segment, passages)
+            said = known[bare]
+            numbers = list(dict.fromkeys(n for n in marks if n in said)) or list(said)[:1]
+            if numbers:
+                shown = "".join(f"[{n}]" for n in numbers)
+                line.append(f"{bare}\n{shown}" if segment.is_block else f"{bare} {shown}")
+                rests_on |= {n: tuple(dict.fromkeys((*rests_on.get(n, ()), *said[n]))) for n in numbers}
+        if line:
+            answer += (_parting(answer, segment) if answer else "") + " ".join(line)
+    return Cited(answer, rests_on)
+
+
+def _parting(answer: str, segment: Segment) -> str:
+    """Return what stands between an answer and its next line: a block and a line that is no sentence stand alone."""
+    said = without_marks(answer.rpartition("\n")[2])
+    goes_on = bool(said) and said.rstrip(CLOSING)[-1:] in END_MARKS
+    return " " if goes_on and _is_sentence(segment) else "\n"
+
+
+def _is_sentence(segment: Segment) -> bool:
+    said = without_marks(segment.text)
+    return not segment.is_block and said.rstrip(CLOSING)[-1:] in END_MARKS | {":"}
+
+
+def _pieces(segment: Segment) -> list[tuple[str, list[int]]]:
+    """Return what of a segment must be said as a whole, with the numbers of its marks."""
+    if segment.is_block:
+        return [(segment.text, cited_numbers(segment.marks))]
+    found = (segment.text[start:end] for start, end in sentences(segment.text))
+    return [(without_marks(one), cited_numbers(one)) for one in found]
+
+
+def _said_by(bare: str, segment: Segment, passages: Sequence[Passage]) -> Mapping[int, tuple[str, ...]]:
+    """Return the passages that say a piece, numbered from 1, with the digests of their statements."""
+    parts = segment.inside if segment.is_block else [bare]
+    found = [{one.passage + 1: one.digests for one in says(part, passages)} for part in parts]
+    common = [n for n in found[0] if all(n in one for one in found)] if found else []
+    return {n: tuple(digest for one in found for digest in one[n]) for n in common}
 
 
 def cite_short(question: str, text: str, passages: Sequence[Passage]) -> Cited:
@@ -86,5 +119,11 @@ def cite_short(question: str, text: str, passages: Sequence[Passage]) -> Cited:
 
 
 def cited_sentences(text: str) -> list[str]:
-    """Split a text into sentences and lines, each with the marks that follow it."""
-    return [line[start:end] for line in text.split("\n") for start, end in sentences(line)]
+    """Split a text into sentences, lines and blocks, each with the marks that follow it."""
+    found = []
+    for one in segments(text):
+        if one.is_block:
+            found.append(f"{one.text}\n{one.marks}".rstrip())
+        else:
+            found.extend(one.text[start:end] for start, end in sentences(one.text))
+    return found

@@ -1,12 +1,16 @@
-"""Passages for a question: vector and full-text search, fused by rank."""
+"""Passages for a question: vector and full-text search, exact terms and rare words, fused by rank."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ragloop.answering.signals.copies import without_copies
+from ragloop.answering.signals.terms_found import MOST_TERMS, by_place, by_terms, seldom
 from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.table import Index
+from ragloop.language.exact import ExactTerm, TermKind, exact_terms
 from ragloop.models import Vectors
+from ragloop.models.generation.quoting.layout import is_front_matter
 from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
 
 if TYPE_CHECKING:
@@ -18,16 +22,25 @@ SURE = 0.9
 from .95 most are; a higher threshold loses questions that only a scan answers (benchmarks/recognised_rank.py)."""
 
 
+FRONT_MATTER = 0.5
+"""Front matter has all the words of a page and says nothing: it comes after what the page says."""
+_LOOKED_UP = 6
+"""Words of a question that are looked up one by one, since at most one candidate has them; 3 ms each."""
+
+
 @dataclass(frozen=True)
 class Retrieved:
     """Passages by descending score, and the best cosine among all candidates (None when there are none).
 
-    `generation`: fingerprint of the generation that all of them come from.
+    `generation`: fingerprint of the generation that all of them come from. `unknown`: words of the question that no
+    chunk in view has. `copies`: how many passages were passed over that say what one of these says.
     """
 
     passages: tuple[Passage, ...]
     top_similarity: float | None
     generation: str
+    unknown: frozenset[str] = frozenset()
+    copies: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,18 +80,42 @@ class Retriever:
         `vector` is the question's unit vector (shape (dimension,)). What is out of view is no candidate either.
         """
         p, view = self._policy, self._policy.view_of(labels)
+        terms = exact_terms(question)[:MOST_TERMS]
         rankings = [
             self._search.by_vector(vector, p.candidates, view),
             self._search.by_words(question, vector, p.candidates, view),
         ]
-        rows = {row["id"]: row for ranking in rankings for row in ranking}
-        fused = fuse([[row["id"] for row in ranking] for ranking in rankings], p.rrf_k)
-        scores = {one: score * trust(rows[one]["confidence"]) for one, score in fused.items()}
-        best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))[: p.top_k]
-        found = self._search.located([rows[one] for one in best])
+        rows = {row["id"]: row for ranking in [*rankings, *self._of_terms(terms, vector, view)] for row in ranking}
+        rare, unknown = self._seldom(question, rows, view)
+        placed = by_place(rows.values(), terms)
+        orders = [[row["id"] for row in ranking] for ranking in rankings]
+        fused = fuse([*orders, by_terms(rows.values(), terms), placed, placed, *rare], p.rrf_k)
+        scores = {
+            one: score * trust(rows[one]["confidence"]) * worth(rows[one]["text"]) for one, score in fused.items()
+        }
+        best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))
+        kept, copies = without_copies([rows[one] for one in best], terms, p.top_k)
+        found = self._search.located(kept)
         passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
         top_similarity = max((row["similarity"] for row in rows.values()), default=None)
-        return Retrieved(passages, top_similarity, self._generation.fingerprint)
+        return Retrieved(passages, top_similarity, self._generation.fingerprint, unknown, copies)
+
+    def _of_terms(self, terms: Sequence[ExactTerm], vector: Vectors, view: View) -> Iterator[list[dict[str, Any]]]:
+        """Find candidates that hold the exact terms of a question, and those of the versions that it names."""
+        if terms:
+            yield self._search.by_words(" ".join(one.text for one in terms), vector, self._policy.candidates, view)
+        for one in terms:
+            if one.kind is TermKind.VERSION:
+                yield self._search.by_vector(vector, self._policy.candidates, view, path=one.text)
+
+    def _seldom(
+        self, question: str, rows: Mapping[str, dict[str, Any]], view: View
+    ) -> tuple[list[list[str]], frozenset[str]]:
+        """Return the rows that alone have a word of the question, each as a ranking, and the words that no row has."""
+        asked = seldom(question, rows.values())[:_LOOKED_UP]
+        holding = {word: self._search.holding(word, 2, view) for word in asked}
+        rare = [found for found in holding.values() if len(found) == 1 and found[0] in rows]
+        return rare, frozenset(word for word, found in holding.items() if not found)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
@@ -97,6 +134,11 @@ def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
 def trust(confidence: float | None, sure: float = SURE) -> float:
     """Return what the score of a chunk is multiplied by: less than 1 where its text was recognised poorly."""
     return 1.0 if confidence is None else min(1.0, confidence / sure)
+
+
+def worth(text: str) -> float:
+    """Return what the score of a chunk is multiplied by: less than 1 where it is nothing but front matter."""
+    return FRONT_MATTER if is_front_matter(text) else 1.0
 
 
 def as_text(chunk: Mapping[str, Any]) -> Passage:

@@ -22,8 +22,10 @@ class Turn:
 
     `lane` is the one asked for, `labels` are the caller's, `origin` is kept in the log, `route` says who answers. A
     turn without `draft` waits to be answered, one with a draft and without `cited` waits for its citations.
-    `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None where there are
-    none. Latencies are in milliseconds per stage, each the turn's share of its batch.
+    `unanswerable` says why no passage answers; empty where one may. `reads` is the share of the question that the
+    embedder knows, `unknown` are its words that no chunk in view has. `decisions` are what stages decided, by stage,
+    for the log. `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None
+    where there are none. Latencies are in milliseconds per stage, each the turn's share of its batch.
     """
 
     interaction_id: str
@@ -32,7 +34,10 @@ class Turn:
     labels: frozenset[str] = frozenset()
     origin: Origin = NOWHERE
     vector: Vectors = field(default_factory=_no_vector, compare=False)
+    reads: float = 1.0
     passages: tuple[Passage, ...] = ()
+    unknown: frozenset[str] = frozenset()
+    unanswerable: str = ""
     top_similarity: float | None = None
     generation: str = ""
     route: Route = _BASE
@@ -40,7 +45,12 @@ class Turn:
     draft: Draft | None = None
     model: str = ""
     cited: Cited | None = None
+    decisions: Mapping[str, str] = field(default_factory=dict)
     latency_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def decided(self, stage: str, what: str) -> "Turn":
+        """Return the turn with what a stage decided; nothing where it says nothing."""
+        return replace(self, decisions={**self.decisions, stage: what}) if what else self
 
     def routed(self, route: Route) -> "Turn":
         """Return the turn on another route, its answer still to be written."""

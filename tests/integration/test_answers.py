@@ -36,10 +36,10 @@ ANSWERABLE = {
     "What does a loaf of bread need?": ("bread.rst", "A loaf needs flour, water, salt and a day."),
     "How hot is the oven for bread?": ("bread.rst", "It has 240 degrees."),
     "Who keeps the bees?": ("bees.md", "Ada keeps the bees behind the old mill 🐝."),
-    "Who owned the mill in 1924?": ("mill.md", "1924 | Karl Ott"),
+    "Who owned the mill in 1924?": ("mill.md", "| Year | Owner |\n| --- | --- |\n| 1924 | Karl Ott |"),
 }
 UNANSWERABLE = ("Who won the football world cup in 1974?", "How do volcanoes form under the sea?")
-EVIDENCE = {"chunk_id", "document_id", "revision", "text_hash", "rank", "score", "similarity"}
+EVIDENCE = {"chunk_id", "document_id", "revision", "text_hash", "rank", "score", "similarity", "relevance"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def logged(app: App) -> dict[str, dict[str, Any]]:
 def answerer(app: App, journal: Journal, **changes: Any) -> Answerer:
     """The answerer of the application with another journal or policy."""
     policy = replace(AnswerPolicy.of(app.settings.retrieval, app.settings.answers), **changes)
-    return Answerer(app.parts.active, journal, app.parts.generators, policy, OutdatedRows(app.registry))
+    outdated = OutdatedRows(app.registry)
+    return Answerer(app.parts.active, journal, app.parts.generators, policy, outdated, app.answering.reranking)
 
 
 def check_citations(answer: Answer) -> None:
@@ -145,7 +146,7 @@ def test_the_log_holds_the_evidence_and_no_text_of_passages(app: App) -> None:
     assert (row["lane"], row["model"], row["adapter"]) == ("base+rag", "extractive", None)
     assert row["generation"] == app.index.generation.fingerprint
     assert re.fullmatch(r"[0-9a-f]{64}", row["prompt_hash"])
-    assert dict(row["latency_ms"]).keys() == {"load", "embed", "retrieve", "generate"}
+    assert dict(row["latency_ms"]).keys() == {"load", "embed", "retrieve", "rerank", "generate"}
     assert row["top_similarity"] == pytest.approx(max(passage.similarity for passage in answer.passages))
     assert [one["chunk_id"] for one in row["passages"]] == [passage.chunk_id for passage in answer.passages]
     assert all(one.keys() == EVIDENCE and None not in one.values() for one in row["passages"])

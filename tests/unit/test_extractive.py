@@ -56,7 +56,7 @@ def test_the_line_that_answers_is_quoted_from_lists_tables_and_fields(text: str)
 
 def test_a_line_under_the_heading_that_the_question_names_comes_before_the_same_line_elsewhere() -> None:
     other, asked = passage("- License: BSD", "numpy"), passage("- License: MIT", "attrs")
-    assert answer("What licence does attrs use?", other, asked) == "License: MIT. [2]"
+    assert answer("What licence does attrs use?", other, asked) == "License: MIT [2]"
 
 
 def test_a_line_is_embedded_with_the_heading_that_it_stands_under() -> None:
@@ -78,8 +78,8 @@ def test_questions_and_announcements_are_not_quoted() -> None:
 
 def test_an_address_answers_who_asks_for_it_and_no_one_else() -> None:
     text = passage("- Home-page: https://www.attrs.org\n- License: MIT", "attrs")
-    assert answer("What is the home page of attrs?", text).startswith("Home-page: https://www.attrs.org. [1]")
-    assert answer("What licence does attrs use?", text) == "License: MIT. [1]"
+    assert answer("What is the home page of attrs?", text).startswith("Home-page: https://www.attrs.org [1]")
+    assert answer("What licence does attrs use?", text) == "License: MIT [1]"
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "---", "* * *", "?", "![](https://example.org/badge.svg)"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragloop.answering.turn import Turn
-from ragloop.models import Embedder
+from ragloop.models import Embedder, KnowsWords
 
 
 @dataclass(frozen=True)
@@ -14,5 +14,10 @@ class Embed:
     embedder: Embedder
 
     def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
-        vectors = self.embedder.embed([turn.question for turn in turns])
-        return [replace(turn, vector=vector) for turn, vector in zip(turns, vectors, strict=True)]
+        questions = [turn.question for turn in turns]
+        vectors = self.embedder.embed(questions)
+        shares = self.embedder.known_shares(questions) if isinstance(self.embedder, KnowsWords) else [1.0] * len(turns)
+        return [
+            replace(turn, vector=vector, reads=share)
+            for turn, vector, share in zip(turns, vectors, shares, strict=True)
+        ]

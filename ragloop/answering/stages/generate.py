@@ -15,12 +15,11 @@ from ragloop.records import Draft, LaneName
 class Generate:
     """Gives turns without a draft one, a batch per generator.
 
-    A turn of which no passage is as similar as `min_similarity` gets an empty draft: it abstains, and costs nothing.
+    A turn that no passage answers gets an empty draft: it abstains, and costs nothing.
     """
 
     generators: Generators
     embedder: Embedder
-    min_similarity: float
 
     def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
         return by_group(turns, _writer, self._written)
@@ -31,7 +30,7 @@ class Generate:
             return list(turns)
         lane = LANES[turns[0].route.lane]
         prompts = {turn.interaction_id: lane.prompt(turn.question, turn.passages) for turn in turns}
-        worth = [turn.interaction_id for turn in turns if (turn.top_similarity or -1) >= self.min_similarity]
+        worth = [turn.interaction_id for turn in turns if not turn.unanswerable]
         with self.generators.for_route(turns[0].route, self.embedder) as generator:
             model = generator.model
             drafts = generator.generate([prompts[one] for one in worth]) if worth else []

@@ -18,4 +18,6 @@ class Retrieve:
 
     def _found(self, turn: Turn) -> Turn:
         found = self.retriever.retrieve(turn.question, turn.vector, turn.labels)
-        return replace(turn, passages=found.passages, top_similarity=found.top_similarity, generation=found.generation)
+        turn = replace(turn, passages=found.passages, top_similarity=found.top_similarity, generation=found.generation)
+        passed = f"{found.copies} passages were passed over that say what another one says" if found.copies else ""
+        return replace(turn, unknown=found.unknown).decided("retrieve", passed)

@@ -13,7 +13,8 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from ragloop.answering.support.statements import Statement, statements
-from ragloop.answering.support.terms import Terms, folded, opposed, plain, singular, stems, telling, terms_of, tokens_of
+from ragloop.answering.support.terms import Terms, folded, plain, stems, telling, terms_of, tokens_of
+from ragloop.language.opposites import opposed, singular
 from ragloop.records import Passage
 
 SHARE = 0.6
@@ -258,7 +259,9 @@ def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
     ones = tuple(held[position] for position in sorted({position for _, position in words[at : at + len(wanted)]}))
     whole = terms_of(" ".join(one.context for one in ones[:1]) + " , " + _text(ones))
     place = _Place(n, ones, whole, whole)
-    holds = whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
+    # Whole statements say what they say; a part of one may leave out what negates it.
+    is_whole = len(wanted) == sum(len(folded(one.text)) for one in ones)
+    holds = is_whole or whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
     return place if holds else None
 
 

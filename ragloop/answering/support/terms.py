@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ragloop.language.forms import comparable
+from ragloop.language.function_words import STOP
+from ragloop.language.opposites import singular
 from ragloop.language.sentences import END_MARKS
 from ragloop.language.words import MARKS, is_unspaced, word_spans, words
 
@@ -62,28 +64,6 @@ _NEGATIONS = frozenset(
     "\u063a\u064a\u0631 \u0628\u062f\u0648\u0646 \u062f\u0648\u0646 \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
 )
 _NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
-_PAIRS = (
-    "before after; above below; over under; least most; more less; more fewer; minimum maximum; min max; lower higher; "
-    "lower upper; older newer; earlier later; first last; enable disable; allow deny; allow forbid; accept reject; "
-    "accept refuse; start stop; begin end; open closed; opened closed; increase decrease; rise fall; rose fell; "
-    "true false; success failure; include exclude; inside outside; public private; optional required; "
-    "optional mandatory; old new; first second; second third; start end; added removed; "
-    "always sometimes; all some; enabled disabled; allowed denied; allowed forbidden; "
-    "accepted rejected; included excluded; started stopped; increased decreased; vor nach; mehr weniger; "
-    "mindestens h\u00f6chstens; avant apr\u00e8s; plus moins; antes despu\u00e9s; m\u00e1s menos"
-)
-_NONE = frozenset[str]()
-_OPPOSITE: dict[str, frozenset[str]] = {}
-for _one, _other in (pair.split() for pair in _PAIRS.split("; ")):
-    _OPPOSITE[_one] = _OPPOSITE.get(_one, _NONE) | {_other}
-    _OPPOSITE[_other] = _OPPOSITE.get(_other, _NONE) | {_one}
-_OPPOSING = ("un", "dis", "in", "im", "non", "non-", "ir")
-"""Prefixes that turn a word into its opposite."""
-_STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have how i if in into is it its may of "
-    "on or our shall should so such than that the their them then there these they this those to was we were what when "
-    "where which who whom why will with would you your".split()
-)
 
 
 @dataclass(frozen=True)
@@ -102,7 +82,7 @@ class Terms:
 
 def content_words(text: str) -> frozenset[str]:
     """Return the words that carry meaning, in lower case."""
-    return frozenset(word for word in folded(text) if word not in _STOP)
+    return frozenset(word for word in folded(text) if word not in STOP)
 
 
 def telling(tokens: Sequence[str]) -> frozenset[str]:
@@ -110,7 +90,7 @@ def telling(tokens: Sequence[str]) -> frozenset[str]:
     return frozenset(
         singular(one)
         for one in tokens
-        if any(letter.isdigit() or letter.isupper() for letter in one) and one.casefold() not in _STOP
+        if any(letter.isdigit() or letter.isupper() for letter in one) and one.casefold() not in STOP
     )
 
 
@@ -207,7 +187,7 @@ def _names(text: str) -> frozenset[str]:
     for start, end in word_spans(text):
         word = text[start:end]
         inner = any(one.isupper() for one in word[1:]) or "_" in word
-        if (inner or (word[0].isupper() and not begins)) and word.casefold() not in _STOP:
+        if (inner or (word[0].isupper() and not begins)) and word.casefold() not in STOP:
             found.add(singular(word))
         begins = text[end : end + 1] in _BEGINS
     return frozenset(found)
@@ -220,28 +200,8 @@ def stems(token: str) -> list[str]:
     if any(one.isdigit() for one in token):
         return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
     parts = _PIECE.findall(token) or [token]
-    kept = (singular(part) for part in parts if part.casefold() not in _STOP | _NEGATIONS)
+    kept = (singular(part) for part in parts if part.casefold() not in STOP | _NEGATIONS)
     return [_UNITS.get(part, part)[:_STEM] for part in kept]
-
-
-def opposed(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Return whether a text says the opposite of a word of the other one, and not the word itself."""
-    words, others = {singular(word) for word in one}, {singular(word) for word in other}
-    only, only_other = words - others, others - words
-    prefixed = any(
-        f"{prefix}{word}" in theirs
-        for ours, theirs in ((only, only_other), (only_other, only))
-        for word in ours
-        for prefix in _OPPOSING
-    )
-    return prefixed or any(_OPPOSITE.get(word, _NONE) & only_other for word in only)
-
-
-def singular(word: str) -> str:
-    """Return a word without its case, and without the `s` of an English plural, which an acronym has not (HTTPS)."""
-    folds = word.casefold()
-    plural = len(word) > 3 and folds.endswith("s") and not folds.endswith("ss") and not word.isupper()
-    return folds[:-1] if plural else folds
 
 
 def tokens_of(text: str) -> list[str]:

@@ -10,9 +10,15 @@ models = typer.Typer(no_args_is_help=True, help="Prepare models and keep them in
 
 @models.command("prepare")
 def prepare(json: Json = False) -> None:
-    """Export the embedder and convert the local model, unless the cache has them already."""
+    """Export the embedder, prepare the reranker that is at hand and convert the local model, unless the cache has them
+    already."""
     app = open_app()
-    report = {"embedder": app.embedder.fingerprint, "model": str(app.models.base), "cache": str(app.models.cache)}
-    print_json(report) if json else say(
-        f"ready: {report['embedder']} and {app.settings.model.base} in {app.models.cache}"
-    )
+    reranker = app.models.reranker
+    report = {
+        "embedder": app.embedder.fingerprint,
+        "reranker": reranker.fingerprint if reranker else "",
+        "model": str(app.models.base),
+        "cache": str(app.models.cache),
+    }
+    ready = ", ".join(filter(None, (report["embedder"], report["reranker"], app.settings.model.base)))
+    print_json(report) if json else say(f"ready: {ready} in {app.models.cache}")

@@ -39,8 +39,14 @@ class Search:
     def __init__(self, index: Index) -> None:
         self._index = index.snapshot()
 
-    def by_vector(self, vector: Vectors, limit: int, view: View = UNLABELLED) -> list[dict[str, Any]]:
-        """Find the chunks in view that are nearest by cosine, with `similarity`."""
+    def by_vector(
+        self, vector: Vectors, limit: int, view: View = UNLABELLED, *, path: str = ""
+    ) -> list[dict[str, Any]]:
+        """Find the chunks in view that are nearest by cosine, with `similarity`.
+
+        With `path`, only those of documents whose URI has it.
+        """
+        where = chunks_in(view) if not path else f"{chunks_in(view)} AND contains(uri, {quoted([path])})"
         with self._index.store.errors():
             query = self._index.table().search(vector, vector_column_name="vector", query_type="vector")
             rows = (
@@ -48,7 +54,7 @@ class Search:
                 .distance_type("cosine")
                 .nprobes(PROBES)
                 .maximum_nprobes(0)
-                .where(chunks_in(view), prefilter=True)
+                .where(where, prefilter=True)
                 .limit(limit)
             )
             found: list[dict[str, Any]] = rows.select([*_PASSAGE, "_distance"]).to_arrow().to_pylist()
@@ -71,6 +77,17 @@ class Search:
         similarity = to_numpy(best["vector"], self._index.generation.dimension) @ vector
         rows = best.drop_columns(["vector", "_score"]).to_pylist()
         return [{**row, "similarity": float(one)} for row, one in zip(rows, similarity, strict=True)]
+
+    def holding(self, word: str, limit: int, view: View = UNLABELLED) -> list[str]:
+        """Find the ids of chunks in view that have a word, in any of its forms; at most so many."""
+        words, outside = searchable(word), outside_words(self._index)
+        if not words or not outside:
+            return []
+        matching = MultiMatchQuery(words, list(outside), boosts=None, operator=FullTextOperator.OR)
+        with self._index.store.errors():
+            query = self._index.table().search(matching, query_type="fts").where(chunks_in(view), prefilter=True)
+            ids: list[str] = query.limit(limit).select(["id", "_score"]).to_arrow()["id"].to_pylist()
+        return ids
 
     def _best_by_words(self, matching: MultiMatchQuery, limit: int, outside: int, where: str) -> pa.Table:
         """Find the best matches among these rows, where so many of the table's rows, its last ones, are in no index."""

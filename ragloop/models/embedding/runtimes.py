@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -44,6 +44,9 @@ of eight bits change with it, so their fingerprint holds it."""
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
+
+UNKNOWN = ("[UNK]", "<unk>")
+"""What tokenizers write for text that their vocabulary lacks."""
 
 NOT_LOADABLE = 4
 """Exit code of the export when the model is not there or is none that sentence-transformers loads."""
@@ -227,6 +230,13 @@ class OnnxEmbedder:
         """Count the tokens of each text, without the special tokens that the model adds."""
         return self._counter(_encodable(texts))
 
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return of each text the share of its letters that stand in known pieces of more than one letter.
+
+        Of a script that the vocabulary lacks it knows nothing but single letters: such texts are all alike to it.
+        """
+        return [_known_share(one) for one in self._tokenizer.encode_batch(_encodable(texts))]
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), rows of unit length; text beyond `max_tokens` is not read."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
@@ -293,6 +303,18 @@ class SentenceTransformerEmbedder:
             _encodable(texts), batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _known_share(encoding: Any) -> float:
+    """Count letters by the pieces that they stand in; numbers and signs are known."""
+    known = letters = 0
+    for (start, end), token, special in zip(
+        encoding.offsets, encoding.tokens, encoding.special_tokens_mask, strict=True
+    ):
+        count = 0 if special else end - start
+        letters += count
+        known += count * (token not in UNKNOWN and (count > 1 or token.removeprefix("##").isascii()))
+    return known / letters if letters else 1.0
 
 
 def _encodable(texts: Sequence[str]) -> list[str]:

@@ -1,63 +1,51 @@
-"""A generator without a language model: the sentences of the passages that answer, quoted and cited.
+"""A generator without a language model: the sentences, rows and code of the passages that answer, quoted and cited.
 
-The weights below are tuned on the questions of XQuAD (Artetxe et al., ACL 2020), English, first 24 articles, and on
-questions about lists of package metadata; benchmarks/extractive_answers.py measures them.
+The weights below are tuned on the questions of XQuAD (Artetxe et al., ACL 2020), English, first 24 articles, on
+questions about lists of package metadata, and on the development half of benchmarks/real_questions.py;
+benchmarks/extractive_answers.py measures them, too.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
-from ragloop.language.citations import defused
-from ragloop.language.forms import searchable
-from ragloop.language.sentences import CLOSING, COLONS, END_MARKS, QUESTION_MARKS, sentences
-from ragloop.language.words import is_latin, words
+from ragloop.language.function_words import FUNCTION_WORDS
+from ragloop.language.opposites import does_opposite
+from ragloop.language.words import is_latin, is_unspaced, words
 from ragloop.models import Embedder, Vectors
-from ragloop.records import Draft, Passage, Prompt
+from ragloop.models.generation.quoting.composing import composed
+from ragloop.models.generation.quoting.layout import Kind
+from ragloop.models.generation.quoting.units import Unit, stems, units_of
+from ragloop.records import Draft, Prompt
 
-VERSION = "3"
+VERSION = "4"
 """Change it whenever equal prompts give other drafts."""
 SHORTLIST_CHARACTERS = 1_200
-"""Sentences are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
-MOST_SENTENCES = 3
+"""Units are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
+MOST_UNITS = 3
 WORDS_WEIGHT = 0.3
-"""Weight of the shared words beside the cosine of the sentence."""
+"""Weight of the shared words beside the cosine of the unit."""
 OTHER_SCRIPT_WEIGHT = 1.0
 """The same where the question is not in Latin letters, since the default embedder knows English alone."""
 PASSAGE_WEIGHT = 0.3
 """Weight of the cosine of the passage: a sentence often leaves out what the one before it names."""
-NUMBERS_WEIGHT = 0.3
-"""Weight of the numbers of the question, such as that of a clause, which stand in the sentence or above it."""
+EXACT_WEIGHT = 0.3
+"""Weight of the numbers and identifiers of the question, such as that of a clause, which stand in the unit or above."""
 RANK_WEIGHT = 0.05
 """Weight of 1 / the passage's number."""
-KEEP_SHARE = 0.92
-"""Further sentences must score at least this share of the best one."""
-STEM_LETTERS = 5
-"""Words meet when they begin alike: "licence", "licensed" and "License" do, which endings alone would not give."""
-
-_NEW_LINE = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+#|]|\d+[.)]\s|:?\w[\w -]{0,30}:\s))")
-"""A sentence ends at an empty line, too, and before an item, a row or a field."""
-_ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
-_MARKUP = re.compile(r"!?\[([^\[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)?\)|<[^<>]*>|(?<!\w)\w++://\S+")
-
-
-@dataclass(frozen=True)
-class _Sentence:
-    """`text` is quoted, `read` is embedded; `position` is its place among the sentences of all passages."""
-
-    text: str
-    read: str
-    passage: int
-    similarity: float
-    words: frozenset[str]
-    position: int = 0
+CODE_WEIGHT = 0.05
+"""Weight of code, or of a sentence that announces some, where the question asks how something is done."""
+KEEP_SHARE, KEEP_WHOLE = 0.8, 0.92
+"""Further units must score at least this share of the best one; the second where a unit says all by itself."""
+_WHOLE = frozenset((Kind.FIELD, Kind.ROW, Kind.ITEM))
+_HOW = frozenset("how wie comment c\u00f3mo como come hoe jak \u043a\u0430\u043a".split())
+_COMMANDS = frozenset("command commands option options flag switch code example syntax configure befehl".split())
 
 
 class ExtractiveGenerator:
-    """Ranks the sentences of the passages by the words and the meaning that they share with the question."""
+    """Ranks the units of the passages by the words and the meaning that they share with the question."""
 
     model = "extractive"
     adapter: str | None = None
@@ -79,92 +67,87 @@ class ExtractiveGenerator:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """The sentences of a prompt's passages that are worth their embedding, with what the words say of each."""
+    """The units of a prompt's passages that are worth their embedding, with what the words say of each."""
 
     question: str
-    sentences: Sequence[_Sentence]
+    units: Sequence[Unit]
     priors: Sequence[float]
 
     @property
     def texts(self) -> list[str]:
-        return [self.question, *(sentence.read for sentence in self.sentences)] if self.sentences else []
+        return [self.question, *(unit.read for unit in self.units)] if self.units else []
 
     def draft(self, vectors: Mapping[str, Vectors]) -> Draft:
-        """Return the best sentences, in their order, each with its mark."""
-        if not self.sentences:
+        """Return the best units, in their order, each with its mark."""
+        if not self.units:
             return Draft("")
         asked = vectors[self.question]
-        scores = [float(vectors[s.read] @ asked) + prior for s, prior in zip(self.sentences, self.priors, strict=True)]
-        best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_SENTENCES]
-        kept = [self.sentences[i] for i in best if scores[i] >= KEEP_SHARE * scores[best[0]]]
-        kept.sort(key=lambda sentence: sentence.position)
-        return Draft(" ".join(f"{_quoted(sentence.text)} [{sentence.passage}]" for sentence in kept))
+        scores = [float(vectors[u.read] @ asked) + prior for u, prior in zip(self.units, self.priors, strict=True)]
+        best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_UNITS]
+        wanted = _wanted(self.question)
+        tells_all = wanted <= self.units[best[0]].words
+        kept = [
+            self.units[i] for i in best if scores[i] >= _least(self.units[i], tells_all=tells_all) * scores[best[0]]
+        ]
+        kept.sort(key=lambda unit: (unit.passage, unit.part, unit.place))
+        return Draft(composed(kept, wanted, shows_code=_asks_how(self.question)))
+
+
+def _least(unit: Unit, *, tells_all: bool) -> float:
+    """Return the share of the best score that a further unit must have; `tells_all`: the best one has every word."""
+    return KEEP_WHOLE if tells_all or unit.kind in _WHOLE else KEEP_SHARE
 
 
 def _rank(prompt: Prompt) -> _Ranked:
-    asked = _stems(prompt.question)
-    found = [s for n, passage in enumerate(prompt.passages, 1) for s in _split(passage, n, asked)]
+    asked, spoken = stems(prompt.question), words(prompt.question)
+    found = [unit for n, passage in enumerate(prompt.passages, 1) for unit in units_of(passage, n, asked)]
+    found = [unit for unit in found if not does_opposite(spoken, words(f"{unit.lead} {unit.text} {unit.term}"))]
     shared = _shared_words(asked, found)
-    order = _shortlist(found, shared) if found else []
-    sentences = [replace(found[i], position=i) for i in order]
+    units = [found[i] for i in _shortlist(found, shared)] if found else []
+    held = dict(zip(map(id, found), shared, strict=True))
     weight = WORDS_WEIGHT if is_latin(prompt.question) else OTHER_SCRIPT_WEIGHT
-    numbers = frozenset(word for word in asked if any(map(str.isdigit, word)))
-    priors = [_prior(found[i], shared[i], weight) + NUMBERS_WEIGHT * _share(numbers, found[i].words) for i in order]
-    return _Ranked(prompt.question, sentences, priors)
+    wanted = frozenset(word for word in asked if not word.isalpha())
+    shows = _asks_how(prompt.question)
+    priors = [_prior(one, held[id(one)], weight) + EXACT_WEIGHT * _share(wanted, one.words) for one in units]
+    priors = [prior + CODE_WEIGHT * (shows and _has_code(one)) for prior, one in zip(priors, units, strict=True)]
+    return _Ranked(prompt.question, units, priors)
 
 
-def _shortlist(found: Sequence[_Sentence], shared: Sequence[float]) -> list[int]:
-    """Return the indices of the sentences that are worth their embedding; always the best one."""
+def _wanted(question: str) -> frozenset[str]:
+    """Return the words of a question that its answer should have; none of a script without spaces."""
+    return frozenset[str]().union(
+        *(stems(one) for one in words(question) if not is_unspaced(one) and one.casefold() not in FUNCTION_WORDS)
+    )
+
+
+def _asks_how(question: str) -> bool:
+    spoken = [one.casefold() for one in words(question)]
+    return bool(spoken) and (spoken[0] in _HOW or not _COMMANDS.isdisjoint(spoken))
+
+
+def _has_code(unit: Unit) -> bool:
+    return unit.kind is Kind.CODE or unit.announces_code
+
+
+def _shortlist(found: Sequence[Unit], shared: Sequence[float]) -> list[int]:
+    """Return the indices of the units that are worth their embedding; always the best one."""
     order = sorted(range(len(found)), key=lambda i: (-shared[i] - 0.1 / found[i].passage, i))
     read = accumulate(len(found[i].read) for i in order)
     return order[: max(1, sum(characters <= SHORTLIST_CHARACTERS for characters in read))]
 
 
-def _prior(sentence: _Sentence, shared: float, weight: float) -> float:
-    return weight * shared + PASSAGE_WEIGHT * sentence.similarity + RANK_WEIGHT / sentence.passage
+def _prior(unit: Unit, shared: float, weight: float) -> float:
+    return weight * shared + PASSAGE_WEIGHT * unit.similarity + RANK_WEIGHT / unit.passage
 
 
 def _share(wanted: frozenset[str], held: frozenset[str]) -> float:
     return len(wanted & held) / len(wanted) if wanted else 0.0
 
 
-def _split(passage: Passage, number: int, asked: frozenset[str]) -> list[_Sentence]:
-    """Return the sentences of a passage that can answer: no questions, no announcements, no lines without a word."""
-    lines = _NEW_LINE.split(passage.text)
-    parts = (_ITEM.sub("", " ".join(one[start:end].split())) for one in lines for start, end in sentences(one))
-    context = _stems(f"{passage.title} {passage.heading}")
-    path = passage.heading.split(" > ")
-    found = []
-    for part in dict.fromkeys(parts):
-        if part in path:
-            continue  # a title announces what is said below it
-        read = _MARKUP.sub(r"\1 ", part).strip("*_` ")
-        if read.endswith(":") and "://" in part and asked & _stems(read.replace("-", " ")):
-            read = part  # "Home-page: https://…" answers who asks for the home page, and no one else
-        held = _stems(read)
-        if len(part) > 2 and held and not read.endswith((*QUESTION_MARKS, *COLONS)):
-            # A line such as "License: MIT" means little without the heading that says whose licence it is.
-            read = read if path[0].lower() in read.lower() else f"{path[0]}: {read}"
-            found.append(_Sentence(part, read, number, passage.similarity, held | context))
-    return found
-
-
-def _shared_words(asked: frozenset[str], found: Sequence[_Sentence]) -> list[float]:
-    """Return for each sentence the share of the question's words that it holds, rare words weighing more (inverse
+def _shared_words(asked: frozenset[str], found: Sequence[Unit]) -> list[float]:
+    """Return for each unit the share of the question's words that it holds, rare words weighing more (inverse
     frequency)."""
-    frequency = Counter(word for sentence in found for word in sentence.words)
+    frequency = Counter(word for unit in found for word in unit.words)
     weight = {word: math.log(1 + len(found) / (1 + frequency[word])) for word in asked}
     total = sum(weight[word] for word in sorted(weight)) or 1.0
-    return [sum(weight[word] for word in sorted(asked & sentence.words)) / total for sentence in found]
-
-
-def _stems(text: str) -> frozenset[str]:
-    """Return lower-case words, cut to their first letters."""
-    return frozenset(word[:STEM_LETTERS] for word in words(searchable(text).lower()))
-
-
-def _quoted(sentence: str) -> str:
-    """Return a sentence of the document. It ends with a mark of its own, so that the next one is not taken for its
-    rest, and what looks like a citation in it becomes (n), since it cites nothing here."""
-    sentence = defused(sentence)
-    return sentence if sentence.rstrip(CLOSING)[-1:] in END_MARKS else sentence + "."
+    return [sum(weight[word] for word in sorted(asked & unit.words)) / total for unit in found]

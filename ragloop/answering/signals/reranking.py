@@ -1,0 +1,66 @@
+"""The order in which a reranker sees passages answer a question."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ragloop.language.words import words
+from ragloop.models import Reranker
+from ragloop.models.generation.quoting.layout import is_front_matter
+from ragloop.records import Passage
+
+_ENGLISH = frozenset(
+    "the what which how who whose when where why does do is are can could should would of my and for with from this "
+    "that there a an to".split()
+)
+_FEW = 3
+"""Words of a query that may be in any language: a name, an error code."""
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """Passages in their order, and in words how that came to be."""
+
+    passages: tuple[Passage, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Reranking:
+    """Orders passages by a reranker, which `opened` gives; None where none is at hand or wanted.
+
+    `top_n` passages are kept for the generator.
+    """
+
+    opened: Callable[[], Reranker | None]
+    top_n: int
+
+    def order(self, question: str, passages: Sequence[Passage]) -> Reranked:
+        """Return the passages, those first that answer best; in their order where the reranker cannot read them."""
+        if len(passages) < 2:
+            return Reranked(tuple(passages), "")
+        if not is_english(question):
+            return Reranked(tuple(passages), "not reranked: the question is not in English")
+        reranker = self.opened()
+        if reranker is None:
+            return Reranked(tuple(passages), "")
+        read = [one for one in passages if not is_front_matter(one.text)]
+        scores = reranker.scores(question, [read_of(one) for one in read])
+        scored = [replace(one, relevance=score) for one, score in zip(read, scores, strict=True)]
+        best = sorted(scored, key=lambda one: (-(one.relevance or 0.0), one.rank))
+        best += [one for one in passages if is_front_matter(one.text)]
+        moved = "" if best[0].rank == passages[0].rank else f", the first one from place {best[0].rank}"
+        ranked = tuple(replace(one, rank=rank) for rank, one in enumerate(best, 1))
+        return Reranked(ranked, f"{len(scored)} passages by {reranker.fingerprint}{moved}")
+
+
+def read_of(passage: Passage) -> str:
+    """Return what a reranker reads of a passage: its headings and its text."""
+    return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
+
+
+def is_english(question: str) -> bool:
+    """Return whether a question is in English, as far as its small words tell."""
+    spoken = [one.casefold() for one in words(question)]
+    if len(spoken) <= _FEW:
+        return question.isascii()
+    return not _ENGLISH.isdisjoint(spoken)

@@ -1,0 +1,51 @@
+"""Blocks of an answer that stay whole: code between fences, and rows of a table. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ragloop.language.citations import MARK_ALONE
+
+FENCE = "```"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Lines of an answer: one line of prose, or a block with the marks that stand below it."""
+
+    text: str
+    is_block: bool = False
+    marks: str = ""
+
+    @property
+    def inside(self) -> list[str]:
+        """What the block quotes: its code as one text, or each row of its table without the rule."""
+        lines = self.text.split("\n")
+        if self.text.startswith(FENCE):
+            return ["\n".join(lines[1:-1])]
+        return [one for one in lines if one.strip("|-: ")]
+
+
+def segments(text: str) -> Iterator[Segment]:
+    """Yield the lines of a text, those of a block together; a fence that is not closed goes to the end."""
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        end = _block_end(lines, at)
+        if end == at:
+            yield Segment(lines[at])
+            at += 1
+            continue
+        marked = end < len(lines) and MARK_ALONE.fullmatch(lines[end])
+        yield Segment("\n".join(lines[at:end]), is_block=True, marks=lines[end].strip() if marked else "")
+        at = end + bool(marked)
+
+
+def _block_end(lines: list[str], at: int) -> int:
+    """Return where the block ends that begins at this line; the line itself where none does."""
+    if lines[at].startswith(FENCE):
+        closing = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == FENCE), len(lines) - 1)
+        return closing + 1
+    end = at
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    return end

@@ -1,0 +1,1 @@
+"""Rerankers: cross-encoders, which read a question and a passage together."""
