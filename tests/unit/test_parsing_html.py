@@ -378,3 +378,12 @@ def test_a_title_as_wide_as_a_table_stands_above_the_row_that_names_its_columns(
 def test_the_number_of_a_note_sticks_to_no_word_though_its_style_alone_raises_it() -> None:
     for number in ("<a epub:type='noteref' href='#n'>1</a>", "<sup><a role='doc-noteref' href='#n'>1</a></sup>"):
         assert read(f"<p>The weir{number}.</p>").text == "The weir^1."
+
+
+@pytest.mark.parametrize(
+    "panel", ["<div class=panel style='display:none'>", "<div hidden>", "<div class=accordion-content>"]
+)
+def test_a_button_above_what_it_shows_is_read_with_it(panel: str) -> None:
+    source = f"<button class=accordion>Where is the key?</button>{panel}<p>Under the third stone.</p></div>"
+    assert texts(source) == ["Where is the key?\nUnder the third stone."]
+    assert "Copy" not in read(f"<button>Copy this</button>{panel}<p>x</p></div>").text
