@@ -434,7 +434,8 @@ def test_one_poison_document_among_eleven_is_quarantined_and_keeps_its_last_good
     assert "The last good revision." in indexed.found("last good revision")
     (row,) = indexed.app().status()["quarantine"]
     assert (row["key"], row["attempts"]) == ("poison.pdf", 1)
-    assert "longer than 5 s" in row["reason"]
+    # A quick machine fills the memory before the time is up.
+    assert "longer than 5 s" in row["reason"] or "within 1,024 MiB of memory" in row["reason"]
 
 
 def test_what_a_parser_died_at_is_tried_again_later_and_what_is_no_document_is_not(

@@ -261,6 +261,16 @@ def test_a_page_shows_no_image_from_outside_of_its_source_nor_what_is_excluded(
     assert illustrated.count() == 0
 
 
+def test_no_more_than_some_megabytes_of_images_are_read_of_a_page(illustrated: Scans) -> None:
+    with illustrated.write("large.png", b"").open("wb") as file:
+        file.truncate(33 * 2**20)
+    illustrated.write("small.png", as_png("Ropes"))
+    illustrated.write("p.html", '<p>x</p><img src="large.png"><img src="small.png">')
+    (part,) = illustrated.sync().read_in_part
+    assert part.left_out == ("1 image of the page was not read: large.png",)
+    assert illustrated.count() == 1
+
+
 def test_the_original_of_a_page_is_shown_with_its_images(illustrated: Scans) -> None:
     illustrated.write("p.html", '<p>Berths.</p><img src="a.png">')
     illustrated.write("a.png", as_png("Ropes"))

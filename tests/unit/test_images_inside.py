@@ -11,7 +11,7 @@ from ragloop.corpus.isolation.process import DocumentParser
 from ragloop.corpus.parsing import parse, taken_as
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
-from tests.support.made_documents import docx, epub, paragraph, pptx
+from tests.support.made_documents import archive, docx, epub, paragraph, pptx
 from tests.support.scans import picture, saved
 
 ON = ParseLimits(recognise=True, recognise_images=True)
@@ -105,7 +105,8 @@ def test_an_image_that_a_page_holds_as_data_is_recognised_after_its_block(tmp_pa
 
 
 def test_the_images_of_a_page_that_are_not_read_are_named_where_images_are_asked_for() -> None:
-    page = b'<p>Berths.</p><img src="a.png" alt="Plan"><img src="https://x.example/b.png"><img src="line.gif" alt="">'
+    page = b'<p>Berths.</p><img src="a.png" alt="Plan"><img src="a.png"><img src="line.gif" alt="">'
+    page += b'<img src="https://x.example/b.png">'
     said = "2 images of the page were not read: a.png, https://x.example/b.png"
     assert read(page, "a.html", ON).left_out == (said,)
     assert read(page, "a.html", replace(ON, recognise_images=False)).left_out == ()
@@ -117,6 +118,16 @@ def test_an_image_of_a_book_is_recognised_in_its_chapter() -> None:
     document = read(data, "a.epub", ON)
     found = [document.text[one.start : one.end] for one in document.blocks if one.heading == ("Shore",)]
     assert found == ["Rules.", "No fires ashore"]
+
+
+def test_the_images_of_pages_in_a_zip_archive_are_recognised_each_once(tmp_path: Path) -> None:
+    limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
+    page = "<p>{}</p><img src='../art/f.png'>"
+    data = archive({"a/1.html": page.format("Shore."), "a/2.html": page.format("Sea."), "art/f.png": FIRES})
+    document = read(data, "a.zip", limits)
+    assert document.text.count("No fires ashore") == 1
+    assert len(document.recognised) == 1
+    assert document.left_out == ()
 
 
 def test_an_image_that_the_page_of_a_message_shows_is_recognised() -> None:

@@ -365,3 +365,25 @@ def test_a_heading_around_blocks_keeps_its_words_and_one_around_a_page_is_none()
 def test_hostile_pages_cost_no_more_than_their_length(source: str) -> None:
     with cpu_seconds_below(6):
         read(source)
+
+
+def test_a_title_as_wide_as_a_table_stands_above_the_row_that_names_its_columns() -> None:
+    rows = "".join(f"<tr><td>Gauge {n}</td><td>{n} mm</td></tr>" for n in range(20))
+    for title in ("<td colspan=2>Rainfall</td>", "<th colspan=2>Rainfall</th>"):
+        found = pieces(f"<table><tr>{title}</tr><tr><th>Gauge</th><th>Depth</th></tr>{rows}</table>")
+        assert found[0] == ("paragraph", (), "Rainfall")
+        assert found[1][2].splitlines()[7] == "Gauge: Gauge 7 | Depth: 7 mm"
+
+
+def test_the_number_of_a_note_sticks_to_no_word_though_its_style_alone_raises_it() -> None:
+    for number in ("<a epub:type='noteref' href='#n'>1</a>", "<sup><a role='doc-noteref' href='#n'>1</a></sup>"):
+        assert read(f"<p>The weir{number}.</p>").text == "The weir^1."
+
+
+@pytest.mark.parametrize(
+    "panel", ["<div class=panel style='display:none'>", "<div hidden>", "<div class=accordion-content>"]
+)
+def test_a_button_above_what_it_shows_is_read_with_it(panel: str) -> None:
+    source = f"<button class=accordion>Where is the key?</button>{panel}<p>Under the third stone.</p></div>"
+    assert texts(source) == ["Where is the key?\nUnder the third stone."]
+    assert "Copy" not in read(f"<button>Copy this</button>{panel}<p>x</p></div>").text

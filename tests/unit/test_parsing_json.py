@@ -135,3 +135,9 @@ def test_well_known_names_without_a_suffix_are_text(name: str) -> None:
     assert media_type(name) == "text/plain"
     assert Patterns((), ()).takes(name)
     assert media_type(".readme") is None
+
+
+def test_a_short_page_in_a_value_is_read_as_a_page() -> None:
+    document = read([{"title": "Lock one", "body": "<p>Opens at <b>six</b>.</p><p>Shut on Friday.</p>"}])
+    assert "body: Opens at six. Shut on Friday." in document.text
+    assert read([{"rule": "a < b", "unit": "<none>"}]).text == "rule: a < b | unit: <none>"

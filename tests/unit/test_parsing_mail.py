@@ -85,6 +85,19 @@ def test_a_plain_part_that_holds_less_is_no_version_of_the_page(plain: str) -> N
     assert "mail reader" not in text
 
 
+def test_a_plain_part_that_only_asks_for_html_is_no_message_however_short_the_page_is() -> None:
+    made = message()
+    made.set_content("To see this message turn on HTML in the settings of your reader.")
+    made.add_alternative("<p>Turn the wheel.</p>", subtype="html")
+    text = read(made.as_bytes()).text
+    assert text.endswith("Turn the wheel.")
+    assert "settings" not in text
+    empty = message()
+    empty.set_content("We moved to HTML five.")
+    empty.add_alternative("<html><body></body></html>", subtype="html")
+    assert "HTML five" in read(empty.as_bytes()).text
+
+
 def test_parts_side_by_side_are_all_read() -> None:
     made = message()
     made.set_content("First the summary.")

@@ -37,6 +37,13 @@ def test_a_form_below_its_title_is_read_as_names_and_values() -> None:
     ]
 
 
+@pytest.mark.parametrize("names", ["berth,crane,2026-01-01,2026-02-01", "Q1,Q2,Q3,Q4"])
+def test_days_and_quarters_name_the_columns_of_their_figures(names: str) -> None:
+    first, second = ("a,b", "c,d") if names.startswith("berth") else ("5,6", "9,1")
+    text = read(f"{names}\n{first},7,8\n{second},2,3\n").text
+    assert text.endswith(f"{names.split(',')[2]}: 2 | {names.split(',')[3]}: 3")
+
+
 def test_rows_without_names_stay_as_they_are() -> None:
     assert read("1,2,3\n4,5,6\n").text == "1 | 2 | 3\n4 | 5 | 6"
     assert read("one column\nof words\n").text == "one column\nof words"

@@ -22,6 +22,8 @@ _NAMED = re.compile(
     % "|".join(ATTRIBUTES).encode(),
     re.IGNORECASE,
 )
+_MOST_BYTES = 32 * 2**20
+"""Of all images of a page: several pages are read ahead, and held in memory."""
 _SUFFIXES = frozenset(".png .jpg .jpeg .gif .webp .tif .tiff .bmp".split())
 
 
@@ -76,7 +78,7 @@ def _names(page: bytes) -> Iterator[bytes]:
 def _images(source: Source, keys: list[str], max_bytes: int, limits: ParseLimits) -> Mapping[str, bytes]:
     """Read the images with these keys, as far as the limits reach; one that cannot be read is left out."""
     found: dict[str, bytes] = {}
-    left = limits.unpacked_bytes // 2
+    left = min(limits.unpacked_bytes // 2, _MOST_BYTES)
     for key in keys[: limits.recognised_pages]:
         try:
             listed = source.beside(key)

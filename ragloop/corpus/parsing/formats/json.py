@@ -245,11 +245,12 @@ class _Writing:
         if _is_encoded(text):
             self._leave_out("values that are encoded data were not read")
         elif not _is_prose(text):
-            self._line(_named(path, one_line(text)))
+            shown = parse_html(text, self.name, self.limits).text if _is_page(text) else text
+            self._line(_named(path, one_line(shown)))
         else:
             self._line(f"{path}:" if path else "")
             self._flush()
-            read = parse_html(text, self.name, self.limits) if _PAGE.search(text) else parse_plain(text, self.name)
+            read = parse_html(text, self.name, self.limits) if _is_page(text) else parse_plain(text, self.name)
             for block in read.blocks:
                 self.extraction.add(read.text[block.start : block.end], block.kind)
 
@@ -298,6 +299,10 @@ def _is_prose(text: str) -> bool:
     return len(text) > _PROSE or _BLANK_LINE.search(text) is not None
 
 
+def _is_page(text: str) -> bool:
+    return "<" in text and _PAGE.search(text) is not None
+
+
 def _is_encoded(text: str) -> bool:
     """Return whether a text is bytes written as letters; languages that have no spaces are not ASCII."""
     return len(text) > _ENCODED and text.isascii() and len(text.split(maxsplit=1)[0]) > _ENCODED
@@ -334,7 +339,7 @@ def _joined(value: Value, path: str = "") -> str | None:
             return None
         text = ", ".join(filter(None, map(_scalar_text, one))) if isinstance(one, list) else _scalar_text(one)
         size += len(name) + len(text)
-        if size > _PROSE or _BLANK_LINE.search(text):
+        if size > _PROSE or _BLANK_LINE.search(text) or _is_page(text):
             return None
         if text := one_line(text):
             pieces.append(_named(name, text))

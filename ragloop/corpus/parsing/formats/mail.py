@@ -30,6 +30,7 @@ _SHOWN = ("From", "To", "Cc", "Date")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _HEADER = re.compile(rb"^[!-9;-~]+:", re.MULTILINE)  # RFC 5322, 2.2
 _WORD = re.compile(r"\w+")
+_HINT, _LONGEST_HINT = re.compile(r"\bHTML\b", re.IGNORECASE), 300
 _ENOUGH = 0.5
 """Share of the page's words that plain text must hold to be a version of it, and not a hint that a page follows."""
 _SILENT = frozenset(
@@ -142,8 +143,11 @@ class _Reading:
         """Add the version with the most to read: the last is the richest (RFC 2046, 5.1.4), plain text the cleanest."""
         versions = [(one.get_content_type(), self._aside(one)) for one in part.iter_parts()]
         pages = [aside for kind, aside in versions if kind != "text/calendar"] or [aside for _, aside in versions]
+        pages = [one for one in pages if _words(one) and not _is_hint(one)] or pages
         richest = max(reversed(pages), key=lambda aside: len(_words(aside)), default=Extraction(self.into.most))
-        plain = [aside for kind, aside in versions if kind == "text/plain" and _holds(aside, richest)]
+        plain = [
+            aside for kind, aside in versions if kind == "text/plain" and aside in pages and _holds(aside, richest)
+        ]
         read = plain[0] if plain else richest
         self.into.include(read.parts)
         self.into.left_out += read.left_out
@@ -209,6 +213,12 @@ class _Reading:
 
 def _words(aside: Extraction) -> set[str]:
     return {word for part in aside.parts for word in _WORD.findall(part.text)}
+
+
+def _is_hint(version: Extraction) -> bool:
+    """Return whether a version says no more than that another one, in HTML, is the message."""
+    text = " ".join(part.text for part in version.parts)
+    return len(text) < _LONGEST_HINT and _HINT.search(text) is not None
 
 
 def _holds(version: Extraction, other: Extraction) -> bool:

@@ -8,7 +8,10 @@ from ragloop.corpus.parsing.archive import Archive
 from ragloop.corpus.parsing.by_type import parser_of
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.extraction import Extraction
+from ragloop.corpus.parsing.formats.page_with_images import page_of
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.markup.images import page_images
+from ragloop.corpus.parsing.media_types import HTML
 from ragloop.errors import DocumentError
 
 _MOST_MEMBERS = 1_000
@@ -22,20 +25,25 @@ def parse_zip(data: bytes, name: str, limits: ParseLimits) -> ParsedDocument:
         raise DocumentError(
             f"holds {len(members):,} files, expected at most {_MOST_MEMBERS:,}; unpack it into a folder of the source"
         )
-    extraction = Extraction(limits.characters)
+    extraction, images = Extraction(limits.characters), page_images(limits, archive)
     passed_over = [one for one in members if is_archive(one) or not is_document(one)]
     for member in members:
         kind = media_type(member)
         if kind is None or member in passed_over:
             continue
         try:
-            document = parser_of(kind, member)(archive.read(member), member.rpartition("/")[2], limits)
+            name_of = member.rpartition("/")[2]
+            if kind == HTML:
+                document = page_of(archive, member, name_of, limits, images)
+            else:
+                document = parser_of(kind, member)(archive.read(member), name_of, limits)
         except DocumentError as error:
             extraction.left_out.append(f"{member} was not read: {error}")
             continue
         if document.blocks:
             extraction.enclose(document, member, level=1)
-    if passed_over:
+    images.finish(extraction)
+    if passed_over := [one for one in passed_over if not images.was_read(one)]:
         files = "1 file inside is" if len(passed_over) == 1 else f"{len(passed_over):,} files inside are"
         extraction.left_out.append(f"{files} no document and not read, such as {passed_over[0]}")
     return extraction.document(name, title=name)

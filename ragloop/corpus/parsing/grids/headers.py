@@ -139,6 +139,8 @@ def _score(row: Row, below: Sequence[Row]) -> float:
 
 def _vote_of_kind(cell: str, values: Sequence[str]) -> float:
     own, usual = _kind(cell), _usual_kind(values)
+    if own == "date" and usual == "number" and len(values) > 1:
+        return 0.5  # a day above its figures
     if own in ("date", "address"):
         return -1.5
     if not values or usual == "text":

@@ -82,6 +82,7 @@ chỉ thành phố nama tanggal harga jumlah kota negara alamat jenis keterangan
 수량 금액 합계 가격 단가 비용 단위 결과 나이 성별 언어 질문 답변 번호 코드
 """
 _DAYS_AND_MONTHS = """
+q1 q2 q3 q4
 mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr jun jul aug
 sep oct nov dec january february march april june july august september october november december montag dienstag
 mittwoch donnerstag freitag samstag sonntag lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles

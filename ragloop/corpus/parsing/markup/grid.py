@@ -1,6 +1,7 @@
 """Tables of a page: whether one holds data or arranges the page, and its cells by row and column."""
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ragloop.corpus.parsing.extraction import Extraction
@@ -122,10 +123,14 @@ class Grid:
     def write(self, into: Extraction) -> None:
         """Add the table to what was read of the page. A cell as wide as the table parts it and is a paragraph."""
         rows = [row for row in self.rows if row]
-        heads = self._header(rows)
         grid = _spread(rows)
-        header = [row for row in grid[: heads or 0] if any(row)]
         width = max(map(len, grid), default=0)
+        titles = 0 if self.heads else _titles(rows, width)
+        for row in rows[:titles]:
+            into.add(row[0].text)
+        rows, grid = rows[titles:], grid[titles:]
+        heads = self._header(rows)
+        header = [row for row in grid[: heads or 0] if any(row)]
         part: list[list[str]] = []
         for cells, texts in zip(rows[heads or 0 :], grid[heads or 0 :], strict=True):
             if width > 1 and len(cells) == 1 and cells[0].columns >= width:
@@ -145,6 +150,13 @@ class Grid:
             heads += 1
         heads = heads if heads < len(rows) else min(1, heads)
         return self.heads if 0 < self.heads < len(rows) else heads
+
+
+def _titles(rows: list[list[_Cell]], width: int) -> int:
+    """Count the rows above a table that are one cell as wide as it, of which it says what it shows."""
+    wide = takewhile(lambda row: len(row) == 1 and row[0].columns >= width > 1, rows)
+    count = sum(1 for _ in wide)
+    return count if count < len(rows) else 0
 
 
 def _add(into: Extraction, header: list[list[str]], rows: list[list[str]], heads: int | None) -> None:

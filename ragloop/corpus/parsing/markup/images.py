@@ -67,7 +67,7 @@ class PageImages:
 
     inner: InnerImages
     folder: str = ""
-    _unread: list[str] = field(default_factory=list)
+    _unread: dict[str, None] = field(default_factory=dict)
 
     def add(self, image: "_Element", into: Extraction) -> None:
         """Add the text of an image; what the page marks as decoration has none."""
@@ -75,7 +75,7 @@ class PageImages:
         if not self.inner.are_asked_for or not named or image.get("alt") == "":
             return
         if self.inner.add(in_folder(self.folder, named), into) is None:
-            self._unread.append(named)
+            self._unread[named] = None
 
     def finish(self, into: Extraction) -> None:
         """Say which images of the page were not read."""

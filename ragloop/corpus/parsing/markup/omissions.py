@@ -156,9 +156,17 @@ class Omissions:
             if parent.tag in HEADINGS or parent.tag in LEADING:
                 return _is_alone(button, parent)
             parent = parent.getparent()
-        opens = any(name in _OPENING for name in map(str, button.keys()))
+        opens = any(name in _OPENING for name in map(str, button.keys())) or self._stands_above_a_panel(button)
         text = beginning(button)
         return opens and len(text) > 8 and not _INTERFACE.match(text)
+
+    def _stands_above_a_panel(self, button: "_Element") -> bool:
+        """Return whether a button is followed by what it shows: something that is hidden, or named a panel."""
+        following = button.getnext()
+        if following is None or following.tag in ("button", "input", "a"):
+            return False
+        hidden = "hidden" in following.attrib or _HIDDEN_STYLE.search(following.get("style", "")) is not None
+        return hidden or self.purpose(following) is Purpose.PANEL
 
     def _is_notice(self, element: "_Element", said: Purpose) -> bool:
         if self._holds_the_page(element) or element.tag == "section":

@@ -121,11 +121,11 @@ class _Reading:
     def _start(self, element: "_Element", tag: str) -> None:
         if tag == "br":
             self.line.append("\n" if self.preformatted else " " if self.heading or self.grid else _BREAK)
-        elif tag == "a":
+        elif tag == "a" and not _is_reference(element, tag):
             before = element.getprevious()
             if before is not None and before.tag == "a" and not before.tail and not self.preformatted:
                 self.line.append(" ")
-        elif tag in ("sup", "sub"):
+        elif tag in ("sup", "sub") or _is_reference(element, tag):
             self.scripts.append(len(self.line))
         elif tag == "img":
             self._image(element)
@@ -232,6 +232,8 @@ class _Reading:
     def _end(self, element: "_Element", tag: str) -> None:
         if tag in ("sup", "sub"):
             self._end_script(tag)
+        elif tag == "a" and _is_reference(element, tag):
+            self._end_script("sup")
         elif self.codes and self.codes[-1] is element:
             self.codes.pop()
             self.preformatted -= 1
@@ -327,6 +329,14 @@ class _Reading:
         self.line, self.heading, self.alternative = [], 0, ""
         self.scripts.clear()
         self._add_images()
+
+
+def _is_reference(element: "_Element", tag: str) -> bool:
+    """Return whether a link is the number of a note that is raised by its style alone."""
+    if tag != "a" or "noteref" not in (element.get("epub:type") or element.get("role") or ""):
+        return False
+    above = element.getparent()
+    return (above is None or above.tag not in ("sup", "sub")) and not holds(element, "sup", "sub")
 
 
 def _lines(text: str) -> str:

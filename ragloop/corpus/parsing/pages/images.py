@@ -85,6 +85,10 @@ class InnerImages:
                 into.left_out += doubts(found, f"an image on {place}" if place else "an image")
         return self._found[member]
 
+    def was_read(self, member: str) -> bool:
+        """Return whether an image was read, whatever it says."""
+        return self._found.get(member) is not None
+
     def finish(self, into: Extraction) -> None:
         """End the document: say what was not recognised, and name the images whose text is kept because of it."""
         into.left_out += self._sentences()
