@@ -44,7 +44,7 @@ def publish(api: PrefectApi, app: App) -> str:
     seen = _Seen.of(api, names)
     state = app.status() if app.parts.place.exists() else None
     markdown = paragraphs(
-        f"# {home.resolve().name}",
+        f"# {names.name}",
         f"{home.resolve()}, as of {moment(datetime.now(UTC))} UTC.",
         _waiting(app, seen, state),
         *(of_store(app, state, lambda kind: _page(f"artifacts/key/{names.artifact(kind)}")) if state else ()),
