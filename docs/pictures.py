@@ -35,7 +35,7 @@ ARGUMENTS = [
 
 _SETTLES_MS = 1500
 VIEW = {"width": 1280, "height": 900}
-WHOLE_PAGE = {"width": 1280, "height": 2300}
+WHOLE_PAGE = {"width": 1280, "height": 2500}
 
 KEEPERS = {"mill": "Ada", "ferry": "Ben", "lock": "Cleo", "bridge": "Dora"}
 PLACES = [

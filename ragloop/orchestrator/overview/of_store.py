@@ -1,6 +1,7 @@
 """The part of an overview that the store tells: documents, the last days, who answers, and how safe all of it is."""
 
 import shutil
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _DAYS = 14
 """Days of the trend."""
 _GIB = 2**30
+_REASON = 120
+"""Characters of the reason of a promotion, which may end with the whole verdict of the gate."""
 
 
 def of_store(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -> tuple[str, ...]:
@@ -110,7 +113,8 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
     who = f"**{serves}** answers"
     if history:
         last = history[-1]
-        why = f", by {last['by']}: {last['reason']}" if last["by"] else f": {last['reason']}"
+        reason = textwrap.shorten(last["reason"], _REASON, placeholder=" …").rstrip(".")
+        why = f", by {last['by']}: {reason}" if last["by"] else f": {reason}"
         who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
     drift = state["last_drift"]
     measured = "Drift was never measured."
