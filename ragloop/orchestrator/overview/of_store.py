@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _DAYS = 14
 """Days of the trend."""
 _GIB = 2**30
+_CUT = "…"
 _REASON = 120
 """Characters of the reason of a promotion, which may end with the whole verdict of the gate."""
 
@@ -113,7 +114,7 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
     who = f"**{serves}** answers"
     if history:
         last = history[-1]
-        reason = textwrap.shorten(last["reason"], _REASON, placeholder=" …").rstrip(".")
+        reason = textwrap.shorten(last["reason"], _REASON, placeholder=f" {_CUT}").rstrip(".")
         why = f", by {last['by']}: {reason}" if last["by"] else f": {reason}"
         who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
     drift = state["last_drift"]
@@ -123,7 +124,7 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
         found = f"drift of {', '.join(drifted)}" if drifted else "no drift"
         due = "training is due" if drift["decision"]["due"] else "training is not due"
         measured = f"{link(found, all_of('drift-report'))}, {due} ({moment(drift['at'])})."
-    return paragraphs("## Answers", f"{who}.", measured)
+    return paragraphs("## Answers", f"{who}{'' if who.endswith(_CUT) else '.'}", measured)
 
 
 def _safety(app: App, state: Mapping[str, Any]) -> str:
