@@ -35,6 +35,7 @@ ARGUMENTS = [
 
 _SETTLES_MS = 1500
 VIEW = {"width": 1280, "height": 900}
+WHOLE_PAGE = {"width": 1280, "height": 2500}
 
 KEEPERS = {"mill": "Ada", "ferry": "Ben", "lock": "Cleo", "bridge": "Dora"}
 PLACES = [
@@ -170,8 +171,10 @@ class Operator:
         self.learn()
         second = self.sync_after_a_mass_delete(handbook)
         self.shoot_artifact("sync", second, "sync-report", ready="Freshness")
+        self.page.set_viewport_size(WHOLE_PAGE)
         self.open(f"/v2/artifacts/artifact/{overview_id(self.stack.api, self.stack.names)}")
         self.shoot("overview", ready="The last 14 days")
+        self.page.set_viewport_size(VIEW)
         back = self.run_from_form("roll-back", picture="roll-back-form", reason="answers about the ferries got worse")
         self.stack.wait(back)
         self.shoot_artifact("champions", back, "champions", ready="the base model")
@@ -224,7 +227,9 @@ class Operator:
         self.page.get_by_text("Submit").first.wait_for()
         self.page.wait_for_timeout(_SETTLES_MS)  # the button is there before the form listens to it
         if reason:
-            self.page.locator("textarea").first.fill(reason)
+            why, name = self.page.locator("textarea").all()[:2]
+            why.fill(reason)
+            name.fill("Ada")
         if picture:
             self.shoot(picture, ready="Submit")
         before = {run.run_id for run in self.stack.flow_runs(deployment)}

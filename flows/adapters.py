@@ -37,8 +37,8 @@ def promote_adapter(
 @flow(name="roll-back", flow_run_name="roll back", **OVERVIEW)
 def roll_back(
     reason: str = "by hand",
-    adapter_id: str = "",
     name: str = "",
+    adapter_id: str = "",
     home: GivenPath = None,
     config: GivenPath = None,
 ) -> State[Any]:

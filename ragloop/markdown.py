@@ -6,6 +6,9 @@ from typing import Any
 
 from ragloop.printable import literal, printable
 
+_UNBROKEN = "%d\N{NO-BREAK SPACE}%b\N{NO-BREAK SPACE}%Y\N{NO-BREAK SPACE}%H:%M"
+"""A time in a column: hyphens and spaces of another form would break it over three lines beside a long text."""
+
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table; numbers are rounded, and text is shown as it stands."""
@@ -48,7 +51,9 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return number(value)
-    return literal(moment(value) if isinstance(value, datetime) else str(value))
+    if isinstance(value, datetime):
+        return f"{value:{_UNBROKEN}}"
+    return literal(str(value))
 
 
 def link(text: str, address: str) -> Raw:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ragloop.markdown import bullets, code_block, paragraphs, table
 from ragloop.orchestrator.names import Names
-from ragloop.wording import few
+from ragloop.wording import counted, few
 from tasks.learning_reports import criteria_table
 from tasks.questions import Answer, Question, ask
 from tasks.reporting import MOST_ROWS, publish
@@ -126,7 +126,7 @@ def _about_deletes(report: "SyncReport", wait_s: int) -> Question:
         "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
         "then, those are withheld again."
     )
-    lines = [f"{one.source}: {one.key} ({one.chunks} chunks)" for one in report.withheld]
+    lines = [f"{one.source}: {one.key} ({counted(one.chunks, 'chunk')})" for one in report.withheld]
     return Question(
         f"delete {report.withheld_deletes} documents?",
         paragraphs(text, bullets(few(lines, _SHOWN))),
@@ -137,7 +137,7 @@ def _about_deletes(report: "SyncReport", wait_s: int) -> Question:
 
 
 def _listing(documents: "tuple[Change, ...]") -> str:
-    lines = few([f"{one.source}  {one.key}  ({one.chunks} chunks)" for one in documents], _LISTED)
+    lines = few([f"{one.source}  {one.key}  ({counted(one.chunks, 'chunk')})" for one in documents], _LISTED)
     return f"## All of them\n\n{code_block(lines)}"
 
 

@@ -71,7 +71,8 @@ def publish_dataset(names: "Names", dataset: "DatasetSummary", rung_by: str) -> 
     left_out = table(("left out", "answers"), dataset.funnel.items())
     picture = funnel(dataset.rows, dataset.funnel)
     rang = f"Started by what {run_link(rung_by, 'this run')} found." if rung_by else ""
-    told = f"{dataset.rows:,} rows to train on of {dataset.rows + sum(dataset.funnel.values()):,} logged answers"
+    answers = dataset.rows + sum(dataset.funnel.values())
+    told = f"{dataset.train:,} rows to train on and {dataset.eval:,} held out, of {answers:,} logged answers"
     publish(names, "retrain-dataset", told, rang, table(("", ""), facts.items()), picture, left_out)
 
 

@@ -46,7 +46,7 @@ def publish_sync(names: "Names", report: "SyncReport", freshness: "Freshness") -
         get_run_logger().info("%s: %s", source, _of_source(report, source))
     for problem in left:
         get_run_logger().warning(problem)
-    parts = (bullets([*left, *report.notices]), _by_source(report), _changed(names, report), _lateness(freshness))
+    parts = (bullets([*left, *report.notices]), _by_source(report), _lateness(freshness), _changed(names, report))
     publish(names, "sync-report", _told(report), *parts, _quality(report), _cost(report))
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [plain({name: getattr(change, name) or "" for name in columns}) for change in report.changes[:MOST_ROWS]]
@@ -91,10 +91,12 @@ def _changed(names: "Names", report: "SyncReport") -> str:
     first = [one for one in report.changes if one.change is not ChangeKind.WITHHELD][:_LINKED]
     if not first:
         return ""
-    rows = [(one.change, _document(one), one.was, one.chunks, one.embedded) for one in first]
+    renamed = any(one.was for one in first)
+    columns = ("change", "document", *["was"] * renamed, "chunks", "embedded")
+    rows = [(one.change, _document(one), *[one.was] * renamed, one.chunks, one.embedded) for one in first]
     left = len(report.changes) - len(first)
     more = f"And {left:,} more; the artifact `{names.artifact(_DOCUMENTS)}` names up to {MOST_ROWS}." if left else ""
-    return paragraphs("## Documents", table(("change", "document", "was", "chunks", "embedded"), rows), more)
+    return paragraphs("## Documents", table(columns, rows), more)
 
 
 def _document(change: "Change") -> str:

@@ -27,7 +27,7 @@ def test_a_table_is_one_whatever_its_cells_hold() -> None:
     assert cells(table(("name", "figure", "at", ""), rows)) == [
         ["name", "figure", "at", ""],
         ["--- | a", "1,235", "–", "yes"],
-        ["*b*", "0.123", "2030-01-07 09:00", "a|b"],
+        ["*b*", "0.123", "07\xa0Jan\xa02030\xa009:00", "a|b"],
     ]
 
 

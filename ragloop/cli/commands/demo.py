@@ -43,7 +43,8 @@ def demo(
         print_json({**report, "open": how_to_open(folder)})
     else:
         _show_steps(report)
-        write("\n" + "\n\n".join(closing(report)))
+        width = shutil.get_terminal_size().columns
+        write("\n" + "\n\n".join(textwrap.fill(one, width) for one in closing(report)))
     say(f"\nAsk it something:\n  {_program()} ask {shlex.quote(_asked(report))} {_place(folder)}")
     say(f"See it as an operator, until ctrl-C:\n  {how_to_open(folder)}")
     if planted_was_promoted(report):

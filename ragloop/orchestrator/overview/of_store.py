@@ -1,6 +1,7 @@
 """The part of an overview that the store tells: documents, the last days, who answers, and how safe all of it is."""
 
 import shutil
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _DAYS = 14
 """Days of the trend."""
 _GIB = 2**30
+_CUT = "…"
+_REASON = 120
+"""Characters of the reason of a promotion, which may end with the whole verdict of the gate."""
 
 
 def of_store(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -> tuple[str, ...]:
@@ -110,7 +114,8 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
     who = f"**{serves}** answers"
     if history:
         last = history[-1]
-        why = f", by {last['by']}: {last['reason']}" if last["by"] else f": {last['reason']}"
+        reason = textwrap.shorten(last["reason"], _REASON, placeholder=f" {_CUT}").rstrip(".")
+        why = f", by {last['by']}: {reason}" if last["by"] else f": {reason}"
         who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
     drift = state["last_drift"]
     measured = "Drift was never measured."
@@ -119,7 +124,7 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
         found = f"drift of {', '.join(drifted)}" if drifted else "no drift"
         due = "training is due" if drift["decision"]["due"] else "training is not due"
         measured = f"{link(found, all_of('drift-report'))}, {due} ({moment(drift['at'])})."
-    return paragraphs("## Answers", f"{who}.", measured)
+    return paragraphs("## Answers", f"{who}{'' if who.endswith(_CUT) else '.'}", measured)
 
 
 def _safety(app: App, state: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def publish(api: PrefectApi, app: App) -> str:
     seen = _Seen.of(api, names)
     state = app.status() if app.parts.place.exists() else None
     markdown = paragraphs(
-        f"# {home.resolve().name}",
+        f"# {names.name}",
         f"{home.resolve()}, as of {moment(datetime.now(UTC))} UTC.",
         _waiting(app, seen, state),
         *(of_store(app, state, lambda kind: _page(f"artifacts/key/{names.artifact(kind)}")) if state else ()),
@@ -102,8 +102,7 @@ def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
 
 def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:
     """List what waits for a person: questions, what stands still, and what the last sync left out."""
-    asked = [f"- {link(one.title, one.url)} until {moment(one.deadline) if one.deadline else 'it is answered'} UTC"
-             for one in seen.questions]  # fmt: skip
+    asked = [f"- {link(one.title, one.url)} {_until(one)}" for one in seen.questions]
     left = (state or {}).get("last_sync") or {}
     others = [*seen.problems, *left.get("problems", ())]
     if left.get("withheld_deletes") and not _decided_since(app, datetime.fromisoformat(left["at"])):
@@ -111,6 +110,10 @@ def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:
     if not asked and not others:
         return "**Nothing waits for you.**"
     return paragraphs("## Waits for you", "\n".join(filter(None, ["\n".join(asked), bullets(others)])))
+
+
+def _until(question: OpenQuestion) -> str:
+    return f"until {moment(question.deadline)} UTC" if question.deadline else "until it is answered"
 
 
 def _decided_since(app: App, at: datetime) -> bool:
@@ -127,8 +130,8 @@ def _runs(seen: _Seen) -> str:
         following, ended = seen.next.get(one["id"]), seen.last.get(one["id"])
         name = link(one["flow"], _page(f"deployments/deployment/{one['id']}"))
         last = link(ended["name"], _page(f"runs/flow-run/{ended['id']}")) if ended else None
-        when = moment(following["expected_start_time"]) if following else None
-        rows.append((name, when, last, moment(ended["end_time"]) if ended else None))
+        when = datetime.fromisoformat(following["expected_start_time"]) if following else None
+        rows.append((name, when, last, datetime.fromisoformat(ended["end_time"]) if ended else None))
     return paragraphs("## Runs", table(("deployment", "next (UTC)", "last run", "ended (UTC)"), rows)) if rows else ""
 
 
@@ -141,7 +144,7 @@ def _reports(api: PrefectApi, names: Names) -> str:
         (
             link(meaning, _page(f"artifacts/key/{key}")),
             link(newest[key]["description"], _page(f"artifacts/artifact/{newest[key]['latest_id']}")),
-            moment(newest[key]["updated"]),
+            datetime.fromisoformat(newest[key]["updated"]),
         )
         for key, meaning in keys.items()
         if key in newest
