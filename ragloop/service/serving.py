@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.app import App
 from ragloop.config.settings import ServiceSettings
 from ragloop.errors import RagloopError
+from ragloop.models.generation.wanted import wanted_while
 from ragloop.records import Answer, Origin, View
 from ragloop.service.callers import Caller
 from ragloop.service.figures import Figures
@@ -87,16 +89,18 @@ class Serving:
             self.figures.refused.inc()
             raise Refused(503, "too many questions are being answered; come back later", retry_s=RETRY_S)
         self._under_way += 1
-        made = self._answers.submit(self._answer, asked, time.perf_counter())
+        gone = threading.Event()
+        made = self._answers.submit(self._answer, asked, time.perf_counter(), gone)
         loop = asyncio.get_running_loop()
         made.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended))
-        return Job(made, self._mark)
+        return Job(made, self._mark, gone)
 
     def _ended(self) -> None:
         self._under_way -= 1
 
-    def _answer(self, asked: Asked, began: float) -> Answer:
-        answer = self.app.answering.answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
+    def _answer(self, asked: Asked, began: float, gone: threading.Event) -> Answer:
+        with wanted_while(lambda: not gone.is_set()):
+            answer = self.app.answering.answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
         self.is_ready = True
         self.figures.count(answer, time.perf_counter() - began)
         return answer
