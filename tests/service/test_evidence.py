@@ -18,6 +18,8 @@ def test_feedback_is_logged(service: Served) -> None:
     assert [one["kind"] for one in found["feedback"]] == ["up", "down", "correction"]
     assert found["question"] == QUESTION
     assert found["passages"][0]["text_hash"]
+    assert found["latency_ms"]["retrieve"] >= 0
+    assert "asked_by" not in found
 
 
 def test_feedback_finds_an_answer_by_what_its_chat_client_calls_it(service: Served) -> None:
