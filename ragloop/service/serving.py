@@ -51,18 +51,21 @@ class Serving:
         self._under_way = 0
         self._jobs = Jobs()
         self._retrieval = RetrievalPolicy.of(app.settings.retrieval)
+        self._answerer, self._journal = app.answering.answerer, app.journal
+        self._warming = threading.Lock()
         self.is_ready = False
 
     def warm(self) -> None:
-        """Open the index and load what an answer needs, so that the first caller does not wait for it."""
-        try:
-            self.app.answering.answerer  # noqa: B018 - made before threads ask for it
-            self.app.journal  # noqa: B018
-            self.app.parts.active().embedder.embed(["warm"])
-        except RagloopError as error:
-            log.warning("not ready yet: %s", error)
-        else:
-            self.is_ready = True
+        """Open the index and load what an answer needs: once, and before several threads ask for it."""
+        with self._warming:
+            if self.is_ready:
+                return
+            try:
+                self.app.parts.active().embedder.embed(["warm"])
+            except RagloopError as error:
+                log.warning("not ready yet: %s", error)
+            else:
+                self.is_ready = True
 
     def view_of(self, caller: Caller) -> View:
         """Return which documents a caller sees."""
@@ -99,14 +102,14 @@ class Serving:
         self._under_way -= 1
 
     def _answer(self, asked: Asked, began: float, gone: threading.Event) -> Answer:
+        self.warm()
         with wanted_while(lambda: not gone.is_set()):
-            answer = self.app.answering.answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
-        self.is_ready = True
+            answer = self._answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
         self.figures.count(answer, time.perf_counter() - began)
         return answer
 
     async def _mark(self, interaction_id: str, cut: bool) -> None:
-        await self.read(self.app.journal.mark_cut, interaction_id, cut=cut)
+        await self.read(self._journal.mark_cut, interaction_id, cut=cut)
 
     def close(self) -> None:
         """Wait for what is under way: an answer that was begun is logged."""
