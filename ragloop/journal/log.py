@@ -20,7 +20,7 @@ from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, 
 from ragloop.journal.segment import Segment
 from ragloop.journal.tables import LogTable
 from ragloop.records import FeedbackKind
-from ragloop.store import Store, after, quoted
+from ragloop.store import TABLES, Store, after, quoted
 
 Corrected = tuple[Mapping[str, Any], str]
 """A logged answer as its row, and the correction of it."""
@@ -33,6 +33,7 @@ _FEW = 8
 WAIT_S = 10.0
 """How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_MAPS = tuple(one.name for one in TABLES["interactions"] if pa.types.is_map(one.type))
 _TIME = {"interactions": "asked_at", "feedback": "given_at"}
 
 
@@ -194,7 +195,7 @@ class Journal:
         ).to_pylist()
         if not found:
             raise NotFoundError(_unknown(interaction_id))
-        return {**found[0], "latency_ms": dict(found[0]["latency_ms"] or ())}
+        return {**found[0], **{name: dict(found[0][name] or ()) for name in _MAPS}}
 
     def mark_cut(self, interaction_id: str, *, cut: bool) -> None:
         """Log whether the caller missed the end of an answer: one that is cut is never trained on."""

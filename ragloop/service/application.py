@@ -1,8 +1,8 @@
 """The service put together: routes, errors in one form, and the door in front of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import cast
 
 from fastapi import FastAPI, Request
@@ -44,7 +44,9 @@ def application(app: App, settings: ServiceSettings, *, loopback: bool, ping_s: 
     return Door(routes, keys, RateLimit(settings.requests_per_minute), rules, serving.figures.count_request)
 
 
-def _life_of(serving: Serving):  # type: ignore[no-untyped-def]  # FastAPI names the type of what it takes nowhere
+def _life_of(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what warms the service when it starts, and ends its threads."""
+
     @asynccontextmanager
     async def life(routes: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.ensure_future(serving.read(serving.warm))

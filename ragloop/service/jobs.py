@@ -1,6 +1,7 @@
 """Answers under way: each is made once, however often its request is repeated, and it is logged who got all of it."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -13,6 +14,8 @@ REMEMBERED_S = 60.0
 """A request that a client repeats within so long gets the answer that it got, or is getting."""
 NAMED_S = 600.0
 """The same for one that its client gave an Idempotency-Key."""
+RETURN_S = 10.0
+"""Clients that gave up and try again do so within so long."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,15 @@ class Job:
     `mark(interaction_id, cut)` logs that nobody did, or that somebody did after all.
     """
 
-    def __init__(self, made: "Future[Answer]", mark: Callable[[str, bool], Awaitable[None]]) -> None:
-        self._made, self._mark = made, mark
+    def __init__(
+        self,
+        made: "Future[Answer]",
+        mark: Callable[[str, bool], Awaitable[None]],
+        gone: threading.Event,
+        return_s: float = RETURN_S,
+    ) -> None:
+        """`gone` is set when every reader left and none came back within `return_s`: the writing may end."""
+        self._made, self._mark, self._gone, self._return_s = made, mark, gone, return_s
         self.answered = asyncio.wrap_future(made)
         self.answered.add_done_callback(_noticed)
         self._readers = 0
@@ -41,6 +51,10 @@ class Job:
     @property
     def is_void(self) -> bool:
         """Return whether no answer came of it, so that a repeated request is answered anew."""
+        return self._gone.is_set() or self._has_failed
+
+    @property
+    def _has_failed(self) -> bool:
         return self._made.cancelled() or (self._made.done() and self._made.exception() is not None)
 
     def read(self) -> None:
@@ -56,8 +70,11 @@ class Job:
                 await self._log(cut=False)
         elif not self._readers and not self._delivered and not self._made.cancel():
             self._cut = True
+            await asyncio.wait([self.answered], timeout=self._return_s)
+            if not self.answered.done() and not self._readers:
+                self._gone.set()
             await asyncio.wait([self.answered])
-            if not self.is_void and not self._delivered:
+            if not self._has_failed and not self._delivered:
                 await self._log(cut=True)
 
     async def cut_by_request(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.app import App
 from ragloop.config.settings import ServiceSettings
 from ragloop.errors import RagloopError
+from ragloop.models.generation.wanted import wanted_while
 from ragloop.records import Answer, Origin, View
 from ragloop.service.callers import Caller
 from ragloop.service.figures import Figures
@@ -49,18 +51,21 @@ class Serving:
         self._under_way = 0
         self._jobs = Jobs()
         self._retrieval = RetrievalPolicy.of(app.settings.retrieval)
+        self._answerer, self._journal = app.answering.answerer, app.journal
+        self._warming = threading.Lock()
         self.is_ready = False
 
     def warm(self) -> None:
-        """Open the index and load what an answer needs, so that the first caller does not wait for it."""
-        try:
-            self.app.answering.answerer  # noqa: B018 - made before threads ask for it
-            self.app.journal  # noqa: B018
-            self.app.parts.active().embedder.embed(["warm"])
-        except RagloopError as error:
-            log.warning("not ready yet: %s", error)
-        else:
-            self.is_ready = True
+        """Open the index and load what an answer needs: once, and before several threads ask for it."""
+        with self._warming:
+            if self.is_ready:
+                return
+            try:
+                self.app.parts.active().embedder.embed(["warm"])
+            except RagloopError as error:
+                log.warning("not ready yet: %s", error)
+            else:
+                self.is_ready = True
 
     def view_of(self, caller: Caller) -> View:
         """Return which documents a caller sees."""
@@ -87,22 +92,24 @@ class Serving:
             self.figures.refused.inc()
             raise Refused(503, "too many questions are being answered; come back later", retry_s=RETRY_S)
         self._under_way += 1
-        made = self._answers.submit(self._answer, asked, time.perf_counter())
+        gone = threading.Event()
+        made = self._answers.submit(self._answer, asked, time.perf_counter(), gone)
         loop = asyncio.get_running_loop()
         made.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended))
-        return Job(made, self._mark)
+        return Job(made, self._mark, gone)
 
     def _ended(self) -> None:
         self._under_way -= 1
 
-    def _answer(self, asked: Asked, began: float) -> Answer:
-        answer = self.app.answering.answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
-        self.is_ready = True
+    def _answer(self, asked: Asked, began: float, gone: threading.Event) -> Answer:
+        self.warm()
+        with wanted_while(lambda: not gone.is_set()):
+            answer = self._answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
         self.figures.count(answer, time.perf_counter() - began)
         return answer
 
     async def _mark(self, interaction_id: str, cut: bool) -> None:
-        await self.read(self.app.journal.mark_cut, interaction_id, cut=cut)
+        await self.read(self._journal.mark_cut, interaction_id, cut=cut)
 
     def close(self) -> None:
         """Wait for what is under way: an answer that was begun is logged."""

@@ -1,13 +1,16 @@
 """Feedback, logged answers, documents, search and figures over HTTP."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.served import QUESTION, Served, chat, error_of
+from tests.service.conftest import make_app
+from tests.support.served import QUESTION, Served, chat, error_of, served
 
 
 def test_feedback_is_logged(service: Served) -> None:
     interaction_id = service.asks()["ragloop"]["interaction_id"]
-    for body in ({"kind": "up"}, {"kind": "down"}, {"correction": "Ada keeps the bees."}):
+    for body in ({"kind": "up"}, {"vote": "down"}, {"correction": "Ada keeps the bees."}):
         reply = service.api.post("/v1/feedback", json={"interaction_id": interaction_id, **body})
         assert reply.status_code == 200, reply.text
         assert reply.json()["feedback_id"]
@@ -15,6 +18,8 @@ def test_feedback_is_logged(service: Served) -> None:
     assert [one["kind"] for one in found["feedback"]] == ["up", "down", "correction"]
     assert found["question"] == QUESTION
     assert found["passages"][0]["text_hash"]
+    assert found["latency_ms"]["retrieve"] >= 0
+    assert "asked_by" not in found
 
 
 def test_feedback_finds_an_answer_by_what_its_chat_client_calls_it(service: Served) -> None:
@@ -54,7 +59,7 @@ def test_a_citation_leads_to_the_passage_in_its_document(service: Served) -> Non
 
 def test_a_search_finds_passages_and_logs_nothing(service: Served) -> None:
     before = len(service.logged())
-    found = service.api.post("/v1/search", json={"query": QUESTION, "top_k": 1}).json()["data"]
+    found = service.api.post("/v1/search", json={"query": QUESTION, "top_k": 1}).json()["passages"]
     assert [one["title"] for one in found] == ["The bees"]
     assert len(service.logged()) == before
     for body in ({"query": ""}, {"query": QUESTION, "top_k": 0}, {"query": "x" * 5000}):
@@ -73,3 +78,21 @@ def test_figures_count_what_was_answered(service: Served) -> None:
     assert figure("ragloop_documents ") == 0  # counts tell of documents that this caller does not see
     assert figure('ragloop_stage_seconds_count{stage="retrieve"}') >= 1
     assert figure('ragloop_requests_total{path="/v1/chat/completions",status="200"}') >= 1
+
+
+def test_the_loop_counts_what_was_asked_and_tells_nothing_of_documents_out_of_view(service: Served) -> None:
+    before = service.api.get("/v1/loop").json()
+    interaction_id = service.asks()["ragloop"]["interaction_id"]
+    service.api.post("/v1/feedback", json={"interaction_id": interaction_id, "kind": "up"})
+    after = service.api.get("/v1/loop").json()
+    assert after["days"][0]["questions"] == before["days"][0]["questions"] + 1
+    assert after["days"][0]["up"] == before["days"][0]["up"] + 1
+    assert after["lanes"]["base+rag"] == after["days"][0]["questions"]
+    assert after["champion"] is None
+    assert after["documents"] is None
+
+
+def test_where_no_document_has_labels_whoever_needs_no_key_reads_all_figures(tmp_path: Path) -> None:
+    with served(make_app(tmp_path, pay={})) as service:
+        assert service.api.get("/v1/loop").json()["documents"]["documents"] == 2
+        assert "\nragloop_documents 2.0\n" in service.api.get("/metrics").text

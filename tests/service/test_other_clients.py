@@ -15,6 +15,8 @@ from tests.support.served import QUESTION, Served
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 HERE = Path(__file__).parent / "clients"
 CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""
+NODE, NPM = shutil.which("node") or "", shutil.which("npm") or ""
+NPM_PACKAGES = ("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92")
 ADA, FERRY = "Ada keeps the bees behind the old mill. [1]", "The ferry leaves at nine. [1]"
 
 
@@ -63,6 +65,21 @@ def test_a_client_asks_streams_follows_up_and_hears_of_an_error(service: Served,
     assert ADA in found.get("older", ADA)
     assert "1. [The bees](<file://" in found.get("links", "1. [The bees](<file://")
     assert found.get("cited", "bees.md").endswith("bees.md")
+
+
+@pytest.mark.skipif(not (NODE and NPM), reason="Node.js is not installed")
+def test_the_vercel_ai_sdk_asks_streams_follows_up_and_hears_of_an_error(service: Served, tmp_path: Path) -> None:
+    subprocess.run([NPM, "install", "--silent", *NPM_PACKAGES], cwd=tmp_path, check=True)
+    shutil.copy(HERE / "ask.mjs", tmp_path)
+    done = subprocess.run(
+        [NODE, "ask.mjs", f"{service.address}/v1"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert ADA in found["whole"]
+    assert found["streamed"] == found["whole"]
+    assert FERRY in found["next"]
+    assert "gpt-4o" in found["error"]
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")

@@ -1,4 +1,4 @@
-"""The ask page as the package carries it."""
+"""The ask page and the loop page as the package carries them."""
 
 import re
 
@@ -6,9 +6,17 @@ import pytest
 
 from tests.support.served import Served
 
+FILES = {
+    "/": "text/html",
+    "/loop": "text/html",
+    "/ask.css": "text/css",
+    "/ask.js": "text/javascript",
+    "/loop.js": "text/javascript",
+}
+
 
 def test_the_page_comes_under_a_policy_that_lets_nothing_else_in(service: Served) -> None:
-    for path, kind in (("/", "text/html"), ("/ask.css", "text/css"), ("/ask.js", "text/javascript")):
+    for path, kind in FILES.items():
         reply = service.api.get(path)
         assert reply.status_code == 200
         assert reply.headers["content-type"].startswith(kind)
@@ -19,15 +27,16 @@ def test_the_page_comes_under_a_policy_that_lets_nothing_else_in(service: Served
 
 
 def test_the_page_holds_no_script_of_its_own_and_nothing_from_elsewhere(service: Served) -> None:
-    page = service.api.get("/").text
-    assert re.findall(r"<script[^>]*>", page) == ['<script src="/ask.js" defer>']
-    assert not re.search(r"\son\w+=|<style|\sstyle=", page)
-    for path in ("/", "/ask.css", "/ask.js"):
-        assert "//" not in re.sub(r"^\s*//.*$", "", service.api.get(path).text, flags=re.MULTILINE)
+    for name, script in (("/", "/ask.js"), ("/loop", "/loop.js")):
+        page = service.api.get(name).text
+        assert re.findall(r"<script[^>]*>", page) == [f'<script src="{script}" defer>']
+        assert not re.search(r"\son\w+=|<style|\sstyle=", page)
+    for path in FILES:
+        assert not re.search(r"""://|["'(]//""", service.api.get(path).text)
 
 
 def test_the_script_sets_no_markup(service: Served) -> None:
-    script = service.api.get("/ask.js").text
+    script = service.api.get("/ask.js").text + service.api.get("/loop.js").text
     for name in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert name not in script
 

@@ -70,6 +70,21 @@ def test_questions_that_nobody_waits_for_any_more_are_not_begun(slow: Served, he
     assert [one["cut"] for one in slow.logged()] == [False] * 8
 
 
+def test_an_answer_under_way_is_given_by_a_service_that_is_told_to_end(slow: Served, held: HeldEmbedder) -> None:
+    replies: list[dict[str, Any]] = []
+    held.free.clear()
+    asking = threading.Thread(target=lambda: replies.append(slow.asks()))
+    asking.start()
+    time.sleep(0.5)
+    slow.end()
+    time.sleep(0.5)
+    held.free.set()
+    asking.join(30)
+    (row,) = slow.logged()
+    assert [one["ragloop"]["interaction_id"] for one in replies] == [row["interaction_id"]]
+    assert row["cut"] is False
+
+
 def ask_again(service: Served, held: HeldEmbedder, **headers: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ask, and ask the same again while the first answer is still written."""
     replies: list[dict[str, Any]] = []

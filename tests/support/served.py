@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +19,12 @@ QUESTION = "Who keeps the bees?"
 
 @dataclass(frozen=True)
 class Served:
-    """A service that runs. `api` calls it without a key."""
+    """A service that runs. `api` calls it without a key, `end` tells it to end as SIGTERM does."""
 
     app: App
     address: str
     api: httpx.Client
+    end: Callable[[], None]
 
     def asks(self, question: str = QUESTION, **more: Any) -> dict[str, Any]:
         """Ask a question; the whole reply."""
@@ -49,15 +50,19 @@ def served(app: App, ping_s: float = 15, **settings: Any) -> Iterator[Served]:
     chosen = ServiceSettings(port=0, **settings)
     with listening(chosen.host, chosen.port) as listener:
         running = server(app, chosen, ping_s=ping_s)
+
+        def end() -> None:
+            running.should_exit = True
+
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         address = address_of(listener)
         try:
             until(lambda: running.started, "the service to start", 60)
             with httpx.Client(base_url=address, timeout=60) as api:
-                yield Served(app, address, api)
+                yield Served(app, address, api, end)
         finally:
-            running.should_exit = True
+            end()
             thread.join(60)
     assert not thread.is_alive(), "the service did not end"
 

@@ -19,7 +19,12 @@ def create(
         typer.Option("--label", metavar="LABEL", help="A label whose documents it sees; may be given several times."),
     ] = None,
     roles: Annotated[
-        list[Role] | None, typer.Option("--role", help="What it may do; default ask, feedback and log.")
+        list[Role] | None,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="What it may do: ask, feedback, log, metrics; default the first three. May be given several times.",
+        ),
     ] = None,
     links: Annotated[
         bool, typer.Option("--links", help="End answers with numbered links, for clients that show text only.")

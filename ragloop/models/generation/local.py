@@ -16,6 +16,7 @@ from typing import Any
 
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models.chat import Chat, cannot_be_loaded, load_chat, other_chat
+from ragloop.models.generation.wanted import is_wanted
 from ragloop.models.training.process import RESULT
 from ragloop.records import Draft, Prompt
 
@@ -153,6 +154,7 @@ class LocalGenerator:
                 do_sample=False,
                 pad_token_id=pad,
                 eos_token_id=_stops(base),
+                stopping_criteria=[_unwanted],
             )
         rows = [_until_stop(row, _stops(base)) for row in written[:, width:].tolist()]
         return [
@@ -242,6 +244,13 @@ def _stops(base: _Base) -> list[int]:
     configured = base.model.generation_config.eos_token_id
     stops = configured if isinstance(configured, list) else [configured]
     return sorted({stop for stop in [*stops, *base.chat.stops] if stop is not None})
+
+
+def _unwanted(written: Any, scores: Any, **given: Any) -> Any:
+    """Tell transformers, after each token, to end every row once nobody waits for it."""
+    import torch
+
+    return torch.full((written.shape[0],), not is_wanted(), device=written.device, dtype=torch.bool)
 
 
 def _until_stop(row: list[int], stops: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The ask page: three files that the package carries, without a build step and without anything from elsewhere."""
+"""The ask page and the loop page: files of the package, without a build step and with nothing from elsewhere."""
 
 from functools import cache
 from importlib.resources import files
@@ -21,20 +21,32 @@ _HEADERS = {
 
 @router.get("/", include_in_schema=False)
 async def ask_page() -> Response:
-    """Return the page."""
+    """Return the page that asks."""
     return _file("ask.html", "text/html; charset=utf-8")
 
 
 @router.get("/ask.css", include_in_schema=False)
 async def style() -> Response:
-    """Return how the page looks."""
+    """Return how both pages look."""
     return _file("ask.css", "text/css; charset=utf-8")
 
 
 @router.get("/ask.js", include_in_schema=False)
 async def script() -> Response:
-    """Return what the page does."""
+    """Return what the page that asks does."""
     return _file("ask.js", "text/javascript; charset=utf-8")
+
+
+@router.get("/loop", include_in_schema=False)
+async def loop_page() -> Response:
+    """Return the page of the loop."""
+    return _file("loop.html", "text/html; charset=utf-8")
+
+
+@router.get("/loop.js", include_in_schema=False)
+async def loop_script() -> Response:
+    """Return what the page of the loop does."""
+    return _file("loop.js", "text/javascript; charset=utf-8")
 
 
 def _file(name: str, kind: str) -> Response:

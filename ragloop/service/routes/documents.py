@@ -26,7 +26,7 @@ async def search(body: SearchRequest, caller: Asks, serving: Serves) -> Json:
     """Find passages for another service's generator; nothing is logged."""
     query = checked(body.query)
     found = await serving.read(serving.app.answering.search, query, body.top_k, caller.labels)
-    return {"object": "list", "data": [asdict(one) for one in found.passages], "generation": found.generation}
+    return {"passages": [asdict(one) for one in found.passages], "generation": found.generation}
 
 
 @router.get("/v1/documents/{document_id}")

@@ -15,11 +15,8 @@ from ragloop.service.wire.shown import Json
 from ragloop.store import quoted
 
 router = APIRouter()
-_SHOWN = (
-    "interaction_id", "asked_at", "question", "answer", "abstained", "lane", "model", "adapter", "generation",
-    "prompt_hash", "prompt_tokens", "completion_tokens", "cost_usd", "guard", "top_similarity", "passages", "citations",
-    "latency_ms", "fallback", "conversation", "message", "cut",
-)  # fmt: skip
+_HIDDEN = frozenset(("labels", "asked_by", "support"))
+"""Columns of an answer that are not of its evidence as a caller reads it: what others may see, and digests."""
 
 
 @router.post("/v1/feedback")
@@ -41,7 +38,8 @@ async def interaction(interaction_id: str, caller: Reads, serving: Serves) -> Js
     """Return a logged answer with its evidence and the feedback on it."""
     row = await serving.read(_seen, serving, interaction_id, serving.view_of(caller))
     given = await serving.read(_feedback, serving, interaction_id)
-    return {"object": "interaction", **{name: row[name] for name in _SHOWN}, "feedback": given}
+    shown = {name: one for name, one in row.items() if name not in _HIDDEN}
+    return {"object": "interaction", **shown, "feedback": given}
 
 
 def _seen(serving: Serving, interaction_id: str, viewer: View) -> dict[str, Any]:

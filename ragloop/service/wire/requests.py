@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from ragloop.service.refusals import Refused
 
@@ -177,7 +177,9 @@ class FeedbackRequest(Wire):
     interaction_id: str = ""
     conversation: str = ""
     message: str = ""
-    kind: Literal["up", "down", "correction"] | None = None
+    kind: Literal["up", "down", "correction"] | None = Field(
+        default=None, validation_alias=AliasChoices("kind", "vote")
+    )
     correction: str | None = None
 
 
