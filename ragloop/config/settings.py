@@ -361,7 +361,7 @@ class ServiceSettings(Section):
     """Questions that are answered at once."""
     waiting: int = Field(default=64, ge=0, le=100_000)
     """Questions that may wait beside them; further ones are refused and told to come back."""
-    requests_per_minute: int = Field(default=600, ge=0, le=1_000_000)
+    requests_per_minute: int = Field(default=3000, ge=0, le=1_000_000)
     """Requests of one key in a minute; 0 sets no limit."""
     max_body_kb: int = Field(default=1024, ge=1, le=1_048_576)
     """A larger request is refused (KiB)."""

@@ -69,7 +69,10 @@ class KeyRing:
 
 
 class RateLimit:
-    """Lets each caller make so many requests a minute, in a burst or spread; 0 sets no limit."""
+    """Lets the holder of a key make so many requests a minute, in a burst or spread; 0 sets no limit.
+
+    Who needs no key is a user of this machine, and is not limited.
+    """
 
     def __init__(self, per_minute: int, seconds: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._seconds = per_minute, seconds
@@ -77,7 +80,7 @@ class RateLimit:
 
     def take(self, caller: Caller) -> None:
         """Count a request. Raises Refused, which says when the next one is let in."""
-        if not self._per_minute:
+        if not self._per_minute or not caller.key_id:
             return
         now, per_second = self._seconds(), self._per_minute / 60
         left, at = self._left.get(caller.key_id, (float(self._per_minute), now))

@@ -8,7 +8,7 @@ import pytest
 from ragloop.cli.main import main
 from ragloop.config.settings import ServiceSettings
 from ragloop.errors import ConfigError
-from ragloop.service.callers import ANYBODY, RateLimit
+from ragloop.service.callers import Caller, RateLimit
 from ragloop.service.refusals import Refused
 from ragloop.service.server import is_loopback, must_be_protected
 from tests.service.conftest import make_app
@@ -70,10 +70,13 @@ def test_a_page_of_another_site_reaches_nothing(service: Served) -> None:
     assert service.api.get("/healthz", headers={"origin": service.address}).status_code == 200
 
 
-def test_a_caller_is_let_in_so_often_a_minute(tmp_path) -> None:
-    with served(make_app(tmp_path), requests_per_minute=3) as service:
-        statuses = [service.api.get("/v1/models").status_code for _ in range(4)]
-        last = service.api.get("/v1/models")
+def test_the_holder_of_a_key_is_let_in_so_often_a_minute(tmp_path) -> None:
+    app = make_app(tmp_path)
+    with served(app, requests_per_minute=3) as service:
+        assert {service.api.get("/v1/models").status_code for _ in range(5)} == {200}  # a user of this machine
+        headers = {"authorization": f"Bearer {app.keys.create('web').secret}"}
+        statuses = [service.api.get("/v1/models", headers=headers).status_code for _ in range(4)]
+        last = service.api.get("/v1/models", headers=headers)
     assert statuses == [200, 200, 200, 429]
     assert last.status_code == 429
     assert 1 <= int(last.headers["retry-after"]) <= 20
@@ -83,15 +86,17 @@ def test_a_caller_is_let_in_so_often_a_minute(tmp_path) -> None:
 def test_the_rate_refills_as_time_goes() -> None:
     now = [0.0]
     rate = RateLimit(2, lambda: now[0])
-    rate.take(ANYBODY)
-    rate.take(ANYBODY)
+    caller = Caller("k1")
+    rate.take(caller)
+    rate.take(caller)
     with pytest.raises(Refused) as refused:
-        rate.take(ANYBODY)
+        rate.take(caller)
     assert refused.value.headers == {"Retry-After": "30"}
+    rate.take(Caller("k2"))
     now[0] = 30
-    rate.take(ANYBODY)
+    rate.take(caller)
     with pytest.raises(Refused):
-        rate.take(ANYBODY)
+        rate.take(caller)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

@@ -43,16 +43,23 @@ async def interaction(interaction_id: str, caller: Reads, serving: Serves) -> Js
 
 
 def _seen(serving: Serving, interaction_id: str, viewer: View) -> dict[str, Any]:
-    """Return the row of an answer that a caller sees; of any other it is not said whether it exists."""
-    try:
-        row = serving.app.journal.answer(interaction_id)
-    except NotFoundError:
-        raise _unknown() from None
-    asker = asker_of(row, serving.view_of_nobody)
-    documents = {one["document_id"] for one in row["passages"] or () if one["document_id"]}
-    if not covers(viewer, asker) or not are_in_view(serving.app.index, documents, viewer):
+    """Return the row of an answer that a caller sees; of any other it is not said whether it exists.
+
+    The index is asked in any case, so that the time of a refusal does not tell either.
+    """
+    row = _row(serving, interaction_id)
+    documents = {one["document_id"] or "" for one in row["passages"] or ()} if row else {""}
+    in_view = are_in_view(serving.app.index, documents, viewer)
+    if row is None or not in_view or not covers(viewer, asker_of(row, serving.view_of_nobody)):
         raise _unknown()
     return row
+
+
+def _row(serving: Serving, interaction_id: str) -> dict[str, Any] | None:
+    try:
+        return serving.app.journal.answer(interaction_id)
+    except NotFoundError:
+        return None
 
 
 def _named(serving: Serving, conversation: str, message: str) -> str:
