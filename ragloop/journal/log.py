@@ -81,18 +81,23 @@ class Journal:
         file.unlink()
         return sum(map(len, entries.by_table.values()))
 
-    def take_answers(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put many answers into their table at once, in place of those with the same ids: for an import of traffic.
+    def take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put many entries into their table at once, in place of those with the same ids: for an import of traffic.
 
-        Raises StorageFullError, and StoreBusyError after a minute of waiting.
+        The answers that feedback is on must be in their table. Corrections are asked what they rest on. Raises
+        StorageFullError, and StoreBusyError after a minute of waiting.
         """
-        self._take("interactions", rows)
+        if not rows:
+            return
+        rows = self._supported(rows) if table == "feedback" else rows
+        started = time.time()
+        with self.store.lease("journal", wait_s=60):
+            self.store.upsert_rows(table, rows)
+            self.store.upkeep.flush(table, started)
+            self.store.upkeep.tidy(table)
 
-    def take_feedback(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put much feedback into its table, in place of that with the same ids; its answers must be in theirs.
-
-        Corrections are asked what they rest on. Raises as `take_answers` does.
-        """
+    def _supported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return feedback on answers in their table with what its corrections rest on."""
         wanted = sorted({row["interaction_id"] for row in rows if row["correction"]})
         known = self._answers(wanted, Entries.of(())) if wanted else {}
         given = [(known[row["interaction_id"]], row["correction"]) for row in rows if row["interaction_id"] in known]
@@ -100,16 +105,7 @@ class Journal:
         support = iter(self._supporting(given)) if given else iter(())
         corrected = [bool(row["correction"]) and row["interaction_id"] in known for row in rows]
         supported = [next(support) if one else None for one in corrected]
-        self._take("feedback", [{**row, "support": one} for row, one in zip(rows, supported, strict=True)])
-
-    def _take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        started = time.time()
-        with self.store.lease("journal", wait_s=60):
-            self.store.upsert_rows(table, rows)
-            self.store.upkeep.flush(table, started)
-            self.store.upkeep.tidy(table)
+        return [{**row, "support": one} for row, one in zip(rows, supported, strict=True)]
 
     def unreadable(self) -> int:
         """Count the lines of the log that could not be read; they stand in `home/journal/unreadable.lines`."""
@@ -196,10 +192,6 @@ class Journal:
         if not found:
             raise NotFoundError(_unknown(interaction_id))
         return {**found[0], **{name: dict(found[0][name] or ()) for name in _MAPS}}
-
-    def mark_cut(self, interaction_id: str, *, cut: bool) -> None:
-        """Log whether the caller missed the end of an answer: one that is cut is never trained on."""
-        self.append("interactions", [{**self.answer(interaction_id), "cut": cut}])
 
     def _answers(self, wanted: Sequence[str], waiting: Entries) -> dict[str, Mapping[str, Any]]:
         """Return what corrections need to know of these answers, by interaction id."""

@@ -14,6 +14,7 @@ from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.app import App
 from ragloop.config.settings import ServiceSettings
 from ragloop.errors import RagloopError
+from ragloop.journal import Journal
 from ragloop.models.generation.wanted import wanted_while
 from ragloop.records import Answer, Origin, View
 from ragloop.service.callers import Caller
@@ -109,9 +110,14 @@ class Serving:
         return answer
 
     async def _mark(self, interaction_id: str, cut: bool) -> None:
-        await self.read(self._journal.mark_cut, interaction_id, cut=cut)
+        await self.read(mark_cut, self._journal, interaction_id, cut=cut)
 
     def close(self) -> None:
         """Wait for what is under way: an answer that was begun is logged."""
         self._answers.shutdown(cancel_futures=True)
         self._reads.shutdown()
+
+
+def mark_cut(journal: Journal, interaction_id: str, *, cut: bool) -> None:
+    """Log whether the caller missed the end of an answer: one that is cut is never trained on."""
+    journal.append("interactions", [{**journal.answer(interaction_id), "cut": cut}])

@@ -59,7 +59,7 @@ class TrafficImport:
         for one in strays:
             self._skip(one)
         if not self._dry_run:
-            self._journal.take_feedback(votes)
+            self._journal.take("feedback", votes)
         untied = self._verdicts[Verdict.UNRESOLVED]
         return ImportReport(
             rows=len(self._taken),
@@ -102,7 +102,7 @@ class TrafficImport:
             self._votes.note(one, interaction_id, row["asked_at"])
             rows.append(row)
         if not self._dry_run:
-            self._journal.take_answers(rows)
+            self._journal.take("interactions", rows)
 
     def _tied(self, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
         if self._resolver is None:

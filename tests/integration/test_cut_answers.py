@@ -6,6 +6,7 @@ from ragloop.journal import Journal
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.models.generation.wanted import is_wanted, wanted_while
 from ragloop.records import Prompt
+from ragloop.service.serving import mark_cut
 from ragloop.store import Store
 from tests.support.tiny_model import save_tiny_model
 
@@ -47,11 +48,11 @@ def cuts(journal: Journal) -> dict[str, bool]:
 
 def test_that_an_answer_was_cut_is_kept_whenever_it_is_folded(tmp_path: Path) -> None:
     journal = logged(tmp_path)
-    journal.mark_cut("i1", cut=True)
+    mark_cut(journal, "i1", cut=True)
     assert journal.answer("i1")["cut"] is True
     assert cuts(journal) == {"i1": True, "i2": False}
-    journal.mark_cut("i2", cut=True)
-    journal.mark_cut("i1", cut=False)
+    mark_cut(journal, "i2", cut=True)
+    mark_cut(journal, "i1", cut=False)
     assert journal.answer("i2")["cut"] is True
     assert cuts(journal) == {"i1": False, "i2": True}
 
@@ -62,6 +63,6 @@ def test_the_later_word_counts_where_a_fold_was_killed_between(tmp_path: Path) -
     current = tmp_path / "home" / "journal" / "current.jsonl"
     for number in range(5):
         current.rename(current.with_name(f"sealed-{number:06}{9 - number}.jsonl"))
-        journal.mark_cut("i1", cut=number % 2 == 0)
+        mark_cut(journal, "i1", cut=number % 2 == 0)
         assert journal.answer("i1")["cut"] is (number % 2 == 0)
     assert cuts(journal) == {"i1": True, "i2": False}
