@@ -19,7 +19,7 @@ VARIES = re.compile(
     r"|(?:chatcmpl-|cmpl-|resp_|msg_)[0-9a-f]+|[0-9a-f]{32}"
 )
 """What differs between two equal calls: ids and times."""
-SECRET = re.compile(r"Zebulon|7312|Karl|wages", re.IGNORECASE)
+SECRET = re.compile(r"Zebulon|\b7312\b|Karl|wages", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
