@@ -88,12 +88,12 @@ class Journal:
         self._take("interactions", rows)
 
     def take_feedback(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put much feedback into its table, in place of that with the same ids; its answers must be in theirs.
+        """Put much feedback into its table, in place of that with the same ids.
 
         Corrections are asked what they rest on. Raises as `take_answers` does.
         """
         wanted = sorted({row["interaction_id"] for row in rows if row["correction"]})
-        known = self._answers(wanted, Entries.of(())) if wanted else {}
+        known = self._answers(wanted, self._waiting(wanted)) if wanted else {}
         given = [(known[row["interaction_id"]], row["correction"]) for row in rows if row["interaction_id"] in known]
         given = [one for one in given if one[1]]
         support = iter(self._supporting(given)) if given else iter(())
@@ -105,8 +105,9 @@ class Journal:
         if not rows:
             return
         started = time.time()
+        as_pairs = [{**row, "latency_ms": list((row.get("latency_ms") or {}).items())} for row in rows]
         with self.store.lease("journal", wait_s=60):
-            self.store.upsert_rows(table, rows)
+            self.store.upsert_rows(table, as_pairs if table == "interactions" else rows)
             self.store.upkeep.flush(table, started)
             self.store.upkeep.tidy(table)
 
