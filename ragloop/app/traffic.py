@@ -18,6 +18,7 @@ class Traffic:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._known: tuple[object, Resolver] | None = None
 
     def import_file(
         self, file: Path, format: str, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
@@ -39,17 +40,37 @@ class Traffic:
         journal = self._parts.journal
         return TrafficImport(journal, self._resolver(), dry_run=dry_run).run(items)
 
+    def take_posted(self, body: bytes) -> "tuple[ImportReport, list[str]]":
+        """Log the exchanges and votes of a request in plain JSON; return what became of them and the ids of answers.
+
+        Raises UsageError where the body is no JSON.
+        """
+        from ragloop.traffic.exchange import Exchange
+        from ragloop.traffic.formats.jsonl import read_plain
+        from ragloop.traffic.reading import records_of
+        from ragloop.traffic.rows import interaction_id_of
+
+        items = list(read_plain(records_of(body)))
+        report = self.take_in(iter(items))
+        return report, [interaction_id_of(one) for one in items if isinstance(one, Exchange)]
+
     def _resolver(self) -> "Resolver | None":
-        """Return what ties passages to documents; None where nothing was indexed yet."""
+        """Return what ties passages to documents as they are now; None where nothing was indexed yet.
+
+        It is kept while the index stays as it is: what is read of documents serves the next request too.
+        """
         from ragloop.traffic.resolving.library import Library
         from ragloop.traffic.resolving.resolver import Resolver
         from ragloop.traffic.resolving.shingles import ShinglesOfIndex
 
         try:
-            library = Library(self._parts.index)
+            index = self._parts.index
         except NotFoundError:
             return None
-        return Resolver(library, ShinglesOfIndex(library.index))
+        if self._known is None or self._known[0] != index.version:
+            library = Library(index)
+            self._known = index.version, Resolver(library, ShinglesOfIndex(library.index))
+        return self._known[1]
 
 
 def _ignore(*_: object) -> None:

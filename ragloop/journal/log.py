@@ -84,8 +84,7 @@ class Journal:
     def take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put many entries into their table at once, in place of those with the same ids: for an import of traffic.
 
-        The answers that feedback is on must be in their table. Corrections are asked what they rest on. Raises
-        StorageFullError, and StoreBusyError after a minute of waiting.
+        Corrections are asked what they rest on. Raises StorageFullError, and StoreBusyError after a minute of waiting.
         """
         if not rows:
             return
@@ -97,9 +96,9 @@ class Journal:
             self.store.upkeep.tidy(table)
 
     def _supported(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return feedback on answers in their table with what its corrections rest on."""
+        """Return feedback with what its corrections rest on."""
         wanted = sorted({row["interaction_id"] for row in rows if row["correction"]})
-        known = self._answers(wanted, Entries.of(())) if wanted else {}
+        known = self._answers(wanted, self._waiting(wanted)) if wanted else {}
         given = [(known[row["interaction_id"]], row["correction"]) for row in rows if row["interaction_id"] in known]
         given = [one for one in given if one[1]]
         support = iter(self._supporting(given)) if given else iter(())

@@ -15,6 +15,7 @@ from ragloop.traffic.votes import Votes
 
 TOGETHER = 2_000
 """Exchanges that are tied and written at once."""
+FEW = 200
 _SHOWN = 50
 """Records that were skipped of which the report says where they stand."""
 
@@ -101,8 +102,13 @@ class TrafficImport:
             self._verdicts.update(str(passage.verdict) for passage in tied)
             self._votes.note(one, interaction_id, row["asked_at"])
             rows.append(row)
-        if not self._dry_run:
+        if self._dry_run:
+            return
+        # A table takes a commit for each write, the log a line: it is folded when there is more.
+        if len(rows) > FEW:
             self._journal.take("interactions", rows)
+        elif rows:
+            self._journal.append("interactions", rows)
 
     def _tied(self, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
         if self._resolver is None:

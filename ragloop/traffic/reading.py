@@ -52,6 +52,15 @@ def read_records(file: Path, progress: Progress) -> Iterator[Read | Skipped]:
         raise UsageError(f"cannot read {file}: {reason}; name a file that the service wrote") from None
 
 
+def records_of(body: bytes) -> Iterator[Read | Skipped]:
+    """Yield the records of one value of JSON. Raises UsageError where it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"found no JSON ({_short(error)}), expected an object or a list of objects") from None
+    return _flattened(value, "body")
+
+
 def _of_json(text: Lines, raw: IO[bytes], size: int, progress: Progress) -> Iterator[Read | Skipped]:
     line = text.readline()
     while line and not line.strip():

@@ -42,7 +42,7 @@ def row_of_exchange(
         "prompt_tokens": exchange.prompt_tokens,
         "completion_tokens": exchange.completion_tokens,
         "cost_usd": exchange.cost_usd,
-        "latency_ms": None if exchange.latency_ms is None else [("total", exchange.latency_ms)],
+        "latency_ms": None if exchange.latency_ms is None else {"total": exchange.latency_ms},
         "passages": [row for rank, one in enumerate(tied, 1) for row in evidence_of(rank, one, _score(exchange, rank))],
         "citations": [row for rank in cited for row in citations_of(rank, tied[rank - 1])],
         "support": _support([tied[rank - 1] for rank in cited] or tied),
