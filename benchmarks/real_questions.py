@@ -132,8 +132,8 @@ def says(text: str, wanted: Sequence[str]) -> bool:
 
 
 def _open(wanted: str, held: str) -> bool:
-    """Look for words that begin or end with a sign, such as `redirect(`, as they stand."""
-    return not (wanted[0].isalnum() and wanted[-1].isalnum()) and len(wanted) > 3 and _plain(wanted) in held
+    """Look for words that end with a sign, such as `redirect(`, as they stand."""
+    return not wanted[-1].isalnum() and len(wanted) > 3 and _plain(wanted) in held
 
 
 def _plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragloop.language.citations import MARK_ALONE
+from ragloop.language.citations import is_marks
 
 FENCE = "```"
 
@@ -35,7 +35,7 @@ def segments(text: str) -> Iterator[Segment]:
             yield Segment(lines[at])
             at += 1
             continue
-        marked = end < len(lines) and MARK_ALONE.fullmatch(lines[end])
+        marked = end < len(lines) and is_marks(lines[end])
         yield Segment("\n".join(lines[at:end]), is_block=True, marks=lines[end].strip() if marked else "")
         at = end + bool(marked)
 

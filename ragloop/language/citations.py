@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 MARK = r"\[\d{1,3}\]"
 _MARK = re.compile(r"\[(\d{1,3})\]")
-MARK_ALONE = re.compile(r"[ \t]*(?:\[\d{1,3}\][ \t]*)+")
-"""A line of nothing but marks, as it stands below a block."""
 _WITH_SPACE = re.compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
+
+
+def is_marks(line: str) -> bool:
+    """Return whether a line is nothing but marks, as it stands below a block."""
+    return "[" in line and not _MARK.sub("", line).strip()
 
 
 def cited_numbers(text: str) -> list[int]:

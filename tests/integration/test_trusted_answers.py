@@ -60,9 +60,10 @@ The receipt arrives by mail.
     "## Limits\n\nThe wombat quota is 17 pumps a day.\n",
     "manual/2.17/ferry.md": "# Ferry\n\nThe ferry holds 20 cars and leaves from the north quay at nine each morning.\n",
     "manual/2.19/ferry.md": "# Ferry\n\nThe ferry holds 35 cars and leaves from the north quay at nine each morning.\n",
-    "copies/a.md": "# Lamp\n\nThe lamp of the lighthouse turns every twelve seconds, and is lit at dusk by the keeper.\n",
-    "copies/b.md": "# Lamp\n\nThe lamp of the lighthouse turns every twelve seconds, and is lit at dusk by the keeper.\n",
-    "copies/c.md": "# Lamp\n\nThe lamp of the lighthouse turns every twelve seconds, and is lit at dusk by the keeper.\n",
+    **dict.fromkeys(
+        ("copies/a.md", "copies/b.md", "copies/c.md"),
+        "# Lamp\n\nThe lamp of the lighthouse turns every twelve seconds, and is lit at dusk by the keeper.\n",
+    ),
 }
 
 

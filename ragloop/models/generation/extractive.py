@@ -22,9 +22,9 @@ from ragloop.records import Draft, Prompt
 
 VERSION = "4"
 """Change it whenever equal prompts give other drafts."""
-SHORTLIST_CHARACTERS = 1_200
-"""Units are embedded, best by words first, until they have this many characters: a tenth of a second of CPU."""
-MOST_UNITS = 3
+SHORTLIST_CHARACTERS = 2_000
+"""Units are embedded, best by words first, until they have this many characters: 0.15 s of CPU."""
+MOST_UNITS = 4
 WORDS_WEIGHT = 0.3
 """Weight of the shared words beside the cosine of the unit."""
 OTHER_SCRIPT_WEIGHT = 1.0
@@ -35,9 +35,9 @@ EXACT_WEIGHT = 0.3
 """Weight of the numbers and identifiers of the question, such as that of a clause, which stand in the unit or above."""
 RANK_WEIGHT = 0.05
 """Weight of 1 / the passage's number."""
-CODE_WEIGHT = 0.05
+CODE_WEIGHT = 0.15
 """Weight of code, or of a sentence that announces some, where the question asks how something is done."""
-KEEP_SHARE, KEEP_WHOLE = 0.8, 0.92
+KEEP_SHARE, KEEP_WHOLE = 0.7, 0.92
 """Further units must score at least this share of the best one; the second where a unit says all by itself."""
 _WHOLE = frozenset((Kind.FIELD, Kind.ROW, Kind.ITEM))
 _HOW = frozenset("how wie comment c\u00f3mo como come hoe jak \u043a\u0430\u043a".split())

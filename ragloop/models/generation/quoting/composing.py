@@ -44,6 +44,9 @@ def composed(units: Sequence[Unit], asked: frozenset[str], *, shows_code: bool) 
     for unit in units:
         for piece in _pieces(unit, asked, shows_code=shows_code):
             pieces.setdefault(piece.text, piece)
+    if shows_code and not any(one.startswith(FENCE) for one in pieces):
+        code = [piece for piece in map(_nearest_code, units) if piece]
+        pieces |= {one.text: one for one in code[:1]}
     answer, before = "", None
     for piece in pieces.values():
         parting = "" if before is None else "\n" if piece.is_line or before.is_line else " "
@@ -58,13 +61,19 @@ def _pieces(unit: Unit, asked: frozenset[str], *, shows_code: bool) -> Iterator[
         yield _Piece(_sentence(sentence), unit.passage, is_line=False)
     yield _own(unit)
     after = list(_after(unit))
-    if shows_code and after and after[0].kind is Kind.CODE:
-        yield _of(after.pop(0), unit.passage)
-    elif _is_announcement(unit.text) and after:
+    if (shows_code and after and after[0].kind is Kind.CODE) or (_is_announcement(unit.text) and after):
         yield _of(after.pop(0), unit.passage)
     if unit.kind in _GOES_ON and asked - unit.words:
         for part in _up_to(after, AROUND):
             yield _of(part, unit.passage)
+
+
+def _nearest_code(unit: Unit) -> _Piece | None:
+    """Return the code of a unit's passage that stands nearest to it under the same term."""
+    term = unit.parts[unit.part].term
+    found = [n for n, part in enumerate(unit.parts) if part.kind is Kind.CODE and part.term == term]
+    nearest = min(found, key=lambda n: (abs(n - unit.part), -n), default=None)
+    return None if nearest is None else _of(unit.parts[nearest], unit.passage)
 
 
 def _own(unit: Unit) -> _Piece:

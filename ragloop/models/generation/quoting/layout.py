@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _FENCE = re.compile(r"(```+|~~~+)[ \t]*(\{?[\w+-]*\}?)")
-_DIRECTIVE = re.compile(r"\.\. ([\w:+-]+)::(?:[ \t]+(.*))?")
+_DIRECTIVE = re.compile(r"\.\. ((?:[\w+-]|:(?!:))++)::(?:[ \t]++([^\n]*+))?")
 _OPTION = re.compile(r":[\w-]+:(?:[ \t]|$)")
 _ITEM = re.compile(r"(?:[-*+\u2022]|\d{1,3}[.)]|#\.)[ \t]+(?=\S)")
 _FIELD = re.compile(r":?\w[\w -]{0,40}:(?:[ \t]|$)")
