@@ -233,7 +233,7 @@ def test_a_growing_quarantine_and_a_full_disk_ring_with_their_figures(
         sync_index(folder=folder, home=home, config=config, return_state=True)
     (grows,) = until(lambda: rung("ragloop.quarantine.grows"), "the event")
     assert (grows["payload"]["quarantined"], grows["payload"]["more"]) == (2, 1)
-    assert len(rung("ragloop.disk.low")) == 3
+    until(lambda: len(rung("ragloop.disk.low")) == 3, "the event of each run")
     for automation in (QUARANTINE, DISK):  # each at most once an hour, wherever in the session
         assert any(one["resource"]["prefect.resource.id"] == resource for one in fired(stack, automation))
 

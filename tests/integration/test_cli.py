@@ -358,14 +358,17 @@ def test_what_a_document_or_a_question_holds_moves_no_cursor_and_is_no_markup(sh
     assert shell("sync", "documents").code == 0
     question = f"What do otters [/red] eat? {attack}"
     raw = {"\x1b", "\x07", "\x9b", "\u202e"}
-    for arguments in (["search", question], ["ask", question], ["log", "tail"]):
+    assert not raw & set(shell("ask", question).out)
+    asked = "What do otters eat?"
+    for arguments in (["search", question], ["ask", asked], ["log", "tail"]):
         ran = shell(*arguments)
         assert ran.code == 0
         assert not raw & set(ran.out + ran.err)
         assert "\N{REPLACEMENT CHARACTER}" in ran.out
         assert not raw & set(shell(*arguments, "--json").out)
     assert "[/red]" in shell("search", question).out
-    assert shell("log", "tail", "--json").json["interactions"][0]["question"] == question
+    logged = [one["question"] for one in shell("log", "tail", "--json").json["interactions"]]
+    assert logged == [question, asked, asked]
 
 
 def test_an_unknown_interaction_is_exit_code_2(shell: Shell) -> None:

@@ -55,3 +55,8 @@ def test_front_matter_is_no_part_of_a_page_that_says_more() -> None:
 def test_commands_without_a_fence_are_code_and_prose_is_not() -> None:
     assert kinds("ship send --all\nship wait --for 3")[0][0] == "code"
     assert kinds("the ferry waits\nfor the train")[0][0] == "prose"
+
+
+def test_a_number_that_ends_a_sentence_is_no_item_of_a_list() -> None:
+    text = "The version of Lynx is 2.0.0. The licence of Lynx is MIT-0. It needs 3 - 4 hours."
+    assert [(part.kind, part.text) for part in parts_of(text)] == [(Kind.PROSE, text)]

@@ -202,8 +202,9 @@ def _paragraph(lines: Sequence[_Line], at: int, term: str) -> tuple[int, list[Pa
     if _is_code(chosen):
         return end, [Part(Kind.CODE, _dedented(chosen), term)]
     text = " ".join(one.text for one in chosen)
-    kind = Kind.ITEM if _ITEM.match(text) else Kind.FIELD if _is_field(text) else Kind.PROSE
-    text = " ".join(_ITEM.sub("", text, count=1).split())
+    item = _ITEM.match(text)
+    kind = Kind.ITEM if item else Kind.FIELD if _is_field(text) else Kind.PROSE
+    text = " ".join(text[item.end() if item else 0 :].split())
     if not text.endswith("::"):
         return end, [Part(kind, text, term)]
     after = _below(lines, end - 1) if end < len(lines) else end
