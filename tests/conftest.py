@@ -41,6 +41,9 @@ class ByFileAndServer(LoadFileScheduling):  # type: ignore[misc]
 for _pool, _threads in {"LANCE_CPU_THREADS": "1", "LANCE_IO_THREADS": "2", "TOKIO_WORKER_THREADS": "1"}.items():
     os.environ.setdefault(_pool, _threads)
 
+# It reads each passage with the question, a third of a second for ten; the tests of it ask for it.
+os.environ.setdefault("RAGLOOP_RETRIEVAL__RERANKER", "none")
+
 
 def pytest_configure() -> None:
     # A million objects of imported packages stay; looking through them for cycles was a quarter of the tests' CPU.

@@ -185,6 +185,7 @@ def test_a_run_whose_process_and_worker_are_gone_is_marked_crashed_and_the_next_
     assert state.message == "1 added; 1 chunks"
 
 
+@pytest.mark.long
 def test_a_run_of_another_team_that_is_silent_for_longer_goes_on(
     killed: tuple[str, Path], foreign: tuple[str, Path], stack: LocalStack
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
+from ragloop.config.settings import RetrievalSettings
 from ragloop.records import Answer
 
 pytestmark = pytest.mark.realmodel
@@ -74,7 +75,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> App:
         file = folder / "docs" / key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    app = App(Settings(home=folder / "home"))
+    app = App(Settings(home=folder / "home", retrieval=RetrievalSettings(reranker="auto")))
     app.corpus.sync(folder / "docs")
     return app
 

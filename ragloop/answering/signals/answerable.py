@@ -84,7 +84,9 @@ def _missing(evidence: Evidence) -> str:
     asked = plain_words(evidence.question)
     strange = [one for one in asked if one in evidence.unknown]
     count = len(asked) + len(exact_terms(evidence.question))
-    if len(strange) >= UNKNOWN_SHARE * count and strange and not _is_sure(evidence):
+    # Where no reranker tells words of one meaning, half of the words may be the reader's own: "licence" for "license".
+    least = UNKNOWN_SHARE * count if evidence.relevance is not None else UNKNOWN_SHARE * count + 1
+    if len(strange) >= least and strange and not _is_sure(evidence):
         return f"no document has {_listed(strange)}"
     return ""
 
