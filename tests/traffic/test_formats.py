@@ -240,7 +240,7 @@ def test_a_list_a_page_of_an_api_and_values_over_several_lines_are_read(tmp_path
 
 
 def test_a_packed_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "log.jsonl.gz").write_bytes(gzip.compress(json.dumps(PLAIN).encode()))
+    (tmp_path / "log.jsonl.gz").write_bytes(gzip.compress(json.dumps(PLAIN).encode(), mtime=0))
     assert len(exchanges(read(tmp_path / "log.jsonl.gz"))) == 1
 
 

@@ -21,7 +21,7 @@ def test_a_compressed_document_is_read_as_what_its_name_says() -> None:
 @pytest.mark.parametrize(
     ("data", "name", "message"),
     [
-        (gzip.compress(b"text")[:-6], "a.txt.gz", "no whole gzip file"),
+        (gzip.compress(b"text", mtime=0)[:-6], "a.txt.gz", "no whole gzip file"),
         (b"text", "a.txt.gz", "no whole gzip file"),
         (gzip.compress(b"\0"), "a.tar.gz", "known format"),
         (gzip.compress(gzip.compress(b"x")), "a.txt.gz.gz", "known format"),
