@@ -468,7 +468,7 @@ ALLOWED = {
     "worker": {
         *on("documents", "ListBucket"), *on("store", "ListBucket"), *on("backups", "ListBucket"),
         *on("documents/handbook", *READ), *on("store/store", *ALL), *on("store/artifacts", *ALL),
-        *on("backups/ragloop", *ALL), *on(DEAD, "SendMessage", service="sqs"),
+        *on("backups/ragloop", *ALL), *on(DEAD, "GetQueueAttributes", "SendMessage", service="sqs"),
         *on(
             CHANGES, "GetQueueAttributes", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", service="sqs"
         ),
