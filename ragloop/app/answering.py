@@ -30,9 +30,7 @@ class Answering:
         wanted = top_k or policy.top_k
         retriever = Retriever(active.index, policy.for_top(max(wanted, policy.top_k)))
         found = retriever.retrieve(question, vector, labels)
-        first, rest = found.passages[: policy.top_k], found.passages[policy.top_k :]
-        ranked = (*self.reranking.order(question, first).passages, *rest)
-        return replace(found, passages=ranked[:wanted])
+        return replace(found, passages=self.reranking.order(question, found.passages).passages[:wanted])
 
     def log(self, question: str, answer: str, passages: Sequence[Passage | str] = (), model: str = "") -> str:
         """Log an answer that another service gave; see ragloop.traffic.given."""

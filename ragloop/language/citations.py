@@ -1,10 +1,11 @@
 """The mark of a citation: the number of a passage in brackets, `[2]`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 MARK = r"\[\d{1,3}\]"
 _MARK = re.compile(r"\[(\d{1,3})\]")
+_FENCED = re.compile(r"^```[^\n]*+\n(?:(?!```)[^\n]*+\n)*+(?:```[^\n]*+|\Z)", re.MULTILINE)
 _WITH_SPACE = re.compile(r"(?<!\s)\s*+\[(\d{1,3})\]")
 
 
@@ -16,6 +17,14 @@ def is_marks(line: str) -> bool:
 def cited_numbers(text: str) -> list[int]:
     """Return the numbers of the marks in a text, in order."""
     return [int(number) for number in _MARK.findall(text)]
+
+
+def mark_spans(text: str) -> Iterator[tuple[int, int, int]]:
+    """Yield where each mark begins and ends, and its number; what looks like one in fenced code is code."""
+    code = [found.span() for found in _FENCED.finditer(text)]
+    for found in _MARK.finditer(text):
+        if not any(start <= found.start() < end for start, end in code):
+            yield found.start(), found.end(), int(found[1])
 
 
 def without_marks(text: str, drops: Callable[[int], bool] = lambda number: True) -> str:

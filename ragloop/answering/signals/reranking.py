@@ -1,13 +1,16 @@
 """The order in which a reranker sees passages answer a question."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ragloop.errors import UnavailableError
 from ragloop.language.words import words
 from ragloop.models import Reranker
 from ragloop.models.generation.quoting.layout import is_front_matter
 from ragloop.records import Passage
 
+_log = logging.getLogger(__name__)
 _ENGLISH = frozenset(
     "the what which how who whose when where why does do is are can could should would of my and for with from this "
     "that there a an to".split()
@@ -42,7 +45,11 @@ class Reranking:
             return Reranked(tuple(passages), "")
         if not is_english(question):
             return Reranked(tuple(passages), "not reranked: the question is not in English")
-        reranker = self.opened()
+        try:
+            reranker = self.opened()
+        except UnavailableError as error:  # passages are in an order already, which is better than no answer
+            _log.warning("passages are not reranked: %s", error)
+            return Reranked(tuple(passages), f"not reranked: {error}")
         if reranker is None:
             return Reranked(tuple(passages), "")
         read = [one for one in passages if not is_front_matter(one.text)][:MOST_READ]

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ragloop.language.citations import mark_spans
 from ragloop.records import Answer, Passage
 
 Json = dict[str, Any]
 """An object as it is written on the wire; OpenAI's API says what is in it."""
 WORDS_AT_ONCE = 6
 """Words in a part of a stream."""
-_MARK = re.compile(r"\[(\d{1,3})\]")
 _WORD = re.compile(r"\S+\s*|\s+")
 _LINK_TEXT = re.compile(r"[\[\]\\]")
 
@@ -61,9 +61,7 @@ def show(answer: Answer, *, inline_links: bool, stops: Sequence[str] = (), most_
     text, reason = _cut(answer.answer, stops, most_words)
     cited = {one.n: answer.passages[one.n - 1] for one in answer.citations}
     found = [
-        Annotation(cited[n].uri, title_of(cited[n]), mark.start(), mark.end())
-        for mark in _MARK.finditer(text)
-        if (n := int(mark[1])) in cited
+        Annotation(cited[n].uri, title_of(cited[n]), start, end) for start, end, n in mark_spans(text) if n in cited
     ]
     whole = text == answer.answer
     if inline_links and found and whole:
