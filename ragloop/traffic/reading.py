@@ -2,13 +2,13 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from ragloop.errors import UsageError
-from ragloop.traffic.exchange import Skipped
+from ragloop.traffic.exchange import Item, Skipped
 
 Progress = Callable[[int, int], None]
 """Takes bytes read and bytes in all."""
@@ -30,6 +30,20 @@ class Read:
 
     place: str
     record: Mapping[str, Any]
+
+
+def items_of_each(
+    records: Iterable[Read | Skipped], items_of: Callable[[Read], Iterable[Item]], expected: str
+) -> Iterator[Item]:
+    """Yield the items of each record; one that is not as its format has it is skipped, and no other with it."""
+    for read in records:
+        if isinstance(read, Skipped):
+            yield read
+            continue
+        try:
+            yield from items_of(read)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            yield Skipped(read.place, f"found a record that cannot be read ({error}), expected {expected}")
 
 
 def read_records(file: Path, progress: Progress) -> Iterator[Read | Skipped]:

@@ -7,7 +7,7 @@ from typing import Any
 from ragloop.hashes import sha256_of_text
 from ragloop.records import FeedbackKind
 from ragloop.traffic.exchange import Exchange, Item, LateVote, Skipped, Vote
-from ragloop.traffic.reading import Read
+from ragloop.traffic.reading import Read, items_of_each
 from ragloop.traffic.values import (
     Record,
     count_of,
@@ -45,14 +45,15 @@ def _is_vote(record: Record) -> bool:
 
 def read_plain(records: Iterable[Read | Skipped]) -> Iterator[Item]:
     """Yield the exchange or the vote of each record."""
-    for read in records:
-        if isinstance(read, Skipped):
-            yield read
-        elif _is_vote(read.record):
-            about = tuple(str(read.record[one]) for one in _ID if read.record.get(one))
-            yield from (LateVote(ORIGIN, about, vote) for vote in _votes(read.record, read.record))
-        else:
-            yield exchange_of(read.record, read.place)
+    yield from items_of_each(records, _items_of, "a question with its answer, or a vote")
+
+
+def _items_of(read: Read) -> Iterator[Item]:
+    if _is_vote(read.record):
+        about = tuple(str(read.record[one]) for one in _ID if read.record.get(one))
+        yield from (LateVote(ORIGIN, about, vote) for vote in _votes(read.record, read.record))
+    else:
+        yield exchange_of(read.record, read.place)
 
 
 def exchange_of(record: Record, place: str) -> Exchange | Skipped:

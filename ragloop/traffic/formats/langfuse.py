@@ -9,7 +9,7 @@ from typing import Any
 from ragloop.records import FeedbackKind
 from ragloop.traffic.assembly import Traces
 from ragloop.traffic.exchange import Item, LateVote, Skipped, Vote
-from ragloop.traffic.reading import Read
+from ragloop.traffic.reading import Read, items_of_each
 from ragloop.traffic.steps import Step, Work
 from ragloop.traffic.values import (
     Record,
@@ -57,24 +57,21 @@ def _is_score(record: Record) -> bool:
 def read_langfuse(records: Iterable[Read | Skipped]) -> Iterator[Item]:
     """Yield the exchanges of observations once all of them are read, and the scores that people gave."""
     traces = Traces(ORIGIN)
-    for read in records:
-        if isinstance(read, Skipped):
-            yield read
-            continue
+
+    def items_of(read: Read) -> Iterator[Item]:
         record = read.record
-        try:
-            if _is_trace(record):
-                for step in _steps_of_trace(record):
-                    traces.add(step)
-                yield from (vote for one in record.get("scores") or () for vote in _votes(one))
-            elif _is_score(record):
-                yield from _votes(record)
-            elif _is_observation(record):
-                traces.add(_step(record))
-            else:
-                yield Skipped(read.place, "found neither an observation nor a trace nor a score of Langfuse")
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            yield Skipped(read.place, f"found a record that cannot be read ({error}), expected one of Langfuse")
+        if _is_trace(record):
+            for step in _steps_of_trace(record):
+                traces.add(step)
+            yield from (vote for one in record.get("scores") or () for vote in _votes(one))
+        elif _is_score(record):
+            yield from _votes(record)
+        elif _is_observation(record):
+            traces.add(_step(record))
+        else:
+            yield Skipped(read.place, "found neither an observation nor a trace nor a score of Langfuse")
+
+    yield from items_of_each(records, items_of, "one of Langfuse")
     yield from traces.exchanges()
 
 

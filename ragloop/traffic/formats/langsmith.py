@@ -6,7 +6,7 @@ from typing import Any
 from ragloop.records import FeedbackKind
 from ragloop.traffic.assembly import Traces
 from ragloop.traffic.exchange import Item, LateVote, Skipped, Vote
-from ragloop.traffic.reading import Read
+from ragloop.traffic.reading import Read, items_of_each
 from ragloop.traffic.steps import Step, Work
 from ragloop.traffic.values import (
     Record,
@@ -36,21 +36,17 @@ def is_langsmith(record: Record) -> bool:
 def read_langsmith(records: Iterable[Read | Skipped]) -> Iterator[Item]:
     """Yield the exchanges of runs once all of them are read, and the feedback that people gave."""
     traces = Traces(ORIGIN)
-    for read in records:
-        if isinstance(read, Skipped):
-            yield read
-            continue
-        record = read.record
-        try:
-            if "run_type" in record:
-                for step in _steps(record):
-                    traces.add(step)
-            elif is_langsmith(record):
-                yield from _votes(record)
-            else:
-                yield Skipped(read.place, "found neither a run nor feedback of LangSmith")
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            yield Skipped(read.place, f"found a run that cannot be read ({error}), expected one of LangSmith")
+
+    def items_of(read: Read) -> Iterator[Item]:
+        if "run_type" in read.record:
+            for step in _steps(read.record):
+                traces.add(step)
+        elif is_langsmith(read.record):
+            yield from _votes(read.record)
+        else:
+            yield Skipped(read.place, "found neither a run nor feedback of LangSmith")
+
+    yield from items_of_each(records, items_of, "one of LangSmith")
     yield from traces.exchanges()
 
 

@@ -10,7 +10,7 @@ from ragloop.traffic.assembly import exchanges_of
 from ragloop.traffic.exchange import Item, LateVote, Skipped, Vote
 from ragloop.traffic.formats.otlp import attributes_of
 from ragloop.traffic.formats.spans import step_of
-from ragloop.traffic.reading import Read
+from ragloop.traffic.reading import Read, items_of_each
 from ragloop.traffic.steps import Step
 from ragloop.traffic.values import Record, decoded, first, text_of, time_of, vote_of
 
@@ -26,18 +26,14 @@ def is_mlflow(record: Record) -> bool:
 
 def read_mlflow(records: Iterable[Read | Skipped]) -> Iterator[Item]:
     """Yield the exchanges of each trace, and what people said of them."""
-    for read in records:
-        if isinstance(read, Skipped):
-            yield read
-            continue
-        if not is_mlflow(read.record):
-            yield Skipped(read.place, "found no trace of MLflow, expected `info` and `data`")
-            continue
-        try:
-            info, spans = _parts(read.record)
-            yield from _of_trace(info, spans)
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            yield Skipped(read.place, f"found a trace that cannot be read ({error}), expected one of MLflow")
+    yield from items_of_each(records, _items_of, "a trace of MLflow")
+
+
+def _items_of(read: Read) -> Iterator[Item]:
+    if is_mlflow(read.record):
+        yield from _of_trace(*_parts(read.record))
+    else:
+        yield Skipped(read.place, "found no trace of MLflow, expected `info` and `data`")
 
 
 def _parts(record: Record) -> tuple[Record, list[Record]]:

@@ -6,7 +6,7 @@ from typing import Any
 from ragloop.traffic.assembly import Traces
 from ragloop.traffic.exchange import Item, Skipped
 from ragloop.traffic.formats.spans import step_of
-from ragloop.traffic.reading import Read
+from ragloop.traffic.reading import Read, items_of_each
 from ragloop.traffic.steps import Step
 from ragloop.traffic.values import Record
 
@@ -26,15 +26,13 @@ def is_otlp(record: Record) -> bool:
 def read_otlp(records: Iterable[Read | Skipped]) -> Iterator[Item]:
     """Yield the exchanges of spans, once all of them are read."""
     traces = Traces(ORIGIN)
-    for read in records:
-        if isinstance(read, Skipped):
-            yield read
-            continue
-        try:
-            for step in steps_of(read.record):
-                traces.add(step)
-        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            yield Skipped(read.place, f"found a span that cannot be read ({error}), expected one of OpenTelemetry")
+
+    def items_of(read: Read) -> tuple[Item, ...]:
+        for step in steps_of(read.record):
+            traces.add(step)
+        return ()
+
+    yield from items_of_each(records, items_of, "spans of OpenTelemetry")
     yield from traces.exchanges()
 
 
