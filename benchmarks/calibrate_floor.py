@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragloop.answering.floors import DEFAULT
 from ragloop.app import App
-from ragloop.config import RetrievalSettings, load_settings
+from ragloop.config import load_settings
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 FLOORS = (0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60)
@@ -66,7 +67,7 @@ def report(name: str, inside: Cosines, outside: Cosines) -> None:
     every = np.unique(np.concatenate([inside, outside]).round(3))
     accuracy = [balanced(inside, outside, floor) for floor in every]
     best = float(every[int(np.argmax(accuracy))])
-    default = RetrievalSettings().min_similarity
+    default = DEFAULT
     print(f"\n{name}: {len(inside)} answerable, {len(outside)} unanswerable; the default is {default}\n")
     print("| floor | abstains though answerable | answers though unanswerable | balanced accuracy |")
     print("|---:|---:|---:|---:|")

@@ -22,7 +22,7 @@ from pathlib import Path
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.records import Passage
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))

@@ -1,13 +1,15 @@
 """Are real questions answered? The claim: the right passage is among the first five, and the answer quotes it.
 
     python benchmarks/real_questions.py [--sdists DIR] [--home DIR] [--half development] [--show]
+    python benchmarks/real_questions.py --others [--sdists DIR] [--home DIR] [--show]
 
 Downloads the sdists of Flask, pytest and Black, indexes their documentation (without change logs, announcements and a
 generated list of plugins), each as a source with a label of its own, and asks the questions of real_questions.jsonl as
 one who sees the documentation that the question is about. Each question was written without its page at hand; it names
 the documents that answer and the words that a right answer has one of. Others have no answer there. A hash of the
 question says whether it belongs to the development half, which constants are tuned on, or to the half held out.
-Prints one Markdown table per half, with intervals of 95 % (bootstrap), and the CPU time of a question.
+`--others` asks those of other_questions.jsonl over Click, Jinja and pip. Prints one Markdown table per half, with
+intervals of 95 % (bootstrap), the length of the answers and the CPU time of a question.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +32,25 @@ from ragloop.config import Settings, load_settings
 from ragloop.records import Answer, Passage
 
 QUESTIONS = Path(__file__).with_suffix(".jsonl")
+OTHERS = Path(__file__).with_name("other_questions.jsonl")
 SDISTS: Mapping[str, tuple[str, str]] = {
     "flask": ("flask==3.1.2", "docs"),
     "pytest": ("pytest==9.0.1", "doc/en"),
     "black": ("black==25.11.0", "docs"),
 }
 """Per documentation the release, and its folder in the sdist."""
-LEFT_OUT = ("pytest/announce/", "pytest/changelog.rst", "pytest/reference/plugin_list.rst")
+OTHER_SDISTS: Mapping[str, tuple[str, str]] = {
+    "click": ("click==8.1.8", "docs"),
+    "jinja2": ("jinja2==3.1.4", "docs"),
+    "pip": ("pip==24.2", "docs/html"),
+}
+LEFT_OUT = (
+    "pytest/announce/",
+    "pytest/changelog.rst",
+    "pytest/reference/plugin_list.rst",
+    "pip/ux-research-design/",
+    "pip/development/contributing.rst",
+)
 TOP = 5
 DRAWS = 2_000
 _MARKUP = re.compile(r"[`*]")
@@ -45,12 +59,13 @@ _MARKUP = re.compile(r"[`*]")
 @dataclass(frozen=True)
 class Asked:
     """A question, the documents that answer it and the words of a right answer; `outside` says of what kind one is that
-    no document answers."""
+    no document answers, `within` the documentation that is asked then."""
 
     question: str
     documents: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
     outside: str = ""
+    within: str = ""
 
     @property
     def is_held_out(self) -> bool:
@@ -59,6 +74,8 @@ class Asked:
     @property
     def about(self) -> str:
         """The documentation that is asked: of a question without documents the one that it names, or any."""
+        if self.within:
+            return self.within
         named = [one for one in SDISTS if one in self.question.lower()]
         return (
             self.documents[0].partition("/")[0]
@@ -85,14 +102,20 @@ class Outcome:
 def questions(file: Path = QUESTIONS) -> list[Asked]:
     rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     return [
-        Asked(one["question"], tuple(one.get("documents", ())), tuple(one.get("says", ())), one.get("outside", ""))
+        Asked(
+            one["question"],
+            tuple(one.get("documents", ())),
+            tuple(one.get("says", ())),
+            one.get("outside", ""),
+            one.get("within", ""),
+        )
         for one in rows
     ]
 
 
-def documentation(sdists: Path, folder: Path) -> None:
+def documentation(wanted: Mapping[str, tuple[str, str]], sdists: Path, folder: Path) -> None:
     """Put the documentation of the sdists into folders of their own; those that are not there yet are downloaded."""
-    for name, (release, inside) in SDISTS.items():
+    for name, (release, inside) in wanted.items():
         if not list(sdists.glob(f"{name}-*.tar.gz")):
             options = ["--no-deps", "--no-binary", ":all:", "--dest", str(sdists)]
             subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", *options, release], check=True)
@@ -107,10 +130,10 @@ def documentation(sdists: Path, folder: Path) -> None:
                 (folder / key).write_bytes(file.read() if file else b"")
 
 
-def _settings(home: Path, others: Path | None) -> Settings:
-    """Return the settings of the three sources, with those of another file."""
+def _settings(wanted: Collection[str], home: Path, others: Path | None) -> Settings:
+    """Return the settings of the sources, with those of another file."""
     lines = [others.read_text(encoding="utf-8")] if others else []
-    for name in SDISTS:
+    for name in wanted:
         lines += [
             "[[sources]]",
             f'name = "{name}"',
@@ -183,6 +206,17 @@ def _share(held: Sequence[bool]) -> str:
     return f"{values.mean():.3f} | {low:.2f} to {high:.2f}"
 
 
+def costs(outcomes: Sequence[Outcome]) -> list[str]:
+    """Write how long the answers are, and what a question costs."""
+    lengths = [len(one.answer.answer) for one in outcomes if not one.answer.abstained and not one.asked.outside]
+    cpu = np.array([one.cpu_s for one in outcomes])
+    median, most = np.quantile(lengths, (0.5, 0.9))
+    return [
+        f"characters of an answer: median {median:.0f}, p90 {most:.0f}",
+        f"CPU per question: median {np.median(cpu):.2f} s, p95 {np.quantile(cpu, 0.95):.2f} s",
+    ]
+
+
 def shown(one: Outcome) -> str:
     """Describe a question that was not answered as it should be."""
     at = " ".join(f"[{c.n}] {c.uri.rsplit('/', 2)[-2]}/{c.uri.rsplit('/', 1)[-1]}" for c in one.answer.citations)
@@ -201,25 +235,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sdists", type=Path, help="folder of the sdists; by default they are downloaded")
     parser.add_argument("--home", type=Path, help="folder that keeps the documents and their index for the next run")
+    parser.add_argument("--others", action="store_true", help="ask those over Click, Jinja and pip")
     parser.add_argument("--half", choices=("development", "held out"), help="ask the questions of one half alone")
     parser.add_argument("--show", action="store_true", help="print what was not answered as it should be")
     parser.add_argument("--config", type=Path, help="a ragloop.toml, to compare settings")
     given = parser.parse_args()
+    file, wanted = (OTHERS, OTHER_SDISTS) if given.others else (QUESTIONS, SDISTS)
     with tempfile.TemporaryDirectory() as scratch:
         home = given.home or Path(scratch)
         if not (home / "docs").is_dir():
             (home / "docs").mkdir(parents=True)
-            documentation(given.sdists or home, home / "docs")
-        app = App(_settings(home, given.config))
+            documentation(wanted, given.sdists or home, home / "docs")
+        app = App(_settings(wanted, home, given.config))
         app.corpus.sync()
-        asked = [one for one in questions() if not given.half or one.is_held_out == (given.half == "held out")]
+        asked = [one for one in questions(file) if not given.half or one.is_held_out == (given.half == "held out")]
         outcomes = [outcome(app, one) for one in asked]
-    for half in ("development", "held out"):
-        held = [one for one in outcomes if one.asked.is_held_out == (half == "held out")]
+    for half in ("others",) if given.others else ("development", "held out"):
+        held = [one for one in outcomes if given.others or one.asked.is_held_out == (half == "held out")]
         if held:
-            print(f"\n{half}\n", *table(held), sep="\n")
-            cpu = np.array([one.cpu_s for one in held])
-            print(f"\nCPU per question: median {np.median(cpu):.2f} s, p95 {np.quantile(cpu, 0.95):.2f} s")
+            print(f"\n{half}\n", *table(held), "", *costs(held), sep="\n")
             print(*(shown(one) for one in held if given.show and not is_as_wanted(one)), sep="\n")
 
 

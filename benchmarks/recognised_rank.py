@@ -26,7 +26,7 @@ from ranking import DATA, JudgedSet, indexed, xquad
 
 from ragloop.answering.retrieval import RetrievalPolicy, fuse, trust
 from ragloop.app import App
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.parsing.limits import ParseLimits
 from ragloop.corpus.parsing.pages.recognition import Recogniser
 

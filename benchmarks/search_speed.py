@@ -34,7 +34,7 @@ from ragloop.corpus.index.generations.builds import Builds
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.ledger import Ledger
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.corpus.index.vectors import to_numpy
 from ragloop.models import Vectors

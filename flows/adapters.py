@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.learning import find_champion, make_champion, restore_champion
+from tasks.learning import find_champion, find_only_champion, make_champion, restore_champion
 from tasks.learning_reports import end_of_promotion, end_of_rollback
 from tasks.overview import OVERVIEW
 from tasks.running import GivenPath
@@ -30,7 +30,7 @@ def promote_adapter(
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    champion_id = find_champion(home, config)
+    champion_id = find_champion(adapter_id, home, config)
     return end_of_promotion(make_champion(adapter_id, champion_id, reason, name, home, config))
 
 
@@ -50,9 +50,9 @@ def roll_back(
         reason: Why you do this; kept in the history of promotions.
         name: Who you are; kept in the history of promotions.
         adapter_id: The adapter to roll back from; if it no longer serves, nothing changes. Empty takes the one that
-            serves.
+            serves; where several lanes have one, name it.
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
     """
-    champion_id = adapter_id or find_champion(home, config)
+    champion_id = adapter_id or find_only_champion(home, config)
     return end_of_rollback(restore_champion(champion_id, reason, name, home, config))

@@ -13,7 +13,9 @@ from tasks.running import GivenPath
 
 
 @flow(name="retrain-adapter", flow_run_name="retrain", **OVERVIEW)
-def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: str = "") -> State[Any]:
+def retrain_adapter(
+    home: GivenPath = None, config: GivenPath = None, rung_by: str = "", recipe: str = ""
+) -> State[Any]:
     """Curate the log, train an adapter, compare it with the champion, and promote it if the evidence suffices.
 
     The champion serves until the last step. With retrain.approve_promotion this run asks before that step: a run of
@@ -23,8 +25,9 @@ def retrain_adapter(home: GivenPath = None, config: GivenPath = None, rung_by: s
         home: Folder that keeps all state. Empty takes RAGLOOP_HOME of the worker, else the configured one.
         config: Configuration file. Empty takes RAGLOOP_CONFIG of the worker, else ragloop.toml beside prefect.yaml.
         rung_by: Id of the flow run that asked for this one; the artifact links to it.
+        recipe: What is learned: facts, grounded, style, distill or preference. Empty takes training.recipe.
     """
-    dataset_id = build_dataset(rung_by, home, config)
+    dataset_id = build_dataset(rung_by, recipe, home, config)
     adapter_id = train_adapter(dataset_id, home, config)
     evaluate_adapter(adapter_id, home, config)
     verdict = judge_adapter(adapter_id, home, config)

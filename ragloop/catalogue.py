@@ -34,19 +34,35 @@ class Recreation(StrEnum):
     FROM_INDEXES = "from the indexes that are there"
 
 
+class Erasure(StrEnum):
+    """What an erasure does with a thing that may rest on what is erased."""
+
+    NOTHING = "nothing"
+    ROWS = "rows"
+    """Rows that rest on it are deleted, what names it is taken out of the others, and the table is written anew."""
+    PARTS = "parts"
+    """The files that rest on it are removed, and of those with lines only these lines."""
+    WHOLE = "whole"
+    """Every file is removed, whatever it rests on: it is made anew, or nobody can tell what is in it."""
+
+
 class Lease(StrEnum):
     """Who may write. Whoever takes several takes them in this order, so that no two wait for each other.
 
-    BACKUP and REVIEW are of no table: one backup or restore, and one review, is under way at a time.
+    ERASURE, BACKUP and REVIEW are of no table: one erasure, one backup or restore, and one review is under way at a
+    time.
     """
 
     NONE = ""
+    ERASURE = "erasure"
     BACKUP = "backup"
     REVIEW = "review"
     RETRAINING = "retraining"
+    GOLDEN = "golden"
     INDEX = "index"
     GENERATIONS = "generations"
     REGISTRY = "registry"
+    TOPICS = "topics"
     KEYS = "keys"
     JOURNAL = "journal"
     SCHEMA = "schema"
@@ -63,6 +79,7 @@ class Derived:
     stands for a name of sixteen hexadecimal digits and * for any name. `lease` is held by whoever writes it.
     `rebuilt_by` says what brings it back when it is lost, and is empty where only a backup does; `recreated`, what a
     repair makes of a table that is gone. `listed_in`: the table whose rows name the folder of a file in `path`.
+    `erased` is what an erasure does with it; where it does nothing with a text, `kept_because` says why.
     """
 
     name: str
@@ -75,8 +92,12 @@ class Derived:
     backed_up: bool = True
     recreated: Recreation = Recreation.NEVER
     listed_in: str = ""
+    erased: Erasure = Erasure.NOTHING
+    kept_because: str = ""
 
     def __post_init__(self) -> None:
+        if self.text and self.erased is Erasure.NOTHING and not self.kept_because:
+            raise ValueError(f"{self.name} holds text, and nothing says what an erasure does with it")
         if not self.rebuilt_by and not self.backed_up:
             raise ValueError(f"{self.name} can be lost: nothing rebuilds it, and no backup holds it")
 
@@ -159,6 +180,7 @@ STORE = (
         Lease.INDEX,
         (Text.DOCUMENTS, *LOGGED),
         backed_up=False,
+        erased=Erasure.WHOLE,
     ),
 )
 """What the store itself keeps."""

@@ -55,6 +55,7 @@ _BRINGS = {
     "dask": ("dask", "distributed"),
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "mcp": ("mcp",),
     "train,flows": ("prefect", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""

@@ -29,6 +29,14 @@ class Route:
     why: str = ""
 
 
+class CacheUse(StrEnum):
+    """Whether an answer was looked for among those given before, and found."""
+
+    OFF = "off"
+    MISS = "miss"
+    HIT = "hit"
+
+
 class FeedbackKind(StrEnum):
     """What a person says of an answer."""
 
@@ -63,12 +71,20 @@ NOWHERE = Origin()
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """A question that was asked before in a conversation, and its answer, where it is known."""
+
+    question: str
+    answer: str = ""
+
+
+@dataclass(frozen=True)
 class Passage:
     """A retrieved chunk. `start` and `end` are character offsets into the document's text; `similarity` is a cosine.
 
     `text` is what stands there, below a line that names the columns where that begins among the rows of a table.
     `confidence` is that of text that was recognised in an image, None for any other; `relevance` is what a reranker
-    gave, on its own scale, None where none read it.
+    gave, on its own scale, None where none read it. `outdated` says why its page may not hold any more.
     """
 
     rank: int
@@ -87,6 +103,7 @@ class Passage:
     revision: str
     confidence: float | None = None
     relevance: float | None = None
+    outdated: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +167,13 @@ class Answer:
     """Why this lane or model answered and not the one that was asked; empty where it is that one."""
     decisions: Mapping[str, str] = field(default_factory=dict)
     """What the stages decided, by stage, in words: how passages were ranked, and why none answers."""
+    cache: CacheUse = CacheUse.OFF
+    reused_from: str = ""
+    """The interaction whose answer was given again; empty where it was written for this question."""
+    rewritten: str = ""
+    """The question that passages were looked for with, a line for each part; empty where it is the one asked."""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    """What was found of the question and of the answer, by check."""
 
     def _repr_html_(self) -> str:
         """Show the answer in a notebook, and below it where what it cites stands."""

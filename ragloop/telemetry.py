@@ -115,7 +115,7 @@ def span(name: str, **attributes: str | int) -> Iterator[None]:
 
 @contextmanager
 def _traced(name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
-    if "opentelemetry.trace" not in sys.modules:
+    if not _is_provided():
         yield
         return
     from opentelemetry.trace import Status, StatusCode, get_tracer
@@ -129,3 +129,12 @@ def _traced(name: str, attributes: Mapping[str, str | int]) -> Iterator[None]:
         except BaseException as error:
             opened.set_status(Status(StatusCode.ERROR, type(error).__name__))
             raise
+
+
+def _is_provided() -> bool:
+    """Return whether this process has set up who takes spans: other libraries load the API and set up none."""
+    if "opentelemetry.trace" not in sys.modules:
+        return False
+    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+
+    return not isinstance(get_tracer_provider(), ProxyTracerProvider)

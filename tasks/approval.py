@@ -168,7 +168,7 @@ def ask_about_promotion(adapter_id: str, verdict: "Verdict", home: Path | None, 
     wanted = app.settings.retrain
     if verdict.verdict != VerdictKind.PROMOTE or not wanted.approve_promotion:
         return Decided(verdict)
-    champion = app.registry.champion()
+    champion = app.registry.champion(app.registry.adapter(adapter_id).lane)
     serving = champion.adapter_id if champion else "the base model"
     question = _about_promotion(adapter_id, serving, verdict, int(60 * wanted.approval_minutes))
     answer = ask(PromotionAnswer, question, app).answer

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 @task(name="build dataset", **TRANSIENT_ONLY)
-def build_dataset(rung_by: str, home: Path | None, config: Path | None) -> str:
-    """Write the eligible examples of the log as a dataset; returns its id. `rung_by` asked for it."""
+def build_dataset(rung_by: str, recipe: str, home: Path | None, config: Path | None) -> str:
+    """Write the eligible examples of the log as a dataset of a recipe; returns its id. `rung_by` asked for it."""
     app = open_app(home, config)
-    dataset = app.learning.retraining.build_dataset()
+    dataset = app.learning.retraining.build_dataset(recipe)
     publish_dataset(Names.of(app.settings), dataset, rung_by)
     return dataset.dataset_id
 
@@ -78,9 +78,17 @@ def promote_adapter(adapter_id: str, decided: Decided, home: Path | None, config
 
 
 @task(name="find champion", **TRANSIENT_ONLY)
-def find_champion(home: Path | None, config: Path | None) -> str | None:
-    """Return the id of the adapter that serves, None for the base model: what an operator acts from."""
-    return open_app(home, config).registry.champion_id()
+def find_champion(adapter_id: str, home: Path | None, config: Path | None) -> str | None:
+    """Return the id of the adapter that serves the lane of another one, None for the base model: what an operator acts
+    from."""
+    registry = open_app(home, config).registry
+    return registry.champion_id(registry.adapter(adapter_id).lane)
+
+
+@task(name="find the only champion", **TRANSIENT_ONLY)
+def find_only_champion(home: Path | None, config: Path | None) -> str | None:
+    """Return the id of the adapter that serves, None for the base model; where several do, a person names one."""
+    return open_app(home, config).registry.aliases.only_champion()
 
 
 @task(name="make champion", **TRANSIENT_ONLY)

@@ -12,6 +12,7 @@ from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, 
 from tasks.reporting import MOST_ROWS, end, publish, run_link
 
 if TYPE_CHECKING:
+    from ragloop.learning.canary.watching import Watched
     from ragloop.learning.evaluation.gate import Verdict
     from ragloop.learning.evaluation.review import Review
     from ragloop.learning.evaluation.run import EvalReport
@@ -64,6 +65,7 @@ def publish_dataset(names: "Names", dataset: "DatasetSummary", rung_by: str) -> 
     """Publish how many rows there are, why answers of the log are not among them, and which run asked for it."""
     facts = {
         "dataset": dataset.dataset_id,
+        "recipe": dataset.recipe,
         "rows": dataset.rows,
         "to train on": dataset.train,
         "held out": dataset.eval,
@@ -132,8 +134,8 @@ def criteria_table(verdict: "Verdict") -> str:
 def end_of_retraining(adapter_id: str, ended: "Promotion", answered: str) -> State[Any]:
     """End as completed, whatever the verdict: to reject is what the gate is for. `answered` is what became of the
     question whether to promote; empty where nobody was asked."""
-    verdict, did = ended.verdict, "promoted" if ended.promoted else "not promoted"
-    message = f"{verdict.verdict}: adapter {adapter_id} was {did}. {' '.join(verdict.reasons)}"
+    verdict = ended.verdict
+    message = f"{verdict.verdict}: adapter {adapter_id} was {ended.outcome}. {' '.join(verdict.reasons)}"
     return end(Completed(message=message), " · ".join(filter(None, [adapter_id, verdict.verdict, answered])))
 
 
@@ -143,7 +145,7 @@ def publish_review(names: "Names", review: "Review", reviews: Sequence[Mapping[s
     undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
-    publish(names, "champion-review", f"{review.adapter_id} {_standing(review)}", undo, reasons, *pictures, figures)
+    publish(names, "champion-review", _in_short(review), undo, reasons, *pictures, figures)
 
 
 def _standing(review: "Review") -> str:
@@ -152,12 +154,32 @@ def _standing(review: "Review") -> str:
     return "holds its place" if review.confirmed else "can be neither confirmed nor rejected"
 
 
-def end_of_review(review: "Review | None") -> State[Any]:
-    """End as completed: that the champion is worse than the base model is a result; an event reports it as well."""
-    if review is None:
+def _in_short(review: "Review") -> str:
+    return f"{review.adapter_id} {_standing(review)} in {review.lane}"
+
+
+def end_of_review(reviews: "Sequence[Review]") -> State[Any]:
+    """End as completed: that a champion is worse than the base model is a result; an event reports it as well."""
+    if not reviews:
         return end(Completed(message="the base model serves; there is no champion to evaluate"), "no champion")
-    message = f"{review.adapter_id} {_standing(review)}. {' '.join(review.verdict.reasons)}"
-    return end(Completed(message=message), f"{review.adapter_id} {_standing(review)}")
+    told = [f"{_in_short(one)}. {' '.join(one.verdict.reasons)}" for one in reviews]
+    return end(Completed(message=" ".join(told)), ", ".join(map(_in_short, reviews)))
+
+
+def publish_canary(names: "Names", watched: "Watched") -> None:
+    """Publish what was counted on both sides of a canary, and what was decided."""
+    tried, decision = watched.challenger, watched.decision
+    told = f"canary of {tried.adapter_id} in {tried.lane} at {tried.now.share:g}: {watched.action}"
+    columns = ("bad outcome", "challenger", "of", "champion", "of", "e-value worse", "e-value not worse")
+    rows = [
+        (
+            one.measure, one.challenger_bad, one.challenger, one.champion_bad, one.champion,
+            number(one.worse), number(one.not_worse),
+        )
+        for one in decision.measured
+    ]  # fmt: skip
+    reasons = [*([watched.trouble] if watched.trouble else []), *decision.reasons]
+    publish(names, "canary-report", told, bullets(reasons), table(columns, rows))
 
 
 def publish_history(names: "Names", history: Sequence[Mapping[str, Any]]) -> None:
@@ -166,15 +188,14 @@ def publish_history(names: "Names", history: Sequence[Mapping[str, Any]]) -> Non
     if not newest_first:
         return
     rows = [
-        (one["at"], one["kind"], one["adapter_id"] or "the base model", one["by"], one["reason"])
+        (one["at"], one["kind"], one["adapter_id"] or "the base model", one["lane"], one["by"], one["reason"])
         for one in newest_first
     ]
     last = newest_first[0]
     serves = last["adapter_id"] or "the base model"
-    told = (
-        f"{serves} serves since {moment(last['at'])} UTC{' by ' + last['by'] if last['by'] else ''}: {last['reason']}"
-    )
-    publish(names, "champions", told, table(("since (UTC)", "", "who serves", "by", "why"), rows))
+    by = f" by {last['by']}" if last["by"] else ""
+    told = f"{serves} serves {last['lane']} since {moment(last['at'])} UTC{by}: {last['reason']}"
+    publish(names, "champions", told, table(("since (UTC)", "", "who serves", "lane", "by", "why"), rows))
 
 
 def end_of_promotion(adapter: "Adapter") -> State[Any]:

@@ -13,7 +13,9 @@ from prefect.logging import get_run_logger
 from ragloop.errors import RagloopError
 from ragloop.orchestrator.names import Names
 from ragloop.records import HomeEvent
-from tasks.learning_reports import publish_drift, publish_review
+from tasks.golden_reports import publish_golden
+from tasks.learning_reports import publish_canary, publish_drift, publish_history, publish_review
+from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
 if TYPE_CHECKING:
@@ -44,25 +46,55 @@ def measure_drift(home: Path | None, config: Path | None) -> "DriftMeasurement":
     return measured
 
 
+@task(name="watch canaries", **TRANSIENT_ONLY)
+def watch_canaries(home: Path | None, config: Path | None) -> None:
+    """Let canaries go on, end well or be rolled back, as what was logged of them says."""
+    app = open_app(home, config)
+    watched = app.learning.canary.act()
+    for one in watched:
+        publish_canary(Names.of(app.settings), one)
+    if any(one.done for one in watched):
+        publish_history(Names.of(app.settings), app.registry.history())
+
+
 @task(name="ring for retraining", **TRANSIENT_ONLY)
 def ring_for_retraining(decision: "RetrainDecision", home: Path | None, config: Path | None) -> None:
     """Emit the event that starts a retraining of this home."""
     _ring(RETRAIN_DUE, open_app(home, config), config, {"reasons": list(decision.reasons)})
 
 
-@task(name="review champion", **TRANSIENT_ONLY)
-def review_champion(home: Path | None, config: Path | None) -> "Review | None":
-    """Hold the champion against the base model, and ring where the gate would reject it today."""
+@task(name="review champions", **TRANSIENT_ONLY)
+def review_champions(home: Path | None, config: Path | None) -> "list[Review]":
+    """Hold the champion of each lane against the base model, and ring where the gate would reject it today."""
     from ragloop.learning.evaluation.review import reviews
 
     app = open_app(home, config)
-    review = app.learning.review(str(runtime.task_run.id))  # tried again, it is one review
-    if review is not None:
-        publish_review(Names.of(app.settings), review, reviews(app.store))
-    if review is not None and review.worse:
-        figures = {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)}
-        _ring(CHAMPION_WORSE, app, config, figures)
-    return review
+    made = app.learning.reviews(str(runtime.task_run.id))  # tried again, they are the same reviews
+    for review in made:
+        of_lane = [one for one in reviews(app.store) if one["lane"] == review.lane]
+        publish_review(Names.of(app.settings), review, of_lane)
+        if review.worse:
+            _ring(CHAMPION_WORSE, app, config, {"adapter": review.adapter_id, "reasons": list(review.verdict.reasons)})
+    return made
+
+
+@task(name="compare golden questions", **TRANSIENT_ONLY)
+def compare_golden(compare_with: str, home: Path | None, config: Path | None) -> None:
+    """Ask the golden questions of this home, where it has some, and publish the figures beside the earlier ones.
+
+    With `compare_with`, they are asked with the settings that it changes as well.
+    """
+    from ragloop.learning.comparing.trend import kept_comparisons
+
+    app = open_app(home, config)
+    names = Names.of(app.settings)
+    bar = Progress(names, "golden-progress", "golden questions")
+    key = str(runtime.task_run.id)  # tried again, it is one comparison
+    made = app.evaluation.report(
+        compare_with or None, key, progress=lambda done, all_, _: bar.show(done, all_, "asked")
+    )
+    if made is not None:
+        publish_golden(names, made, kept_comparisons(app.store))
 
 
 def ring_alarms(report: "SyncReport", app: "App", config: Path | None) -> "Freshness":

@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from math import log
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,8 +70,12 @@ def funnel(kept: int, left_out: Mapping[str, int]) -> str:
     return image[0]
 
 
+_FARTHEST = 3.0
+"""Shares of the threshold that are drawn: beyond them nobody reads how far."""
+
+
 def drift_over_time(measurements: Sequence[Mapping[str, Any]]) -> str:
-    """Draw each measurement of a signal, its statistic as a share of its threshold; above 1 is drift."""
+    """Draw each measurement of a signal as a share of its threshold; at 1 and above it is drift."""
     curves = _shares_of_thresholds(measurements[-_MOST_RUNS:])
     if not curves:
         return ""
@@ -79,7 +84,7 @@ def drift_over_time(measurements: Sequence[Mapping[str, Any]]) -> str:
             times, shares = zip(*points, strict=True)
             axes.plot(times, shares, marker="o", markersize=4, linewidth=1.3, label=name)
         axes.axhline(1, color=_RED, linewidth=1.2, linestyle="--", label="threshold")
-        axes.set(ylabel="statistic ÷ threshold", ylim=(0, None))
+        axes.set(ylabel="share of the threshold", ylim=(0, None))
         _dates(axes, [at for points in curves.values() for at, _ in points])
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
     return image[0]
@@ -89,10 +94,19 @@ def _shares_of_thresholds(measurements: Sequence[Mapping[str, Any]]) -> dict[str
     curves: dict[str, list[tuple[datetime, float]]] = {}
     for one in measurements:
         for signal in one["signals"]:
-            if signal["statistic"] is not None and signal["threshold"]:
-                point = datetime.fromisoformat(one["at"]), signal["statistic"] / signal["threshold"]
-                curves.setdefault(signal["name"], []).append(point)
+            if (share := share_of_threshold(signal)) is not None:
+                curves.setdefault(signal["name"], []).append((datetime.fromisoformat(one["at"]), share))
     return curves
+
+
+def share_of_threshold(signal: Mapping[str, Any]) -> float | None:
+    """Return how near a signal is to drift, 1 and above being drift: of a test the logarithm of its p-value counts."""
+    statistic, p_value, threshold = signal["statistic"], signal["p_value"], signal["threshold"]
+    if statistic is None or not threshold:
+        return None
+    if p_value is None:
+        return float(statistic / threshold)
+    return min(_FARTHEST, log(max(p_value, 1e-300)) / log(threshold))
 
 
 def scores_over_time(reviews: Sequence[Mapping[str, Any]]) -> str:
@@ -111,6 +125,28 @@ def scores_over_time(reviews: Sequence[Mapping[str, Any]]) -> str:
         _dates(axes, [datetime.fromisoformat(one["at"]) for one in recent])
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, fontsize=9)
     return image[0]
+
+
+def golden_over_time(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the shares of golden questions of each comparison, with the settings as they were."""
+    shown = {"recall@5": _BLUE, "contains_answer": _GREEN, "citation_recall": _GREY, "abstention_recall": _RED}
+    curves = {name: _curve(comparisons[-_MOST_RUNS:], name) for name in shown}
+    if not any(curves.values()):
+        return ""
+    with _axes("golden questions over time", 3.2) as (axes, image):
+        for name, points in curves.items():
+            if points:
+                times, shares = zip(*points, strict=True)
+                axes.plot(times, shares, marker="o", markersize=4, color=shown[name], label=name.replace("_", " "))
+        axes.set(ylabel="share", ylim=(-0.02, 1.02))
+        _dates(axes, [at for points in curves.values() for at, _ in points])
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)
+    return image[0]
+
+
+def _curve(comparisons: Sequence[Mapping[str, Any]], measure: str) -> list[tuple[datetime, float]]:
+    found = [(datetime.fromisoformat(one["at"]), one["a"].get(measure)) for one in comparisons]
+    return [(at, share) for at, share in found if share is not None]
 
 
 def lag_histogram(freshness: "Freshness") -> str:

@@ -140,7 +140,7 @@ variable "irsa" {
   type = object({
     provider_arn     = string
     namespace        = optional(string, "prefect")
-    service_accounts = optional(map(string), { worker = "ragloop", watcher = "ragloop-watcher" })
+    service_accounts = optional(map(string), { worker = "ragloop", watcher = "ragloop-watcher", service = "ragloop-answers" })
   })
   default = null
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragloop.answering.evidence import as_support
-from ragloop.answering.prompts import cited_sentences
+from ragloop.answering.prompts import claims
 from ragloop.answering.retrieval import as_passage
 from ragloop.answering.support.says import answers
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import Index
 from ragloop.journal import Corrected
 from ragloop.records import Passage
@@ -24,7 +24,10 @@ def bearing_out(index: Index, given: Sequence[Corrected]) -> list[list[dict[str,
     """
     shown = {one["chunk_id"] for row, _ in given for one in row["passages"] or ()}
     indexed = Search(index).passages(sorted(shown))
-    return [_support(row["question"], correction, _unchanged(row, indexed)) for row, correction in given]
+    return [
+        _support(row.get("rewritten") or row["question"], correction, _unchanged(row, indexed))
+        for row, correction in given
+    ]
 
 
 def _unchanged(row: Mapping[str, Any], indexed: Mapping[str, dict[str, Any]]) -> list[Passage]:
@@ -34,7 +37,7 @@ def _unchanged(row: Mapping[str, Any], indexed: Mapping[str, dict[str, Any]]) ->
 
 def _support(question: str, correction: str, passages: Sequence[Passage]) -> list[dict[str, Any]]:
     found: dict[str, list[str]] = {}
-    given = list(dict.fromkeys(cited_sentences(correction)))
+    given = list(dict.fromkeys(claims(correction)))
     for sentence in given if len(given) <= _MOST_SENTENCES else ():
         said = answers(question, sentence, passages, fit=0)
         if not said:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from ragloop.answering.guard import GuardCheck
 from ragloop.answering.prompts import NOTHING_FOUND, Cited, prompt_hash
 from ragloop.answering.turn import Turn
 from ragloop.records import Answer, Citation, Draft, Passage
@@ -13,6 +14,8 @@ from ragloop.records import Answer, Citation, Draft, Passage
 def answer_of(turn: Turn) -> Answer:
     """Return the answer of a turn; one of which nothing was left abstains."""
     cited, draft = turn.cited or Cited(), turn.draft or Draft("")
+    spent = [draft, *([turn.rewriting] if turn.rewriting else [])]
+    costs = [one.cost_usd for one in spent]
     return Answer(
         interaction_id=turn.interaction_id,
         question=turn.question,
@@ -24,11 +27,15 @@ def answer_of(turn: Turn) -> Answer:
         model=draft.model or turn.model,
         adapter=turn.route.adapter_id,
         latency_ms=turn.latency_ms,
-        prompt_tokens=draft.prompt_tokens,
-        completion_tokens=draft.completion_tokens,
-        cost_usd=draft.cost_usd,
+        prompt_tokens=sum(one.prompt_tokens for one in spent),
+        completion_tokens=sum(one.completion_tokens for one in spent),
+        cost_usd=None if None in costs else sum(one for one in costs if one is not None),
         fallback="; ".join(filter(None, (turn.route.why, draft.why))),
         decisions=turn.decisions,
+        rewritten=turn.rewritten,
+        verdicts=turn.verdicts,
+        cache=turn.cache,
+        reused_from=turn.reused_from,
     )
 
 
@@ -39,6 +46,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "interaction_id": answer.interaction_id,
         "asked_at": asked_at,
         "question": answer.question,
+        "rewritten": answer.rewritten or None,
         "answer": answer.answer,
         "abstained": answer.abstained,
         "lane": answer.lane,
@@ -49,7 +57,7 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "cost_usd": answer.cost_usd,
-        "guard": "none",
+        "guard": "; ".join(answer.verdicts[one] for one in GuardCheck if one in answer.verdicts) or "none",
         "top_similarity": turn.top_similarity,
         "passages": [_evidence(passage) for passage in answer.passages],
         "citations": [asdict(citation) for citation in answer.citations],
@@ -62,7 +70,15 @@ def row_of(turn: Turn, asked_at: datetime) -> dict[str, Any]:
         "message": turn.origin.message or None,
         "cut": False,
         "decisions": dict(answer.decisions),
+        "reuse_key": _reuse_key(turn, answer),
+        "reused_from": answer.reused_from or None,
     }
+
+
+def _reuse_key(turn: Turn, answer: Answer) -> str | None:
+    """Return the key under which an answer is found again: none of one that abstains, or that another model gave."""
+    in_place = turn.draft is not None and turn.draft.why
+    return turn.reuse_key if turn.reuse_key and not answer.abstained and not in_place else None
 
 
 def as_support(statements: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, rag_prompt
+from ragloop.answering.prompts import Cited, cite, cite_short, closed_book_prompt, rag_prompt, short_prompt
 from ragloop.records import LaneName, Passage, Prompt
+
+Asking = Callable[[str, Sequence[Passage]], Prompt]
+"""Writes the prompt of a question with its passages."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Lane:
     """
 
     name: LaneName
-    prompt: Callable[[str, Sequence[Passage]], Prompt]
+    prompt: Asking
     check: Callable[[str, str, Sequence[Passage]], Cited]
     needs_adapter: bool
     sees_passages: bool
@@ -41,3 +44,11 @@ LANES: Mapping[LaneName, Lane] = {
         Lane(LaneName.CLOSED_BOOK, _closed_book, cite_short, needs_adapter=True, sees_passages=False, fallback=_BASE),
     )
 }
+
+ASKED_AS_TRAINED: Mapping[str, Asking] = {"style": short_prompt}
+"""How an adapter is asked, by the recipe that it was trained by, where that is not the prompt of its lane."""
+
+
+def prompt_of(lane: LaneName, recipe: str = "") -> Asking:
+    """Return what writes the prompts of a lane for an adapter of this recipe."""
+    return ASKED_AS_TRAINED.get(recipe, LANES[lane].prompt)

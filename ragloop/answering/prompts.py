@@ -23,9 +23,18 @@ _RAG = (
 
 def rag_prompt(question: str, passages: Sequence[Passage]) -> Prompt:
     """Write the question with its passages, numbered as they are cited."""
-    numbered = "\n\n".join(f"[{n}] {p.title}: {p.text}" for n, p in enumerate(passages, 1))
-    user = f"{numbered}\n\nQuestion: {question}"
+    user = _numbered(question, passages)
     return Prompt(question, tuple(passages), ({"role": "system", "content": _RAG}, {"role": "user", "content": user}))
+
+
+def _numbered(question: str, passages: Sequence[Passage]) -> str:
+    numbered = "\n\n".join(f"[{n}] {p.title}: {p.text}" for n, p in enumerate(passages, 1))
+    return f"{numbered}\n\nQuestion: {question}"
+
+
+def short_prompt(question: str, passages: Sequence[Passage]) -> Prompt:
+    """Write the question with its passages and no instruction, for an adapter that learned how to answer."""
+    return Prompt(question, tuple(passages), ({"role": "user", "content": _numbered(question, passages)},))
 
 
 def closed_book_prompt(question: str) -> Prompt:
@@ -118,12 +127,21 @@ def cite_short(question: str, text: str, passages: Sequence[Passage]) -> Cited:
     return Cited(f"{bare} [{said[0].passage + 1}]", {said[0].passage + 1: said[0].digests}) if said else Cited()
 
 
+def claims(text: str) -> list[str]:
+    """Split a text into what passages may say of it: as `cited_sentences` does, but a JSON object into its values."""
+    return [one for segment in segments(text) for one in segment.values or cited_sentences(_whole(segment))]
+
+
+def _whole(segment: Segment) -> str:
+    return f"{segment.text}\n{segment.marks}".rstrip() if segment.is_block else segment.text
+
+
 def cited_sentences(text: str) -> list[str]:
     """Split a text into sentences, lines and blocks, each with the marks that follow it."""
     found = []
     for one in segments(text):
         if one.is_block:
-            found.append(f"{one.text}\n{one.marks}".rstrip())
+            found.append(_whole(one))
         else:
             found.extend(one.text[start:end] for start, end in sentences(one.text))
     return found

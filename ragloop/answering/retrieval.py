@@ -4,9 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ragloop.answering.signals.copies import without_copies
+import numpy as np
+
+from ragloop.answering.signals.copies import Kept, without_copies
+from ragloop.answering.signals.editions import OLDER, chosen, mark_of
 from ragloop.answering.signals.terms_found import MOST_TERMS, by_place, by_terms, seldom
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Matching, Nearest, search_of
 from ragloop.corpus.index.table import Index
 from ragloop.language.exact import ExactTerm, TermKind, exact_terms
 from ragloop.models import Vectors
@@ -14,7 +17,7 @@ from ragloop.models.generation.quoting.layout import is_front_matter
 from ragloop.records import EVERYTHING, UNLABELLED, Passage, View
 
 if TYPE_CHECKING:
-    from ragloop.config.settings import RetrievalSettings
+    from ragloop.config.answering import RetrievalSettings
 
 
 SURE = 0.9
@@ -24,6 +27,7 @@ from .95 most are; a higher threshold loses questions that only a scan answers (
 
 FRONT_MATTER = 0.5
 """Front matter has all the words of a page and says nothing: it comes after what the page says."""
+_TEXTS_WITH = 8
 _LOOKED_UP = 6
 """Words of a question that are looked up one by one, since at most one candidate has them; 3 ms each."""
 
@@ -33,7 +37,8 @@ class Retrieved:
     """Passages by descending score, and the best cosine among all candidates (None when there are none).
 
     `generation`: fingerprint of the generation that all of them come from. `unknown`: words of the question that no
-    chunk in view has. `copies`: how many passages were passed over that say what one of these says.
+    chunk in view has. `copies`: how many passages were passed over that say what one of these says, `other_versions`:
+    how many candidates are of a version that is not asked for.
     """
 
     passages: tuple[Passage, ...]
@@ -41,6 +46,7 @@ class Retrieved:
     generation: str
     unknown: frozenset[str] = frozenset()
     copies: int = 0
+    other_versions: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Retriever:
     """Finds passages in one state of an index, so that no document shows two of its revisions."""
 
     def __init__(self, index: Index, policy: RetrievalPolicy) -> None:
-        self._search, self._policy = Search(index), policy
+        self._search, self._policy = search_of(index.snapshot()), policy
         self._generation = index.generation
 
     def retrieve(self, question: str, vector: Vectors, labels: Collection[str] = ()) -> Retrieved:
@@ -81,41 +87,69 @@ class Retriever:
         """
         p, view = self._policy, self._policy.view_of(labels)
         terms = exact_terms(question)[:MOST_TERMS]
-        rankings = [
-            self._search.by_vector(vector, p.candidates, view),
-            self._search.by_words(question, vector, p.candidates, view),
-        ]
-        rows = {row["id"]: row for ranking in [*rankings, *self._of_terms(terms, vector, view)] for row in ranking}
+        wanted = [Nearest(), Matching(question), *_of_terms(terms)]
+        rankings = self._search.rankings(wanted, vector, p.candidates, view)
+        candidates = {row["id"]: row for ranking in rankings for row in ranking}
+        found = chosen(list(candidates.values()), terms)
+        rows = {row["id"]: row for row in found.rows}
         rare, unknown = self._seldom(question, rows, view)
         placed = by_place(rows.values(), terms)
-        orders = [[row["id"] for row in ranking] for ranking in rankings]
+        orders = [[row["id"] for row in ranking if row["id"] in rows] for ranking in rankings[:2]]
         fused = fuse([*orders, by_terms(rows.values(), terms), placed, placed, *rare], p.rrf_k)
         scores = {
-            one: score * trust(rows[one]["confidence"]) * worth(rows[one]["text"]) for one, score in fused.items()
+            one: score
+            * trust(rows[one]["confidence"])
+            * worth(rows[one]["text"])
+            * (OLDER if one in found.older else 1)
+            for one, score in fused.items()
         }
         best = sorted(scores, key=lambda one: (-scores[one], -rows[one]["similarity"], one))
-        kept, copies = without_copies([rows[one] for one in best], terms, p.top_k)
-        found = self._search.located(kept)
-        passages = tuple(as_passage(row, rank, scores[row["id"]]) for rank, row in enumerate(found, 1))
+        kept = without_copies([rows[one] for one in best], terms, p.top_k)
+        passages = self._located(kept, scores, found.older)
         top_similarity = max((row["similarity"] for row in rows.values()), default=None)
-        return Retrieved(passages, top_similarity, self._generation.fingerprint, unknown, copies)
+        copies, others = sum(map(len, kept.copies.values())), len(candidates) - len(rows)
+        return Retrieved(passages, top_similarity, self._generation.fingerprint, unknown, copies, others)
 
-    def _of_terms(self, terms: Sequence[ExactTerm], vector: Vectors, view: View) -> Iterator[list[dict[str, Any]]]:
-        """Find candidates that hold the exact terms of a question, and those of the versions that it names."""
-        if terms:
-            yield self._search.by_words(" ".join(one.text for one in terms), vector, self._policy.candidates, view)
-        for one in terms:
-            if one.kind is TermKind.VERSION:
-                yield self._search.by_vector(vector, self._policy.candidates, view, path=one.text)
+    def _located(self, kept: Kept, scores: Mapping[str, float], older: Mapping[str, str]) -> tuple[Passage, ...]:
+        """Return rows as passages, each with what says that its page does not hold any more; such ones come last."""
+        marked = [self._standing(row, kept.copies.get(row["id"], ())) for row in self._search.located(kept.rows)]
+        scored = [(row, mark, scores[row["id"]] * (OLDER if mark else 1)) for row, mark in marked]
+        ranked = sorted(scored, key=lambda one: -one[2])
+        return tuple(
+            replace(
+                as_passage(row, rank, score),
+                outdated=older.get(row["id"]) or (f'of a page that says: "{mark}"' if mark else ""),
+            )
+            for rank, (row, mark, score) in enumerate(ranked, 1)
+        )
+
+    def _standing(self, row: Mapping[str, Any], copies: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], str]:
+        """Return a row with the mark of its page; of a marked page a copy instead whose page has none."""
+        mark = _mark(row)
+        holds = next((one for one in self._search.located(copies) if not _mark(one)), None) if mark and copies else None
+        return (holds, "") if holds else (row, mark)
+
+    def texts_with(self, word: str, labels: Collection[str] = ()) -> list[str]:
+        """Return the texts of a few chunks in the caller's view that have a word as it is written."""
+        nowhere = np.zeros(self._generation.dimension, np.float32)
+        rows = self._search.by_words(word, nowhere, _TEXTS_WITH, self._policy.view_of(labels))
+        return [row["text"] for row in rows if word in row["text"]]
 
     def _seldom(
         self, question: str, rows: Mapping[str, dict[str, Any]], view: View
     ) -> tuple[list[list[str]], frozenset[str]]:
         """Return the rows that alone have a word of the question, each as a ranking, and the words that no row has."""
         asked = seldom(question, rows.values())[:_LOOKED_UP]
-        holding = {word: self._search.holding(word, 2, view) for word in asked}
+        holding = self._search.holding(asked, 2, view)
         rare = [found for found in holding.values() if len(found) == 1 and found[0] in rows]
         return rare, frozenset(word for word, found in holding.items() if not found)
+
+
+def _of_terms(terms: Sequence[ExactTerm]) -> Iterator[Nearest | Matching]:
+    """Ask for candidates that hold the exact terms of a question, and for those of the versions that it names."""
+    if terms:
+        yield Matching(" ".join(one.text for one in terms))
+    yield from (Nearest(one.text) for one in terms if one.kind is TermKind.VERSION)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int) -> dict[str, float]:
@@ -162,7 +196,11 @@ def as_text(chunk: Mapping[str, Any]) -> Passage:
     )
 
 
-def as_passage(row: dict[str, Any], rank: int, score: float) -> Passage:
+def _mark(row: Mapping[str, Any]) -> str:
+    return mark_of(row["title"] or "", row["begins"])
+
+
+def as_passage(row: Mapping[str, Any], rank: int, score: float) -> Passage:
     """Return a row of the index as a passage."""
     return Passage(
         rank=rank,

@@ -1,12 +1,20 @@
 """Who answers a question, and who answers it again. Pure."""
 
+import hashlib
+import re
 from collections.abc import Set
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ragloop.answering.lanes import LANES
 from ragloop.answering.turn import Turn
 from ragloop.records import LaneName, Route
 
+CANARY = "canary"
+"""Names what a canary decided among the decisions of an answer."""
+CANARY_REUSE = "canary: reuse"
+"""Names the decision that the time of an answer is not to be compared, since one side need not write it."""
+_LOGGED = re.compile(r"(champion|challenger) at ([0-9.e-]+) for (\S+)")
 LEARNED_OTHERWISE = "the adapter's answer cited a document in which something changed that it was trained on"
 
 
@@ -16,6 +24,52 @@ class Serving:
 
     adapter_id: str | None
     trouble: str = ""
+
+
+class Arm(StrEnum):
+    """Whom a canary asks."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Whom a canary asked a question: the arm, the challenger's share at that moment, and the challenger's id."""
+
+    arm: Arm
+    share: float
+    adapter_id: str
+
+    def __str__(self) -> str:
+        # With every digit: answers are counted by their share.
+        return f"{self.arm} at {self.share!r} for {self.adapter_id}"
+
+    @classmethod
+    def of(cls, logged: str) -> "Assigned | None":
+        """Read what `str` wrote; None where it is something else."""
+        found = _LOGGED.fullmatch(logged)
+        return cls(Arm(found[1]), float(found[2]), found[3]) if found else None
+
+
+def unit(turn: Turn) -> str:
+    """Return whatever stays on one adapter: the conversation, or the whole question where it belongs to none.
+
+    A caller is none: behind one key stands an application with all of its readers, and a share of callers may be all
+    of them or nobody.
+    """
+    conversation = turn.origin.conversation
+    return f"{turn.origin.key}/{conversation}" if conversation else turn.part_of or turn.interaction_id
+
+
+def assigned(unit: str, adapter_id: str, share: float) -> Assigned:
+    """Ask the challenger `adapter_id` where the hash of unit and adapter lies below its share.
+
+    A larger share moves units to the challenger and none away from it; another challenger gets other units.
+    """
+    hashed = hashlib.sha256(f"{unit}\n{adapter_id}".encode()).digest()
+    place = int.from_bytes(hashed[:8], "big") / 2**64
+    return Assigned(Arm.CHALLENGER if place < share else Arm.CHAMPION, share, adapter_id)
 
 
 def route(asked: LaneName, serving: Serving, outdated: str = "") -> Route:

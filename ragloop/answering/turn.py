@@ -7,7 +7,7 @@ import numpy as np
 
 from ragloop.answering.prompts import Cited
 from ragloop.models import Vectors
-from ragloop.records import NOWHERE, Draft, LaneName, Origin, Passage, Prompt, Route
+from ragloop.records import NOWHERE, CacheUse, Draft, Earlier, LaneName, Origin, Passage, Prompt, Route
 
 _BASE = Route(LaneName.BASE_RAG)
 
@@ -22,10 +22,16 @@ class Turn:
 
     `lane` is the one asked for, `labels` are the caller's, `origin` is kept in the log, `route` says who answers. A
     turn without `draft` waits to be answered, one with a draft and without `cited` waits for its citations.
+    `ranked` are all passages that were found, in the order in which the generator gets the first of them.
     `unanswerable` says why no passage answers; empty where one may. `reads` is the share of the question that the
     embedder knows, `unknown` are its words that no chunk in view has. `decisions` are what stages decided, by stage,
-    for the log. `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None
-    where there are none. Latencies are in milliseconds per stage, each the turn's share of its batch.
+    for the log. `reuse_key` says what the answer depends on, empty where it is not to be reused; `reused_from` is the
+    interaction whose answer it is. `verdicts` are what checks found, by check. `conversation` is what was said before,
+    oldest first;
+    `rewritten` is the question as it reads without it, empty where it is the one asked. `rewriting` is what a model
+    took to write it. A turn that is a part of a question has the id of the whole in `part_of` and its text in `asked`.
+    `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None where there are
+    none. Latencies are in milliseconds per stage, each the turn's share of its batch.
     """
 
     interaction_id: str
@@ -36,6 +42,7 @@ class Turn:
     vector: Vectors = field(default_factory=_no_vector, compare=False)
     reads: float = 1.0
     passages: tuple[Passage, ...] = ()
+    ranked: tuple[Passage, ...] = ()
     unknown: frozenset[str] = frozenset()
     unanswerable: str = ""
     top_similarity: float | None = None
@@ -45,16 +52,36 @@ class Turn:
     draft: Draft | None = None
     model: str = ""
     cited: Cited | None = None
+    cache: CacheUse = CacheUse.OFF
+    reuse_key: str = ""
+    reused_from: str = ""
     decisions: Mapping[str, str] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    conversation: tuple[Earlier, ...] = ()
+    rewritten: str = ""
+    rewriting: Draft | None = None
+    part_of: str = ""
+    asked: str = ""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
 
     def decided(self, stage: str, what: str) -> "Turn":
         """Return the turn with what a stage decided; nothing where it says nothing."""
         return replace(self, decisions={**self.decisions, stage: what}) if what else self
 
+    def judged(self, check: str, verdict: str) -> "Turn":
+        """Return the turn with what a check found."""
+        return replace(self, verdicts={**self.verdicts, check: verdict})
+
     def routed(self, route: Route) -> "Turn":
         """Return the turn on another route, its answer still to be written."""
-        return replace(self, route=route, prompt=None, draft=None, cited=None)
+        decisions = {stage: what for stage, what in self.decisions.items() if stage != "reuse"}
+        turn = replace(self, route=route, prompt=None, draft=None, cited=None, decisions=decisions)
+        return replace(turn, reuse_key="", reused_from="", cache=CacheUse.OFF)
+
+    @property
+    def query(self) -> str:
+        """The question that passages are looked for with, and that is answered."""
+        return self.rewritten or self.question
 
     @property
     def documents(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The composition root: settings in, the parts that they name out. Only commands, tasks and the service use it.
 
-One file per area: corpus (documents), sources, answering (questions), learning (adapters), safekeeping (backups).
+One file per area: corpus (documents), sources, answering (questions), learning (adapters), migration (topics),
+safekeeping (backups).
 """
 
 from collections.abc import Callable
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.app.answering import Answering
 from ragloop.app.corpus import Corpus
+from ragloop.app.evaluation import Evaluation
 from ragloop.app.learning import Learning
+from ragloop.app.migration.advising import Advising
+from ragloop.app.migration.routing import Routing
+from ragloop.app.migration.topics import Migration
 from ragloop.app.parts import Parts
 from ragloop.app.safekeeping import Safekeeping
 from ragloop.app.sources import Sources
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.index.generations.table import Generations
     from ragloop.corpus.index.readings import Quality, ReadChunk, Reading
     from ragloop.corpus.index.table import Index
+    from ragloop.erasure.erasing import Erasing
 
 
 class App:
@@ -47,6 +53,10 @@ class App:
         self.answering = Answering(self.parts)
         self.traffic = Traffic(self.parts)
         self.learning = Learning(self.parts)
+        self.evaluation = Evaluation(self.parts)
+        self.migration = Migration(self.parts)
+        self.routing = Routing(self.parts)
+        self.advising = Advising(self.parts)
         self.safekeeping = Safekeeping(self.parts)
 
     @property
@@ -63,6 +73,11 @@ class App:
     def registry(self) -> Registry:
         """The adapters, and which one serves."""
         return self.parts.registry
+
+    @property
+    def erasing(self) -> "Erasing":
+        """Erasures, and the search that proves them."""
+        return self.safekeeping.erasing()
 
     @property
     def keys(self) -> Keys:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from ragloop.app.catalogue import CATALOGUE
 from ragloop.app.parts import Parts
 from ragloop.app.policies import sync_policy
+from ragloop.app.safekeeping import Safekeeping
+from ragloop.errors import MismatchError, StoreBusyError
 
 if TYPE_CHECKING:
     from ragloop.corpus.changes.drain import Changes, Watched
@@ -56,6 +58,7 @@ class Corpus:
         if folder is not None and not confirm_deletes:
             must_exist(folder)
         store = parts.made_store()
+        erased = self._completed_erasures()
         rebuild = rebuild and self._begins_rebuild(asked_at)
         opened = self.sources(folder)
         wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
@@ -83,7 +86,32 @@ class Corpus:
             )
         kept = kept_by(holding, frozenset((one.source, one.key) for one in report.refused))
         part = is_part_of(folder, sources) if folder else ()
-        return replace(report, notices=(*report.notices, *kept, *part))
+        return replace(report, notices=(*report.notices, *erased, *kept, *part))
+
+    def _completed_erasures(self) -> tuple[str, ...]:
+        """Complete the erasures that were interrupted, and say so.
+
+        One that cannot be completed now, while a retraining is under way or since a record or a backup is damaged, is
+        named, and stops no sync: what it is about was suppressed before anything else.
+        """
+        if not self._parts.artifacts.files.list("erasures/"):
+            return ()  # of most homes: nothing that erases is loaded
+        erasing = Safekeeping(self._parts).erasing()
+        try:
+            done = [(one.certificate_id, one.is_done) for one in erasing.complete()]
+        except (StoreBusyError, MismatchError) as error:
+            return (f"an erasure is not complete: {error}; `ragloop erase resume` completes one that was interrupted",)
+        return tuple(
+            f"the erasure {certificate}, which was interrupted, is {'' if whole else 'not '}complete"
+            for certificate, whole in done
+        )
+
+    def _interrupted_erasures(self) -> list[str]:
+        """Name the erasures that did not come to their end; a record that is damaged by what is wrong with it."""
+        try:
+            return [one.certificate_id for one in Safekeeping(self._parts).erasing().certificates.unfinished()]
+        except MismatchError as error:
+            return [str(error)]
 
     def _begins_rebuild(self, asked_at: datetime | None) -> bool:
         """Restore the table of generations, and return whether no rebuild was begun since it was asked for."""
@@ -209,6 +237,7 @@ class Corpus:
             self._export,
             progress or _ignore,
             parts.registry,
+            self._interrupted_erasures,
         )
         return doctor.repair(patient) if repair else doctor.diagnose(patient)
 

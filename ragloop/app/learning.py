@@ -1,18 +1,27 @@
 """What an application learns from its log: retraining, drift, reviews, export."""
 
+import threading
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragloop.app.parts import Parts
-from ragloop.app.policies import cadence_policy, drift_policy, gate_policy, retraining_policy
-from ragloop.errors import StoreBusyError
+from ragloop.app.policies import cadence_policy, canary_policy, drift_policy, gate_policy, retraining_policy
+from ragloop.errors import MismatchError, StoreBusyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ragloop.learning.canary.watching import CanaryWatch
     from ragloop.learning.evaluation.review import Review
     from ragloop.learning.monitoring.windows import DriftMeasurement
     from ragloop.learning.retraining import Retraining
+    from ragloop.learning.reviewing.open_answers import OpenAnswer
+    from ragloop.learning.reviewing.sheets import ReviewImport, Said
+    from ragloop.learning.steps.parts import RetrainingPolicy
+    from ragloop.registry import Adapter
 
 
 class Learning:
@@ -20,6 +29,7 @@ class Learning:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._judging = threading.Lock()
 
     @cached_property
     def retraining(self) -> "Retraining":
@@ -33,10 +43,18 @@ class Learning:
             self._parts.active,
             lambda: self._parts.models.base,
             self._parts.generators.local,
-            retraining_policy(self._parts.settings),
+            self._policy(),
             self._parts.models.base_sha256,
         )
         return Retraining(parts)
+
+    def _policy(self) -> "RetrainingPolicy":
+        """Return what the settings say, with the golden questions that the home keeps beside those of the file."""
+        from ragloop.learning.golden.kept import GoldenSet, merged
+
+        policy, parts = retraining_policy(self._parts.settings), self._parts
+        kept = GoldenSet(parts.store, parts.artifacts.files).all() if parts.place.exists() else []
+        return replace(policy, golden=merged(kept, policy.golden))
 
     def measure_drift(self, key: str = "") -> "DriftMeasurement":
         """Measure drift and decide whether training is due; the report is kept, by `key` as Reports.append has it."""
@@ -53,22 +71,52 @@ class Learning:
             key=key,
         )
 
-    def review(self, key: str = "") -> "Review | None":
-        """Compare the champion with the base model, today; return None while the base model serves.
+    @property
+    def canary(self) -> "CanaryWatch":
+        """The canaries of this home."""
+        from ragloop.learning.canary.watching import CanaryWatch
 
-        The report is kept, by `key` as Reports.append has it.
+        policy = canary_policy(self._parts.settings)
+        return CanaryWatch(self._parts.journal, self._parts.registry, policy, self._staleness)
+
+    def _staleness(self, adapter: "Adapter") -> str:
+        """Say which of an adapter's trained rows are no longer true; only a promotion asks, and golden questions that
+        cannot be read stop no rollback."""
+        return self.retraining.parts.staleness(adapter)
+
+    def reviews(self, key: str = "") -> "list[Review]":
+        """Compare the champion of each lane with the base model, today; none where the base model serves.
+
+        The reports are kept, by `key` as Reports.append has it.
         """
-        from ragloop.learning.evaluation.review import review
+        from ragloop.learning.evaluation.review import reviews_of_lanes
 
         parts = self._parts
         gate = gate_policy(parts.settings)
-        return review(parts.store, parts.registry, self.retraining.questions, parts.generators.local, gate, key)
+        ask, generator = self.retraining.questions, parts.generators.local
+        return reviews_of_lanes(parts.store, parts.registry, ask, generator, gate, key)
+
+    def export_adapter(self, adapter_id: str, target: Path, wanted: str) -> list[str]:
+        """Write an adapter to a new folder, by itself (peft) or merged into its base model; return the files' names.
+
+        Raises MismatchError where its files are gone or changed, or (merged) the local model is another one.
+        """
+        from ragloop.models.exporting import ExportFormat, export
+
+        registry, models = self._parts.registry, self._parts.models
+        adapter = registry.adapter(adapter_id)
+        if wanted == ExportFormat.MERGED and (why := models.other_base(adapter)):
+            raise MismatchError(why)
+        return export(adapter, registry.folder(adapter), lambda: models.base, target, ExportFormat(wanted))
 
     def maintain(self) -> None:
-        """Remove answers of evaluations past their retention, and copies of adapters that are retired or gone."""
-        from ragloop.registry import prune_copies
+        """Remove answers of evaluations and adapters past their retention, and copies of those that are retired or
+        gone."""
+        from ragloop.registry import expire_adapters, prune_copies
 
         self.prune_answers()
+        if keep := self._parts.settings.maintenance.adapters_kept:
+            expire_adapters(self._parts.registry, keep)
         prune_copies(self._parts.registry)
 
     def prune_answers(self) -> int:
@@ -87,6 +135,33 @@ class Learning:
                 return AnswerCache(parts.registry.artifacts.files, parts.store.now).prune(keep)
         except StoreBusyError:
             return 0
+
+    def export_review(self, file: Path, most: int) -> int:
+        """Write the answers that tell most when a person looks at them; see learning.reviewing.sheets."""
+        from ragloop.learning.reviewing.sheets import export_sheet
+
+        return export_sheet(self._parts.journal, self._parts.index, file, most)
+
+    def import_review(self, file: Path) -> "ReviewImport":
+        """Log what a person filled in; see learning.reviewing.sheets."""
+        from ragloop.learning.reviewing.sheets import import_sheet
+
+        return import_sheet(self._parts.journal, file)
+
+    def open_answers(
+        self, most: int, is_seen: "Callable[[Mapping[str, Any]], bool] | None" = None
+    ) -> "list[OpenAnswer]":
+        """Return the answers that tell most when a person looks at them; see learning.reviewing.open_answers."""
+        from ragloop.learning.reviewing.open_answers import open_answers
+
+        return open_answers(self._parts.journal, self._parts.index, most, is_seen)
+
+    def log_judgements(self, given: "Sequence[Said]") -> "ReviewImport":
+        """Log what a person said of answers, each once; see learning.reviewing.sheets."""
+        from ragloop.learning.reviewing.sheets import log_judgements
+
+        with self._judging:  # a page may be sent twice at once
+            return log_judgements(self._parts.journal, given)
 
     def export_log(self, file: Path) -> int:
         """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""

@@ -10,7 +10,7 @@ from ragloop.config import load_settings
 from ragloop.corpus.index.readings import Quality, Reading
 from ragloop.errors import UsageError
 from ragloop.printable import html_table
-from ragloop.records import Answer, FeedbackKind, Passage
+from ragloop.records import NOWHERE, Answer, Earlier, FeedbackKind, Origin, Passage
 
 if TYPE_CHECKING:
     from ragloop.corpus.sync.report import Progress, SyncReport
@@ -87,12 +87,22 @@ class Ragloop:
             raise UsageError("found an empty query; expected words to search for")
         return Passages(self.app.answering.search(query, top_k, labels).passages)
 
-    def ask(self, question: str, *, lane: str | None = None, labels: Collection[str] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        lane: str | None = None,
+        labels: Collection[str] = (),
+        after: Sequence[Answer] = (),
+    ) -> Answer:
         """Answer a question with citations, or abstain. The answer is logged before it is returned.
 
-        `lane` is base+rag, adapter+rag or closed-book, by default that of the settings.
+        `lane` is base+rag, adapter+rag or closed-book, by default that of the settings. `after` are the answers of the
+        conversation so far, oldest first: a question such as "and on Windows?" is made whole from them.
         """
-        return self.app.answering.answerer.ask(question, lane, labels)
+        said = [Earlier(one.rewritten or one.question, one.answer) for one in after]
+        origin = Origin(conversation=after[0].interaction_id) if after else NOWHERE
+        return self.app.answering.answerer.ask(question, lane, labels, origin, said)
 
     def feedback(
         self, answer: Answer | str, vote: Literal["up", "down"] | None = None, *, correction: str | None = None

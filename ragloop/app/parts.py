@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings, SyncSettings
@@ -76,7 +76,8 @@ class Parts:
     @cached_property
     def journal(self) -> Journal:
         """The log of answers and feedback."""
-        return Journal(self.store, self._bearing_out)
+        redact = _without_personal(self.settings.log.redact)
+        return Journal(self.store, self._bearing_out, screened=_screened, redacted=redact)
 
     def _bearing_out(self, given: "Sequence[Corrected]") -> "Sequence[list[dict[str, Any]] | None]":
         """Return what corrections rest on; nobody can tell where no index can be read, and feedback is logged all the
@@ -151,6 +152,26 @@ class Parts:
 
         index = self.index
         return ActiveIndex(index, self.embedder_of(index.generation))
+
+
+def _without_personal(wanted: Sequence[str]) -> Callable[[str], str]:
+    """Return what takes personal data out of a text. Raises ConfigError where what finds it is not installed."""
+    from ragloop.language.personal import Personal, redacted
+    from ragloop.models.person_names import PRESIDIO, PersonNames
+
+    kinds = [Personal(one) for one in wanted if one != PRESIDIO]
+    by_form = partial(redacted, kinds=kinds) if kinds else str
+    if PRESIDIO not in wanted:
+        return by_form
+    names = PersonNames()
+    return lambda text: names.redacted(by_form(text))
+
+
+def _screened(correction: str) -> str:
+    """Return a correction as it is logged: without characters that show nothing, its secrets masked."""
+    from ragloop.answering.conversation.screening import masked, without_invisible
+
+    return masked(without_invisible(correction))[0]
 
 
 def read_by_choice(sync: SyncSettings) -> str:

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragloop.config import Settings, SyncSettings
 from ragloop.errors import ConfigError
@@ -12,31 +12,48 @@ if TYPE_CHECKING:
     from ragloop.answering.retrieval import RetrievalPolicy
     from ragloop.corpus.parsing.limits import ParseLimits
     from ragloop.corpus.sync.policy import SyncPolicy
-    from ragloop.learning.evaluation.gate import GatePolicy
+    from ragloop.learning.canary.decision import CanaryPolicy
+    from ragloop.learning.evaluation.criteria import GatePolicy
     from ragloop.learning.monitoring.cadence import CadencePolicy
     from ragloop.learning.monitoring.drift import DriftPolicy
-    from ragloop.learning.steps.parts import RetrainingPolicy
+    from ragloop.learning.steps.parts import RetrainingPolicy, TrainingChoices
     from ragloop.models.training.process import TrainingSpec
 
-_MAX_ELSEWHERE, _MAX_TRAINED = 64, 100
-"""Most held-out questions and most trained rows that an adapter is asked: an answer takes a second on two cores."""
+AUTO = "auto"
+"""The value of a setting that is left to the training."""
+_MAX_ELSEWHERE, _MAX_TRAINED = 250, 100
+"""Most held-out questions and most trained rows that an adapter is asked: an answer takes a second on two cores, and
+benchmarks/gate.py shows what fewer questions can decide."""
 _SCALE = 2
 """alpha ÷ rank of an adapter where training.alpha is not set: what LoRA adds is multiplied by it, whatever the rank."""
 _WARMUP_STEPS, _MAX_LENGTH, _TARGET = 10, 1024, "all-linear"
 """Measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct, as the defaults of [training]."""
-_MIN_ANSWERS, _MIN_VOTES, _PERMUTATIONS = 50, 20, 500
-"""Calibrated by benchmarks/drift_power.py."""
+_CANARY_DAYS = 7
+"""Days in which a lane needs the questions of one share, for a canary to begin by itself."""
+_MIN_ANSWERS, _MIN_VOTES, _PERMUTATIONS = 50, 20, 1000
+"""Calibrated by benchmarks/drift_power.py and drift_errors.py."""
+_MAX_QUESTIONS = 2_000
+"""Questions of a window that are compared with each other: of two such windows that takes some 0.6 GB."""
 
 
 def gate_policy(settings: Settings) -> "GatePolicy":
     """Return what a challenger must show."""
-    from ragloop.learning.evaluation.gate import GatePolicy
+    from ragloop.learning.evaluation.criteria import GatePolicy
 
     return GatePolicy(**settings.gate.model_dump())
 
 
+def canary_policy(settings: Settings) -> "CanaryPolicy":
+    """Return when a challenger that answers a share of the questions gets more of them, or none."""
+    from ragloop.learning.canary.decision import CanaryPolicy
+
+    wanted = settings.canary
+    return CanaryPolicy(wanted.shares, wanted.margin, wanted.alpha, wanted.questions, 1000 * wanted.slow_seconds)
+
+
 def drift_policy(settings: Settings) -> "DriftPolicy":
-    """Return when a difference counts as drift; no more questions are compared than a window has."""
+    """Return when a difference counts as drift; no more questions are compared than a window has, and no more than
+    memory has room for."""
     from ragloop.learning.monitoring.drift import DriftPolicy
 
     drift = settings.drift
@@ -47,8 +64,9 @@ def drift_policy(settings: Settings) -> "DriftPolicy":
         min_answers=_MIN_ANSWERS,
         min_votes=_MIN_VOTES,
         permutations=_PERMUTATIONS,
-        max_questions=drift.window,
+        max_questions=min(2 * drift.window, _MAX_QUESTIONS),
         seed=drift.seed,
+        days=drift.days,
     )
 
 
@@ -67,42 +85,69 @@ def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
 
 
 def training_spec(settings: Settings) -> "TrainingSpec":
-    """Collect all that the settings decide of a training; its base model and files are filled in when it begins."""
-    from ragloop.learning.recipes import CLOSED_BOOK_SFT
-    from ragloop.models.training.process import TrainingSpec
+    """Collect all that the settings decide of a training; its base model and files are filled in when it begins.
+
+    What they leave open has the value of the first trainings until a training chooses.
+    """
+    from ragloop.models.training.process import FIRST_VALUES, TrainingSpec
 
     training = settings.training
+    values = {name: FIRST_VALUES[name] for name in _open(settings)} | _given(settings)
     return TrainingSpec(
-        recipe=CLOSED_BOOK_SFT.name,
         base="",
         rows="",
         output="",
         chat="",
         target=_TARGET,
+        objective=FIRST_VALUES["objective"],
         warmup_steps=_WARMUP_STEPS,
         max_length=_MAX_LENGTH,
         threads=settings.model.threads,
-        **{**training.model_dump(), "alpha": training.alpha or _SCALE * training.rank},
+        **{**values, "alpha": training.alpha or _SCALE * values["rank"]},
     )
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    """Return what the settings decide of a training."""
+    found = settings.training.model_dump(exclude={"min_rows"})
+    return {name: value for name, value in found.items() if value != AUTO}
+
+
+def _open(settings: Settings) -> list[str]:
+    """Name what the settings leave to a training."""
+    return [name for name, value in settings.training.model_dump().items() if value == AUTO]
+
+
+def training_choices(settings: Settings) -> "TrainingChoices":
+    """Return what a training chooses, and how few rows it takes."""
+    from ragloop.learning.steps.parts import TrainingChoices
+
+    scale = None if settings.training.alpha else _SCALE
+    return TrainingChoices(frozenset(_open(settings)), scale, settings.training.min_rows)
 
 
 def retraining_policy(settings: Settings) -> "RetrainingPolicy":
     """Return what the steps of a retraining go by. Raises NotFoundError and ConfigError as read_golden does."""
     from ragloop.learning.evaluation.golden import read_golden
-    from ragloop.learning.steps.parts import RetrainingPolicy
+    from ragloop.learning.steps.parts import CanaryEntry, RetrainingPolicy
 
     dataset = settings.dataset
     return RetrainingPolicy(
         base_name=settings.model.base,
         training=training_spec(settings),
+        choices=training_choices(settings),
         gate=gate_policy(settings),
         golden=read_golden(dataset.golden),
         eval_share=dataset.eval_share,
         max_answer_words=dataset.max_answer_words,
+        max_cited_words=dataset.max_cited_words,
+        teachers=frozenset(dataset.teachers),
+        abstain_share=dataset.abstain_share,
         max_elsewhere=_MAX_ELSEWHERE,
         max_trained=_MAX_TRAINED,
         retrieval=retrieval_policy(settings),
         seed=dataset.seed,
+        canary=CanaryEntry(settings.canary.when, settings.canary.shares[0], settings.canary.questions, _CANARY_DAYS),
     )
 
 

@@ -1,6 +1,6 @@
-"""What an application does so that nothing is lost: backups and restores."""
+"""What an application does so that nothing is lost, and nothing outlives its source: backups, restores, erasures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,10 +10,15 @@ from ragloop.store import make_home
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport, Backups, RestoreReport
+    from ragloop.catalogue import Derived
+    from ragloop.erasure.audit import Auditor
+    from ragloop.erasure.certificate import Erasures
+    from ragloop.erasure.erasing import Erasing
+    from ragloop.erasure.subject_access import SubjectAccess
 
 
 class Safekeeping:
-    """The backups of one home."""
+    """The backups and the erasures of one home."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -68,3 +73,37 @@ class Safekeeping:
             boundary=self._parts.boundary,
             progress=shown,
         )
+
+    @property
+    def auditor(self) -> "Auditor":
+        """What answers who saw which document, and who approved what about it."""
+        from ragloop.erasure.audit import Auditor
+
+        return Auditor(self._parts.journal, self._parts.registry)
+
+    @property
+    def subject_access(self) -> "SubjectAccess":
+        """What exports all that a home has of a person."""
+        from ragloop.erasure.subject_access import SubjectAccess
+
+        return SubjectAccess(self._parts.journal, self._parts.registry)
+
+    def erasing(self, catalogue: "Sequence[Derived] | None" = None) -> "Erasing":
+        """Return the erasures of this home, over its catalogue or, for a test, over a part of it."""
+        from ragloop.app.catalogue import CATALOGUE
+        from ragloop.erasure.erasing import Erasing
+
+        return Erasing(
+            self._parts.store,
+            self._parts.registry,
+            CATALOGUE if catalogue is None else catalogue,
+            self.backups() if self._parts.settings.backup.uri else None,
+            lambda: self.back_up().backup_id,
+        )
+
+
+def erasures_of(parts: Parts) -> "Erasures":
+    """Return what tells what was erased of a home and not lifted; see erasure.certificate."""
+    from ragloop.erasure.certificate import Certificates, Erasures
+
+    return Erasures(Certificates(parts.artifacts.files, parts.settings.home))

@@ -33,6 +33,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
         "interactions": logged["interactions"],
         "feedback": logged["feedback"],
         "champion": champion.adapter_id if champion else None,
+        "lanes": [asdict(one) for one in parts.registry.aliases.standings()],
         "generation": str(index.generation) if index else None,
         "generations": {one.table: one.state for one in parts.generations.all()},
         "unreadable_log_lines": parts.journal.unreadable(),

@@ -222,6 +222,16 @@ class Backups:
         with store.lease(Lease.BACKUP):
             return len(self._delete(list(backup_ids)))
 
+    def keep_only(self, store: Store, backup_id: str) -> int:
+        """Delete every backup but one, and every object that it does not name, those included that a killed backup
+        left; return the number of objects."""
+        with store.lease(Lease.BACKUP):
+            kept = self.backup(backup_id)
+            self.files.remove([f"backups/{one}.json" for one in self._ids() if one != kept.backup_id])
+            due = self.files.list(OBJECTS).keys() - kept.names
+            self.files.remove(due)
+            return len(due)
+
     def _delete(self, backup_ids: Sequence[str]) -> list[Found]:
         every = self.all()
         going = [one for one in every if one.backup_id in backup_ids]

@@ -31,6 +31,8 @@ from ragloop.wording import first_few
 _LEASE_WAIT_S = 40
 """Longer than the lease of a killed process stays in a bucket."""
 _SHOWN = 3
+_CERTIFICATES = "erasures/"
+"""What is there of them is newer than a backup: a record is signed after it was begun, and no backup un-signs it."""
 _STORE = "store/"
 """The path of a file of the database begins so, under its name there."""
 Progress = Callable[[int, int, int], None]
@@ -175,7 +177,8 @@ class _Restore:
             entries = [one for one in self._manifest.entries if one.path.startswith(top)]
             folders = {one.path.removeprefix(top).rpartition("/")[0] for one in entries}
             kept = {name: found for one in folders for name, found in target.list(one and f"{one}/").items()}
-            stay = {name for name in kept if any(name.startswith(f"{one}/") for one in newer.folders)}
+            stays = (*(f"{one}/" for one in newer.folders), _CERTIFICATES)
+            stay = {name for name in kept if name.startswith(stays)}
             self._bring(entries, top, target, kept, stay)
         for _, stage in groupby(in_tables, _stage):
             self._bring(list(stage), _STORE, self._database, there)

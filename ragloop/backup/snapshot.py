@@ -148,7 +148,7 @@ def _unreadable_lines(store: Store) -> Iterator[Source]:
 
 
 def _artifacts(store: Store, catalogue: Sequence[Derived], artifacts: Files) -> Iterator[Source]:
-    """Yield the files of registered datasets and adapters, whose rows are written after them.
+    """Yield the files of registered datasets and adapters, whose rows are written after them, and those of no table.
 
     What an unfinished training needs is left out.
     """
@@ -157,3 +157,6 @@ def _artifacts(store: Store, catalogue: Sequence[Derived], artifacts: Files) -> 
             for name, found in sorted(artifacts.list(f"{path}/").items()):
                 if all(one.backed_up for one in claiming_file(catalogue, f"artifacts/{name}")):
                     yield Source(f"artifacts/{name}", found.bytes, artifacts, name, fixed=False)
+    for name, found in sorted(artifacts.list().items()):
+        if any(one.backed_up and not one.listed_in for one in claiming_file(catalogue, f"artifacts/{name}")):
+            yield Source(f"artifacts/{name}", found.bytes, artifacts, name, fixed=False)

@@ -37,6 +37,17 @@ def adapter_id(app: "App", given: str) -> str:
     return app.registry.adapter(given).adapter_id
 
 
+def dataset_id(app: "App", given: str) -> str:
+    """Return the id of the dataset that is meant; `last` is the newest."""
+    built = app.store.rows("datasets", columns=["dataset_id", "created_at"]).sort_by("created_at")
+    known = [str(one) for one in built["dataset_id"].to_pylist()]
+    if given == LAST:
+        if not known:
+            raise NotFoundError("found no dataset yet; `ragloop dataset build` builds one")
+        return known[-1]
+    return _beginning(given, known, "datasets", "ragloop dataset build")
+
+
 def fingerprint(app: "App", given: str) -> str:
     """Return the fingerprint of the generation that is meant, or the name of a table as it was given."""
     known = [one.generation.fingerprint for one in app.generations.all()]

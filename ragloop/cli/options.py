@@ -22,6 +22,10 @@ BackupPlace = Annotated[
     str | None, typer.Option("--from", help="A folder or s3://bucket/prefix with backups; default backup.uri.")
 ]
 
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help="facts, grounded, style, distill or preference; default training.recipe.")
+]
+
 _verbose = {"on": False}
 _given: dict[str, Path | None] = {"home": None, "config": None}
 _invoked = {"command": ""}

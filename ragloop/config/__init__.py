@@ -5,8 +5,10 @@ range is a ConfigError that names the file or variable, the key, what was found 
 unknown key of the file. An unknown variable is warned of, since a platform may have set it.
 """
 
+from ragloop.config.answering import RetrievalSettings
 from ragloop.config.reading import CONFIG_FILE, find_config, load_settings
-from ragloop.config.settings import IndexSettings, RetrievalSettings, Section, Settings, SourceSettings, SyncSettings
+from ragloop.config.section import Section
+from ragloop.config.settings import IndexSettings, Settings, SourceSettings, SyncSettings
 from ragloop.config.template import template
 
 __all__ = [

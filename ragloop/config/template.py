@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ragloop.config.settings import Section, Settings
+from ragloop.config.section import Section
+from ragloop.config.settings import Settings
 
 
 def template() -> str:

@@ -1,6 +1,6 @@
 """What is kept of documents."""
 
-from ragloop.catalogue import Derived, Kind, Lease, Recreation, Text
+from ragloop.catalogue import Derived, Erasure, Kind, Lease, Recreation, Text
 
 DERIVED = (
     Derived(
@@ -20,6 +20,7 @@ DERIVED = (
         "sync --rebuild",
         Lease.INDEX,
         (Text.DOCUMENTS,),
+        erased=Erasure.ROWS,
     ),
     Derived(
         "vectors_",
@@ -28,6 +29,7 @@ DERIVED = (
         "texts of chunks, logged questions",
         "the next sync or measurement that needs them",
         Lease.INDEX,
+        erased=Erasure.ROWS,
     ),
     Derived(
         "recognised/*",
@@ -37,6 +39,7 @@ DERIVED = (
         "the next sync that reads such a page",
         text=(Text.DOCUMENTS,),
         backed_up=False,
+        erased=Erasure.PARTS,
     ),
     Derived(
         "reports",
@@ -47,5 +50,14 @@ DERIVED = (
         Lease.INDEX,
         (Text.DOCUMENTS,),
         recreated=Recreation.EMPTY,
+        erased=Erasure.ROWS,
+    ),
+    Derived(
+        "suppressions",
+        Kind.TABLE,
+        "What was erased and must not come back, by hashes of source and key, of URI, of content.",
+        "what an operator erased",
+        "",
+        Lease.INDEX,
     ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.answering.places import place
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.demo.documents import Edits, change_documents, write_documents
 from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC

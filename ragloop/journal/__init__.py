@@ -7,8 +7,23 @@
 What reads the log reads the columns and the rows that it needs, and what is not folded yet beside them.
 """
 
+from ragloop.journal.answered import Answered, Before, passages_in
 from ragloop.journal.entries import FEEDBACK_KINDS, LONGEST_CORRECTION, parsed
-from ragloop.journal.log import Corrected, Journal, Supporting
-from ragloop.journal.tables import LogTable, RowIds
+from ragloop.journal.log import Corrected, Journal, Supporting, as_logged
+from ragloop.journal.tables import ROW, LogTable, RowIds
 
-__all__ = ["FEEDBACK_KINDS", "LONGEST_CORRECTION", "Corrected", "Journal", "LogTable", "RowIds", "Supporting", "parsed"]
+__all__ = [
+    "FEEDBACK_KINDS",
+    "LONGEST_CORRECTION",
+    "ROW",
+    "Answered",
+    "Before",
+    "Corrected",
+    "Journal",
+    "LogTable",
+    "RowIds",
+    "Supporting",
+    "as_logged",
+    "parsed",
+    "passages_in",
+]

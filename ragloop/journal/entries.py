@@ -1,7 +1,7 @@
 """Entries of the log as lines of JSON."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ FEEDBACK_KINDS = tuple(FeedbackKind)
 LONGEST_CORRECTION = 32_000
 """Characters: 4,096 words, the most that dataset.max_answer_words lets into training, of eight letters each."""
 _TIMES = {"asked_at", "given_at"}
+_TEXTS = ("question", "rewritten", "answer", "correction")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,16 @@ class Entries:
     def table(self, name: str) -> pa.Table:
         """Return the entries of a table in its schema."""
         return pa.Table.from_pylist(list(self.by_table[name].values()), schema=TABLES[name])
+
+
+def redacted(entry: Mapping[str, Any], of_text: Callable[[str], str]) -> Mapping[str, Any]:
+    """Return an entry with its texts as `of_text` returns them. An answer that is changed is given to nobody again."""
+    changed = {name: of_text(entry[name]) for name in _TEXTS if entry.get(name)}
+    if all(entry[name] == text for name, text in changed.items()):
+        return entry
+    decisions = {name: of_text(why) for name, why in dict(entry.get("decisions") or {}).items()}
+    of_answer = {"decisions": decisions, "reuse_key": None} if "question" in entry else {}
+    return {**entry, **changed, **of_answer}
 
 
 def line_of(table: str, entry: Mapping[str, Any]) -> bytes:

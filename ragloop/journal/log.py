@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ragloop.errors import NotFoundError, UsageError
-from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, Entries, line_of
+from ragloop.journal.answered import Answered
+from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, Entries, line_of, redacted
 from ragloop.journal.segment import Segment
 from ragloop.journal.tables import LogTable
 from ragloop.records import FeedbackKind
@@ -38,13 +39,18 @@ _TIME = {"interactions": "asked_at", "feedback": "given_at"}
 
 
 class Journal:
-    """The log of one store. `supporting` is asked when corrections are given: later their passages may be gone."""
+    """The log of one store. `supporting` is asked when corrections are given: later their passages may be gone.
+
+    `screened(correction)` returns a correction as it is logged, `redacted(text)` a text without personal data.
+    """
 
     def __init__(
         self,
         store: Store,
         supporting: Supporting = lambda given: [None] * len(given),
         *,
+        screened: Callable[[str], str] = str,
+        redacted: Callable[[str], str] = str,
         wait_s: float = WAIT_S,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
@@ -53,22 +59,27 @@ class Journal:
         `wait_s` is how long an entry waits for others to write theirs before StoreBusyError is raised; `fsync` forces
         the file of the log to disk.
         """
-        self.store, self._supporting = store, supporting
+        self.store, self._supporting, self._screened = store, supporting, screened
+        self._redacted = redacted
         self._segment = Segment(store.home, wait_s, fsync)
+        self.answered = Answered(store, self._segment, self._waiting)
 
     def append(self, table: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Put entries of `table` (interactions or feedback) on disk, all or none; threads share an fsync.
 
         Raises StorageFullError, and StoreBusyError, which names who keeps the log locked.
         """
-        self._segment.append(b"".join(line_of(table, entry) for entry in entries))
+        self._segment.append(b"".join(line_of(table, redacted(entry, self._redacted)) for entry in entries))
 
     def fold(self) -> int:
         """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting."""
         if self._segment.is_empty():
             return 0
         with self.store.lease("journal", wait_s=60):
-            return sum(map(self._fold_file, self._segment.seal()))
+            return self._fold_all()
+
+    def _fold_all(self) -> int:
+        return 0 if self._segment.is_empty() else sum(map(self._fold_file, self._segment.seal()))
 
     def _fold_file(self, file: Path) -> int:
         entries = Entries.of(file.read_bytes().split(b"\n"))
@@ -84,13 +95,16 @@ class Journal:
     def take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put many entries into their table at once, in place of those with the same ids: for an import of traffic.
 
+        What waits is folded first: a later fold would put older entries of these ids in their place.
         Corrections are asked what they rest on. Raises StorageFullError, and StoreBusyError after a minute of waiting.
         """
         if not rows:
             return
+        rows = [redacted(row, self._redacted) for row in rows]
         rows = self._supported(rows) if table == "feedback" else rows
-        started = time.time()
         with self.store.lease("journal", wait_s=60):
+            self._fold_all()
+            started = time.time()
             self.store.upsert_rows(table, rows)
             self.store.upkeep.flush(table, started)
             self.store.upkeep.tidy(table)
@@ -155,16 +169,15 @@ class Journal:
 
     def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
         """Append several pieces of feedback at once: (interaction id, kind, correction)."""
+        given = [(one, kind, text and self._screened(text)) for one, kind, text in given]
         for _, kind, correction in given:
             if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
                 correction and correction.strip()
             ):
                 raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
-            if correction and len(correction) > LONGEST_CORRECTION:
-                raise UsageError(
-                    f"the correction has {len(correction):,} characters, at most {LONGEST_CORRECTION:,} are taken; "
-                    "give the right answer alone"
-                )
+            _must_fit(correction or "")
+        if not given:
+            return []
         wanted = sorted({interaction_id for interaction_id, _, _ in given})
         waiting = self._waiting(wanted)
         known = self._answers(wanted, waiting)
@@ -194,7 +207,7 @@ class Journal:
 
     def _answers(self, wanted: Sequence[str], waiting: Entries) -> dict[str, Mapping[str, Any]]:
         """Return what corrections need to know of these answers, by interaction id."""
-        columns = ["interaction_id", "asked_at", "question", "passages"]
+        columns = ["interaction_id", "asked_at", "question", "rewritten", "passages"]
         held = self.store.rows("interactions", f"interaction_id IN ({quoted(wanted)})", columns).to_pylist()
         rows = [*waiting.table("interactions").select(columns).to_pylist(), *held]
         return {row["interaction_id"]: row for row in rows if row["interaction_id"] in wanted}
@@ -209,6 +222,24 @@ class Journal:
             if one in times:
                 times[one] = max(times[one], at)
         return times
+
+
+def as_logged(journal: Journal, correction: str) -> str:
+    """Return a correction as a log holds it. Raises UsageError where it holds no text, or too much."""
+    screened = journal._screened(correction)
+    if not screened.strip():
+        raise UsageError("found no text in the correction, expected the right answer")
+    _must_fit(screened)
+    return journal._redacted(screened)
+
+
+def _must_fit(correction: str) -> None:
+    """Raise UsageError for a correction that is too long."""
+    if len(correction) > LONGEST_CORRECTION:
+        raise UsageError(
+            f"the correction has {len(correction):,} characters, at most {LONGEST_CORRECTION:,} are taken; "
+            "give the right answer alone"
+        )
 
 
 def _unknown(interaction_id: str) -> str:

@@ -1,6 +1,6 @@
 """A table of the log as it is at one moment, read by columns and by rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,11 @@ class LogTable:
             query = self._table.search().select(list(columns)).with_row_id(True)
             found: pa.Table = (query.where(where) if where else query).to_batches(_BATCH).read_all()
         return found
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield these columns of all rows, some rows at a time."""
+        with self._store.errors():
+            yield from self._table.search().select(list(columns)).to_batches(_BATCH)
 
     def order(self) -> tuple[pa.ChunkedArray, RowIds]:
         """Return the times of all rows, oldest first, and their places."""

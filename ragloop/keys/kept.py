@@ -27,12 +27,14 @@ _CREATED, _REVOKED = "created", "revoked"
 
 
 class Role(StrEnum):
-    """What a key lets its caller do: ask and search, give feedback, read the log, read figures of the whole home."""
+    """What a key lets its caller do: ask and search, give feedback, read the log, read figures of the whole home, add
+    the traffic of another service to the log."""
 
     ASK = "ask"
     FEEDBACK = "feedback"
     LOG = "log"
     METRICS = "metrics"
+    TRAFFIC = "traffic"
 
 
 USUAL = (Role.ASK, Role.FEEDBACK, Role.LOG)

@@ -1,11 +1,15 @@
 """Blocks of an answer that stay whole: code between fences, and rows of a table. Pure."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ragloop.language.citations import is_marks
 
 FENCE = "```"
+_NAME = 3
+"""Most words of the name of a field."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +22,24 @@ class Segment:
 
     @property
     def inside(self) -> list[str]:
-        """What the block quotes: its code as one text, or each row of its table without the rule."""
+        """What the block quotes: its code as one text, the values of its JSON object, or each row of its table without
+        the rule."""
         lines = self.text.split("\n")
         if self.text.startswith(FENCE):
-            return ["\n".join(lines[1:-1])]
+            return self.values or ["\n".join(lines[1:-1])]
         return [one for one in lines if one.strip("|-: ")]
+
+    @property
+    def values(self) -> list[str]:
+        """The texts and numbers in a fenced JSON object, and its names that are long enough to say something; else
+        none."""
+        code = "\n".join(self.text.split("\n")[1:-1]).strip() if self.text.startswith(FENCE) else ""
+        if not code.startswith("{"):
+            return []
+        try:
+            return list(_leaves(json.loads(code, object_pairs_hook=_said_in)))
+        except (ValueError, RecursionError):
+            return []
 
 
 def segments(text: str) -> Iterator[Segment]:
@@ -49,3 +66,16 @@ def _block_end(lines: list[str], at: int) -> int:
     while end < len(lines) and lines[end].startswith("|"):
         end += 1
     return end
+
+
+def _said_in(pairs: Sequence[tuple[str, Any]]) -> list[Any]:
+    """Return what an object says, also under a name that it has twice."""
+    return [said for name, value in pairs for said in ((name, value) if len(name.split()) > _NAME else (value,))]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    elif value is not None and value != "":
+        yield value if isinstance(value, str) else json.dumps(value)

@@ -1,7 +1,7 @@
 """The mark of a citation: the number of a passage in brackets, `[2]`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 MARK = r"\[\d{1,3}\]"
 _MARK = re.compile(r"\[(\d{1,3})\]")
@@ -35,3 +35,12 @@ def without_marks(text: str, drops: Callable[[int], bool] = lambda number: True)
 def defused(text: str) -> str:
     """Return a quoted text in which `[2]` has become `(2)`, since there it cites nothing of the answer's."""
     return _MARK.sub(r"(\1)", text)
+
+
+def renumbered(text: str, numbers: Mapping[int, int]) -> str:
+    """Return the text with its marks renumbered; what looks like one in fenced code stays."""
+    parts, at = [], 0
+    for start, end, n in mark_spans(text):
+        parts += [text[at:start], f"[{numbers.get(n, n)}]"]
+        at = end
+    return "".join((*parts, text[at:]))

@@ -36,6 +36,8 @@ WINDOW = 65_536
 
 def words(text: str) -> list[str]:
     """Return the words and numbers of a text in order, as they are written; see forms.comparable."""
+    if text.isascii() or not _DICTIONARY_WORD.search(text):
+        return _WORD.findall(text)
     return [text[start:end] for start, end in word_spans(text)]
 
 

@@ -25,18 +25,27 @@ from ragloop.learning.steps.promote import Approved, Promotion, promote_adapter
 from ragloop.learning.steps.train import train_adapter, train_on_rows
 from ragloop.models.training.process import Progress
 from ragloop.registry import Adapter, VerdictKind
-from ragloop.registry.evidence import Scores
+from ragloop.registry.evidence import Criterion, Scores
 
 
 @dataclass(frozen=True)
 class RetrainReport:
-    """How one retraining ended."""
+    """How one retraining ended. `tried`: a canary of the adapter began, which promotes it or not."""
 
     adapter_id: str
     verdict: VerdictKind
     reasons: tuple[str, ...]
     metrics: Mapping[str, Scores]
     promoted: bool
+    recipe: str
+    criteria: Sequence[Criterion]
+    tried: bool = False
+
+    @property
+    def measures(self) -> dict[str, dict[str, float | None]]:
+        """Each measure with what champion and candidate reached."""
+        names = [name for name in self.metrics["champion"] if not name.endswith("_questions")]
+        return {name: {who: scores[name] for who, scores in self.metrics.items()} for name in names}
 
 
 class Retraining:
@@ -49,33 +58,47 @@ class Retraining:
     def __init__(self, parts: RetrainingParts) -> None:
         self.parts = parts
 
-    def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> RetrainReport:
-        """Run all steps in a row."""
+    def run(self, on_progress: Callable[[Progress], None] = lambda _: None, recipe: str = "") -> RetrainReport:
+        """Run all steps in a row, by default for the recipe of the settings."""
         with self._alone():
-            adapter_id = train_adapter(self.parts, self.build_dataset().dataset_id, on_progress)
+            made = self.build_dataset(recipe)
+            adapter_id = train_adapter(self.parts, made.dataset_id, on_progress)
             metrics = evaluate_adapter(self.parts, adapter_id).metrics
             ended = self.promote(adapter_id, self.judge(adapter_id))
-        return RetrainReport(adapter_id, ended.verdict.verdict, ended.verdict.reasons, metrics, ended.promoted)
+        verdict = ended.verdict
+        return RetrainReport(
+            adapter_id,
+            verdict.verdict,
+            verdict.reasons,
+            metrics,
+            ended.promoted,
+            made.recipe,
+            verdict.criteria,
+            ended.tried,
+        )
 
     def warnings(self) -> list[str]:
         """Return what is worth knowing before the time for a training is spent."""
         golden, needed = len(self.parts.golden), self.parts.policy.gate.min_pairs
         lacking = (
-            f"found {golden} golden questions: nothing is promoted with fewer than {needed}; dataset.golden has them"
+            f"found {golden} golden questions: without passages nothing is promoted with fewer than {needed}; "
+            "dataset.golden has them"
         )
-        return [*([lacking] if golden < needed else []), *self.parts.champion()[1]]
+        lanes = self.parts.registry.aliases.champions()
+        damaged = [note for lane in lanes for note in self.parts.champion(lane)[1]]
+        return [*([lacking] if golden < needed else []), *damaged]
 
-    def curated(self) -> Curated:
-        """Return the eligible examples of the whole log, and the funnel of the rest."""
-        return curated(self.parts)
+    def curated(self, recipe: str = "") -> Curated:
+        """Return the eligible examples of the whole log for a recipe, and the funnel of the rest."""
+        return curated(self.parts, recipe)
 
     def new_eligible(self) -> int:
         """Count the eligible examples that no retraining has looked at."""
         return new_eligible(self.parts)
 
-    def build_dataset(self) -> DatasetSummary:
-        """Write the eligible examples as a dataset."""
-        return build_dataset(self.parts)
+    def build_dataset(self, recipe: str = "") -> DatasetSummary:
+        """Write the eligible examples as a dataset, by default of the recipe of the settings."""
+        return build_dataset(self.parts, recipe)
 
     def train(self, dataset_id: str, on_progress: Callable[[Progress], None] = lambda _: None) -> str:
         """Train an adapter on a dataset, register it and return its id."""

@@ -71,3 +71,12 @@ class Generator(Protocol):
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """Write one draft per prompt, in order. Deterministic: no sampling."""
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """A generator that may wear an adapter, which is asked in the form that it was trained in."""
+
+    @property
+    def recipe(self) -> str:
+        """The recipe that its adapter was trained by; empty without an adapter, and where nothing says it."""

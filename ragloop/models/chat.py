@@ -216,6 +216,7 @@ def load_chat(place: Path | str) -> Chat:
     A tokenizer without chat template gets PLAIN_TEMPLATE, one without padding token pads with its end token. Raises
     NotFoundError when transformers cannot find or read the tokenizer, MismatchError when its template cannot work.
     """
+    import torch  # noqa: F401 - where it is not installed, transformers fails in other words than those of the extra
     from transformers import AutoTokenizer
 
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ragloop.config import Settings
-from ragloop.config.settings import RemoteSettings
+from ragloop.config.answering import RemoteSettings
 from ragloop.errors import ConfigError, MismatchError, NotFoundError
 from ragloop.models import Embedder, Reranker
 from ragloop.models.chat import other_chat
@@ -16,7 +16,8 @@ from ragloop.models.embedding.by_fingerprint import Embedders
 if TYPE_CHECKING:
     from ragloop.models.embedding.runtimes import Backend
     from ragloop.models.generation.local import LocalGenerator
-    from ragloop.models.generation.remote import RemoteGenerator
+    from ragloop.models.generation.remote import Endpoint, RemoteGenerator
+    from ragloop.models.generation.served_adapters import ServedAdapter, ServedAdapters
     from ragloop.registry import Adapter
 
 
@@ -98,24 +99,40 @@ class OpenedModels:
     @cached_property
     def remote_generator(self) -> "RemoteGenerator":
         """The model behind the endpoint of the settings. Raises ConfigError for one without a name or a key."""
-        from ragloop.models.generation.remote import Endpoint, RemoteGenerator
+        from ragloop.models.generation.remote import RemoteGenerator
+
+        return RemoteGenerator(self._endpoint('answers.generator is "remote"'))
+
+    @cached_property
+    def served_adapters(self) -> "ServedAdapters | None":
+        """The adapters behind the endpoint of the settings, None where they answer on this machine.
+
+        Raises ConfigError as `remote_generator` does.
+        """
+        from ragloop.models.generation.served_adapters import ServedAdapters
+
+        one = self._settings.remote
+        if one.adapters == "local":
+            return None
+        return ServedAdapters(self._endpoint(f'remote.adapters is "{one.adapters}"'), one.adapters_root)
+
+    def _endpoint(self, why: str) -> "Endpoint":
+        from ragloop.models.generation.remote import Endpoint
 
         one = self._settings.remote
         if not one.model:
-            raise ConfigError('answers.generator is "remote", expected remote.model to name the model: set it')
-        return RemoteGenerator(
-            Endpoint(
-                model=one.model,
-                base_url=one.base_url.rstrip("/"),
-                key=_key(one),
-                max_tokens=one.max_tokens,
-                temperature=one.temperature,
-                timeout_s=one.timeout_seconds,
-                retries=one.retries,
-                parallel=one.parallel,
-                input_price=one.input_usd_per_million,
-                output_price=one.output_usd_per_million,
-            )
+            raise ConfigError(f"{why}, expected remote.model to name the model: set it")
+        return Endpoint(
+            model=one.model,
+            base_url=one.base_url.rstrip("/"),
+            key=_key(one),
+            max_tokens=one.max_tokens,
+            temperature=one.temperature,
+            timeout_s=one.timeout_seconds,
+            retries=one.retries,
+            parallel=one.parallel,
+            input_price=one.input_usd_per_million,
+            output_price=one.output_usd_per_million,
         )
 
     def base_sha256(self) -> str:
@@ -157,6 +174,15 @@ class OpenedModels:
         worn = self.local_generator.wearing(adapter.adapter_id, folder)
         self._must_fit(adapter)  # the weights of a model of a hub may be on this disk only now
         return worn
+
+    def serving(self, host: "ServedAdapters", adapter: "Adapter", folder: Path) -> "ServedAdapter":
+        """Return an adapter on a server, loaded there from files that are in `folder`.
+
+        Raises MismatchError where the adapter was trained on another model than model.base, and as
+        ServedAdapters.wearing does.
+        """
+        self._must_fit(adapter)
+        return host.wearing(adapter, folder)
 
     def _must_fit(self, adapter: "Adapter") -> None:
         if why := self.other_base(adapter):

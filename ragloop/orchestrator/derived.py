@@ -11,5 +11,6 @@ DERIVED = (
         "ragloop up",
         text=(Text.DOCUMENTS,),
         backed_up=False,
+        kept_because="`ragloop erase` takes names out of every SQLite database in a home, and searches the rest",
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ragloop.records import LaneName
 from ragloop.registry.evidence import Evidence, VerdictKind
 
 
@@ -14,6 +15,7 @@ class AdapterState(StrEnum):
     REGISTERED = "registered"
     REJECTED = "rejected"
     INCONCLUSIVE = "inconclusive"
+    CANARY = "canary"
     PROMOTED = "promoted"
     RETIRED = "retired"
 
@@ -22,23 +24,25 @@ class AdapterState(StrEnum):
         return state == self or state in _NEXT[self]
 
 
-REGISTERED, REJECTED, INCONCLUSIVE, PROMOTED, RETIRED = AdapterState
+REGISTERED, REJECTED, INCONCLUSIVE, CANARY, PROMOTED, RETIRED = AdapterState
 _NEXT: Mapping[AdapterState, frozenset[AdapterState]] = {
-    REGISTERED: frozenset({REJECTED, INCONCLUSIVE, PROMOTED}),
-    REJECTED: frozenset({INCONCLUSIVE, PROMOTED}),
-    INCONCLUSIVE: frozenset({REJECTED, PROMOTED}),
+    REGISTERED: frozenset({REJECTED, INCONCLUSIVE, CANARY, PROMOTED, RETIRED}),
+    REJECTED: frozenset({INCONCLUSIVE, CANARY, PROMOTED, RETIRED}),
+    INCONCLUSIVE: frozenset({REJECTED, CANARY, PROMOTED, RETIRED}),
+    CANARY: frozenset({PROMOTED, RETIRED}),
     PROMOTED: frozenset({RETIRED}),
-    RETIRED: frozenset({PROMOTED}),
+    RETIRED: frozenset({CANARY, PROMOTED}),
 }
-BY_HISTORY = frozenset({PROMOTED, RETIRED})
-"""States that follow from the history of the alias and are never written."""
+BY_HISTORY = frozenset({CANARY, PROMOTED, RETIRED})
+"""States that follow from the history of the aliases and are never written."""
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One version. `path` is relative to the artifact root, `sha256` is `adapter_sha256` of what lies there. `verdict`
-    is None before the first one. `base` and `base_sha256` name the model that it was trained on and its weights; the
-    hash is empty where nobody noted it."""
+    """One version. `path` is relative to the artifact root, `sha256` is `adapter_sha256` of what lies there, and empty
+    where an erasure removed it. `verdict` is None before the first one. `base` and `base_sha256` name the model that it
+    was trained on and its weights; the hash is empty where nobody noted it. `recipe` names how it was trained, and
+    `lane`, which follows from that, where it answers."""
 
     adapter_id: str
     created_at: datetime
@@ -51,10 +55,18 @@ class Adapter:
     reasons: tuple[str, ...]
     evidence: Evidence = field(default_factory=Evidence)
     base_sha256: str = ""
+    recipe: str = ""
+    lane: LaneName = LaneName.CLOSED_BOOK
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lane", LaneName(self.lane))
         object.__setattr__(self, "state", AdapterState(self.state))
         object.__setattr__(self, "verdict", VerdictKind(self.verdict) if self.verdict else None)
+
+    @property
+    def is_erased(self) -> bool:
+        """Return whether its files were erased, with what it was trained on; nothing brings it back."""
+        return not self.sha256
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,28 @@
 """What is kept of adapters."""
 
-from ragloop.catalogue import LOGGED, Derived, Kind, Lease
+from ragloop.catalogue import LOGGED, Derived, Erasure, Kind, Lease
 
 _TRAINED = "the dataset that the adapter was trained on"
 
 DERIVED = (
-    Derived("adapters", Kind.TABLE, "Every adapter: its training, evaluation, verdict.", _TRAINED, "", Lease.REGISTRY),
-    Derived("aliases", Kind.TABLE, "Every promotion and rollback.", "adapters", "", Lease.REGISTRY),
+    Derived(
+        "adapters",
+        Kind.TABLE,
+        "Every adapter: its training, evaluation, verdict.",
+        _TRAINED,
+        "",
+        Lease.REGISTRY,
+        erased=Erasure.ROWS,
+    ),
+    Derived(
+        "aliases",
+        Kind.TABLE,
+        "Every promotion and rollback, and every step of a canary, by lane.",
+        "adapters",
+        "",
+        Lease.REGISTRY,
+        erased=Erasure.ROWS,
+    ),
     *(
         Derived(
             f"artifacts/adapters/ID/{name}",
@@ -17,6 +33,7 @@ DERIVED = (
             Lease.RETRAINING,
             text,
             listed_in="adapters",
+            erased=Erasure.PARTS,
         )
         for name, what, text in (
             ("adapter_model.safetensors", "Weights of an adapter.", ()),
@@ -35,6 +52,7 @@ DERIVED = (
         "retrain",
         Lease.RETRAINING,
         backed_up=False,
+        erased=Erasure.PARTS,
     ),
     Derived(
         "artifacts/copies/**",
@@ -43,6 +61,7 @@ DERIVED = (
         "the adapters in the bucket, until they are retired",
         "the next load",
         backed_up=False,
+        erased=Erasure.PARTS,
     ),
     Derived(
         "artifacts/adapters/ID/lock",

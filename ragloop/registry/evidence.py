@@ -63,6 +63,8 @@ class TrainingRecord:
     """Fingerprint of the chat format that the rows were rendered in."""
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """What the training chose, with its reason, by the name of the setting that left it open."""
 
     @classmethod
     def of_row(cls, stored: Mapping[str, Any]) -> "TrainingRecord":

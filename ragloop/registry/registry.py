@@ -1,4 +1,4 @@
-"""Adapters: their versions, the alias `champion`, promotion and rollback.
+"""Adapters: their versions, the champion of each lane, promotion and rollback.
 
 The files of an adapter never change once it is registered; its row gathers what evaluation and gate found. An alias
 changes by appending one row, so that it changes at once; the rows are its history. That an adapter is promoted or
@@ -6,8 +6,9 @@ retired follows from the history and stands nowhere else, so no kill can leave t
 
 Promotions make a stack: each pushes an adapter (the champion again pushes nothing), each rollback pops one. After A, B
 and A were promoted, a first rollback brings back B, a second one A, a third one the base model. A rollback pops further
-where the adapter that it would bring back cannot serve. The adapter that was rolled back from is retired: a gate never
-promotes it again, a person may.
+where the adapter that it would bring back cannot serve or was retired meanwhile. The adapter that was rolled back from
+is retired: a gate never promotes it again, a person may. Each lane has a stack of its own, and an adapter is promoted
+in the lane of its recipe.
 
 A change names what it changes from, and changes nothing where that no longer serves. A change that is asked for under
 the name of a request is made once, however often it is repeated.
@@ -15,30 +16,27 @@ the name of a request is made once, however often it is repeated.
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ragloop.errors import MismatchError, NotFoundError, UsageError
+from ragloop.records import LaneName
 from ragloop.registry.adapter import BY_HISTORY, PROMOTED, REGISTERED, RETIRED, Adapter, AdapterState, Request, Rollback
+from ragloop.registry.aliases import Aliases, Change
 from ragloop.registry.artifacts import Artifacts, FolderArtifacts
 from ragloop.registry.evidence import Evidence
 from ragloop.registry.files import files_are_whole
-from ragloop.registry.succession import AliasChange, succession
-from ragloop.store import Store, after, quoted
-
-CHAMPION = "champion"
-_WAIT_S = 30
-"""Changes are single commits; who waits longer waits for a process that hangs."""
+from ragloop.registry.succession import FIRST_LANE, Alias, AliasChange
+from ragloop.store import Store
 
 
 class Registry:
     """The adapters of one store.
 
     `other_base` says why an adapter does not fit the base model that is in use, or returns an empty string.
-    `artifacts` holds the files; by default they lie in the home.
+    `artifacts` holds the files; by default they lie in the home. What takes a lane takes, without one, the lane whose
+    champion changed last: where one lane has adapters, it is the only one.
     """
 
     def __init__(
@@ -47,12 +45,12 @@ class Registry:
         other_base: Callable[[Adapter], str] = lambda adapter: "",
         artifacts: Artifacts | None = None,
     ) -> None:
-        self._store, self._other_base = store, other_base
+        self._store, self._other_base, self.aliases = store, other_base, Aliases(store)
         self.artifacts: Artifacts = artifacts or FolderArtifacts(store.home / "artifacts")
 
     def adapters(self) -> list[Adapter]:
         """Return all versions, oldest first."""
-        states = succession(self.history()).states
+        states = {one: state for lane in self.aliases.by_lane().values() for one, state in lane.states.items()}
         return [_in_state(one, states) for one in self._stored()]
 
     def adapter(self, adapter_id: str) -> Adapter:
@@ -68,30 +66,30 @@ class Registry:
     def folder(self, adapter: Adapter) -> Path:
         """Return a folder with the adapter's files. Raises MismatchError when weights or configuration are gone or
         changed."""
+        if adapter.is_erased:
+            raise MismatchError(f"adapter {adapter.adapter_id} was erased with what it was trained on; retrain")
         return self.artifacts.copy_of(adapter)
 
-    def history(self, alias: str = CHAMPION) -> list[dict[str, Any]]:
-        """Return every change of an alias, oldest first: {at, kind, adapter_id (None for the base model), reason, by}.
+    def history(self, lane: LaneName | None = None) -> list[dict[str, Any]]:
+        """Return every change of the champion of a lane, or of all, oldest first: {at, lane, kind, adapter_id (None for
+        the base model), reason, by}.
 
         `by` is who made it, a person or a part of ragloop; empty where nobody gave a name.
         """
-        rows: list[dict[str, Any]] = (
-            self._store.rows("aliases", f"alias IN ({quoted([alias])})").sort_by("at").to_pylist()
-        )
-        return rows
+        return [one for one in self.aliases.history(lane) if one["alias"] == Alias.CHAMPION]
 
-    def champion_id(self) -> str | None:
-        """Return the id that the alias names, whether that adapter can serve or not; None for the base model."""
-        history = self.history()
-        return history[-1]["adapter_id"] if history else None
+    def champion_id(self, lane: LaneName | None = None) -> str | None:
+        """Return the id of the champion, whether that adapter can serve or not; None for the base model."""
+        champions = self.aliases.champions()
+        return champions.get(lane) if lane else next(reversed(champions.values()), None)
 
-    def champion(self) -> Adapter | None:
-        """Return the adapter that the alias names; None for the base model, and where the adapter has no row."""
-        return self._known(self.champion_id())
+    def champion(self, lane: LaneName | None = None) -> Adapter | None:
+        """Return the champion; None for the base model, and where the adapter has no row."""
+        return self._known(self.champion_id(lane))
 
-    def serving(self) -> tuple[Adapter | None, str]:
+    def serving(self, lane: LaneName | None = None) -> tuple[Adapter | None, str]:
         """Return the champion if it can serve, else None; and why it cannot, or an empty string."""
-        champion_id = self.champion_id()
+        champion_id = self.champion_id(lane)
         if champion_id is None:
             return None, ""
         adapter = self._known(champion_id)
@@ -100,7 +98,7 @@ class Registry:
 
     def register(self, adapter: Adapter) -> None:
         """Add a version; the same id again replaces its row."""
-        with self._lease():
+        with self.aliases.lease():
             self._write(adapter)
 
     def update(self, adapter_id: str, change: Callable[[Adapter], Adapter]) -> Adapter:
@@ -109,7 +107,7 @@ class Registry:
         `change` must call nothing that takes the lease. Raises NotFoundError, and ValueError for a state that may not
         follow the present one.
         """
-        with self._lease():
+        with self.aliases.lease():
             now = self.adapter(adapter_id)
             changed = change(now)
             if changed.state != now.state and (changed.state in BY_HISTORY or not now.state.may_become(changed.state)):
@@ -118,12 +116,12 @@ class Registry:
         return changed
 
     def promote(self, adapter_id: str, reason: str, request: Request | None = None, by: str = "") -> Adapter:
-        """Make an adapter the champion, whatever its state and, without a request, whoever serves.
+        """Make an adapter the champion of its lane, whatever its state and, without a request, whoever serves.
 
         A request that was carried out before changes nothing, whatever happened since. Raises UsageError where another
         one serves than it names, MismatchError where the adapter cannot serve.
         """
-        with self._lease():
+        with self.aliases.lease():
             adapter = self.adapter(adapter_id)
             if request is None:
                 return self._promote(adapter, reason, by)
@@ -141,31 +139,32 @@ class Registry:
         lease, right before the alias moves. One that serves already is left as it is. Raises MismatchError where the
         adapter cannot serve.
         """
-        with self._lease():
-            adapter, (serving, _) = self.adapter(adapter_id), self.serving()
-            self._must_be_able(adapter)
+        with self.aliases.lease():
+            adapter = self.adapter(adapter_id)
+            serving, _ = self.serving(adapter.lane)
+            must_be_able(self, adapter)
             if serving is None or serving.adapter_id != adapter.adapter_id:
                 if why := why_not(adapter, serving):
                     return why
-                self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, by)
+                self._point(adapter.lane, adapter.adapter_id, AliasChange.PROMOTE, reason, by)
         return ""
 
     def rollback(self, reason: str, request: Request | None = None, by: str = "") -> Rollback:
         """Bring back the champion before the one that serves or that a request names, and retire this one.
 
         Where the named one does not serve, or the request was carried out before, nothing is changed. Raises UsageError
-        for the base model, and NotFoundError for an adapter that was never there.
+        for the base model and where several lanes have a champion and none is named, and NotFoundError for an adapter
+        that was never there.
         """
-        request = request or Request(self.champion_id())
-        if request.champion_id is None:
-            raise UsageError("the base model serves already; there is nothing to roll back")
-        with self._lease():
+        request = request or Request(self.aliases.only_champion())
+        with self.aliases.lease():
+            if done := self._rolled_back(request.name):
+                return done
+            if request.champion_id is None:
+                raise UsageError("the base model serves already; there is nothing to roll back")
             done = self._roll_back(request.champion_id, reason, by, request.name)
             self._prune_copies()
         return done
-
-    def _lease(self) -> AbstractContextManager[None]:
-        return self._store.lease("registry", wait_s=_WAIT_S)
 
     def _prune_copies(self) -> int:
         return self.artifacts.prune_copies({one.sha256 for one in self.adapters() if one.state != RETIRED})
@@ -184,44 +183,48 @@ class Registry:
         self._store.upsert_rows("adapters", [_row(replace(adapter, state=state))])
 
     def _is_done(self, request: Request) -> bool:
-        return any(change["change_id"] == request.name for change in self.history())
+        return any(change["change_id"] == request.name for change in self.aliases.history())
 
     def _must_serve(self, champion_id: str | None, adapter: Adapter) -> None:
         """Raise UsageError where neither this champion nor the adapter serves."""
-        serves = self.champion_id()
+        serves = self.champion_id(adapter.lane)
         if serves not in (champion_id, adapter.adapter_id):
             raise UsageError(
                 f"{_named(serves)} serves, expected {_named(champion_id)}: adapter {adapter.adapter_id} was not "
                 "promoted; look at `ragloop adapters list`, and promote it again where that is still right"
             )
 
+    def _rolled_back(self, request: str) -> Rollback | None:
+        """Return what a request did before, in whichever lane; None where it was not carried out."""
+        found = [(lane, one.left[request]) for lane, one in self.aliases.by_lane().items() if request in one.left]
+        return next((Rollback(self.champion(lane), left) for lane, left in found), None)
+
     def _roll_back(self, adapter_id: str, reason: str, by: str, request: str) -> Rollback:
-        now = succession(self.history())
-        if request in now.left:
-            return Rollback(self.champion(), now.left[request])
-        stack = list(now.stack)
-        if not stack or stack[-1] != adapter_id:
-            left = adapter_id if adapter_id in now.states else self.adapter(adapter_id).adapter_id
-            if not stack or stack[-1] != left:
-                return Rollback(self.champion(), left, changed=False)
-        left, skipped = stack.pop(), []
-        while stack and (trouble := self._trouble(self._known(stack[-1]), stack[-1])):
-            skipped.append(f"skipped {stack.pop()}: {trouble}")
+        left, lane = self._placed(adapter_id)
+        stack, skipped = list(self.aliases.of(lane).stack), []
+        if not stack or stack[-1] != left:
+            return Rollback(self.champion(lane), left, changed=False)
+        while stack and (stack[-1] == left or (trouble := self._trouble(self._known(stack[-1]), stack[-1]))):
+            passed = stack.pop()
+            if passed != left:
+                skipped.append(f"skipped {passed}: {trouble}")
         back_to = stack[-1] if stack else None
-        self._point(back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), by, request)
+        self._point(lane, back_to, AliasChange.ROLLBACK, "; ".join([reason, *skipped]), by, request)
         return Rollback(self._known(back_to), left, tuple(skipped))
 
-    def _promote(self, adapter: Adapter, reason: str, by: str, request: str = "") -> Adapter:
-        self._must_be_able(adapter)
-        if self.champion_id() != adapter.adapter_id:
-            self._point(adapter.adapter_id, AliasChange.PROMOTE, reason, by, request)
-        return replace(adapter, state=PROMOTED)
+    def _placed(self, adapter_id: str) -> tuple[str, LaneName]:
+        """Return the id of an adapter and its lane; of one that served and has no row, too. Raises NotFoundError."""
+        for lane, one in self.aliases.by_lane().items():
+            if adapter_id in one.states:
+                return adapter_id, lane
+        adapter = self.adapter(adapter_id)
+        return adapter.adapter_id, adapter.lane
 
-    def _must_be_able(self, adapter: Adapter) -> None:
-        """Raise MismatchError where the adapter cannot serve."""
-        self.folder(adapter)
-        if why := self._other_base(adapter):
-            raise MismatchError(why)
+    def _promote(self, adapter: Adapter, reason: str, by: str, request: str = "") -> Adapter:
+        must_be_able(self, adapter)
+        if self.champion_id(adapter.lane) != adapter.adapter_id:
+            self._point(adapter.lane, adapter.adapter_id, AliasChange.PROMOTE, reason, by, request)
+        return replace(adapter, state=PROMOTED)
 
     def _trouble(self, adapter: Adapter | None, adapter_id: str) -> str:
         if adapter is None:
@@ -236,18 +239,10 @@ class Registry:
             return str(error)
         return ""
 
-    def _point(self, adapter_id: str | None, kind: AliasChange, reason: str, by: str, request: str = "") -> None:
-        row = {
-            "change_id": request or uuid4().hex,
-            # A clock that was set back must not hide this change behind an older one.
-            "at": after(self._store.now(), [one["at"] for one in self.history()[-1:]]),
-            "alias": CHAMPION,
-            "kind": str(kind),
-            "adapter_id": adapter_id,
-            "reason": reason,
-            "by": by,
-        }
-        self._store.append("aliases", [row])
+    def _point(
+        self, lane: LaneName, adapter_id: str | None, kind: AliasChange, reason: str, by: str, request: str = ""
+    ) -> None:
+        self.aliases.append(Change(lane, Alias.CHAMPION, kind, adapter_id, reason, by, request))
 
 
 def without_row(adapter_id: str) -> str:
@@ -255,21 +250,35 @@ def without_row(adapter_id: str) -> str:
     return f"found no row of adapter {adapter_id}, which has served; roll back, or restore a backup"
 
 
+def must_be_able(registry: Registry, adapter: Adapter) -> None:
+    """Raise MismatchError where the adapter cannot serve: its files are gone or changed, or it is of another base."""
+    registry.folder(adapter)
+    if why := of_other_base(registry, adapter):
+        raise MismatchError(why)
+
+
+def of_other_base(registry: Registry, adapter: Adapter) -> str:
+    """Return why an adapter does not fit the base model of the settings, or an empty string."""
+    return registry._other_base(adapter)
+
+
 def prune_copies(registry: Registry) -> int:
     """Remove from this machine copies of adapters that are retired or have no row; return how many.
 
     Under the lease nobody registers or promotes another one, of which a copy may be made.
     """
-    with registry._lease():
+    with registry.aliases.lease():
         return registry._prune_copies()
 
 
 def lost_adapters(registry: Registry) -> list[str]:
     """Return the ids of adapters whose files are gone or changed, and of those that can serve but have no row."""
     adapters, files = registry.adapters(), registry.artifacts.files
-    damaged = [one.adapter_id for one in adapters if not files_are_whole(files, one.path, one.sha256)]
+    kept = [one for one in adapters if not one.is_erased]
+    damaged = [one.adapter_id for one in kept if not files_are_whole(files, one.path, one.sha256)]
     known = {one.adapter_id for one in adapters}
-    return damaged + [one for one in dict.fromkeys(succession(registry.history()).stack) if one not in known]
+    served = [one for lane in registry.aliases.by_lane().values() for one in lane.stack]
+    return damaged + [one for one in dict.fromkeys(served) if one not in known]
 
 
 def _named(adapter_id: str | None) -> str:
@@ -278,6 +287,8 @@ def _named(adapter_id: str | None) -> str:
 
 def _in_state(stored: Adapter, states: Mapping[str, AdapterState]) -> Adapter:
     """Return the adapter in the state that the history gives it; without one, none that only a history gives."""
+    if stored.is_erased:
+        return replace(stored, state=RETIRED)
     left = REGISTERED if stored.state in BY_HISTORY else stored.state
     return replace(stored, state=states.get(stored.adapter_id, left))
 
@@ -287,6 +298,7 @@ def _row(adapter: Adapter) -> dict[str, Any]:
     return {
         **columns,
         "state": str(adapter.state),
+        "lane": str(adapter.lane),
         "verdict": str(adapter.verdict or ""),
         "reasons": list(adapter.reasons),
         "metrics": json.dumps(adapter.evidence.as_row()),
@@ -296,4 +308,5 @@ def _row(adapter: Adapter) -> dict[str, Any]:
 def _adapter(row: Mapping[str, Any]) -> Adapter:
     columns = {name: value for name, value in row.items() if name != "metrics"}
     columns |= {"reasons": tuple(row["reasons"] or ()), "base_sha256": row["base_sha256"] or ""}
+    columns |= {"recipe": row["recipe"] or "", "lane": row["lane"] or FIRST_LANE}
     return Adapter(**columns, evidence=Evidence.of_row(json.loads(row["metrics"])))

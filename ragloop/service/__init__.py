@@ -1,4 +1,4 @@
-"""The HTTP service: answers in the form of OpenAI's API, feedback, documents and the ask page.
+"""The HTTP service: answers in the form of OpenAI's API, feedback, documents, traffic of others, and its pages.
 
 server        listens, and refuses to do so without a key where others reach it
 application   routes, errors and the door put together

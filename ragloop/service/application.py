@@ -12,17 +12,29 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, ExceptionHandler
 
 from ragloop.app import App
-from ragloop.config.settings import ServiceSettings
+from ragloop.config.answering import ServiceSettings
 from ragloop.errors import RagloopError
 from ragloop.service.callers import KeyRing, RateLimit
 from ragloop.service.door import Door, Rules
 from ragloop.service.pages import router as pages
 from ragloop.service.refusals import error_object, refusal_of, refused
-from ragloop.service.routes import chat, documents, log, models, responses, state
+from ragloop.service.routes import chat, documents, log, models, responses, review, state, traffic
 from ragloop.service.serving import PING_S, Serving
 
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
-_ROUTERS = (chat.router, responses.router, models.router, log.router, documents.router, state.router, pages)
+_ROUTERS = (
+    chat.router,
+    responses.router,
+    models.router,
+    log.router,
+    documents.router,
+    traffic.router,
+    state.router,
+    review.router,
+    pages,
+)
+_LOGGED_S = 1.0
+"""How often it is looked which traces are done."""
 
 
 def application(app: App, settings: ServiceSettings, *, loopback: bool, ping_s: float = PING_S) -> ASGIApp:
@@ -39,22 +51,33 @@ def application(app: App, settings: ServiceSettings, *, loopback: bool, ping_s: 
     routes.add_exception_handler(RagloopError, _of_ours)
     routes.add_exception_handler(Exception, _of_ours)
     hosts = settings.hosts or (LOOPBACK if loopback else None)
-    rules = Rules(hosts, settings.max_body_kb * 1024)
-    keys = KeyRing(app.keys, open_without_keys=loopback)
-    return Door(routes, keys, RateLimit(settings.requests_per_minute), rules, serving.figures.count_request)
+    traffic_bytes = dict.fromkeys(traffic.PATHS, settings.max_traffic_kb * 1024)
+    rules = Rules(hosts, settings.max_body_kb * 1024, traffic_bytes)
+    # The review page finds out by itself who holds the key in its form.
+    routes.state.keys = keys = KeyRing(app.keys, open_without_keys=loopback)
+    routes.state.rate = rate = RateLimit(settings.requests_per_minute)
+    return Door(routes, keys, rate, rules, serving.figures.count_request)
 
 
 def _life_of(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return what warms the service when it starts, and ends its threads."""
+    """Return what warms the service when it starts, logs the traces that it takes in, and ends its threads."""
 
     @asynccontextmanager
     async def life(routes: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.ensure_future(serving.read(serving.warm))
+        taking_in = asyncio.ensure_future(_log_traces(serving))
         yield
-        await asyncio.wait([warming])
+        taking_in.cancel()
+        await asyncio.wait([warming, taking_in])
         await asyncio.to_thread(serving.close)
 
     return life
+
+
+async def _log_traces(serving: Serving) -> None:
+    while True:
+        await asyncio.sleep(_LOGGED_S)
+        await asyncio.to_thread(serving.log_traces)
 
 
 async def _of_http(request: Request, error: HTTPException) -> JSONResponse:

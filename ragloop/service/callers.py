@@ -41,6 +41,7 @@ class KeyRing:
         self._keys, self._open, self._seconds = keys, open_without_keys, seconds
         self._known: Sequence[Key] = ()
         self._read_at: float | None = None
+        self._reading: asyncio.Future[None] | None = None
 
     async def caller(self, authorization: str) -> Caller:
         """Return who calls with this header. Raises Refused, and what reading the store raises."""
@@ -62,10 +63,18 @@ class KeyRing:
         return Caller(key.key_id, key.name, key.labels, key.roles, key.inline_links)
 
     async def _read_after(self, seconds: float) -> None:
-        """Read the keys where they were read so long ago."""
+        """Read the keys where they were read so long ago, once for all requests that come meanwhile.
+
+        Where that fails it fails for all of them at once: none waits for the attempts of those before it.
+        """
+        if self._read_at is None or self._seconds() - self._read_at >= seconds:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.ensure_future(self._read())
+            await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
         now = self._seconds()
-        if self._read_at is None or now - self._read_at >= seconds:
-            self._known, self._read_at = await asyncio.to_thread(self._keys.all), now
+        self._known, self._read_at = await asyncio.to_thread(self._keys.all), now
 
 
 class RateLimit:

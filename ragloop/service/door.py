@@ -1,8 +1,8 @@
 """What a request passes before any route: the name it was addressed to, its key, its rate, its size."""
 
 import logging
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -21,10 +21,14 @@ _NEED_A_KEY = ("/v1", "/metrics")
 
 @dataclass(frozen=True)
 class Rules:
-    """What the door lets in: `hosts` are the names by which it may be addressed, None any."""
+    """What the door lets in: `hosts` are the names by which it may be addressed, None any.
+
+    A body has at most so many bytes, or what `most_at` says of its path.
+    """
 
     hosts: Collection[str] | None
     most_bytes: int
+    most_at: Mapping[str, int] = field(default_factory=dict)
 
 
 class Door:
@@ -70,7 +74,7 @@ class Door:
         if scope["path"].startswith(_NEED_A_KEY):
             scope[CALLER] = await self._keys.caller(headers.get("authorization", ""))
             self._rate.take(scope[CALLER])
-        body = await _body(headers, receive, self._rules.most_bytes)
+        body = await _body(headers, receive, self._rules.most_at.get(scope["path"], self._rules.most_bytes))
         scope[BODY] = body
         return _again(body, receive)
 
@@ -106,7 +110,7 @@ async def _body(headers: Headers, receive: Receive, most_bytes: int) -> bytes:
 
 
 def _too_large(most_bytes: int) -> Refused:
-    return Refused(413, f"the request is larger than {most_bytes:,} bytes, which service.max_body_kb allows")
+    return Refused(413, f"the request is larger than {most_bytes:,} bytes, which the settings of the service allow")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

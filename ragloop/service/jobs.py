@@ -14,6 +14,8 @@ REMEMBERED_S = 60.0
 """A request that a client repeats within so long gets the answer that it got, or is getting."""
 NAMED_S = 600.0
 """The same for one that its client gave an Idempotency-Key."""
+_DROPPED_S = 1.0
+"""How often it is looked which answers are old: there are thousands in a minute."""
 RETURN_S = 10.0
 """Clients that gave up and try again do so within so long."""
 
@@ -93,6 +95,7 @@ class Jobs:
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._known: dict[str, tuple[float, str, Job]] = {}
+        self._dropped = seconds()
 
     def of(self, request: Request, begin: Callable[[], Job]) -> Job:
         """Return the job of a request: that of an equal one that is repeated, or a new one.
@@ -102,7 +105,7 @@ class Jobs:
         self._drop_old()
         name = f"key {request.key}" if request.key else f"same {request.same}"
         known = self._known.get(name)
-        if known and not known[2].is_void and (request.key or request.again):
+        if known and not self._is_old(name) and not known[2].is_void and (request.key or request.again):
             if known[1] != request.same:
                 raise Refused(422, "found this Idempotency-Key on another request; expected a new one")
             return known[2]
@@ -112,11 +115,15 @@ class Jobs:
 
     def _drop_old(self) -> None:
         now = self._seconds()
-        self._known = {
-            name: one
-            for name, one in self._known.items()
-            if not one[2].answered.done() or now - one[0] < (NAMED_S if name.startswith("key ") else REMEMBERED_S)
-        }
+        if now - self._dropped < _DROPPED_S:
+            return
+        self._dropped = now
+        self._known = {name: one for name, one in self._known.items() if not self._is_old(name)}
+
+    def _is_old(self, name: str) -> bool:
+        at, _, job = self._known[name]
+        longest = NAMED_S if name.startswith("key ") else REMEMBERED_S
+        return job.answered.done() and self._seconds() - at >= longest
 
 
 def _noticed(answered: "asyncio.Future[Answer]") -> None:

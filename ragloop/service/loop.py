@@ -1,4 +1,4 @@
-"""What the loop page shows: how fresh documents are, what was asked and said, who answers, and when training is due."""
+"""What the loop page shows: how fresh documents are, what was asked, by topic, who answers, when training is due."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -14,6 +14,8 @@ from ragloop.service.wire.shown import Json
 
 DAYS = 14
 """Days that are shown, today among them."""
+TOPICS = 20
+"""Topics that are shown."""
 _UNKNOWN = "of another service"
 
 
@@ -24,7 +26,9 @@ def loop(app: App, *, of_index: bool) -> Json:
         "documents": _documents(app) if of_index else None,
         "days": [asdict(one) for one in traffic(app.journal, DAYS)],
         **_answers(app),
+        "topics": _topics(app) if of_index else None,
         "champion": app.registry.champion_id(),
+        "serving": [asdict(one) for one in app.registry.aliases.standings()],
         "adapters": [_adapter(one) for one in reversed(app.registry.adapters())],
         "drift": last_measurement(app.store) if of_index else None,
         "objective_minutes": app.settings.freshness.objective_minutes,
@@ -51,9 +55,30 @@ def _answers(app: App) -> Json:
     }
 
 
+def _topics(app: App) -> list[Json]:
+    """Describe the topics that were asked most, as they were found last; a name that no person gave is a question, and
+    is for who may read the log."""
+    found = app.migration.topics_as_kept().topics[:TOPICS]
+    return [
+        {
+            "topic_id": one.topic.topic_id,
+            "name": one.topic.name if one.topic.named_by else None,
+            "questions": one.state.figures.questions,
+            "repeat_share": one.state.figures.repeat_share,
+            "lane": one.state.lane,
+            "share": one.state.route.share if one.state.route else 1.0,
+            "next": one.prospect.lane,
+            "held_back_by": list(one.prospect.held_back_by),
+            "cost_usd": one.state.figures.cost_usd,
+        }
+        for one in found
+    ]
+
+
 def _adapter(adapter: Adapter) -> Json:
     return {
         "adapter_id": adapter.adapter_id,
+        "lane": adapter.lane,
         "created_at": adapter.created_at,
         "state": adapter.state,
         "verdict": adapter.verdict,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from ragloop.app import App
-from ragloop.config.settings import ServiceSettings
+from ragloop.config.answering import ServiceSettings
 from ragloop.errors import ConfigError, UsageError
 from ragloop.service.application import application
 from ragloop.service.serving import PING_S

@@ -1,6 +1,7 @@
 """The work of the service, in threads: a slow model keeps neither other callers nor the loop from going on."""
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -12,11 +13,11 @@ from typing import ParamSpec, TypeVar
 
 from ragloop.answering.retrieval import RetrievalPolicy
 from ragloop.app import App
-from ragloop.config.settings import ServiceSettings
+from ragloop.config.answering import ServiceSettings
 from ragloop.errors import RagloopError
 from ragloop.journal import Journal
 from ragloop.models.generation.wanted import wanted_while
-from ragloop.records import Answer, Origin, View
+from ragloop.records import Answer, Earlier, Origin, View
 from ragloop.service.callers import Caller
 from ragloop.service.figures import Figures
 from ragloop.service.jobs import Job, Jobs, Request
@@ -25,6 +26,8 @@ from ragloop.service.refusals import RETRY_S, Refused
 log = logging.getLogger(__name__)
 PING_S = 15.0
 """How often a stream whose answer is being written shows that it is alive."""
+WATCH_EVERY = 50
+"""Answers and votes after which the canaries are looked at."""
 READERS = 4
 """Threads that read: searches, feedback, documents."""
 _P = ParamSpec("_P")
@@ -33,12 +36,27 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of a caller, in the lane of the model that it named; None is the default."""
+    """A question of a caller, in the lane of the model that it named; None is the default.
+
+    `conversation` is what was said before, oldest first.
+    """
 
     question: str
     lane: str | None
     caller: Caller
     origin: Origin
+    conversation: tuple[Earlier, ...] = ()
+
+
+class EveryFew:
+    """Counts calls of several threads, and is due at every so many."""
+
+    def __init__(self, few: int) -> None:
+        self._few, self._calls = few, itertools.count(1)
+
+    def is_due(self) -> bool:
+        """Count a call, and return whether it is one of them."""
+        return next(self._calls) % self._few == 0
 
 
 class Serving:
@@ -54,6 +72,7 @@ class Serving:
         self._retrieval = RetrievalPolicy.of(app.settings.retrieval)
         self._answerer, self._journal = app.answering.answerer, app.journal
         self._warming = threading.Lock()
+        self._canaries = EveryFew(WATCH_EVERY)
         self.is_ready = False
 
     def warm(self) -> None:
@@ -105,17 +124,42 @@ class Serving:
     def _answer(self, asked: Asked, began: float, gone: threading.Event) -> Answer:
         self.warm()
         with wanted_while(lambda: not gone.is_set()):
-            answer = self._answerer.ask(asked.question, asked.lane, asked.caller.labels, asked.origin)
+            answer = self._answerer.ask(
+                asked.question, asked.lane, asked.caller.labels, asked.origin, asked.conversation
+            )
         self.figures.count(answer, time.perf_counter() - began)
+        self.watch_canaries()
         return answer
 
     async def _mark(self, interaction_id: str, cut: bool) -> None:
         await self.read(mark_cut, self._journal, interaction_id, cut=cut)
 
+    def watch_canaries(self) -> None:
+        """Count an answer or a vote; after every few, let a thread decide on the canaries."""
+        if self._canaries.is_due():
+            self._reads.submit(self._act_on_canaries)
+
+    def _act_on_canaries(self) -> None:
+        try:
+            self.app.learning.canary.act()
+        except RagloopError as error:
+            log.error("canaries cannot be watched now: %s", error)
+
+    def log_traces(self) -> None:
+        """Log the traces of other services that are done; what cannot be logged now waits."""
+        try:
+            self.app.traffic.traces.log_due()
+        except Exception as error:  # noqa: BLE001 - its message may hold a question, and the next call is to be made
+            log.error("traces cannot be logged now: %s", error if isinstance(error, RagloopError) else type(error))
+
     def close(self) -> None:
-        """Wait for what is under way: an answer that was begun is logged."""
+        """Wait for what is under way: an answer that was begun is logged, and what came of each trace."""
         self._answers.shutdown(cancel_futures=True)
         self._reads.shutdown()
+        try:
+            self.app.traffic.traces.close()
+        except RagloopError as error:
+            log.error("the next process logs the traces that wait: %s", error)
 
 
 def mark_cut(journal: Journal, interaction_id: str, *, cut: bool) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ragloop.app import App
 from ragloop.corpus.index.predicates import DOCUMENTS
 from ragloop.corpus.index.table import Index
+from ragloop.errors import NotFoundError
 from ragloop.records import EVERYTHING, View
 from ragloop.store import quoted
 
@@ -32,3 +34,17 @@ def are_in_view(index: Index, document_ids: Collection[str], viewer: View) -> bo
         return True
     where = f"{DOCUMENTS} AND document_id IN ({quoted(sorted(document_ids))})"
     return all(sees(viewer, labels) for labels in index.rows(where, ["labels"])["labels"].to_pylist())
+
+
+def seen_answer(app: App, interaction_id: str, viewer: View, view_of_nobody: View) -> dict[str, Any] | None:
+    """Return the row of a logged answer that a viewer sees, None for any other.
+
+    The index is asked in any case, so that the time of a refusal does not tell whether there is one.
+    """
+    try:
+        row = app.journal.answer(interaction_id)
+    except NotFoundError:
+        row = None
+    documents = {one["document_id"] or "" for one in row["passages"] or ()} if row else {""}
+    in_view = are_in_view(app.index, documents, viewer)
+    return row if row and in_view and covers(viewer, asker_of(row, view_of_nobody)) else None

@@ -116,6 +116,7 @@ TABLES: Mapping[str, pa.Schema] = {
         asked_at=TIME,
         origin=pa.string(),
         question=pa.string(),
+        rewritten=pa.string(),
         answer=pa.string(),
         abstained=pa.bool_(),
         lane=pa.string(),
@@ -139,6 +140,8 @@ TABLES: Mapping[str, pa.Schema] = {
         message=pa.string(),
         cut=pa.bool_(),
         decisions=pa.map_(pa.string(), pa.string()),
+        reuse_key=pa.string(),
+        reused_from=pa.string(),
     ),
     "feedback": _schema(
         "feedback_id",
@@ -163,15 +166,19 @@ TABLES: Mapping[str, pa.Schema] = {
         reasons=pa.list_(pa.string()),
         metrics=pa.string(),
         base_sha256=pa.string(),
+        recipe=pa.string(),
+        lane=pa.string(),
     ),
     "aliases": _schema(
         "change_id",
         at=TIME,
+        lane=pa.string(),
         alias=pa.string(),
         kind=pa.string(),
         adapter_id=pa.string(),
         reason=pa.string(),
         by=pa.string(),
+        share=pa.float64(),
     ),
     "keys": _schema(
         "change_id",
@@ -184,10 +191,36 @@ TABLES: Mapping[str, pa.Schema] = {
         roles=pa.list_(pa.string()),
         inline_links=pa.bool_(),
     ),
+    "topics": _schema(
+        "topic_id",
+        made_at=TIME,
+        name=pa.string(),
+        named_by=pa.string(),
+        terms=pa.list_(pa.string()),
+        pinned=pa.bool_(),
+    ),
+    "topic_questions": _schema("text_hash", topic_id=pa.string()),
+    "routes": _schema(
+        "change_id",
+        at=TIME,
+        topic_id=pa.string(),
+        kind=pa.string(),
+        lane=pa.string(),
+        share=pa.float64(),
+        adapter_id=pa.string(),
+        reason=pa.string(),
+        by=pa.string(),
+        documents=pa.list_(pa.struct([("document_id", pa.string()), ("revision", pa.string())])),
+        rest=pa.string(),
+        rest_adapter_id=pa.string(),
+    ),
+    "suppressions": _schema(
+        "suppression_id", kind=pa.string(), sha256=pa.string(), at=TIME, certificate_id=pa.string()
+    ),
     "reports": _schema("report_id", at=TIME, kind=pa.string(), subject=pa.string(), body=pa.string()),
 }
-"""Every table with a fixed schema. `aliases` and `keys` are append-only; of `reports`, some kinds replace their row,
-others add."""
+"""Every table with a fixed schema. `aliases`, `keys` and `routes` are append-only; of
+`reports`, some kinds replace their row, others add."""
 
 
 def keyed(table: Table) -> Table:

@@ -1,6 +1,6 @@
 """The tables of a store: which there are, and how one is made, opened and removed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
@@ -13,9 +13,16 @@ from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES, keyed
 from ragloop.store.writing import Writing
 
-_FENCED = {"index": ("index_", "vectors_"), "generations": ("generations",), "registry": ("adapters", "aliases")}
+_FENCED = {
+    "index": ("index_", "vectors_"),
+    "generations": ("generations",),
+    "registry": ("adapters", "aliases"),
+    "topics": ("topics", "topic_questions", "routes"),
+}
 """Tables, or how their names begin, by the lease under which they are written. Those of the log are not among them: a
 late fold writes what an earlier one wrote."""
+_BATCH = 16_384
+"""Rows that are rewritten at once; of an index 40 MB."""
 
 
 class Tables:
@@ -69,6 +76,29 @@ class Tables:
         with self._writing.commit("replace", name):
             keyed(self._db.create_table(name, rows, mode="overwrite"))
 
+    def rewrite(self, name: str, kept: Callable[[pa.RecordBatch], pa.RecordBatch]) -> None:
+        """Write every row of the table into new files, as `kept` returns its batch, in one commit; indexes are lost.
+
+        What was deleted stays in the files of a table, also when they are compacted, for as long as it is a small share
+        of a file.
+        """
+        with self._writing.commit("rewrite", name):
+            table = self.open(name)
+            before = table.version
+            made = self._overwritten(name, table, kept)
+            if made.version > before + 1:
+                # Another writer, who needs no lease for this table, committed after the read: it loses nothing.
+                table.checkout(made.version - 1)
+                rows = pa.Table.from_batches(map(kept, table.search().to_batches(_BATCH)), table.schema)
+                merge = made.merge_insert(rows.schema.names[0])
+                merge.when_matched_update_all().when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
+
+    def _overwritten(
+        self, name: str, table: lancedb.table.Table, kept: Callable[[pa.RecordBatch], pa.RecordBatch]
+    ) -> lancedb.table.Table:
+        rows = pa.RecordBatchReader.from_batches(table.schema, map(kept, table.search().to_batches(_BATCH)))
+        return keyed(self._db.create_table(name, rows, mode="overwrite", on_bad_vectors="null"))
+
     def drop(self, name: str) -> None:
         """Remove the table and its files, whether they can be read or not."""
         with self._writing.commit("drop", name):
@@ -88,6 +118,10 @@ class Tables:
             if age_s > keep.total_seconds():
                 with self._writing.commit("expire", name):
                     self._place.aside.remove(name)
+
+    def aside(self) -> list[str]:
+        """Name the tables that were set aside, as they are named there."""
+        return sorted(self._place.aside.ages())
 
     def fence(self, what: str) -> None:
         """Let LanceDB refuse what a writer may still commit who was silent for so long that its lease was taken over.

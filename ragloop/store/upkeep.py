@@ -1,7 +1,9 @@
 """The files of tables in good order: old versions removed, writes forced to disk, leftovers of killed writes found."""
 
+import time
 from datetime import timedelta
 
+from ragloop.errors import StoreBusyError
 from ragloop.store.names import table_file
 from ragloop.store.places.place import Place
 from ragloop.store.tables import Tables
@@ -11,6 +13,8 @@ from ragloop.store.writing import Writing
 MANY_VERSIONS = 100
 """Every commit leaves a version and a fragment; a table that has gathered more than these is compacted."""
 KEPT_VERSIONS = timedelta(hours=1)
+_AT_ONCE = timedelta(milliseconds=1)
+"""Of less, LanceDB warns."""
 
 
 class Upkeep:
@@ -28,6 +32,18 @@ class Upkeep:
         if len(ages) > MANY_VERSIONS and max(ages) > KEPT_VERSIONS.total_seconds():
             with self._writing.commit("optimize", name):
                 self._tables.open(name).optimize(cleanup_older_than=KEPT_VERSIONS)
+
+    def leave_newest(self, name: str) -> None:
+        """Remove every version of the table but the newest, and every file that this one does not name.
+
+        Who is reading an older version fails. Raises StoreBusyError where another process committed meanwhile.
+        """
+        time.sleep(2 * _AT_ONCE.total_seconds())
+        with self._writing.commit("purge", name):
+            self._tables.open(name).optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
+        left = [one for one in self._ages(name, "_versions/") if version_of(one)]
+        if len(left) > 1:
+            raise StoreBusyError(f"the table {name} was written to while its old versions were removed; try again")
 
     def flush(self, name: str, since: float) -> None:
         """Make durable what was written to the table since that time (seconds since 1970)."""

@@ -1,8 +1,11 @@
 """What one question to another service left behind, whatever the format it was written in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
+from ragloop.language.citations import cited_numbers
 from ragloop.records import FeedbackKind
 
 
@@ -74,3 +77,32 @@ class Skipped:
 
 
 Item = Exchange | LateVote | Skipped
+
+
+class Erased(Protocol):
+    """What was erased and must not come back."""
+
+    def rest_in(self, texts: Iterable[str | None]) -> bool:
+        """Return whether one of these texts has words of it."""
+        ...
+
+    def named_by(self, names: Iterable[str]) -> bool:
+        """Return whether one of these names is of one of its documents, passages or answers."""
+        ...
+
+
+def rests_on(exchange: Exchange, erased: Erased) -> bool:
+    """Return whether an exchange says something that was erased, or its answer rests on a passage that was.
+
+    A passage that was shown and not cited does not count: the log keeps nothing of one that is in no index. A prompt
+    counts where it alone says what the passages were.
+    """
+    corrections = (one.correction for one in exchange.votes)
+    prompt = "" if any(one.text for one in exchange.shown) else exchange.prompt
+    if erased.rest_in((exchange.question, exchange.answer, prompt, *corrections)):
+        return True
+    cited = [exchange.shown[n - 1] for n in cited_numbers(exchange.answer) if 0 < n <= len(exchange.shown)]
+    return any(
+        erased.named_by((*one.names, *one.revisions, one.external_id)) or erased.rest_in((one.text,))
+        for one in cited or exchange.shown
+    )

@@ -5,17 +5,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from ragloop.answering.answer import checked
+from ragloop.answering.conversation.screening import screened
 from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import NOTHING_FOUND, cited_sentences
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever, as_text
 from ragloop.answering.support.says import says
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import ActiveIndex
+from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.records import EVERYTHING, Citation, Passage
-from ragloop.traffic.exchange import Shown
+from ragloop.traffic.exchange import Erased, Shown
 from ragloop.traffic.resolving.library import Library
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.tied import Tied
@@ -28,18 +29,25 @@ Given = Passage | Tied
 
 @dataclass(frozen=True)
 class GivenAnswers:
-    """Logs the answers of another service. `active()` returns what answers now."""
+    """Logs the answers of another service, but for those that say something of `erased`. `active()` returns what
+    answers now."""
 
     active: Callable[[], ActiveIndex]
     journal: Journal
     policy: RetrievalPolicy
+    erased: Erased
 
     def log(self, question: str, answer: str, passages: Sequence[Passage | str], model: str) -> str:
         """Log an answer with what is known of its passages; return its id. Raises UsageError, StorageFullError.
 
         A text is looked for in the index. Results of a search are logged as they were found.
         """
-        question, answer = checked(question), answer.strip()
+        question, answer = screened(question).question, answer.strip()
+        if self.erased.rest_in((question, answer)):
+            raise UsageError(
+                "found words of something that was erased, expected an answer without them: it was not logged; "
+                "`ragloop erase lift` lets it be logged again"
+            )
         active = self.active() if passages else None
         given = self._given(active, passages) if active else []
         interaction_id = uuid4().hex

@@ -1,21 +1,22 @@
 """Import the traffic of another service into the log: tie its passages, write its rows, and say what became of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ragloop.answering.answer import LONGEST_QUESTION
-from ragloop.journal import Journal
-from ragloop.traffic.exchange import Exchange, Item, LateVote, Skipped
+from ragloop.answering.conversation.screening import LONGEST_QUESTION
+from ragloop.journal import Journal, passages_in
+from ragloop.traffic.exchange import Erased, Exchange, Item, LateVote, Skipped, rests_on
 from ragloop.traffic.resolving.prompts import with_passages_of_prompts
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.tied import UNRESOLVED, Tied, Verdict
-from ragloop.traffic.rows import interaction_id_of, row_of_exchange
+from ragloop.traffic.rows import encodable, interaction_id_of, row_of_exchange
 from ragloop.traffic.votes import Votes
 
 TOGETHER = 2_000
-"""Exchanges that are tied and written at once."""
+"""Records that are read, tied and written at once."""
 FEW = 200
+ERASED = "found something that was erased; `ragloop erase lift` lets it be logged again"
 _SHOWN = 50
 """Records that were skipped of which the report says where they stand."""
 
@@ -41,10 +42,16 @@ class ImportReport:
 
 
 class TrafficImport:
-    """One import. `resolver` is None where nothing is indexed: then every passage is unresolved."""
+    """One import. `resolver` is None where nothing is indexed: then every passage is unresolved.
 
-    def __init__(self, journal: Journal, resolver: Resolver | None, *, dry_run: bool) -> None:
-        self._journal, self._resolver, self._dry_run = journal, resolver, dry_run
+    What says something of what was erased is skipped. `erased()` is asked before each part is logged: an erasure may
+    come while a large file is imported.
+    """
+
+    def __init__(
+        self, journal: Journal, resolver: Resolver | None, erased: Callable[[], Erased], *, dry_run: bool
+    ) -> None:
+        self._journal, self._resolver, self._erased, self._dry_run = journal, resolver, erased, dry_run
         self._generation = resolver.library.index.generation.fingerprint if resolver else ""
         self._now = journal.store.now()
         self._verdicts, self._reasons = Counter[str](), Counter[str]()
@@ -54,8 +61,9 @@ class TrafficImport:
 
     def run(self, items: Iterable[Item]) -> ImportReport:
         """Import exchanges and votes. Raises StorageFullError, StoreBusyError; what was written before stays."""
-        for part in _parts(self._exchanges(items)):
-            self._take(part)
+        for part in _parts(items):
+            if exchanges := list(self._exchanges(part, self._erased())):
+                self._take(exchanges)
         votes, strays = self._votes.rows(self._journal)
         for one in strays:
             self._skip(one)
@@ -74,14 +82,17 @@ class TrafficImport:
             dry_run=self._dry_run,
         )
 
-    def _exchanges(self, items: Iterable[Item]) -> Iterator[Exchange]:
+    def _exchanges(self, items: Sequence[Item], erased: Erased) -> Iterator[Exchange]:
         """Yield the exchanges that can be logged; keep votes for the end, and count what is skipped."""
         for one in items:
             if isinstance(one, LateVote):
-                self._votes.add(one)
+                if erased.rest_in((one.vote.correction,)):
+                    self._skip(Skipped(next(iter(one.about), "?"), ERASED))
+                else:
+                    self._votes.add(one)
             elif isinstance(one, Skipped):
                 self._skip(one)
-            elif problem := _problem(one):
+            elif problem := _problem(one) or _erased_of(one, erased):
                 self._skip(Skipped(one.external_id, problem))
             else:
                 yield _cleaned(one)
@@ -92,15 +103,20 @@ class TrafficImport:
             self._problems.append(skipped)
 
     def _take(self, exchanges: Sequence[Exchange]) -> None:
+        """Log exchanges. One with fewer passages than the log has of it is a part that was sent again: it is passed
+        over."""
         rows = []
+        held = self._journal.answered.passages([interaction_id_of(one) for one in exchanges])
         for one, tied in zip(exchanges, self._tied(exchanges), strict=True):
             interaction_id = interaction_id_of(one)
             if interaction_id in self._taken:
                 continue
             self._taken.add(interaction_id)
             row = row_of_exchange(one, interaction_id, tied, self._now, self._generation)
-            self._verdicts.update(str(passage.verdict) for passage in tied)
             self._votes.note(one, interaction_id, row["asked_at"])
+            if passages_in(row) < held.get(interaction_id, 0):
+                continue
+            self._verdicts.update(str(passage.verdict) for passage in tied)
             rows.append(row)
         if self._dry_run:
             return
@@ -118,9 +134,9 @@ class TrafficImport:
         return [[next(tied) for _ in one.shown] for one in found]
 
 
-def _parts(exchanges: Iterator[Exchange]) -> Iterator[list[Exchange]]:
-    part = list[Exchange]()
-    for one in exchanges:
+def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+    part = list[Item]()
+    for one in items:
         part.append(one)
         if len(part) == TOGETHER:
             yield part
@@ -131,12 +147,14 @@ def _parts(exchanges: Iterator[Exchange]) -> Iterator[list[Exchange]]:
 
 def _cleaned(exchange: Exchange) -> Exchange:
     """Return the exchange as it can be logged: a question in one line, and no half of a surrogate pair."""
-    question = _text(" ".join(exchange.question.split()))
-    return replace(exchange, question=question, answer=_text(exchange.answer), model=_text(exchange.model))
+    question = encodable(" ".join(exchange.question.split()))
+    return replace(exchange, question=question, answer=encodable(exchange.answer), model=encodable(exchange.model))
 
 
-def _text(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _erased_of(exchange: Exchange, erased: Erased) -> str:
+    """Say that an exchange was erased itself, or rests on what was; empty where neither is so."""
+    itself = erased.named_by([interaction_id_of(exchange)])
+    return ERASED if itself or rests_on(exchange, erased) else ""
 
 
 def _problem(exchange: Exchange) -> str:

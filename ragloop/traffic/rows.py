@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from ragloop.answering.conversation.screening import masked, without_invisible
 from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import NOTHING_FOUND
 from ragloop.hashes import sha256_of_text
@@ -18,6 +19,16 @@ from ragloop.traffic.resolving.tied import Tied
 _AHEAD = timedelta(minutes=5)
 """How far the clock of a service may be ahead of ours and still be taken at its word."""
 _ID = 32
+
+
+def encodable(text: str) -> str:
+    """Return a text as the log can hold it: half a surrogate pair becomes a `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def screened(text: str) -> str:
+    """Return a text as it is logged: without characters that show nothing, its secrets masked."""
+    return masked(without_invisible(encodable(text)))[0]
 
 
 def interaction_id_of(exchange: Exchange) -> str:
@@ -31,12 +42,13 @@ def row_of_exchange(
     """Return the row of an exchange whose passages were tied; what the service did not write is null."""
     cited = _cited(exchange.answer, tied)
     live = bool(tied) and all(one.is_live for one in tied)
+    answer = screened(exchange.answer).strip()
     return {
         "interaction_id": interaction_id,
         "asked_at": believed(exchange.asked_at, now),
-        "question": exchange.question,
-        "answer": exchange.answer.strip() or NOTHING_FOUND,
-        "abstained": not exchange.answer.strip(),
+        "question": " ".join(screened(exchange.question).split()) or exchange.question,
+        "answer": answer or NOTHING_FOUND,
+        "abstained": not answer,
         "model": exchange.model or None,
         "generation": generation if live else None,
         "prompt_tokens": exchange.prompt_tokens,
@@ -46,8 +58,8 @@ def row_of_exchange(
         "passages": [row for rank, one in enumerate(tied, 1) for row in evidence_of(rank, one, _score(exchange, rank))],
         "citations": [row for rank in cited for row in citations_of(rank, tied[rank - 1])],
         "support": _support([tied[rank - 1] for rank in cited] or tied),
-        "conversation": exchange.conversation or None,
-        "origin": f"{exchange.origin}:{exchange.external_id}",
+        "conversation": encodable(exchange.conversation) or None,
+        "origin": encodable(f"{exchange.origin}:{exchange.external_id}"),
     }
 
 
@@ -59,7 +71,7 @@ def feedback_row(interaction_id: str, vote: Vote, asked_at: datetime, now: datet
         "interaction_id": interaction_id,
         "given_at": given_at,
         "kind": str(vote.kind),
-        "correction": vote.correction,
+        "correction": vote.correction and screened(vote.correction),
     }
 
 

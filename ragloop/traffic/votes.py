@@ -8,7 +8,7 @@ from typing import Any
 from ragloop.journal import LONGEST_CORRECTION, Journal
 from ragloop.store import quoted
 from ragloop.traffic.exchange import Exchange, LateVote, Skipped, Vote
-from ragloop.traffic.rows import feedback_row
+from ragloop.traffic.rows import encodable, feedback_row
 
 _NO_ANSWER = "found a vote on an exchange that is not in the log; import the exchange first"
 _TOO_LONG = f"found a correction of more than {LONGEST_CORRECTION:,} characters, expected the right answer alone"
@@ -32,7 +32,7 @@ class Votes:
         """Keep the votes of an exchange, and its names; of several in one trace the last has the name of the trace."""
         asked = _Asked(interaction_id, at)
         self._given += [(asked, vote) for vote in exchange.votes]
-        self._named |= {f"{exchange.origin}:{name}": asked for name in names_of(exchange.external_id)}
+        self._named |= {encodable(f"{exchange.origin}:{name}"): asked for name in names_of(exchange.external_id)}
 
     def add(self, vote: LateVote) -> None:
         """Keep a vote until all exchanges are noted."""
@@ -64,7 +64,7 @@ def names_of(external_id: str) -> Iterable[str]:
 
 
 def _names(late: LateVote) -> list[str]:
-    return [f"{late.origin}:{one}" for one in late.about]
+    return [encodable(f"{late.origin}:{one}") for one in late.about]
 
 
 def _logged(journal: Journal, late: Sequence[LateVote]) -> dict[str, _Asked]:

@@ -161,6 +161,7 @@ def test_two_that_drain_one_queue_at_once_apply_every_change_once(
     assert (done["added"] + done["renamed"], done["deleted"] + done["renamed"]) == (5, 2)
 
 
+@pytest.mark.long
 def test_a_bucket_and_a_queue_that_fail_now_and_then_lose_no_change(
     changed: Changed, syncs: Syncs, tmp_path: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_bucket_and_a_queue_that_fail_now_and_then_lose_no_change(
     assert contents(_app(changed.bucket, home)) == changed.whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ahead_s", [-3600, 3600])
 def test_a_clock_that_is_an_hour_wrong_changes_nothing(
     changed: Changed, syncs: Syncs, tmp_path: Path, ahead_s: float
@@ -190,6 +192,7 @@ def test_a_clock_that_is_an_hour_wrong_changes_nothing(
     assert queue.queue().backlog().held == 0
 
 
+@pytest.mark.long
 def test_a_disk_that_runs_full_keeps_the_messages_until_there_is_room(
     changed: Changed, syncs: Syncs, small_disk: SmallDisk
 ) -> None:

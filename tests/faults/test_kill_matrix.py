@@ -145,7 +145,10 @@ def indexed(tmp_path: Path) -> EmbeddedByName:
     return made
 
 
-@pytest.mark.parametrize("first_is_killed", [False, True], ids=["that ends", "that is killed"])
+@pytest.mark.parametrize(
+    "first_is_killed",
+    [pytest.param(False, id="that ends"), pytest.param(True, id="that is killed", marks=pytest.mark.long)],
+)
 def test_a_second_sync_names_the_writer_and_completes_after_it(
     syncs: Syncs, indexed: EmbeddedByName, tmp_path: Path, first_is_killed: bool
 ) -> None:
@@ -164,6 +167,7 @@ def test_a_second_sync_names_the_writer_and_completes_after_it(
     assert indexed.contents() == indexed.from_scratch(tmp_path / "other")
 
 
+@pytest.mark.long
 def test_two_syncs_that_try_at_the_same_time_lose_and_double_nothing(
     syncs: Syncs, indexed: EmbeddedByName, tmp_path: Path
 ) -> None:
@@ -191,6 +195,7 @@ def _sections(revision: str) -> str:
     return "\n\n".join(f"# Section {n}\n\n{name} speaks. " + f"{name} " * 40 for n, name in enumerate(names))
 
 
+@pytest.mark.long
 def test_a_reader_sees_whole_documents_while_syncs_are_killed(syncs: Syncs, indexed: EmbeddedByName) -> None:
     def read() -> tuple[frozenset[str], frozenset[str]]:
         rows = app.store.rows(table, "NOT deleted AND key = 'a.md'", ["kind", "revision", "text"]).to_pylist()

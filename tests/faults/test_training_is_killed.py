@@ -52,6 +52,7 @@ def elsewhere(spec: TrainingSpec, output: Path) -> TrainingSpec:
     return replace(spec, output=str(output))
 
 
+@pytest.mark.long
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(
     spec: TrainingSpec, straight: TrainingResult, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_checkpoint_of_another_spec_is_not_used(spec: TrainingSpec, tmp_path: 
 WORKER = b"ragloop.models.training.worker"
 
 
+@pytest.mark.long
 def test_a_training_that_is_killed_by_others_says_so(spec: TrainingSpec, tmp_path: Path) -> None:
     def kill_the_child(progress: Progress) -> None:
         children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()

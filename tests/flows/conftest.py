@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> It
         patch.setenv(NAME, "session")
         # Of processes that tests start, as an operator exports it.
         patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])
+        # Other tests keep the cores of a small machine busy for longer than an operator would wait.
+        stack.api = replace(stack.api, patience_s=120)
         yield stack
         # What the flows of this process still have to tell must be told while the server listens.
         APILogWorker.drain_all(timeout=10)

@@ -16,6 +16,7 @@ from ragloop.config import Settings
 from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.steps.promote import Approved
 from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
+from ragloop.records import LaneName
 from ragloop.registry import REJECTED, Registry, VerdictKind
 from ragloop.registry.evidence import Criterion, CriterionState
 from ragloop.store import Store
@@ -54,7 +55,7 @@ def test_an_operator_promotes_and_rolls_back(flows: FlowsInProcess, registry: Re
     assert champion(registry) == "early"
     assert run["name"] == "roll back · to early"
     assert run["state"]["message"] == "early serves; later is retired."
-    assert "| rollback | early | Ada | answers got worse |" in artifacts["champions"]
+    assert "| rollback | early | closed-book | Ada | answers got worse |" in artifacts["champions"]
 
 
 def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say_why(
@@ -67,6 +68,17 @@ def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say
     assert "`ragloop adapters list` shows all" in promoted["state"]["message"]
     assert "nothing to roll back" in rolled_back["state"]["message"]
     assert champion(registry) is None
+
+
+def test_a_rollback_of_several_champions_wants_a_name(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    register(registry, "reader", base=BASE, lane=LaneName.ADAPTER_RAG)
+    for name in ("early", "reader"):
+        registry.promote(name, "test")
+    run = flows.run_of(roll_back(home=tmp_path / "home", return_state=True))
+    assert (run["state_type"], "found several champions" in run["state"]["message"]) == ("FAILED", True)
+    assert list(registry.aliases.champions().values()) == ["early", "reader"]
 
 
 def tried_again(flows: FlowsInProcess, run: FlowRunOfStack) -> FlowRunOfStack:

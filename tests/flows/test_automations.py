@@ -188,6 +188,7 @@ def _is(related: dict[str, str], role: str) -> bool:
     return related["prefect.resource.role"] == role
 
 
+@pytest.mark.long
 def test_lateness_beyond_the_objective_rings_with_its_figures(
     flows: FlowsInProcess, stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:

@@ -249,6 +249,7 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert [(one["event"], one["payload"]["messages"]) for one in rung] == [("ragloop.dead-letters.wait", 1)]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("served")
 def test_a_watcher_rings_when_a_server_that_was_away_answers_again(
     bucket: "Bucket", queue: NotifiedQueue, config: Path, away: Relay, tmp_path: Path

@@ -17,16 +17,18 @@ from ragloop.orchestrator.project import project_root
 
 NAMES = [
     "check-drift",
+    "erase-documents",
     "evaluate-champion",
     "index-changes",
     "maintain-store",
+    "plan-migration",
     "promote-adapter",
     "retrain-adapter",
     "roll-back",
     "sync-index",
 ]
 ENVIRONMENT = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "RAGLOOP_PREFECT__NAME": "session"}}
-SCHEDULED = {"check-drift", "evaluate-champion", "maintain-store", "sync-index"}
+SCHEDULED = {"check-drift", "evaluate-champion", "maintain-store", "plan-migration", "sync-index"}
 
 CHANGING = ("updated", "schedules", "last_polled", "status", "version_id", "version_info")
 
@@ -87,6 +89,7 @@ def test_every_parameter_says_what_it_means_and_none_is_required(stack: LocalSta
         assert one["description"].strip(), one["name"]
 
 
+@pytest.mark.long
 def test_training_moves_to_a_pool_of_kubernetes_and_deploying_again_leaves_all_as_it_was(
     stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

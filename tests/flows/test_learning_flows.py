@@ -161,12 +161,12 @@ def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
         EventsWorker.drain_all(timeout=10)
     flows = FlowsInProcess(stack)
     run, shown = flows.run_of(state), flows.artifacts(state)
-    assert run["name"] == f"evaluate champion · {champion} no longer earns its place"
+    assert run["name"] == f"evaluate champion · {champion} no longer earns its place in closed-book"
     assert run["state_type"] == "COMPLETED"
     assert "floor fail: " in run["state"]["message"]
     assert "![scores over time](data:image/png" in shown["champion-review"]
     assert "`roll-back`" in shown["champion-review"]
-    assert app(place, "serving").status()["champion"] == champion
+    assert [one["champion"] for one in app(place, "serving").status()["lanes"]] == [champion]
     wanted = {"filter": {"event": {"name": ["ragloop.champion.worse"]}}}
     rung = eventually(lambda: [
         one["payload"] for one in stack.api.call("POST", "/events/filter", wanted)["events"]
@@ -175,7 +175,23 @@ def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
     assert (rung[0]["adapter"], rung[0]["home"]) == (champion, str(place / "serving"))
 
 
-def test_without_a_champion_there_is_nothing_to_evaluate(stack: LocalStack, loop: Loop, place: Path) -> None:
+def test_without_a_champion_only_golden_questions_are_asked_and_those_that_are_stale_are_named(
+    stack: LocalStack, loop: Loop, place: Path
+) -> None:
+    shutil.copytree(place / "by-flow", place / "measured")
+    asked = {"question": "How is the hull of boat 7 painted?", "answer": "in violet 7", "document": "boat-07.md"}
+    stale = {"question": "How is the hull of boat 3 painted?", "answer": "in red", "document": "boat-03.md"}
+    golden = place / "some-stale.jsonl"
+    golden.write_text("\n".join(map(json.dumps, [asked, {**stale, "revision": "0" * 64}])))
+    config = place / "some-stale.toml"
+    config.write_text((place / "ragloop.toml").read_text().replace("golden.jsonl", golden.name))
     with temporary_settings(settings_of(stack)):
-        state = evaluate_champion(home=place / "by-flow", config=place / "ragloop.toml", return_state=True)
-    assert FlowsInProcess(stack).run_of(state)["name"] == "evaluate champion · no champion"
+        state = evaluate_champion(place / "measured", config, compare_with="top_k=1", return_state=True)
+    flows = FlowsInProcess(stack)
+    assert flows.run_of(state)["name"] == "evaluate champion · no champion"
+    shown = flows.artifacts(state)["golden-comparison"].replace("\\", "")
+    assert shown.startswith("# 1 golden question asked, 1 stale")
+    assert "b: top_k=1" in shown
+    assert "![golden questions over time](data:image/png;base64,iVBOR" in shown
+    assert "boat-03.md changed, and no longer gives" in shown
+    assert not any(word in shown for word in ("hull", "violet", "painted"))

@@ -23,6 +23,7 @@ def page(flows: FlowsInProcess) -> dict[str, Any]:
     return dict(flows.stack.api.call("GET", f"/artifacts/{overview_id(flows.stack.api, flows.stack.names)}"))
 
 
+@pytest.mark.long
 def test_every_flow_renews_it_however_it_ends_and_its_address_stays(
     flows: FlowsInProcess, folder: Path, tmp_path: Path
 ) -> None:
@@ -42,6 +43,7 @@ def test_every_flow_renews_it_however_it_ends_and_its_address_stays(
     assert "heron" not in page(flows)["data"]
 
 
+@pytest.mark.long
 def test_it_shows_a_question_while_it_is_open(flows: FlowsInProcess, folder: Path, tmp_path: Path) -> None:
     home, config = tmp_path / "home", tmp_path / "asking.toml"
     config.write_text("[sync]\napproval_minutes = 5\n")

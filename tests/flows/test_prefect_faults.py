@@ -143,6 +143,7 @@ def cut_in_the_middle(folder: Path, relay: Relay) -> None:
     (folder.parent / "cut").touch()
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_for_some_seconds_of_a_sync_hears_of_its_end(
     relay: Relay, stack: LocalStack, folder: Path, tmp_path: Path
 ) -> None:

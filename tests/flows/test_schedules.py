@@ -21,6 +21,7 @@ TIMES = {
     "check-drift": {(5, 30)},
     "evaluate-champion": {(3, 0)},
     "maintain-store": {(3, 30)},
+    "plan-migration": {(6, 30)},
     "sync-index": {(hour, 0) for hour in range(24)},
 }
 """Hours and minutes in UTC at which docs/operations/start.md says that a deployment starts."""

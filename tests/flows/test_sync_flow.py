@@ -217,7 +217,7 @@ def test_an_answer_without_a_choice_or_a_name_is_not_taken(flows: FlowsInProcess
     assert taken == ["REJECT"] * len(incomplete) + ["ACCEPT"]
 
 
-@pytest.mark.parametrize(("days", "asked_again"), [(3, False), (0, True)])
+@pytest.mark.parametrize(("days", "asked_again"), [(3, False), pytest.param(0, True, marks=pytest.mark.long)])
 def test_a_refusal_may_hold_for_days(
     days: int, asked_again: bool, flows: FlowsInProcess, folder: Path, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ from ragloop.orchestrator.project import project_root
 from tasks.run_retention import remove_runs
 from tests.flows.conftest import FlowsInProcess
 
-pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.realmodel, pytest.mark.long, pytest.mark.timeout(900)]
 RAGLOOP = Path(sys.executable).with_name("ragloop")
 
 
@@ -175,8 +175,8 @@ def everything(home: Home) -> dict[str, Any]:
 def test_a_home_that_comes_to_a_server_leaves_the_one_that_is_there(homes: Homes) -> None:
     _, production, before, after = homes
     assert after == before
-    assert [len(after[what]) for what in ("deployments", "automations")] == [8, 13]
-    assert [len(everything(production)[what]) for what in ("deployments", "automations")] == [8, 13]
+    assert [len(after[what]) for what in ("deployments", "automations")] == [10, 13]
+    assert [len(everything(production)[what]) for what in ("deployments", "automations")] == [10, 13]
 
 
 def ended(stack: LocalStack, run_id: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ragloop.corpus.chunking.chunker import chunk
 from ragloop.corpus.parsing import parse
 from ragloop.errors import DocumentError
 from ragloop.language.forms import embeddable
+from tests.support.examples import tried
 
 LINES = st.sampled_from(
     [
@@ -47,7 +48,7 @@ def count(texts: Sequence[str]) -> list[int]:
     return [len(re.findall(r"\w{1,3}|[^\w\s]", text)) for text in texts]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tried(75), deadline=None)
 @given(text=TEXTS, kind=TYPES, budget=st.integers(1, 60))
 def test_chunks_cover_the_blocks_once_in_order_and_within_the_budget(text: str, kind: str, budget: int) -> None:
     document = parse(text.encode(), kind, "page")
@@ -72,7 +73,7 @@ def test_chunks_cover_the_blocks_once_in_order_and_within_the_budget(text: str, 
             assert covered[position] or document.text[position].isspace()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tried(40), deadline=None)
 @given(data=st.binary(max_size=300), kind=TYPES)
 def test_any_bytes_are_a_document_or_an_error_of_the_tree(data: bytes, kind: str) -> None:
     with suppress(DocumentError):

@@ -20,16 +20,18 @@ from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal
-from ragloop.learning.examples.curation import curate, rested_on
+from ragloop.learning.examples.curation import Wanted, curate, rested_on
 from ragloop.learning.examples.datasets import Dataset, build, load, path_of
 from ragloop.learning.examples.eligibility import Eligibility
 from ragloop.learning.examples.example import Curated
-from ragloop.learning.examples.known import NAME
+from ragloop.learning.examples.known import name_of
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.store.files import FolderFiles
+from tests.support.examples import tried
 from tests.support.indexed_folder import IndexedFolder
 
 DOCUMENTS, MOST_WORDS = 3, 6
+WANTED = Wanted(teachers=frozenset({"teacher"}))
 GOLDEN = ("What is the third golden thing here?", "What is 2?")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 NUMBER = st.integers(0, 5)
@@ -89,11 +91,11 @@ class Home:
             "dataset": self.build,
             "remove dataset": self.remove,
             "golden": lambda one, other: setattr(self, "golden", GOLDEN[: one % 3]),
-            "lose": lambda one, other: (self.files.folder / NAME).unlink(missing_ok=True),
+            "lose": lambda one, other: (self.files.folder / name_of("facts")).unlink(missing_ok=True),
         }[kind](one, other)
 
     def ask(self, question: int, how: int) -> None:
-        rows = self.app.store.rows(self.index.generation.table, CHUNKS).sort_by("id").to_pylist()
+        rows = self.app.store.rows(self.index.generation.table, CHUNKS).sort_by("text").to_pylist()
         shown = [rows[(question + n) % len(rows)] for n in range(2)] if rows and how != 5 else []
         revisions = inventory.revisions(self.index)
         passages = [
@@ -113,7 +115,9 @@ class Home:
             "interaction_id": self.asked[-1],
             "asked_at": BEGIN + timedelta(minutes=(len(self.asked) * 7) % 5),
             "question": f"What is {question}?" if question else " ",
-            "answer": "It is that [1].",
+            "answer": "It is that [1]." if question % 2 else f"It is {how} [1].",
+            "model": "teacher" if how % 2 else "another",
+            "guard": "passages" if how == 4 else "none",
             "abstained": how == 3,
             "passages": passages,
             "citations": citations,
@@ -160,12 +164,12 @@ class Home:
                 (dataset / "train.parquet").write_bytes(b"damaged")
 
     def eligibility(self) -> Eligibility:
-        return Eligibility(self.journal, self.index, self.files, self.golden, MOST_WORDS)
+        return Eligibility(self.journal, self.index, self.files, self.golden, MOST_WORDS, "facts", WANTED)
 
     def scratch(self) -> Curated:
         rows, votes = self.journal.interactions().to_pylist(), self.journal.feedback().to_pylist()
-        standing = standing_of(self.index, rested_on(rows, votes))
-        return curate(rows, votes, standing, golden=self.golden, max_answer_words=MOST_WORDS)
+        standing = standing_of(self.index, rested_on(rows, votes, WANTED.teachers))
+        return curate(rows, votes, standing, golden=self.golden, max_answer_words=MOST_WORDS, wanted=WANTED)
 
     def unseen(self) -> int:
         seen: set[str] = set()
@@ -192,7 +196,7 @@ def made_home() -> Iterator[Home]:
         yield Home(IndexedFolder(home, Path(place) / "documents", settings=short))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tried(1), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 @example([*ASKED, ("curate", 0, 0), *(("edit", n, 3) for n in range(3)), ("curate", 0, 0), *EDITED])
 @example([*ASKED, ("curate", 0, 0), *EDITED, ("curate", 0, 0), ("edit", 0, 0)])
@@ -219,7 +223,10 @@ def test_only_what_changed_is_judged_again() -> None:
             home.vote(number, 0)
         assert judged() == (6, 6)
         assert judged() == (0, 0)
+        home.ask(1, 0)
+        assert judged() == (0, 0)
         home.ask(1, 1)
+        assert judged() == (1, 1), "a teacher wrote it"
         assert judged() == (0, 0)
         home.vote(2, 1)
         assert judged() == (1, 1)
@@ -229,7 +236,7 @@ def test_only_what_changed_is_judged_again() -> None:
         assert 0 < first[1] < 6
         assert judged() == (0, 0)
         home.golden = GOLDEN
-        assert judged() == (6, 6)
+        assert judged() == (7, 7)
 
 
 def test_datasets_are_read_once() -> None:

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragloop.learning.evaluation import gate
-from ragloop.learning.evaluation.gate import PairedScores, Verdict
+from ragloop.learning.evaluation.criteria import PairedScores
+from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
+from tests.support.examples import tried
 from tests.support.policies import gate_policy
 
 # Few pairs suffice here, so that the examples stay small; the thresholds are low enough to be passed.
@@ -28,7 +30,7 @@ def swapped(scored: PairedScores) -> PairedScores:
     return PairedScores(scored.challenger, scored.incumbent)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(20), deadline=None)
 @given(pairs, pairs)
 def test_two_adapters_are_never_each_promoted_over_the_other(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]]
@@ -38,14 +40,14 @@ def test_two_adapters_are_never_each_promoted_over_the_other(
     assert (there, back) != ("promote", "promote")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(20), deadline=None)
 @given(st.lists(scores, min_size=5, max_size=60))
 def test_a_candidate_equal_to_the_champion_is_never_promoted(values: list[float]) -> None:
     same = PairedScores(np.array(values), np.array(values))
     assert judge(same, same).verdict != "promote"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(25), deadline=None)
 @given(pairs, pairs, st.data())
 def test_a_better_answer_never_turns_promotion_into_rejection(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]], data: st.DataObject
@@ -58,7 +60,7 @@ def test_a_better_answer_never_turns_promotion_into_rejection(
     assert not (before == "promote" and after == "reject")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(20), deadline=None)
 @given(pairs, pairs)
 def test_every_estimate_lies_between_its_bounds(
     target: list[tuple[float, float]], elsewhere: list[tuple[float, float]]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from ragloop.app import App
 from ragloop.corpus.index import documents, inventory
-from ragloop.corpus.index.search import Search
 from ragloop.corpus.index.search_indexes import make_index
+from ragloop.corpus.index.searching.search import Search
 from ragloop.records import EVERYTHING, View
+from tests.support.examples import tried
 from tests.support.indexed_folder import IndexedFolder
 
 KEYS = ("ant.md", "bee.md", "cow.md", "dog.md", "elk.md")
@@ -51,7 +52,7 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
 
 @given(DOCUMENTS, LABELS, st.integers(1, 4), st.booleans())
 @settings(
-    max_examples=20,
+    max_examples=tried(6),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

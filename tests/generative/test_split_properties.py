@@ -12,6 +12,7 @@ from ragloop.learning.examples.curation import Standing, curate
 from ragloop.learning.examples.example import DocumentRevision, Example, as_table, examples_of
 from ragloop.learning.examples.near_duplicates import NEAR_DUPLICATE, Likeness
 from ragloop.learning.examples.splitting import split
+from tests.support.examples import tried
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ["which", "licence", "version", "of", "torch", "numpy", "3.9", "does", "what", "python", "is", "for"]
@@ -41,7 +42,7 @@ def examples(draw: st.DrawFn) -> list[Example]:
     ]  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(25), deadline=None)
 @given(examples(), st.floats(0.05, 0.5), st.integers(0, 3))
 def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
     rows: list[Example], share: float, seed: int
@@ -58,7 +59,7 @@ def test_neither_documents_nor_near_duplicates_nor_time_straddle_a_split(
     assert bool(parts.note) == (bool(rows) and not sides[1])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tried(15), deadline=None)
 @given(examples(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_change_a_split(rows: list[Example], random: Any) -> None:
     shuffled = list(rows)
@@ -67,7 +68,7 @@ def test_the_order_of_the_rows_does_not_change_a_split(rows: list[Example], rand
     assert vars(one) == vars(other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(25), deadline=None)
 @given(st.lists(questions, max_size=25), questions)
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(known: list[str], asked: str) -> None:
     near = [n for n, one in enumerate(known) if jaccard(one, asked) >= NEAR_DUPLICATE - 1e-9]
@@ -104,7 +105,7 @@ def logs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]], d
     return rows, votes, draw(st.dictionaries(names, revisions))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(25), deadline=None)
 @given(logs(), st.lists(questions, max_size=3))
 def test_every_logged_row_is_accounted_for_and_no_example_is_stale_or_golden(
     log: tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]], golden: list[str]

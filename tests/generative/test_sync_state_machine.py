@@ -15,6 +15,7 @@ from ragloop.models import Vectors
 from ragloop.store import Store
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.dying import Dying, Killed
+from tests.support.examples import tried
 from tests.support.indexed_folder import IndexedFolder, document
 
 NAMES = ("a.md", "b.md", "c.txt", "sub/a.md", "sub/d.rst", "sub/deep/e.html")
@@ -193,7 +194,7 @@ def _chunks(keys: set[str], rows: dict[str, dict[str, Any]]) -> dict[str, dict[s
 
 
 SyncMachine.TestCase.settings = settings(
-    max_examples=5,
+    max_examples=tried(2),
     stateful_step_count=6,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a step takes half a second: shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

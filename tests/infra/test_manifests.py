@@ -48,8 +48,26 @@ def texts() -> dict[str, str]:
 # ---- commands and settings are real -------------------------------------------------------------------------------
 
 
+def named_pods() -> dict[str, dict[str, Any]]:
+    """The pods of Deployments, by what their name says after `ragloop-`."""
+    return {
+        one["metadata"]["name"].removeprefix("ragloop-"): one["spec"]["template"]["spec"]
+        for one in OBJECTS
+        if one["kind"] == "Deployment"
+    }
+
+
 def pods() -> list[dict[str, Any]]:
-    return [one["spec"]["template"]["spec"] for one in OBJECTS if one["kind"] == "Deployment"]
+    return list(named_pods().values())
+
+
+def pods_that_speak_to_prefect() -> list[dict[str, Any]]:
+    return [named_pods()["worker"], named_pods()["watcher"]]
+
+
+def the_object(kind: str, name: str) -> dict[str, Any]:
+    (found,) = [one for one in OBJECTS if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return found
 
 
 def commands() -> list[list[str]]:
@@ -218,10 +236,55 @@ def test_what_is_waited_for_can_come() -> None:
                 assert awaited["restart"] != "unless-stopped", f"{name} waits for the end of {other}"
 
 
-def test_only_the_ui_is_open_and_only_on_this_machine() -> None:
+def test_only_the_ui_and_the_service_are_open_and_only_on_this_machine_unless_told_otherwise() -> None:
     assert {name: one["ports"] for name, one in SERVICES.items() if "ports" in one} == {
-        "prefect-server": ["127.0.0.1:4200:4200"]
+        "prefect-server": ["127.0.0.1:4200:4200"],
+        "answers": ["${SERVICE_ADDRESS:-127.0.0.1}:8000:8000"],
     }
+
+
+def test_the_service_shares_home_and_store_with_the_worker_and_knows_nothing_of_prefect() -> None:
+    answers, worker = SERVICES["answers"], SERVICES["worker"]
+    assert answers["volumes"] == worker["volumes"]
+    assert answers["image"] == OURS
+    given = {name: value for name, value in worker["environment"].items() if name.startswith("AWS_")}
+    assert answers["environment"] == given
+    assert "AWS_ENDPOINT_URL_S3" in given
+    assert not [one for one in named_pods()["answers"]["containers"][0].get("env", []) if "PREFECT" in one["name"]]
+
+
+def option(words: list[str], name: str) -> str:
+    return words[words.index(name) + 1]
+
+
+def test_the_service_is_asked_for_its_health_where_it_listens_without_a_key() -> None:
+    from fastapi.routing import APIRoute
+
+    from ragloop.service.door import _NEED_A_KEY
+    from ragloop.service.routes.state import router
+
+    paths = {route.path for route in router.routes if isinstance(route, APIRoute)}
+    open_paths = {path for path in paths if not path.startswith(_NEED_A_KEY)}
+    (port, path) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", SERVICES["answers"]["healthcheck"]["test"][-1])[0]
+    assert path in open_paths
+    assert option(SERVICES["answers"]["command"], "--port") == port
+    assert SERVICES["answers"]["ports"][0].endswith(f":{port}")
+    container = named_pods()["answers"]["containers"][0]
+    (listens,) = container["ports"]
+    assert option(container["args"], "--port") == str(listens["containerPort"])
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        asked = container[probe]["httpGet"]
+        assert asked["path"] in open_paths
+        assert asked["port"] == listens["name"]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", "an index that lacks is no reason to restart"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_the_service_listens_where_a_key_is_needed() -> None:
+    from ragloop.service.server import is_loopback
+
+    for words in (SERVICES["answers"]["command"], named_pods()["answers"]["containers"][0]["args"]):
+        assert not is_loopback(option(words, "--host"))
 
 
 def test_prefect_asks_for_a_string_that_all_of_ragloop_knows_and_answers_no_other_origin() -> None:
@@ -292,10 +355,9 @@ def test_the_template_holds_what_prefects_own_one_holds() -> None:
     assert set(pods[0]["containers"][0]) <= set(pods[1]["containers"][0])
 
 
-@pytest.mark.parametrize("which", ["job", "worker", "watcher"])
+@pytest.mark.parametrize("which", ["job", "worker", "watcher", "answers"])
 def test_pods_and_the_image_agree(which: str) -> None:
-    pod = dict(zip(["worker", "watcher"], pods(), strict=True)).get(which)
-    pod = pod or rendered()["job_manifest"]["spec"]["template"]["spec"]
+    pod = named_pods().get(which) or rendered()["job_manifest"]["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == 1001
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["enableServiceLinks"] is False
@@ -320,13 +382,13 @@ def test_jobs_and_the_worker_share_a_home_and_a_configuration() -> None:
     default = {name: one.get("default") for name, one in TEMPLATE["variables"]["properties"].items()}
     assert {default["home_claim"]} == claims
     assert accounts == {pod["serviceAccountName"] for pod in pods()}
-    assert default["service_account_name"] == pods()[0]["serviceAccountName"]
+    assert default["service_account_name"] == named_pods()["worker"]["serviceAccountName"]
     configs = {volume["configMap"]["name"] for pod in pods() for volume in pod["volumes"] if "configMap" in volume}
     assert configs == {default["config_map"]}
 
 
 def test_the_network_policy_is_of_every_pod_and_lets_it_speak_to_prefect() -> None:
-    (policy,) = [one["spec"] for one in OBJECTS if one["kind"] == "NetworkPolicy"]
+    policy = the_object("NetworkPolicy", "ragloop")["spec"]
     wanted = policy["podSelector"]["matchLabels"]
     (common,) = KUSTOMIZATION["labels"]
     assert common == {"pairs": wanted, "includeTemplates": True}
@@ -334,10 +396,53 @@ def test_the_network_policy_is_of_every_pod_and_lets_it_speak_to_prefect() -> No
     assert policy["ingress"] == []
     ports = {one["port"] for rule in policy["egress"] for one in rule["ports"]}
     addresses = {
-        one["value"] for pod in pods() for one in pod["containers"][0]["env"] if one["name"] == "PREFECT_API_URL"
+        one["value"]
+        for pod in pods_that_speak_to_prefect()
+        for one in pod["containers"][0]["env"]
+        if one["name"] == "PREFECT_API_URL"
     }
     assert addresses == {"http://prefect-server.prefect.svc.cluster.local:4200/api"}
     assert ports == {53, 443, 4200}
+
+
+def test_callers_in_labelled_namespaces_reach_the_service_and_nothing_else() -> None:
+    policies = [one["spec"] for one in OBJECTS if one["kind"] == "NetworkPolicy"]
+    (policy,) = [one for one in policies if one.get("ingress")]
+    deployment, service = the_object("Deployment", "ragloop-answers"), the_object("Service", "ragloop-answers")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"] == service["spec"]["selector"] == labels
+    assert labels == deployment["spec"]["selector"]["matchLabels"]
+    (rule,) = policy["ingress"]
+    (listens,) = named_pods()["answers"]["containers"][0]["ports"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": listens["containerPort"]}]
+    (wanted,) = rule["from"]
+    assert wanted["namespaceSelector"]["matchLabels"] == {"ragloop-answers": "callers"}, (
+        "an empty one takes every namespace"
+    )
+    (port,) = service["spec"]["ports"]
+    assert port["targetPort"] == listens["name"]
+
+
+def test_the_autoscaler_sets_the_replicas_of_the_service_by_a_share_of_what_it_asks_for() -> None:
+    deployment = the_object("Deployment", "ragloop-answers")
+    scaler = the_object("HorizontalPodAutoscaler", "ragloop-answers")["spec"]
+    wanted = {key: deployment[key] for key in ("apiVersion", "kind")} | {"name": deployment["metadata"]["name"]}
+    assert scaler["scaleTargetRef"] == wanted
+    assert "replicas" not in deployment["spec"], "each apply would set them back"
+    assert 1 < scaler["minReplicas"] < scaler["maxReplicas"]
+    (metric,) = scaler["metrics"]
+    assert metric["resource"]["name"] in named_pods()["answers"]["containers"][0]["resources"]["requests"]
+
+
+def test_the_service_has_time_to_end_what_is_under_way() -> None:
+    from ragloop.service.server import _GRACE_S
+
+    pod = named_pods()["answers"]
+    (pause_s,) = [
+        int(word) for word in pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] if word.isdigit()
+    ]
+    assert pause_s + _GRACE_S < pod["terminationGracePeriodSeconds"]
+    assert int(SERVICES["answers"]["stop_grace_period"].removesuffix("s")) > _GRACE_S
 
 
 def test_the_name_of_the_home_is_one_variable_that_the_pool_is_called_after() -> None:
@@ -348,10 +453,10 @@ def test_the_name_of_the_home_is_one_variable_that_the_pool_is_called_after() ->
     given = {name: one.get("environment", {}).get("RAGLOOP_PREFECT__NAME") for name, one in SERVICES.items()}
     assert {name for name, value in given.items() if value} == {"deploy", "worker", "watcher"}
     assert {value for value in given.values() if value} == {"${RAGLOOP_NAME:-main}"}
-    for pod in pods():
+    for pod in pods_that_speak_to_prefect():
         (name,) = [one for one in pod["containers"][0]["env"] if one["name"] == "RAGLOOP_PREFECT__NAME"]
         assert name["valueFrom"] == {"configMapKeyRef": {"name": "ragloop", "key": "name"}}
-    assert Names("$(RAGLOOP_PREFECT__NAME)").pool in pods()[0]["containers"][0]["args"]
+    assert Names("$(RAGLOOP_PREFECT__NAME)").pool in named_pods()["worker"]["containers"][0]["args"]
 
 
 @pytest.mark.long
@@ -374,7 +479,7 @@ def test_the_overlay_is_rendered_with_its_image_roles_and_a_configuration_that_l
         for one in objects
         if one["kind"] == "ServiceAccount"
     }
-    assert roles == {"ragloop": "worker", "ragloop-watcher": "watcher"}
+    assert roles == {"ragloop": "worker", "ragloop-watcher": "watcher", "ragloop-answers": "service"}
     (config,) = [one["data"] for one in objects if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "ragloop"]
     assert config["name"] == "production"
     (tmp_path / "ragloop.toml").write_text(config["ragloop.toml"])
@@ -398,7 +503,10 @@ def test_all_that_speaks_to_prefect_reads_the_string_that_it_asks_for_from_one_s
     assert server["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"]["value"] == "true"
     origin = server["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]["value"]
     assert VALUES["server"]["server"]["uiConfig"]["prefectUiApiUrl"] == f"{origin}/api"
-    clients = [VALUES["worker"]["worker"]["extraEnvVars"], *(pod["containers"][0]["env"] for pod in pods())]
+    clients = [
+        VALUES["worker"]["worker"]["extraEnvVars"],
+        *(pod["containers"][0]["env"] for pod in pods_that_speak_to_prefect()),
+    ]
     assert len(clients) == 3
     for given in clients:
         (auth,) = [one for one in given if one["name"] == "PREFECT_API_AUTH_STRING"]

@@ -367,7 +367,7 @@ def test_the_docs_name_no_action_that_the_worker_policy_lacks() -> None:
 def test_the_roles_trust_one_service_account_each_and_have_their_policy(
     applied: Terraform, aws: Callable[[str], Any]
 ) -> None:
-    accounts = {"worker": "ragloop", "watcher": "ragloop-watcher"}
+    accounts = {"worker": "ragloop", "watcher": "ragloop-watcher", "service": "ragloop-answers"}
     assert applied.outputs["roles"] == {role: f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}" for role in accounts}
     for role, account in accounts.items():
         made = aws("iam").get_role(RoleName=f"{NAME}-{role}")["Role"]

@@ -10,7 +10,7 @@ import pytest
 from ragloop import durable
 from ragloop.answering.prompts import closed_book_prompt
 from ragloop.learning.evaluation.answer_cache import FOLDER, AnswerCache
-from ragloop.learning.evaluation.measures import EXACT_MATCH, MEASURES, TOKEN_F1_ELSEWHERE, Part, Question
+from ragloop.learning.evaluation.measures import ALL_MEASURES, EXACT_MATCH, TOKEN_F1_ELSEWHERE, Part, Question
 from ragloop.learning.evaluation.run import Pair, evaluate, keep_evaluation, read_evaluation, report_of
 from ragloop.records import Draft, Prompt
 from ragloop.store.files import FolderFiles
@@ -99,13 +99,15 @@ def test_a_report_is_a_table_of_measures_and_models(tmp_path: Path) -> None:
     table = evaluate(QUESTIONS, Pair(Counting("Eve"), Counting("Ada")), kept(tmp_path))
     keep_evaluation(table, FolderFiles(tmp_path), "adapters/a")
     report = read_evaluation(FolderFiles(tmp_path), "adapters/a")
-    assert report.scores.keys() == {measure.name for measure in MEASURES}
+    assert report.scores.keys() == {measure.name for measure in ALL_MEASURES}
     assert report.of(EXACT_MATCH).challenger.tolist() == [1, 1, 1]
     assert report.of(TOKEN_F1_ELSEWHERE).incumbent.tolist() == [0, 0, 0]
     assert report.metrics["candidate"] == {
         "exact_match": 1, "target_questions": 3,
         "token_f1_elsewhere": 1, "elsewhere_questions": 3,
         "exact_match_trained": 1, "trained_questions": 3,
+        "cites": 0, "cited_questions": 3,
+        "abstains": 1, "unanswered_questions": 3,
     }  # fmt: skip
     reasons = {row["measure"]: row["challenger_reason"] for row in table.to_pylist()}
     assert reasons["exact_match"] == "equal once normalised"

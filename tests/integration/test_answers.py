@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from ragloop.answering.answer import LONGEST_QUESTION, Answerer, AnswerPolicy
+from ragloop.answering.answer import Answerer, AnswerPolicy
+from ragloop.answering.conversation.screening import LONGEST_QUESTION
+from ragloop.answering.floors import DEFAULT
 from ragloop.answering.prompts import NOTHING_FOUND, cited_sentences
+from ragloop.answering.stages.topic import NoTopics
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.learning.examples.outdated import OutdatedRows
@@ -64,9 +67,10 @@ def logged(app: App) -> dict[str, dict[str, Any]]:
 
 def answerer(app: App, journal: Journal, **changes: Any) -> Answerer:
     """The answerer of the application with another journal or policy."""
-    policy = replace(AnswerPolicy.of(app.settings.retrieval, app.settings.answers), **changes)
+    policy = replace(AnswerPolicy.of(app.settings.retrieval, app.settings.answers, app.answering.rewriting), **changes)
     outdated = OutdatedRows(app.registry)
-    return Answerer(app.parts.active, journal, app.parts.generators, policy, outdated, app.answering.reranking)
+    reranking = app.answering.reranking
+    return Answerer(app.parts.active, journal, app.parts.generators, policy, outdated, reranking, NoTopics())
 
 
 def check_citations(answer: Answer) -> None:
@@ -98,7 +102,7 @@ def test_what_no_document_answers_abstains_and_says_so(app: App, question: str) 
     assert (answer.abstained, answer.answer, list(answer.citations)) == (True, NOTHING_FOUND, [])
     row = logged(app)[answer.interaction_id]
     assert row["abstained"]
-    assert row["top_similarity"] < app.settings.retrieval.min_similarity
+    assert row["top_similarity"] < DEFAULT
 
 
 @pytest.mark.parametrize(("words", "key"), [("attrs", "attrs.md"), ("Mühle", "mill.md"), ("狐狸", "fox.txt")])
@@ -146,7 +150,16 @@ def test_the_log_holds_the_evidence_and_no_text_of_passages(app: App) -> None:
     assert (row["lane"], row["model"], row["adapter"]) == ("base+rag", "extractive", None)
     assert row["generation"] == app.index.generation.fingerprint
     assert re.fullmatch(r"[0-9a-f]{64}", row["prompt_hash"])
-    assert dict(row["latency_ms"]).keys() == {"load", "embed", "retrieve", "rerank", "generate"}
+    assert dict(row["latency_ms"]).keys() == {
+        "rewrite",
+        "load",
+        "embed",
+        "retrieve",
+        "rerank",
+        "guard",
+        "reuse",
+        "generate",
+    }
     assert row["top_similarity"] == pytest.approx(max(passage.similarity for passage in answer.passages))
     assert [one["chunk_id"] for one in row["passages"]] == [passage.chunk_id for passage in answer.passages]
     for one in row["passages"]:
@@ -202,6 +215,7 @@ def test_an_instruction_in_a_document_changes_nothing(app: App) -> None:
     assert "[9]" not in answer.answer
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_no_string_as_a_question_makes_it_fail(app: App, realdata: Path) -> None:
     strings = json.loads((realdata / "naughty-strings" / "blns.json").read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from tests.support.trainable import ANSWER, write_trainable
 pytestmark = pytest.mark.realmodel
 
 WEIGHTS = "adapter_model.safetensors"
-NOT_BACKED_UP = ("examples.parquet", "answers/")
+NOT_BACKED_UP = ("examples/", "answers/")
 
 
 def killed_at(step: str) -> "type[nullcontext[None]]":
@@ -45,7 +45,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, model: Path, bucket: Bucket) -> Path:
     """A configuration with its artifacts in the bucket, and a home with a log."""
-    given = {"answers": {"lane": "adapter+rag"}, "training": {"checkpoint_steps": 5}}
+    given = {"answers": {"lane": "closed-book"}, "training": {"checkpoint_steps": 5}}
     write_trainable(tmp_path, model, FACTS, given, artifacts=bucket.uri("artifacts"), cache=str(tmp_path / "cache"))
     (tmp_path / "documents").mkdir()
     for number, question in enumerate(FACTS):
@@ -71,6 +71,7 @@ def in_bucket(app: App) -> set[str]:
     return set(app.registry.artifacts.files.list())
 
 
+@pytest.mark.long
 def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(
     place: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_log_becomes_an_adapter_that_serves_from_the_bucket(
         app_of(place).registry.folder(adapter)
 
 
+@pytest.mark.long
 def test_a_kill_between_upload_and_registration_leaves_nothing_registered(place: Path) -> None:
     app = app_of(place, killed_at("upsert adapters"))
     dataset_id = app.learning.retraining.build_dataset().dataset_id
@@ -126,6 +128,7 @@ def test_a_kill_between_upload_and_registration_leaves_nothing_registered(place:
     assert not (place / "home" / "artifacts" / "adapters" / adapter_id).exists()
 
 
+@pytest.mark.long
 def test_a_backup_brings_back_artifacts_of_a_bucket(place: Path, bucket: Bucket, tmp_path: Path) -> None:
     app = app_of(place)
     assert app.learning.retraining.run().promoted
@@ -149,6 +152,7 @@ def test_a_backup_brings_back_artifacts_of_a_bucket(place: Path, bucket: Bucket,
         app.safekeeping.back_up(bucket.uri("artifacts/backups"))
 
 
+@pytest.mark.long
 def test_copies_of_adapters_go_when_these_are_retired_or_gone(place: Path) -> None:
     app = app_of(place)
     assert app.learning.retraining.run().promoted

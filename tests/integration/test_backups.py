@@ -110,6 +110,7 @@ def test_what_only_an_unfinished_training_needs_is_left_out(folder: BackedUp) ->
     assert held == {"adapter_model.safetensors", "adapter_config.json", "rows.parquet"}
 
 
+@pytest.mark.long
 def test_old_backups_go_and_those_that_stay_are_whole(folder: BackedUp) -> None:
     folder.fill(2)
     states = []
@@ -343,6 +344,7 @@ def test_a_backup_while_a_sync_writes_holds_one_state(made: BackedUp) -> None:
         assert made.indexed.contents() == whole
 
 
+@pytest.mark.long
 def test_a_backup_whose_files_are_compacted_away_begins_again_and_at_last_holds_the_lease(folder: BackedUp) -> None:
     folder.fill(3)
     edits: list[str] = []

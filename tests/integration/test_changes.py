@@ -16,6 +16,7 @@ from ragloop.corpus.changes.sqs import HIDDEN_S, VISIBILITY_S, ChangeQueue, Mess
 from ragloop.corpus.index import inventory
 from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sync.decided_deletes import decide
+from ragloop.erasure.asked import Asked
 from ragloop.errors import NotFoundError, StoreBusyError, UnavailableError
 from ragloop.orchestrator.watching.doorbell import WatchedQueue
 from ragloop.store import Store
@@ -83,6 +84,20 @@ def test_uploads_and_deletes_reach_the_index_and_their_messages_are_gone(
     assert is_from_scratch(opened)
 
 
+def test_an_upload_of_what_was_erased_does_not_come_back(
+    bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App]
+) -> None:
+    text = document("old 0")
+    assert opened().erasing.run(Asked(("00.md",), source="handbook")).is_done
+    bucket.write("docs/00.md", document("another text"))
+    bucket.write("docs/copy.md", text)
+    bucket.write("docs/new.md", document("new"))
+    report = drain(opened()).report
+    assert (report.added, report.updated, report.suppressed) == (1, 0, 2)
+    assert queue.queue().backlog().waiting == queue.queue().backlog().held == 0
+    assert {row["key"] for row in contents(opened()).values()}.isdisjoint({"00.md", "copy.md"})
+
+
 def test_an_object_reported_for_two_sources_belongs_to_the_innermost_prefix(
     bucket: "Bucket", queue: NotifiedQueue, tmp_path: Path
 ) -> None:
@@ -136,7 +151,13 @@ def test_what_was_delivered_twice_changes_nothing_the_second_time(
     assert (drained.messages, drained.objects, drained.report.unchanged, drained.report.commits) == (2, 2, 1, 0)
 
 
-@pytest.mark.parametrize("event", ["ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "ObjectRemoved:DeleteMarkerCreated",
+        pytest.param("LifecycleExpiration:DeleteMarkerCreated", marks=pytest.mark.long),
+    ],
+)
 def test_a_delete_marker_is_a_delete_and_its_removal_brings_the_document_back(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], event: str
 ) -> None:
@@ -430,7 +451,7 @@ def test_a_queue_that_is_not_there_does_not_stop_the_others(
     assert "cannot use the queue" in drained.report.problems[0]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_any_order_with_duplicates_and_losses_and_then_a_sync_is_a_build_from_scratch(
     bucket: "Bucket", queue: NotifiedQueue, opened: Callable[..., App], seed: int
 ) -> None:

@@ -48,6 +48,7 @@ def _shows(indexed: IndexedFolder, number: int) -> bool:
     return all(f"edit{number}" in text for text in indexed.found(f"edit{number}"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("tick_s", "ahead_s"), [(1, 0), (2, 0), (1, -5_000), (1, 5_000)])
 def test_every_edit_within_one_tick_of_the_clock_is_found(
     indexed: IndexedFolder, clock: Clock, tick_s: float, ahead_s: float

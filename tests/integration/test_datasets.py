@@ -13,7 +13,7 @@ from ragloop.learning.examples import datasets
 from ragloop.learning.examples.curation import REASONS, Standing
 from ragloop.learning.examples.datasets import SPLIT_REASON, Dataset, funnel_of, load, path_of, stale_examples, state_of
 from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
-from ragloop.learning.recipes import CLOSED_BOOK_SFT
+from ragloop.learning.recipes import FACTS
 from ragloop.store.files import FolderFiles
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ def path(root: Path, dataset: Dataset) -> Path:
 
 def build(root: Path, rows: Curated, *, eval_share: float = 0.1, created_at: datetime = START) -> Dataset:
     return datasets.build(
-        FolderFiles(root), rows, recipe=CLOSED_BOOK_SFT.name, eval_share=eval_share, seed=0, created_at=created_at
+        FolderFiles(root), rows, recipe=FACTS.name, eval_share=eval_share, seed=0, created_at=created_at
     )
 
 
@@ -61,6 +61,8 @@ def test_every_row_of_a_dataset_carries_its_lineage(dataset: Dataset) -> None:
             {"document_id": "d18", "revision": "r1", "cited": True, "text_hashes": [], "statements": []},
             {"document_id": "shown", "revision": "r1", "cited": False, "text_hashes": [], "statements": []},
         ],
+        "passages": [],
+        "rejected": "",
         "asked_at": START + timedelta(minutes=18),
     }
 
@@ -70,7 +72,7 @@ def test_the_manifest_accounts_for_every_logged_row(dataset: Dataset) -> None:
     assert (manifest["logged_rows"], manifest["train"], manifest["eval"]) == (23, 18, 2)
     assert sum(dataset.funnel.values()) + dataset.rows == 23
     assert (manifest["created_at"], manifest["seed"], manifest["schema_version"]) == (START.isoformat(), 0, 1)
-    assert (manifest["recipe"], dataset.recipe) == ("closed-book-sft", "closed-book-sft")
+    assert (manifest["recipe"], dataset.recipe) == ("facts", "facts")
     assert list(dataset.funnel) == [*REASONS, SPLIT_REASON]
 
 

@@ -330,6 +330,7 @@ def test_a_damage_is_found_and_repaired_without_embedding_anything(
     quiet(copied)
 
 
+@pytest.mark.long
 def test_overwritten_files_of_every_index_are_found_and_rebuilt(whole: IndexedFolder) -> None:
     for column in maintenance.INDEXES:
         overwrite_the_files_of(column)(whole)
@@ -365,7 +366,7 @@ def test_only_what_has_no_vector_is_embedded_again(whole: IndexedFolder, tmp_pat
     assert whole.contents() == whole.from_scratch(tmp_path / "other")
 
 
-@pytest.mark.parametrize("where", ["stored", "in the index"])
+@pytest.mark.parametrize("where", ["stored", pytest.param("in the index", marks=pytest.mark.long)])
 def test_vectors_that_disagree_are_embedded_again(whole: IndexedFolder, tmp_path: Path, where: str) -> None:
     text_hash = chunk_of(whole, "01.md")["text_hash"][0]
     wrong = whole.app().store.table(VECTORS) if where == "stored" else table(whole)
@@ -584,7 +585,7 @@ def test_lost_reports_are_recreated_and_the_folder_stays_known(whole: IndexedFol
 
 
 def test_lost_evidence_is_never_recreated(whole: IndexedFolder) -> None:
-    names = TABLES.keys() - {"generations", "reports"}
+    names = TABLES.keys() - {"generations", "reports", "topic_questions"}
     drop(whole, *names)
     (left,) = diagnose(whole, repair=True).findings
     assert (left.check, left.count, left.state) == ("lost-tables", len(names), "remains")
@@ -594,7 +595,7 @@ def test_lost_evidence_is_never_recreated(whole: IndexedFolder) -> None:
         whole.app().journal.interactions()
 
 
-@pytest.mark.parametrize("name", ["generations", "reports"])
+@pytest.mark.parametrize("name", ["generations", "reports", "topic_questions"])
 def test_an_unreadable_table_is_recreated_once_it_is_removed(whole: IndexedFolder, name: str) -> None:
     overwrite_in("_versions", name)(whole)
     (found,) = diagnose(whole).findings

@@ -297,6 +297,7 @@ def _hammer(
         seen.append(search())
 
 
+@pytest.mark.long
 def test_under_load_no_query_fails_and_none_mixes_generations(indexed: EmbeddedByName) -> None:
     app = indexed.app()
     seen: list[tuple[str, set[str]]] = []

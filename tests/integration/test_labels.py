@@ -11,8 +11,8 @@ from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.config import load_settings
 from ragloop.corpus.index import documents, inventory
-from ragloop.corpus.index import search as search_module
-from ragloop.corpus.index.search import Search, outside_words
+from ragloop.corpus.index.searching import search as search_module
+from ragloop.corpus.index.searching.search import Search, outside_words
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.records import EVERYTHING, NO_LABEL, View
 from tests.support.constant_embedder import ConstantEmbedder
@@ -135,6 +135,24 @@ def test_the_command_line_names_labels_with_as(
         assert ended.value.code == 0
         report: dict[str, Any] = json.loads(capsys.readouterr().out)
         assert sorted(one["source"] for one in report["passages"]) == sources
+
+
+def test_an_answer_is_followed_by_who_sees_as_much(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(given: str, *named: str, without_labels: str = "unlabelled") -> int | str | None:
+        made = app(place, without_labels=without_labels)
+        monkeypatch.setattr("ragloop.app.App", lambda *args, **options: made)
+        with pytest.raises(SystemExit) as end:
+            main(["ask", "And why?", "--follow", given, *named, "--config", str(place / "ragloop.toml")])
+        return end.value.code
+
+    asker = app(place).answering.answerer
+    hidden, open_one = (asker.ask(QUESTION, labels=labels).interaction_id for labels in (["hr"], []))
+    assert ended(hidden) == ended(hidden, "--as", "ops") == 2
+    assert "expected --as hr to follow it" in " ".join(capsys.readouterr().err.split())
+    assert ended(hidden, "--as", "hr") == ended(open_one) == ended(open_one, "--as", "ops") == 0
+    assert ended(hidden, without_labels="everything") == 0
 
 
 def test_nothing_is_trained_on_to_which_a_labelled_passage_was_shown(place: Path) -> None:

@@ -34,6 +34,19 @@ def logged(journal: Journal, count: int, answer: Callable[[], str] = str) -> Non
     journal.store.insert("interactions", pa.Table.from_pylist(rows, schema=TABLES["interactions"]))
 
 
+def test_what_is_taken_replaces_what_waited(journal: Journal) -> None:
+    journal.append("interactions", [entry(1, answer="old"), entry(2, answer="other")])
+    journal.take("interactions", [entry(1, answer="corrected")])
+    journal.fold()
+    assert [one["answer"] for one in journal.interactions().to_pylist()] == ["corrected", "other"]
+
+
+def test_no_feedback_is_no_feedback(journal: Journal) -> None:
+    logged(journal, 1)
+    assert journal.give_all_feedback([]) == []
+    assert journal.counts()["feedback"] == 0
+
+
 def waiting(journal: Journal) -> list[dict[str, Any]]:
     """The entries that are in the journal's file."""
     lines = (journal.store.home / "journal" / "current.jsonl").read_bytes().splitlines()

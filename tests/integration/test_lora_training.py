@@ -58,6 +58,7 @@ def answers(generator: LocalGenerator) -> list[str]:
     return [draft.text for draft in generator.generate(PROMPTS)]
 
 
+@pytest.mark.long
 def test_the_loss_goes_down_and_every_step_is_reported(trained: TrainingResult, seen: list[Progress]) -> None:
     assert [entry.step for entry in seen] == list(range(1, seen[-1].steps + 1))
     assert trained.final_loss < 0.1 < trained.loss_curve[0]["loss"]
@@ -159,6 +160,7 @@ def test_an_adapter_is_not_worn_by_a_base_that_speaks_in_another_chat_format(
         generator.wearing("facts", trained.adapter)
 
 
+@pytest.mark.long
 def test_a_template_that_cannot_work_is_said_before_anything_is_trained(
     base: Path, spec: TrainingSpec, tmp_path: Path
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_template_that_cannot_work_is_said_before_anything_is_trained(
     assert not (tmp_path / "adapter").exists()
 
 
+@pytest.mark.long
 def test_a_base_that_reads_images_too_is_asked_and_its_training_is_refused(spec: TrainingSpec, tmp_path: Path) -> None:
     base = save_image_model(tmp_path / "base")
     assert LocalGenerator(base, name="images", max_new_tokens=2, threads=1).generate(PROMPTS)
@@ -178,6 +181,7 @@ def test_a_base_that_reads_images_too_is_asked_and_its_training_is_refused(spec:
         train(replace(spec, base=str(base), output=str(tmp_path / "adapter")))
 
 
+@pytest.mark.long
 def test_the_loss_is_that_of_the_model_itself_where_it_caps_what_its_head_gives(tmp_path: Path) -> None:
     import torch
     from torch.nn.functional import cross_entropy
@@ -246,6 +250,7 @@ def _without_weights(folder: Path) -> dict[str, str]:
     return {"base": str(folder / "broken")}
 
 
+@pytest.mark.long
 def test_a_failing_training_says_why_and_promises_no_checkpoint_that_is_not_there(
     spec: TrainingSpec, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_question_is_embedded_without_torch() -> None:
     assert json.loads(output) == []
 
 
+@pytest.mark.long
 def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(
     tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(
         open_embedder(str(tiny_model), tmp_path, backend="onnx")
 
 
+@pytest.mark.long
 def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     missing = str(tmp_path / "no-such-model")

@@ -330,6 +330,7 @@ MOST_OF_A_DOCUMENT_MB, MOST_BESIDE_MB = 20, 130
 """What docs/formats.md states: of the sync, for each MB of a document, and beside."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["{}\n", "\U0001f600\U0001f601 {} \U0001f602\U0001f923\n"])
 def test_a_document_takes_no_more_memory_of_a_sync_than_is_stated(tmp_path: Path, line: str) -> None:
     code = f"""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ragloop.corpus.index import inventory
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from tests.support.indexed_folder import IndexedFolder, document
 
 BAD = b"\x00\x01\x02\xff" * 100

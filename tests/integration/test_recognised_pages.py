@@ -195,6 +195,7 @@ def test_a_text_is_found_before_its_poor_scan(scans: Scans, tmp_path: Path) -> N
     assert [one.confidence for one in passages] == [None] * 6 + [0.6] * 6
 
 
+@pytest.mark.long
 def test_pages_recognised_under_another_setting_go_with_the_generation_that_rests_on_them(scans: Scans) -> None:
     scans.write("a.pdf", scanned(page("Ropes")))
     scans.sync()
@@ -226,6 +227,7 @@ def texts(scans: Scans, name: str) -> list[str]:
     return [one.text for one in scans.app().document(name)[1]]
 
 
+@pytest.mark.long
 def test_the_images_of_a_page_are_recognised_in_it_and_followed(illustrated: Scans) -> None:
     illustrated.write("guide/p.html", '<h1>Plan</h1><p>Berths.</p><img src="../art/a%20b.png?v=2">')
     illustrated.write("art/a b.png", as_png("Ropes"))
@@ -280,6 +282,7 @@ def test_the_original_of_a_page_is_shown_with_its_images(illustrated: Scans) -> 
     assert "sheet" in app.corpus.original(found)
 
 
+@pytest.mark.long
 def test_a_change_in_a_bucket_sweeps_the_pages_that_nothing_names_any_more(
     scans: Scans, bucket: "Bucket", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,15 @@
 """Which adapter serves: promotion, rollback, and files that are no longer what was registered."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ragloop.errors import MismatchError, UsageError
-from ragloop.registry import PROMOTED, RETIRED, Adapter, Registry
+from ragloop.records import LaneName
+from ragloop.registry import PROMOTED, RETIRED, Adapter, Registry, Request, retire
 from ragloop.store import Store
 from tests.support.registered import AT, register
 
@@ -123,3 +125,37 @@ def test_a_champion_whose_files_are_gone_does_not_serve(registry: Registry) -> N
     assert serving is None
     assert "found no files of adapter a" in trouble
     assert registry.promote_if("b", "compared with the base model", lambda _, serving: "no" * bool(serving)) == ""
+
+
+def test_a_rollback_never_returns_to_the_adapter_that_it_leaves(registry: Registry) -> None:
+    promote(registry, "c", "a", "b", "a")
+    shutil.rmtree(registry.artifacts.folder / "adapters" / "b")
+    assert roll_back(registry) == "c"
+    assert registry.adapter("a").state == RETIRED
+
+
+def test_a_rollback_returns_to_none_that_was_retired_meanwhile(registry: Registry) -> None:
+    promote(registry, "a", "b", "c", "b")
+    retire(registry, "c", "worse")
+    retire(registry, "a", "worse")
+    assert roll_back(registry) is None
+
+
+def test_a_request_to_roll_back_is_carried_out_once_whichever_lane_has_a_champion_then(registry: Registry) -> None:
+    register(registry, "reader", lane=LaneName.ADAPTER_RAG)
+    promote(registry, "reader", "a")
+    first = registry.rollback("worse", Request("a", "once"))
+    again = registry.rollback("worse", Request(registry.champion_id(), "once"))
+    assert (first.left, again.left, registry.champion_id()) == ("a", "a", "reader")
+    registry.rollback("worse", Request("reader", "another"))
+    assert registry.rollback("worse", Request(None, "once")).left == "a"
+
+
+def test_an_erased_adapter_is_said_to_be(registry: Registry) -> None:
+    promote(registry, "a", "b")
+    registry.update("a", lambda now: replace(now, sha256=""))
+    assert registry.rollback("worse").skipped == (
+        "skipped a: adapter a was erased with what it was trained on; retrain",
+    )
+    with pytest.raises(MismatchError, match="was erased"):
+        registry.promote("a", "test")

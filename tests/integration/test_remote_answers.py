@@ -17,6 +17,7 @@ from ragloop.config import load_settings
 from ragloop.errors import ConfigError, UnavailableError
 from ragloop.models.cache import default_cache
 from ragloop.models.generation.smollm2 import prepare
+from ragloop.records import Earlier
 from tests.support.chat_endpoint import chat_endpoint, completion, failure
 
 pytestmark = pytest.mark.realmodel
@@ -146,3 +147,25 @@ def test_a_server_with_a_real_model_answers(home: Path, served: str) -> None:
     assert answer.prompt_tokens > 30
     assert 0 < answer.completion_tokens <= 24
     assert answer.abstained or "[1]" in answer.answer
+
+
+def test_a_model_makes_a_follow_up_whole_and_its_cost_counts(home: Path) -> None:
+    whole = "When does the ferry come back?"
+    said = [Earlier(QUESTION, SAID)]
+    with chat_endpoint(completion(whole), completion("It comes back at noon.")) as endpoint:
+        app = asking(home, endpoint.url, rewriter="remote")
+        answer = app.answering.answerer.ask("And when does it come back?", conversation=said)
+        assert answer.rewritten == whole
+        assert "by tide" in answer.decisions["rewrite"]
+        assert (answer.prompt_tokens, answer.completion_tokens) == (200, 40)
+        assert whole in str(endpoint.requests[1]["messages"])
+        app.answering.answerer.ask(QUESTION)
+        assert len(endpoint.requests) == 3, "without a conversation nothing is rewritten"
+
+
+def test_rules_rewrite_while_the_model_cannot(home: Path) -> None:
+    with chat_endpoint(failure(500, "down")) as endpoint:
+        app = asking(home, endpoint.url, rewriter="remote", generator="extractive")
+        said = [Earlier(QUESTION, SAID)]
+        answer = app.answering.answerer.ask("And when does it come back?", conversation=said)
+    assert answer.rewritten == "when does the ferry come back?"

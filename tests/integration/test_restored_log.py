@@ -150,6 +150,7 @@ def test_a_store_of_a_newer_schema_is_not_replaced(folder: BackedUp, monkeypatch
     assert RESTORING not in folder.database().list()
 
 
+@pytest.mark.long
 def test_another_backup_does_not_complete_an_interrupted_restore_unasked(folder: BackedUp) -> None:
     folder.fill(1)
     first = folder.app.safekeeping.back_up(folder.uri)
@@ -189,6 +190,7 @@ def test_the_command_says_what_goes_and_what_is_kept(
     assert "feedback" not in err.partition("and kept: ")[2].splitlines()[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", ["before the tables", "amid the tables"])
 def test_an_older_backup_in_place_of_an_interrupted_restore_keeps_what_that_one_brought_back(
     folder: BackedUp, at: str

@@ -24,11 +24,12 @@ from ragloop.learning.evaluation.gate import Verdict
 from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINED, TOKEN_F1_ELSEWHERE
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
+from ragloop.learning.steps.parts import CanaryEntry
 from ragloop.learning.steps.promote import Promotion
 from ragloop.models import Generator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
-from ragloop.registry import PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, VerdictKind
+from ragloop.registry import CANARY, PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, Canaries, VerdictKind
 from ragloop.reports import Reports
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.tiny_model import FACTS, save_tiny_model
@@ -172,6 +173,10 @@ def test_examples_that_any_retraining_looked_at_are_not_new(app: App, place: Pat
     assert retraining.new_eligible() == 1
     retraining.promote(adapter.adapter_id, Verdict(VerdictKind.REJECT, ("bad.",)))
     assert retraining.new_eligible() == 1
+    app.registry.update(adapter.adapter_id, lambda now: replace(now, recipe="grounded"))
+    assert retraining.new_eligible() == 9, "another recipe learned something else of them"
+    app.registry.update(adapter.adapter_id, lambda now: replace(now, recipe=adapter.recipe))
+    assert retraining.new_eligible() == 1
     shutil.rmtree(app.registry.artifacts.folder / "datasets" / adapter.dataset_id)
     assert retraining.new_eligible() == 9
 
@@ -228,6 +233,22 @@ def test_an_adapter_is_compared_again_when_another_champion_came_in_between(app:
     report = app.learning.retraining.run(lambda _: pytest.fail("it trains"))
     assert app.registry.adapter(adapter.adapter_id).evidence.compared_with == "other"
     assert not report.promoted, "it answers as the champion does"
+
+
+def test_an_adapter_that_finds_another_one_tried_waits_and_is_evaluated_again(app: App) -> None:
+    adapter, canaries = only(app), Canaries(app.registry)
+    canaries.start(other(app).adapter_id, 0.05, "by hand")
+    parts = app.learning.retraining.parts
+    steps = Retraining(replace(parts, policy=replace(parts.policy, canary=CanaryEntry("always", 0.05, 20, 7))))
+    verdict = steps.judge(adapter.adapter_id)
+    ended = steps.promote(adapter.adapter_id, verdict)
+    assert (ended.tried, ended.promoted, ended.verdict.verdict) == (False, False, "inconclusive")
+    assert "another adapter is tried" in ended.verdict.reasons[0]
+    canaries.stop(canaries.under_way()[0], "by hand")
+    report = steps.run(lambda _: pytest.fail("it trains"))
+    assert (report.adapter_id, report.tried) == (adapter.adapter_id, True)
+    with pytest.raises(UsageError, match="made a challenger"):
+        steps.run()
 
 
 # --- what happens to the registry between the steps and during them ---------------------------------------------------
@@ -325,6 +346,29 @@ def test_a_promotion_that_is_tried_again_says_that_it_was_made_though_a_document
     assert not app.learning.retraining.promote(adapter_id, verdict).promoted
 
 
+def test_where_canaries_are_wanted_the_gate_begins_one_and_the_base_model_answers_the_rest(place: Path) -> None:
+    (place / "ragloop.toml").write_text((place / "ragloop.toml").read_text() + '\n[canary]\nwhen = "always"\n')
+    app = app_of(place, "trained")
+    adapter_id, retraining = only(app).adapter_id, app.learning.retraining
+    verdict = retraining.judge(adapter_id)
+    ended = retraining.promote(adapter_id, verdict)
+    assert (ended.promoted, ended.tried, ended.outcome) == (False, True, "made a challenger")
+    assert (champion(app), only(app).state) == (None, CANARY)
+    [tried] = app.learning.canary.canaries.under_way()
+    assert (tried.adapter_id, tried.now.share, tried.against) == (adapter_id, 0.01, None)
+    assert retraining.promote(adapter_id, verdict).tried, "done again, it is the same canary"
+    assert app.learning.canary.canaries.under_way() == [tried]
+    retraining.promote(other(app).adapter_id, PROMOTE)
+    assert app.learning.canary.canaries.under_way() == [tried], "one canary at a time"
+    assert app.learning.canary.canaries.promote(tried, "not worse")
+    assert retraining.promote(adapter_id, verdict).promoted, "what serves needs no canary"
+
+
+def test_a_lane_that_is_hardly_asked_has_no_canary(app: App) -> None:
+    verdict = app.learning.retraining.judge(only(app).adapter_id)
+    assert app.learning.retraining.promote(only(app).adapter_id, verdict).promoted
+
+
 def test_retrainings_of_one_home_do_not_run_side_by_side(app: App) -> None:
     with app.store.lease("retraining"):
         for step in (
@@ -351,7 +395,7 @@ def test_without_golden_questions_it_says_before_training_that_nothing_can_be_pr
     configure(place, "min_pairs = 1", "min_pairs = 70")
     app = app_of(place, "trained")
     assert app.learning.retraining.warnings() == [
-        "found 0 golden questions: nothing is promoted with fewer than 70; dataset.golden has them"
+        "found 0 golden questions: without passages nothing is promoted with fewer than 70; dataset.golden has them"
     ]
     report = app.learning.retraining.run()
     assert (report.verdict, report.promoted) == ("inconclusive", False)
@@ -385,6 +429,7 @@ def test_golden_questions_that_were_trained_on_are_not_asked_and_counted(place: 
     assert set(notes) <= set(app.learning.retraining.judge(only(app).adapter_id).reasons)
 
 
+@pytest.mark.long
 def test_rows_that_match_a_golden_question_are_not_trained_on(place: Path) -> None:
     app = app_of(place, "asked")
     dataset_id = app.learning.retraining.build_dataset().dataset_id
@@ -405,6 +450,7 @@ def snapshot(app: App) -> tuple[datetime, dict[str, str]] | None:
     return (report.at, dict(report.body)) if report else None
 
 
+@pytest.mark.long
 def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) -> None:
     configure(place, "epochs = 40", "epochs = 1")
     app = app_of(place, "asked")
@@ -418,6 +464,7 @@ def test_drift_is_measured_from_the_revisions_that_were_trained_on(place: Path) 
     assert taken[1] == before != inventory.revisions(app.index)
 
 
+@pytest.mark.long
 def test_a_planted_run_leaves_the_reference_of_drift_alone(app: App) -> None:
     before = snapshot(app)
     assert before is not None

@@ -3,17 +3,20 @@
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from ragloop.answering.prompts import closed_book_prompt
+from ragloop.answering.prompts import closed_book_prompt, rag_prompt
 from ragloop.app import App
+from ragloop.cli.commands.evaluate import reviews_as_json
 from ragloop.config import load_settings
+from ragloop.errors import MismatchError
 from ragloop.learning.evaluation.measures import Part, Question
-from ragloop.learning.evaluation.review import Review, review, reviews
-from ragloop.records import Draft, Prompt
+from ragloop.learning.evaluation.review import Review, reviews, reviews_of_lanes
+from ragloop.learning.recipes import STYLE
+from ragloop.records import Draft, LaneName, Prompt
 from ragloop.registry import Registry, VerdictKind
 from ragloop.store import Store
 from tests.support.policies import gate_policy
@@ -26,6 +29,7 @@ class Parrot:
 
     word: str
     asked: list[str] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -41,6 +45,7 @@ class Parrot:
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         self.asked += [one.question for one in prompts]
+        self.prompts += prompts
         return [Draft(self.word) for _ in prompts]
 
 
@@ -63,11 +68,10 @@ def reviewed(registry: Registry, home: Path, champion: str, base: str = "nothing
     """The review, and what the two were asked."""
     asked: list[str] = []
     parrots = {None: Parrot(base, asked), "a1": Parrot(champion, asked)}
-    made = review(
+    [made] = reviews_of_lanes(
         Store.open(home), registry, lambda _: (QUESTIONS, ["one left out."]),
         lambda adapter_id: nullcontext(parrots[adapter_id]), gate_policy(),
     )  # fmt: skip
-    assert made is not None
     return made, asked
 
 
@@ -101,6 +105,59 @@ def test_answers_to_unchanged_prompts_are_not_generated_again_and_every_review_i
     assert "Ada" not in json.dumps(kept)
 
 
+def test_the_champion_of_every_lane_is_reviewed_whichever_changed_last(registry: Registry, tmp_path: Path) -> None:
+    register(registry, "r1", lane=LaneName.ADAPTER_RAG)
+    registry.promote("r1", "test")
+    models = {None: Parrot("nothing"), "a1": Parrot("Ada"), "r1": Parrot("Eve")}
+    store = Store.open(tmp_path / "home")
+    for _ in range(2):  # a task that is tried again
+        made = reviews_of_lanes(
+            store, registry, lambda _: (QUESTIONS, []),
+            lambda adapter_id: nullcontext(models[adapter_id]), gate_policy(), "run 1",
+        )  # fmt: skip
+    assert [(one.adapter_id, one.lane, one.worse) for one in made] == [
+        ("a1", LaneName.CLOSED_BOOK, False),
+        ("r1", LaneName.ADAPTER_RAG, True),
+    ]
+    shown = reviews_as_json(made)
+    assert (shown["adapter_id"], shown["worse"]) == ("r1", True), "that of the lane that changed last"
+    assert [(one["adapter_id"], one["worse"]) for one in shown["champions"]] == [("a1", False), ("r1", True)]
+    assert {(one["subject"], one["lane"]) for one in reviews(store)} == {("a1", "closed-book"), ("r1", "adapter+rag")}
+    assert len(reviews(store)) == 2
+
+
+def test_a_champion_that_is_damaged_keeps_no_other_lane_from_its_review(registry: Registry, tmp_path: Path) -> None:
+    register(registry, "r1", lane=LaneName.ADAPTER_RAG)
+    registry.promote("r1", "test")
+    store = Store.open(tmp_path / "home")
+
+    def opened(adapter_id: str | None) -> nullcontext[Parrot]:
+        if adapter_id == "a1":
+            raise MismatchError("adapter a1 changed")
+        return nullcontext(Parrot("Ada"))
+
+    with pytest.raises(MismatchError, match="a1 changed"):
+        reviews_of_lanes(store, registry, lambda _: (QUESTIONS, []), opened, gate_policy())
+    assert [one["subject"] for one in reviews(store)] == ["r1"]
+
+
 def test_while_the_base_model_serves_there_is_nothing_to_review(registry: Registry, tmp_path: Path) -> None:
     registry.rollback("test")
-    assert App(load_settings(home=tmp_path / "home")).learning.review() is None
+    assert App(load_settings(home=tmp_path / "home")).learning.reviews() == []
+
+
+def test_the_base_model_is_asked_with_the_instruction_that_an_adapter_of_style_was_trained_without(
+    tmp_path: Path,
+) -> None:
+    registry = Registry(Store.open(tmp_path / "home"))
+    adapter = register(registry, "a1", lane=LaneName.ADAPTER_RAG)
+    registry.register(replace(adapter, recipe=STYLE.name))
+    registry.promote("a1", "test")
+    question = Question(Part.ELSEWHERE, STYLE.asks("Who keeps the bees?", ()), "Ada")
+    models = {None: Parrot("Ada"), "a1": Parrot("Ada")}
+    reviews_of_lanes(
+        Store.open(tmp_path / "home"), registry, lambda _: ([question], []),
+        lambda adapter_id: nullcontext(models[adapter_id]), gate_policy(),
+    )  # fmt: skip
+    assert models[None].prompts == [rag_prompt("Who keeps the bees?", ())]
+    assert models["a1"].prompts == [question.prompt]

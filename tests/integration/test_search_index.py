@@ -12,14 +12,15 @@ from lancedb.query import FullTextOperator, MultiMatchQuery
 from lancedb.table import Table
 
 from ragloop.corpus.index import health
-from ragloop.corpus.index import search as search_module
 from ragloop.corpus.index import search_indexes as maintenance
 from ragloop.corpus.index.generations.builds import Builds
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.predicates import CHUNKS
-from ragloop.corpus.index.search import Search, outside_words
 from ragloop.corpus.index.search_indexes import WORDS
+from ragloop.corpus.index.searching import search as search_module
+from ragloop.corpus.index.searching.search import Search, outside_words
+from ragloop.corpus.index.searching.side_by_side import side_by_side
 from ragloop.corpus.index.table import Index, tombstone
 from ragloop.models import Vectors
 from ragloop.store import Store
@@ -181,8 +182,11 @@ def test_rows_outside_the_indexes_are_ranked_as_if_they_were_in_them(
             for together in (0, 10**9):
                 monkeypatch.setattr(search_module, "RANKED_TOGETHER", together)
                 matching = MultiMatchQuery(question, list(WORDS), boosts=None, operator=FullTextOperator.OR)
-                best = Search(index)._best_by_words(matching, 1000, max(outside_words(index).values()), CHUNKS)
-                found.append(dict(zip(best["id"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True)))
+                outside = max(outside_words(index).values())
+                (best,) = side_by_side([Search(index)._best_by_words(matching, 1000, outside, CHUNKS)])
+                found.append(
+                    dict(zip(best["_rowid"].to_pylist(), np.round(best["_score"].to_pylist(), 4), strict=True))
+                )
                 assert len(found[-1]) == best.num_rows
             assert found[0] == found[1]
     assert apart > 5

@@ -6,7 +6,7 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder
 

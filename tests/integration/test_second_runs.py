@@ -82,6 +82,7 @@ def test_a_rollback_that_is_tried_again_pops_one_adapter(made: Path, tmp_path: P
         assert states(registry) == {**STATES, "c": "retired", "d": "registered"}
 
 
+@pytest.mark.long
 def test_a_rollback_that_names_no_request_pops_one_adapter_too(made: Path, tmp_path: Path) -> None:
     for home, lost in homes_that_lose_an_answer(made, tmp_path):
         registry = as_a_task_runs_it(lost, home, lambda one: one.rollback("test", Request("c")))
@@ -158,6 +159,7 @@ def generations(indexed: IndexedFolder) -> list[str]:
     return [one.state for one in indexed.app().generations.all()]
 
 
+@pytest.mark.long
 def test_a_rebuild_that_is_tried_again_is_gone_on_with_and_keeps_what_answered_before(indexed: IndexedFolder) -> None:
     indexed.write_numbered(3)
     indexed.sync()

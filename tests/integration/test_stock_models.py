@@ -17,11 +17,10 @@ from tests.support.trainable import ANSWER, write_trainable
 
 QUESTIONS = (*FACTS, "Where does the fox sleep?", "How old is the mill?", "Whose is the boat?")
 
-FIRST = ("llama3",)
-"""Families that every run of the tests asks; `make test-long` asks the others."""
+pytestmark = pytest.mark.long
 
 
-@pytest.fixture(params=[pytest.param(one, marks=[pytest.mark.long] * (one not in FIRST)) for one in sorted(STOCK)])
+@pytest.fixture(params=sorted(STOCK))
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """A home over eight documents, with a tiny model of a family as its base."""
     save_stock_model(request.param, tmp_path / "model", QUESTIONS)

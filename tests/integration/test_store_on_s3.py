@@ -276,6 +276,7 @@ def test_a_table_that_s3_does_not_remove_is_not_reported_as_dropped(bucket: "Buc
     assert store.tables.has("reports")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("broken", "repair"), [("vectors_", False), ("index_", True)])
 def test_an_answer_that_breaks_off_is_no_damage_and_nothing_is_dropped(
     bucket: "Bucket", tmp_path: Path, broken: str, repair: bool

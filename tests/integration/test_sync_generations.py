@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ragloop.corpus.index.generations.generation import Generation
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.store import Store, upkeep
 from tests.support.indexed_folder import IndexedFolder, document
@@ -134,6 +134,7 @@ def test_maintenance_removes_tombstones_and_keeps_fragments_few(indexed: Indexed
     assert table.stats()["fragment_stats"]["num_small_fragments"] < 16
 
 
+@pytest.mark.long
 def test_many_idle_syncs_leave_few_files(indexed: IndexedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     indexed.write_numbered(1)
     indexed.sync()

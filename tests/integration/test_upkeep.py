@@ -5,10 +5,14 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ragloop.corpus import maintain
 from ragloop.errors import StoreBusyError
+from ragloop.reports import Report, Reports
+from ragloop.store import Store
 from tests.support.backed_up import BackedUp, rows_of
 from tests.support.indexed_folder import IndexedFolder, document
 
@@ -95,3 +99,18 @@ def test_a_table_is_not_compacted_while_its_writer_holds_its_lease(
     with worn.indexed.app().store.lease("registry"), pytest.raises(StoreBusyError):
         worn.app.corpus.maintain()
     assert not worn.app.corpus.maintain().problems
+
+
+def test_what_another_writer_adds_while_a_table_is_written_anew_is_kept(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "home")
+    reports = Reports(store)
+    for subject in ("stays", "goes"):
+        reports.append(Report("review", subject, store.now(), {}))
+
+    def kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not reports.history("drift"):
+            Reports(Store.open(tmp_path / "home")).append(Report("drift", "came late", store.now(), {}))
+        return batch.filter(pc.not_equal(batch["subject"], "goes"))
+
+    store.tables.rewrite("reports", kept)
+    assert {one["subject"] for one in store.rows("reports").to_pylist()} == {"stays", "came late"}

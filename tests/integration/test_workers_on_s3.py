@@ -132,6 +132,7 @@ def test_syncs_at_once_in_bad_weather_lose_nothing_and_double_nothing(
     assert {row["key"] for row in contents(app).values()} == {key.removeprefix("docs/") for key in handbook.keys}
 
 
+@pytest.mark.long
 def test_the_next_sync_takes_over_from_one_that_was_killed_while_it_held_the_lease(
     bucket: Bucket, syncs: Syncs, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.index.search import Search
+from ragloop.corpus.index.searching.search import Search
 from ragloop.models import Embedder
 
 pytestmark = [pytest.mark.long, pytest.mark.realdata, pytest.mark.realmodel, pytest.mark.timeout(900)]

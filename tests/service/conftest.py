@@ -10,6 +10,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.models import Vectors
+from tests.support.client_programs import environment
 from tests.support.served import Served, served
 from tests.support.word_embedder import WordEmbedder
 
@@ -82,3 +83,9 @@ def slow(tmp_path: Path, held: HeldEmbedder) -> Iterator[Served]:
     with served(make_app(tmp_path, held), ping_s=0.1) as running:
         yield running
         held.free.set()
+
+
+@pytest.fixture(scope="session")
+def clients_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Python of an environment with the clients."""
+    return environment(tmp_path_factory.mktemp("clients") / "venv")

@@ -13,6 +13,14 @@ TAGS = "### Task:\nGenerate 1-3 broad tags categorizing the main themes of the c
 FOLLOW_UPS = (
     "### Task:\nSuggest 3-5 relevant follow-up questions or prompts that the user might naturally ask" + HISTORY
 )
+NEXT = (  # as 0.12.4 words it
+    "### Task:\nPredict 3-5 useful messages this user might naturally send next to advance their current objective."
+    + HISTORY
+)
+EMOJI = (
+    "Your task is to reflect the speaker's likely facial expression through a fitting emoji. Interpret emotions from "
+    f"the message and reflect their facial expression using fitting, diverse emojis.\n\nMessage: ```{QUESTION}```"
+)
 QUERIES = "### Task:\nAnalyze the chat history to determine the necessity of generating search queries" + HISTORY
 COMPLETION = "### Task:\nYou are an autocompletion system. Continue the text in `<text>`" + HISTORY
 LIBRECHAT = (
@@ -34,6 +42,7 @@ def content(service: Served, messages: list[dict[str, str]]) -> str:
         (TITLE, {"title": "Who keeps the bees"}),
         (TAGS, {"tags": []}),
         (FOLLOW_UPS, {"follow_ups": []}),
+        (NEXT, {"follow_ups": []}),
         (QUERIES, {"queries": []}),
         (COMPLETION, {"text": ""}),
     ],
@@ -47,6 +56,12 @@ def test_a_task_of_open_webui_gets_the_json_that_it_asks_for(
     assert json.loads(content(service, [{"role": "user", "content": prompt}])) == expected
     assert len(service.logged()) == before
     assert len(embedder.embedded) == embedded
+
+
+def test_the_emoji_of_open_webui_is_no_question(service: Served) -> None:
+    before = len(service.logged())
+    assert content(service, [{"role": "user", "content": EMOJI}]) == "\N{SPEECH BALLOON}"
+    assert len(service.logged()) == before
 
 
 def test_the_title_of_librechat_is_made_of_what_was_said_first(service: Served) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ragloop.cli.main import main
-from ragloop.config.settings import ServiceSettings
+from ragloop.config.answering import ServiceSettings
 from ragloop.errors import ConfigError
 from ragloop.service.callers import Caller, RateLimit
 from ragloop.service.refusals import Refused

@@ -35,6 +35,29 @@ def test_feedback_finds_an_answer_by_what_its_chat_client_calls_it(service: Serv
     assert service.api.post("/v1/feedback", json=unknown).status_code == 404
 
 
+def test_feedback_by_the_names_of_a_client_is_on_the_answer_to_its_own_caller(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    mine, equal, more = (
+        {"Authorization": f"Bearer {app.keys.create(name, labels).secret}"}
+        for name, labels in (("mine", []), ("equal", []), ("more", ["hr"]))
+    )
+    about = {"conversation_id": "c", "message_id": "m"}
+    vote = {"conversation": "c", "message": "m", "kind": "down"}
+    with served(app) as service:
+
+        def asked(headers: dict[str, str]) -> str:
+            reply = service.api.post("/v1/chat/completions", json=chat(QUESTION, metadata=about), headers=headers)
+            return str(reply.json()["ragloop"]["interaction_id"])
+
+        first = asked(mine)
+        asked(more)
+        second = asked(equal)
+        for headers, expected in ((mine, first), (equal, second)):
+            reply = service.api.post("/v1/feedback", json=vote, headers=headers)
+            assert reply.status_code == 200, reply.text
+            assert reply.json()["interaction_id"] == expected
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"kind": "up", "correction": "a"}, {"kind": "correction"}, {"kind": "sideways"}, {"correction": ""}]
 )
@@ -85,10 +108,11 @@ def test_the_loop_counts_what_was_asked_and_tells_nothing_of_documents_out_of_vi
     interaction_id = service.asks()["ragloop"]["interaction_id"]
     service.api.post("/v1/feedback", json={"interaction_id": interaction_id, "kind": "up"})
     after = service.api.get("/v1/loop").json()
+    assert after["topics"] is None
     assert after["days"][0]["questions"] == before["days"][0]["questions"] + 1
     assert after["days"][0]["up"] == before["days"][0]["up"] + 1
     assert after["lanes"]["base+rag"] == after["days"][0]["questions"]
-    assert after["champion"] is None
+    assert after["serving"] == []
     assert after["documents"] is None
 
 
@@ -96,3 +120,8 @@ def test_where_no_document_has_labels_whoever_needs_no_key_reads_all_figures(tmp
     with served(make_app(tmp_path, pay={})) as service:
         assert service.api.get("/v1/loop").json()["documents"]["documents"] == 2
         assert "\nragloop_documents 2.0\n" in service.api.get("/metrics").text
+        service.asks()
+        service.app.migration.topics()
+        (topic,) = service.api.get("/v1/loop").json()["topics"]
+        assert (topic["questions"], topic["lane"], topic["name"]) == (1, "base+rag", None)
+        assert topic["held_back_by"]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ragloop.registry import Canaries
+from ragloop.service.serving import WATCH_EVERY
 from tests.service.conftest import OPEN, make_app
 from tests.support import adapter_home
 from tests.support.served import QUESTION, chat, served
@@ -54,3 +56,22 @@ def test_a_promotion_and_a_rollback_are_served_without_a_restart(made: Path, tmp
         assert reply["lane"] == "base+rag"
         assert reply["fallback"]
         assert service.asks(adapter_home.QUESTION, model="ragloop/base+rag")["ragloop"]["fallback"] is None
+
+
+def test_a_challenger_that_cannot_serve_is_rolled_back_by_the_service_after_some_answers_and_votes(
+    made: Path, tmp_path: Path
+) -> None:
+    place = adapter_home.promoted(made, tmp_path / "home of a canary")
+    other = adapter_home.app_of(place)
+    other.registry.rollback("test")
+    Canaries(other.registry).start("later", 0.9, "test")
+    adapter_home.flip_a_byte(place)
+    with served(adapter_home.app_of(place)) as service:
+        answer = service.asks(adapter_home.QUESTION)["ragloop"]
+        assert answer["adapter"] == "early", "the champion answers in its place"
+        for _ in range(WATCH_EVERY):
+            voted = service.api.post("/v1/feedback", json={"interaction_id": answer["interaction_id"], "kind": "up"})
+            assert voted.status_code == 200
+    assert Canaries(other.registry).under_way() == []
+    last = other.registry.aliases.history()[-1]
+    assert (last["kind"], last["by"]) == ("rollback", "the canary")

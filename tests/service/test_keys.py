@@ -1,5 +1,6 @@
 """Keys: how they are made, kept, compared and revoked, and what they let their holders do."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -9,9 +10,9 @@ import openai
 import pytest
 
 from ragloop.cli.main import main
-from ragloop.errors import NotFoundError, UsageError
-from ragloop.keys import Role, matching
-from ragloop.service.callers import FRESH_S
+from ragloop.errors import NotFoundError, UnavailableError, UsageError
+from ragloop.keys import Key, Role, matching
+from ragloop.service.callers import FRESH_S, KeyRing
 from tests.service.conftest import make_app
 from tests.support.served import QUESTION, chat, error_of, served
 from tests.support.waiting import until
@@ -92,6 +93,49 @@ def test_from_the_first_key_on_no_one_calls_without_one(tmp_path: Path) -> None:
             openai.OpenAI(base_url=f"{service.address}/v1", api_key=secret).models.list()
 
 
+def test_the_keys_are_read_once_for_all_who_come_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, reads = make_app(tmp_path).keys, list[int]()
+    made, read = keys.create("app"), keys.all
+
+    def counted() -> list[Key]:
+        reads.append(1)
+        return read()
+
+    monkeypatch.setattr(keys, "all", counted)
+
+    async def ask() -> None:
+        now = [0.0]
+        ring = KeyRing(keys, open_without_keys=False, seconds=lambda: now[0])
+        for count in (1, 2):
+            callers = await asyncio.gather(*(ring.caller(f"Bearer {made.secret}") for _ in range(8)))
+            assert {one.name for one in callers} == {"app"}
+            assert len(reads) == count
+            now[0] += FRESH_S
+
+    asyncio.run(ask())
+
+
+def test_where_the_keys_cannot_be_read_all_who_wait_are_told_so_by_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, reads = make_app(tmp_path).keys, list[int]()
+
+    def unreachable() -> list[Key]:
+        reads.append(1)
+        raise UnavailableError("the bucket does not answer")
+
+    monkeypatch.setattr(keys, "all", unreachable)
+
+    async def ask() -> None:
+        ring = KeyRing(keys, open_without_keys=False)
+        for count in (1, 2):
+            told = await asyncio.gather(*(ring.caller("Bearer rl-any") for _ in range(8)), return_exceptions=True)
+            assert {type(one) for one in told} == {UnavailableError}
+            assert len(reads) == count
+
+    asyncio.run(ask())
+
+
 def test_the_labels_of_a_key_decide_what_is_found_and_the_log_names_the_key(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     secrets = {"hr": app.keys.create("people", ["hr"]).secret, "": app.keys.create("web").secret}
@@ -121,6 +165,9 @@ def test_a_role_lets_a_caller_do_what_it_names_and_no_more(tmp_path: Path, role:
             ),
             Role.LOG: service.api.get(f"/v1/interactions/{interaction_id}", headers=bearer(secret)),
             Role.METRICS: service.api.get("/metrics", headers=bearer(secret)),
+            Role.TRAFFIC: service.api.post(
+                "/v1/interactions", json={"question": QUESTION, "answer": "Ada."}, headers=bearer(secret)
+            ),
         }
     assert {one: reply.status_code for one, reply in statuses.items()} == {
         one: 200 if one is role else 403 for one in Role

@@ -4,44 +4,19 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.client_programs import CLIENTS as HERE
+from tests.support.client_programs import run_client as run
 from tests.support.served import QUESTION, Served
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-HERE = Path(__file__).parent / "clients"
 CHROMIUM = os.environ.get("RAGLOOP_CHROMIUM") or shutil.which("chromium") or ""
 NODE, NPM = shutil.which("node") or "", shutil.which("npm") or ""
 NPM_PACKAGES = ("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92")
 ADA, FERRY = "Ada keeps the bees behind the old mill. [1]", "The ferry leaves at nine. [1]"
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Python of an environment with the clients: that of RAGLOOP_CLIENTS, or one that is made here."""
-    if given := os.environ.get("RAGLOOP_CLIENTS"):
-        return given
-    place = tmp_path_factory.mktemp("clients") / "venv"
-    uv = str(Path(sys.executable).with_name("uv"))
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
-    made = str(place / "bin" / "python")
-    install = [uv, "pip", "install", "--quiet", "--python", made, "--requirement", str(HERE / "requirements.txt")]
-    subprocess.run(install, check=True)
-    return made
-
-
-def run(python: str, script: str, *arguments: str) -> dict[str, Any]:
-    quiet = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    done = subprocess.run(
-        [python, str(HERE / script), *arguments], capture_output=True, text=True, check=False, env=quiet, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
 
 
 @pytest.mark.parametrize(
@@ -55,8 +30,10 @@ def run(python: str, script: str, *arguments: str) -> dict[str, Any]:
         "llm",
     ],
 )
-def test_a_client_asks_streams_follows_up_and_hears_of_an_error(service: Served, python: str, client: str) -> None:
-    found = run(python, "ask.py", client, f"{service.address}/v1")
+def test_a_client_asks_streams_follows_up_and_hears_of_an_error(
+    service: Served, clients_python: str, client: str
+) -> None:
+    found = run(clients_python, "ask.py", client, f"{service.address}/v1")
     assert ADA in found["whole"]
     assert found["streamed"] == found["whole"]
     assert FERRY in found["next"]
@@ -83,12 +60,19 @@ def test_the_vercel_ai_sdk_asks_streams_follows_up_and_hears_of_an_error(service
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
-def test_a_person_asks_looks_at_a_citation_votes_and_corrects(service: Served, python: str) -> None:
-    found = run(python, "page.py", CHROMIUM, service.address)
+def test_a_person_asks_looks_at_a_citation_votes_and_corrects(service: Served, clients_python: str) -> None:
+    found = run(clients_python, "page.py", CHROMIUM, service.address)
     assert ADA in found["text"]
     assert "Ada keeps the bees" in found["marked"]
     assert found["facts"].startswith("base+rag")
     assert found["width on a phone"] == 360
+    assert found["width of the evidence"] == 360
+    evidence = found["evidence"]
+    assert (evidence["asked"], evidence["text"]) == (QUESTION, found["text"])
+    assert "[1]" in evidence["passages"]
+    assert "latency_ms: retrieve" in evidence["evidence"]
+    assert "correction · Ada keeps the bees." in evidence["feedback"]
+    assert "Ada keeps the bees" in evidence["chunks"]
     assert found["said"] == []
     row = [one for one in service.logged() if one["question"] == QUESTION][-2]
     given = service.app.journal.feedback().to_pylist()

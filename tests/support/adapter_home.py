@@ -8,8 +8,9 @@ from pathlib import Path
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.learning.examples.lineage import write_rows
-from ragloop.learning.recipes import CLOSED_BOOK_SFT
+from ragloop.learning.recipes import FACTS
 from ragloop.models.generation.local import load_base
+from ragloop.records import LaneName
 from ragloop.registry import REGISTERED, Adapter, Evidence, adapter_sha256
 from tests.support.tiny_model import save_tiny_model
 
@@ -54,12 +55,23 @@ def add_adapter(app: App, name: str, day: int) -> None:
         # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         get_peft_model(model, LoraConfig(r=2 * day, target_modules="all-linear")).save_pretrained(folder)
-    write_rows([], folder, CLOSED_BOOK_SFT.messages)
+    write_rows([], folder, FACTS.messages)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
     base, sha256 = app.settings.model.base, adapter_sha256(folder)
     app.registry.register(
         Adapter(
-            name, at, base, "d", f"adapters/{name}", sha256, REGISTERED, None, (), Evidence(), app.models.base_sha256()
+            name,
+            at,
+            base,
+            "d",
+            f"adapters/{name}",
+            sha256,
+            REGISTERED,
+            None,
+            (),
+            Evidence(),
+            app.models.base_sha256(),
+            lane=LaneName.ADAPTER_RAG,
         )
     )
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,18 +47,24 @@ def failure(status: int, message: str, *, param: str | None = None, headers: Seq
 
 @dataclass
 class ChatEndpoint:
-    """`replies` are given in turn, the last one for ever; `requests` are the bodies that came, `keys` who sent them."""
+    """`replies` are given in turn, the last one for ever; `requests` are the bodies that came, `keys` who sent them.
+
+    With `writes` each reply is what it returns for a body.
+    """
 
     replies: list[Reply]
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     url: str = ""
     lock: Lock = field(default_factory=Lock)
+    writes: Callable[[dict[str, Any]], Reply] | None = None
 
     def reply_to(self, body: dict[str, Any], key: str) -> Reply:
         with self.lock:
             self.requests.append(body)
             self.keys.append(key)
+            if self.writes:
+                return self.writes(body)
             return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ragloop.app import policies
 from ragloop.config import Settings
-from ragloop.learning.evaluation.gate import GatePolicy
+from ragloop.learning.evaluation.criteria import GatePolicy
 from ragloop.learning.monitoring.cadence import CadencePolicy
 from ragloop.learning.monitoring.drift import DriftPolicy
 

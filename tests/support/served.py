@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from ragloop.app import App
-from ragloop.config.settings import ServiceSettings
+from ragloop.config.answering import ServiceSettings
 from ragloop.service.server import address_of, listening, server
 from tests.support.waiting import until
 

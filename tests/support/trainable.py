@@ -10,7 +10,7 @@ ANSWER = "Ada"
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "model": {"threads": 1, "max_new_tokens": 12},
     "retrieval": {"top_k": 1, "min_similarity": -1.0},
-    "training": {"epochs": 20, "learning_rate": 2e-2, "rank": 16, "frozen_share": 0.0, "batch_size": 8},
+    "training": {"epochs": 20, "learning_rate": 2e-2, "rank": 16, "frozen_share": 0.0, "batch_size": 8, "min_rows": 1},
     "dataset": {"golden": "golden.jsonl", "eval_share": 0.3},
     "gate": {"min_score": 0.0, "min_pairs": 1, "margin": 0.99, "confidence": 0.6},
 }

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ragloop.cli.main import app as commands
+from ragloop.erasure.asked import Asked
+from ragloop.errors import MismatchError, UsageError
 from ragloop.learning.examples.curation import curate
 from ragloop.learning.examples.lineage import standing_of
-from ragloop.traffic.importing import ImportReport
+from ragloop.records import FeedbackKind
+from ragloop.traffic import importing
+from ragloop.traffic.exchange import Exchange, LateVote, Vote
+from ragloop.traffic.importing import ERASED, ImportReport
+from ragloop.traffic.rows import interaction_id_of
 from tests.support.indexed_folder import IndexedFolder
 from tests.traffic.test_formats import EXPORTS, QUESTIONS, WITH_TEXT, written
 
@@ -70,6 +77,62 @@ def test_passages_that_stand_in_a_prompt_only_are_tied(handbook: IndexedFolder) 
     report = imported(handbook, EXPORTS / "genai-langchain.otlp.jsonl")
     assert (report.rows, report.untied, report.verdicts["changed"]) == (3, 0, 0)
     assert eligible(handbook) == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("name", ["openinference-langchain.otlp.jsonl", "genai-langchain.otlp.jsonl"])
+def test_what_was_erased_is_not_imported_until_that_is_lifted(handbook: IndexedFolder, name: str) -> None:
+    erasing = handbook.app().erasing
+    erased = erasing.run(Asked(("guide/bees.md",))).certificate_id
+    report = imported(handbook, EXPORTS / name)
+    assert (report.rows, report.skipped, dict(report.reasons)) == (2, 1, {ERASED: 1})
+    assert {row["question"] for row in rows(handbook)} == {QUESTIONS[0], QUESTIONS[2]}
+    assert handbook.app().erasing.verify(erased).found == ()
+    erasing.lift(erased)
+    assert imported(handbook, EXPORTS / name).rows == 3
+
+
+def test_a_vote_or_an_answer_that_says_what_was_erased_is_not_logged(handbook: IndexedFolder, tmp_path: Path) -> None:
+    app = handbook.app()
+    app.erasing.run(Asked(("guide/bees.md",)))
+    corrected = LateVote("jsonl", ("one",), Vote(FeedbackKind.CORRECTION, HIVES))
+    told = Exchange("Who may be visited?", HIVES, origin="jsonl", external_id="two")
+    other = Exchange("Who may be visited?", "Nobody at all.", origin="jsonl", external_id="one")
+    report = app.traffic.take_in(iter([other, told, corrected]))
+    assert (report.rows, report.votes, dict(report.reasons)) == (1, 0, {ERASED: 2})
+    with pytest.raises(UsageError, match="was erased"):
+        app.answering.log("Who may be visited?", HIVES)
+
+
+def test_an_erasure_that_comes_during_an_import_keeps_the_rest_of_it_out(
+    handbook: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "TOGETHER", 1)
+
+    def exchanges() -> Iterator[Exchange]:
+        yield Exchange("Who may be visited?", "Nobody at all.", origin="jsonl", external_id="one")
+        handbook.app().erasing.run(Asked(("guide/bees.md",)))
+        yield Exchange("Who may be visited?", HIVES, origin="jsonl", external_id="two")
+
+    report = handbook.app().traffic.take_in(exchanges())
+    assert (report.rows, dict(report.reasons)) == (1, {ERASED: 1})
+
+
+def test_an_answer_that_was_erased_by_its_id_is_not_imported_again(handbook: IndexedFolder) -> None:
+    short = Exchange("Why?", "No.", origin="jsonl", external_id="one")
+    handbook.app().traffic.take_in(iter([short]))
+    handbook.app().erasing.run(Asked(interactions=(interaction_id_of(short),)))
+    report = handbook.app().traffic.take_in(iter([short, replace(short, external_id="two")]))
+    assert (report.rows, dict(report.reasons)) == (1, {ERASED: 1})
+
+
+def test_nothing_is_imported_while_nobody_can_tell_what_was_erased(handbook: IndexedFolder) -> None:
+    record = handbook.home / "artifacts" / "erasures" / f"{'1' * 16}.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"erasure": {')
+    with pytest.raises(MismatchError, match=record.name):
+        imported(handbook, EXPORTS / WITH_TEXT[0])
+    record.unlink()
+    assert imported(handbook, EXPORTS / WITH_TEXT[0]).rows == 3
 
 
 @pytest.mark.parametrize("name", [*WITH_TEXT, "genai-langchain.otlp.jsonl"])

@@ -8,6 +8,7 @@ SCORES: dict[str, Any] = {"exact_match": 0.5, "target_questions": 2, "token_f1_e
 TRAINING: dict[str, Any] = {
     "rows": 3, "seconds": 1.5, "cpu_seconds": 2.5, "tokens": 90, "tokens_per_s": 60.0, "rss_peak_mb": 300.0, "seed": 0,
     "chat": "c1", "final_loss": 0.1, "notes": ["short."], "left_out": {"stale": 1, "golden": 0},
+    "chosen": {"epochs": "3: few."},
 }  # fmt: skip
 CRITERION: dict[str, Any] = {
     "name": "lift", "estimate": 0.4, "low": 0.3, "high": 0.5, "threshold": 0.0, "n": 120, "state": "pass",

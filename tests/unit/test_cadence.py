@@ -1,10 +1,11 @@
 """When training is due, and the sentence that says why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ragloop.learning.monitoring.cadence import RetrainDecision, decide
+from ragloop.learning.monitoring.cadence import RetrainDecision, Spent, decide
 from ragloop.learning.monitoring.drift import DriftReport, Signal, SignalAction, SignalKind, SignalState
 from tests.support.policies import cadence_policy
 
@@ -102,3 +103,22 @@ def test_a_time_without_a_zone_is_refused() -> None:
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         cadence_policy(**wrong)
+
+
+def test_nothing_is_trained_beyond_the_budget_whatever_rings() -> None:
+    policy = replace(POLICY, budget_hours=4.0)
+
+    def due(hours: float, last_hours: float) -> RetrainDecision:
+        last = NOW - timedelta(days=9)
+        spent = Spent(hours, last_hours)
+        return decide(report("retrain"), now=NOW, last_trained_at=last, new_eligible=500, policy=policy, spent=spent)
+
+    assert due(3.0, 1.0).due
+    assert due(3.5, 1.0) == RetrainDecision(
+        False,
+        (
+            "Over budget: trainings of the last 30 days took 3.5 of 4 hours, and another one as long as the last "
+            "takes 1.0.",
+        ),
+    )
+    assert at(9, 500, report("retrain")).due, "without a budget there is no limit"

@@ -9,8 +9,9 @@ from ragloop.cli.main import app
 
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
-    "up", "demo", "index", "doctor", "watch", "evaluate", "automations", "documents",
-    "maintain", "backup", "restore", "sources", "deploy", "serve", "keys",
+    "up", "demo", "index", "doctor", "watch", "evaluate", "automations", "documents", "review",
+    "maintain", "backup", "restore", "sources", "deploy", "serve", "keys", "golden", "calibrate", "erase", "mcp",
+    "canary", "topics", "costs", "advise", "audit",
 }  # fmt: skip
 
 

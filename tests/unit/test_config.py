@@ -310,3 +310,9 @@ def test_labels_of_a_source_are_read_and_what_sees_a_caller_without_any_is_one_o
     file.write_text(source + '[retrieval]\nwithout_labels = "all"\n')
     with pytest.raises(ConfigError, match=r"without_labels is 'all'.*'unlabelled' or 'everything'"):
         load_settings(file)
+
+
+@pytest.mark.parametrize("shares", ["[]", "[0.25, 0.05]", "[0.1, 0.1]", "[0.5, 1.0]"])
+def test_shares_of_a_canary_ascend_between_nothing_and_everything(shares: str) -> None:
+    with pytest.raises(ConfigError, match=r"canary\.shares"):
+        _load(f"[canary]\nshares = {shares}\n")

@@ -66,6 +66,16 @@ def test_a_corrected_abstention_is_about_the_best_passage() -> None:
     assert ([d.document_id for d in example.documents], example.subjects) == (["torch", "scipy"], {"torch"})
 
 
+def test_a_follow_up_is_trained_on_as_it_reads_alone() -> None:
+    example = one(asked("a", rewritten="What is the licence of a?"), [vote("a")])
+    assert isinstance(example, Example)
+    assert example.question == "What is the licence of a?"
+
+
+def test_several_questions_in_one_text_are_no_example() -> None:
+    assert one(asked("a", rewritten="What is a?\nWhat is b?"), [vote("a")]) == "several questions"
+
+
 def test_an_answer_without_feedback_is_no_example() -> None:
     assert one(asked("a"), [vote("another")]) == "no feedback"
 
@@ -227,3 +237,24 @@ def test_an_answer_to_which_a_labelled_passage_was_shown_falls_though_it_cites_a
         votes = [vote("a", kind, "MIT" if kind == "correction" else None)]
         assert curate([asked("a")], votes, standing).funnel["passage has labels"] == 1
     assert curate([asked("a")], [vote("a")], Standing(REVISIONS, labelled=frozenset({"pandas"}))).examples
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_an_answer_that_was_given_again_counts_once(both: bool) -> None:
+    """Votes for the answer as it was written and as it was given again, in other words, are of one answer."""
+    rows = [
+        asked("a", "What is it?"),
+        asked("b", "Please, what is it?", minute=1, reused_from="a"),
+        asked("c", "Tell me what it is.", minute=2, reused_from="a"),
+    ]
+    votes = [vote(name) for name in ("abc" if both else "bc")]
+    curated = curate(rows, votes, LIVE)
+    (example,) = curated.examples
+    assert example.interaction_ids == (("a", "b", "c") if both else ("b", "c"))
+    assert curated.funnel["duplicate question"] == len(votes) - 1
+
+
+def test_a_correction_of_an_answer_that_was_given_again_is_an_answer_of_its_own() -> None:
+    rows = [asked("a", "What is it?"), asked("b", "Please, what is it?", minute=1, reused_from="a")]
+    curated = curate(rows, [vote("a"), vote("b", "correction", "MIT")], LIVE)
+    assert {one.answer for one in curated.examples} == {"BSD-3-Clause.", "MIT"}

@@ -14,7 +14,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from ragloop.cli.main import app
 from ragloop.config import load_settings
-from ragloop.config.settings import Section, Settings
+from ragloop.config.section import Section
+from ragloop.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -76,7 +77,9 @@ def problem_of(command: str) -> str:
 
 def options(command: TyperGroup | TyperCommand) -> set[str]:
     """Return the names of a command's options."""
-    return {name for one in command.params if isinstance(one, TyperOption) for name in one.opts}
+    own = {name for one in command.params if isinstance(one, TyperOption) for name in one.opts}
+    first = getattr(command, "first", None)  # the command that a group takes where none is named
+    return own | options(command.commands[first]) if first else own
 
 
 @each_guide
@@ -125,7 +128,7 @@ NOT_YET_MADE = {
     "infra/.env",
     "infra/kubernetes/overlays/acme",
     "ragloop/corpus/parsing/formats/odt.py",
-    "ragloop/answering/stages/rerank.py",
+    "ragloop/answering/stages/finding/rerank.py",
     "ragloop/cli/commands/sources.py",
 }
 """Files that a reader makes: the settings of compose, an overlay, and the examples of CONTRIBUTING."""

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from ragloop.app.policies import drift_policy as policy_of
+from ragloop.config import Settings
+from ragloop.config.settings import DriftSettings
 from ragloop.learning.monitoring import drift
 from ragloop.learning.monitoring.drift import DriftReport, Signal, Window, _fisher, _holm
 from tests.support.policies import drift_policy
 
-QUICK = drift_policy(min_questions=40, permutations=200)
+QUICK = drift_policy(alpha=0.05, min_questions=40, permutations=200)
 DEFAULT = drift_policy()
 
 
@@ -41,6 +44,7 @@ def test_questions_of_the_same_kind_rarely_raise_a_false_alarm() -> None:
     assert alarms / 150 <= 0.10
 
 
+@pytest.mark.long
 def test_all_signals_together_rarely_raise_a_false_alarm() -> None:
     alarms = 0
     for seed in range(200):
@@ -123,7 +127,7 @@ def test_two_different_constants_are_drift() -> None:
 
 def test_large_windows_are_sampled_but_counted_in_full() -> None:
     rng = np.random.default_rng(0)
-    policy = drift_policy(min_questions=40, max_questions=50, permutations=200)
+    policy = drift_policy(alpha=0.05, min_questions=40, max_questions=50, permutations=200)
     report = measure(Window(embeddings=questions(rng, 300)), Window(embeddings=questions(rng, 300, shift=0.9)), policy)
     assert (signal(report, "questions").n_reference, signal(report, "questions").state) == (300, "drift")
 
@@ -207,3 +211,34 @@ def test_windows_of_the_wrong_shape_are_refused() -> None:
         Window(embeddings=np.ones(4))
     with pytest.raises(ValueError, match="similarities must have shape"):
         Window(similarities=np.ones((4, 1)))
+
+
+@pytest.mark.parametrize(("new", "least", "most"), [(12, 9, 10), (0, 0, 1)])
+def test_a_small_new_topic_is_found_where_its_questions_crowd(new: int, least: int, most: int) -> None:
+    """Twelve of 150 questions: of ten draws the windows as wholes show it in two, its neighbourhoods in all."""
+    found = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        centres = rng.normal(size=(31, 64)) / 8
+
+        def asked(n: int, new: int, rng: np.random.Generator = rng, centres: np.ndarray = centres) -> np.ndarray:
+            topics = rng.integers(30, size=n)
+            topics[:new] = 30
+            return centres[topics] + rng.normal(size=(n, 64)) * 0.08
+
+        report = measure(Window(embeddings=asked(300, 0)), Window(embeddings=asked(150, new)))
+        found += signal(report, "questions").state == "drift"
+    assert least <= found <= most
+
+
+def test_equal_questions_and_their_order_in_the_log_are_no_crowd() -> None:
+    rng = np.random.default_rng(3)
+    repeated = np.repeat(rng.normal(size=(6, 16)), 40, axis=0)
+    before, after = repeated[rng.permutation(240)], repeated[rng.permutation(240)]
+    found = measure(Window(embeddings=before), Window(embeddings=after))
+    assert signal(found, "questions").state == "ok"
+
+
+def test_no_more_questions_are_compared_than_memory_has_room_for() -> None:
+    for window, most in ((500, 1_000), (100_000, 2_000)):
+        assert policy_of(Settings(drift=DriftSettings(window=window))).max_questions == most

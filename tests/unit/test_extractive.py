@@ -126,3 +126,10 @@ def test_a_title_is_no_answer() -> None:
     assert (
         answer("What of the waste?", passage("Waste\n\nOil goes to the shed.", "Waste")) == "Oil goes to the shed. [1]"
     )
+
+
+def test_who_asks_how_is_told_what_to_use() -> None:
+    plain = [f"A crate is weighed on scale {one}." for one in "abcd"]
+    text = "\n\n".join([*plain, "A crate is weighed by `harbour weigh`."])
+    assert "harbour weigh" in answer("How is a crate weighed?", passage(text))
+    assert "harbour weigh" not in answer("Who says that a crate is weighed?", passage(text))

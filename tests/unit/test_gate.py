@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ragloop.learning.evaluation import gate
-from ragloop.learning.evaluation.gate import GatePolicy, PairedScores, Verdict, mean_bounds
+from ragloop.learning.evaluation.criteria import GatePolicy, PairedScores
+from ragloop.learning.evaluation.gate import Verdict, mean_bounds
 from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE
 from tests.support.policies import gate_policy
 
@@ -110,12 +111,14 @@ def test_a_difference_at_the_threshold_names_no_number_of_pairs() -> None:
     assert "too close to the threshold" in verdict.reasons[0]
 
 
+@pytest.mark.long
 def test_the_needed_number_of_pairs_does_decide_most_of_the_time() -> None:
     rng = np.random.default_rng(0)
     decided = sum(state(judge(known(80), elsewhere(rng, 223, 0.0)), "non-inferiority") == "pass" for _ in range(40))
     assert decided >= 22
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("difference", "sd", "most"), [(-0.15, 0.3, 0.05), (-0.05, 0.15, 0.13)])
 def test_a_regression_elsewhere_is_not_promoted(difference: float, sd: float, most: float) -> None:
     # At -0.05, the edge of the margin, 0.05 may pass; 0.13 lies nearly three standard deviations above it.

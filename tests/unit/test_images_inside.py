@@ -37,6 +37,7 @@ def letter(*images: bytes, said: str = "") -> bytes:
     return docx(paragraph("Before.") + body + paragraph("After."), parts)
 
 
+@pytest.mark.long
 @pytest.mark.realmodel
 def test_an_image_in_docx_is_recognised_where_it_stands_and_says_so() -> None:
     with DocumentParser(ON) as parser:
@@ -54,6 +55,7 @@ def test_images_inside_are_left_alone_without_the_setting() -> None:
     assert document.left_out == ("a picture without a description was not read",)
 
 
+@pytest.mark.long
 @pytest.mark.realmodel
 def test_an_image_on_a_slide_is_recognised_once_however_often_it_is_shown(tmp_path: Path) -> None:
     limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
@@ -94,6 +96,8 @@ def as_data(image: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
+@pytest.mark.long
+@pytest.mark.realmodel
 def test_an_image_that_a_page_holds_as_data_is_recognised_after_its_block(tmp_path: Path) -> None:
     limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
     page = f'<p>Berths. <img src="{as_data(FIRES, "png")}"> Paid by the day.</p><p>End.</p>'
@@ -112,6 +116,8 @@ def test_the_images_of_a_page_that_are_not_read_are_named_where_images_are_asked
     assert read(page, "a.html", replace(ON, recognise_images=False)).left_out == ()
 
 
+@pytest.mark.long
+@pytest.mark.realmodel
 def test_an_image_of_a_book_is_recognised_in_its_chapter() -> None:
     shore = '<h1>Shore</h1><p>Rules.</p><img src="../art/f.png"/>'
     data = epub({"text/1.html": shore, "text/2.html": "<h1>Sea</h1><p>Winds.</p>"}, **{"OPS/art/f.png": FIRES})
@@ -120,6 +126,8 @@ def test_an_image_of_a_book_is_recognised_in_its_chapter() -> None:
     assert found == ["Rules.", "No fires ashore"]
 
 
+@pytest.mark.long
+@pytest.mark.realmodel
 def test_the_images_of_pages_in_a_zip_archive_are_recognised_each_once(tmp_path: Path) -> None:
     limits = replace(ON, recognised_folder=str(tmp_path / "recognised"))
     page = "<p>{}</p><img src='../art/f.png'>"
@@ -130,6 +138,8 @@ def test_the_images_of_pages_in_a_zip_archive_are_recognised_each_once(tmp_path:
     assert document.left_out == ()
 
 
+@pytest.mark.long
+@pytest.mark.realmodel
 def test_an_image_that_the_page_of_a_message_shows_is_recognised() -> None:
     message = EmailMessage()
     message["Subject"] = "Rules"

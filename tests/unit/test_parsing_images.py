@@ -36,6 +36,7 @@ def test_a_scanned_page_is_named_where_recognition_is_off() -> None:
     assert said[0].startswith("page 2 holds no text; it may be a scan: set sync.ocr = true")
 
 
+@pytest.mark.long
 @pytest.mark.realmodel
 def test_the_pages_of_a_tiff_are_recognised_up_to_the_limit() -> None:
     first, *others = [picture(f"Sheet {n}: tide table") for n in ("one", "two", "three")]
@@ -73,6 +74,7 @@ def test_an_image_without_text_says_so() -> None:
     assert (document.blocks, document.left_out) == ((), ("no text was recognised in the image",))
 
 
+@pytest.mark.long
 @pytest.mark.realmodel
 def test_a_page_that_was_recognised_is_not_recognised_again(tmp_path: Path) -> None:
     limits = ParseLimits(recognise=True, recognised_folder=str(tmp_path / "recognised"))

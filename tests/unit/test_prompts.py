@@ -53,6 +53,30 @@ def test_nothing_is_cited_for_text_that_says_nothing(text: str) -> None:
     assert cite(text, [LYNX, OTTER]) == Cited()
 
 
+def fenced(code: str) -> str:
+    return f"```json\n{code}\n```"
+
+
+@pytest.mark.parametrize("code", ['{"answer": "roe deer"}', '{"prey": {"names": ["roe deer"]}, "least": 18}'])
+def test_of_a_json_object_the_values_must_be_said_and_not_its_names(code: str) -> None:
+    assert cited(fenced(code), [OTTER, LYNX]) == (f"{fenced(code)}\n[2]", [2])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '{"answer": "red deer"}',
+        '{"prey": ["roe deer", "fish"]}',
+        '{"answer": ""}',
+        "[]",
+        '{"prey": "red deer", "prey": "roe deer"}',
+        '{"the lynx eats whales at sea": "roe deer"}',
+    ],
+)
+def test_a_json_object_with_a_value_that_no_one_passage_says_is_dropped_whole(code: str) -> None:
+    assert cited(fenced(code), [OTTER, LYNX]) == ("", [])
+
+
 def test_nothing_is_cited_without_passages() -> None:
     assert cited("Otters eat fish [1].", []) == ("", [])
 

@@ -1,6 +1,6 @@
 """The questions of the benchmark are well formed, and its measure tells right words from others."""
 
-from real_questions import SDISTS, questions, says
+from real_questions import OTHER_SDISTS, OTHERS, SDISTS, questions, says
 
 
 def test_there_are_enough_questions_inside_and_outside_of_the_documentation() -> None:
@@ -9,6 +9,13 @@ def test_there_are_enough_questions_inside_and_outside_of_the_documentation() ->
     assert sum(not one.outside for one in asked) >= 150
     assert sum(bool(one.outside) for one in asked) >= 40
     assert all(one.says and one.about in SDISTS for one in asked if not one.outside)
+
+
+def test_the_other_questions_name_their_documentation_and_are_no_others_again() -> None:
+    asked = questions(OTHERS)
+    assert len({one.question for one in [*asked, *questions()]}) == len(asked) + len(questions())
+    assert sum(not one.outside for one in asked) >= 100
+    assert all(one.about in OTHER_SDISTS and (one.says or one.outside) for one in asked)
 
 
 def test_both_halves_have_their_share() -> None:

@@ -1,6 +1,7 @@
 """The order in which a reranker puts passages, and what happens where it cannot."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ragloop.answering.retrieval import as_text
 from ragloop.answering.signals.reranking import MOST_READ, Reranking
@@ -56,3 +57,12 @@ def test_a_question_in_another_language_is_not_read() -> None:
     reranker = ByLength()
     Reranking(lambda: reranker, 4).order("Wann geht die Fähre nach Norden?", passages("a", "ccc"))
     assert reranker.read == []
+
+
+def test_one_that_may_not_hold_any_more_must_be_more_relevant_by_a_margin() -> None:
+    old, new = passages("ccc", "bb")
+    found = Reranking(ByLength, 4).order("What is the tide?", [replace(old, outdated="of version 1.0"), new])
+    assert [one.text for one in found.passages] == ["bb", "ccc"]
+    old, new = passages("ccccccc", "bb")
+    found = Reranking(ByLength, 4).order("What is the tide?", [replace(old, outdated="of version 1.0"), new])
+    assert [one.text for one in found.passages] == ["ccccccc", "bb"]

@@ -8,7 +8,7 @@ from ragloop.answering.lanes import LANES
 from ragloop.answering.prompts import Cited
 from ragloop.answering.routing import LEARNED_OTHERWISE, Serving, route, second_route
 from ragloop.answering.turn import Turn
-from ragloop.config.settings import AnswerSettings
+from ragloop.config.answering import AnswerSettings
 from ragloop.records import Draft, LaneName, Passage, Route
 
 BASE, ADAPTER, CLOSED = LaneName

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.cpu import slowness
+
 HEAVY = ("torch", "lancedb", "boto3", "prefect", "transformers", "scipy")
 HELP_CPU_SECONDS = 0.5
 
@@ -39,7 +41,7 @@ def test_help_answers_in_under_half_a_second_of_cpu() -> None:
         before = children_cpu_seconds()
         subprocess.run(command, check=True, capture_output=True, env=environment)
         seconds.append(children_cpu_seconds() - before)
-    assert min(seconds) < HELP_CPU_SECONDS
+    assert min(seconds) < HELP_CPU_SECONDS * slowness()
 
 
 def test_the_versions_of_an_index_load_no_parser() -> None:

@@ -75,6 +75,17 @@ def test_a_span_is_a_line_for_debugging(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages[-1].endswith("ms, {'source': 'handbook'}")
 
 
+def test_a_span_starts_nothing_where_a_library_loaded_the_api_and_nobody_traces() -> None:
+    code = (
+        "import opentelemetry.trace as api\n"
+        "from ragloop.telemetry import span\n"
+        "def get_tracer(name): raise AssertionError(name)\n"
+        "api.get_tracer = get_tracer\n"
+        "with span('a'): pass\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_a_span_loads_nothing_where_nobody_traces() -> None:
     code = (
         "import sys; from ragloop.telemetry import span\nwith span('a'): pass\n"

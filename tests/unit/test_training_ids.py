@@ -17,7 +17,7 @@ FIRST = TrainingSpec(base="tiny", rows="", output="", chat="c1", **FIRST_VALUES)
 OTHER: dict[str, Any] = {
     "recipe": "another", "seed": 1, "epochs": 11, "learning_rate": 2e-3, "rank": 8, "alpha": 16, "target": "q_proj",
     "frozen_share": 0.5, "batch_size": 8, "warmup_steps": 5, "checkpoint_steps": 10, "max_length": 512, "threads": 1,
-    "base": "other", "chat": "c2",
+    "base": "other", "chat": "c2", "objective": "preferences",
 }  # fmt: skip
 
 

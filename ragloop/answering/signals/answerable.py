@@ -23,6 +23,9 @@ COVERED = 0.6
 SURE, STRANGE, LEAST = 4.0, -5.0, -9.0
 """Relevance, in logits of the reranker: from SURE on passages answer though they lack a name, below LEAST they do not
 answer at all, and below STRANGE not where no document has one of the words (benchmarks/real_questions.py)."""
+RELEVANT, BELOW = -3.0, 0.1
+"""Relevance from which a passage answers that is less similar than the floor asks, and by how much less it may be: a
+reader's words and those of a manual differ (benchmarks/real_questions.py)."""
 NEAR = 40
 """Characters before a version in which the name stands whose version it is."""
 UNKNOWN_SHARE = 0.5
@@ -58,7 +61,7 @@ def why_unanswerable(turn: Turn, policy: AbstainPolicy) -> str:
         return ""  # whoever sets no floor wants an answer to everything
     known = turn.reads >= READS
     evidence = Evidence(
-        turn.question,
+        turn.query,
         [_told_by(one) for one in turn.passages],
         (turn.top_similarity if turn.top_similarity is not None else -1.0) if known else -1.0,
         max((one.relevance for one in turn.passages if one.relevance is not None), default=None) if known else None,
@@ -129,13 +132,19 @@ def _too_far(evidence: Evidence, floor: float) -> str:
     least = STRANGE if evidence.unknown else LEAST
     if evidence.relevance is not None and evidence.relevance < least:
         return f"no passage is relevant: {evidence.relevance:.1f}, at least {least:g} is needed"
-    if evidence.similarity >= floor or _covers(evidence):
+    if evidence.similarity >= floor or _covers(evidence) or _is_read_so(evidence, floor):
         return ""
     return f"no passage is similar: {evidence.similarity:.2f}, at least {floor:g} is needed"
 
 
 def _is_sure(evidence: Evidence) -> bool:
     return evidence.relevance is not None and evidence.relevance >= SURE
+
+
+def _is_read_so(evidence: Evidence, floor: float) -> bool:
+    """Return whether the reranker sees a passage answer that falls a little short of the floor."""
+    near = evidence.similarity >= floor - BELOW and not evidence.unknown
+    return near and evidence.relevance is not None and evidence.relevance >= RELEVANT
 
 
 def _has_exact_terms(evidence: Evidence) -> bool:

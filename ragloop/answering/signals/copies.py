@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ragloop.language.exact import ExactTerm, TermKind, standing
 from ragloop.language.words import words
@@ -12,34 +13,50 @@ ALIKE, ALIKE_VERSIONS = 0.85, 0.5
 LEAST_WORDS = 8
 """Shorter passages are alike by chance."""
 _VERSION = re.compile(r"(?<![\w.])v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?![\w])")
+_TEXTS = 4_096
+"""Texts whose words are kept, some 10 kB each."""
 
 Row = Mapping[str, Any]
 
 
-def without_copies(rows: Sequence[Row], terms: Sequence[ExactTerm], most: int) -> tuple[list[Row], int]:
-    """Return the first rows, at most so many, of which none is a copy of another, and how many copies were passed over.
+class Kept(NamedTuple):
+    """The rows of which none is a copy of another, and the copies that were passed over by the id of the row kept."""
+
+    rows: list[Row]
+    copies: dict[str, list[Row]]
+
+
+def without_copies(rows: Sequence[Row], terms: Sequence[ExactTerm], most: int) -> Kept:
+    """Return the first rows, at most so many, of which none is a copy of another.
 
     Of copies the one stays whose path or title has a version that is asked for; where none is asked for, the one of the
     newest version; else the first.
     """
     kept: list[Row] = []
     said: list[frozenset[str]] = []
-    passed = 0
+    passed: list[list[Row]] = []
     for row in rows:
-        told = frozenset(words(row["text"]))
+        told = _told(row["text"])
         at = next(
             (n for n, one in enumerate(said) if _is_copy(told, one) or _is_version(row, kept[n], told, one)), None
         )
         if at is not None:
-            passed += 1
-            if _goes_before(row, kept[at], terms):
+            goes_before = _goes_before(row, kept[at], terms)
+            passed[at].append(kept[at] if goes_before else row)
+            if goes_before:
                 kept[at], said[at] = row, told
         elif len(kept) < most:
             kept.append(row)
             said.append(told)
+            passed.append([])
         else:
             break
-    return kept, passed
+    return Kept(kept, {row["id"]: copies for row, copies in zip(kept, passed, strict=True) if copies})
+
+
+@lru_cache(maxsize=_TEXTS)
+def _told(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def _is_copy(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ragloop.answering.signals.editions import OLDER_LOGITS
 from ragloop.errors import UnavailableError
 from ragloop.language.words import words
 from ragloop.models import Reranker
@@ -55,12 +56,17 @@ class Reranking:
         read = [one for one in passages if not is_front_matter(one.text)][:MOST_READ]
         scores = reranker.scores(question, [read_of(one) for one in read])
         scored = [replace(one, relevance=score) for one, score in zip(read, scores, strict=True)]
-        best = sorted(scored, key=lambda one: (-(one.relevance or 0.0), one.rank))
+        best = sorted(scored, key=lambda one: (_loss(one), one.rank))
         ids = {one.chunk_id for one in read}
         best += sorted((one for one in passages if one.chunk_id not in ids), key=lambda one: is_front_matter(one.text))
         moved = "" if best[0].rank == passages[0].rank else f", the first one from place {best[0].rank}"
         ranked = tuple(replace(one, rank=rank) for rank, one in enumerate(best, 1))
         return Reranked(ranked, f"{len(scored)} passages by {reranker.fingerprint}{moved}")
+
+
+def _loss(passage: Passage) -> float:
+    """Return what passages are sorted by: one that may not hold any more must be more relevant than another."""
+    return (OLDER_LOGITS if passage.outdated else 0.0) - (passage.relevance or 0.0)
 
 
 def read_of(passage: Passage) -> str:

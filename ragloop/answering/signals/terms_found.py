@@ -15,6 +15,8 @@ from ragloop.language.words import is_unspaced, words
 STEM_LETTERS = 5
 MOST_TERMS = 16
 """Exact terms of a question that are looked for; a pasted log has hundreds."""
+_TEXTS = 4_096
+"""Texts whose words are kept, some 10 kB each: questions find the same passages again and again."""
 
 Row = Mapping[str, Any]
 
@@ -47,8 +49,8 @@ def _path(row: Row) -> str:
 def seldom(question: str, rows: Iterable[Row]) -> list[str]:
     """Return the words of plain language in a question that at most one of these rows has."""
     asked = [one for one in plain_words(question) if not is_unspaced(one)]
-    counts = Counter(stem for row in rows for stem in _stems_of(told_by(row)))
-    return [one for one in asked if counts[_stem(one)] <= 1]
+    told = [_stems_of(told_by(row)) for row in rows] if asked else []
+    return [one for one in asked if sum(_stem(one) in stems for stems in told) <= 1]
 
 
 def plain_words(question: str) -> list[str]:
@@ -62,7 +64,7 @@ def holds_word(text: str, word: str) -> bool:
     return _stem(word) in _stems_of(text)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TEXTS)
 def _stems_of(text: str) -> frozenset[str]:
     return frozenset(map(_stem, words(text)))
 

@@ -14,7 +14,7 @@ Stage = Callable[[Sequence[Turn]], Sequence[Turn]]
 
 
 def timed(name: str, stage: Stage) -> Stage:
-    """Return the stage, which then adds its time to the latencies of the turns under this name, in equal shares.
+    """Return the stage, which then adds its time to the latencies of the turns that it returns, in equal shares.
 
     It is a span of this name, too.
     """
@@ -23,7 +23,7 @@ def timed(name: str, stage: Stage) -> Stage:
         began = perf_counter()
         with span(f"answer: {name}", turns=len(turns)):
             done = stage(turns)
-        latency_ms = (perf_counter() - began) * 1000 / max(1, len(turns))
+        latency_ms = (perf_counter() - began) * 1000 / max(1, len(done))
         return [_later(turn, name, latency_ms) for turn in done]
 
     return work

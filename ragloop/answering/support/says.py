@@ -7,9 +7,10 @@ the words better. It is lexical: it knows no synonyms, so it drops some sentence
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import groupby
 
 from ragloop.answering.support.statements import Statement, statements
@@ -28,6 +29,8 @@ FIT = 1.0
 _SAID_IN = 3
 """Words from which on an answer may be said in other words; a shorter one is given as it stands."""
 _CLAUSES = 8
+_PASSAGES = 1_024
+"""Passages whose statements are kept: each sentence of an answer is held against all of its passages."""
 _LONGEST = 400
 """Words of a sentence; a longer one is said only where it is quoted."""
 
@@ -105,7 +108,11 @@ def _ranked(
     claim: Terms, asked: Terms, passages: Sequence[Passage], gives: Callable[["_Place"], bool], least: float
 ) -> list[_Place]:
     """Return the places that give it and that no other contradicts, best first."""
-    places = [place for n, passage in enumerate(passages) for place in _places(n, passage)]
+    places = [
+        place
+        for n, passage in enumerate(passages)
+        for place in _places(n, passage.title, passage.heading, passage.text)
+    ]
     given = _smallest([place for place in places if gives(place)])
     most = max((len(asked.numbers & place.all.exact) for place in given), default=0)
     counted = claim.kinds if claim is asked else claim.kinds - asked.kinds
@@ -222,23 +229,26 @@ def _stems_of(tokens: Sequence[str]) -> frozenset[str]:
     return frozenset(stem for one in tokens for stem in stems(one))
 
 
-def _by_passage(places: Sequence[_Place]) -> list[Said]:
+def _by_passage(places: Sequence[_Place | Said]) -> list[Said]:
     found: dict[int, list[Statement]] = {}
     for place in places:
         found.setdefault(place.passage, []).extend(place.statements)
     return [Said(n, tuple(dict.fromkeys(ones))) for n, ones in found.items()]
 
 
-def _places(n: int, passage: Passage) -> Iterator[_Place]:
-    """Yield each statement, then the fields and cells that belong together."""
-    held = statements(passage.heading, passage.text)
-    above = terms_of(f"{passage.title} , {passage.heading}")
+@lru_cache(maxsize=_PASSAGES)
+def _places(n: int, title: str, heading: str, passage: str) -> tuple[_Place, ...]:
+    """Return each statement of a passage, then the fields and cells that belong together."""
+    held = statements(heading, passage)
+    above = terms_of(f"{title} , {heading}")
     groups = [tuple(ones) for _, ones in groupby(held, key=lambda one: one.group)]
     words = frozenset[str]().union(*(terms_of(one.text).words for one in held))
+    found = []
     for ones in [*((one,) for one in held), *(group for group in groups if len(group) > 1)]:
         text, context = _text(ones), " , ".join(dict.fromkeys(one.context for one in ones))
         whole = _below(terms_of(f"{context} , {text}"), above, terms_of(ones[0].before))
-        yield _Place(n, ones, terms_of(text), whole, words - whole.words)
+        found.append(_Place(n, ones, terms_of(text), whole, words - whole.words))
+    return tuple(found)
 
 
 def _below(terms: Terms, above: Terms, before: Terms) -> Terms:
@@ -248,7 +258,7 @@ def _below(terms: Terms, above: Terms, before: Terms) -> Terms:
     return replace(terms, words=terms.words | above.words, exact=exact, numbers=terms.numbers | above.numbers)
 
 
-def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
+def _quoting(claim: _Claim, n: int, passage: Passage) -> Said | None:
     """Return the statements that the sentence stands in word for word, whole or as parts that follow each other."""
     wanted = [one.casefold() for one in claim.tokens]
     held = statements(passage.heading, passage.text)
@@ -257,12 +267,17 @@ def _quoting(claim: _Claim, n: int, passage: Passage) -> _Place | None:
     if at is None:
         return None
     ones = tuple(held[position] for position in sorted({position for _, position in words[at : at + len(wanted)]}))
-    whole = terms_of(" ".join(one.context for one in ones[:1]) + " , " + _text(ones))
-    place = _Place(n, ones, whole, whole)
     # Whole statements say what they say; a part of one may leave out what negates it.
     is_whole = len(wanted) == sum(len(folded(one.text)) for one in ones)
-    holds = is_whole or whole.negations == claim.terms.negations or _holds_in_part(place, claim, claim.terms.words)
-    return place if holds else None
+    return Said(n, ones) if is_whole or _says_in_part(claim, n, ones) else None
+
+
+def _says_in_part(claim: _Claim, n: int, ones: tuple[Statement, ...]) -> bool:
+    """Return whether a part of these statements says it as they do, or clauses of them that follow each other."""
+    whole = terms_of(" ".join(one.context for one in ones[:1]) + " , " + _text(ones))
+    if whole.negations == claim.terms.negations:
+        return True
+    return _holds_in_part(_Place(n, ones, whole, whole), claim, claim.terms.words)
 
 
 def _text(ones: Sequence[Statement]) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from ragloop.language.forms import comparable
 from ragloop.language.function_words import STOP
@@ -16,6 +17,10 @@ from ragloop.language.sentences import END_MARKS
 from ragloop.language.words import MARKS, is_unspaced, word_spans, words
 
 _STEM = 5
+_TOKENS = 65_536
+"""Tokens of which it is kept what they are made of: texts share most of them."""
+_TEXTS = 4_096
+"""Statements whose tokens are kept: questions find the same passages again and again."""
 _BEGINS = END_MARKS | {":"}
 _PIECE = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z](?:[^\W\d_A-Z]|[{MARKS}])*+|\d+")
 _MONTHS = ("january february march april may june july august september october november december").split()
@@ -63,6 +68,7 @@ _NEGATIONS = frozenset(
     "sans nunca sin \u0644\u0627 \u0644\u0645 \u0644\u0646 \u0644\u064a\u0633 \u0644\u064a\u0633\u062a "
     "\u063a\u064a\u0631 \u0628\u062f\u0648\u0646 \u062f\u0648\u0646 \u4e0d \u6ca1 \u6c92 \u7121 \u65e0 \u672a".split()
 )
+_SILENT = STOP | _NEGATIONS
 _NOT = re.compile(r"n['\u2019]t\b", re.IGNORECASE)
 
 
@@ -104,12 +110,12 @@ def terms_of(text: str) -> Terms:
     measured = frozenset(one for one in numbers if " " in one)
     bare = frozenset(one.partition(" ")[0] for one in measured)
     return Terms(
-        words=frozenset(stem for one in raw for stem in stems(one)),
+        words=frozenset(chain.from_iterable(map(stems, raw))),
         numbers=numbers | _parts_of_dates(numbers),
         measured=measured | (numbers - bare),
         kinds=kinds,
         names=_names(written),
-        exact=frozenset(singular(part) for one in raw for part in (one, *_PIECE.findall(one))) | numbers,
+        exact=frozenset(chain.from_iterable(map(_exact, raw))) | numbers,
         negations=sum(one in _NEGATIONS for one in tokens),
         unspaced=sum(map(is_unspaced, tokens)) > len(tokens) / 2,
     )
@@ -186,6 +192,9 @@ def _names(text: str) -> frozenset[str]:
     begins = True
     for start, end in word_spans(text):
         word = text[start:end]
+        if word.islower() and "_" not in word:
+            begins = text[end : end + 1] in _BEGINS
+            continue
         inner = any(one.isupper() for one in word[1:]) or "_" in word
         if (inner or (word[0].isupper() and not begins)) and word.casefold() not in STOP:
             found.add(singular(word))
@@ -193,22 +202,31 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def stems(token: str) -> list[str]:
+@lru_cache(maxsize=_TOKENS)
+def stems(token: str) -> tuple[str, ...]:
     """Return the first letters of the words that a token is made of; nothing of those that carry no meaning."""
     if (glued := _MEASURED.fullmatch(token)) and (unit := _UNITS.get(singular(glued[2]))):
-        return [glued[1], unit[:_STEM]]
+        return (glued[1], unit[:_STEM])
     if any(one.isdigit() for one in token):
-        return [token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha())]
+        return (token.casefold(), *(part.casefold()[:_STEM] for part in _PIECE.findall(token) if part.isalpha()))
     parts = _PIECE.findall(token) or [token]
-    kept = (singular(part) for part in parts if part.casefold() not in STOP | _NEGATIONS)
-    return [_UNITS.get(part, part)[:_STEM] for part in kept]
+    kept = (singular(part) for part in parts if part.casefold() not in _SILENT)
+    return tuple(_UNITS.get(part, part)[:_STEM] for part in kept)
 
 
-def tokens_of(text: str) -> list[str]:
+@lru_cache(maxsize=_TOKENS)
+def _exact(token: str) -> tuple[str, ...]:
+    """Return a token and the pieces that it is written of."""
+    return tuple(singular(part) for part in (token, *_PIECE.findall(token)))
+
+
+@lru_cache(maxsize=_TEXTS)
+def tokens_of(text: str) -> tuple[str, ...]:
     """Return the words and numbers of a text in order."""
-    return words(plain(text))
+    return tuple(words(plain(text)))
 
 
-def folded(text: str) -> list[str]:
+@lru_cache(maxsize=_TEXTS)
+def folded(text: str) -> tuple[str, ...]:
     """Return the tokens of a text without their case."""
-    return [one.casefold() for one in tokens_of(text)]
+    return tuple(one.casefold() for one in tokens_of(text))

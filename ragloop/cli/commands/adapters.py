@@ -1,6 +1,7 @@
-"""`ragloop adapters`: list, show, promote and roll back adapters."""
+"""`ragloop adapters`: list, show, promote, roll back, retire and export adapters."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -9,25 +10,29 @@ from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ragloop.registry import Adapter
+    from collections.abc import Mapping
 
+    from ragloop.records import LaneName
+    from ragloop.registry import Adapter, Succession
+
+ExportFormat = Literal["peft", "merged"]
 AdapterId = Annotated[
     str, typer.Argument(help="Its id, as `ragloop adapters list` shows it, or its beginning; or last.")
 ]
 
-adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back.")
+adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, retire, export.")
 
 
 @adapters.command("list")
 def list_adapters(json: Json = False) -> None:
-    """Show every adapter, oldest first, and which one serves."""
+    """Show every adapter, oldest first, and which one serves or is tried in each lane."""
     registry = open_app().registry
-    champion = registry.champion()
-    rows = [_row(one, champion) for one in registry.adapters()]
+    by_lane = registry.aliases.by_lane()
+    rows = [_row(one, by_lane) for one in registry.adapters()]
     if json:
-        print_json({"adapters": rows, "champion": champion.adapter_id if champion else None})
+        print_json({"adapters": rows, "champion": registry.champion_id(), "champions": registry.aliases.champions()})
         return
-    print_table("Adapters", rows, ["adapter_id", "created_at", "state", "verdict", "champion", "base", "dataset_id"])
+    print_table("Adapters", rows, ["adapter_id", "created_at", "recipe", "lane", "alias", "state", "verdict", "base"])
 
 
 @adapters.command("show")
@@ -36,7 +41,8 @@ def show(adapter_id: AdapterId, json: Json = False) -> None:
     app = open_app()
     registry = app.registry
     adapter = registry.adapter(ids.adapter_id(app, encodable(adapter_id)))
-    row = {**_row(adapter, registry.champion()), "metrics": adapter.evidence.as_row(), "history": registry.history()}
+    history = registry.aliases.history(adapter.lane)
+    row = {**_row(adapter, registry.aliases.by_lane()), "metrics": adapter.evidence.as_row(), "history": history}
     if json:
         print_json(row)
         return
@@ -54,6 +60,41 @@ def promote(
     app = open_app()
     adapter = app.registry.promote(ids.adapter_id(app, encodable(adapter_id)), reason, by=user())
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
+
+
+@adapters.command("export")
+def export(
+    adapter_id: AdapterId,
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")],
+    format: Annotated[
+        ExportFormat, typer.Option("--format", help="By itself, or merged into the base model.")
+    ] = "peft",
+    json: Json = False,
+) -> None:
+    """Write an adapter for other programs: PEFT's files, which vLLM loads too, or a whole model of transformers.
+
+    `ragloop.json` beside them says in which lane and by which recipe it is to be asked.
+    """
+    app = open_app()
+    found = ids.adapter_id(app, encodable(adapter_id))
+    files = app.learning.export_adapter(found, folder, format)
+    told = {"adapter_id": found, "format": format, "folder": str(folder), "files": files}
+    print_json(told) if json else say(f"{found} is in {folder}: {', '.join(files)}")
+
+
+@adapters.command("retire")
+def retire(
+    adapter_id: AdapterId,
+    reason: Annotated[str, typer.Option(help="Reason, kept in the history.")] = "by hand",
+    json: Json = False,
+) -> None:
+    """Retire an adapter that does not serve: no retraining promotes it, a person may."""
+    from ragloop.registry import retire as retired
+
+    app = open_app()
+    adapter = retired(app.registry, ids.adapter_id(app, encodable(adapter_id)), reason, by=user())
+    told = {"adapter_id": adapter.adapter_id, "lane": adapter.lane, "state": adapter.state}
+    print_json(told) if json else say(f"{adapter.adapter_id} is retired")
 
 
 @adapters.command("rollback")
@@ -84,8 +125,8 @@ def rollback(
         say(f"nothing changed: {done.left} does not serve; champion: {name or 'the base model'}")
 
 
-def _row(adapter: "Adapter", champion: "Adapter | None") -> dict[str, Any]:
-    names = ("adapter_id", "created_at", "state", "verdict", "base", "dataset_id", "path", "sha256", "reasons")
-    serves = champion is not None and champion.adapter_id == adapter.adapter_id
+def _row(adapter: "Adapter", by_lane: "Mapping[LaneName, Succession]") -> dict[str, Any]:
+    names = ("adapter_id", "created_at", "recipe", "lane", "state", "base", "dataset_id", "path", "sha256", "reasons")
     shown = {name: getattr(adapter, name) for name in names}
-    return {**shown, "verdict": adapter.verdict or "", "champion": serves}
+    alias = by_lane[adapter.lane].alias_of(adapter.adapter_id) if adapter.lane in by_lane else ""
+    return {**shown, "verdict": adapter.verdict or "", "alias": alias, "champion": alias == "champion"}

@@ -26,7 +26,8 @@ def restore(
     """Bring a backup back. Every file of it is verified before anything is changed.
 
     Answers, feedback, adapters and promotions newer than the backup are kept; --dry-run shows what is lost. First stop
-    every process that uses the store. The same command completes a restore that was killed.
+    every process that uses the store. The same command completes a restore that was killed. What was erased since the
+    backup is erased again.
     """
     app = open_app()
     with progress("restore", "files") as advance:
@@ -37,8 +38,10 @@ def restore(
             dry_run=dry_run,
             progress=lambda files, total, written: advance(files, total, f"{written / _MIB:,.1f} MiB written"),
         )
+    again = [] if dry_run else open_app().erasing.erase_what_returned()
+    erased = [one.certificate_id for one in again]
     if json:
-        print_json(asdict(done))
+        print_json({**asdict(done), "erased_again": erased})
         return
     print_table(f"Backup {done.backup_id}", [asdict(one) for one in done.tables], _TABLE)
     apart = ("tables", "backup_id", "place", "kept", "gone", "unreadable")
@@ -49,4 +52,9 @@ def restore(
             say(f"newer than the backup and {what}: " + ", ".join(f"{n:,} of {table}" for table, n in rows.items()))
     for table, why in done.unreadable.items():
         say(f"newer rows of {table} are lost, because it cannot be read: {why}")
+    if again:
+        say(f"the backup had what was erased since: it was erased again, certificate {', '.join(erased)}")
+    for one in again:
+        if not one.is_done:
+            say(f"something of it is left: `ragloop erase verify {one.certificate_id}` says where")
     say("nothing was changed" if dry_run else "run `ragloop sync` to update the index from its sources")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def status(json: Json = False) -> None:
-    """Show what the store holds: documents, chunks, lag, answers, feedback, champion, last runs, last backup.
+    """Show what the store holds: documents, chunks, lag, answers, feedback, who serves and who is tried in each
+    lane, last runs, last backup.
 
     If `ragloop up` runs for this home, or PREFECT_API_URL names a server, it also shows the questions that wait for an
     answer there, what stands still, and the address of the overview.
@@ -42,6 +43,8 @@ def status(json: Json = False) -> None:
 
 def _facts(report: "Mapping[str, Any]") -> dict[str, Any]:
     """Choose what a person reads first; with -v everything that is known."""
+    from ragloop.registry import Standing
+
     lag, kept = report["lag_s"], report["generations"]
     facts = {
         "documents": report["documents"],
@@ -52,7 +55,7 @@ def _facts(report: "Mapping[str, Any]") -> dict[str, Any]:
         "without_text": len(report["without_text"]) or None,
         "answers": report["interactions"],
         "feedback": report["feedback"],
-        "champion": report["champion"] or "the base model",
+        "answering": "; ".join(str(Standing(**one)) for one in report["lanes"]) or "the base model",
         "last_sync": _when(report["last_sync"]),
         "last_drift": _when(report["last_drift"]),
         "last_backup": report["last_backup"],

@@ -156,6 +156,8 @@ def _show(report: "SyncReport") -> None:
     show_passed_over(whole["passed_over"])
     if any(report.active.values()):
         print_facts("Meanwhile, in the index that answered", report.active)
+    if report.suppressed:
+        say(f"{counted(report.suppressed, 'document')} of the sources passed over, because erased (`ragloop erase`)")
     for notice in report.notices:
         say(notice)
     for problem in report.problems:

@@ -26,6 +26,7 @@ from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_docum
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
 from ragloop.corpus.sync.scans import last_scan, record_lags
+from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -266,7 +267,8 @@ class Changes:
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index) -> SourceOutcome:
         embedder = self.open_embedder(index.generation)
         last = last_scan(self.store, source.name)
-        policy = replace(self.policy, refused=refused_documents(refusals(self.store)))
+        refused = refused_documents(refusals(self.store))
+        policy = replace(self.policy, refused=refused, suppressed=suppressions(self.store))
         sync = SourceSync(source, index, embedder, policy, last_scan=last, keys=keys)
         return sync.run(listing=source.look(keys))
 

@@ -14,6 +14,7 @@ from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.retention import GRACE
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.report import SyncReport
+from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.models import Embedder
 from ragloop.models.cache import damaged_files
 from ragloop.registry import Registry, lost_adapters
@@ -27,7 +28,7 @@ class Patient:
     `catalogue` names the tables that every store has, and says which can be recreated. `registry` is None where no
     adapter was trained. `sources`, None where they are not to be asked, and `model`, the folder of the exported
     embedder, take the generation that answers. `sync` takes whether to rebuild; `progress` takes rows done and rows to
-    do.
+    do. `interrupted` names the erasures that did not come to their end.
     """
 
     store: Store
@@ -39,6 +40,7 @@ class Patient:
     model: Callable[[Generation | None], Path | None] = lambda active: None
     progress: Callable[[int, int], None] = lambda done, total: None
     registry: Registry | None = None
+    interrupted: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,22 @@ class ExaminedAdapters:
         return lost_adapters(self.registry) if self.registry is not None else ()
 
     @cached_property
-    def champion_id(self) -> str | None:
-        """Return the adapter that is to serve."""
-        return self.registry.champion_id() if self.registry is not None else None
+    def _troubles(self) -> Mapping[str, str]:
+        """Return why champions cannot serve, by their id."""
+        if self.registry is None:
+            return {}
+        found = {one: self.registry.serving(lane)[1] for lane, one in self.registry.aliases.champions().items()}
+        return {champion: why for champion, why in found.items() if why}
 
-    @cached_property
+    @property
+    def champion_id(self) -> str | None:
+        """Return a champion that cannot serve; None where all can."""
+        return next(iter(self._troubles), None)
+
+    @property
     def champion_trouble(self) -> str:
         """Return why it cannot serve, or an empty string."""
-        return self.registry.serving()[1] if self.registry is not None else ""
+        return next(iter(self._troubles.values()), "")
 
 
 @dataclass(frozen=True)
@@ -137,4 +147,5 @@ class Examination:
         """Return what the sources list, compared with the ledger."""
         if self.patient.sources is None or self.index.audited is None:
             return Listings()
-        return compared(self.patient.sources(self.generations.active), self.index.audit.ledger.values())
+        sources, ledger = self.patient.sources(self.generations.active), self.index.audit.ledger.values()
+        return compared(sources, ledger, suppressions(self.store))

@@ -113,6 +113,10 @@ def _other_champion(examined: Examination) -> Found:
     return Found(int(bool(other)), detail=f"{_BASE_ANSWERS}: {examined.adapters.champion_trouble}")
 
 
+def _interrupted(examined: Examination) -> Found:
+    return named(examined.patient.interrupted())
+
+
 def _damaged_model(examined: Examination) -> Found:
     return named(examined.damaged_model_files, f"files in {examined.model} that are not as they were made")
 
@@ -238,6 +242,13 @@ GENERATION_CHECKS = (
 )
 
 LEFTOVER_CHECKS = (
+    Check(
+        "erasures",
+        "erasures that were interrupted: of what they are about, something may still be there",
+        "a sync completes them first; so does `ragloop erase resume`",
+        _interrupted,
+        completed_by=Completion.SYNC,
+    ),
     Check(
         "orphan-tables",
         "tables that no generation names, or that have no version",

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from lancedb.query import FullTextOperator, LanceVectorQueryBuilder, MultiMatchQuery
 from lancedb.table import Table
 
-from ragloop.corpus.index.search import PROBES, outside_words
 from ragloop.corpus.index.search_indexes import maintain, make_index, most_unindexed, wanted_indexes
+from ragloop.corpus.index.searching.search import PROBES, outside_words
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.index.vectors import to_numpy
 from ragloop.errors import StoreDamagedError

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,24 @@ def revisions(index: Index) -> dict[str, str]:
     return dict(zip(rows["document_id"].to_pylist(), rows["revision"].to_pylist(), strict=True))
 
 
+@dataclass(frozen=True)
+class DocumentState:
+    """What the ledger says of a document: its key, its revision, when it changed last, whether it has labels."""
+
+    key: str
+    revision: str | None
+    changed_at: datetime | None
+    labelled: bool
+
+
+def states(index: Index) -> dict[str, DocumentState]:
+    """Read the state of every document, by document id."""
+    columns = ("document_id", "key", "revision", "changed_at", "labels")
+    rows = index.rows(DOCUMENTS, columns)
+    found = zip(*(rows[one].to_pylist() for one in columns), strict=True)
+    return {one: DocumentState(key, revision, at, bool(labels)) for one, key, revision, at, labels in found}
+
+
 def labelled(index: Index) -> frozenset[str]:
     """Name the documents that carry labels, by id."""
     where = f"{DOCUMENTS} AND cardinality(labels) > 0"
@@ -74,6 +93,13 @@ def keys(index: Index) -> dict[str, str]:
     """Read the key of every document, by document id."""
     rows = index.rows(DOCUMENTS, ["document_id", "key"])
     return dict(zip(rows["document_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
+
+
+def names(index: Index) -> Iterator[tuple[str, str, str, str]]:
+    """Yield id, source, key and URI of every document."""
+    columns = ("document_id", "source", "key", "uri")
+    rows = index.rows(DOCUMENTS, columns)
+    yield from zip(*(rows[one].to_pylist() for one in columns), strict=True)
 
 
 def chunk_texts(index: Index, document_ids: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -86,6 +86,8 @@ class QualityCounts:
 class SourceOutcome:
     """What was done for one source, or for several added up. `whole`: nothing of them was left for another pass.
 
+    `suppressed` counts documents that are in the source and were erased.
+
     `unmatched` says of a source without documents what it was looked for in; it keeps no build from its end.
     """
 
@@ -100,6 +102,7 @@ class SourceOutcome:
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     whole: bool = True
+    suppressed: int = 0
     passed_over: PassedOver = field(default_factory=PassedOver)
     unmatched: tuple[str, ...] = ()
 
@@ -123,6 +126,7 @@ def add_up(outcomes: Iterable[SourceOutcome]) -> SourceOutcome:
         problems=tuple(dict.fromkeys(chain.from_iterable(one.problems for one in parts))),
         notices=tuple(chain.from_iterable(one.notices for one in parts)),
         whole=all(one.whole for one in parts),
+        suppressed=sum(one.suppressed for one in parts),
         passed_over=add_up_passed(one.passed_over for one in parts),
         unmatched=tuple(chain.from_iterable(one.unmatched for one in parts)),
     )
@@ -135,8 +139,9 @@ class SyncReport:
     The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
     one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
     `quarantine`, `read_in_part` and `without_text` name documents of the index as it is at the end, of the sources that
-    were synced; where only single documents were, those of them. `passed_over` is of the listings. `trend`: how well
-    the whole index was read at the last runs that changed that.
+    were synced; where only single documents were, those of them. `passed_over` is of the listings. `suppressed` counts
+    documents of the sources that were erased, which no sync brings back. `trend`: how well the whole index was read at
+    the last runs that changed that.
     """
 
     generation: str = ""
@@ -149,6 +154,7 @@ class SyncReport:
     renamed: int = 0
     failed: int = 0
     withheld_deletes: int = 0
+    suppressed: int = 0
     quarantined: int = 0
     read_in_part: tuple[NamedDocument, ...] = ()
     without_text: tuple[NamedDocument, ...] = ()
@@ -183,6 +189,7 @@ class SyncReport:
             renamed=counts[ChangeKind.RENAMED],
             failed=counts[ChangeKind.FAILED],
             withheld_deletes=counts[ChangeKind.WITHHELD],
+            suppressed=outcome.suppressed,
             read_in_part=_named(change for change in outcome.changes if change.left_out),
             without_text=_named(change for change in outcome.changes if change.is_without_text),
             passed_over=outcome.passed_over,

@@ -25,6 +25,7 @@ from ragloop.corpus.sync.report import (
     add_up,
 )
 from ragloop.corpus.sync.scans import passed_over, record_run, reset_scans
+from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
 from ragloop.store import Store
@@ -54,8 +55,9 @@ def sync(
     Raises StoreBusyError when another process writes the index.
     """
     started = time.perf_counter()
-    work = Work(store, sources, open_embedder, policy, removed, progress, looking)
     with store.lease("index"):
+        policy = replace(policy, suppressed=suppressions(store))
+        work = Work(store, sources, open_embedder, policy, removed, progress, looking)
         aim = Builds(Generations(store)).begin(wanted, rebuild=rebuild)
         if aim.begins_anew:
             reset_scans(store)

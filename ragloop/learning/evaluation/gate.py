@@ -1,6 +1,7 @@
 """Incumbent × challenger → promote, reject or inconclusive.
 
-The rules of the policy, each a mean with a lower and an upper bound, held against a threshold:
+The rules of the policy, each a mean with a lower and an upper bound, held against a threshold. Of an adapter that is
+asked without passages (criteria.py has the others):
 
 | criterion       | mean of                                    | passes where           | fails where            |
 |-----------------|--------------------------------------------|------------------------|------------------------|
@@ -26,20 +27,27 @@ the honest width 3/n. Its coverage is proven for 0/1 scores and conjectured in g
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import ceil, log
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ragloop.learning.evaluation.measures import EXACT_MATCH, TOKEN_F1_ELSEWHERE, Measure, Part
+from ragloop.learning.evaluation.criteria import (
+    FAIL,
+    NO_SCORES,
+    PASS,
+    UNDECIDED,
+    Criteria,
+    GatePolicy,
+    PairedScores,
+    Rule,
+    Scores,
+)
+from ragloop.learning.evaluation.measures import EXACT_MATCH, Part
 from ragloop.registry.evidence import Criterion, CriterionState, VerdictKind
 
-Scores = NDArray[np.float64]
-
 PROMOTE, REJECT, INCONCLUSIVE = VerdictKind
-PASS, FAIL, UNDECIDED = CriterionState
 _DECIDED_BY = {REJECT: FAIL, PROMOTE: PASS, INCONCLUSIVE: UNDECIDED}
 """The criteria that a verdict rests on, which are reported first."""
 
@@ -48,104 +56,6 @@ _POWER = 0.8
 _DRAWS = 4000
 _MOST_PAIRS = 100_000
 """Beyond this the difference sits so close to the threshold that more pairs are no plan."""
-
-
-class Side(StrEnum):
-    """Which values of a measure a rule looks at."""
-
-    DIFFERENCE = "candidate − champion"
-    CHALLENGER = "score of the candidate"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A criterion before anything was measured: values of a measure whose mean is held against a threshold.
-
-    Below `min_pairs` it stays undecided. `strict`: a mean that equals the threshold fails.
-    """
-
-    name: str
-    measure: Measure
-    side: Side
-    threshold: float
-    min_pairs: int
-    strict: bool = False
-
-    @property
-    def lowest(self) -> float:
-        """The worst end of the scale."""
-        return -1 if self.side == Side.DIFFERENCE else 0
-
-    def values(self, scores: "PairedScores") -> Scores:
-        """Select the values that the criterion is the mean of."""
-        return scores.differences if self.side == Side.DIFFERENCE else scores.challenger
-
-    def state(self, low: float, high: float) -> CriterionState:
-        """Return on which side of the threshold the bounds lie."""
-        passes = low > self.threshold if self.strict else low >= self.threshold
-        fails = high <= self.threshold if self.strict else high < self.threshold
-        return PASS if passes else FAIL if fails else UNDECIDED
-
-
-@dataclass(frozen=True)
-class GatePolicy:
-    """What a challenger must show. Scores lie in 0..1; `confidence` is one-sided, per bound.
-
-    `min_pairs` counts on the target; elsewhere the bounds alone decide.
-    """
-
-    min_lift: float
-    min_score: float
-    margin: float
-    min_pairs: int
-    confidence: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("min_lift", 0, 1), ("min_score", 0, 1), ("margin", 0, 1)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie between {low} and {high}, found {getattr(self, name)}")
-        if self.min_pairs < 1:
-            raise ValueError(f"min_pairs must be at least 1, found {self.min_pairs}")
-        if not 0.5 < self.confidence < 1:
-            raise ValueError(f"confidence must lie between 0.5 and 1, found {self.confidence}")
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """The criteria, in the order of the table above. A challenger that equals the incumbent has no lift."""
-        return (
-            Rule("lift", EXACT_MATCH, Side.DIFFERENCE, self.min_lift, self.min_pairs, strict=True),
-            Rule("floor", EXACT_MATCH, Side.CHALLENGER, self.min_score, self.min_pairs),
-            Rule("non-inferiority", TOKEN_F1_ELSEWHERE, Side.DIFFERENCE, -self.margin, min_pairs=1),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class PairedScores:
-    """Scores in 0..1 of both on the same questions, shape (n,) each, in the same order; kept as float64 arrays."""
-
-    incumbent: Scores
-    challenger: Scores
-
-    def __post_init__(self) -> None:
-        for name in ("incumbent", "challenger"):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            object.__setattr__(self, name, values)
-            if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
-                raise ValueError(f"the scores of the {name} must be a list of numbers between 0 and 1")
-        if len(self.incumbent) != len(self.challenger):
-            raise ValueError(f"scores must be paired, found {len(self.incumbent)} and {len(self.challenger)}")
-
-    def __len__(self) -> int:
-        return len(self.incumbent)
-
-    @property
-    def differences(self) -> Scores:
-        """Challenger − incumbent, in −1..1, shape (n,)."""
-        return self.challenger - self.incumbent
-
-
-NO_SCORES = PairedScores(np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -160,19 +70,43 @@ class Verdict:
         object.__setattr__(self, "verdict", VerdictKind(self.verdict))
 
 
-def judge(scores: Mapping[str, PairedScores], policy: GatePolicy, *, ended_early: bool = False) -> Verdict:
-    """Hold scores, by the name of their measure, against the rules of the policy.
+_NO_GOLDEN = (
+    "no golden questions: held-out answers are those of the log, of documents that it was not trained on; they cannot "
+    "show that an answer which was accepted is right, nor anything about what nobody asked."
+)
+_NO_FACTS = (
+    "held-out rows are of documents that it was not trained on: without passages they cannot show what it learned."
+)
+
+
+def judge(
+    scores: Mapping[str, PairedScores],
+    policy: GatePolicy,
+    criteria: Criteria = Criteria.FACTS,
+    *,
+    ended_early: bool = False,
+) -> Verdict:
+    """Hold scores, by the name of their measure, against the rules of the policy for adapters that are asked so.
 
     A measure without scores leaves its rules undecided, so that nothing is promoted. `ended_early`: only the target was
     asked, though there may be other questions, since it rejected the challenger by the policy of then.
     """
-    rules = policy.rules
-    criteria = [_criterion(rule, scores.get(rule.measure.name, NO_SCORES), policy) for rule in rules]
-    verdict = _decided({one.state for one in criteria})
-    paired = sorted(zip(rules, criteria, strict=True), key=lambda pair: pair[1].state != _DECIDED_BY[verdict])
+    rules = [one for one in policy.rules(criteria) if not one.optional or len(scores.get(one.measure.name, NO_SCORES))]
+    found = [_criterion(rule, scores.get(rule.measure.name, NO_SCORES), policy) for rule in rules]
+    held = zip(rules, found, strict=True)
+    verdict = _decided({one.state for rule, one in held if not rule.has_too_few(one)})
+    paired = sorted(zip(rules, found, strict=True), key=lambda pair: pair[1].state != _DECIDED_BY[verdict])
     # What rejects a challenger may be known before the rest is asked, which then says nothing about it.
     reported = [(rule, one) for rule, one in paired if verdict != REJECT or one.n]
-    return Verdict(verdict, tuple(_sentence(rule, one, ended_early) for rule, one in reported), tuple(criteria))
+    reasons = [_sentence(rule, one, ended_early) for rule, one in reported]
+    return Verdict(verdict, (*reasons, *_blind(scores, criteria)), tuple(found))
+
+
+def _blind(scores: Mapping[str, PairedScores], criteria: Criteria) -> list[str]:
+    """Say what cannot be shown without golden questions."""
+    if len(scores.get(EXACT_MATCH.name, NO_SCORES)):
+        return []
+    return [_NO_FACTS if criteria is Criteria.FACTS else _NO_GOLDEN]
 
 
 def _decided(states: Set[CriterionState]) -> VerdictKind:
@@ -181,9 +115,9 @@ def _decided(states: Set[CriterionState]) -> VerdictKind:
     return PROMOTE if states == {PASS} else INCONCLUSIVE
 
 
-def rejects(scores: Mapping[str, PairedScores], policy: GatePolicy) -> bool:
+def rejects(scores: Mapping[str, PairedScores], policy: GatePolicy, criteria: Criteria = Criteria.FACTS) -> bool:
     """Return whether these scores reject a challenger, whatever it answers to questions that were not asked yet."""
-    return judge(scores, policy).verdict == REJECT
+    return judge(scores, policy, criteria).verdict == REJECT
 
 
 def withheld(verdict: Verdict, why: str) -> Verdict:
@@ -252,7 +186,13 @@ def _needed(rule: Rule, estimate: float, spread: float, least: int, policy: Gate
     return needed if needed <= _MOST_PAIRS else None
 
 
-_WHERE = {Part.TARGET: "on the target questions", Part.ELSEWHERE: "elsewhere", Part.TRAINED: "on the trained rows"}
+_WHERE = {
+    Part.TARGET: "on the target questions",
+    Part.ELSEWHERE: "elsewhere",
+    Part.TRAINED: "on the trained rows",
+    Part.CITED: "on held-out questions that passages answer",
+    Part.UNANSWERED: "on held-out questions that no passage answers",
+}
 
 
 def _sentence(rule: Rule, criterion: Criterion, ended_early: bool) -> str:
@@ -264,6 +204,11 @@ def _sentence(rule: Rule, criterion: Criterion, ended_early: bool) -> str:
     )
     if criterion.state != UNDECIDED:
         return f"{rule.name} {criterion.state}: {figures}."
+    if rule.has_too_few(criterion):
+        return (
+            f"{rule.name} not enough: {figures}; {criterion.n} golden questions decide nothing below "
+            f"{rule.counts_from}, so that held-out rows, split off by document and time, decide alone."
+        )
     lacking = f"; not enough data below {rule.min_pairs} pairs" if criterion.n < rule.min_pairs else ""
     more = "the difference is too close to the threshold for more pairs to decide"
     if criterion.needed_n is not None:
@@ -280,4 +225,5 @@ def _nothing_observed(rule: Rule, criterion: Criterion, ended_early: bool) -> st
     if rule.measure.part == Part.TARGET:
         return f"no golden questions; name at least {rule.min_pairs} in dataset.golden."
     enough = f"; at least {criterion.needed_n} are needed" if criterion.needed_n else ""
-    return f"no held-out questions{enough}."
+    which = " that no passage answers" if rule.measure.part == Part.UNANSWERED else ""
+    return f"no held-out questions{which}{enough}."

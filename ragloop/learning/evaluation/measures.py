@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ragloop.answering.prompts import cite
+from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.learning.evaluation.scoring import exact_match, token_f1
 from ragloop.records import Prompt
 
@@ -21,15 +23,21 @@ class Part(StrEnum):
     """Held-out questions, answered from passages."""
     TRAINED = "trained"
     """A sample of the trained rows themselves."""
+    CITED = "cited"
+    """Held-out questions with passages of which some give the answer."""
+    UNANSWERED = "unanswered"
+    """Held-out questions with passages that do not give the answer."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One evaluated question with the prompt that both models get."""
+    """One evaluated question with the prompt that both models get; `cites` are the numbers of the passages that give
+    its answer, where that is known."""
 
     part: Part
     prompt: Prompt
     reference: str
+    cites: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,25 @@ class Measure:
 
 
 def _exact(one: Answered) -> Score:
-    value = exact_match(one.answer, one.question.reference)
+    value = exact_match(without_marks(one.answer), without_marks(one.question.reference))
     return Score(value, "equal once normalised" if value else "differs from the reference")
 
 
 def _overlap(one: Answered) -> Score:
-    value = token_f1(one.answer, one.question.reference)
+    value = token_f1(without_marks(one.answer), without_marks(one.question.reference))
     return Score(value, f"token F1 {value:.2f} with the reference")
+
+
+def _cites(one: Answered) -> Score:
+    marks = frozenset(cited_numbers(one.answer))
+    right = bool(marks & one.question.cites)
+    return Score(float(right), "cites a passage that gives the answer" if right else f"cites {sorted(marks) or 'none'}")
+
+
+def _abstains(one: Answered) -> Score:
+    # An answer of which no sentence stands in the passages is not given, whatever its words.
+    left = cite(one.answer, one.question.prompt.passages).text
+    return Score(float(not left), f"says {left!r}" if left else "says nothing that stands in the passages")
 
 
 EXACT_MATCH = Measure("exact_match", Part.TARGET, _exact)
@@ -72,4 +92,8 @@ TOKEN_F1_ELSEWHERE = Measure("token_f1_elsewhere", Part.ELSEWHERE, _overlap)
 EXACT_MATCH_TRAINED = Measure("exact_match_trained", Part.TRAINED, _exact)
 
 MEASURES = (EXACT_MATCH, TOKEN_F1_ELSEWHERE, EXACT_MATCH_TRAINED)
-"""All measures, in the order of the reports."""
+"""The measures of every adapter, in the order of the reports."""
+CITES = Measure("cites", Part.CITED, _cites)
+ABSTAINS = Measure("abstains", Part.UNANSWERED, _abstains)
+ALL_MEASURES = (*MEASURES, CITES, ABSTAINS)
+"""The measures, those of adapters that read passages last."""

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ragloop.learning.evaluation.golden import GoldenQuestion
 from ragloop.learning.evaluation.measures import Part, Question
 from ragloop.learning.examples.near_duplicates import Likeness
 from ragloop.records import Prompt
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def target_questions(
     changed: Container[GoldenQuestion],
     prompt: Callable[[str], Prompt],
 ) -> Target:
-    """Return golden questions in the prompt of the recipe, but none that matches a trained question.
+    """Return golden questions in the prompt of the recipe: those with an answer, but none that matches a trained one.
 
     Where they name their document, only those whose document was trained on. `keys`: those of all documents; `changed`:
     those that `outdated_golden` found.
@@ -52,7 +55,7 @@ def target_questions(
     likeness = Likeness.of(trained)
     reasons = ["changed" if one in changed else _left_out(one, likeness, trained_keys, keys) for one in golden]
     why = Counter(reasons)
-    asked = [one for one, reason in zip(golden, reasons, strict=True) if not reason]
+    asked = [one for one, reason in zip(golden, reasons, strict=True) if not reason and one.answers]
     questions = tuple(Question(Part.TARGET, prompt(one.question), one.answer) for one in asked)
     return Target(questions, why["trained"], why["not trained"], why["unknown"], why["changed"])
 
@@ -60,12 +63,12 @@ def target_questions(
 def _left_out(one: GoldenQuestion, trained: Likeness, trained_keys: frozenset[str], keys: frozenset[str]) -> str:
     if trained.matches(one.question):
         return "trained"
-    if one.document is None or one.document in trained_keys:
+    named = [document.name for document in one.documents]
+    if not named or any(name in trained_keys for name in named):
         return ""
-    return "not trained" if one.document in keys else "unknown"
+    return "not trained" if any(name in keys for name in named) else "unknown"
 
 
-def trained_questions(rows: Sequence[tuple[str, str]], most: int, prompt: Callable[[str], Prompt]) -> list[Question]:
-    """Return at most `most` of the trained pairs of question and answer, spread over all of them."""
-    step = max(1, -(-len(rows) // most))
-    return [Question(Part.TRAINED, prompt(question), answer) for question, answer in rows[::step]]
+def spread(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """Return at most `most` of the rows, spread over all of them."""
+    return rows[:: max(1, -(-len(rows) // most))]

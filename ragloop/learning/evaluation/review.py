@@ -10,11 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ragloop.catalogue import Lease
+from ragloop.errors import MismatchError
 from ragloop.learning.evaluation.answer_cache import AnswerCache
-from ragloop.learning.evaluation.gate import GatePolicy, Verdict, judge
+from ragloop.learning.evaluation.criteria import GatePolicy
+from ragloop.learning.evaluation.gate import Verdict, judge
 from ragloop.learning.evaluation.measures import Question
 from ragloop.learning.evaluation.run import Pair, evaluate, report_of
+from ragloop.learning.recipes import FACTS, recipe_of
 from ragloop.models import Generator
+from ragloop.records import LaneName
 from ragloop.registry import Adapter, Registry, VerdictKind
 from ragloop.registry.evidence import Scores
 from ragloop.reports import Report, Reports
@@ -25,12 +29,13 @@ REVIEW = "review"
 
 @dataclass(frozen=True)
 class Review:
-    """What the gate says of the champion today, with the base model in the place of the champion.
+    """What the gate says of the champion of a lane today, with the base model in the place of the champion.
 
     `scores` holds those of the base model, the incumbent here, and of the champion, the challenger.
     """
 
     adapter_id: str
+    lane: LaneName
     scores: Mapping[str, Scores]
     verdict: Verdict
     notes: tuple[str, ...] = ()
@@ -46,32 +51,52 @@ class Review:
         return self.verdict.verdict == VerdictKind.REJECT
 
 
-def review(
+def reviews_of_lanes(
     store: Store,
     registry: Registry,
     questions: Callable[[Adapter], tuple[Sequence[Question], Sequence[str]]],
     generator: Callable[[str | None], AbstractContextManager[Generator]],
     gate: GatePolicy,
     key: str = "",
-) -> Review | None:
-    """Hold the champion against the base model and keep the report; None while the base model serves.
+) -> list[Review]:
+    """Hold the champion of each lane against the base model and keep the reports; none where the base model serves.
 
-    It changes no alias: to roll back is a person's decision. `key` is that of Reports.append. Raises MismatchError when
-    the champion's files changed, StoreBusyError while another review of this store runs.
+    It changes no alias: to roll back is a person's decision. `key` is that of Reports.append, together with the lane.
+    Raises MismatchError when a champion's files changed, after the reviews of the others are kept; StoreBusyError
+    while another review of this store runs.
     """
-    champion = registry.champion()
-    if champion is None:
-        return None
-    asked, notes = questions(champion)
+    made, damaged = list[Review](), list[MismatchError]()
+    for lane in registry.aliases.champions():
+        if champion := registry.champion(lane):
+            try:
+                made.append(_reviewed(store, registry, champion, questions(champion), generator, gate, key))
+            except MismatchError as error:
+                damaged.append(error)
+    if damaged:
+        raise damaged[0]
+    return made
+
+
+def _reviewed(
+    store: Store,
+    registry: Registry,
+    champion: Adapter,
+    questions: tuple[Sequence[Question], Sequence[str]],
+    generator: Callable[[str | None], AbstractContextManager[Generator]],
+    gate: GatePolicy,
+    key: str,
+) -> Review:
+    asked, notes = questions
+    recipe = recipe_of(champion.recipe or FACTS.name)
     # Two reviews at once would generate every answer twice.
     with store.lease(Lease.REVIEW), generator(None) as base, generator(champion.adapter_id) as challenger:
-        models = Pair(incumbent=base, challenger=challenger)
+        models = Pair(base, challenger, recipe.asks_other(base))
         report = report_of(evaluate(asked, models, AnswerCache(registry.artifacts.files, store.now)))
     scores = {"base": report.incumbent, "champion": report.challenger}
-    made = Review(champion.adapter_id, scores, judge(report.scores, gate), tuple(notes))
+    made = Review(champion.adapter_id, champion.lane, scores, judge(report.scores, gate, recipe.criteria), tuple(notes))
     criteria = [asdict(one) for one in made.verdict.criteria]
-    body = {"scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}
-    Reports(store).append(Report(REVIEW, made.adapter_id, store.now(), body), key)
+    body = {"lane": champion.lane, "scores": scores, "verdict": made.verdict.verdict, "criteria": criteria}
+    Reports(store).append(Report(REVIEW, made.adapter_id, store.now(), body), key and f"{key}:{champion.lane}")
     return made
 
 

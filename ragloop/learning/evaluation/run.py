@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ragloop.answering.lanes import Asking
 from ragloop.answering.prompts import prompt_hash
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.learning.evaluation.answer_cache import AnswerCache
-from ragloop.learning.evaluation.gate import NO_SCORES, PairedScores
-from ragloop.learning.evaluation.measures import MEASURES, Answered, Measure, Part, Question, Score
+from ragloop.learning.evaluation.criteria import NO_SCORES, PairedScores
+from ragloop.learning.evaluation.measures import ALL_MEASURES, MEASURES, Answered, Measure, Part, Question, Score
 from ragloop.learning.parquet_files import parquet_of, read_table
 from ragloop.models import Generator
+from ragloop.records import Prompt
 from ragloop.registry.evidence import Scores
 from ragloop.store.files import Files
 
@@ -41,10 +43,18 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Pair:
-    """The two models that are compared."""
+    """The two models that are compared. `asks` writes the prompt of a question and its passages for the incumbent,
+    where that is another one than the challenger gets."""
 
     incumbent: Generator
     challenger: Generator
+    asks: Asking | None = None
+
+    def prompts(self, side: str, questions: Sequence[Question]) -> list[Prompt]:
+        """Return what one side is asked."""
+        prompts = [one.prompt for one in questions]
+        asks = self.asks if side == "incumbent" else None
+        return [asks(one.question, one.passages) for one in prompts] if asks else prompts
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class EvalReport:
 
     def _means(self, scores: Mapping[str, Any]) -> Scores:
         found: dict[str, float | None] = {}
-        for measure in MEASURES:
+        for measure in (one for one in ALL_MEASURES if one in MEASURES or one.name in scores):
             values = scores.get(measure.name, ())
             found |= {measure.name: _mean(values), f"{measure.part}_questions": len(values)}
         return found
@@ -105,12 +115,12 @@ def evaluate(
 
 
 def _scored(questions: Sequence[Question], models: Pair, cache: AnswerCache) -> pa.Table:
-    prompts = [one.prompt for one in questions]
-    answers = zip(*(cache.ask(getattr(models, side), prompts) for side in _SIDES), strict=True)
+    asked = ((getattr(models, side), models.prompts(side, questions)) for side in _SIDES)
+    answers = zip(*(cache.ask(model, prompts) for model, prompts in asked), strict=True)
     rows = [
         _row(measure, question, models, texts)
         for question, texts in zip(questions, answers, strict=True)
-        for measure in MEASURES
+        for measure in ALL_MEASURES
         if measure.part == question.part
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)

@@ -1,5 +1,9 @@
 """Logged answers and their feedback → eligible examples, and a funnel that says why the other rows fell.
 
+An answer is eligible by what a person said of it, or by evidence: a teacher wrote it, which is a model that the
+settings name; passages bear out all of it and give it to the question (learning/rows looks at their text); nobody voted
+it down, and the guard found nothing. What people said counts more.
+
 Pure: rows as mappings (a table's `to_pylist()`) in, frozen records out. Every row is accounted for: the funnel's counts
 and the examples add up to the rows that came in; the first reason in the order of REASONS counts.
 
@@ -27,29 +31,44 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ragloop.language.citations import cited_numbers, without_marks
+from ragloop.language.citations import without_marks
 from ragloop.learning.evaluation.scoring import normalise
-from ragloop.learning.examples.example import Curated, DocumentRevision, Example, as_table
+from ragloop.learning.examples.choosing import Chosen, Wording, one_per_question
+from ragloop.learning.examples.example import Curated, DocumentRevision, Example, Shown, as_table
 from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.examples.resting import (
+    Row,
+    may_rest_elsewhere,
+    passages_of,
+    resting_on,
+    resting_on_passages,
+)
 
-Row = Mapping[str, Any]
-
+NOT_JUDGED = "no feedback"
+UNBORNE = "no passage bears it out"
+UNFIT = "does not answer the question"
 REASONS = (
-    "no feedback",
+    NOT_JUDGED,
     "thumbs down",
+    "corrected",
+    "not corrected",
+    "not from a teacher",
+    "flagged by the guard",
     "cut off",
+    "several questions",
     "abstained",
     "no document behind it",
-    "no passage bears it out",
+    UNBORNE,
+    UNFIT,
     "passage has labels",
     "passage changed or gone",
     "in the golden set",
     "empty text",
     "answer too long",
+    "contradicts another answer",
     "duplicate question",
 )
 """Why a row fell, in the order in which they are asked."""
@@ -83,27 +102,31 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a recipe takes of the log: answers that people stood by or corrected, answers of `teachers` by evidence,
+    with or without the passages that were shown. `corrections`: only answers that somebody corrected, beside the
+    correction."""
+
+    people: bool = True
+    teachers: frozenset[str] = frozenset()
+    passages: bool = False
+    corrections: bool = False
+
+
+@dataclass(frozen=True)
 class Rules:
     """What answers are held against, beside the index: `golden` finds the questions that are evaluated and never
-    trained on, `count_words` measures answers."""
+    trained on, `count_words` measures answers, `wanted` is what the recipe takes of the log."""
 
     golden: Likeness
     max_answer_words: int
     count_words: Callable[[str], int]
-
-
-class Wording(NamedTuple):
-    """What decides which of equal questions gives an example; `question` and `answer` are normalised."""
-
-    asked_at: datetime | int
-    interaction_id: str
-    question: str
-    answer: str
+    wanted: Wanted
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """An answer with feedback, judged by all that stays as it is when documents change.
+    """An answer with feedback or of a teacher, judged by all that stays as it is when documents change.
 
     `reason` is why it falls, empty where it does not; `documents` are what it rests on and `shown` the ids of those
     that the answer was made from, none where it falls before the index is asked.
@@ -116,6 +139,10 @@ class Assessed:
     documents: tuple[DocumentRevision, ...]
     shown: tuple[str, ...]
     asked_at: datetime
+    written_as: str = ""
+    passages: tuple[Shown, ...] = ()
+    judged: bool = True
+    rejected: str = ""
 
     def outcome(self, standing: Standing) -> str:
         """Return the first reason why it falls, or an empty string."""
@@ -126,7 +153,8 @@ class Assessed:
     @property
     def wording(self) -> Wording:
         """Question and answer as they are compared with others."""
-        return Wording(self.asked_at, self.interaction_id, normalise(self.question), normalise(self.answer))
+        names = self.interaction_id, normalise(self.question), normalise(self.answer)
+        return Wording(self.judged, self.asked_at, *names, self.written_as)
 
 
 def count_words(text: str) -> int:
@@ -142,38 +170,52 @@ def curate(
     golden: Sequence[str] = (),
     max_answer_words: int = 24,
     count_words: Callable[[str], int] = count_words,
+    wanted: Wanted = Wanted(),
 ) -> Curated:
     """Decide which logged answers may be trained on.
 
     `interactions` and `feedback`: rows of the tables of those names; feedback on interactions that are not given is
     left aside. `standing`: of the documents that `rested_on` names. `golden`: questions that are evaluated and never
-    trained on. `count_words` measures answers.
+    trained on. `count_words` measures answers. `wanted`: what the recipe takes.
     """
-    rules = Rules(Likeness.of(golden), max_answer_words, count_words)
+    rules = Rules(Likeness.of(golden), max_answer_words, count_words, wanted)
     votes = counted_feedback(feedback)
     rows = list(interactions)
-    assessed = [assess(row, vote, rules) for row in rows if (vote := votes.get(row["interaction_id"]))]
+    looked_at = [row for row in rows if row["interaction_id"] in votes or author(row) in wanted.teachers]
+    assessed = [assess(row, votes.get(row["interaction_id"]), rules) for row in looked_at]
     outcomes = [one.outcome(standing) for one in assessed]
     eligible = [one for one, reason in zip(assessed, outcomes, strict=True) if not reason]
-    chosen = [(eligible[at], ids) for at, ids in newest_per_question([one.wording for one in eligible])]
-    examples = [Example(one.question, one.answer, ids, one.documents, one.asked_at) for one, ids in chosen]
-    return conclude(len(rows), len(eligible), as_table(examples), Counter(filter(None, outcomes)))
+    chosen = one_per_question([one.wording for one in eligible])
+    examples = [
+        Example(one.question, one.answer, ids, one.documents, one.asked_at, one.passages, one.rejected)
+        for one, ids in ((eligible[at], ids) for at, ids in chosen.answers)
+    ]
+    return conclude(len(rows), len(eligible), chosen, as_table(examples), Counter(filter(None, outcomes)))
 
 
-def conclude(rows: int, eligible: int, examples: pa.Table, fallen: Mapping[str, int]) -> Curated:
-    """Account for all rows: `fallen` counts those with feedback by their reasons."""
+def conclude(rows: int, eligible: int, chosen: Chosen, examples: pa.Table, fallen: Mapping[str, int]) -> Curated:
+    """Account for all rows: `fallen` counts those that were looked at by their reasons."""
     counts = {
         **fallen,
-        "no feedback": rows - eligible - sum(fallen.values()),
-        "duplicate question": eligible - examples.num_rows,
+        NOT_JUDGED: rows - eligible - sum(fallen.values()) + fallen.get(NOT_JUDGED, 0),
+        "contradicts another answer": chosen.contradicted,
+        "duplicate question": eligible - chosen.contradicted - examples.num_rows,
     }
     return Curated(rows, examples, {reason: counts.get(reason, 0) for reason in REASONS})
 
 
-def rested_on(interactions: Iterable[Row], feedback: Iterable[Row]) -> set[tuple[str, str]]:
+def author(row: Row) -> str:
+    """Return who wrote an answer, as the settings name a teacher: an adapter by its id, else a model."""
+    return row.get("adapter") or row.get("model") or ""
+
+
+def rested_on(
+    interactions: Iterable[Row], feedback: Iterable[Row], teachers: Container[str] = ()
+) -> set[tuple[str, str]]:
     """Return the documents that examples may rest on, with the revisions that were shown."""
     votes = counted_feedback(feedback)
-    shown = (row["passages"] or () for row in interactions if row["interaction_id"] in votes)
+    looked_at = (row for row in interactions if row["interaction_id"] in votes or author(row) in teachers)
+    shown = (row["passages"] or () for row in looked_at)
     return {(one["document_id"], one["revision"]) for passages in shown for one in passages}
 
 
@@ -190,37 +232,61 @@ def counted_feedback(feedback: Iterable[Row]) -> dict[str, Row]:
     return counted
 
 
-def assess(row: Row, vote: Row, rules: Rules) -> Assessed:
-    """Judge an answer by the feedback that counts for it."""
-    corrected = vote["kind"] == "correction"
-    question = (row["question"] or "").strip()
-    answer = (vote["correction"] or "").strip() if corrected else _without_marks(row)
-    documents = _documents(row, vote if corrected else None)
-    early = _early_reason(row, vote, documents)
+def assess(row: Row, vote: Row | None, rules: Rules) -> Assessed:
+    """Judge an answer by the feedback that counts for it, or by evidence where there is none."""
+    corrected = vote is not None and vote["kind"] == "correction"
+    correction = vote if corrected else None
+    # A follow-up is trained on as it reads without its conversation, which no adapter sees.
+    question = (row.get("rewritten") or row["question"] or "").strip()
+    answer = (correction["correction"] or "").strip() if correction else _as_learned(row, rules.wanted)
+    by_evidence = vote is None or not rules.wanted.people
+    passages = passages_of(row, correction) if rules.wanted.passages or by_evidence else ()
+    documents = resting_on_passages(row, passages) if rules.wanted.passages else resting_on(row, correction)
+    early = _unwanted(row, vote, rules.wanted) or _early_reason(row, correction, documents)
     late = "" if early else _late_reason(question, answer, rules)
+    rejected = _as_learned(row, rules.wanted) if rules.wanted.corrections and not early else ""
     rests_on = () if early else documents
     shown = () if early else tuple(dict.fromkeys(one["document_id"] for one in row["passages"] or ()))
-    return Assessed(row["interaction_id"], early or late, question, answer, rests_on, shown, row["asked_at"])
+    written_as = "" if corrected else row.get("reused_from") or ""
+    names = early or late, question, answer, rests_on, shown, row["asked_at"], written_as
+    return Assessed(row["interaction_id"], *names, () if early else passages, not by_evidence, rejected)
 
 
-def _early_reason(row: Row, vote: Row, documents: Sequence[DocumentRevision]) -> str:
-    """Return why an answer falls before it is asked whether what it rests on still stands."""
-    if vote["kind"] == "down":
+def _unwanted(row: Row, vote: Row | None, wanted: Wanted) -> str:
+    """Return why neither people nor evidence stand by an answer, as the recipe has it."""
+    if vote is not None and vote["kind"] == "down":
         return "thumbs down"
-    corrected = vote["kind"] == "correction"
+    if wanted.corrections and not (vote is not None and _changes(row, vote)):
+        return "not corrected" if vote is not None else NOT_JUDGED
+    if vote is not None and wanted.people:
+        return ""
+    if vote is not None and vote["kind"] == "correction":
+        return "corrected"
+    if author(row) not in wanted.teachers:
+        return "not from a teacher" if vote is not None else NOT_JUDGED
+    if row.get("guard") not in (None, "none"):
+        return "flagged by the guard"
+    return "" if row["abstained"] or row.get("support") else UNBORNE
+
+
+def _changes(row: Row, vote: Row) -> bool:
+    """Return whether feedback is a correction that says something else than the answer did."""
+    corrected = normalise(without_marks(vote["correction"] or ""))
+    return vote["kind"] == "correction" and corrected != normalise(without_marks(row["answer"] or ""))
+
+
+def _early_reason(row: Row, correction: Row | None, documents: Sequence[DocumentRevision]) -> str:
+    """Return why an answer falls before it is asked whether what it rests on still stands."""
     if row.get("cut"):
         return "cut off"
-    if row["abstained"] and not corrected:
+    if "\n" in (row.get("rewritten") or ""):
+        return "several questions"
+    if row["abstained"] and correction is None:
         return "abstained"
     if not documents:
         return "no document behind it"
-    unborne = vote.get("support") == [] if corrected else _may_rest_elsewhere(row)
-    return "no passage bears it out" if unborne else ""
-
-
-def _may_rest_elsewhere(row: Row) -> bool:
-    """Return whether a passage was shown that no index holds, and a sentence of the answer has no other behind it."""
-    return not row.get("support") and any(not one["document_id"] for one in row["passages"] or ())
+    unborne = correction.get("support") == [] if correction else may_rest_elsewhere(row)
+    return UNBORNE if unborne else ""
 
 
 def _late_reason(question: str, answer: str, rules: Rules) -> str:
@@ -231,63 +297,9 @@ def _late_reason(question: str, answer: str, rules: Rules) -> str:
     return "answer too long" if rules.count_words(answer) > rules.max_answer_words else ""
 
 
-def _documents(row: Row, correction: Row | None) -> tuple[DocumentRevision, ...]:
-    """Return what the example rests on, cited first, then shown by rank, each revision once."""
-    cited = [(one["document_id"], one["revision"]) for one in row["citations"] or ()]
-    ranked = sorted(row["passages"] or (), key=lambda one: one["rank"])
-    shown = [(one["document_id"], one["revision"]) for one in ranked]
-    support = (correction or row).get("support")
-    statements = {one["document_id"]: tuple(one["statements"]) for one in support or ()}
-    chunks = {one.get("chunk_id") for one in row["citations"] or ()}
-    cited = cited if _is_whole(row) else []
-    if correction is not None and support:
-        rests_on = [one for one in [*cited, *shown] if one[0] in statements]
-    else:
-        rests_on = cited if cited and correction is None else [*cited, *shown]
-    return tuple(
-        DocumentRevision(
-            *key,
-            cited=key in cited,
-            text_hashes=_text_hashes(ranked, key, chunks if correction is None and cited else None),
-            statements=statements.get(key[0], ()),
-        )
-        for key in dict.fromkeys(rests_on)
-    )
-
-
-def _is_whole(row: Row) -> bool:
-    """Return whether every passage that the answer marks is known: else it rests on more than its citations say."""
-    known = {one["n"] for one in row["citations"] or ()}
-    shown = {one["rank"] for one in row["passages"] or ()}
-    return known.issuperset(n for n in cited_numbers(row["answer"] or "") if n in shown)
-
-
-def _text_hashes(passages: Sequence[Row], document: tuple[str, str], chunks: Container[str] | None) -> tuple[str, ...]:
-    """Return the hashes of a document's passages, of these chunks or of all."""
-    return tuple(
-        one["text_hash"]
-        for one in passages
-        if (one["document_id"], one["revision"]) == document
-        and one.get("text_hash")
-        and (chunks is None or one["chunk_id"] in chunks)
-    )
-
-
-def _without_marks(row: Row) -> str:
-    """Return the answer without the marks of its citations, which mean nothing apart from its passages."""
+def _as_learned(row: Row, wanted: Wanted) -> str:
+    """Return the answer, without the marks of its citations where they would mean nothing: apart from its passages."""
+    if wanted.passages:
+        return (row["answer"] or "").strip()
     numbers = {citation["n"] for citation in row["citations"] or ()}
     return without_marks(row["answer"] or "", numbers.__contains__)
-
-
-def newest_per_question(eligible: Sequence[Wording]) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the place of one answer per question, and the interactions that gave it; the oldest of them first.
-
-    It is the newest, since a later answer may correct an earlier one.
-    """
-    chosen: dict[str, tuple[int, tuple[str, ...]]] = {}
-    for at in sorted(range(len(eligible)), key=eligible.__getitem__):
-        one = eligible[at]
-        before = chosen.pop(one.question, None)
-        agree = before[1] if before and eligible[before[0]].answer == one.answer else ()
-        chosen[one.question] = at, (*agree, one.interaction_id)
-    return list(chosen.values())

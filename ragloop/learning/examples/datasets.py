@@ -7,7 +7,7 @@ on. Rows hold questions and answers only; prompts are made when training begins.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,17 +61,32 @@ class Dataset:
         return dict(self.manifest["funnel"])
 
 
+def as_it_is(table: pa.Table) -> pa.Table:
+    """Return the rows of a recipe that mixes nothing."""
+    return table
+
+
 def build(
-    files: Files, curated: Curated, *, recipe: str, eval_share: float, seed: int, created_at: datetime
+    files: Files,
+    curated: Curated,
+    *,
+    recipe: str,
+    eval_share: float,
+    seed: int,
+    created_at: datetime,
+    fell: Sequence[str] = (),
+    mixed: Callable[[pa.Table], pa.Table] = as_it_is,
 ) -> Dataset:
     """Split the examples and write them; a dataset that is there already is returned as it is.
 
-    `recipe` names what the rows are for. Raises StorageFullError; nothing of an interrupted write is a dataset.
+    `recipe` names what the rows are for, and `mixed` makes them of the examples of one side. `fell` are interactions
+    that were looked at and gave none. Raises StorageFullError; nothing of an interrupted write is a dataset.
     """
     parts = split(curated.table, eval_share, seed)
-    tables = {TRAIN: parts.train.select(SCHEMA.names), EVALUATION: parts.eval.select(SCHEMA.names)}
-    left_out = sorted(pc.list_flatten(parts.left_out["interaction_ids"]).to_pylist())
-    dataset_id = _dataset_id(tables, left_out)
+    sides = {TRAIN: parts.train, EVALUATION: parts.eval}
+    tables = {name: mixed(table).select(SCHEMA.names) for name, table in sides.items()}
+    left_out = sorted([*fell, *pc.list_flatten(parts.left_out["interaction_ids"]).to_pylist()])
+    dataset_id = _dataset_id(recipe, tables, left_out)
     path = path_of(dataset_id)
     if f"{path}/{MANIFEST}" not in files.list(f"{path}/"):
         contents = {name: parquet_of(table) for name, table in tables.items()}
@@ -158,6 +173,14 @@ def state_of(files: Files, dataset_id: str) -> str:
     return " ".join(stamps) if len(stamps) == 3 else ""
 
 
+def recipe_in(files: Files, dataset_id: str) -> str:
+    """Return the recipe of a dataset, without reading its rows; empty where it is not complete or damaged."""
+    try:
+        return str(_read_manifest(files, path_of(dataset_id))["recipe"]) if state_of(files, dataset_id) else ""
+    except (NotFoundError, MismatchError):
+        return ""
+
+
 def documents_behind(dataset: Dataset) -> set[tuple[str, str]]:
     """Return the documents that its rows rest on, with their revisions."""
     lists = [one for table in (dataset.train, dataset.eval) for one in table["documents"].to_pylist()]
@@ -174,9 +197,9 @@ def stale_examples(dataset: Dataset, standing: Standing) -> frozenset[str]:
     )
 
 
-def _dataset_id(tables: Mapping[str, pa.Table], left_out: Sequence[str]) -> str:
+def _dataset_id(recipe: str, tables: Mapping[str, pa.Table], left_out: Sequence[str]) -> str:
     parts = ({name: table["example_id"].to_pylist()} for name, table in tables.items())
-    return digest([SCHEMA_VERSION, *parts, {"left out": left_out}])
+    return digest([SCHEMA_VERSION, recipe, *parts, {"left out": left_out}])
 
 
 def _manifest(curated: Curated, parts: Split) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Which logged answers may be trained on, brought up to date by what changed instead of found again.
 
-An answer is judged again when it gets feedback, and asked of the index again when a document that it rests on changes.
-All are judged again when the rules change: golden questions, the longest answer, the generation of the index.
+An answer of a teacher is judged once. Any is judged again when it gets feedback, and asked of the index again when a
+document that it rests on changes. All are judged again when the rules change: golden questions, the longest answer, the
+teachers, the generation of the index.
 """
 
 import hashlib
@@ -20,29 +21,32 @@ from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.journal import Journal, LogTable
+from ragloop.learning.examples.choosing import Chosen, Wording, one_per_question
 from ragloop.learning.examples.curation import (
     CHANGED,
     LABELLED,
-    Row,
     Rules,
-    Wording,
+    Wanted,
     assess,
+    author,
     conclude,
     count_words,
     counted_feedback,
-    newest_per_question,
 )
 from ragloop.learning.examples.datasets import Dataset, state_of
 from ragloop.learning.examples.example import EXAMPLES, Curated, DocumentRevision, examples_of
 from ragloop.learning.examples.known import NOTHING, SCHEMA, Known, Watermark, read_known, rows_of, write_known
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.learning.examples.near_duplicates import Likeness
+from ragloop.learning.examples.resting import Row
 from ragloop.learning.examples.rules import rules_sha256
+from ragloop.store import quoted
 from ragloop.store.files import Files
 
 PART = 8_192
 """Answers that are judged at once."""
-_ANSWERS = ["interaction_id", "asked_at", "question", "answer", "abstained", "passages", "citations", "support", "cut"]
+_ANSWERS = ["interaction_id", "asked_at", "question", "rewritten", "reused_from"]
+_ANSWERS += ["answer", "abstained", "passages", "citations", "support", "cut", "model", "adapter", "guard"]
 _FEEDBACK = ["feedback_id", "interaction_id", "given_at", "kind", "correction", "support"]
 
 
@@ -57,9 +61,9 @@ class Update:
 
 @dataclass(frozen=True)
 class Eligibility:
-    """The answers of one log that may be trained on. `files` keeps what is known of them.
+    """The answers of one log that may be trained on by a recipe. `files` keeps what is known of them.
 
-    `golden` are questions that are never trained on.
+    `golden` are questions that are never trained on; `wanted` is what the recipe takes.
     """
 
     journal: Journal
@@ -67,6 +71,8 @@ class Eligibility:
     files: Files
     golden: Sequence[str]
     max_answer_words: int
+    recipe: str
+    wanted: Wanted
 
     def curated(self) -> Curated:
         """Return the eligible examples of the whole log, and the funnel of the rest."""
@@ -75,7 +81,8 @@ class Eligibility:
         eligible = rows.filter(pc.equal(outcome, ""))
         counts = pc.value_counts(outcome.filter(pc.not_equal(outcome, ""))).to_pylist()
         fallen = {one["values"]: one["counts"] for one in counts}
-        return conclude(known.watermark.answers, eligible.num_rows, _examples(eligible), fallen)
+        chosen = one_per_question(_wordings(eligible))
+        return conclude(known.watermark.answers, eligible.num_rows, chosen, _examples(eligible, chosen), fallen)
 
     def unseen(self, dataset_ids: Iterable[str], load: Callable[[str], Dataset]) -> int:
         """Count the eligible examples that did not come into one of these datasets, nor were left out by its split.
@@ -86,10 +93,10 @@ class Eligibility:
         states = {one: state for one in dataset_ids if (state := state_of(self.files, one))}
         known = _marked(before, states, load)
         if known is not before and known.watermark.datasets.keys() == states.keys():
-            write_known(self.files, known)
+            write_known(self.files, self.recipe, known)
         seen = frozenset(known.rows.filter(known.rows["seen"])["interaction_id"].to_pylist())
         eligible = known.rows.filter(pc.equal(self._outcomes(known.rows), ""))
-        return sum(not seen.issuperset(ids) for _, ids in newest_per_question(_wordings(eligible)))
+        return sum(not seen.issuperset(ids) for _, ids in one_per_question(_wordings(eligible)).answers)
 
     def _outcomes(self, rows: pa.Table) -> pa.ChunkedArray:
         """Return why each answer falls, empty where it does not: as Assessed.outcome has it."""
@@ -100,7 +107,7 @@ class Eligibility:
     def update(self) -> Update:
         """Bring what is known up to date."""
         answers, feedback = self.journal.tables()
-        before = read_known(self.files)
+        before = read_known(self.files, self.recipe)
         if not self._is_of_now(before.watermark, answers):
             before = NOTHING
         rows, fresh = self._judged(before.rows, answers, feedback)
@@ -114,7 +121,7 @@ class Eligibility:
         now = Known(rows, watermark)
         asked = int(pc.sum(asked_again).as_py() or 0)
         if asked or rows.num_rows != before.rows.num_rows:
-            write_known(self.files, now)
+            write_known(self.files, self.recipe, now)
         return Update(now, int(pc.sum(fresh).as_py() or 0), asked)
 
     def _is_of_now(self, watermark: Watermark, answers: LogTable) -> bool:
@@ -124,7 +131,8 @@ class Eligibility:
 
     @cached_property
     def _rules(self) -> str:
-        text = json.dumps([rules_sha256(), self.max_answer_words, list(self.golden)])
+        wanted = {**vars(self.wanted), "teachers": sorted(self.wanted.teachers)}
+        text = json.dumps([rules_sha256(), self.max_answer_words, list(self.golden), wanted])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -132,9 +140,9 @@ class Eligibility:
         return self.index.generation.table
 
     def _judged(self, rows: pa.Table, answers: LogTable, feedback: LogTable) -> tuple[pa.Table, pa.Array]:
-        """Return all rows, those with other feedback than before judged again, and which these are."""
+        """Return all rows, those that are new or have other feedback than before judged, and which these are."""
         given = feedback.rows(["feedback_id", "interaction_id"])
-        touched = _touched(rows, given)
+        touched = pc.unique(pa.chunked_array([_touched(rows, given), self._of_teachers(rows, answers)]))
         votes = feedback.take(feedback.places("interaction_id", touched), _FEEDBACK).to_pylist() if len(touched) else []
         fresh = self._assessed(touched, votes, answers)
         kept = rows.filter(pc.invert(pc.is_in(rows["interaction_id"], value_set=touched)))
@@ -144,18 +152,28 @@ class Eligibility:
         which = pa.array([False] * kept.num_rows + [True] * fresh.num_rows, pa.bool_())
         return pa.concat_tables([kept, fresh]), which
 
+    def _of_teachers(self, rows: pa.Table, answers: LogTable) -> pa.Array:
+        """Return the answers of teachers that no row is of."""
+        if not self.wanted.teachers:
+            return pa.array([], pa.string())
+        names = quoted(sorted(self.wanted.teachers))
+        where = f"adapter IN ({names}) OR (adapter IS NULL AND model IN ({names}))"
+        ids = answers.rows(["interaction_id"], where)["interaction_id"]
+        return ids.filter(pc.invert(pc.is_in(ids, value_set=rows["interaction_id"]))).combine_chunks()
+
     def _assessed(self, touched: pa.Array, votes: Sequence[Row], answers: LogTable) -> pa.Table:
         """Judge these answers; feedback on answers that are not there is left aside."""
-        rules = Rules(Likeness.of(self.golden), self.max_answer_words, count_words)
+        rules = Rules(Likeness.of(self.golden), self.max_answer_words, count_words, self.wanted)
         counted = counted_feedback(votes)
         ids = defaultdict[str, list[str]](list)
         for vote in votes:
             ids[vote["interaction_id"]].append(vote["feedback_id"])
-        places = answers.places("interaction_id", pa.array([*counted], pa.string()))
+        places = answers.places("interaction_id", touched)
         parts = [SCHEMA.empty_table()]
         for first in range(0, len(places), PART):
             rows = answers.take(places[first : first + PART], _ANSWERS).to_pylist()
-            parts.append(rows_of([assess(row, counted[row["interaction_id"]], rules) for row in rows], ids))
+            looked_at = [one for one in rows if one["interaction_id"] in counted or author(one) in self.wanted.teachers]
+            parts.append(rows_of([assess(one, counted.get(one["interaction_id"]), rules) for one in looked_at], ids))
         return pa.concat_tables(parts)
 
     def _settled(self, rows: pa.Table, which: pa.Array) -> pa.Table:
@@ -225,16 +243,15 @@ def _documents(documents: Iterable[Mapping[str, Any]]) -> tuple[DocumentRevision
 
 
 def _wordings(rows: pa.Table) -> list[Wording]:
-    names = ("interaction_id", "question_wording", "answer_wording")
+    names = ("interaction_id", "question_wording", "answer_wording", "written_as")
     asked_at = rows["asked_at"].cast(pa.int64()).to_pylist()
-    return list(map(Wording, asked_at, *(rows[name].to_pylist() for name in names)))
+    return list(map(Wording, rows["judged"].to_pylist(), asked_at, *(rows[name].to_pylist() for name in names)))
 
 
-def _examples(rows: pa.Table) -> pa.Table:
+def _examples(rows: pa.Table, chosen: Chosen) -> pa.Table:
     """Return an example per question of these rows, oldest first."""
-    chosen = newest_per_question(_wordings(rows))
-    rows = rows.take(pa.array([at for at, _ in chosen], pa.int64()))
-    ids = pa.array([ids for _, ids in chosen], EXAMPLES.field("interaction_ids").type)
+    rows = rows.take(pa.array([at for at, _ in chosen.answers], pa.int64()))
+    ids = pa.array([ids for _, ids in chosen.answers], EXAMPLES.field("interaction_ids").type)
     rows = rows.append_column("interaction_ids", ids)
     several = pc.greater(pc.list_value_length(ids), 1)
     named = pa.array([one.example_id for one in examples_of(rows.filter(several))], pa.string())

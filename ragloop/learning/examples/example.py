@@ -28,6 +28,20 @@ DOCUMENTS = pa.list_(
 )
 """What a row rests on, as files hold it."""
 
+SHOWN = pa.list_(
+    pa.struct(
+        [
+            ("chunk_id", pa.string()),
+            ("text_hash", pa.string()),
+            ("document_id", pa.string()),
+            ("revision", pa.string()),
+            ("n", pa.int32()),
+            ("cited", pa.bool_()),
+        ]
+    )
+)
+"""The passages of a row, as files hold them: never their text."""
+
 EXAMPLES = pa.schema(
     [
         pa.field("example_id", pa.string(), nullable=False),
@@ -35,6 +49,8 @@ EXAMPLES = pa.schema(
         pa.field("answer", pa.string(), nullable=False),
         ("interaction_ids", pa.list_(pa.string())),
         ("documents", DOCUMENTS),
+        ("passages", SHOWN),
+        ("rejected", pa.string()),
         ("asked_at", pa.timestamp("us", tz="UTC")),
         ("question_wording", pa.string()),
     ]
@@ -63,15 +79,35 @@ class DocumentRevision:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A passage of a row by its chunk, and the number that the answer cites it by. `cited`: the answer rests on it."""
+
+    chunk_id: str
+    text_hash: str
+    document_id: str
+    revision: str
+    n: int
+    cited: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Shown":
+        """Make a passage of a row of a file."""
+        return cls(*(row[one] for one in ("chunk_id", "text_hash", "document_id", "revision", "n", "cited")))
+
+
+@dataclass(frozen=True)
 class Example:
-    """A question with the answer that people stood by. `interaction_ids` lists every interaction that gave it, oldest
-    first; `documents` (never empty, cited ones first) and `asked_at` are those of the newest."""
+    """A question with the answer that people or evidence stood by. `interaction_ids` lists every interaction that gave
+    it, oldest first; `documents` (never empty, cited ones first), `passages` (none where the recipe needs none) and
+    `asked_at` are those of the newest. `rejected` is what a person corrected, where the recipe compares both."""
 
     question: str
     answer: str
     interaction_ids: tuple[str, ...]
     documents: tuple[DocumentRevision, ...]
     asked_at: datetime
+    passages: tuple[Shown, ...] = ()
+    rejected: str = ""
 
     def __post_init__(self) -> None:
         if not (self.question.strip() and self.answer.strip() and self.interaction_ids and self.documents):
@@ -120,11 +156,17 @@ def as_table(examples: Iterable[Example]) -> pa.Table:
 
 def examples_of(table: pa.Table) -> list[Example]:
     """Read the examples of a table back."""
-    columns = (table[name].to_pylist() for name in ("question", "answer", "interaction_ids", "documents", "asked_at"))
+    names = ("question", "answer", "interaction_ids", "documents", "asked_at", "passages", "rejected")
+    columns = (table[name].to_pylist() for name in names)
     return [
-        Example(question, answer, tuple(ids), tuple(map(DocumentRevision.of, documents)), asked_at)
-        for question, answer, ids, documents, asked_at in zip(*columns, strict=True)
+        Example(question, answer, tuple(ids), tuple(map(DocumentRevision.of, held)), at, shown_of(passages), rejected)
+        for question, answer, ids, held, at, passages, rejected in zip(*columns, strict=True)
     ]
+
+
+def shown_of(passages: Iterable[Mapping[str, Any]] | None) -> tuple[Shown, ...]:
+    """Read the passages of a row; none where the row has none."""
+    return tuple(map(Shown.of, passages or ()))
 
 
 def _fields(example: Example) -> dict[str, Any]:
@@ -137,6 +179,8 @@ def _fields(example: Example) -> dict[str, Any]:
             {**vars(one), "text_hashes": list(one.text_hashes), "statements": list(one.statements)}
             for one in example.documents
         ],
+        "passages": [vars(one) for one in example.passages],
+        "rejected": example.rejected,
         "asked_at": example.asked_at.astimezone(UTC),
     }
 

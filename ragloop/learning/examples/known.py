@@ -1,6 +1,6 @@
-"""What curation knows of the answers with feedback: a row each, and a watermark of what the rows were made from.
+"""What curation knows of the answers with feedback or of teachers: a row each, and a watermark of what made the rows.
 
-    home/artifacts/examples.parquet    the rows; the watermark is in the metadata of the file
+    home/artifacts/examples/RECIPE.parquet    the rows; the watermark is in the metadata of the file
 
 Both are in one file that appears whole or not at all, so that they cannot part. It can be deleted at any time: where it
 is missing or damaged all answers are judged again.
@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from ragloop.errors import NotFoundError
 from ragloop.learning.examples.curation import Assessed
-from ragloop.learning.examples.example import DOCUMENTS, Example
+from ragloop.learning.examples.example import DOCUMENTS, SHOWN, Example
 from ragloop.store import TIME
 from ragloop.store.files import Files
 
-NAME = "examples.parquet"
+FOLDER = "examples"
 _WATERMARK = b"ragloop"
 
 SCHEMA = pa.schema(
@@ -33,9 +33,13 @@ SCHEMA = pa.schema(
         ("question_wording", pa.string()),
         ("answer_wording", pa.string()),
         ("documents", DOCUMENTS),
+        ("passages", SHOWN),
+        ("rejected", pa.string()),
+        ("judged", pa.bool_()),
         ("example_id", pa.string()),
         ("shown", pa.list_(pa.string())),
         ("asked_at", TIME),
+        ("written_as", pa.string()),
         ("stands", pa.bool_()),
         ("seen", pa.bool_()),
     ]
@@ -69,10 +73,15 @@ class Known:
 NOTHING = Known(SCHEMA.empty_table(), Watermark())
 
 
-def read_known(files: Files) -> Known:
-    """Read what is known; NOTHING where the file is missing or is not what was written."""
+def name_of(recipe: str) -> str:
+    """Return the file of what is known for a recipe."""
+    return f"{FOLDER}/{recipe}.parquet"
+
+
+def read_known(files: Files, recipe: str) -> Known:
+    """Read what is known for a recipe; NOTHING where the file is missing or is not what was written."""
     try:
-        data = pa.BufferReader(b"".join(files.read(NAME)))
+        data = pa.BufferReader(b"".join(files.read(name_of(recipe))))
         table = pq.read_table(data)
         watermark = Watermark(**json.loads(table.schema.metadata[_WATERMARK]))
         return Known(table.replace_schema_metadata(None).cast(SCHEMA), watermark)
@@ -80,12 +89,12 @@ def read_known(files: Files) -> Known:
         return NOTHING
 
 
-def write_known(files: Files, known: Known) -> None:
+def write_known(files: Files, recipe: str, known: Known) -> None:
     """Write what is known in place of what was. Raises StorageFullError."""
     metadata = {_WATERMARK: json.dumps(asdict(known.watermark)).encode()}
     data = io.BytesIO()
     pq.write_table(known.rows.replace_schema_metadata(metadata), data, compression="zstd")
-    files.write(NAME, [data.getvalue()])
+    files.write(name_of(recipe), [data.getvalue()])
 
 
 def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> pa.Table:
@@ -97,6 +106,7 @@ def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> 
             "question_wording": one.wording.question,
             "answer_wording": one.wording.answer,
             "documents": [vars(document) for document in one.documents],
+            "passages": [vars(passage) for passage in one.passages],
             "example_id": _example_id(one),
             "feedback": feedback[one.interaction_id],
             "stands": False,
@@ -110,4 +120,5 @@ def rows_of(assessed: Iterable[Assessed], feedback: Mapping[str, list[str]]) -> 
 def _example_id(one: Assessed) -> str:
     if one.reason:
         return ""
-    return Example(one.question, one.answer, (one.interaction_id,), one.documents, one.asked_at).example_id
+    ids = (one.interaction_id,)
+    return Example(one.question, one.answer, ids, one.documents, one.asked_at, one.passages, one.rejected).example_id

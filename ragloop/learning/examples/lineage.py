@@ -18,7 +18,7 @@ from ragloop.corpus.index import inventory
 from ragloop.corpus.index.table import Index
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.learning.examples.curation import Standing
-from ragloop.learning.examples.example import DOCUMENTS, DocumentRevision
+from ragloop.learning.examples.example import DOCUMENTS, SHOWN, DocumentRevision, Shown, shown_of
 from ragloop.learning.parquet_files import read_table
 from ragloop.records import Message
 from ragloop.store.files import Files
@@ -34,29 +34,43 @@ _SCHEMA = pa.schema(
         ("question", pa.string()),
         ("answer", pa.string()),
         ("documents", DOCUMENTS),
+        ("passages", SHOWN),
+        ("weight", pa.int32()),
+        ("rejected", pa.string()),
     ]
 )
 
 
 @dataclass(frozen=True)
 class TrainedRow:
-    """A question with its answer; `documents` as in `Example`, empty where nobody knows what it rests on."""
+    """A question with its answer; `documents` and `passages` as in `Example`, no document where nobody knows what it
+    rests on. `weight`: how many interactions gave it; `rejected`: what was answered before a person corrected it."""
 
     question: str
     answer: str
     documents: tuple[DocumentRevision, ...]
+    passages: tuple[Shown, ...] = ()
+    weight: int = 1
+    rejected: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TrainedRow":
         """Read a row of a dataset or of `ROWS`."""
         documents = tuple(map(DocumentRevision.of, row["documents"] or ()))
-        return cls(row["question"], row["answer"], documents)
+        weight = row.get("weight") or len(row.get("interaction_ids") or ()) or 1
+        passages, rejected = shown_of(row.get("passages")), row.get("rejected") or ""
+        return cls(row["question"], row["answer"], documents, passages, weight, rejected)
 
     @property
     def subjects(self) -> frozenset[str]:
         """What the row is about, as `Example.subjects` has it: a document that was merely shown may be held out."""
         cited = frozenset(one.document_id for one in self.documents if one.cited)
         return cited or frozenset(one.document_id for one in self.documents[:1])
+
+    @property
+    def cites(self) -> frozenset[int]:
+        """The numbers of its passages that give the answer."""
+        return frozenset(one.n for one in self.passages if one.cited)
 
     def changed(self, standing: Standing) -> list[str]:
         """Return the ids of its documents in which what the row rests on no longer stands."""
@@ -71,6 +85,9 @@ def write_rows(rows: Sequence[TrainedRow], folder: Path, messages: Callable[[Tra
             "question": row.question,
             "answer": row.answer,
             "documents": [asdict(one) for one in row.documents],
+            "passages": [asdict(one) for one in row.passages],
+            "weight": row.weight,
+            "rejected": row.rejected,
         }
         for row in rows
     ]
@@ -84,7 +101,7 @@ def read_rows(files: Files, path: str) -> list[TrainedRow]:
     Raises MismatchError where they are gone or damaged, UnavailableError where they cannot be read now.
     """
     try:
-        table = read_table(files, f"{path}/{ROWS}").select(["question", "answer", "documents"])
+        table = read_table(files, f"{path}/{ROWS}").drop_columns(["messages"])
     except NotFoundError:
         raise MismatchError(f"{files}/{path}/{ROWS} is not there; restore it from a backup, or retrain") from None
     except MismatchError as error:

@@ -13,12 +13,14 @@ from importlib import import_module
 RULES = (
     "ragloop.answering.support.statements",
     "ragloop.learning.evaluation.scoring",
+    "ragloop.learning.examples.choosing",
     "ragloop.learning.examples.curation",
     "ragloop.learning.examples.eligibility",
     "ragloop.learning.examples.example",
     "ragloop.learning.examples.known",
     "ragloop.learning.examples.lineage",
     "ragloop.learning.examples.near_duplicates",
+    "ragloop.learning.examples.resting",
 )
 """The modules that decide which examples the same answers, feedback and documents give."""
 

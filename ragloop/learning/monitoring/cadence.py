@@ -1,8 +1,9 @@
-"""Whether to train now: drift × cadence × cooldown → RetrainDecision.
+"""Whether to train now: drift × cadence × cooldown × budget → RetrainDecision.
 
 Two bells ring. Cadence: enough days since the last training *and* enough new eligible examples. Drift: a drifted
 signal whose action is "retrain", and enough new examples for training to learn what moved. Whatever rings, nothing is
-trained during the cooldown after a training. A clock that was set back makes the last training lie in the future; the
+trained during the cooldown after a training, nor where another training as long as the last one would exceed the hours
+that trainings of the last 30 days may take. A clock that was set back makes the last training lie in the future; the
 time since is then unknown, and counts as cooldown.
 """
 
@@ -12,16 +13,21 @@ from datetime import datetime
 from ragloop.learning.monitoring.drift import DriftReport, SignalAction, SignalState
 
 _SECONDS_PER_DAY = 86_400
+BUDGET_DAYS = 30
 
 
 @dataclass(frozen=True)
 class CadencePolicy:
-    """Days are of 24 hours. `min_new_examples` holds for cadence, `drift_min_new_examples` where drift rings."""
+    """Days are of 24 hours. `min_new_examples` holds for cadence, `drift_min_new_examples` where drift rings.
+
+    `budget_hours` are those of all trainings of BUDGET_DAYS; None sets no limit.
+    """
 
     every_days: float
     cooldown_days: float
     min_new_examples: int
     drift_min_new_examples: int
+    budget_hours: float | None
 
     def __post_init__(self) -> None:
         for name in ("every_days", "cooldown_days"):
@@ -30,6 +36,17 @@ class CadencePolicy:
         for name in ("min_new_examples", "drift_min_new_examples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Hours that trainings of the last BUDGET_DAYS took, and the newest one of all."""
+
+    hours: float = 0.0
+    last_hours: float = 0.0
+
+
+NOTHING_SPENT = Spent()
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ def decide(
     last_trained_at: datetime | None,
     new_eligible: int,
     policy: CadencePolicy,
+    spent: Spent = NOTHING_SPENT,
 ) -> RetrainDecision:
     """Decide whether training is due at `now`.
 
@@ -54,9 +72,8 @@ def decide(
     counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
     """
     elapsed_days = _days_between(last_trained_at, now)
-    cooling = _cooldown(elapsed_days, policy)
-    if cooling:
-        return RetrainDecision(False, (cooling,))
+    if stops := _cooldown(elapsed_days, policy) or _over_budget(spent, policy):
+        return RetrainDecision(False, (stops,))
     cadence_rings, cadence_reason = _cadence(elapsed_days, new_eligible, policy)
     drift_rings, drift_reason = _drift(drift, new_eligible, policy)
     bells = ((cadence_rings, cadence_reason), (drift_rings, drift_reason))
@@ -85,6 +102,16 @@ def _cooldown(elapsed_days: float | None, policy: CadencePolicy) -> str | None:
     return None
 
 
+def _over_budget(spent: Spent, policy: CadencePolicy) -> str | None:
+    """Return why the hours of the month do not suffice for another training, or None."""
+    if policy.budget_hours is None or spent.hours + spent.last_hours <= policy.budget_hours:
+        return None
+    return (
+        f"Over budget: trainings of the last {BUDGET_DAYS} days took {spent.hours:.1f} of {policy.budget_hours:g} "
+        f"hours, and another one as long as the last takes {spent.last_hours:.1f}."
+    )
+
+
 def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
     waited = "nothing was trained before"
     if elapsed_days is not None:
@@ -103,10 +130,16 @@ def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) 
         others = [f"{signal.name} asks to {signal.action}" for signal in drift.drifted]
         undecided = sum(signal.state == SignalState.NOT_ENOUGH_DATA for signal in drift.signals)
         lacking = [f"{undecided} of {len(drift.signals)} signals have not enough data"] if undecided else []
-        return False, f"Drift does not ring: {', '.join(['no signal asks to retrain', *others, *lacking])}."
+        early = [f"{one.name} differs for {_days(one.days)}" for one in drift.signals if one.state == SignalState.WAITS]
+        told = ["no signal asks to retrain", *others, *early, *lacking]
+        return False, f"Drift does not ring: {', '.join(told)}."
     rings = new_eligible >= policy.drift_min_new_examples
     counted = f"{_examples(new_eligible)} ({policy.drift_min_new_examples} needed)"
     return rings, f"Drift {'rings' if rings else 'does not ring'}: {', '.join(asking)} drifted, {counted}."
+
+
+def _days(count: int | None) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
 
 
 def _examples(count: int) -> str:

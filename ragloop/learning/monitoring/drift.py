@@ -1,22 +1,27 @@
 """Drift between a reference window and the current one: corpus, query, retrieval and quality signals.
 
-Each signal ends in one of three states, "ok", "drift" or "not enough data", and names the action that drift asks for:
+Each signal ends as "ok", "drift" or "not enough data", and names the action that drift asks for; where it has to differ
+on several days, as "waits" before (persistence.py):
 
 | signal            | kind      | drifts when                                               | action                   |
 |-------------------|-----------|-----------------------------------------------------------|--------------------------|
 | documents         | corpus    | share of documents changed, new, gone >= `corpus_share`  | retrain                  |
-| questions         | query     | MMD of the question embeddings, permutation test          | retrain                  |
-| top_similarity    | retrieval | mean similarity of the best passage fell, permutation     | recalibrate, or reindex¹ |
+| questions         | query     | MMD or crowding¹ of the embeddings, permutation test      | retrain                  |
+| top_similarity    | retrieval | mean similarity of the best passage fell, permutation     | recalibrate, or reindex² |
 | abstention_share  | quality   | abstentions became more frequent, Fisher's exact test     | curate                   |
-| thumbs_down_share | quality   | thumbs down among votes became more frequent, Fisher      | curate, or roll back²    |
+| thumbs_down_share | quality   | thumbs down among votes became more frequent, Fisher      | curate, or roll back³    |
 
-¹ Where the questions drifted too, they explain the fall, and the similarity floor wants recalibrating; a fall on the
-old questions means that the index lost something. ² Where another adapter began to serve in between.
+¹ The larger of the two, each in its standard deviations: the first finds that the mixture of topics moved, the second
+a new topic (neighbourhoods.py). ² Where the questions drifted too, they explain the fall, and the similarity floor
+wants recalibrating; a fall on the old questions means that the index lost something. ³ Where another adapter began to
+serve in between.
 
 False alarms. The tests form one family: Holm's step-down procedure (Holm 1979) over the p-values that could be computed
 keeps the chance of any false alarm at `alpha`, however the signals depend on each other. A signal's `threshold` is the
 level that Holm held its p-value against. The corpus signal is a census, not a sample: it has a share, a threshold and
-no p-value. `benchmarks/drift_power.py` repeats the calibration.
+no p-value. `alpha` is that of one measurement: benchmarks/drift_errors.py counts false alarms of a year of daily ones
+that must agree on three days, and what is found of real questions; `benchmarks/drift_power.py` does so for simulated
+ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +30,8 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ragloop.learning.monitoring.neighbourhoods import largest, scans
 
 Floats = NDArray[np.floating]
 
@@ -44,6 +51,8 @@ class SignalState(StrEnum):
     OK = "ok"
     DRIFT = "drift"
     NOT_ENOUGH_DATA = "not enough data"
+    WAITS = "waits"
+    """It differs, on fewer days in a row than it takes."""
 
 
 class SignalAction(StrEnum):
@@ -57,12 +66,13 @@ class SignalAction(StrEnum):
     RECALIBRATE = "recalibrate"
 
 
-OK, DRIFT, NOT_ENOUGH_DATA = SignalState
+OK, DRIFT, NOT_ENOUGH_DATA, _ = SignalState
 
 
 @dataclass(frozen=True)
 class DriftPolicy:
-    """When a difference counts. Below 100 questions a window decides nothing (simulated at 384 dimensions)."""
+    """When a difference counts. Below 100 questions a window decides nothing (simulated at 384 dimensions). `days`: on
+    so many in a row, see persistence.py."""
 
     alpha: float
     corpus_share: float
@@ -73,8 +83,10 @@ class DriftPolicy:
     max_questions: int
     """Per window: the kernel matrix grows with the square. More questions are sampled, without replacement."""
     seed: int
+    days: int
 
     def __post_init__(self) -> None:
+        _require(self.days >= 1, f"days must be at least 1, found {self.days}")
         _require(0 < self.alpha < 1, f"alpha must lie between 0 and 1, found {self.alpha}")
         _require(0 < self.corpus_share <= 1, f"corpus_share must lie in (0, 1], found {self.corpus_share}")
         counts = (self.min_questions, self.min_answers, self.min_votes)
@@ -109,7 +121,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Signal:
-    """One measured difference. `statistic` and `p_value` are None where there was not enough data."""
+    """One measured difference. `statistic` and `p_value` are None where there was not enough data; `days` are those in
+    a row on which it differed."""
 
     name: str
     kind: SignalKind
@@ -120,6 +133,7 @@ class Signal:
     n_current: int
     state: SignalState
     action: SignalAction
+    days: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", SignalKind(self.kind))
@@ -226,7 +240,10 @@ def _documents(before: Mapping[str, str] | None, after: Mapping[str, str] | None
 
 
 def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test:
-    """Measure the squared maximum mean discrepancy with an RBF kernel (Gretton et al. 2012), tested by permutation."""
+    """Measure how the windows differ as wholes, and where current questions crowd; tested by permutation.
+
+    As wholes by the squared maximum mean discrepancy with an RBF kernel (Gretton et al. 2012).
+    """
     kept = [np.asarray(rows, dtype=np.float64)[np.isfinite(rows).all(axis=1)] for rows in (reference, current)]
     counts = (len(kept[0]), len(kept[1]))
     if min(counts) < policy.min_questions:
@@ -238,10 +255,12 @@ def _questions(reference: Floats, current: Floats, policy: DriftPolicy) -> _Test
         )
     rng = np.random.default_rng(policy.seed)
     sampled = [_sample(rows, policy.max_questions, rng) for rows in kept]
-    kernel = _kernel(np.concatenate(sampled))
     weights = _relabelled(len(sampled[0]), len(sampled[1]), policy.permutations, rng)
+    order = rng.permutation(weights.shape[1])  # so that equal questions are neighbours in no order of the windows
+    kernel, weights = _kernel(np.concatenate(sampled)[order]), weights[:, order]
     discrepancies = np.einsum("bn,bn->b", weights @ kernel, weights)
-    return _Test("questions", SignalKind.QUERY, float(discrepancies[0]), _p_value(discrepancies), *counts)
+    differences = largest([discrepancies, *scans(kernel, weights < 0)])
+    return _Test("questions", SignalKind.QUERY, float(differences[0]), _p_value(differences), *counts)
 
 
 def _sample(rows: Floats, most: int, rng: np.random.Generator) -> Floats:

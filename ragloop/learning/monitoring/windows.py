@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from ragloop.corpus.index.table import ActiveIndex
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
-from ragloop.learning.monitoring.cadence import CadencePolicy, RetrainDecision, decide
+from ragloop.learning.monitoring.cadence import BUDGET_DAYS, CadencePolicy, RetrainDecision, Spent, decide
 from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.learning.monitoring.persistence import confirmed, differed_before
 from ragloop.records import FeedbackKind
 from ragloop.registry import Registry
 from ragloop.reports import Report, Reports
@@ -61,15 +62,26 @@ def measure_drift(
     vectors = VectorStore(store, active.embedder)
     generation = active.index.generation.fingerprint
     revisions = inventory.revisions(active.index)
-    report = measure(
+    measured_now = measure(
         _window(before, votes, vectors, _snapshot(store), generation),
         _window(after, votes, vectors, revisions, generation),
         drift,
         champion_changed=_served(before) != _served(after),
     )
+    # What was measured before the last training is of another reference.
+    kept = [one for one in Reports(store).history(DRIFT) if trained_at is None or one.at > trained_at]
+    earlier = differed_before(store.now().date(), ((one.at, one.body["signals"]) for one in kept))
+    report = confirmed(measured_now, earlier, drift.days)
     if _snapshot(store) is None:
         take_snapshot(store, revisions)
-    decision = decide(report, now=store.now(), last_trained_at=trained_at, new_eligible=new_eligible, policy=cadence)
+    decision = decide(
+        report,
+        now=store.now(),
+        last_trained_at=trained_at,
+        new_eligible=new_eligible,
+        policy=cadence,
+        spent=spent_on_training(registry, store.now()),
+    )
     measured = DriftMeasurement(report, decision)
     body = {"decision": asdict(decision), "signals": [asdict(signal) for signal in report.signals]}
     Reports(store).append(Report(DRIFT, "", store.now(), body), key)
@@ -97,18 +109,30 @@ def last_trained_at(registry: Registry) -> datetime | None:
     return max((adapter.created_at for adapter in registry.adapters()), default=None)
 
 
+def spent_on_training(registry: Registry, now: datetime) -> Spent:
+    """Add up what the trainings of the last days took, as their adapters say."""
+    took = [
+        (one.created_at, one.evidence.training.seconds / 3600) for one in registry.adapters() if one.evidence.training
+    ]
+    recent = sum(hours for at, hours in took if at > now - timedelta(days=BUDGET_DAYS))
+    return Spent(recent, max(took)[1] if took else 0.0)
+
+
 def _snapshot(store: Store) -> Mapping[str, str] | None:
     found = Reports(store).latest(*SNAPSHOT)
     return found.body if found else None
 
 
 def _ends(answers: LogTable, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:
-    """Return the places of the oldest answers after `since` and of the newest, as many of each and none in both."""
+    """Return the places of the oldest answers after `since` and of the newest `window`, none in both.
+
+    The oldest ones are up to twice as many: what is compared with every window is worth to be known well.
+    """
     times, places = answers.order()
     if since is not None:
         places = places[pc.greater(times, pa.scalar(since, TIME)).fill_null(False).to_numpy()]
     size = min(window, len(places) // 2)
-    return places[:size], places[len(places) - size :]
+    return places[: min(2 * window, len(places) - size)], places[len(places) - size :]
 
 
 def _votes(feedback: LogTable, answers: pa.ChunkedArray) -> dict[str, bool]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ragloop.learning.evaluation.gate import Verdict, judge, withheld
 from ragloop.learning.evaluation.run import read_evaluation
+from ragloop.learning.recipes import recipe_of
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.registry import REGISTERED, Adapter, AdapterState
 from ragloop.registry.evidence import GateRecord
@@ -16,7 +17,8 @@ def judge_adapter(parts: RetrainingParts, adapter_id: str) -> Verdict:
     """
     adapter = parts.registry.adapter(adapter_id)
     report = read_evaluation(parts.registry.artifacts.files, adapter.path)
-    verdict = judge(report.scores, parts.policy.gate, ended_early=report.ended_early)
+    criteria = recipe_of(parts.dataset(adapter.dataset_id).recipe).criteria
+    verdict = judge(report.scores, parts.policy.gate, criteria, ended_early=report.ended_early)
     verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.evidence.notes))
     stale = parts.staleness(adapter)
     verdict = withheld(verdict, stale) if stale else verdict

@@ -2,27 +2,35 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ragloop.errors import UsageError
 from ragloop.learning.examples.datasets import documents_behind, stale_examples
 from ragloop.learning.examples.lineage import TrainedRow, standing_of, write_rows
 from ragloop.learning.examples.near_duplicates import Likeness
 from ragloop.learning.monitoring.windows import take_snapshot
-from ragloop.learning.recipes import Recipe, recipe_of
+from ragloop.learning.recipes import Need, Recipe, recipe_of
+from ragloop.learning.rows.passages import LivePassages
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
+from ragloop.models.training.defaults import Learned, choices, lacking
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
-from ragloop.registry import INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
+from ragloop.models.training.shape import base_shape
+from ragloop.records import Message
+from ragloop.registry import CANARY, INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
 from ragloop.registry.evidence import TrainingRecord
 from ragloop.telemetry import as_run, span
 
+log = logging.getLogger(__name__)
+
 OnProgress = Callable[[Progress], None]
 
-_DECIDED = {INCONCLUSIVE: "found inconclusive"}
+_DECIDED = {INCONCLUSIVE: "found inconclusive", CANARY: "made a challenger, which its canary promotes or not"}
 """What became of a known adapter, where its state alone reads badly."""
 
 
@@ -34,8 +42,14 @@ class _Job:
     recipe: Recipe
     rows: Sequence[TrainedRow]
     spec: TrainingSpec
+    live: LivePassages
+    reasons: Mapping[str, str]
     left_out: Mapping[str, int] = field(default_factory=dict)
     revisions: Mapping[str, str] | None = None
+
+    def messages(self, row: TrainedRow) -> Sequence[Message]:
+        """Return what training reads of a row, with its passages as they stand now."""
+        return self.recipe.messages(row, self.live.of_row(row.passages) or ())
 
 
 def train_adapter(parts: RetrainingParts, dataset_id: str, on_progress: OnProgress) -> str:
@@ -65,7 +79,9 @@ def train_on_rows(
     recipe = recipe_of(dataset.recipe)
     documents = {row.question: row.documents for row in recipe.rows(dataset.train.to_pylist())}
     given = [TrainedRow(question, answer, documents.get(question, ())) for question, answer in rows]
-    return _fit(parts, _Job(dataset_id, recipe, given, replace(_spec(parts, recipe), epochs=epochs)), on_progress)
+    spec, reasons = _spec(parts, recipe, given)
+    job = _Job(dataset_id, recipe, given, replace(spec, epochs=epochs), LivePassages({}), reasons)
+    return _fit(parts, job, on_progress)
 
 
 def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
@@ -76,19 +92,41 @@ def _job(parts: RetrainingParts, dataset_id: str) -> _Job:
     stale = stale_examples(dataset, standing)
     true = [row for row in dataset.train.to_pylist() if row["example_id"] not in stale]
     recipe = recipe_of(dataset.recipe)
-    rows = recipe.rows(row for row in true if not golden.matches(row["question"]))
-    left_out = {"stale": dataset.train.num_rows - len(true), "golden": len(true) - len(rows)}
+    asked = recipe.rows(row for row in true if not golden.matches(row["question"]))
+    live = LivePassages.of(parts.index, (row.passages for row in asked))
+    rows = [row for row in asked if live.of_row(row.passages) is not None]
+    stale_rows = dataset.train.num_rows - len(true) + len(asked) - len(rows)
+    left_out = {"stale": stale_rows, "golden": len(true) - len(asked)}
     if not rows:
         raise UsageError(
             f"no row of dataset {dataset_id} can be trained on: {left_out['stale']} rest on a passage that changed, "
             f"{left_out['golden']} match a golden question; build it again"
         )
-    return _Job(dataset_id, recipe, rows, _spec(parts, recipe), left_out, standing.revisions)
+    if why := lacking(len(rows), parts.policy.choices.min_rows):
+        raise UsageError(f"dataset {dataset_id} of the recipe {recipe.name}: {why}")
+    spec, reasons = _spec(parts, recipe, rows)
+    return _Job(dataset_id, recipe, rows, spec, live, reasons, left_out, standing.revisions)
 
 
-def _spec(parts: RetrainingParts, recipe: Recipe) -> TrainingSpec:
-    base = parts.base()
-    return replace(parts.policy.training, recipe=recipe.name, base=str(base), chat=load_chat(base).fingerprint)
+def _spec(parts: RetrainingParts, recipe: Recipe, rows: Sequence[TrainedRow]) -> tuple[TrainingSpec, Mapping[str, str]]:
+    """Return the spec of a training, and why it takes the values that the settings leave open."""
+    base, policy = parts.base(), parts.policy
+    given = replace(
+        policy.training,
+        recipe=recipe.name,
+        base=str(base),
+        chat=load_chat(base).fingerprint,
+        objective=recipe.objective,
+    )
+    words = sum(len(row.answer.split()) for row in rows)
+    reads, compares = Need.PASSAGES in recipe.needs, Need.CORRECTIONS in recipe.needs
+    learned = Learned(max(1, len(rows)), words, reads, compares)
+    every = choices(base_shape(base, policy.base_name), learned)
+    chosen = {name: one for name, one in every.items() if name in {*policy.choices.open, "max_length"}}
+    values: dict[str, Any] = {name: one.value for name, one in chosen.items()}
+    rank = values.get("rank", given.rank)
+    values["alpha"] = given.alpha if policy.choices.scale is None else policy.choices.scale * rank
+    return replace(given, **values), {name: f"{one.value:g}: {one.reason}" for name, one in chosen.items()}
 
 
 def _registered(parts: RetrainingParts, adapter_id: str) -> Adapter | None:
@@ -106,7 +144,9 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
         return adapter_id
     folder = artifacts.folder / path
     folder.mkdir(parents=True, exist_ok=True)
-    spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.recipe.messages)), output=str(folder))
+    spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.messages)), output=str(folder))
+    for name, reason in job.reasons.items():
+        log.info("%s %s", name.replace("_", " "), reason)
     with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
         result = job.recipe.train(spec, on_progress)
     if job.revisions is not None:
@@ -137,8 +177,10 @@ def _made(parts: RetrainingParts, job: _Job, adapter_id: str, result: TrainingRe
         state=REGISTERED,
         verdict=None,
         reasons=(),
-        evidence=Evidence(_record(result, job.left_out)),
+        evidence=Evidence(_record(result, job)),
         base_sha256=parts.base_sha256(),
+        recipe=job.recipe.name,
+        lane=job.recipe.lane,
     )
 
 
@@ -153,14 +195,21 @@ def adapter_id_of(rows: Sequence[TrainedRow], dataset_id: str, spec: TrainingSpe
     hub is identified by its name, since its weights may not be on this disk yet. Settings count where they differ from
     those of the first trainings, so that a new setting changes no old id.
     """
-    pairs = [[row.question, row.answer] for row in rows]
+    pairs = [_content(row) for row in rows]
     base = base_sha256 if Path(spec.base).is_dir() and base_sha256 else spec.base
     settings = {**what_differs(asdict(spec)), "base": base, "rows": "", "output": ""}
     content = json.dumps([pairs, dataset_id, settings], sort_keys=True)
     return "a" + hashlib.sha256(content.encode()).hexdigest()[:15]
 
 
-def _record(result: TrainingResult, left_out: Mapping[str, int]) -> TrainingRecord:
+def _content(row: TrainedRow) -> list[Any]:
+    """Return what of a row decides what is learned, without passages and weight where they say nothing."""
+    more = [*([[one.chunk_id, one.text_hash] for one in row.passages]), *([row.weight] if row.weight > 1 else [])]
+    more += [row.rejected] if row.rejected else []
+    return [row.question, row.answer, *more]
+
+
+def _record(result: TrainingResult, job: _Job) -> TrainingRecord:
     return TrainingRecord(
         rows=result.rows,
         seconds=result.seconds,
@@ -172,5 +221,6 @@ def _record(result: TrainingResult, left_out: Mapping[str, int]) -> TrainingReco
         chat=result.chat,
         final_loss=result.final_loss,
         notes=tuple(result.notes),
-        left_out=left_out,
+        left_out=job.left_out,
+        chosen=job.reasons,
     )

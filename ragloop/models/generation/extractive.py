@@ -6,6 +6,7 @@ benchmarks/extractive_answers.py measures them, too.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ragloop.models.generation.quoting.layout import Kind
 from ragloop.models.generation.quoting.units import Unit, stems, units_of
 from ragloop.records import Draft, Prompt
 
-VERSION = "4"
+VERSION = "5"
 """Change it whenever equal prompts give other drafts."""
 SHORTLIST_CHARACTERS = 2_000
 """Units are embedded, best by words first, until they have this many characters: 0.15 s of CPU."""
@@ -37,8 +38,11 @@ RANK_WEIGHT = 0.05
 """Weight of 1 / the passage's number."""
 CODE_WEIGHT = 0.15
 """Weight of code, or of a sentence that announces some, where the question asks how something is done."""
+LITERAL_WEIGHT = 0.1
+"""Weight of a literal in a sentence, such as the name of an option or a function, where the question asks how."""
 KEEP_SHARE, KEEP_WHOLE = 0.7, 0.92
 """Further units must score at least this share of the best one; the second where a unit says all by itself."""
+_LITERAL = re.compile(r"`[^`\n]{2,60}`")
 _WHOLE = frozenset((Kind.FIELD, Kind.ROW, Kind.ITEM))
 _HOW = frozenset("how wie comment c\u00f3mo como come hoe jak \u043a\u0430\u043a".split())
 _COMMANDS = frozenset("command commands option options flag switch code example syntax configure befehl".split())
@@ -109,7 +113,7 @@ def _rank(prompt: Prompt) -> _Ranked:
     wanted = frozenset(word for word in asked if not word.isalpha())
     shows = _asks_how(prompt.question)
     priors = [_prior(one, held[id(one)], weight) + EXACT_WEIGHT * _share(wanted, one.words) for one in units]
-    priors = [prior + CODE_WEIGHT * (shows and _has_code(one)) for prior, one in zip(priors, units, strict=True)]
+    priors = [prior + shows * _shown_by(one) for prior, one in zip(priors, units, strict=True)]
     return _Ranked(prompt.question, units, priors)
 
 
@@ -125,8 +129,11 @@ def _asks_how(question: str) -> bool:
     return bool(spoken) and (spoken[0] in _HOW or not _COMMANDS.isdisjoint(spoken))
 
 
-def _has_code(unit: Unit) -> bool:
-    return unit.kind is Kind.CODE or unit.announces_code
+def _shown_by(unit: Unit) -> float:
+    """Return what a unit gains where the question asks how something is done: it shows code, or names what to use."""
+    has_code = unit.kind is Kind.CODE or unit.announces_code
+    names = unit.kind is not Kind.CODE and _LITERAL.search(unit.text)
+    return CODE_WEIGHT * has_code + LITERAL_WEIGHT * bool(names)
 
 
 def _shortlist(found: Sequence[Unit], shared: Sequence[float]) -> list[int]:

@@ -1,7 +1,8 @@
 """Who writes the answers of a route: the base generator, or the base model with the route's adapter.
 
 An adapter is loaded once, after its files were found to be those that were registered, and stays while a request holds
-it or it is the champion. So a request ends on the adapter that it began on, whatever is promoted meanwhile.
+it or it is the champion or the challenger of a lane. So a request ends on the adapter that it began on, whatever is
+promoted meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +16,20 @@ from ragloop.errors import MismatchError, NotFoundError
 from ragloop.models import Embedder, Generator
 from ragloop.models.opened import OpenedModels
 from ragloop.records import LaneName, Route
-from ragloop.registry import Adapter, Registry, state_of_files, without_row
+from ragloop.registry import Adapter, Registry, Succession, state_of_files, without_row
 
 if TYPE_CHECKING:
     from ragloop.models.generation.local import LocalGenerator
+    from ragloop.models.generation.served_adapters import ServedAdapter, ServedAdapters
 
 
 @dataclass
 class _Loaded:
-    """An adapter in memory, and how many requests hold it."""
+    """An adapter that can be asked, on this machine or on `host`, and how many requests hold it."""
 
-    generator: "LocalGenerator"
+    adapter: Adapter
+    generator: "LocalGenerator | ServedAdapter"
+    host: "ServedAdapters | None"
     holders: int = 0
 
 
@@ -39,31 +43,39 @@ class Generators:
     def __init__(self, models: OpenedModels, registry: Registry, base: str, fallback: Sequence[str]) -> None:
         self._models, self._registry, self._base, self._fallback = models, registry, base, fallback
         self._lock = Lock()
-        self._loaded: dict[str, _Loaded] = {}
-        self._champion: str | None = None
+        self._loaded: dict[tuple[str, bool], _Loaded] = {}
+        self._wanted: frozenset[str] = frozenset()
         self._damaged: dict[str, tuple[tuple[str, str], str]] = {}
 
     @property
     def loaded(self) -> frozenset[str]:
-        """The ids of the adapters in memory."""
+        """The ids of the adapters that are loaded, here or on a server."""
         with self._lock:
-            return frozenset(self._loaded)
+            return frozenset(adapter_id for adapter_id, _ in self._loaded)
 
     def champion(self, lane: LaneName) -> str:
-        """Return the id of the adapter that serves in this lane. Raises NotFoundError while the base model serves.
-
-        An adapter that served before is unloaded, unless a request holds it.
-        """
-        champion = self._registry.champion_id()
-        with self._lock:
-            self._champion = champion
-            self._unload_unused()
+        """Return the id of the adapter that serves in this lane. Raises NotFoundError while the base model serves."""
+        champion = self.standing(lane).champion_id
         if champion is None:
-            raise NotFoundError(
-                f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use "
-                f"{LaneName.BASE_RAG}"
-            )
+            raise NotFoundError(no_champion(lane))
         return champion
+
+    def standing(self, lane: LaneName) -> Succession:
+        """Return the champion and the challenger of this lane.
+
+        An adapter that served or was tried before, in any lane, is unloaded, unless a request holds it.
+        """
+        by_lane = self._registry.aliases.by_lane()
+        named = [one.champion_id for one in by_lane.values()]
+        named += [one.challenger.adapter_id for one in by_lane.values() if one.challenger]
+        with self._lock:
+            self._wanted = frozenset(filter(None, named))
+            self._unload_unused()
+        return by_lane.get(lane, Succession())
+
+    def is_free(self, route: Route) -> bool:
+        """Return whether an answer on this route costs no model anything."""
+        return route.adapter_id is None and self._base == "extractive"
 
     @contextmanager
     def for_route(self, route: Route, embedder: Embedder) -> Iterator[Generator]:
@@ -75,8 +87,12 @@ class Generators:
         if route.adapter_id is None:
             yield self._of_base(embedder)
             return
-        with self.local(route.adapter_id) as generator:
+        with self._held(route.adapter_id, self._models.served_adapters) as generator:
             yield generator
+
+    def named(self, name: str) -> Generator:
+        """Return the model that is called local or remote, without an adapter. Raises as opening it does."""
+        return self._models.remote_generator if name == "remote" else self._models.local_generator
 
     def _of_base(self, embedder: Embedder) -> Generator:
         if self._base != "remote":
@@ -99,26 +115,34 @@ class Generators:
         if adapter_id is None:
             yield self._models.local_generator
             return
-        loaded = self._hold(adapter_id)
+        with self._held(adapter_id, None) as generator:
+            yield generator
+
+    @contextmanager
+    def _held(self, adapter_id: str, host: "ServedAdapters | None") -> Iterator[Generator]:
+        loaded = self._hold(adapter_id, host)
         try:
             yield loaded.generator
         finally:
             self._release(loaded)
 
-    def _hold(self, adapter_id: str) -> _Loaded:
+    def _hold(self, adapter_id: str, host: "ServedAdapters | None") -> _Loaded:
+        place = adapter_id, host is not None
         with self._lock:
-            if adapter_id not in self._loaded:
-                self._loaded[adapter_id] = _Loaded(self._load(adapter_id))
-            loaded = self._loaded[adapter_id]
+            if place not in self._loaded:
+                self._loaded[place] = self._load(adapter_id, host)
+            loaded = self._loaded[place]
             loaded.holders += 1
             return loaded
 
-    def _load(self, adapter_id: str) -> "LocalGenerator":
+    def _load(self, adapter_id: str, host: "ServedAdapters | None") -> _Loaded:
         try:
             adapter = self._registry.adapter(adapter_id)
         except NotFoundError:
             raise MismatchError(without_row(adapter_id)) from None
-        return self._models.wearing(adapter, self._whole(adapter))
+        folder, models = self._whole(adapter), self._models
+        worn = models.serving(host, adapter, folder) if host else models.wearing(adapter, folder)
+        return _Loaded(adapter, worn, host)
 
     def _whole(self, adapter: Adapter) -> Path:
         """Return the folder of an adapter. Of files that were found damaged nothing is read again as long as they stay
@@ -142,8 +166,15 @@ class Generators:
             self._unload_unused()
 
     def _unload_unused(self) -> None:
-        """Unload adapters that no request holds and that are not the champion, as it was when it was last asked for."""
-        unused = [one for one, loaded in self._loaded.items() if not loaded.holders and one != self._champion]
-        for adapter_id in unused:
-            del self._loaded[adapter_id]
-            self._models.local_generator.taking_off(adapter_id)
+        """Unload adapters that no request holds and that no lane names, as it was when that was last asked for."""
+        unused = [place for place, one in self._loaded.items() if not one.holders and place[0] not in self._wanted]
+        for loaded in [self._loaded.pop(place) for place in unused]:
+            if loaded.host:
+                loaded.host.taking_off(loaded.adapter)
+            else:
+                self._models.local_generator.taking_off(loaded.adapter.adapter_id)
+
+
+def no_champion(lane: LaneName) -> str:
+    """Say that no adapter serves a lane."""
+    return f"found no champion adapter for the lane {lane}; `ragloop retrain` makes one, or use {LaneName.BASE_RAG}"

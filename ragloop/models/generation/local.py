@@ -28,8 +28,8 @@ class _Base:
     """A loaded model and what must not happen twice at once on it.
 
     `wrapped` is PEFT's wrapper while there is any adapter: the adapters live inside the layers of `model`, whoever
-    calls it. `adapters` maps adapter ids to their folders, `names` to what PEFT calls them: ids may hold dots, which
-    names of modules may not.
+    calls it. `adapters` maps adapter ids to their folders, `recipes` to the recipes that they were trained by, `names`
+    to what PEFT calls them: ids may hold dots, which names of modules may not.
     """
 
     model: Any
@@ -38,6 +38,7 @@ class _Base:
     lock: threading.Lock = field(default_factory=threading.Lock)
     adapters: dict[str, Path] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    recipes: dict[str, str] = field(default_factory=dict)
 
 
 class LocalGenerator:
@@ -76,6 +77,11 @@ class LocalGenerator:
     @property
     def adapter(self) -> str | None:
         return self._adapter
+
+    @property
+    def recipe(self) -> str:
+        """The recipe that the adapter was trained by; empty without one, and where nothing says it."""
+        return self._loaded().recipes[self._adapter] if self._adapter else ""
 
     @property
     def fingerprint(self) -> str:
@@ -271,17 +277,25 @@ def _load_adapter(base: _Base, adapter_id: str, path: Path) -> None:
     _check_fits(base.model, path)
     name = base.names.setdefault(adapter_id, f"adapter_{len(base.names)}")
     base.wrapped = _with_adapter(base, name, path)
+    base.recipes[adapter_id] = str(_training(path).get("spec", {}).get("recipe", ""))
     base.adapters[adapter_id] = path
 
 
 def _check_chat(chat: Chat, path: Path) -> None:
     """Raise MismatchError where the adapter learned answers to prompts that were rendered in another way."""
-    try:
-        trained = json.loads((path / RESULT).read_text(encoding="utf-8"))["result"].get("chat", "")
-    except (FileNotFoundError, ValueError, KeyError):
+    if not (found := _training(path)):
         return  # made by something else: nothing says what it was trained with
+    trained = found.get("result", {}).get("chat", "")
     if why := other_chat(f"the adapter in {path}", trained, chat.fingerprint):
         raise MismatchError(why)
+
+
+def _training(path: Path) -> dict[str, Any]:
+    """Read what a training left of itself in the folder of an adapter; nothing where something else made it."""
+    try:
+        return dict(json.loads((path / RESULT).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _check_fits(model: Any, path: Path) -> None:

@@ -17,6 +17,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,18 @@ from ragloop import errors
 from ragloop.errors import NotFoundError, RagloopError, StorageFullError, TrainingError
 from ragloop.hashes import sha256_of
 
+
+class Objective(StrEnum):
+    """What the loss of a training looks at."""
+
+    ANSWERS = "answers"
+    """The tokens of each answer (SFT)."""
+    PREFERENCES = "preferences"
+    """How much likelier an answer is than the one that was rejected (DPO), and its tokens (arXiv:2404.19733)."""
+
+
 FIRST_VALUES: Mapping[str, Any] = {
-    "recipe": "closed-book-sft",
+    "recipe": "facts",
     "seed": 0,
     "epochs": 10,
     "learning_rate": 3e-3,
@@ -38,6 +49,7 @@ FIRST_VALUES: Mapping[str, Any] = {
     "checkpoint_steps": 50,
     "max_length": 1024,
     "threads": None,
+    "objective": Objective.ANSWERS,
 }
 """Values of a spec that hashes leave out, so that a new field changes no old id. Give a new field the value that
 trainings had before it, and never change one here: a setting's default may change, what an id means may not."""
@@ -53,7 +65,7 @@ class TrainingSpec:
     as in TRL's conversational format; the loss is taken on the last, which the assistant wrote. `frozen_share` of the
     layers, counted from below, get no adapter and so cost no backward pass. `threads` of None leaves the choice to
     torch. `recipe` names how the rows were made. `chat` names the chat format of the base model (Chat.fingerprint), so
-    that another one is another training.
+    that another one is another training. `objective` is one of Objective; PREFERENCES reads a column `rejected`, too.
     """
 
     recipe: str
@@ -73,6 +85,7 @@ class TrainingSpec:
     max_length: int
     threads: int | None
     chat: str
+    objective: str
 
     def __post_init__(self) -> None:
         counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length")

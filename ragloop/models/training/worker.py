@@ -24,7 +24,7 @@ from ragloop.locks import alone
 from ragloop.models.chat import Chat, Example
 from ragloop.models.generation.local import best_dtype, load_base
 from ragloop.models.training.checkpoints import newest_complete, spent
-from ragloop.models.training.process import RESULT, TrainingSpec, spec_digest
+from ragloop.models.training.process import RESULT, Objective, TrainingSpec, spec_digest
 from ragloop.records import Message
 
 WAIT_S = 24 * 3600.0
@@ -136,8 +136,13 @@ def _trainer(
         torch.set_num_threads(spec.threads)
     model, chat = load_base(spec.base)
     _check_trains(spec, model)
-    rows, notes = tokenize(spec, chat)
-    trainer = AnswersOnlyTrainer(
+    kind: Any = AnswersOnlyTrainer
+    if compares := spec.objective == Objective.PREFERENCES:
+        from ragloop.models.training.preferences import PreferenceTrainer
+
+        kind = PreferenceTrainer
+    rows, notes = pairs(spec, chat) if compares else tokenize(spec, chat)
+    trainer = kind(
         model=model,
         args=_arguments(spec, checkpoints, str(model.device)),
         train_dataset=Dataset.from_list(rows),
@@ -146,7 +151,7 @@ def _trainer(
         callbacks=[Reporter(progress, digest, before, started)],
     )
     trainer.remove_callback(PrinterCallback)
-    tokens = sum(len(row["input_ids"]) for row in rows)
+    tokens = sum(len(ids) for row in rows for name, ids in row.items() if name != "labels")
     return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
 
 
@@ -167,9 +172,13 @@ def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]]
     """
     import pyarrow.parquet as parquet
 
-    chats = parquet.read_table(spec.rows, columns=["messages"])["messages"].to_pylist()
+    table = parquet.read_table(spec.rows)
+    chats = table["messages"].to_pylist()
+    times = [passes_of(one) for one in table["weight"].to_pylist()] if "weight" in table.schema.names else []
     examples = [_example(chat, messages, f"row {number} of {spec.rows}") for number, messages in enumerate(chats)]
-    short = [one for one in examples if len(one.prompt) + len(one.answer) <= spec.max_length]
+    fitting = [len(one.prompt) + len(one.answer) <= spec.max_length for one in examples]
+    repeated = zip(examples, fitting, times or [1] * len(examples), strict=True)
+    short = [one for one, fits, often in repeated if fits for _ in range(often)]
     if not short:
         raise ValueError(
             f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(chats)}; expected at least one"
@@ -177,8 +186,35 @@ def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]]
     rows = [
         {"input_ids": [*one.prompt, *one.answer], "labels": [-100] * len(one.prompt) + [*one.answer]} for one in short
     ]
-    left_out = len(chats) - len(rows)
+    left_out = fitting.count(False)
     return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
+
+
+def pairs(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
+    """Return the tokens of prompt, answer and rejected answer per row, and how many rows were left out and why."""
+    import pyarrow.parquet as parquet
+
+    from ragloop.models.training.preferences import compared
+
+    given = parquet.read_table(spec.rows, columns=["messages", "rejected"]).to_pylist()
+    if empty := [number for number, row in enumerate(given) if not (row["rejected"] or "").strip()]:
+        raise MismatchError(f"row {empty[0]} of {spec.rows} has no rejected answer; build the dataset again")
+    found = [compared(chat, row["messages"], row["rejected"]) for row in given]
+    rows = [row for row in found if sum(map(len, row.values())) <= spec.max_length]
+    if not rows:
+        raise ValueError(
+            f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(found)}; expected at least one"
+        )
+    left_out = len(found) - len(rows)
+    return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
+
+
+def passes_of(weight: int) -> int:
+    """Return how often a row is seen in an epoch that so many interactions gave: once more each time it doubles.
+
+    In proportion, one frequent question would be most of the training.
+    """
+    return max(1, weight).bit_length()
 
 
 def _example(chat: Chat, messages: Sequence[Message], where: str) -> Example:
@@ -194,28 +230,33 @@ def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:
     import torch
     from trl import SFTConfig
 
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        seed=spec.seed,
-        data_seed=spec.seed,
-        num_train_epochs=spec.epochs,
-        learning_rate=spec.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=spec.warmup_steps,
-        per_device_train_batch_size=spec.batch_size,
-        save_strategy="steps",
-        save_steps=spec.checkpoint_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=device == "cpu",
-        bf16=best_dtype(device) == torch.bfloat16,
-        gradient_checkpointing=False,
-        max_length=None,
-        dataloader_pin_memory=device != "cpu",
-        weight_decay=0.0,
-    )
+    common: dict[str, Any] = {
+        "output_dir": str(checkpoints),
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "num_train_epochs": spec.epochs,
+        "learning_rate": spec.learning_rate,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": spec.warmup_steps,
+        "per_device_train_batch_size": spec.batch_size,
+        "save_strategy": "steps",
+        "save_steps": spec.checkpoint_steps,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": device == "cpu",
+        "bf16": best_dtype(device) == torch.bfloat16,
+        "gradient_checkpointing": False,
+        "max_length": None,
+        "dataloader_pin_memory": device != "cpu",
+        "weight_decay": 0.0,
+    }
+    if spec.objective == Objective.PREFERENCES:
+        from ragloop.models.training.preferences import preference_arguments
+
+        return preference_arguments(common)
+    return SFTConfig(**common)
 
 
 def first_layer(spec: TrainingSpec, config: Any) -> int:

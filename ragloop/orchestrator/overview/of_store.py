@@ -14,6 +14,7 @@ from ragloop.wording import first_few
 if TYPE_CHECKING:
     from ragloop.corpus.sync.scans import DayOfSyncs
     from ragloop.learning.monitoring.traffic import DayOfTraffic
+    from ragloop.records import LaneName
 
 _DAYS = 14
 """Days of the trend."""
@@ -108,15 +109,16 @@ def _said(day: "DayOfTraffic") -> str | None:
 
 
 def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -> str:
-    """Say who answers, since when and by whose decision, and what the last measurement of drift found."""
-    history = app.registry.history()
-    serves = state["champion"] or "the base model"
-    who = f"**{serves}** answers"
-    if history:
-        last = history[-1]
-        reason = textwrap.shorten(last["reason"], _REASON, placeholder=f" {_CUT}").rstrip(".")
-        why = f", by {last['by']}: {reason}" if last["by"] else f": {reason}"
-        who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
+    """Say who answers and who is tried in each lane, since when and by whose decision, and what the last measurement
+    of drift found."""
+    standings = app.registry.aliases.standings()
+    serving = [_serves(f"**{one.champion}** answers in {one.lane}", app, one.lane) for one in standings if one.champion]
+    serving = serving or [_serves("**the base model** answers", app, None)]
+    serving += [
+        f"**{one.challenger}** is tried in {one.lane}, for {100 * one.share:g} % of its conversations."
+        for one in standings
+        if one.share
+    ]
     drift = state["last_drift"]
     measured = "Drift was never measured."
     if drift:
@@ -124,7 +126,18 @@ def _answers(app: App, state: Mapping[str, Any], all_of: Callable[[str], str]) -
         found = f"drift of {', '.join(drifted)}" if drifted else "no drift"
         due = "training is due" if drift["decision"]["due"] else "training is not due"
         measured = f"{link(found, all_of('drift-report'))}, {due} ({moment(drift['at'])})."
-    return paragraphs("## Answers", f"{who}{'' if who.endswith(_CUT) else '.'}", measured)
+    return paragraphs("## Answers", *serving, measured)
+
+
+def _serves(who: str, app: App, lane: "LaneName | None") -> str:
+    """Say who answers, and since when and why, by the last change of a lane, or of all."""
+    history = app.registry.history(lane)
+    if history:
+        last = history[-1]
+        reason = textwrap.shorten(last["reason"], _REASON, placeholder=f" {_CUT}").rstrip(".")
+        why = f", by {last['by']}: {reason}" if last["by"] else f": {reason}"
+        who = f"{who} since {moment(last['at'])} UTC{literal(why)}"
+    return f"{who}{'' if who.endswith(_CUT) else '.'}"
 
 
 def _safety(app: App, state: Mapping[str, Any]) -> str:

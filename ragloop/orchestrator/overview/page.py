@@ -16,6 +16,8 @@ from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.overview.of_store import of_store
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.questions import OVERVIEW, OpenQuestion, open_questions, overview_id
+from ragloop.registry import Standing
+from ragloop.wording import first_few
 
 _BUDGET_S = 5.0
 """How long a flow that has ended waits for what stands still."""
@@ -31,6 +33,7 @@ _REPORTS = (
     ("retrain-gate", "verdicts"),
     ("champions", "champions"),
     ("champion-review", "reviews of the champion"),
+    ("golden-comparison", "answers to the golden questions"),
     ("maintenance-report", "maintenance"),
     ("backup-report", "backups"),
 )
@@ -95,9 +98,10 @@ def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
     still = [f"problems: {len(seen.problems)}"] * bool(seen.problems)
     if state is None:
         return ", ".join([*asked, *still, "nothing is indexed yet"])
-    champion = state["champion"] or "the base model"
+    serving = [str(Standing(**one)) for one in state["lanes"]]
+    answering = f"answering: {first_few(serving, 2)}" if serving else "the base model answers"
     quarantined = [f"{state['quarantined']:,} quarantined"] * bool(state["quarantined"])
-    return ", ".join([*asked, *still, f"{state['documents']:,} documents", *quarantined, f"{champion} answers"])
+    return ", ".join([*asked, *still, f"{state['documents']:,} documents", *quarantined, answering])
 
 
 def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:

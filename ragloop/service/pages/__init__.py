@@ -1,4 +1,4 @@
-"""The ask page and the loop page: files of the package, without a build step and with nothing from elsewhere."""
+"""The pages that ask, show the loop, show an answer and let people review: without a build step."""
 
 from functools import cache
 from importlib.resources import files
@@ -27,7 +27,7 @@ async def ask_page() -> Response:
 
 @router.get("/ask.css", include_in_schema=False)
 async def style() -> Response:
-    """Return how both pages look."""
+    """Return how the pages look."""
     return _file("ask.css", "text/css; charset=utf-8")
 
 
@@ -47,6 +47,34 @@ async def loop_page() -> Response:
 async def loop_script() -> Response:
     """Return what the page of the loop does."""
     return _file("loop.js", "text/javascript; charset=utf-8")
+
+
+@router.get("/interactions/{interaction_id}", include_in_schema=False)
+async def interaction_page(interaction_id: str) -> Response:
+    """Return the page of an answer; whether there is one, the log says to who may read it."""
+    return _file("interaction.html", "text/html; charset=utf-8")
+
+
+@router.get("/interaction.js", include_in_schema=False)
+async def interaction_script() -> Response:
+    """Return what the page of an answer does."""
+    return _file("interaction.js", "text/javascript; charset=utf-8")
+
+
+@router.get("/review.js", include_in_schema=False)
+async def review_script() -> Response:
+    """Return what eases the review page."""
+    return _file("review.js", "text/javascript; charset=utf-8")
+
+
+def form_page(html: str, status: int = 200) -> Response:
+    """Return a page whose form posts to this service, and whose texts no cache keeps.
+
+    Under `no-referrer` a browser would hide from which site a form comes, and the door would refuse it.
+    """
+    policy = _POLICY.replace("form-action 'none'", "form-action 'self'")
+    own = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+    return Response(html, status, media_type="text/html; charset=utf-8", headers={**_HEADERS, **own})
 
 
 def _file(name: str, kind: str) -> Response:

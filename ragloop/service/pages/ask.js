@@ -77,7 +77,7 @@ function begin(question) {
   Object.assign(state, { interaction: null, citations: new Map(), documents: new Map() });
   at("asked").textContent = question;
   for (const id of ["text", "sources", "facts"]) at(id).replaceChildren();
-  for (const id of ["vote", "correction", "document"]) at(id).hidden = true;
+  for (const id of ["vote", "evidence", "correction", "document"]) at(id).hidden = true;
   at("answer").hidden = false;
   for (const one of at("vote").querySelectorAll("button")) one.removeAttribute("aria-pressed");
   tell("Looking …");
@@ -98,7 +98,8 @@ function finish(found) {
   const by = found.adapter ? `${found.lane} · ${found.adapter}` : found.lane;
   const why = found.fallback ? ` · ${found.fallback}` : "";
   at("facts").textContent = `${found.abstained ? "no answer · " : ""}${by} · ${Math.round(found.latency_ms)} ms${why}`;
-  at("vote").hidden = !found.interaction_id;
+  at("vote").hidden = at("evidence").hidden = !found.interaction_id;
+  at("evidence").href = `/interactions/${found.interaction_id}`;
 }
 
 function marked(part) {

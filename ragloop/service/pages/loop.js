@@ -2,6 +2,7 @@
 
 // Shows what /v1/loop says. All text is set as text, never as markup.
 const at = (id) => document.getElementById(id);
+const percent = (share) => `${Math.round(100 * share)} %`;
 const count = (number, what) => `${number.toLocaleString()} ${what}`;
 
 function duration(seconds) {
@@ -39,11 +40,14 @@ function answers(found) {
 }
 
 function learning(found) {
-  const who = `${found.champion ?? "The base model"} answers.`;
+  const serving = found.serving.map((one) => `${one.champion ?? "the base model"} answers in ${one.lane}${one.challenger ? `, ${one.challenger} is tried at ${percent(one.share)}` : ""}`);
+  const who = serving.length ? `${serving.join("; ")}; the base model answers elsewhere.` : "The base model answers.";
   if (!found.drift) return `${who} Drift was never measured, or this caller is not told.`;
   const drifted = found.drift.signals.filter((one) => one.state === "drift").map((one) => one.name);
   const due = found.drift.decision.due ? "training is due" : "training is not due";
-  return `${who} Measured ${found.drift.at.slice(0, 16)}: ${drifted.length ? `drift of ${drifted.join(", ")}` : "no drift"}, ${due}.`;
+  const early = found.drift.signals.filter((one) => one.state === "waits").map((one) => `${one.name} differs for ${count(one.days, "days")}`);
+  const told = [drifted.length ? `drift of ${drifted.join(", ")}` : "no drift", ...early, due];
+  return `${who} Measured ${found.drift.at.slice(0, 16)}: ${told.join(", ")}.`;
 }
 
 function show(found) {
@@ -54,8 +58,13 @@ function show(found) {
   at("days").tBodies[0].replaceChildren(
     ...found.days.map((one) => row([one.day, one.questions, meter(one.questions, most), one.abstained, one.up, one.down, one.corrections])),
   );
+  const topics = found.topics ?? [];
+  at("topics").tBodies[0].replaceChildren(
+    ...topics.map((one) => row([one.name ?? one.topic_id.slice(0, 8), one.questions, percent(one.repeat_share), one.share < 1 ? `${one.lane} ${percent(one.share)}` : one.lane, one.next ?? "", one.held_back_by.join("; "), one.cost_usd ?? ""])),
+  );
+  at("topics").hidden = !topics.length;
   at("adapters").tBodies[0].replaceChildren(
-    ...found.adapters.map((one) => row([one.adapter_id, one.created_at.slice(0, 16), one.state, one.verdict ?? "", one.reasons.join("; ")])),
+    ...found.adapters.map((one) => row([one.adapter_id, one.lane, one.created_at.slice(0, 16), one.state, one.verdict ?? "", one.reasons.join("; ")])),
   );
   at("adapters").hidden = !found.adapters.length;
   at("shown").hidden = false;
@@ -71,6 +80,10 @@ async function load() {
   if (reply.ok) show(found);
 }
 
+at("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.assign(`/interactions/${encodeURIComponent(at("interaction").value.trim())}`);
+});
 at("key").value = sessionStorage.getItem("key") ?? "";
 at("key").addEventListener("change", () => {
   sessionStorage.setItem("key", at("key").value);

@@ -35,7 +35,7 @@ async def chat(http: Request, body: ChatRequest, caller: Asks, serving: Serves) 
     own = reply_to_client(body.messages)
     if own is not None:
         return to_client(own, wanted, stream=bool(body.stream))
-    asked = Asked(question, model.lane, caller, origin_of(http, caller, body.metadata))
+    asked = Asked(question, model.lane, caller, origin_of(http, caller, body.metadata), body.conversation)
     job = serving.ask(asked, request_of(http, caller))
     return await (streamed(job, wanted, serving.ping_s) if body.stream else whole(http, job, wanted))
 

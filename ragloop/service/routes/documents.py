@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from ragloop.answering.answer import checked
+from ragloop.answering.conversation.screening import screened
 from ragloop.corpus.index.predicates import DOCUMENTS
 from ragloop.errors import NotFoundError
 from ragloop.records import View
@@ -24,7 +24,7 @@ _DOCUMENT = ["document_id", "uri", "title", "revision", "format", "labels", "spa
 @router.post("/v1/search")
 async def search(body: SearchRequest, caller: Asks, serving: Serves) -> Json:
     """Find passages for another service's generator; nothing is logged."""
-    query = checked(body.query)
+    query = screened(body.query).question
     found = await serving.read(serving.app.answering.search, query, body.top_k, caller.labels)
     return {"passages": [asdict(one) for one in found.passages], "generation": found.generation}
 

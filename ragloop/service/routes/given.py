@@ -42,6 +42,7 @@ Asks = Annotated[Caller, Depends(_with(Role.ASK))]
 Votes = Annotated[Caller, Depends(_with(Role.FEEDBACK))]
 Reads = Annotated[Caller, Depends(_with(Role.LOG))]
 Measures = Annotated[Caller, Depends(_with(Role.METRICS))]
+Adds = Annotated[Caller, Depends(_with(Role.TRAFFIC))]
 
 
 def origin_of(http: Request, caller: Caller, metadata: Mapping[str, Any] | None) -> Origin:

@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from ragloop.errors import NotFoundError
 from ragloop.records import FeedbackKind, View
+from ragloop.service.callers import Caller
 from ragloop.service.refusals import Refused
 from ragloop.service.routes.given import Reads, Serves, Votes
 from ragloop.service.serving import Serving
-from ragloop.service.visible import are_in_view, asker_of, covers
+from ragloop.service.visible import seen_answer
 from ragloop.service.wire.requests import FeedbackRequest
 from ragloop.service.wire.shown import Json
 from ragloop.store import quoted
@@ -26,10 +26,11 @@ async def feedback(body: FeedbackRequest, caller: Votes, serving: Serves) -> Jso
     if kind is None or (kind == FeedbackKind.CORRECTION) != bool(body.correction):
         raise Refused(400, "expected kind up or down, or a correction with the right answer", param="kind")
     view = serving.view_of(caller)
-    interaction_id = body.interaction_id or await serving.read(_named, serving, body.conversation, body.message)
+    interaction_id = body.interaction_id or await serving.read(_named, serving, caller, body.conversation, body.message)
     await serving.read(_seen, serving, interaction_id, view)
     feedback_id = await serving.read(serving.app.journal.give_feedback, interaction_id, kind, body.correction)
     serving.figures.count_feedback(kind)
+    serving.watch_canaries()
     return {"feedback_id": feedback_id, "interaction_id": interaction_id, "kind": kind}
 
 
@@ -43,34 +44,29 @@ async def interaction(interaction_id: str, caller: Reads, serving: Serves) -> Js
 
 
 def _seen(serving: Serving, interaction_id: str, viewer: View) -> dict[str, Any]:
-    """Return the row of an answer that a caller sees; of any other it is not said whether it exists.
-
-    The index is asked in any case, so that the time of a refusal does not tell either.
-    """
-    row = _row(serving, interaction_id)
-    documents = {one["document_id"] or "" for one in row["passages"] or ()} if row else {""}
-    in_view = are_in_view(serving.app.index, documents, viewer)
-    if row is None or not in_view or not covers(viewer, asker_of(row, serving.view_of_nobody)):
+    """Return the row of an answer that a caller sees; of any other it is not said whether it exists."""
+    row = seen_answer(serving.app, interaction_id, viewer, serving.view_of_nobody)
+    if row is None:
         raise _unknown()
     return row
 
 
-def _row(serving: Serving, interaction_id: str) -> dict[str, Any] | None:
-    try:
-        return serving.app.journal.answer(interaction_id)
-    except NotFoundError:
-        return None
+def _named(serving: Serving, caller: Caller, conversation: str, message: str) -> str:
+    """Return the id of the newest answer in a message of a conversation that a caller sees, of its own if it has one.
 
-
-def _named(serving: Serving, conversation: str, message: str) -> str:
-    """Return the id of the newest answer in a message of a conversation."""
+    Clients of different callers may give the same names to their messages.
+    """
     if not conversation or not message:
         raise Refused(400, "expected an interaction_id, or conversation and message", param="interaction_id")
     where = f"conversation IN ({quoted([conversation])}) AND message IN ({quoted([message])})"
-    found = serving.app.journal.interactions(where, ["interaction_id", "asked_at"])["interaction_id"].to_pylist()
-    if not found:
+    rows = serving.app.journal.interactions(where, ["interaction_id", "asked_at", "asked_by"]).to_pylist()
+    rows.reverse()
+    rows.sort(key=lambda row: (row["asked_by"] or "") != caller.name)
+    view, nobody = serving.view_of(caller), serving.view_of_nobody
+    seen = (one["interaction_id"] for one in rows if seen_answer(serving.app, one["interaction_id"], view, nobody))
+    if (found := next(seen, None)) is None:
         raise _unknown()
-    return str(found[-1])
+    return str(found)
 
 
 def _feedback(serving: Serving, interaction_id: str) -> list[Json]:

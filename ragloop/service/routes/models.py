@@ -32,8 +32,8 @@ async def model(name: str, caller: Asks, serving: Serves) -> Json:
 
 
 async def _names(serving: Serving) -> list[str]:
-    champion = await serving.read(serving.app.registry.champion_id)
-    return names(adapter_serves=champion is not None)
+    by_lane = await serving.read(serving.app.registry.aliases.by_lane)
+    return names(frozenset(lane for lane, one in by_lane.items() if one.champion_id or one.challenger))
 
 
 def _created() -> int:

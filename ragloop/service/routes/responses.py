@@ -29,7 +29,7 @@ async def responses(http: Request, body: ResponseRequest, caller: Asks, serving:
     model = model_of(body.model)
     _must_be_text(body)
     links = model.inline_links or caller.inline_links
-    asked = Asked(body.question, model.lane, caller, origin_of(http, caller, body.metadata))
+    asked = Asked(body.question, model.lane, caller, origin_of(http, caller, body.metadata), body.conversation)
     job = serving.ask(asked, request_of(http, caller))
     reply = ResponseReply(f"resp_{uuid4().hex}", int(time.time()), model.name)
     job.read()

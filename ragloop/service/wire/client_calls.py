@@ -11,11 +11,17 @@ from collections.abc import Sequence
 from ragloop.service.wire.requests import ChatMessage
 
 _TASK = "### task:"
+_EMOJI = "your task is to reflect the speaker's likely facial expression through a fitting emoji"
+"""How the one template of Open WebUI begins that has no such heading."""
+_FACE = "💬"
 _TITLE_WORDS = 5
 _KINDS = (
     ("title", ("title",)),
     ("tags", ("broad tags", "generate 1-3 tags")),
-    ("follow_ups", ("follow-up questions", "follow up questions", "follow-ups")),
+    (
+        "follow_ups",
+        ("follow-up questions", "follow up questions", "follow-ups", "messages this user might naturally send next"),
+    ),
     ("queries", ("search queries", "generating search", "retrieval queries", "necessity of generating")),
     ("prompt", ("image generation", "prompt for image", "detailed prompt")),
     ("text", ("autocompletion", "autocomplete")),
@@ -40,6 +46,8 @@ def reply_to_client(messages: Sequence[ChatMessage]) -> str | None:
     low = text.lower()
     if low.startswith(_TASK):
         return _of_task(low[: _FIRST + len(_TASK)], _title(messages, text))
+    if low.startswith(_EMOJI):
+        return _FACE
     if any(all(one in low for one in texts) for texts in _LIBRECHAT):
         return _title(messages, text)
     return None
@@ -56,7 +64,7 @@ def _of_task(beginning: str, title: str) -> str | None:
         case "prompt" | "text":
             return json.dumps({kind: ""})
         case "emoji":
-            return "💬"
+            return _FACE
     return None
 
 

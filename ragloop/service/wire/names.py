@@ -1,6 +1,6 @@
 """The models that clients choose from: the lanes, each also with links below its answers. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from ragloop.answering.lanes import LANES
@@ -36,9 +36,9 @@ def no_such_model(name: str) -> Refused:
     return Refused(404, f"found no model {name[:80]!r}; /v1/models lists all", code="model_not_found", param="model")
 
 
-def names(*, adapter_serves: bool) -> list[str]:
-    """List the names of all models; lanes that need an adapter only while one serves."""
-    lanes = [one.name for one in LANES.values() if adapter_serves or not one.needs_adapter]
+def names(served: Set[LaneName]) -> list[str]:
+    """List the names of all models; lanes that need an adapter only where one of these is served by one."""
+    lanes = [one.name for one in LANES.values() if one.name in served or not one.needs_adapter]
     plain = [NAME, *(f"{NAME}/{one}" for one in lanes)]
     return [*plain, *(f"{one}{LINKS}" for one in plain)]
 

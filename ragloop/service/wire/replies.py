@@ -76,6 +76,10 @@ def extras_of(answer: Answer, notes: tuple[str, ...] = ()) -> Json:
             "adapter": answer.adapter,
             "abstained": answer.abstained,
             "fallback": answer.fallback or None,
+            "rewritten": answer.rewritten or None,
+            "verdicts": dict(answer.verdicts),
+            "cache": answer.cache,
+            "reused_from": answer.reused_from or None,
             "latency_ms": round(sum(answer.latency_ms.values()), 2),
             "notes": list(notes),
         }

@@ -1,14 +1,19 @@
 """Requests as clients of OpenAI's API send them. Fields that ragloop does not know are ignored."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from ragloop.records import Earlier
 from ragloop.service.refusals import Refused
 
 _TEXTS = ("text", "input_text", "output_text")
 _MOST_TEXTS, _MOST_PASSAGES = 256, 100
+_SPEAKERS = ("user", "assistant")
+_MOST_EARLIER, _LONGEST_EARLIER = 6, 4_000
+"""Earlier questions of a conversation that are looked at, and characters of each and of its answer."""
 
 
 class Wire(BaseModel):
@@ -99,6 +104,11 @@ class ChatRequest(Generation):
             raise Refused(400, "found no question; expected a last user message with text", param="messages")
         return asked[-1]
 
+    @property
+    def conversation(self) -> tuple[Earlier, ...]:
+        """What was said before the question, oldest first."""
+        return conversation_of([(one.role, one.text) for one in self.messages])
+
 
 class CompletionRequest(Generation):
     """POST /v1/completions."""
@@ -144,6 +154,12 @@ class ResponseRequest(Wire):
             raise Refused(400, "found no question; expected a last user input with text", param="input")
         return asked[-1]
 
+    @property
+    def conversation(self) -> tuple[Earlier, ...]:
+        """What was said before the question, oldest first."""
+        said = [] if isinstance(self.input, str) else self.input
+        return conversation_of([(one.role, text_of(one.content, "input")) for one in said if one.role in _SPEAKERS])
+
 
 class EmbeddingRequest(Wire):
     """POST /v1/embeddings."""
@@ -181,6 +197,18 @@ class FeedbackRequest(Wire):
         default=None, validation_alias=AliasChoices("kind", "vote")
     )
     correction: str | None = None
+
+
+def conversation_of(said: Sequence[tuple[str, str]]) -> tuple[Earlier, ...]:
+    """Return the questions before the last one of the user, each with the answer that followed it."""
+    last = max((n for n, (role, _) in enumerate(said) if role == "user"), default=0)
+    found: list[Earlier] = []
+    for role, text in said[:last]:
+        if role == "user" and text.strip():
+            found.append(Earlier(text[:_LONGEST_EARLIER]))
+        elif role == "assistant" and found:
+            found[-1] = replace(found[-1], answer=f"{found[-1].answer}\n{text}".strip()[:_LONGEST_EARLIER])
+    return tuple(found[-_MOST_EARLIER:])
 
 
 def text_of(content: str | Sequence[Part] | None, field: str) -> str:

@@ -38,20 +38,29 @@ def read_otlp(records: Iterable[Read | Skipped]) -> Iterator[Item]:
 
 def steps_of(record: Record) -> Iterator[Step]:
     """Yield the steps of the spans of a record. Raises ValueError where there are none."""
+    return map(step_of_span, spans_of(record))
+
+
+def spans_of(record: Record) -> Iterator[Record]:
+    """Yield the spans of a record."""
     held = next((record[one] for one in _LISTS if one in record), None)
-    if held is not None:
-        for resource in held:
-            for scope in next((resource[one] for one in _SCOPES if one in resource), ()):
-                for span in scope.get("spans", ()):
-                    yield _of_span(span)
-    elif "spanId" in record:
-        yield _of_span(record)
-    else:
-        yield _of_printed(record)
+    if held is None:
+        yield record
+        return
+    for resource in held:
+        for scope in next((resource[one] for one in _SCOPES if one in resource), ()):
+            yield from scope.get("spans", ())
+
+
+def step_of_span(span: Record) -> Step:
+    """Return the step of a span, as OTLP or as the SDK writes it. Raises LookupError, TypeError or ValueError."""
+    return _of_span(span) if "spanId" in span else _of_printed(span)
 
 
 def _of_span(span: Record) -> Step:
     ids = (_id(span["traceId"]), _id(span["spanId"]), _id(span.get("parentSpanId")))
+    if not (ids[0] and ids[1]):
+        raise ValueError("no traceId or spanId")
     times = (span.get("startTimeUnixNano"), span.get("endTimeUnixNano"))
     events = [{**one, "attributes": attributes_of(one.get("attributes"))} for one in span.get("events") or ()]
     return step_of(ids, times, attributes_of(span.get("attributes")), events)

@@ -24,6 +24,24 @@ def spans_of_protobuf(body: bytes) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
 
 
+def written(number: int, value: int | str | bytes) -> bytes:
+    """Write a field of a message; nothing for a value that a message without the field has."""
+    if not value:
+        return b""
+    if isinstance(value, int):
+        return _as_varint(number << 3 | _VARINT) + _as_varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _as_varint(number << 3 | _BYTES) + _as_varint(len(data)) + data
+
+
+def _as_varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
+
+
 def _span(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {"attributes": {}, "events": []}
     for number, value in _fields(data):

@@ -65,7 +65,7 @@ class SourceSync:
         self._progress = progress or (lambda done, total, embedded: None)
         self._looking = looking or (lambda source, found, to_read: None)
         self._keys = keys
-        self._documents = self._began_us = 0
+        self._documents = self._began_us = self._suppressed = 0
         self._ledger: Mapping[str, LedgerRow] = {}
         self._moved: set[str] = set()
 
@@ -94,13 +94,16 @@ class SourceSync:
         )
         changes = self._apply_changes(planned, until)
         deletes = self._apply_deletes(planned) if changes.whole else SourceOutcome()
-        return add_up([scan, changes, deletes])
+        return add_up([scan, changes, deletes, SourceOutcome(suppressed=self._suppressed)])
 
     def _watched(self, listing: Iterable[Listed]) -> Iterator[Listed]:
         """Yield what is listed, and tell how much that is so far."""
         for found, listed in enumerate(listing):
             if found % LISTED_EVERY == 0:
                 self._looking(self._source.name, found, None)
+            if self._policy.suppressed.holds(self._source.name, listed.key, listed.uri):
+                self._suppressed += 1
+                continue
             yield listed
 
     def _rows(self, keys: Sequence[str]) -> Mapping[str, LedgerRow]:
@@ -112,7 +115,26 @@ class SourceSync:
         return named if all(key in named for key in keys) else documents.ledger(self._index, self._source.name)
 
     def _missing(self, planned: SyncPlan) -> list[LedgerRow]:
+        """Return what the listing no longer has; nothing becomes of what was erased, so that it is not among it."""
+        return [row for row in self._gone(planned) if not self._is_erased(row)]
+
+    def _gone(self, planned: SyncPlan) -> list[LedgerRow]:
         return [row for key in planned.missing if (row := self._ledger.get(key)) is not None]
+
+    def _is_erased(self, row: LedgerRow) -> bool:
+        return self._policy.suppressed.holds(self._source.name, row.key, row.uri)
+
+    def _without_erased(self, batch: Sequence[Prepared]) -> list[Prepared]:
+        """Return a batch without copies of what was erased; what the index has is none, it keeps its last revision."""
+        erased = self._policy.suppressed.revisions
+        kept = [one for one in batch if one.revision not in erased or self._has(one)]
+        self._suppressed += len(batch) - len(kept)
+        return kept
+
+    def _has(self, document: Prepared) -> bool:
+        """Return whether the index has a document with this content."""
+        row = self._ledger.get(document.key)
+        return row is not None and row.revision == document.revision
 
     # --- apply: embed what is new, commit ------------------------------------------------------------------------
 
@@ -122,7 +144,7 @@ class SourceSync:
         done = embedded = 0
         outcomes: list[SourceOutcome] = []
         for batch in self._pace.batches(prepared):
-            outcomes.append(self._apply(batch, renames))
+            outcomes.append(self._apply(self._without_erased(batch), renames))
             done += len(batch)
             embedded += outcomes[-1].chunks_embedded
             self._progress(done, len(planned.read), embedded)
@@ -238,6 +260,8 @@ class SourceSync:
 
     def _apply_deletes(self, planned: SyncPlan) -> SourceOutcome:
         gone = [row for row in self._missing(planned) if row.key not in self._moved]
+        # As a restore may have brought them back; no guard asks, and no report names them.
+        self._index.remove([row.document_id for row in self._gone(planned) if self._is_erased(row)])
         guarded = split(gone, self._policy, source=self._source.name, documents=self._documents)
         self._bequeath(guarded.may_go)
         deleted = delete(self._index, self._source.name, guarded.may_go)

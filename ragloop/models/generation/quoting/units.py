@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ragloop.language.forms import searchable
 from ragloop.language.sentences import QUESTION_MARKS, sentences
@@ -14,6 +15,8 @@ STEM_LETTERS = 5
 """Words meet when they begin alike: "licence", "licensed" and "License" do, which endings alone would not give."""
 READ_CHARACTERS = 400
 """Of a unit that are embedded; code goes on for pages."""
+_TEXTS = 4_096
+"""Texts whose words, and parts whose sentences are kept: questions find the same passages again and again."""
 _MARKUP = re.compile(r"!?\[([^\[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)?\)|<[^<>]*>|(?<!\w)\w++://\S+")
 _INNER = re.compile(r"[-_./+]")
 _ROLE = re.compile(r":[\w:+-]{1,40}:`([^`<>]*)(?:<[^`<>]*>)?`")
@@ -93,11 +96,12 @@ def _unit(passage: Passage, number: int, parts: Sequence[Part], at: int, place: 
     )
 
 
-def pieces_of(part: Part) -> list[str]:
+@lru_cache(maxsize=_TEXTS)
+def pieces_of(part: Part) -> tuple[str, ...]:
     """Return the sentences of a part; code, rows and fields are one."""
     if part.kind in (Kind.CODE, Kind.ROW, Kind.FIELD):
-        return [part.text]
-    return [part.text[start:end] for start, end in sentences(part.text)]
+        return (part.text,)
+    return tuple(part.text[start:end] for start, end in sentences(part.text))
 
 
 def _answers(unit: Unit, passage: Passage) -> bool:
@@ -143,6 +147,7 @@ def _in_context(read: str, lead: str, part: Part, passage: Passage) -> str:
     return (read if about.lower() in read.lower() else f"{about}: {read}")[:READ_CHARACTERS]
 
 
+@lru_cache(maxsize=_TEXTS)
 def stems(text: str) -> frozenset[str]:
     """Return lower-case words, cut to their first letters. What has a digit stays whole; of what has a sign inside the
     parts are words, too."""

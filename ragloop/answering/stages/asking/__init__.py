@@ -1,0 +1,1 @@
+"""What is done with a question before passages are looked for."""

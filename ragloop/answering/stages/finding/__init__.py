@@ -1,0 +1,1 @@
+"""Which passages a question is answered from, and whether any answers it."""

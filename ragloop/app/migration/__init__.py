@@ -1,0 +1,1 @@
+"""What an application knows of its topics: one file per area."""

@@ -1,0 +1,85 @@
+"""`ragloop costs`: what answers, training and storage cost, a month's forecast, and where an adapter pays."""
+
+from typing import TYPE_CHECKING, Any
+
+from ragloop.cli.ids import SHOWN
+from ragloop.cli.options import Json, open_app
+from ragloop.cli.output import print_facts, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ragloop.migration.costs.break_even import BreakEven
+    from ragloop.migration.costs.estimates import Estimate
+    from ragloop.migration.costs.report import CostReport, LaneCost
+
+
+def costs(json: Json = False) -> None:
+    """Show what the answers of topics.window_days cost, by lane and by topic, with training and storage.
+
+    Endpoints charge by tokens, machines by the time of the stages; prices stand in [remote] and [costs]. A month is
+    forecast from the days that were observed, and where an adapter becomes cheaper is said with its interval.
+    """
+    migration = open_app().migration
+    report, topics = migration.costs(), migration.cost_of_topics()
+    if json:
+        rows = [
+            {"topic_id": one, "name": name, "questions": figures.questions, "cost_usd": figures.cost_usd}
+            for one, name, figures in topics
+        ]
+        print_json({**report.as_row(), "topics": rows})
+        return
+    print_facts(f"Costs of {report.window_days:g} days, in US dollars", _facts(report))
+    columns = ["lane", "answers", "usd", "an answer", "tokens in", "out"]
+    if report.lanes:
+        print_table("By lane", [_lane(one) for one in report.lanes], columns)
+    shown = [
+        {"topic": one[:SHOWN], "name": name, "questions": figures.questions, "usd": figures.cost_usd}
+        for one, name, figures in topics[:20]
+    ]
+    if shown:
+        print_table("By topic", shown, ["topic", "name", "questions", "usd"])
+    for one in report.break_even:
+        say(_sentence(one))
+    for note in report.notes:
+        say(note)
+
+
+def _facts(report: "CostReport") -> dict[str, Any]:
+    return {
+        "answers": report.answers_usd,
+        "training": report.training_usd,
+        "answers to compare lanes": report.shadow_usd,
+        "storage": report.storage_usd,
+        "fixed": report.fixed_usd,
+        "in all": report.total_usd,
+        "an answer": _estimate(report.answer),
+        "a month": _estimate(report.month) or "not enough days",
+    }
+
+
+def _lane(one: "LaneCost") -> dict[str, Any]:
+    return {
+        "lane": one.lane,
+        "answers": one.answers,
+        "usd": one.total_usd,
+        "an answer": _estimate(one.answer),
+        "tokens in": one.prompt_tokens,
+        "out": one.completion_tokens,
+    }
+
+
+def _estimate(one: "Estimate | None") -> str | None:
+    if one is None:
+        return None
+    return f"{one.usd:.4g}" + (f" ({one.interval.low:.4g} to {one.interval.high:.4g})" if one.interval else "")
+
+
+def _sentence(one: "BreakEven") -> str:
+    if one.why_not:
+        return f"{one.lane} against {one.against}: not known, {one.why_not}"
+    if one.questions is None:
+        return f"{one.lane} against {one.against}: its answers are not cheaper"
+    ends = f"{one.low or 0:,.0f} to {f'{one.high:,.0f}' if one.high is not None else 'any number'}"
+    return (
+        f"{one.lane} is cheaper than {one.against} from {one.questions:,.0f} questions a month on ({ends}) with "
+        f"{one.retrainings_per_month:g} retrainings; {one.asked_per_month:,.0f} are asked"
+    )

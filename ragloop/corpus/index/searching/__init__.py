@@ -1,0 +1,1 @@
+"""Searches in one state of an index."""

@@ -1,0 +1,93 @@
+"""Answers that were given before, found by what they depend on, for those who would give them again.
+
+The log is the only place that has them: what a process logs every other one finds, what is erased from the log is
+given no more, and a restart loses nothing. It reads the key of every row (benchmarks/answer_cache.py: what that costs).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ragloop.journal.entries import Entries
+from ragloop.journal.segment import Segment
+from ragloop.records import FeedbackKind
+from ragloop.store import Store, quoted
+
+_ANSWER = ["interaction_id", "reuse_key", "reused_from", "asked_at", "answer", "citations", "model", "cut"]
+_DISOWNED = (FeedbackKind.DOWN, FeedbackKind.CORRECTION)
+
+
+@dataclass(frozen=True)
+class Before:
+    """An answer of the log. `disowned`: somebody voted it down or corrected it."""
+
+    interaction_id: str
+    asked_at: datetime
+    answer: str
+    citations: Sequence[Mapping[str, Any]]
+    model: str
+    reused_from: str
+    cut: bool
+    disowned: bool
+
+
+class Answered:
+    """The answers in the log of one store, those included that are not in its tables yet."""
+
+    def __init__(self, store: Store, segment: Segment, waiting: Callable[[Sequence[str]], Entries]) -> None:
+        """`waiting(ids)` returns what is not folded yet of these answers; see Journal."""
+        self._store, self._segment, self._waiting = store, segment, waiting
+
+    def under(self, keys: Sequence[str]) -> dict[str, list[Before]]:
+        """Return the answers that were logged under each of these keys, the newest first."""
+        rows = self._rows("interactions", "reuse_key", keys, _ANSWER)
+        given = self._rows("feedback", "interaction_id", [one["interaction_id"] for one in rows], ["kind"])
+        disowned = {one["interaction_id"] for one in given if one["kind"] in _DISOWNED}
+        found: dict[str, list[Before]] = {}
+        for row in sorted(rows, key=lambda row: row["asked_at"], reverse=True):
+            found.setdefault(row["reuse_key"], []).append(_before(row, row["interaction_id"] in disowned))
+        return found
+
+    def passages(self, interaction_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many passages the answers have that are in the log, by id."""
+        if not interaction_ids:
+            return {}
+        waiting = self._waiting(interaction_ids).by_table["interactions"]
+        where = f"interaction_id IN ({quoted(interaction_ids)})"
+        held = self._store.rows("interactions", where, ["interaction_id", "passages"]).to_pylist()
+        rows = {row["interaction_id"]: row for row in held} | dict(waiting)
+        return {one: passages_in(rows[one]) for one in interaction_ids if one in rows}
+
+    def _rows(self, table: str, column: str, values: Sequence[str], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows of a table whose column has one of these values; the newest writing of each."""
+        if not values:
+            return []
+        sought = [one.encode() for one in values]
+        lines = [line for line in self._segment.unfolded() if any(one in line for one in sought)]
+        waiting = Entries.of(lines).by_table[table] if lines else {}
+        names = list(dict.fromkeys([_KEYS[table], column, *columns]))
+        held = self._store.rows(table, f"{column} IN ({quoted(values)})", names).to_pylist()
+        rows = {row[_KEYS[table]]: row for row in held} | dict(waiting)
+        return [row for row in rows.values() if row.get(column) in values]
+
+
+_KEYS = {"interactions": "interaction_id", "feedback": "feedback_id"}
+
+
+def passages_in(row: Mapping[str, Any]) -> int:
+    """Return how many passages an answer was given with; one that lies in several chunks has one rank in all."""
+    return len({one.get("rank") for one in row.get("passages") or ()})
+
+
+def _before(row: Mapping[str, Any], disowned: bool) -> Before:
+    return Before(
+        interaction_id=row["interaction_id"],
+        asked_at=row["asked_at"],
+        answer=row["answer"] or "",
+        citations=row["citations"] or (),
+        model=row["model"] or "",
+        reused_from=row.get("reused_from") or "",
+        cut=bool(row.get("cut")),
+        disowned=disowned,
+    )

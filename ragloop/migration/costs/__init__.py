@@ -1,0 +1,1 @@
+"""What answers, training and storage cost."""

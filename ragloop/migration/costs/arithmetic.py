@@ -1,0 +1,66 @@
+"""The arithmetic of costs: what a way to answer costs in a time, and where one becomes cheaper than another. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way to answer questions: what it costs once, each month, each question, and each time that documents change.
+
+    An update of RAG is a sync, which is as good as free; one of an adapter is a retraining with its evaluation.
+    """
+
+    once_usd: float = 0.0
+    month_usd: float = 0.0
+    question_usd: float = 0.0
+    update_usd: float = 0.0
+
+    def usd(self, questions_per_month: float, updates_per_month: float = 0.0, months: float = 1.0) -> float:
+        """Return what it costs in so many months, with what it costs once."""
+        each = self.month_usd + questions_per_month * self.question_usd + updates_per_month * self.update_usd
+        return self.once_usd + months * each
+
+
+def mean_usd(parts: Iterable[tuple[float, float]]) -> float:
+    """Return the mean cost of a question where shares of them cost differently: (share, US dollars). Raises ValueError
+    where the shares are not the whole."""
+    given = list(parts)
+    if abs((whole := sum(share for share, _ in given)) - 1) > 1e-9:
+        raise ValueError(f"found shares that add up to {whole:g}, expected 1")
+    return sum(share * usd for share, usd in given)
+
+
+def turning_updates(one: Plan, other: Plan, questions_per_month: float) -> float:
+    """Return from how many updates a month on the second plan is no longer the cheaper one, what it costs once aside.
+
+    0 where it never is; infinite where updates do not make it dearer.
+    """
+    saving = one.usd(questions_per_month) - one.once_usd - (other.usd(questions_per_month) - other.once_usd)
+    dearer = other.update_usd - one.update_usd
+    if saving <= 0:
+        return 0.0
+    return saving / dearer if dearer > 0 else inf
+
+
+def turning_questions(one: Plan, other: Plan, updates_per_month: float) -> float:
+    """Return from how many questions a month on the second plan is the cheaper one, what it costs once aside.
+
+    Infinite where its questions are not cheaper.
+    """
+    saving = one.question_usd - other.question_usd
+    dearer = other.usd(0, updates_per_month) - other.once_usd - (one.usd(0, updates_per_month) - one.once_usd)
+    if dearer <= 0:
+        return 0.0
+    return dearer / saving if saving > 0 else inf
+
+
+def months_to_recover(one: Plan, other: Plan, questions_per_month: float, updates_per_month: float = 0.0) -> float:
+    """Return after how many months the second plan has made up for what it costs once; infinite where it never does."""
+    dearer = other.once_usd - one.once_usd
+    saving = one.usd(questions_per_month, updates_per_month) - one.once_usd
+    saving -= other.usd(questions_per_month, updates_per_month) - other.once_usd
+    if dearer <= 0:
+        return 0.0
+    return dearer / saving if saving > 0 else inf

@@ -1,0 +1,84 @@
+"""From how many questions a month on a lane is cheaper than base+rag, its retrainings included. Pure."""
+
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import numpy as np
+
+from ragloop.learning.comparing.intervals import CONFIDENCE, FEWEST_COSTS
+from ragloop.migration.columns import Amounts
+from ragloop.migration.costs.arithmetic import Plan, turning_questions
+from ragloop.migration.costs.estimates import means_drawn, rounded
+from ragloop.migration.costs.measured import Measured
+from ragloop.migration.costs.prices import PriceList
+from ragloop.records import LaneName
+
+MONTH_DAYS = 30
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """From how many questions a month on a lane is cheaper than the other, retrainings included.
+
+    `questions` is None where its answers are not cheaper; `low` and `high` are the ends of 95 %, None where that end is
+    infinite. `why_not` says what was not measured.
+    """
+
+    lane: str
+    against: str
+    questions: float | None = None
+    low: float | None = None
+    high: float | None = None
+    saving_usd: float | None = None
+    retrainings_per_month: float = 0.0
+    training_usd: float | None = None
+    asked_per_month: float = 0.0
+    pays: bool | None = None
+    why_not: str = ""
+
+
+def break_even(measured: Measured, prices: PriceList, lane: str) -> BreakEven:
+    """Hold a lane against base+rag: what its answers save against what its trainings cost."""
+    base = LaneName.BASE_RAG
+    asked = len(measured.log) / measured.days * MONTH_DAYS
+    retrainings = measured.retrainings_per_month
+    empty = BreakEven(lane, base, asked_per_month=round(asked, 1), retrainings_per_month=retrainings)
+    costs = [_of_lane(measured, one) for one in (base, lane)]
+    if lacking := [name for name, one in zip((base, lane), costs, strict=True) if len(one) < FEWEST_COSTS]:
+        return replace(empty, why_not=f"fewer than {FEWEST_COSTS} answers with a price in the lane {lacking[0]}")
+    if not measured.trainings:
+        return replace(empty, why_not="no training was measured in the window")
+    training_usd = sum(one.usd(prices) for one in measured.trainings) / len(measured.trainings)
+    drawn = [means_drawn(one, n) for n, one in enumerate(costs)]
+    turns = [
+        turning_questions(
+            Plan(question_usd=a), Plan(question_usd=b, update_usd=training_usd), empty.retrainings_per_month
+        )
+        for a, b in zip(*(one.tolist() for one in drawn), strict=True)
+    ]
+    means = [float(one.mean()) for one in costs]
+    turn = turning_questions(
+        Plan(question_usd=means[0]), Plan(question_usd=means[1], update_usd=training_usd), empty.retrainings_per_month
+    )
+    low, high = np.quantile(turns, [(1 - CONFIDENCE) / 2, 1 - (1 - CONFIDENCE) / 2], method="nearest").tolist()
+    return replace(
+        empty,
+        questions=_finite(turn),
+        low=_finite(low),
+        high=_finite(high),
+        saving_usd=rounded(means[0] - means[1]),
+        training_usd=rounded(training_usd),
+        pays=True if asked > high else False if asked < low else None,
+    )
+
+
+def _of_lane(measured: Measured, lane: str) -> Amounts:
+    log = measured.log
+    number = log.lanes.values.index(lane) if lane in log.lanes.values else -1
+    usd = measured.usd[log.lanes.codes == number]
+    found: Amounts = usd[~np.isnan(usd)]
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 1) if isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Which lane answers a topic, and when it moves."""

@@ -1,0 +1,97 @@
+"""Adapters as folders for other programs: PEFT's two files, or the base model with the adapter merged into it."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ragloop.errors import UsageError, full_disk_is_an_error
+from ragloop.registry import Adapter
+
+ABOUT = "ragloop.json"
+"""Says which adapter this is, and in which lane and by which recipe it is to be asked."""
+_WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+class ExportFormat(StrEnum):
+    """What is written."""
+
+    PEFT = "peft"
+    MERGED = "merged"
+
+
+def export(
+    adapter: Adapter, files: Path, base: Callable[[], Path | str], target: Path, wanted: ExportFormat
+) -> list[str]:
+    """Write an adapter, whose files are in `files`, to a new folder; return the names of what stands there.
+
+    `base()` returns the base model's folder or hub name. The folder appears whole or not at all. Raises UsageError
+    where something stands there already, and as `load_base` does.
+    """
+    with _new_folder(target) as made:
+        if wanted is ExportFormat.PEFT:
+            _copy(files, made, adapter.base)
+        else:
+            _merge(files, base(), made)
+        (made / ABOUT).write_text(json.dumps(_about(adapter, wanted), indent=1) + "\n", encoding="utf-8")
+    return sorted(one.name for one in target.iterdir())
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"found something at {target}, expected an empty folder or none; name another one")
+    made = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    try:
+        with full_disk_is_an_error(target.parent):
+            made.mkdir(parents=True)
+            yield made
+            if target.exists():
+                target.rmdir()
+            made.rename(target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}; name another folder") from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _copy(files: Path, made: Path, base_name: str) -> None:
+    """Copy the adapter; its base is named as the settings named it, not by the folder of this machine."""
+    shutil.copyfile(files / _WEIGHTS, made / _WEIGHTS)
+    config: dict[str, Any] = json.loads((files / _CONFIG).read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": base_name}
+    (made / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _merge(files: Path, place: Path | str, made: Path) -> None:
+    """Add the adapter to the weights of the base model, and write these with its tokenizer and chat template."""
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    from ragloop.models.generation.local import load_base
+
+    model, _ = load_base(place, "cpu")
+    with warnings.catch_warnings():
+        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        merged: Any = PeftModel.from_pretrained(model, str(files)).merge_and_unload(safe_merge=True)
+    merged.save_pretrained(made)
+    AutoTokenizer.from_pretrained(str(place)).save_pretrained(made)
+
+
+def _about(adapter: Adapter, wanted: ExportFormat) -> Mapping[str, str]:
+    return {
+        "adapter_id": adapter.adapter_id,
+        "format": str(wanted),
+        "base": adapter.base,
+        "base_sha256": adapter.base_sha256,
+        "sha256": adapter.sha256,
+        "recipe": adapter.recipe,
+        "lane": str(adapter.lane),
+        "dataset_id": adapter.dataset_id,
+    }
