@@ -16,7 +16,8 @@ _SECRET = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|\brl-[A-Za-z0-9_-]{43}\b"
 )
 _IMAGE = re.compile(r"!(?=\[)")
-_UNNAMED = re.compile(r"!\[\s*\]\(\s*(\S{1,2000}?)(?:\s+\"[^\"\n]{0,300}\")?\s*\)")
+_UNNAMED = re.compile(r"!\[\s*+\]\(\s*+((?:[^\s()]++|\([^\s()]*+\))++)(?:\s+\"[^\"\n]{0,300}\")?\s*\)")
+"""An image without a description; its address may have pairs of parentheses, which do not nest."""
 _SCRIPT = re.compile(r"(\]\(\s*<?\s*|\]:\s*<?|<)(?:(?:java|vb)\s*script:|data:(?=\w+/))", re.IGNORECASE)
 _TAG = re.compile(
     r"</?(?:img|script|iframe|object|embed|svg|video|audio|source|link|style|form|input|base|meta)\b[^<>]{0,2000}>?"
