@@ -6,7 +6,7 @@ documents are restricted by labels, or where most documents were never asked abo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -87,17 +87,24 @@ class Factor:
 
 @dataclass(frozen=True)
 class Advice:
-    """What is advised and why, with every factor, and what would change it."""
+    """What is advised and why, with every factor, what would change it, and from where on which lane pays."""
 
     advice: Kind
     why: str
     factors: tuple[Factor, ...]
     would_change: tuple[str, ...]
+    break_even: tuple[BreakEven, ...] = ()
 
     def as_row(self) -> dict[str, Any]:
         """Return the advice as JSON shows it."""
         factors = [one.as_row() for one in self.factors]
-        return {"advice": self.advice, "why": self.why, "factors": factors, "would_change": list(self.would_change)}
+        return {
+            "advice": self.advice,
+            "why": self.why,
+            "factors": factors,
+            "would_change": list(self.would_change),
+            "break_even": [asdict(one) for one in self.break_even],
+        }
 
 
 _POSSIBLE = ("rows", "change", "repeats")
@@ -120,9 +127,10 @@ def advise(facts: Facts, policy: AdvicePolicy) -> Advice:
     )
     if facts.answers < policy.min_answers:
         why = f"{facts.answers:,} answers were logged, {policy.min_answers:,} are needed to say anything"
-        return Advice(Kind.NOT_YET, why, factors, (f"{policy.min_answers - facts.answers:,} more answers",))
+        more = (f"{policy.min_answers - facts.answers:,} more answers",)
+        return Advice(Kind.NOT_YET, why, factors, more, tuple(facts.break_even))
     kind, why = _weighed({one.name: one.favours for one in factors})
-    return Advice(kind, why, factors, _would_change(kind, factors))
+    return Advice(kind, why, factors, _would_change(kind, factors), tuple(facts.break_even))
 
 
 def _weighed(favours: Mapping[str, Kind]) -> tuple[Kind, str]:
@@ -212,8 +220,11 @@ def _cost(facts: Facts) -> Factor:
         )
     turn = f"{best.lane} is cheaper from {best.questions:,.0f} questions a month on"
     favours = Kind.FINE_TUNE if best.pays else Kind.NEITHER if best.pays is None else Kind.RAG
-    side = "fewer" if best.pays else "more"
-    return Factor("cost", asked, favours, turn, f"{side} than {best.questions:,.0f} questions a month")
+    side, other = ("fewer", "more") if best.pays else ("more", "fewer")
+    turns = f"{side} than {best.questions:,.0f} questions a month"
+    if best.most_retrainings is not None:
+        turns += f", or {other} than {best.most_retrainings:,.3g} retrainings a month"
+    return Factor("cost", asked, favours, turn, turns)
 
 
 def _latency(facts: Facts, policy: AdvicePolicy) -> Factor:

@@ -27,6 +27,7 @@ def loop(app: App, *, of_index: bool) -> Json:
         "days": [asdict(one) for one in traffic(app.journal, DAYS)],
         **_answers(app),
         "topics": _topics(app) if of_index else None,
+        "costs": app.migration.costs().as_row() if of_index else None,
         "champion": app.registry.champion_id(),
         "serving": [asdict(one) for one in app.registry.aliases.standings()],
         "adapters": [_adapter(one) for one in reversed(app.registry.adapters())],

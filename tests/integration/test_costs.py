@@ -129,6 +129,20 @@ def test_break_even_lies_where_what_answers_save_pays_for_the_trainings(app: App
     assert found.low < found.questions < found.high
     assert found.asked_per_month == pytest.approx(120, rel=0.01)
     assert found.pays is False
+    assert found.most_retrainings == pytest.approx(found.asked_per_month * 0.0018 / 0.18, rel=0.01)
+    assert f"up to {found.most_retrainings:.3g} retrainings pay" in found.told
+
+
+def test_a_question_costs_78_hundredths_of_a_cent_where_60_percent_cost_3_tenths_and_40_percent_15(app: App) -> None:
+    cheap = [logged(1, "closed-book", latency_ms=[], cost_usd=0.003) for _ in range(60)]
+    log(app, *cheap, *(logged(1, latency_ms=[], cost_usd=0.015) for _ in range(40)))
+    found = report(app)
+    assert found.answer
+    assert found.answer.usd == pytest.approx(0.0078)
+    assert [(one.lane, one.answer and round(one.answer.usd, 6)) for one in found.lanes] == [
+        ("closed-book", 0.003),
+        ("base+rag", 0.015),
+    ]
 
 
 def test_nothing_logged_costs_what_is_fixed(app: App) -> None:

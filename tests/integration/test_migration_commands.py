@@ -59,8 +59,10 @@ def test_costs_and_advice_are_one_object_each(place: Path, capsys: pytest.Captur
     assert costs["answers"] == 7
     assert costs["answers_usd"] == pytest.approx(sum(one["cost_usd"] for one in costs["topics"]), abs=1e-5)
     assert {"month_usd", "break_even", "lanes", "notes"} <= costs.keys()
-    advice = run(place, capsys, "advise", "--json")
+    advice = run(place, capsys, "advise", "--plot", str(place / "costs.svg"), "--json")
     assert advice["advice"] == "not yet"
+    assert advice["break_even"] == costs["break_even"]
+    assert not (place / "costs.svg").exists()  # no lane with an adapter has answered: nothing to draw
     assert all({"name", "measured", "favours", "why"} <= one.keys() for one in advice["factors"])
 
 

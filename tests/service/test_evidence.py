@@ -108,7 +108,7 @@ def test_the_loop_counts_what_was_asked_and_tells_nothing_of_documents_out_of_vi
     interaction_id = service.asks()["ragloop"]["interaction_id"]
     service.api.post("/v1/feedback", json={"interaction_id": interaction_id, "kind": "up"})
     after = service.api.get("/v1/loop").json()
-    assert after["topics"] is None
+    assert (after["topics"], after["costs"]) == (None, None)
     assert after["days"][0]["questions"] == before["days"][0]["questions"] + 1
     assert after["days"][0]["up"] == before["days"][0]["up"] + 1
     assert after["lanes"]["base+rag"] == after["days"][0]["questions"]
@@ -125,3 +125,7 @@ def test_where_no_document_has_labels_whoever_needs_no_key_reads_all_figures(tmp
         (topic,) = service.api.get("/v1/loop").json()["topics"]
         assert (topic["questions"], topic["lane"], topic["name"]) == (1, "base+rag", None)
         assert topic["held_back_by"]
+        costs = service.api.get("/v1/loop").json()["costs"]
+        assert costs["answers"] == 1
+        assert costs["storage_usd"] >= 0
+        assert "no machine has a price" in costs["notes"][0]

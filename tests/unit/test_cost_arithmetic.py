@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from ragloop.migration.costs.arithmetic import Plan, mean_usd, months_to_recover, turning_questions, turning_updates
+from ragloop.migration.costs.arithmetic import Plan, turning_questions, turning_updates
 
 QUESTIONS = 100_000
 """Questions a month in the examples."""
@@ -43,12 +43,6 @@ def test_a_month_costs_750_to_1100_dollars_against_590() -> None:
     assert Plan(month_usd=200, question_usd=0.0039).usd(QUESTIONS) == pytest.approx(590)
 
 
-def test_a_question_costs_78_hundredths_of_a_cent_where_60_percent_cost_3_tenths_and_40_percent_15() -> None:
-    assert mean_usd([(0.6, 0.003), (0.4, 0.015)]) == pytest.approx(0.0078)
-    with pytest.raises(ValueError, match=r"add up to 0\.9"):
-        mean_usd([(0.6, 0.003), (0.3, 0.015)])
-
-
 @pytest.mark.parametrize(
     ("updates_a_year", "cheaper", "rag_usd", "tuned_usd"),
     [
@@ -68,13 +62,6 @@ def test_how_often_documents_change_decides(
     found = {"RAG": rag.usd(QUESTIONS, updates_a_year / 12, 12), "tuned": tuned.usd(QUESTIONS, updates_a_year / 12, 12)}
     assert found == pytest.approx({"RAG": rag_usd, "tuned": tuned_usd})
     assert min(found, key=lambda one: found[one]) == cheaper
-
-
-def test_what_is_built_dearer_is_recovered_by_what_it_saves() -> None:
-    dear = Plan(once_usd=6000, question_usd=0.0043)
-    assert months_to_recover(RAG, dear, QUESTIONS) == pytest.approx(5)
-    assert months_to_recover(dear, RAG, QUESTIONS) == 0
-    assert months_to_recover(Plan(), dear, QUESTIONS) == inf
 
 
 def test_from_how_many_questions_on_a_plan_pays() -> None:

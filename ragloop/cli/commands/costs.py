@@ -7,7 +7,6 @@ from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ragloop.migration.costs.break_even import BreakEven
     from ragloop.migration.costs.estimates import Estimate
     from ragloop.migration.costs.report import CostReport, LaneCost
 
@@ -38,7 +37,7 @@ def costs(json: Json = False) -> None:
     if shown:
         print_table("By topic", shown, ["topic", "name", "questions", "usd"])
     for one in report.break_even:
-        say(_sentence(one))
+        say(one.told)
     for note in report.notes:
         say(note)
 
@@ -71,15 +70,3 @@ def _estimate(one: "Estimate | None") -> str | None:
     if one is None:
         return None
     return f"{one.usd:.4g}" + (f" ({one.interval.low:.4g} to {one.interval.high:.4g})" if one.interval else "")
-
-
-def _sentence(one: "BreakEven") -> str:
-    if one.why_not:
-        return f"{one.lane} against {one.against}: not known, {one.why_not}"
-    if one.questions is None:
-        return f"{one.lane} against {one.against}: its answers are not cheaper"
-    ends = f"{one.low or 0:,.0f} to {f'{one.high:,.0f}' if one.high is not None else 'any number'}"
-    return (
-        f"{one.lane} is cheaper than {one.against} from {one.questions:,.0f} questions a month on ({ends}) with "
-        f"{one.retrainings_per_month:g} retrainings; {one.asked_per_month:,.0f} are asked"
-    )

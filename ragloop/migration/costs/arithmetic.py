@@ -1,6 +1,5 @@
 """The arithmetic of costs: what a way to answer costs in a time, and where one becomes cheaper than another. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
@@ -23,15 +22,6 @@ class Plan:
         return self.once_usd + months * each
 
 
-def mean_usd(parts: Iterable[tuple[float, float]]) -> float:
-    """Return the mean cost of a question where shares of them cost differently: (share, US dollars). Raises ValueError
-    where the shares are not the whole."""
-    given = list(parts)
-    if abs((whole := sum(share for share, _ in given)) - 1) > 1e-9:
-        raise ValueError(f"found shares that add up to {whole:g}, expected 1")
-    return sum(share * usd for share, usd in given)
-
-
 def turning_updates(one: Plan, other: Plan, questions_per_month: float) -> float:
     """Return from how many updates a month on the second plan is no longer the cheaper one, what it costs once aside.
 
@@ -51,16 +41,6 @@ def turning_questions(one: Plan, other: Plan, updates_per_month: float) -> float
     """
     saving = one.question_usd - other.question_usd
     dearer = other.usd(0, updates_per_month) - other.once_usd - (one.usd(0, updates_per_month) - one.once_usd)
-    if dearer <= 0:
-        return 0.0
-    return dearer / saving if saving > 0 else inf
-
-
-def months_to_recover(one: Plan, other: Plan, questions_per_month: float, updates_per_month: float = 0.0) -> float:
-    """Return after how many months the second plan has made up for what it costs once; infinite where it never does."""
-    dearer = other.once_usd - one.once_usd
-    saving = one.usd(questions_per_month, updates_per_month) - one.once_usd
-    saving -= other.usd(questions_per_month, updates_per_month) - other.once_usd
     if dearer <= 0:
         return 0.0
     return dearer / saving if saving > 0 else inf

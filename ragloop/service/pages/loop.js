@@ -39,6 +39,17 @@ function answers(found) {
   return lanes.length ? `The last ${found.days.length} days: ${lanes.join(", ")}; ${count(found.cut, "cut")}${cost}.` : "Nothing was asked yet.";
 }
 
+const dollars = (found) => (found.low === null ? `${found.usd}` : `${found.usd} (${found.low} to ${found.high})`);
+
+function costs(found) {
+  if (!found) return "This caller is not told what answers cost.";
+  const month = found.month_usd ? `a month is forecast at ${dollars(found.month_usd)}` : "too few days to forecast a month";
+  const pays = found.break_even
+    .filter((one) => !one.why_not && one.questions !== null)
+    .map((one) => `${one.lane} is cheaper than ${one.against} from ${Math.round(one.questions).toLocaleString()} questions a month on`);
+  return [`${found.total_usd} US dollars in ${found.window_days} days, ${found.training_usd} of them for training`, month, ...pays].join("; ") + ".";
+}
+
 function learning(found) {
   const serving = found.serving.map((one) => `${one.champion ?? "the base model"} answers in ${one.lane}${one.challenger ? `, ${one.challenger} is tried at ${percent(one.share)}` : ""}`);
   const who = serving.length ? `${serving.join("; ")}; the base model answers elsewhere.` : "The base model answers.";
@@ -53,6 +64,7 @@ function learning(found) {
 function show(found) {
   at("documents").textContent = documents(found.documents, found.objective_minutes);
   at("answers").textContent = answers(found);
+  at("costs").textContent = costs(found.costs);
   at("drift").textContent = learning(found);
   const most = Math.max(...found.days.map((one) => one.questions));
   at("days").tBodies[0].replaceChildren(
