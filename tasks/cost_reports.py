@@ -9,6 +9,7 @@ from prefect import task
 from ragloop.markdown import bullets, table
 from ragloop.migration.costs.what_if import as_svg
 from ragloop.orchestrator.names import Names
+from ragloop.wording import counted
 from tasks.reporting import publish
 from tasks.running import TRANSIENT_ONLY, open_app
 
@@ -22,7 +23,8 @@ def report_costs(home: Path | None, config: Path | None) -> None:
     """Publish what the answers of the window cost, a month's forecast, and where an adapter pays."""
     app = open_app(home, config)
     found = app.migration.costs()
-    told = f"{found.total_usd:,.2f} US dollars in {found.window_days:g} days, {_estimate(found.month)} a month"
+    days = counted(round(found.window_days), "day")
+    told = f"{found.total_usd:,.2f} US dollars in {days}, a month: {_estimate(found.month)}"
     publish(Names.of(app.settings), "costs", told, *_parts(found))
 
 

@@ -25,7 +25,7 @@ def lines(drawn: str) -> dict[str, list[tuple[float, float]]]:
         [tuple(map(float, at.split(","))) for at in one.get("points", "").split()]
         for one in root.iter(f"{SVG}polyline")
     ]
-    return dict(zip(names, points, strict=True))  # type: ignore[arg-type]
+    return dict(zip(names, points, strict=True))
 
 
 def test_the_lines_cross_where_the_lane_becomes_cheaper() -> None:

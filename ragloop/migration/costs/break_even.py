@@ -70,7 +70,7 @@ def break_even(measured: Measured, prices: PriceList, lane: str) -> BreakEven:
     means = [float(one.mean()) for one in costs]
     rag, adapted = _plans(means[0], means[1], training_usd)
     draws = zip(*(means_drawn(one, n).tolist() for n, one in enumerate(costs)), strict=True)
-    turns = [turning_questions(*_plans(*drawn, training_usd), retrainings) for drawn in draws]
+    turns = [turning_questions(*_plans(a, b, training_usd), retrainings) for a, b in draws]
     low, high = np.quantile(turns, [(1 - CONFIDENCE) / 2, 1 - (1 - CONFIDENCE) / 2], method="nearest").tolist()
     return replace(
         empty,
