@@ -8,6 +8,7 @@ from typing import Any
 
 from ragloop.answering.conversation.screening import LONGEST_QUESTION
 from ragloop.catalogue import Lease
+from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal, passages_in
 from ragloop.traffic.exchange import LEASE_WAIT_S, Erased, Exchange, Item, LateVote, Skipped, rests_on
 from ragloop.traffic.resolving.prompts import with_passages_of_prompts
@@ -45,7 +46,7 @@ class ImportReport:
 
 
 class TrafficImport:
-    """One import. `resolver` is None where nothing is indexed: then every passage is unresolved.
+    """One import. `resolver()` opens what ties passages, None where nothing is indexed: then all are unresolved.
 
     What says something of what was erased is skipped. An erasure may come while a large file is imported: `erased()` is
     asked again under the lease under which a part is logged, and an erasure removes what was logged before it took that
@@ -53,10 +54,10 @@ class TrafficImport:
     """
 
     def __init__(
-        self, journal: Journal, resolver: Resolver | None, erased: Callable[[], Erased], *, dry_run: bool
+        self, journal: Journal, resolver: Callable[[], Resolver | None], erased: Callable[[], Erased], *, dry_run: bool
     ) -> None:
-        self._journal, self._resolver, self._erased, self._dry_run = journal, resolver, erased, dry_run
-        self._generation = resolver.library.index.generation.fingerprint if resolver else ""
+        self._journal, self._erased, self._dry_run = journal, erased, dry_run
+        self._open, self._resolver = resolver, resolver()
         self._now = journal.store.now()
         self._verdicts, self._reasons = Counter[str](), Counter[str]()
         self._problems: list[Skipped] = []
@@ -113,7 +114,7 @@ class TrafficImport:
 
         One with fewer passages than the log has of it is a part that was sent again: it is passed over.
         """
-        now = self._erased()
+        now, generation = self._erased(), self._resolver.library.index.generation.fingerprint if self._resolver else ""
         rows = []
         held = self._journal.answered.passages([interaction_id_of(one) for one, _ in exchanges])
         for one, tied in exchanges:
@@ -125,7 +126,7 @@ class TrafficImport:
                 continue
             self._taken.add(interaction_id)
             left = _left(tied, now)
-            row = row_of_exchange(one, interaction_id, left, self._now, self._generation)
+            row = row_of_exchange(one, interaction_id, left, self._now, generation)
             self._votes.note(one, interaction_id, row["asked_at"])
             if passages_in(row) < held.get(interaction_id, 0):
                 continue
@@ -155,11 +156,19 @@ class TrafficImport:
         return len(kept)
 
     def _tied(self, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
-        if self._resolver is None:
-            return [[UNRESOLVED for _ in one.shown] for one in exchanges]
-        found = with_passages_of_prompts(exchanges, self._resolver)
-        tied = iter(self._resolver.resolve([shown for one in found for shown in one.shown]))
-        return [[next(tied) for _ in one.shown] for one in found]
+        try:
+            return _tied_by(self._resolver, exchanges)
+        except StoreDamagedError:
+            self._resolver = self._open()  # an erasure may have removed the version of the index that was open
+            return _tied_by(self._resolver, exchanges)
+
+
+def _tied_by(resolver: Resolver | None, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
+    if resolver is None:
+        return [[UNRESOLVED for _ in one.shown] for one in exchanges]
+    found = with_passages_of_prompts(exchanges, resolver)
+    tied = iter(resolver.resolve([shown for one in found for shown in one.shown]))
+    return [[next(tied) for _ in one.shown] for one in found]
 
 
 def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,10 @@ from ragloop.traffic import importing
 from ragloop.traffic.exchange import Erased, Exchange, LateVote, Shown, Vote
 from ragloop.traffic.given import GivenAnswers
 from ragloop.traffic.importing import ERASED, ImportReport, TrafficImport
+from ragloop.traffic.resolving.library import Library
+from ragloop.traffic.resolving.resolver import Resolver
+from ragloop.traffic.resolving.shingles import ShinglesOfIndex
+from ragloop.traffic.resolving.tied import Tied
 from ragloop.traffic.rows import interaction_id_of
 from tests.support.indexed_folder import IndexedFolder
 from tests.support.waiting import until
@@ -138,8 +142,35 @@ def test_what_is_erased_while_a_part_is_tied_is_not_logged(handbook: IndexedFold
             handbook.app().erasing.run(BEES)
         return seen[-1]
 
-    report = TrafficImport(app.journal, None, erased, dry_run=False).run([TOLD])
+    report = TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([TOLD])
     assert (report.rows, dict(report.reasons), rows(handbook)) == (0, {ERASED: 1}, [])
+
+
+class Interrupted(Resolver):
+    """Ties passages, and then something else is done before they are logged."""
+
+    between: Callable[[], object]
+
+    def resolve(self, passages: Iterable[Shown]) -> list[Tied]:
+        tied = super().resolve(passages)
+        if tied:
+            self.between()
+        return tied
+
+
+def test_a_passage_of_what_is_erased_while_it_is_tied_is_logged_without_its_document(handbook: IndexedFolder) -> None:
+    app, erased = handbook.app(), list[str]()
+    library = Library(app.index)
+    resolver = Interrupted(library, ShinglesOfIndex(library.index))
+    resolver.between = lambda: erased or erased.append(handbook.app().erasing.run(BEES).certificate_id)
+    other = Shown("The ferry leaves from the northern pier.")
+    shown = Exchange(
+        "When?", "At nine [2].", (Shown(HIVES, ("guide/bees.md",)), other), origin="jsonl", external_id="a"
+    )
+    kept_out = erasures_of(app.parts).kept_out
+    assert TrafficImport(app.journal, lambda: resolver, kept_out, dry_run=False).run([shown]).rows == 1
+    assert [one["document_id"] for one in rows(handbook)[0]["passages"] if one["rank"] == 1] == [""]
+    assert handbook.app().erasing.verify(erased[0]).found == ()
 
 
 def test_an_erasure_waits_for_a_part_that_is_being_logged_and_removes_it(handbook: IndexedFolder) -> None:
@@ -156,7 +187,7 @@ def test_an_erasure_waits_for_a_part_that_is_being_logged_and_removes_it(handboo
 
     seen: list[Erased] = []
     with ThreadPoolExecutor(1) as pool:
-        report = TrafficImport(app.journal, None, erased, dry_run=False).run([TOLD])
+        report = TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([TOLD])
     assert (report.rows, done[0].result().found, rows(handbook)) == (1, (), [])
 
 
@@ -194,7 +225,7 @@ def test_what_is_logged_is_held_against_what_was_erased_under_the_lease_that_an_
 
     policy = RetrievalPolicy.of(app.settings.retrieval)
     GivenAnswers(app.parts.active, app.journal, policy, erased).log("Why?", "No.", (), "")
-    TrafficImport(app.journal, None, erased, dry_run=False).run([replace(TOLD, votes=(Vote(FeedbackKind.UP),))])
+    TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([replace(TOLD, votes=(Vote(FeedbackKind.UP),))])
     assert held == [True, False, True, True]
 
 
