@@ -114,8 +114,8 @@ class TrafficImport:
 
         One with fewer passages than the log has of it is a part that was sent again: it is passed over.
         """
-        now, generation = self._erased(), self._resolver.library.index.generation.fingerprint if self._resolver else ""
-        rows = []
+        now, rows = self._erased(), list[Mapping[str, Any]]()
+        generation = self._resolver.library.index.generation.fingerprint if self._resolver else ""
         held = self._journal.answered.passages([interaction_id_of(one) for one, _ in exchanges])
         for one, tied in exchanges:
             interaction_id = interaction_id_of(one)

@@ -199,13 +199,14 @@ def test_nobody_is_asked_unless_the_settings_say_so(flows: FlowsInProcess, regis
 
 def test_each_lane_has_its_own_page_of_reviews_and_of_canaries(flows: FlowsInProcess) -> None:
     scores = {who: dict.fromkeys(("exact_match", "token_f1_elsewhere"), 0.5) for who in ("base", "champion")}
+    earlier = [{"at": "2026-01-01T00:00:00+00:00", "scores": scores}]
     stays = CanaryDecision(CanaryAction.STAY, 0.1, ("too early.",), 1.0, ())
     step = Step(0.1, datetime(2026, 1, 1, tzinfo=UTC), "begun")
 
     @flow(name="reports", persist_result=False)
     def reporting() -> None:
         for lane in (LaneName.CLOSED_BOOK, LaneName.ADAPTER_RAG):
-            publish_review(flows.stack.names, Review(f"of {lane}", lane, scores, PROMOTE), [])
+            publish_review(flows.stack.names, Review(f"of {lane}", lane, scores, PROMOTE), earlier)
             tried = Challenger(f"for {lane}", lane, None, (step,))
             publish_canary(flows.stack.names, Watched(tried, stays, CanaryAction.STAY))
 
