@@ -49,8 +49,8 @@ class Erasure(StrEnum):
 class Lease(StrEnum):
     """Who may write. Whoever takes several takes them in this order, so that no two wait for each other.
 
-    ERASURE, BACKUP and REVIEW are of no table: one erasure, one backup or restore, and one review is under way at a
-    time.
+    ERASURE, BACKUP, REVIEW and TRAFFIC are of no table: one erasure, one backup or restore, and one review is under way
+    at a time; under TRAFFIC, what other services answered is held against what was erased, and logged.
     """
 
     NONE = ""
@@ -64,6 +64,7 @@ class Lease(StrEnum):
     REGISTRY = "registry"
     TOPICS = "topics"
     KEYS = "keys"
+    TRAFFIC = "traffic"
     JOURNAL = "journal"
     SCHEMA = "schema"
 

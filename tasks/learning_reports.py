@@ -145,7 +145,8 @@ def publish_review(names: "Names", review: "Review", reviews: Sequence[Mapping[s
     undo = "`roll-back`, a deployment, brings back the previous champion." if review.worse else ""
     reasons = bullets([*review.verdict.reasons, *review.notes])
     pictures = scores_over_time(reviews), gate_intervals(review.verdict.criteria)
-    publish(names, "champion-review", _in_short(review), undo, reasons, *pictures, figures)
+    told = _in_short(review)
+    publish(names, "champion-review", told, undo, reasons, *pictures, figures, lane=review.lane)
 
 
 def _standing(review: "Review") -> str:
@@ -179,7 +180,7 @@ def publish_canary(names: "Names", watched: "Watched") -> None:
         for one in decision.measured
     ]  # fmt: skip
     reasons = [*([watched.trouble] if watched.trouble else []), *decision.reasons]
-    publish(names, "canary-report", told, bullets(reasons), table(columns, rows))
+    publish(names, "canary-report", told, bullets(reasons), table(columns, rows), lane=tried.lane)
 
 
 def publish_history(names: "Names", history: Sequence[Mapping[str, Any]]) -> None:

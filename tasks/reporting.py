@@ -56,11 +56,11 @@ class Progress:
             update_progress_artifact(self._artifact, percent, description=described)
 
 
-def publish(names: Names, kind: str, told: str, *parts: str) -> None:
-    """Publish a report of a home; what it tells in a sentence is its title, its description and a line of the log, so
-    that the history of its kind and the log read as a story."""
-    told = printable(told)
-    create_markdown_artifact(paragraphs(f"# {literal(told)}", *parts), key=names.artifact(kind), description=told)
+def publish(names: Names, kind: str, told: str, *parts: str, lane: str = "") -> None:
+    """Publish a report of a home, or of one of its lanes; what it tells in a sentence is its title, its description and
+    a line of the log, so that the history of its kind and the log read as a story."""
+    told, key = printable(told), names.artifact(kind, lane)
+    create_markdown_artifact(paragraphs(f"# {literal(told)}", *parts), key=key, description=told)
     get_run_logger().info(told)
 
 

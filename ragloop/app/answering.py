@@ -44,7 +44,7 @@ class Answering:
 
         parts = self._parts
         policy = RetrievalPolicy.of(parts.settings.retrieval)
-        given = GivenAnswers(parts.active, parts.journal, policy, self._erasures.kept_out())
+        given = GivenAnswers(parts.active, parts.journal, policy, self._erasures.kept_out)
         return given.log(question, answer, passages, model)
 
     @cached_property

@@ -1,6 +1,5 @@
 """What an application learns from its log: retraining, drift, reviews, export."""
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.app.parts import Parts
 from ragloop.app.policies import cadence_policy, canary_policy, drift_policy, gate_policy, retraining_policy
+from ragloop.app.safekeeping import erased_answers
 from ragloop.errors import MismatchError, StoreBusyError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Learning:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._judging = threading.Lock()
 
     @cached_property
     def retraining(self) -> "Retraining":
@@ -64,6 +63,7 @@ class Learning:
             self._parts.journal,
             self._parts.registry,
             self._parts.active(),
+            erased=erased_answers(self._parts),
             window=self._parts.settings.drift.window,
             new_eligible=self.retraining.new_eligible(),
             drift=drift_policy(self._parts.settings),
@@ -160,8 +160,7 @@ class Learning:
         """Log what a person said of answers, each once; see learning.reviewing.sheets."""
         from ragloop.learning.reviewing.sheets import log_judgements
 
-        with self._judging:  # a page may be sent twice at once
-            return log_judgements(self._parts.journal, given)
+        return log_judgements(self._parts.journal, given)
 
     def export_log(self, file: Path) -> int:
         """Write every answer with its feedback as Parquet, or as JSON lines by the suffix .jsonl; returns the rows."""

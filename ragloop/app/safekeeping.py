@@ -1,7 +1,7 @@
 """What an application does so that nothing is lost, and nothing outlives its source: backups, restores, erasures."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ragloop.erasure.certificate import Erasures
     from ragloop.erasure.erasing import Erasing
     from ragloop.erasure.subject_access import SubjectAccess
+    from ragloop.learning.monitoring.windows import ErasedAnswers
 
 
 class Safekeeping:
@@ -107,3 +108,15 @@ def erasures_of(parts: Parts) -> "Erasures":
     from ragloop.erasure.certificate import Certificates, Erasures
 
     return Erasures(Certificates(parts.artifacts.files, parts.settings.home))
+
+
+def erased_answers(parts: Parts) -> "list[ErasedAnswers]":
+    """Return how many answers each erasure removed from the log. Raises MismatchError where a record is damaged."""
+    from ragloop.erasure.certificate import Certificates
+    from ragloop.learning.monitoring.windows import ErasedAnswers
+
+    read = (one.certificate for one in Certificates(parts.artifacts.files, parts.settings.home).all())
+    return [
+        ErasedAnswers(datetime.fromisoformat(one.done_at or one.begun_at), one.removed.get("answers", 0))
+        for one in read
+    ]

@@ -46,7 +46,7 @@ class Traffic:
 
         journal, erased = self._parts.journal, self._erasures.kept_out
         with self._taking_in:
-            return TrafficImport(journal, self._resolver(), erased, dry_run=dry_run).run(items)
+            return TrafficImport(journal, self._resolver, erased, dry_run=dry_run).run(items)
 
     @cached_property
     def _erasures(self) -> "Erasures":

@@ -36,6 +36,7 @@ _LEFT_OUT = (
     "the memory of running processes",
     "keys of a single word without an ending, where they stand in sentences",
 )
+_LEASE_WAIT_S = 60
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps to do, and what is erased next."""
 
@@ -173,6 +174,8 @@ class Erasing:
         traces = certificate.traces
         suppress(self.store, Suppressions(traces.documents, traces.uris, traces.revisions), certificate.certificate_id)
         leave_answers(self._work(traces))
+        with self.store.lease(Lease.TRAFFIC, wait_s=_LEASE_WAIT_S):
+            pass  # who logs traffic from now on reads the record of this erasure; what was logged before is found below
         certificate = self._with_what_came_late(certificate)
         work, counts = self._work(certificate.traces), [certificate.removed]
         wanted = [one for name in ERASERS for one in self.catalogue if one.name == name]

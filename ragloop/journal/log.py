@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ragloop.errors import NotFoundError, UsageError
+from ragloop.hashes import sha256_of_text
 from ragloop.journal.answered import Answered
 from ragloop.journal.entries import FEEDBACK_KINDS, FOLDED, LONGEST_CORRECTION, Entries, line_of, redacted
 from ragloop.journal.segment import Segment
@@ -33,6 +34,8 @@ _FEW = 8
 """Interactions that are looked for as bytes in the lines; more are looked for in what the lines say."""
 WAIT_S = 10.0
 """How long the log is waited for: others hold its lock for one fsync, which a busy disk may take seconds for."""
+_ID = 32
+"""Digits of an id: as many as a random one has."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MAPS = tuple(one.name for one in TABLES["interactions"] if pa.types.is_map(one.type))
 _TIME = {"interactions": "asked_at", "feedback": "given_at"}
@@ -167,8 +170,11 @@ class Journal:
         """Append feedback on an answer and return its id. Raises NotFoundError when no such answer was logged."""
         return self.give_all_feedback([(interaction_id, kind, correction)])[0]
 
-    def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]]) -> list[str]:
-        """Append several pieces of feedback at once: (interaction id, kind, correction)."""
+    def give_all_feedback(self, given: Sequence[tuple[str, str, str | None]], *, once: bool = False) -> list[str]:
+        """Append several pieces of feedback at once: (interaction id, kind, correction).
+
+        With `once`, the id of a piece follows from what it says, so that the log has it once, whoever else appends it.
+        """
         given = [(one, kind, text and self._screened(text)) for one, kind, text in given]
         for _, kind, correction in given:
             if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
@@ -189,11 +195,15 @@ class Journal:
         for interaction_id, kind, correction in given:
             # The last correction counts, also where the clock was set back since the one before.
             at = times[interaction_id] = after(self.store.now(), [times[interaction_id]])
-            names = {"feedback_id": uuid4().hex, "interaction_id": interaction_id, "given_at": at}
+            feedback_id = self._id_of(interaction_id, kind, correction) if once else uuid4().hex
+            names = {"feedback_id": feedback_id, "interaction_id": interaction_id, "given_at": at}
             rests_on = next(support) if correction else None
             entries.append({**names, "kind": kind, "correction": correction, "support": rests_on})
         self.append("feedback", entries)
         return [str(entry["feedback_id"]) for entry in entries]
+
+    def _id_of(self, interaction_id: str, kind: str, correction: str | None) -> str:
+        return sha256_of_text(f"{interaction_id}\0{kind}\0{self._redacted(correction or '')}")[:_ID]
 
     def answer(self, interaction_id: str) -> dict[str, Any]:
         """Return the row of a logged answer. Raises NotFoundError."""

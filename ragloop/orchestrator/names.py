@@ -58,9 +58,10 @@ class Names:
         """Return the full name of the deployment of a flow."""
         return f"{flow}/{self.name}"
 
-    def artifact(self, kind: str) -> str:
-        """Return the key of the artifacts of one kind, whose page on the server is the history of this home."""
-        return f"{kind}-{self.name}"
+    def artifact(self, kind: str, lane: str = "") -> str:
+        """Return the key of the artifacts of one kind, or of one kind and lane, whose page on the server is the history
+        of this home."""
+        return "-".join(filter(None, (kind, _NOT_IN_NAMES.sub("-", lane)))) + f"-{self.name}"
 
     def home_resource(self, home: Path) -> dict[str, str]:
         """Return the resource of events about this home, shown by its folder."""

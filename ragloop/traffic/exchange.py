@@ -77,6 +77,8 @@ class Skipped:
 
 
 Item = Exchange | LateVote | Skipped
+LEASE_WAIT_S = 60
+"""How long what is to be logged waits for others who log traffic: they write one part."""
 
 
 class Erased(Protocol):

@@ -10,13 +10,14 @@ from ragloop.answering.evidence import as_support
 from ragloop.answering.prompts import NOTHING_FOUND, cited_sentences
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever, as_text
 from ragloop.answering.support.says import says
+from ragloop.catalogue import Lease
 from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.records import EVERYTHING, Citation, Passage
-from ragloop.traffic.exchange import Erased, Shown
+from ragloop.traffic.exchange import LEASE_WAIT_S, Erased, Shown
 from ragloop.traffic.resolving.library import Library
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.tied import Tied
@@ -29,13 +30,13 @@ Given = Passage | Tied
 
 @dataclass(frozen=True)
 class GivenAnswers:
-    """Logs the answers of another service, but for those that say something of `erased`. `active()` returns what
-    answers now."""
+    """Logs the answers of another service, but for those that say something of what `erased()` returns. `active()`
+    returns what answers now."""
 
     active: Callable[[], ActiveIndex]
     journal: Journal
     policy: RetrievalPolicy
-    erased: Erased
+    erased: Callable[[], Erased]
 
     def log(self, question: str, answer: str, passages: Sequence[Passage | str], model: str) -> str:
         """Log an answer with what is known of its passages; return its id. Raises UsageError, StorageFullError.
@@ -43,11 +44,6 @@ class GivenAnswers:
         A text is looked for in the index. Results of a search are logged as they were found.
         """
         question, answer = screened(question).question, answer.strip()
-        if self.erased.rest_in((question, answer)):
-            raise UsageError(
-                "found words of something that was erased, expected an answer without them: it was not logged; "
-                "`ragloop erase lift` lets it be logged again"
-            )
         active = self.active() if passages else None
         given = self._given(active, passages) if active else []
         interaction_id = uuid4().hex
@@ -64,7 +60,13 @@ class GivenAnswers:
             "citations": [row for n in _cited(answer, given) for row in _citations(n, given[n - 1])],
             "support": _support(answer, given),
         }
-        self.journal.append("interactions", [row])
+        with self.journal.store.lease(Lease.TRAFFIC, wait_s=LEASE_WAIT_S):
+            if self.erased().rest_in((question, answer)):
+                raise UsageError(
+                    "found words of something that was erased, expected an answer without them: it was not logged; "
+                    "`ragloop erase lift` lets it be logged again"
+                )
+            self.journal.append("interactions", [row])
         return interaction_id
 
     def _given(self, active: ActiveIndex, passages: Sequence[Passage | str]) -> list[Given]:

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ragloop.answering.conversation.screening import LONGEST_QUESTION
+from ragloop.catalogue import Lease
+from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal, passages_in
-from ragloop.traffic.exchange import Erased, Exchange, Item, LateVote, Skipped, rests_on
+from ragloop.traffic.exchange import LEASE_WAIT_S, Erased, Exchange, Item, LateVote, Skipped, rests_on
 from ragloop.traffic.resolving.prompts import with_passages_of_prompts
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.tied import UNRESOLVED, Tied, Verdict
@@ -42,17 +46,18 @@ class ImportReport:
 
 
 class TrafficImport:
-    """One import. `resolver` is None where nothing is indexed: then every passage is unresolved.
+    """One import. `resolver()` opens what ties passages, None where nothing is indexed: then all are unresolved.
 
-    What says something of what was erased is skipped. `erased()` is asked before each part is logged: an erasure may
-    come while a large file is imported.
+    What says something of what was erased is skipped. An erasure may come while a large file is imported: `erased()` is
+    asked again under the lease under which a part is logged, and an erasure removes what was logged before it took that
+    lease.
     """
 
     def __init__(
-        self, journal: Journal, resolver: Resolver | None, erased: Callable[[], Erased], *, dry_run: bool
+        self, journal: Journal, resolver: Callable[[], Resolver | None], erased: Callable[[], Erased], *, dry_run: bool
     ) -> None:
-        self._journal, self._resolver, self._erased, self._dry_run = journal, resolver, erased, dry_run
-        self._generation = resolver.library.index.generation.fingerprint if resolver else ""
+        self._journal, self._erased, self._dry_run = journal, erased, dry_run
+        self._open, self._resolver = resolver, resolver()
         self._now = journal.store.now()
         self._verdicts, self._reasons = Counter[str](), Counter[str]()
         self._problems: list[Skipped] = []
@@ -62,22 +67,21 @@ class TrafficImport:
     def run(self, items: Iterable[Item]) -> ImportReport:
         """Import exchanges and votes. Raises StorageFullError, StoreBusyError; what was written before stays."""
         for part in _parts(items):
-            if exchanges := list(self._exchanges(part, self._erased())):
-                self._take(exchanges)
-        votes, strays = self._votes.rows(self._journal)
-        for one in strays:
-            self._skip(one)
-        if not self._dry_run:
-            self._journal.take("feedback", votes)
+            erased = self._erased()
+            if exchanges := list(self._exchanges(part, erased)):
+                tied = self._tied(exchanges)
+                with self._writing():
+                    self._take(list(zip(exchanges, tied, strict=True)), erased)
+        votes = self._take_votes() if self._votes.are_given else 0
         untied = self._verdicts[Verdict.UNRESOLVED]
         return ImportReport(
             rows=len(self._taken),
             tied=self._verdicts.total() - untied,
             untied=untied,
             skipped=self._reasons.total(),
-            votes=len(votes),
+            votes=votes,
             verdicts={str(one): self._verdicts[one] for one in Verdict},
-            reasons=dict(self._reasons),
+            reasons=dict(+self._reasons),
             problems=tuple(self._problems),
             dry_run=self._dry_run,
         )
@@ -102,36 +106,69 @@ class TrafficImport:
         if len(self._problems) < _SHOWN:
             self._problems.append(skipped)
 
-    def _take(self, exchanges: Sequence[Exchange]) -> None:
-        """Log exchanges. One with fewer passages than the log has of it is a part that was sent again: it is passed
-        over."""
-        rows = []
-        held = self._journal.answered.passages([interaction_id_of(one) for one in exchanges])
-        for one, tied in zip(exchanges, self._tied(exchanges), strict=True):
+    def _writing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._dry_run else self._journal.store.lease(Lease.TRAFFIC, wait_s=LEASE_WAIT_S)
+
+    def _take(self, exchanges: Sequence[tuple[Exchange, Sequence[Tied]]], erased: Erased) -> None:
+        """Log exchanges that were held against `erased`, but for what was erased since. Needs the lease.
+
+        One with fewer passages than the log has of it is a part that was sent again: it is passed over.
+        """
+        now, rows = self._erased(), list[Mapping[str, Any]]()
+        generation = self._resolver.library.index.generation.fingerprint if self._resolver else ""
+        held = self._journal.answered.passages([interaction_id_of(one) for one, _ in exchanges])
+        for one, tied in exchanges:
             interaction_id = interaction_id_of(one)
             if interaction_id in self._taken:
                 continue
+            if now != erased and (problem := _erased_of(one, now)):
+                self._skip(Skipped(one.external_id, problem))
+                continue
             self._taken.add(interaction_id)
-            row = row_of_exchange(one, interaction_id, tied, self._now, self._generation)
+            left = _left(tied, now)
+            row = row_of_exchange(one, interaction_id, left, self._now, generation)
             self._votes.note(one, interaction_id, row["asked_at"])
             if passages_in(row) < held.get(interaction_id, 0):
                 continue
-            self._verdicts.update(str(passage.verdict) for passage in tied)
+            self._verdicts.update(str(passage.verdict) for passage in left)
             rows.append(row)
-        if self._dry_run:
-            return
+        if not self._dry_run:
+            self._write(rows)
+
+    def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         # A table takes a commit for each write, the log a line: it is folded when there is more.
         if len(rows) > FEW:
             self._journal.take("interactions", rows)
         elif rows:
             self._journal.append("interactions", rows)
 
+    def _take_votes(self) -> int:
+        """Log the votes but for what was erased since they were read; return how many."""
+        with self._writing():
+            erased = self._erased()
+            votes, strays = self._votes.rows(self._journal)
+            kept = [one for one in votes if not _vote_is_erased(one, erased)]
+            if not self._dry_run:
+                self._journal.take("feedback", kept)
+        for one in strays:
+            self._skip(one)
+        self._reasons[ERASED] += len(votes) - len(kept)
+        return len(kept)
+
     def _tied(self, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
-        if self._resolver is None:
-            return [[UNRESOLVED for _ in one.shown] for one in exchanges]
-        found = with_passages_of_prompts(exchanges, self._resolver)
-        tied = iter(self._resolver.resolve([shown for one in found for shown in one.shown]))
-        return [[next(tied) for _ in one.shown] for one in found]
+        try:
+            return _tied_by(self._resolver, exchanges)
+        except StoreDamagedError:
+            self._resolver = self._open()  # an erasure may have removed the version of the index that was open
+            return _tied_by(self._resolver, exchanges)
+
+
+def _tied_by(resolver: Resolver | None, exchanges: Sequence[Exchange]) -> list[list[Tied]]:
+    if resolver is None:
+        return [[UNRESOLVED for _ in one.shown] for one in exchanges]
+    found = with_passages_of_prompts(exchanges, resolver)
+    tied = iter(resolver.resolve([shown for one in found for shown in one.shown]))
+    return [[next(tied) for _ in one.shown] for one in found]
 
 
 def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -155,6 +192,15 @@ def _erased_of(exchange: Exchange, erased: Erased) -> str:
     """Say that an exchange was erased itself, or rests on what was; empty where neither is so."""
     itself = erased.named_by([interaction_id_of(exchange)])
     return ERASED if itself or rests_on(exchange, erased) else ""
+
+
+def _left(tied: Sequence[Tied], erased: Erased) -> list[Tied]:
+    """Return passages as they were tied, untied from documents that were erased since the index was read."""
+    return [UNRESOLVED if one.document and erased.named_by([one.document.document_id]) else one for one in tied]
+
+
+def _vote_is_erased(row: Mapping[str, Any], erased: Erased) -> bool:
+    return erased.named_by([row["interaction_id"]]) or erased.rest_in([row["correction"]])
 
 
 def _problem(exchange: Exchange) -> str:

@@ -28,6 +28,11 @@ class Votes:
     _given: list[tuple[_Asked, Vote]] = field(default_factory=list)
     _late: list[LateVote] = field(default_factory=list)
 
+    @property
+    def are_given(self) -> bool:
+        """Return whether there is a vote."""
+        return bool(self._given or self._late)
+
     def note(self, exchange: Exchange, interaction_id: str, at: datetime) -> None:
         """Keep the votes of an exchange, and its names; of several in one trace the last has the name of the trace."""
         asked = _Asked(interaction_id, at)

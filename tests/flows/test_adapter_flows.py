@@ -13,14 +13,19 @@ from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
 from ragloop.config import Settings
+from ragloop.learning.canary.decision import CanaryAction, CanaryDecision
+from ragloop.learning.canary.watching import Watched
 from ragloop.learning.evaluation.gate import Verdict
+from ragloop.learning.evaluation.review import Review
 from ragloop.learning.steps.promote import Approved
 from ragloop.orchestrator.local_stack import FlowRun as FlowRunOfStack
 from ragloop.records import LaneName
-from ragloop.registry import REJECTED, Registry, VerdictKind
+from ragloop.registry import REJECTED, Challenger, Registry, VerdictKind
 from ragloop.registry.evidence import Criterion, CriterionState
+from ragloop.registry.succession import Step
 from ragloop.store import Store
 from tasks.approval import Decided, ask_about_promotion
+from tasks.learning_reports import publish_canary, publish_review
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving
 from tests.support.registered import register
 
@@ -187,3 +192,28 @@ def test_an_unanswered_question_promotes_nothing(flows: FlowsInProcess, registry
 
 def test_nobody_is_asked_unless_the_settings_say_so(flows: FlowsInProcess, registry: Registry, tmp_path: Path) -> None:
     assert asks(tmp_path / "home", approve_promotion=False).result() == Decided(PROMOTE)
+
+
+# --- reports of lanes ------------------------------------------------------------------------------------------------
+
+
+def test_each_lane_has_its_own_page_of_reviews_and_of_canaries(flows: FlowsInProcess) -> None:
+    scores = {who: dict.fromkeys(("exact_match", "token_f1_elsewhere"), 0.5) for who in ("base", "champion")}
+    earlier = [{"at": "2026-01-01T00:00:00+00:00", "scores": scores}]
+    stays = CanaryDecision(CanaryAction.STAY, 0.1, ("too early.",), 1.0, ())
+    step = Step(0.1, datetime(2026, 1, 1, tzinfo=UTC), "begun")
+
+    @flow(name="reports", persist_result=False)
+    def reporting() -> None:
+        for lane in (LaneName.CLOSED_BOOK, LaneName.ADAPTER_RAG):
+            publish_review(flows.stack.names, Review(f"of {lane}", lane, scores, PROMOTE), earlier)
+            tried = Challenger(f"for {lane}", lane, None, (step,))
+            publish_canary(flows.stack.names, Watched(tried, stays, CanaryAction.STAY))
+
+    shown = flows.artifacts(reporting(return_state=True))
+    assert {key: text.partition("\n")[0].replace("\\", "") for key, text in shown.items()} == {
+        "champion-review-closed-book": "# of closed-book holds its place in closed-book",
+        "champion-review-adapter-rag": "# of adapter+rag holds its place in adapter+rag",
+        "canary-report-closed-book": "# canary of for closed-book in closed-book at 0.1: stay",
+        "canary-report-adapter-rag": "# canary of for adapter+rag in adapter+rag at 0.1: stay",
+    }

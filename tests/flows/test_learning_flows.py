@@ -164,8 +164,8 @@ def test_the_champion_is_held_against_the_base_model_and_what_got_worse_rings(
     assert run["name"] == f"evaluate champion · {champion} no longer earns its place in closed-book"
     assert run["state_type"] == "COMPLETED"
     assert "floor fail: " in run["state"]["message"]
-    assert "![scores over time](data:image/png" in shown["champion-review"]
-    assert "`roll-back`" in shown["champion-review"]
+    assert "![scores over time](data:image/png" in shown["champion-review-closed-book"]
+    assert "`roll-back`" in shown["champion-review-closed-book"]
     assert [one["champion"] for one in app(place, "serving").status()["lanes"]] == [champion]
     wanted = {"filter": {"event": {"name": ["ragloop.champion.worse"]}}}
     rung = eventually(lambda: [

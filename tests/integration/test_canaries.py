@@ -1,10 +1,12 @@
 """Canaries over a real log and registry: a bad challenger goes without a person, a good one serves in the end."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -27,7 +29,8 @@ from ragloop.registry import (
     expire_adapters,
     retire,
 )
-from ragloop.store import Store
+from ragloop.store import TABLES, Store
+from tests.support.bytes_read import bytes_read
 from tests.support.dying import Dying, Killed
 from tests.support.registered import register
 
@@ -97,6 +100,23 @@ def test_a_challenger_that_is_worse_is_rolled_back_without_a_person(home: Home) 
     assert (last["alias"], last["kind"], last["by"]) == ("challenger", "rollback", "the canary")
     assert "thumbs down" in last["reason"]
     assert home.watch.act() == []
+
+
+def test_a_look_reads_of_the_answers_of_others_only_who_was_to_give_them(home: Home) -> None:
+    home.ask(60)
+    home.journal.fold()
+    others = [
+        {
+            "interaction_id": f"other{number}", "asked_at": home.at, "lane": "base+rag", "abstained": False,
+            "answer": os.urandom(200).hex(), "conversation": os.urandom(200).hex(), "decisions": {},
+        }
+        for number in range(5_000)
+    ]  # fmt: skip
+    home.store.insert("interactions", pa.Table.from_pylist(others, schema=TABLES["interactions"]))
+    everything = bytes_read(home.journal.interactions)
+    assert [one.decision.measured[0].champion > 0 for one in home.watch.look()] == [True]
+    looked = bytes_read(home.watch.look)
+    assert looked < everything / 10, (looked, everything)
 
 
 def test_a_challenger_that_is_not_worse_gets_larger_shares_and_serves_in_the_end(home: Home) -> None:

@@ -18,6 +18,7 @@ from ragloop.journal import Journal
 from ragloop.journal.log import MUCH_UNFOLDED
 from ragloop.learning.export import PART, export_log
 from ragloop.store import TABLES, Store
+from tests.support.bytes_read import bytes_read
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 THREADS = 16
@@ -51,15 +52,6 @@ def waiting(journal: Journal) -> list[dict[str, Any]]:
     """The entries that are in the journal's file."""
     lines = (journal.store.home / "journal" / "current.jsonl").read_bytes().splitlines()
     return [json.loads(line)["entry"] for line in lines]
-
-
-def bytes_read(work: Callable[[], object]) -> int:
-    def so_far() -> int:
-        return int(Path("/proc/self/io").read_text().split()[1])
-
-    before = so_far()
-    work()
-    return so_far() - before
 
 
 @pytest.fixture

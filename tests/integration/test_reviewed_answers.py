@@ -10,8 +10,10 @@ from ragloop.app import App
 from ragloop.cli.main import main
 from ragloop.config.answering import LogSettings
 from ragloop.errors import UsageError
+from ragloop.journal import Journal
 from ragloop.journal.entries import LONGEST_CORRECTION
 from ragloop.learning.reviewing.informative import to_review
+from ragloop.learning.reviewing.sheets import log_judgements
 from tests.support.indexed_folder import IndexedFolder
 from tests.support.word_embedder import WordEmbedder
 
@@ -53,6 +55,21 @@ def test_a_sheet_shows_each_answer_with_its_passages_and_comes_back_as_feedback(
     assert app.learning.import_review(file).known == 2
     assert len(votes(app)) == 2
     assert app.learning.export_review(file, 10) == 0, "what somebody judged is not asked again"
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_judgement_that_two_processes_log_at_the_same_time_is_logged_once(app: App, *, folded: bool) -> None:
+    name = app.journal.interactions()["interaction_id"].to_pylist()[0]
+    said = [(name, "correction", "Ada")]
+
+    def meanwhile(given: object) -> list[None]:
+        log_judgements(Journal(app.store), said)
+        if folded:
+            Journal(app.store).fold()
+        return [None]
+
+    log_judgements(Journal(app.store, meanwhile), said)
+    assert votes(app) == [("correction", "Ada")]
 
 
 def test_what_somebody_filled_in_is_not_written_over_before_it_is_in_the_log(app: App, tmp_path: Path) -> None:

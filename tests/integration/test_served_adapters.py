@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import pytest
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.errors import ConfigError
-from ragloop.models.generation.served_adapters import served_name
+from ragloop.errors import ConfigError, UnavailableError
+from ragloop.models.generation.remote import Endpoint
+from ragloop.models.generation.served_adapters import ServedAdapters, served_name
 from ragloop.records import LaneName, Origin
 from ragloop.registry import Canaries
 from tests.support.adapter_home import CONFIG, QUESTION, flip_a_byte, make_home
 from tests.support.chat_endpoint import Reply, failure
 from tests.support.vllm_server import BASE, VllmServer, vllm_server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.realmodel
 LANE = LaneName.ADAPTER_RAG
@@ -141,6 +144,25 @@ def test_a_server_that_does_not_list_what_it_loaded_does_not_serve_it(app: App, 
         assert "does not list ragloop-early-" in answer.fallback
         assert "--enable-lora" in answer.fallback
     assert len(server.named("load")) == 1, "no question waits for another attempt"
+
+
+def test_a_question_waits_for_a_load_that_hangs_within_bounds_and_the_load_goes_on(
+    app: App, server: VllmServer
+) -> None:
+    go_on = Event()
+    server.loading = lambda: go_on.wait(30)
+    endpoint = Endpoint(BASE, server.url, "none", 8, None, 30.0, 0, 1, None, None)
+    host, early = ServedAdapters(endpoint, "", wait_s=0.2), name_of(app, "early")
+    place = str(app.registry.folder(app.registry.adapter("early")))
+    began = monotonic()
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match=r"has not loaded ragloop-early-\w+ within 0\.2 s"):
+            host.load(early, place)
+    assert monotonic() - began < 10, "a server may take remote.timeout_seconds"
+    go_on.set()
+    until(host._loads[early].ended.done)
+    host.load(early, place)
+    assert server.named("load") == [early]
 
 
 def test_one_that_has_it_on_another_base_model_does_not_serve_it(app: App, place: Path, server: VllmServer) -> None:

@@ -19,7 +19,7 @@ DRAFT = "Ada keeps the bees. [1]"
 class VllmServer:
     """`loaded` maps names to folders, `ever` to the bytes that a name stood for first; `calls` are the routes that were
     called with the adapter that they named, `breaches` what the contract forbids. `before` is called with the model of
-    each completion, before it is written."""
+    each completion, before it is written, `loading` before an adapter is loaded."""
 
     url: str = ""
     loaded: dict[str, str] = field(default_factory=dict)
@@ -29,6 +29,7 @@ class VllmServer:
     breaches: list[str] = field(default_factory=list)
     lists: bool = True
     before: Callable[[str], Reply | None] = lambda _: None
+    loading: Callable[[], object] = lambda: None
     lock: Lock = field(default_factory=Lock)
 
     def named(self, route: str) -> list[str]:
@@ -39,6 +40,8 @@ class VllmServer:
         name, place = body["lora_name"], Path(body["lora_path"])
         with self.lock:
             self.calls.append(("load", name))
+        self.loading()
+        with self.lock:
             if set(body) != {"lora_name", "lora_path"}:
                 self.breaches.append(f"loaded with {sorted(body)}")
             if name in self.loaded:

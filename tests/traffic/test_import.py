@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,17 +12,27 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from ragloop.answering.retrieval import RetrievalPolicy
+from ragloop.app.safekeeping import erasures_of
+from ragloop.catalogue import Lease
 from ragloop.cli.main import app as commands
 from ragloop.erasure.asked import Asked
-from ragloop.errors import MismatchError, UsageError
+from ragloop.erasure.traces import KeptOut
+from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.learning.examples.curation import curate
 from ragloop.learning.examples.lineage import standing_of
 from ragloop.records import FeedbackKind
 from ragloop.traffic import importing
-from ragloop.traffic.exchange import Exchange, LateVote, Vote
-from ragloop.traffic.importing import ERASED, ImportReport
+from ragloop.traffic.exchange import Erased, Exchange, LateVote, Shown, Vote
+from ragloop.traffic.given import GivenAnswers
+from ragloop.traffic.importing import ERASED, ImportReport, TrafficImport
+from ragloop.traffic.resolving.library import Library
+from ragloop.traffic.resolving.resolver import Resolver
+from ragloop.traffic.resolving.shingles import ShinglesOfIndex
+from ragloop.traffic.resolving.tied import Tied
 from ragloop.traffic.rows import interaction_id_of
 from tests.support.indexed_folder import IndexedFolder
+from tests.support.waiting import until
 from tests.traffic.test_formats import EXPORTS, QUESTIONS, WITH_TEXT, written
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -115,6 +126,107 @@ def test_an_erasure_that_comes_during_an_import_keeps_the_rest_of_it_out(
 
     report = handbook.app().traffic.take_in(exchanges())
     assert (report.rows, dict(report.reasons)) == (1, {ERASED: 1})
+
+
+BEES = Asked(("guide/bees.md",))
+TOLD = Exchange("Who may be visited?", HIVES, origin="jsonl", external_id="two")
+
+
+def test_what_is_erased_while_a_part_is_tied_is_not_logged(handbook: IndexedFolder) -> None:
+    app, kept_out = handbook.app(), erasures_of(handbook.app().parts).kept_out
+    seen: list[Erased] = []
+
+    def erased() -> Erased:
+        seen.append(kept_out())
+        if len(seen) == 1:
+            handbook.app().erasing.run(BEES)
+        return seen[-1]
+
+    report = TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([TOLD])
+    assert (report.rows, dict(report.reasons), rows(handbook)) == (0, {ERASED: 1}, [])
+
+
+class Interrupted(Resolver):
+    """Ties passages, and then something else is done before they are logged."""
+
+    between: Callable[[], object]
+
+    def resolve(self, passages: Iterable[Shown]) -> list[Tied]:
+        tied = super().resolve(passages)
+        if tied:
+            self.between()
+        return tied
+
+
+def test_a_passage_of_what_is_erased_while_it_is_tied_is_logged_without_its_document(handbook: IndexedFolder) -> None:
+    app, erased = handbook.app(), list[str]()
+    library = Library(app.index)
+    resolver = Interrupted(library, ShinglesOfIndex(library.index))
+    resolver.between = lambda: erased or erased.append(handbook.app().erasing.run(BEES).certificate_id)
+    other = Shown("The ferry leaves from the northern pier.")
+    shown = Exchange(
+        "When?", "At nine [2].", (Shown(HIVES, ("guide/bees.md",)), other), origin="jsonl", external_id="a"
+    )
+    kept_out = erasures_of(app.parts).kept_out
+    assert TrafficImport(app.journal, lambda: resolver, kept_out, dry_run=False).run([shown]).rows == 1
+    assert [one["document_id"] for one in rows(handbook)[0]["passages"] if one["rank"] == 1] == [""]
+    assert handbook.app().erasing.verify(erased[0]).found == ()
+
+
+def test_an_erasure_waits_for_a_part_that_is_being_logged_and_removes_it(handbook: IndexedFolder) -> None:
+    app, other = handbook.app(), handbook.app()
+    done: list[Future[Any]] = []
+
+    def erased() -> Erased:
+        if seen and not done:  # under the lease: the record of the erasure comes too late to be read
+            done.append(pool.submit(other.erasing.run, BEES))
+            until(other.erasing.certificates.unfinished)
+            wait(done, 1)
+        seen.append(KeptOut())
+        return seen[-1]
+
+    seen: list[Erased] = []
+    with ThreadPoolExecutor(1) as pool:
+        report = TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([TOLD])
+    assert (report.rows, done[0].result().found, rows(handbook)) == (1, (), [])
+
+
+def test_a_vote_and_a_passage_of_what_is_erased_meanwhile_are_not_logged(
+    handbook: IndexedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "TOGETHER", 1)
+    ferry = Exchange("When?", "At nine.", (), origin="jsonl", external_id="one")
+    hives = Shown(HIVES, ("guide/bees.md",))
+    corrected = LateVote("jsonl", ("one",), Vote(FeedbackKind.CORRECTION, HIVES))
+    erased = []
+
+    def items() -> Iterator[Exchange | LateVote]:
+        yield from (ferry, corrected)
+        erased.append(handbook.app().erasing.run(BEES).certificate_id)
+        yield replace(ferry, answer="At nine [2].", shown=(hives, Shown("It leaves.")), external_id="three")
+
+    report = handbook.app().traffic.take_in(items())
+    assert (report.rows, report.votes, dict(report.reasons)) == (2, 0, {ERASED: 1})
+    assert handbook.app().erasing.verify(erased[0]).found == ()
+
+
+def test_what_is_logged_is_held_against_what_was_erased_under_the_lease_that_an_erasure_takes(
+    handbook: IndexedFolder,
+) -> None:
+    app, held = handbook.app(), []
+
+    def erased() -> Erased:
+        try:
+            with app.store.lease(Lease.TRAFFIC):
+                held.append(False)
+        except StoreBusyError:
+            held.append(True)
+        return KeptOut()
+
+    policy = RetrievalPolicy.of(app.settings.retrieval)
+    GivenAnswers(app.parts.active, app.journal, policy, erased).log("Why?", "No.", (), "")
+    TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([replace(TOLD, votes=(Vote(FeedbackKind.UP),))])
+    assert held == [True, False, True, True]
 
 
 def test_an_answer_that_was_erased_by_its_id_is_not_imported_again(handbook: IndexedFolder) -> None:

@@ -24,7 +24,7 @@ def test_every_table_of_the_schemas_is_claimed_once() -> None:
 
 
 def test_leases_are_taken_in_one_order_and_each_is_needed() -> None:
-    of_no_table = (Lease.NONE, Lease.ERASURE, Lease.BACKUP, Lease.REVIEW)
+    of_no_table = (Lease.NONE, Lease.ERASURE, Lease.BACKUP, Lease.REVIEW, Lease.TRAFFIC)
     assert leases_of(CATALOGUE) == tuple(one for one in Lease if one not in of_no_table)
 
 

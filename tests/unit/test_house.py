@@ -1,6 +1,7 @@
 """The house keeps its shape: small classes and folders, and no two files that import each other."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,9 @@ def test_no_two_files_import_each_other() -> None:
         }
     )
     assert not circles, f"{circles}: move what both need into a third"
+
+
+def test_no_benchmark_has_the_name_of_a_module_of_python() -> None:
+    """With its folder on the path, Python would import the benchmark in its place."""
+    benchmarks = {file.stem for file in (PACKAGE.parent / "benchmarks").glob("*.py")}
+    assert not benchmarks & sys.stdlib_module_names

@@ -1,7 +1,7 @@
 """From the log to a drift report: which answers form the reference window and the current one, and what is decided."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
 from ragloop.learning.monitoring.cadence import BUDGET_DAYS, CadencePolicy, RetrainDecision, Spent, decide
 from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
+from ragloop.learning.monitoring.neighbourhoods import SIZES
 from ragloop.learning.monitoring.persistence import confirmed, differed_before
 from ragloop.records import FeedbackKind
 from ragloop.registry import Registry
@@ -38,11 +39,20 @@ class DriftMeasurement:
     decision: RetrainDecision
 
 
+@dataclass(frozen=True)
+class ErasedAnswers:
+    """How many answers an erasure removed from the log, and when."""
+
+    at: datetime
+    answers: int
+
+
 def measure_drift(
     journal: Journal,
     registry: Registry,
     active: ActiveIndex,
     *,
+    erased: Sequence[ErasedAnswers],
     window: int,
     new_eligible: int,
     drift: DriftPolicy,
@@ -51,12 +61,16 @@ def measure_drift(
 ) -> DriftMeasurement:
     """Compare the oldest answers since the last training with the newest ones, and decide.
 
-    The report is kept, by `key` as Reports.append has it.
+    Where erasures took a topic out of the log, the oldest are those since: else what people go on asking would pass for
+    a new topic. The report is kept, by `key` as Reports.append has it.
     """
     store = journal.store
     trained_at = last_trained_at(registry)
     answers, feedback = journal.tables()
-    first, last = _ends(answers, trained_at, window)
+    times, places = answers.order()
+    gap = _gap(times, erased, window)
+    since = max((one for one in (trained_at, gap and gap.at) if one), default=None)
+    first, last = _ends(times, places, since, window)
     before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
     votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
     vectors = VectorStore(store, active.embedder)
@@ -68,8 +82,8 @@ def measure_drift(
         drift,
         champion_changed=_served(before) != _served(after),
     )
-    # What was measured before the last training is of another reference.
-    kept = [one for one in Reports(store).history(DRIFT) if trained_at is None or one.at > trained_at]
+    # What was measured before is of another reference.
+    kept = [one for one in Reports(store).history(DRIFT) if since is None or one.at > since]
     earlier = differed_before(store.now().date(), ((one.at, one.body["signals"]) for one in kept))
     report = confirmed(measured_now, earlier, drift.days)
     if _snapshot(store) is None:
@@ -82,6 +96,8 @@ def measure_drift(
         policy=cadence,
         spent=spent_on_training(registry, store.now()),
     )
+    if gap and gap.at == since:
+        decision = replace(decision, reasons=(*decision.reasons, _why_later(gap)))
     measured = DriftMeasurement(report, decision)
     body = {"decision": asdict(decision), "signals": [asdict(signal) for signal in report.signals]}
     Reports(store).append(Report(DRIFT, "", store.now(), body), key)
@@ -123,12 +139,31 @@ def _snapshot(store: Store) -> Mapping[str, str] | None:
     return found.body if found else None
 
 
-def _ends(answers: LogTable, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:
+def _gap(times: pa.ChunkedArray, erased: Sequence[ErasedAnswers], window: int) -> ErasedAnswers | None:
+    """Return the newest erasure that, with those after it, took as much out of the log as a topic may have in a window;
+    `answers` are theirs together. None where nobody would notice."""
+    missing = 0
+    for one in sorted(erased, key=lambda one: one.at, reverse=True):
+        missing += one.answers
+        left = pc.sum(pc.less_equal(times, pa.scalar(one.at, TIME))).as_py() or 0
+        if missing and window * missing >= SIZES[0] * (left + missing):
+            return ErasedAnswers(one.at, missing)
+    return None
+
+
+def _why_later(gap: ErasedAnswers) -> str:
+    return (
+        f"The reference begins after the erasure of {gap.at:%Y-%m-%d %H:%M} UTC: erasures removed {gap.answers:,} "
+        "answers of the time before."
+    )
+
+
+def _ends(times: pa.ChunkedArray, places: RowIds, since: datetime | None, window: int) -> tuple[RowIds, RowIds]:
     """Return the places of the oldest answers after `since` and of the newest `window`, none in both.
 
-    The oldest ones are up to twice as many: what is compared with every window is worth to be known well.
+    `times` and `places` are those of LogTable.order. The oldest ones are up to twice as many: what is compared with
+    every window is worth to be known well.
     """
-    times, places = answers.order()
     if since is not None:
         places = places[pc.greater(times, pa.scalar(since, TIME)).fill_null(False).to_numpy()]
     size = min(window, len(places) // 2)

@@ -78,7 +78,10 @@ def import_sheet(journal: Journal, file: Path) -> ReviewImport:
 
 
 def log_judgements(journal: Journal, given: Sequence[Said], problems: Sequence[str] = ()) -> ReviewImport:
-    """Log what a person said of answers, but for what the log has already; `problems` are of what could not be read."""
+    """Log what a person said of answers, but for what the log has already; `problems` are of what could not be read.
+
+    A page that is sent twice, to two processes at the same time, is logged once.
+    """
     answers, feedback = journal.tables()
     ids = pa.array([one for one, _, _ in given], pa.string())
     there = set(answers.take(answers.places("interaction_id", ids), ["interaction_id"])["interaction_id"].to_pylist())
@@ -86,7 +89,7 @@ def log_judgements(journal: Journal, given: Sequence[Said], problems: Sequence[s
     found = [one for one in given if one[0] in there]
     new = _new(journal, feedback, found)
     if new:
-        journal.give_all_feedback(new)
+        journal.give_all_feedback(new, once=True)
     counts = Counter(kind for _, kind, _ in new)
     return ReviewImport(
         up=counts[FeedbackKind.UP],

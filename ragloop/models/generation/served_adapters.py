@@ -7,11 +7,14 @@ itself.
 """
 
 import logging
+import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ragloop.errors import MismatchError, NotFoundError, UnavailableError
@@ -27,9 +30,9 @@ log = logging.getLogger(__name__)
 _PREFIX = "ragloop"
 _HASH = 16
 """Digits of the hash that a name holds."""
-_SHORT_S = 5.0
-"""Longest wait for a server to list or to unload: who asks another adapter waits meanwhile, and one that stays loaded
-only takes room there."""
+WAIT_S = 5.0
+"""Longest wait for a server to load or to unload: who asks another adapter waits meanwhile. A load goes on after that,
+and one that stays loaded only takes room there."""
 _MOST_SAID = 300
 
 
@@ -40,11 +43,13 @@ def served_name(adapter_id: str, sha256: str) -> str:
 
 class ServedAdapters:
     """The adapters on one server. `root` is where the server finds the artifact root; empty where it has it at the same
-    path as this machine."""
+    path as this machine. No question waits for longer than `wait_s` for a load."""
 
-    def __init__(self, endpoint: Endpoint, root: str) -> None:
-        self._endpoint, self._root = endpoint, root.rstrip("/")
-        self._loads: dict[str, CircuitBreaker] = {}
+    def __init__(self, endpoint: Endpoint, root: str, wait_s: float = WAIT_S) -> None:
+        self._endpoint, self._root, self._wait_s = endpoint, root.rstrip("/"), wait_s
+        self._breakers: dict[str, CircuitBreaker] = {}
+        self._loads: dict[str, _Load] = {}
+        self._starting = threading.Lock()
 
     def wearing(self, adapter: "Adapter", folder: Path) -> "ServedAdapter":
         """Load an adapter whose files were found whole in `folder`, and return what asks it.
@@ -61,7 +66,7 @@ class ServedAdapters:
         """Unload an adapter; where the server cannot, it is logged and stays loaded there."""
         name = served_name(adapter.adapter_id, adapter.sha256)
         try:
-            reply = self._client.post("/unload_lora_adapter", json={"lora_name": name}, timeout=_SHORT_S)
+            reply = self._client.post("/unload_lora_adapter", json={"lora_name": name}, timeout=WAIT_S)
         except self._failures as error:
             log.warning("%s was not unloaded: %s", name, type(error).__name__)
             return
@@ -71,18 +76,28 @@ class ServedAdapters:
     def load(self, name: str, place: str) -> None:
         """Load what is in `place` under a name unless it is loaded, and look it up. Raises as `wearing` does.
 
-        What was not loaded is left alone for a while: every question would wait for another attempt.
+        What was not loaded is left alone for a while: every question would wait for another attempt. A load that takes
+        longer than a question waits goes on, and raises UnavailableError meanwhile.
         """
-        breaker = self._breaker_of(name)
-        if breaker.opened:
-            raise UnavailableError(f"{breaker.last_failure}; it is not tried again for {REST_S} s")
-        breaker.call(self._load, name, place)
+        with self._starting:
+            load = self._loads.get(name)
+            if load is None or load.ended.done():
+                breaker = self._breaker_of(name)
+                if breaker.opened:
+                    raise UnavailableError(f"{breaker.last_failure}; it is not tried again for {REST_S} s")
+                load = self._loads[name] = _Load.begun(lambda: breaker.call(self._load, name, place))
+        try:
+            load.ended.result(max(0.0, load.began + self._wait_s - monotonic()))
+        except TimeoutError:
+            raise UnavailableError(
+                f"{self._endpoint.base_url} has not loaded {name} within {self._wait_s:g} s; it is asked once it has"
+            ) from None
 
     def _breaker_of(self, name: str) -> "CircuitBreaker":
         from circuitbreaker import CircuitBreaker
 
         made = CircuitBreaker(failure_threshold=1, recovery_timeout=REST_S, expected_exception=UnavailableError)
-        return self._loads.setdefault(name, made)
+        return self._breakers.setdefault(name, made)
 
     def _load(self, name: str, place: str) -> None:
         try:
@@ -103,7 +118,7 @@ class ServedAdapters:
 
     def _listed(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the models of the server by name. Raises UnavailableError for a reply that is no list of models."""
-        reply = self._client.get("/models", timeout=_SHORT_S)
+        reply = self._client.get("/models", timeout=WAIT_S)
         try:
             return {one["id"]: one for one in reply.raise_for_status().json()["data"]}
         except (self._error, ValueError, KeyError, TypeError):
@@ -177,6 +192,29 @@ class ServedAdapter:
     @cached_property
     def _remote(self) -> RemoteGenerator:
         return RemoteGenerator(replace(self.endpoint, model=self.name))
+
+
+@dataclass(frozen=True)
+class _Load:
+    """A load under way or done, in a thread that keeps no process from ending."""
+
+    began: float
+    ended: "Future[None]"
+
+    @classmethod
+    def begun(cls, work: Callable[[], None]) -> "_Load":
+        ended: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        threading.Thread(target=run, name="load adapter", daemon=True).start()
+        return cls(monotonic(), ended)
 
 
 def _said(reply: Any) -> str:

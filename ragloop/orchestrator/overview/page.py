@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ragloop.answering.lanes import LANES
 from ragloop.app import App
 from ragloop.markdown import bullets, link, moment, paragraphs, table
 from ragloop.orchestrator.liveness import deployments_of, problems
@@ -32,12 +33,13 @@ _REPORTS = (
     ("retrain-training", "trainings"),
     ("retrain-gate", "verdicts"),
     ("champions", "champions"),
-    ("champion-review", "reviews of the champion"),
     ("golden-comparison", "answers to the golden questions"),
     ("maintenance-report", "maintenance"),
     ("backup-report", "backups"),
 )
 """Kinds of artifacts, and what the pages of their keys are the history of."""
+_OF_LANES = (("canary-report", "canaries"), ("champion-review", "reviews of the champion"))
+"""Kinds of which each lane that needs an adapter has its own."""
 
 
 def publish(api: PrefectApi, app: App) -> str:
@@ -142,6 +144,8 @@ def _runs(seen: _Seen) -> str:
 def _reports(api: PrefectApi, names: Names) -> str:
     """Show the newest report of each kind by what it says, with the page of all of them."""
     keys = {names.artifact(kind): meaning for kind, meaning in _REPORTS}
+    lanes = [name for name, lane in LANES.items() if lane.needs_adapter]
+    keys |= {names.artifact(kind, one): f"{meaning} in {one}" for kind, meaning in _OF_LANES for one in lanes}
     wanted = {"artifacts": {"key": {"any_": list(keys)}}}
     newest = {one["key"]: one for one in api.call("POST", "/artifacts/latest/filter", wanted)}
     rows = [

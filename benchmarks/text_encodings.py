@@ -3,7 +3,7 @@
 Texts are put together from translated messages of the packages of this machine (/usr/share/locale), in encodings that
 each language was written in before UTF-8. A text counts if every character is as it was.
 
-    python benchmarks/encodings.py [--texts 6]
+    python benchmarks/text_encodings.py [--texts 6]
 """
 
 import argparse
