@@ -15,12 +15,11 @@ from ragloop.records import FeedbackKind
 from ragloop.store import Store, quoted
 
 _ANSWER = ["interaction_id", "reuse_key", "reused_from", "asked_at", "answer", "citations", "model", "cut"]
-_DISOWNED = (FeedbackKind.DOWN, FeedbackKind.CORRECTION)
 
 
 @dataclass(frozen=True)
 class Before:
-    """An answer of the log. `disowned`: somebody voted it down or corrected it."""
+    """An answer of the log, with what people said against it."""
 
     interaction_id: str
     asked_at: datetime
@@ -29,7 +28,13 @@ class Before:
     model: str
     reused_from: str
     cut: bool
-    disowned: bool
+    voted_down_at: Sequence[datetime]
+    is_corrected: bool
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it was written for its question, and whole."""
+        return not self.reused_from and not self.cut
 
 
 class Answered:
@@ -42,11 +47,13 @@ class Answered:
     def under(self, keys: Sequence[str]) -> dict[str, list[Before]]:
         """Return the answers that were logged under each of these keys, the newest first."""
         rows = self._rows("interactions", "reuse_key", keys, _ANSWER)
-        given = self._rows("feedback", "interaction_id", [one["interaction_id"] for one in rows], ["kind"])
-        disowned = {one["interaction_id"] for one in given if one["kind"] in _DISOWNED}
+        ids = [one["interaction_id"] for one in rows]
+        said: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
+        for one in self._rows("feedback", "interaction_id", ids, ["kind", "given_at"]):
+            said[one["interaction_id"]].append(one)
         found: dict[str, list[Before]] = {}
         for row in sorted(rows, key=lambda row: row["asked_at"], reverse=True):
-            found.setdefault(row["reuse_key"], []).append(_before(row, row["interaction_id"] in disowned))
+            found.setdefault(row["reuse_key"], []).append(_before(row, said[row["interaction_id"]]))
         return found
 
     def passages(self, interaction_ids: Sequence[str]) -> dict[str, int]:
@@ -80,7 +87,7 @@ def passages_in(row: Mapping[str, Any]) -> int:
     return len({one.get("rank") for one in row.get("passages") or ()})
 
 
-def _before(row: Mapping[str, Any], disowned: bool) -> Before:
+def _before(row: Mapping[str, Any], feedback: Sequence[Mapping[str, Any]]) -> Before:
     return Before(
         interaction_id=row["interaction_id"],
         asked_at=row["asked_at"],
@@ -89,5 +96,6 @@ def _before(row: Mapping[str, Any], disowned: bool) -> Before:
         model=row["model"] or "",
         reused_from=row.get("reused_from") or "",
         cut=bool(row.get("cut")),
-        disowned=disowned,
+        voted_down_at=[one["given_at"] for one in feedback if one["kind"] == FeedbackKind.DOWN],
+        is_corrected=any(one["kind"] == FeedbackKind.CORRECTION for one in feedback),
     )

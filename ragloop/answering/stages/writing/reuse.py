@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ragloop.answering.lanes import LANES
 from ragloop.answering.reuse.key import renumbered, reuse_key
+from ragloop.answering.reuse.votes import disowned
 from ragloop.answering.routing import CANARY, CANARY_REUSE, Arm, Assigned
 from ragloop.answering.turn import Turn
 from ragloop.errors import MismatchError, NotFoundError, UnavailableError
@@ -39,7 +40,7 @@ class Reuse:
     """Gives each turn the key of its answer, and the answer that the log has under it.
 
     It comes after the route, which decides who would answer. An answer stands whose every sentence its passages still
-    say; one that anybody voted down or corrected is never given again, whoever asks.
+    say, and whose words nobody corrected, or voted down without their having been written anew since (see reuse.votes).
 
     Under a canary it is noted where either side has an answer to give again. What is given again is quick, and the
     champion has had more time to give answers: only where both would write can their times be compared.
@@ -84,11 +85,10 @@ class Reuse:
 
     def _given(self, turn: Turn, under: Mapping[str, Sequence[Before]]) -> Turn:
         before = under.get(turn.reuse_key, ())
-        disowned = {without_marks(one.answer) for one in before if one.disowned}
+        bad = disowned(before)
         oldest = self.now() - self.policy.longest
         for one in before:
-            fresh = not one.reused_from and not one.cut and one.asked_at >= oldest
-            if fresh and without_marks(one.answer) not in disowned:
+            if one.is_written and one.asked_at >= oldest and without_marks(one.answer) not in bad:
                 return _again(turn, one)
         return turn
 

@@ -1,0 +1,32 @@
+"""Which words are not given again, since somebody voted against them. Pure.
+
+A vote against an answer has it written anew. A generator that then writes the same words over the same passages has
+nothing else to say, and they may be given again until somebody votes against them once more. Where it writes other
+words, those that were voted against are never given again. A correction says what is right, so the words that it
+corrects are never given again, whatever is written.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ragloop.language.citations import without_marks
+
+if TYPE_CHECKING:
+    from ragloop.journal import Before
+
+
+def disowned(answers: "Sequence[Before]") -> frozenset[str]:
+    """Return the words, without marks, that are not to be given again, of all answers that one key has."""
+    return frozenset(_disowned(answers))
+
+
+def _disowned(answers: "Sequence[Before]") -> "Iterator[str]":
+    """Yield words that were corrected, or were not what was written next after a vote against them."""
+    written = sorted((one for one in answers if one.is_written), key=lambda one: one.asked_at)
+    times, texts = [one.asked_at for one in written], [without_marks(one.answer) for one in written]
+    for one in answers:
+        said = without_marks(one.answer)
+        after = [bisect_right(times, at) for at in one.voted_down_at]
+        if one.is_corrected or any(said not in texts[at : at + 1] for at in after):
+            yield said
