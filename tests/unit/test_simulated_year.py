@@ -166,7 +166,7 @@ def test_each_answer_that_was_written_has_one_reason() -> None:
         row(7, month, "When did it come?", "b"),
     ]
     feedback = [said(2, 1, "down"), said(4, 3, "correction"), said(5, 4, "up")]
-    found = reasons(rows, feedback, [one["interaction_id"] for one in rows])
+    found = reasons(rows, feedback, [f"i{number}" for number in range(len(rows))])
     assert found == {
         "first of its sense": 1,
         "within one batch": 1,
