@@ -12,8 +12,7 @@ from ragloop.answering.reuse.key import renumbered, reuse_key
 from ragloop.answering.reuse.sense import sense_of
 from ragloop.answering.reuse.votes import disowned
 from ragloop.answering.turn import Turn
-from ragloop.journal import Before
-from ragloop.records import CacheUse, LaneName, Passage, Route
+from ragloop.records import CacheUse, EarlierAnswer, LaneName, Passage, Route
 
 GROUPS = groups()
 LANE = LANES[LaneName.BASE_RAG]
@@ -100,10 +99,10 @@ def at(minute: int) -> datetime:
     return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
 
-def said(minute: int, text: str, *against: int, **more: object) -> Before:
+def said(minute: int, text: str, *against: int, **more: object) -> EarlierAnswer:
     """An answer of a minute, and the minutes of the votes against it."""
     known = {"citations": (), "model": "m", "reused_from": "", "cut": False, "is_corrected": False, **more}
-    return Before(f"i{minute}", at(minute), text, voted_down_at=[at(one) for one in against], **known)
+    return EarlierAnswer(f"i{minute}", at(minute), text, voted_down_at=[at(one) for one in against], **known)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +126,6 @@ def said(minute: int, text: str, *against: int, **more: object) -> Before:
     ],
 )
 def test_words_that_were_voted_against_stand_once_they_were_written_anew(
-    answers: Sequence[Before], expected: set[str]
+    answers: Sequence[EarlierAnswer], expected: set[str]
 ) -> None:
     assert disowned(answers) == expected

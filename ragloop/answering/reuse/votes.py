@@ -8,25 +8,23 @@ corrects are never given again, whatever is written.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ragloop.language.citations import without_marks
-
-if TYPE_CHECKING:
-    from ragloop.journal import Before
+from ragloop.records import EarlierAnswer
 
 
-def disowned(answers: "Sequence[Before]") -> frozenset[str]:
+def disowned(answers: Sequence[EarlierAnswer]) -> frozenset[str]:
     """Return the words, without marks, that are not to be given again, of all answers that one key has."""
     return frozenset(_disowned(answers))
 
 
-def _disowned(answers: "Sequence[Before]") -> "Iterator[str]":
+def _disowned(answers: Sequence[EarlierAnswer]) -> Iterator[str]:
     """Yield words that were corrected, or were not what was written next after a vote against them."""
     written = sorted((one for one in answers if one.is_written), key=lambda one: one.asked_at)
-    times, texts = [one.asked_at for one in written], [without_marks(one.answer) for one in written]
-    for one in answers:
+    times = [one.asked_at for one in written]
+    for one in (one for one in answers if one.is_corrected or one.voted_down_at):
         said = without_marks(one.answer)
-        after = [bisect_right(times, at) for at in one.voted_down_at]
-        if one.is_corrected or any(said not in texts[at : at + 1] for at in after):
+        places = [bisect_right(times, at) for at in one.voted_down_at]
+        anew = [{without_marks(next_.answer) for next_ in written[at : at + 1]} for at in places]
+        if one.is_corrected or any(words != {said} for words in anew):
             yield said

@@ -11,11 +11,11 @@ from ragloop.answering.reuse.votes import disowned
 from ragloop.answering.routing import CANARY, CANARY_REUSE, Arm, Assigned
 from ragloop.answering.turn import Turn
 from ragloop.errors import MismatchError, NotFoundError, UnavailableError
-from ragloop.journal import Answered, Before
+from ragloop.journal import Answered
 from ragloop.language.citations import without_marks
 from ragloop.models import Embedder
 from ragloop.models.generation.generators import Generators
-from ragloop.records import CacheUse, Draft, Route
+from ragloop.records import CacheUse, Draft, EarlierAnswer, Route
 
 if TYPE_CHECKING:
     from ragloop.config.answering import AnswerSettings
@@ -83,7 +83,7 @@ class Reuse:
             key = reuse_key(turn, LANES[turn.route.lane], generator.fingerprint)
         return replace(turn, reuse_key=key, cache=CacheUse.MISS)
 
-    def _given(self, turn: Turn, under: Mapping[str, Sequence[Before]]) -> Turn:
+    def _given(self, turn: Turn, under: Mapping[str, Sequence[EarlierAnswer]]) -> Turn:
         before = under.get(turn.reuse_key, ())
         bad = disowned(before)
         oldest = self.now() - self.policy.longest
@@ -98,7 +98,7 @@ def _noted(turn: Turn) -> Turn:
     return turn.decided(CANARY_REUSE, "one side has an answer to give again") if CANARY in turn.decisions else turn
 
 
-def _again(turn: Turn, before: Before) -> Turn:
+def _again(turn: Turn, before: EarlierAnswer) -> Turn:
     """Return the turn with that answer, if its passages say all of it."""
     text = renumbered(before.answer, before.citations, turn.passages)
     cited = LANES[turn.route.lane].check(turn.query, text, turn.passages)
