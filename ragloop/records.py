@@ -215,8 +215,8 @@ class EarlierAnswer:
     model: str
     reused_from: str
     cut: bool
-    voted_down_at: Sequence[datetime]
-    is_corrected: bool
+    objected_at: Sequence[datetime]
+    """When somebody voted against it or corrected it."""
 
     @property
     def is_written(self) -> bool:

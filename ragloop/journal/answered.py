@@ -74,6 +74,5 @@ def _earlier(row: Mapping[str, Any], feedback: Sequence[Mapping[str, Any]]) -> E
         model=row["model"] or "",
         reused_from=row.get("reused_from") or "",
         cut=bool(row.get("cut")),
-        voted_down_at=[one["given_at"] for one in feedback if one["kind"] == FeedbackKind.DOWN],
-        is_corrected=any(one["kind"] == FeedbackKind.CORRECTION for one in feedback),
+        objected_at=[one["given_at"] for one in feedback if one["kind"] != FeedbackKind.UP],
     )

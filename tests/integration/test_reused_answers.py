@@ -154,12 +154,14 @@ def test_its_marks_cite_the_passages_as_they_stand_now(app: App, documents: Path
     assert fronted.passages[cited.n - 1].text.startswith(SAID)
 
 
-@pytest.mark.parametrize("of_reused", [False, True])
-def test_a_vote_against_an_answer_has_it_written_anew_once(
-    app: App, endpoint: ChatEndpoint, *, of_reused: bool
+@pytest.mark.parametrize(
+    ("of_reused", "said"), [(False, ("down",)), (True, ("down",)), (True, ("correction", "At 10."))]
+)
+def test_a_vote_against_an_answer_or_a_correction_has_it_written_anew_once(
+    app: App, endpoint: ChatEndpoint, *, of_reused: bool, said: tuple[str, ...]
 ) -> None:
     first, again = ask(app), ask(app)
-    app.journal.give_feedback((again if of_reused else first).interaction_id, "down")
+    app.journal.give_feedback((again if of_reused else first).interaction_id, *said)
     anew, after = ask(app), ask(app)
     assert (anew.cache, after.cache, after.reused_from) == (MISS, HIT, anew.interaction_id)
     app.journal.fold()
@@ -193,18 +195,6 @@ def test_words_that_were_voted_against_give_way_to_others(documents: Path) -> No
         assert ask(app).reused_from == other.interaction_id
         app.journal.give_feedback(other.interaction_id, "down")
         assert [ask(app).cache, ask(app).cache] == [MISS, MISS], "both were voted against, and neither was confirmed"
-
-
-@pytest.mark.parametrize("of_reused", [False, True])
-def test_an_answer_that_anybody_corrected_is_never_given_again(
-    app: App, endpoint: ChatEndpoint, *, of_reused: bool
-) -> None:
-    first, again = ask(app), ask(app)
-    app.journal.give_feedback((again if of_reused else first).interaction_id, "correction", "It leaves at ten.")
-    assert ask(app).cache is MISS
-    app.journal.fold()
-    assert ask(app).cache is MISS
-    assert len(endpoint.requests) == 3
 
 
 def test_a_vote_for_it_does_no_harm(app: App) -> None:

@@ -101,8 +101,8 @@ def at(minute: int) -> datetime:
 
 def said(minute: int, text: str, *against: int, **more: object) -> EarlierAnswer:
     """An answer of a minute, and the minutes of the votes against it."""
-    known = {"citations": (), "model": "m", "reused_from": "", "cut": False, "is_corrected": False, **more}
-    return EarlierAnswer(f"i{minute}", at(minute), text, voted_down_at=[at(one) for one in against], **known)
+    known = {"citations": (), "model": "m", "reused_from": "", "cut": False, **more}
+    return EarlierAnswer(f"i{minute}", at(minute), text, objected_at=[at(one) for one in against], **known)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,6 @@ def said(minute: int, text: str, *against: int, **more: object) -> EarlierAnswer
         ([said(0, "A. [1]"), said(1, "A. [1]", 2, reused_from="i0"), said(3, "A. [1]")], set()),
         ([said(0, "A. [1]", 1), said(2, "A. [1]", reused_from="i0")], {"A."}),
         ([said(0, "A. [1]", 1), said(2, "A. [1]", cut=True)], {"A."}),
-        ([said(0, "A. [1]", is_corrected=True), said(2, "A. [1]")], {"A."}),
     ],
 )
 def test_words_that_were_voted_against_stand_once_they_were_written_anew(

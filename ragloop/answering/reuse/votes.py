@@ -1,9 +1,8 @@
-"""Which words are not given again, since somebody voted against them. Pure.
+"""Which words are not given again, since somebody voted against them or corrected them. Pure.
 
-A vote against an answer has it written anew. A generator that then writes the same words over the same passages has
-nothing else to say, and they may be given again until somebody votes against them once more. Where it writes other
-words, those that were voted against are never given again. A correction says what is right, so the words that it
-corrects are never given again, whatever is written.
+Both have an answer written anew. A generator that then writes the same words over the same passages has nothing else to
+say, and they may be given again until somebody objects once more. Where it writes other words, those that somebody
+objected to are never given again.
 """
 
 from bisect import bisect_right
@@ -19,12 +18,12 @@ def disowned(answers: Sequence[EarlierAnswer]) -> frozenset[str]:
 
 
 def _disowned(answers: Sequence[EarlierAnswer]) -> Iterator[str]:
-    """Yield words that were corrected, or were not what was written next after a vote against them."""
+    """Yield words that were not what was written next after somebody objected to them."""
     written = sorted((one for one in answers if one.is_written), key=lambda one: one.asked_at)
     times = [one.asked_at for one in written]
-    for one in (one for one in answers if one.is_corrected or one.voted_down_at):
+    for one in (one for one in answers if one.objected_at):
         said = without_marks(one.answer)
-        places = [bisect_right(times, at) for at in one.voted_down_at]
+        places = [bisect_right(times, at) for at in one.objected_at]
         anew = [{without_marks(next_.answer) for next_ in written[at : at + 1]} for at in places]
-        if one.is_corrected or any(words != {said} for words in anew):
+        if any(words != {said} for words in anew):
             yield said
