@@ -21,7 +21,8 @@ week ends with a drift check, a retraining where it is due (--train), moves of t
 not the defaults: answers.cache is on, there is no reranker, no guard of deletes, and drift looks at 250 questions.
 
 The extractive generator writes, so tokens are counted as if a model did; see simulated_year/judging.py for the rule.
-Latencies are those of this machine, and of batches. A run that was stopped goes on at its week if it has a --place.
+Latencies are those of this machine, of batches, and with each text embedded once. A run that was stopped goes on at its
+week if it has a --place.
 Everything but latencies follows from the seed.
 """
 

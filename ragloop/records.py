@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,23 @@ class HomeEvent:
 def address(home: Path, config: Path | None) -> dict[str, str | None]:
     """Return a home and its configuration file as parameters of a flow."""
     return {"home": str(home.resolve()), "config": str(config.resolve()) if config else None}
+
+
+@dataclass(frozen=True)
+class EarlierAnswer:
+    """An answer of the log, with what people said against it: what may be given again."""
+
+    interaction_id: str
+    asked_at: datetime
+    answer: str
+    citations: Sequence[Mapping[str, Any]]
+    model: str
+    reused_from: str
+    cut: bool
+    objected_at: Sequence[datetime]
+    """When somebody voted against it or corrected it."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it was written for its question, and whole."""
+        return not self.reused_from and not self.cut

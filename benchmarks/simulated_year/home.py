@@ -7,14 +7,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ragloop.answering.evidence import answer_of
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.erasure.asked import Asked
 from ragloop.errors import UsageError
-from ragloop.records import Answer, CacheUse, FeedbackKind, LaneName
+from ragloop.models import Embedder, KnowsWords, Vectors
+from ragloop.records import Answer, CacheUse, LaneName
 from simulated_year.counting import Tokens
 from simulated_year.judging import Given
+from simulated_year.written import reasons
 
 SETTINGS = """
 [retrieval]
@@ -38,7 +42,7 @@ threads = {threads}
 [training]
 epochs = {epochs}
 """
-_KEY = ["interaction_id", "asked_at", "reuse_key", "reused_from"]
+_REASONED = ["interaction_id", "asked_at", "question", "rewritten", "abstained", "reuse_key", "reused_from"]
 BATCH = 20
 """Questions that are asked at once: none of them is given an answer of another one of the same batch."""
 
@@ -62,6 +66,30 @@ class Model:
     threads: int
 
 
+class Remembering:
+    """Embeds each text once for as long as the process lives: the rows of a few pages are read again and again."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder, self._known = embedder, dict[str, Vectors]()
+        self.fingerprint, self.dimension = embedder.fingerprint, embedder.dimension
+        self.max_tokens = embedder.max_tokens
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text."""
+        return self._embedder.count_tokens(texts)
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return of each text the share of its letters that the embedder knows."""
+        return self._embedder.known_shares(texts) if isinstance(self._embedder, KnowsWords) else [1.0] * len(texts)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return a vector per text."""
+        if new := [one for one in dict.fromkeys(texts) if one not in self._known]:
+            self._known |= dict(zip(new, self._embedder.embed(new), strict=True))
+        found = [self._known[one] for one in texts]
+        return np.stack(found) if found else self._embedder.embed([])
+
+
 class Home:
     """One home, and the folder of documents that it follows."""
 
@@ -71,7 +99,8 @@ class Home:
         self._documents.mkdir(exist_ok=True)
         settings = place / "ragloop.toml"
         settings.write_text(_settings(model, examples))
-        self.app = App(load_settings(settings, place / "home"), now=clock)
+        read = load_settings(settings, place / "home")
+        self.app = App(read, embedder=Remembering(App(read).embedder), now=clock)
 
     def sync(self, pages: Mapping[str, str]) -> dict[str, Any]:
         """Write the pages of a week as its folder, dated by the clock, and sync; return what the sync did."""
@@ -106,17 +135,10 @@ class Home:
         lane = "given again" if answer.reused_from else str(answer.lane)
         return Given(answer.answer, answer.abstained, lane, prompt, completion, sum(answer.latency_ms.values()))
 
-    def written_again_for_a_vote(self, interaction_ids: Sequence[str]) -> int:
-        """Count those answers that were written though the log had one under their key, which somebody disowned."""
-        log, feedback = self.app.journal.interactions(columns=_KEY), self.app.journal.feedback().to_pylist()
-        bad = {one["interaction_id"] for one in feedback if one["kind"] != FeedbackKind.UP}
-        asked, disowned, found = set(interaction_ids), set[str](), 0
-        for row in sorted(log.to_pylist(), key=lambda row: row["asked_at"]):
-            written = row["interaction_id"] in asked and not row["reused_from"]
-            found += written and row["reuse_key"] in disowned
-            if row["interaction_id"] in bad and row["reuse_key"]:
-                disowned.add(row["reuse_key"])
-        return found
+    def why_written(self, interaction_ids: Sequence[str]) -> dict[str, int]:
+        """Count why those answers were written that were not given again."""
+        log, feedback = self.app.journal.interactions(columns=_REASONED), self.app.journal.feedback()
+        return dict(reasons(log.to_pylist(), feedback.to_pylist(), set(interaction_ids)))
 
     def drift(self) -> dict[str, Any]:
         """Measure drift; return the names of the signals that rang, and whether training is due."""

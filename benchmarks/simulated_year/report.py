@@ -29,7 +29,7 @@ def summary(weeks: Sequence[Week]) -> dict[str, Any]:
         "policies": {name: _added(weeks, name) for name in names},
         "last weeks": {name: _added(last, name) for name in names},
         "given again in other words than its wording would get": _sum(weeks, "given_again_in_other_words"),
-        "written again since somebody voted an earlier answer down": _sum(weeks, "written_again_for_a_vote"),
+        "why ragloop wrote": dict(sum((Counter(one["why_written"]) for one in weeks), Counter())),
         "planted": {name: sum(one["planted_said"].get(name, 0) for one in weeks) for name in names},
         "drift rang": dict(rang),
         "retrainings": [{"week": one["week"], **one["retrained"]} for one in weeks if one["retrained"]],

@@ -80,7 +80,7 @@ def run_week(year: Year, week: int, home: Home, clock: Clock, cache: CosineCache
         "erased": erased,
         "votes": votes,
         "given_again_in_other_words": _otherwise(answers, fresh),
-        "written_again_for_a_vote": home.written_again_for_a_vote([one.interaction_id for one in answers]),
+        "why_written": home.why_written([one.interaction_id for one in answers]),
         "planted_said": {name: sum(states(one.text, FALSE_VERSION) for one in of) for name, of in policies.items()},
         **_learned(year, home),
         "policies": {name: judge.figures(asked, of) for name, of in policies.items()},

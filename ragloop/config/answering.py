@@ -45,7 +45,8 @@ class AnswerSettings(Section):
     lead where no passage does, hold a secret or repeat the prompt."""
     cache: Literal["auto", "on", "off"] = "auto"
     """Give an answer again to the same question over the same, unchanged passages: where a model writes it (auto), also
-    where the extractive generator does (on), or never (off)."""
+    where the extractive generator does (on), or never (off). One that was voted down or corrected is written anew
+    first, and given again only if it then has the same words."""
     cache_days: float = Field(default=30, gt=0, le=3650)
     """An answer that was written longer ago is written again (days)."""
     rewriter: Literal["rules", "none", "local", "remote"] = "rules"

@@ -7,7 +7,7 @@
 What reads the log reads the columns and the rows that it needs, and what is not folded yet beside them.
 """
 
-from ragloop.journal.answered import Answered, Before, passages_in
+from ragloop.journal.answered import Answered, passages_in
 from ragloop.journal.entries import FEEDBACK_KINDS, LONGEST_CORRECTION, parsed
 from ragloop.journal.log import Corrected, Journal, Supporting, as_logged
 from ragloop.journal.tables import ROW, LogTable, RowIds
@@ -17,7 +17,6 @@ __all__ = [
     "LONGEST_CORRECTION",
     "ROW",
     "Answered",
-    "Before",
     "Corrected",
     "Journal",
     "LogTable",

@@ -5,31 +5,14 @@ given no more, and a restart loses nothing. It reads the key of every row (bench
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ragloop.journal.entries import Entries
 from ragloop.journal.segment import Segment
-from ragloop.records import FeedbackKind
+from ragloop.records import EarlierAnswer, FeedbackKind
 from ragloop.store import Store, quoted
 
 _ANSWER = ["interaction_id", "reuse_key", "reused_from", "asked_at", "answer", "citations", "model", "cut"]
-_DISOWNED = (FeedbackKind.DOWN, FeedbackKind.CORRECTION)
-
-
-@dataclass(frozen=True)
-class Before:
-    """An answer of the log. `disowned`: somebody voted it down or corrected it."""
-
-    interaction_id: str
-    asked_at: datetime
-    answer: str
-    citations: Sequence[Mapping[str, Any]]
-    model: str
-    reused_from: str
-    cut: bool
-    disowned: bool
 
 
 class Answered:
@@ -39,14 +22,16 @@ class Answered:
         """`waiting(ids)` returns what is not folded yet of these answers; see Journal."""
         self._store, self._segment, self._waiting = store, segment, waiting
 
-    def under(self, keys: Sequence[str]) -> dict[str, list[Before]]:
+    def under(self, keys: Sequence[str]) -> dict[str, list[EarlierAnswer]]:
         """Return the answers that were logged under each of these keys, the newest first."""
         rows = self._rows("interactions", "reuse_key", keys, _ANSWER)
-        given = self._rows("feedback", "interaction_id", [one["interaction_id"] for one in rows], ["kind"])
-        disowned = {one["interaction_id"] for one in given if one["kind"] in _DISOWNED}
-        found: dict[str, list[Before]] = {}
+        ids = [one["interaction_id"] for one in rows]
+        said: dict[str, list[dict[str, Any]]] = {one: [] for one in ids}
+        for one in self._rows("feedback", "interaction_id", ids, ["kind", "given_at"]):
+            said[one["interaction_id"]].append(one)
+        found: dict[str, list[EarlierAnswer]] = {}
         for row in sorted(rows, key=lambda row: row["asked_at"], reverse=True):
-            found.setdefault(row["reuse_key"], []).append(_before(row, row["interaction_id"] in disowned))
+            found.setdefault(row["reuse_key"], []).append(_earlier(row, said[row["interaction_id"]]))
         return found
 
     def passages(self, interaction_ids: Sequence[str]) -> dict[str, int]:
@@ -80,8 +65,8 @@ def passages_in(row: Mapping[str, Any]) -> int:
     return len({one.get("rank") for one in row.get("passages") or ()})
 
 
-def _before(row: Mapping[str, Any], disowned: bool) -> Before:
-    return Before(
+def _earlier(row: Mapping[str, Any], feedback: Sequence[Mapping[str, Any]]) -> EarlierAnswer:
+    return EarlierAnswer(
         interaction_id=row["interaction_id"],
         asked_at=row["asked_at"],
         answer=row["answer"] or "",
@@ -89,5 +74,5 @@ def _before(row: Mapping[str, Any], disowned: bool) -> Before:
         model=row["model"] or "",
         reused_from=row.get("reused_from") or "",
         cut=bool(row.get("cut")),
-        disowned=disowned,
+        objected_at=[one["given_at"] for one in feedback if one["kind"] != FeedbackKind.UP],
     )

@@ -154,17 +154,47 @@ def test_its_marks_cite_the_passages_as_they_stand_now(app: App, documents: Path
     assert fronted.passages[cited.n - 1].text.startswith(SAID)
 
 
-@pytest.mark.parametrize(("kind", "correction"), [("down", None), ("correction", "It leaves at ten.")])
-@pytest.mark.parametrize("of_reused", [False, True])
-def test_an_answer_that_anybody_rejected_is_never_given_again(
-    app: App, endpoint: ChatEndpoint, kind: str, correction: str | None, of_reused: bool
+@pytest.mark.parametrize(
+    ("of_reused", "said"), [(False, ("down",)), (True, ("down",)), (True, ("correction", "At 10."))]
+)
+def test_a_vote_against_an_answer_or_a_correction_has_it_written_anew_once(
+    app: App, endpoint: ChatEndpoint, *, of_reused: bool, said: tuple[str, ...]
 ) -> None:
     first, again = ask(app), ask(app)
-    app.journal.give_feedback((again if of_reused else first).interaction_id, kind, correction)
-    assert ask(app).cache is MISS
+    app.journal.give_feedback((again if of_reused else first).interaction_id, *said)
+    anew, after = ask(app), ask(app)
+    assert (anew.cache, after.cache, after.reused_from) == (MISS, HIT, anew.interaction_id)
     app.journal.fold()
-    assert ask(app).cache is MISS
-    assert len(endpoint.requests) == 3
+    assert ask(app).reused_from == anew.interaction_id
+    assert len(endpoint.requests) == 2
+
+
+def test_each_further_vote_has_it_written_once_more(app: App, endpoint: ChatEndpoint) -> None:
+    for votes in (1, 2, 3):
+        app.journal.give_feedback(ask(app).interaction_id, "down")
+        assert [ask(app).cache, ask(app).cache] == [MISS, HIT]
+        assert len(endpoint.requests) == votes + 1
+
+
+def test_votes_before_it_is_written_anew_are_met_by_the_one_writing(app: App, endpoint: ChatEndpoint) -> None:
+    for one in [ask(app), ask(app, PARAPHRASE)]:
+        app.journal.give_feedback(one.interaction_id, "down")
+    assert [ask(app).cache, ask(app).cache] == [MISS, HIT]
+    assert len(endpoint.requests) == 2
+
+
+def test_words_that_were_voted_against_give_way_to_others(documents: Path) -> None:
+    replies = [completion(text) for text in (SAID, "It comes back at noon.", SAID)]
+    with chat_endpoint(*replies) as endpoint:
+        app = opened(documents, endpoint.url)
+        assert app.corpus.sync(documents).complete
+        first = ask(app)
+        app.journal.give_feedback(first.interaction_id, "down")
+        other = ask(app)
+        assert "noon" in other.answer
+        assert ask(app).reused_from == other.interaction_id
+        app.journal.give_feedback(other.interaction_id, "down")
+        assert [ask(app).cache, ask(app).cache] == [MISS, MISS], "both were voted against, and neither was confirmed"
 
 
 def test_a_vote_for_it_does_no_harm(app: App) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from answer_cache import Group, groups
@@ -9,8 +10,9 @@ from answer_cache import Group, groups
 from ragloop.answering.lanes import LANES
 from ragloop.answering.reuse.key import renumbered, reuse_key
 from ragloop.answering.reuse.sense import sense_of
+from ragloop.answering.reuse.votes import disowned
 from ragloop.answering.turn import Turn
-from ragloop.records import CacheUse, LaneName, Passage, Route
+from ragloop.records import CacheUse, EarlierAnswer, LaneName, Passage, Route
 
 GROUPS = groups()
 LANE = LANES[LaneName.BASE_RAG]
@@ -91,3 +93,38 @@ def test_a_turn_that_is_routed_again_is_not_said_to_be_reused() -> None:
     again = turn.decided("reuse", "the answer of before").decided("rerank", "kept").routed(Route(LaneName.BASE_RAG))
     assert (again.cache, again.reused_from, again.reuse_key) == (CacheUse.OFF, "", "")
     assert again.decisions == {"rerank": "kept"}
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+def said(minute: int, text: str, *against: int, **more: object) -> EarlierAnswer:
+    """An answer of a minute, and the minutes of the votes against it."""
+    known = {"citations": (), "model": "m", "reused_from": "", "cut": False, **more}
+    return EarlierAnswer(f"i{minute}", at(minute), text, objected_at=[at(one) for one in against], **known)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([said(0, "A. [1]")], set()),
+        ([said(0, "A. [1]", 1)], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "A. [2]")], set()),
+        ([said(2, "A. [2]"), said(0, "A. [1]", 1)], set()),
+        ([said(0, "A. [1]", 1), said(2, "A. [1]", 3)], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "A. [1]", 3), said(4, "A. [1]")], set()),
+        ([said(0, "A. [1]", 1, 3), said(2, "A. [1]")], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "B. [1]")], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "B. [1]"), said(4, "A. [1]")], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "B. [1]", 3), said(4, "B. [1]")], {"A."}),
+        ([said(0, "A. [1]", 1), said(1, "A. [1]")], {"A."}),
+        ([said(0, "A. [1]"), said(1, "A. [1]", 2, reused_from="i0"), said(3, "A. [1]")], set()),
+        ([said(0, "A. [1]", 1), said(2, "A. [1]", reused_from="i0")], {"A."}),
+        ([said(0, "A. [1]", 1), said(2, "A. [1]", cut=True)], {"A."}),
+    ],
+)
+def test_words_that_were_voted_against_stand_once_they_were_written_anew(
+    answers: Sequence[EarlierAnswer], expected: set[str]
+) -> None:
+    assert disowned(answers) == expected

@@ -1,6 +1,7 @@
 """The pure parts of the simulated year: truth, popularity, votes, verdicts."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -8,6 +9,7 @@ from simulated_year.facts import Fact, changed, chosen, page_of, shown, truth_of
 from simulated_year.judging import Given, Outcome, judged, states
 from simulated_year.policies import CosineCache
 from simulated_year.traffic import questions, ranked, vote
+from simulated_year.written import reasons
 
 from ragloop.answering.reuse.sense import sense_of
 from tests.support.word_embedder import WordEmbedder
@@ -138,3 +140,41 @@ def test_the_cache_gives_the_answer_of_last_week_again_and_costs_nothing() -> No
     goes_on = CosineCache(WordEmbedder())
     goes_on.restore(cache.state())
     assert goes_on.answer([asked, other], later) == cache.answer([asked, other], later)
+
+
+def row(number: int, minute: int, question: str, key: str | None, **more: object) -> dict[str, object]:
+    at = datetime(2025, 1, 6, tzinfo=UTC) + timedelta(minutes=minute)
+    known = {"interaction_id": f"i{number}", "asked_at": at, "question": question, "rewritten": None}
+    return {**known, "abstained": False, "reuse_key": key, "reused_from": None, **more}
+
+
+def said(number: int, minute: int, kind: str) -> dict[str, object]:
+    at = datetime(2025, 1, 6, tzinfo=UTC) + timedelta(minutes=minute)
+    return {"interaction_id": f"i{number}", "given_at": at, "kind": kind}
+
+
+def test_each_answer_that_was_written_has_one_reason() -> None:
+    month = 31 * 24 * 60
+    rows = [
+        row(0, 0, "When did it come?", "a"),
+        row(1, 0, "When did it come?", "a"),
+        row(2, 1, "When did it come?", "a", reused_from="i0"),
+        row(3, 2, "When did it come?", "a"),
+        row(4, 3, "When did it come?", "b"),
+        row(5, 4, "When did it come?", "b"),
+        row(6, 5, "When did it go?", None, abstained=True),
+        row(7, month, "When did it come?", "b"),
+    ]
+    feedback = [said(2, 1, "down"), said(4, 3, "correction"), said(5, 4, "up")]
+    found = reasons(rows, feedback, [f"i{number}" for number in range(len(rows))])
+    assert found == {
+        "first of its sense": 1,
+        "within one batch": 1,
+        "voted down": 1,
+        "other passages": 1,
+        "corrected": 1,
+        "abstained": 1,
+        "older than 30 days": 1,
+    }
+    assert reasons(rows, feedback, ["i3"]) == {"voted down": 1}
+    assert reasons(rows, [], ["i3"]) == {"something else": 1}

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from ragloop.answering.lanes import LANES
 from ragloop.answering.reuse.key import renumbered, reuse_key
+from ragloop.answering.reuse.votes import disowned
 from ragloop.answering.routing import CANARY, CANARY_REUSE, Arm, Assigned
 from ragloop.answering.turn import Turn
 from ragloop.errors import MismatchError, NotFoundError, UnavailableError
-from ragloop.journal import Answered, Before
+from ragloop.journal import Answered
 from ragloop.language.citations import without_marks
 from ragloop.models import Embedder
 from ragloop.models.generation.generators import Generators
-from ragloop.records import CacheUse, Draft, Route
+from ragloop.records import CacheUse, Draft, EarlierAnswer, Route
 
 if TYPE_CHECKING:
     from ragloop.config.answering import AnswerSettings
@@ -39,7 +40,7 @@ class Reuse:
     """Gives each turn the key of its answer, and the answer that the log has under it.
 
     It comes after the route, which decides who would answer. An answer stands whose every sentence its passages still
-    say; one that anybody voted down or corrected is never given again, whoever asks.
+    say, and whose words nobody corrected, or voted down without their having been written anew since (see reuse.votes).
 
     Under a canary it is noted where either side has an answer to give again. What is given again is quick, and the
     champion has had more time to give answers: only where both would write can their times be compared.
@@ -82,13 +83,12 @@ class Reuse:
             key = reuse_key(turn, LANES[turn.route.lane], generator.fingerprint)
         return replace(turn, reuse_key=key, cache=CacheUse.MISS)
 
-    def _given(self, turn: Turn, under: Mapping[str, Sequence[Before]]) -> Turn:
+    def _given(self, turn: Turn, under: Mapping[str, Sequence[EarlierAnswer]]) -> Turn:
         before = under.get(turn.reuse_key, ())
-        disowned = {without_marks(one.answer) for one in before if one.disowned}
+        bad = disowned(before)
         oldest = self.now() - self.policy.longest
         for one in before:
-            fresh = not one.reused_from and not one.cut and one.asked_at >= oldest
-            if fresh and without_marks(one.answer) not in disowned:
+            if one.is_written and one.asked_at >= oldest and without_marks(one.answer) not in bad:
                 return _again(turn, one)
         return turn
 
@@ -98,7 +98,7 @@ def _noted(turn: Turn) -> Turn:
     return turn.decided(CANARY_REUSE, "one side has an answer to give again") if CANARY in turn.decisions else turn
 
 
-def _again(turn: Turn, before: Before) -> Turn:
+def _again(turn: Turn, before: EarlierAnswer) -> Turn:
     """Return the turn with that answer, if its passages say all of it."""
     text = renumbered(before.answer, before.citations, turn.passages)
     cited = LANES[turn.route.lane].check(turn.query, text, turn.passages)
