@@ -16,6 +16,7 @@ from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.ledger import COLUMNS, LedgerRow
 from ragloop.corpus.index.predicates import chunks_of_documents
 from ragloop.language.forms import searchable
+from ragloop.language.planted import planted_spans
 from ragloop.models import Embedder, Vectors
 from ragloop.records import NO_LABEL
 from ragloop.store import Store, index_schema, quoted
@@ -62,6 +63,11 @@ class Index:
             return index_schema(self.generation.dimension).empty_table()
         return self.rows(chunks_of_documents(document_ids), columns)
 
+    def has(self, column: str) -> bool:
+        """Return whether the table has this column, which one that was made by an earlier ragloop may lack."""
+        with self.store.errors():
+            return column in self.table().schema.names
+
     @property
     def version(self) -> tuple[str, int]:
         """Return what changes with every commit to the index, and with a cut-over."""
@@ -84,10 +90,11 @@ class Index:
         """
         if not rows:
             return
+        schema = index_schema(self.generation.dimension)
         if self._appends is None:
+            self.store.tables.widen(self.generation.table, schema)
             self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
-        schema = index_schema(self.generation.dimension)
         scalars = pa.Table.from_pylist([searchable_row(row) for row in rows], schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
@@ -105,13 +112,16 @@ class Index:
 
 
 def searchable_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add to the row of a chunk the words by which it is searched, and a label where its document has none."""
+    """Add to the row of a chunk the words by which it is searched, how often it speaks to a model, and a label where
+    its document has none."""
     if row["kind"] != "chunk" or row["deleted"]:
         return row
     title, heading = row.get("title") or "", row.get("heading") or ""
     titles = heading if heading.startswith(title) else f"{title}\n{heading}"
     labels = labels_of_chunk(row.get("labels"))
-    return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles), "labels": labels}
+    text = row.get("text") or ""
+    found = {"words": searchable(text), "title_words": searchable(titles), "planted": len(planted_spans(text))}
+    return {**row, **found, "labels": labels}
 
 
 def labels_of_chunk(labels: Sequence[str] | None) -> list[str]:
