@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ragloop.errors import NotFoundError, StoreDamagedError
 from ragloop.store.places.place import Place
-from ragloop.store.schemas import LATER, TABLES, keyed
+from ragloop.store.schemas import TABLES, keyed
 from ragloop.store.writing import Writing
 
 _FENCED = {
@@ -70,14 +70,6 @@ class Tables:
             return self.open(name)
         with self._writing.commit("create", name):
             return keyed(self._db.create_table(name, schema=schema, exist_ok=True))
-
-    def widen(self, name: str, schema: pa.Schema) -> None:
-        """Add to the table those columns of its schema that came later than it, null in every row."""
-        held = set(self.open(name).schema.names)
-        lacking = [field for field in schema if field.name in LATER and field.name not in held]
-        if lacking:
-            with self.committing("widen", name) as table:
-                table.add_columns(lacking)
 
     def replace(self, name: str, rows: pa.Table) -> None:
         """Give the table these rows and their schema, keyed by the first column, in one commit."""

@@ -19,7 +19,7 @@ from ragloop.language.forms import searchable
 from ragloop.language.planted import planted_spans
 from ragloop.models import Embedder, Vectors
 from ragloop.records import NO_LABEL
-from ragloop.store import Store, index_schema, quoted
+from ragloop.store import LATER, Store, index_schema, quoted
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,15 @@ class Index:
         with self.store.errors():
             return self.table().search().where(where).select(list(columns)).to_arrow()
 
+    def widen(self) -> None:
+        """Add the columns that a table of an earlier ragloop lacks, null in every row. Needs the index lease."""
+        lacking = [
+            one for one in index_schema(self.generation.dimension) if one.name in LATER and not self.has(one.name)
+        ]
+        if lacking:
+            with self.store.tables.committing("widen", self.generation.table) as table:
+                table.add_columns(lacking)
+
     def commit(
         self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False
     ) -> None:
@@ -92,10 +101,11 @@ class Index:
             return
         schema = index_schema(self.generation.dimension)
         if self._appends is None:
-            self.store.tables.widen(self.generation.table, schema)
+            self.widen()
             self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
-        scalars = pa.Table.from_pylist([searchable_row(row) for row in rows], schema=schema.remove(len(schema) - 1))
+        written = [_flagged(searchable_row(row)) for row in rows]
+        scalars = pa.Table.from_pylist(written, schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))
@@ -112,16 +122,19 @@ class Index:
 
 
 def searchable_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add to the row of a chunk the words by which it is searched, how often it speaks to a model, and a label where
-    its document has none."""
+    """Add to the row of a chunk the words by which it is searched, and a label where its document has none."""
     if row["kind"] != "chunk" or row["deleted"]:
         return row
     title, heading = row.get("title") or "", row.get("heading") or ""
     titles = heading if heading.startswith(title) else f"{title}\n{heading}"
     labels = labels_of_chunk(row.get("labels"))
-    text = row.get("text") or ""
-    found = {"words": searchable(text), "title_words": searchable(titles), "planted": len(planted_spans(text))}
-    return {**row, **found, "labels": labels}
+    return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles), "labels": labels}
+
+
+def _flagged(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Count in the row of a chunk where it speaks to a model."""
+    text = row.get("text")
+    return row if text is None else {**row, "planted": len(planted_spans(text))}
 
 
 def labels_of_chunk(labels: Sequence[str] | None) -> list[str]:

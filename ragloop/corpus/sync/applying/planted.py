@@ -6,7 +6,7 @@ from ragloop.corpus.index.predicates import CHUNKS
 from ragloop.corpus.index.table import Index
 from ragloop.language.planted import RULES_HASH, planted_spans
 from ragloop.reports import Report, Reports
-from ragloop.store import index_schema, quoted
+from ragloop.store import quoted
 
 _KIND = "rules on planted sentences"
 _BATCH = 4_096
@@ -21,7 +21,7 @@ def count_anew(index: Index) -> None:
     before = Reports(store).latest(_KIND, table)
     if before is not None and before.body["rules"] == RULES_HASH:
         return
-    store.tables.widen(table, index_schema(index.generation.dimension))
+    index.widen()
     by_count: dict[int, list[str]] = {}
     for chunk_id, count in _changed(index):
         by_count.setdefault(count, []).append(chunk_id)
