@@ -136,7 +136,7 @@ def test_a_change_is_written_to_an_index_of_an_earlier_ragloop(bees: IndexedFold
 
 
 def test_what_speaks_to_a_model_ranks_lower_unless_nothing_is_guarded(tmp_path: Path) -> None:
-    indexed = IndexedFolder(tmp_path / "home", tmp_path / "folder", embedder=WordEmbedder())  # type: ignore[arg-type]
+    indexed = IndexedFolder(tmp_path / "home", tmp_path / "folder", embedder=WordEmbedder())
     indexed.write("attack.md", f"Who keeps the bees? Bob keeps the bees. {ORDER}\n")
     indexed.write("bees.md", "Ada keeps the bees.\n")
     indexed.write("mill.md", "The mill is old.\n")

@@ -81,9 +81,8 @@ class Index:
 
     def widen(self) -> None:
         """Add the columns that a table of an earlier ragloop lacks, null in every row. Needs the index lease."""
-        lacking = [
-            one for one in index_schema(self.generation.dimension) if one.name in LATER and not self.has(one.name)
-        ]
+        schema = index_schema(self.generation.dimension)
+        lacking = [schema.field(name) for name in sorted(LATER) if not self.has(name)]
         if lacking:
             with self.store.tables.committing("widen", self.generation.table) as table:
                 table.add_columns(lacking)
