@@ -41,8 +41,8 @@ class AnswerSettings(Section):
     """The lane of a question that does not name one. The adapter lanes use the champion."""
     guard: bool = True
     """Rank passages lower in searches that speak to a model, and last in answers, as those that say how the asked
-    question is to be answered; leave those sentences out of what a model reads; let answers load and run nothing in a client; withhold answers that
-    lead where no passage does, hold a secret or repeat the prompt."""
+    question is to be answered; leave those sentences out of what a model reads; let answers load and run nothing in a
+    client; withhold answers that lead where no passage does, hold a secret or repeat the prompt."""
     cache: Literal["auto", "on", "off"] = "auto"
     """Give an answer again to the same question over the same, unchanged passages: where a model writes it (auto), also
     where the extractive generator does (on), or never (off)."""
