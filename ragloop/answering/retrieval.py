@@ -28,8 +28,8 @@ from .95 most are; a higher threshold loses questions that only a scan answers (
 FRONT_MATTER = 0.5
 """Front matter has all the words of a page and says nothing: it comes after what the page says."""
 PLANTED = 0.5
-"""A passage that speaks to a model comes after those that are found as well: one in 2,000 of honest texts seems to do
-so, and what only that one says is still found."""
+"""A passage that speaks to a model comes after those that are found as well. An honest one that seems to do so, as one
+in some thousands does, is still found where it alone says what is asked."""
 _TEXTS_WITH = 8
 _LOOKED_UP = 6
 """Words of a question that are looked up one by one, since at most one candidate has them; 3 ms each."""
