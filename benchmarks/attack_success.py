@@ -26,10 +26,10 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from ragloop.answering.guard.asked import asked_spans
-from ragloop.answering.guard.planted import planted_spans
 from ragloop.answering.lanes import LANES
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.language.planted import planted_spans
 from ragloop.language.words import words
 from ragloop.records import Answer, LaneName
 

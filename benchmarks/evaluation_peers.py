@@ -41,7 +41,7 @@ Rankings = Mapping[str, Mapping[str, Ranking]]
 
 def ours(app: App, judged: JudgedSet, vectors: Mapping[str, np.ndarray]) -> Rankings:
     """Rankings of ragloop: plain vector search, and what answers are made from, as found and as reranked."""
-    policy = RetrievalPolicy.of(app.settings.retrieval).for_top(DEPTH)
+    policy = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard).for_top(DEPTH)
     retriever, search = Retriever(app.index, policy), Search(app.index)
     found: dict[str, dict[str, Ranking]] = {"vector": {}, "hybrid": {}, "hybrid, reranked": {}}
     for query, text in judged.queries.items():

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragloop.answering.guard.planted import planted_spans
+from ragloop.language.planted import planted_spans
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))
 TASKS = frozenset(

@@ -94,7 +94,7 @@ def rankings(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[
     """Per way of searching and per query, documents by descending score."""
     ids, texts = list(judged.queries), list(judged.queries.values())
     vectors = dict(zip(ids, app.embedder.embed(texts), strict=True))
-    policy = RetrievalPolicy.of(app.settings.retrieval).for_top(DEPTH)
+    policy = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard).for_top(DEPTH)
     retriever = Retriever(app.index, policy)
 
     def by_vector(query: str) -> Ranking:

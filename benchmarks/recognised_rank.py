@@ -121,7 +121,7 @@ def corpus(judged: JudgedSet, found: Sequence[Scan]) -> tuple[JudgedSet, dict[st
 
 def ranks(app: App, judged: JudgedSet, kinds: Mapping[str, str], confidences: Mapping[str, float]) -> Iterator[str]:
     """Yield the rows of the second table."""
-    policy = RetrievalPolicy.of(app.settings.retrieval)
+    policy = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard)
     search = Search(app.index)
     places: dict[tuple[str, str], list[int]] = {}
     ids = list(judged.queries)

@@ -124,8 +124,10 @@ def _quality(report: "SyncReport") -> str:
     worst = _worst(report)
     documents = table(("document", "quality", "parts not read"), worst) if worst else ""
     which = "`ragloop documents show DOCUMENT` says what was not read of one, and why." if worst else ""
+    speaking = [(one.key, one.planted) for one in sorted(report.planted, key=lambda one: -one.planted)[:_WORST]]
+    planted = table(("document that speaks to a model", "places"), speaking) if speaking else ""
     passed = f"Passed over: {report.passed_over}." if report.passed_over.count else ""
-    return paragraphs("## What was read", documents, which, passed, _trend(report.trend))
+    return paragraphs("## What was read", documents, which, planted, passed, _trend(report.trend))
 
 
 def _trend(runs: "Sequence[QualityCounts]") -> str:

@@ -10,7 +10,7 @@ from ragloop.answering.conversation.joined import join
 from ragloop.answering.conversation.rewriting import Rewriting
 from ragloop.answering.evidence import answer_of
 from ragloop.answering.floors import Floors
-from ragloop.answering.guard.asked import as_read
+from ragloop.answering.guard.readable import as_read
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.answering.signals.answerable import AbstainPolicy
 from ragloop.answering.signals.reranking import Reranking
@@ -63,8 +63,9 @@ class AnswerPolicy:
     def of(cls, retrieval: "RetrievalSettings", answers: "AnswerSettings", rewriting: Rewriting) -> "AnswerPolicy":
         """Read what the settings say."""
         floor = None if retrieval.min_similarity == "auto" else retrieval.min_similarity
-        reuse = ReusePolicy.of(answers)
-        return cls(RetrievalPolicy.of(retrieval), floor, LaneName(answers.lane), reuse, answers.guard, rewriting)
+        reuse, guard = ReusePolicy.of(answers), answers.guard
+        found = RetrievalPolicy.of(retrieval, guard=guard)
+        return cls(found, floor, LaneName(answers.lane), reuse, guard, rewriting)
 
 
 class Answerer:

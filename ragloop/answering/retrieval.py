@@ -27,6 +27,9 @@ from .95 most are; a higher threshold loses questions that only a scan answers (
 
 FRONT_MATTER = 0.5
 """Front matter has all the words of a page and says nothing: it comes after what the page says."""
+PLANTED = 0.5
+"""A passage that speaks to a model comes after those that are found as well. An honest one that seems to do so, as one
+in some thousands does, is still found where it alone says what is asked."""
 _TEXTS_WITH = 8
 _LOOKED_UP = 6
 """Words of a question that are looked up one by one, since at most one candidate has them; 3 ms each."""
@@ -51,18 +54,22 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class RetrievalPolicy:
-    """How passages are found, and what a caller without labels sees; see config.RetrievalSettings."""
+    """How passages are found, and what a caller without labels sees; see config.RetrievalSettings.
+
+    With `guard`, passages that speak to a model rank lower.
+    """
 
     top_k: int
     candidates: int
     rrf_k: int
     without_labels: View = UNLABELLED
+    guard: bool = True
 
     @classmethod
-    def of(cls, settings: "RetrievalSettings") -> "RetrievalPolicy":
+    def of(cls, settings: "RetrievalSettings", *, guard: bool) -> "RetrievalPolicy":
         """Read what the settings say."""
         view = EVERYTHING if settings.without_labels == "everything" else UNLABELLED
-        return cls(settings.top_k, settings.candidates, settings.rrf_k, view)
+        return cls(settings.top_k, settings.candidates, settings.rrf_k, view, guard)
 
     def for_top(self, top_k: int) -> "RetrievalPolicy":
         """Return this policy with another number of passages, for which there are candidates enough."""
@@ -100,6 +107,7 @@ class Retriever:
             one: score
             * trust(rows[one]["confidence"])
             * worth(rows[one]["text"])
+            * (PLANTED if p.guard and rows[one].get("planted") else 1)
             * (OLDER if one in found.older else 1)
             for one, score in fused.items()
         }

@@ -29,7 +29,7 @@ class Answering:
         """Find the passages that a caller with these labels sees, without an answer and without a trace in the log."""
         from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 
-        policy = RetrievalPolicy.of(self._parts.settings.retrieval)
+        policy = RetrievalPolicy.of(self._parts.settings.retrieval, guard=self._parts.settings.answers.guard)
         active = self.newest.active()
         vector = active.embedder.embed([question])[0]
         wanted = top_k or policy.top_k
@@ -43,7 +43,7 @@ class Answering:
         from ragloop.traffic.given import GivenAnswers
 
         parts = self._parts
-        policy = RetrievalPolicy.of(parts.settings.retrieval)
+        policy = RetrievalPolicy.of(parts.settings.retrieval, guard=parts.settings.answers.guard)
         given = GivenAnswers(parts.active, parts.journal, policy, self._erasures.kept_out)
         return given.log(question, answer, passages, model)
 

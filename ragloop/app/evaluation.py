@@ -143,7 +143,8 @@ class Evaluation:
         active = replace(active, index=active.index.snapshot())
         confirmed = [one.golden for one in self.suggest_golden(most) if one.is_judged]
         asked = probes(found, confirmed, KnownDocuments.of(active.index), most)
-        policy, reranking = RetrievalPolicy.of(wanted), Answering(parts).reranking
+        policy = RetrievalPolicy.of(wanted, guard=parts.settings.answers.guard)
+        reranking = Answering(parts).reranking
         samples = sampled(asked, active, policy, reranking, progress)
         reports, embedder = Reports(parts.store), active.embedder.fingerprint
         given = None if wanted.min_similarity == "auto" else wanted.min_similarity

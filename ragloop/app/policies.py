@@ -81,7 +81,7 @@ def retrieval_policy(settings: Settings) -> "RetrievalPolicy":
     """Return how passages are found."""
     from ragloop.answering.retrieval import RetrievalPolicy
 
-    return RetrievalPolicy.of(settings.retrieval)
+    return RetrievalPolicy.of(settings.retrieval, guard=settings.answers.guard)
 
 
 def training_spec(settings: Settings) -> "TrainingSpec":

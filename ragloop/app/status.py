@@ -14,7 +14,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     `last_backup` is None where no place is configured.
     """
     from ragloop.backup import last_backup
-    from ragloop.corpus.index.readings import Quality, wanting
+    from ragloop.corpus.index.readings import Quality, speaking, wanting
     from ragloop.corpus.sync.scans import last_run, passed_over
     from ragloop.corpus.sync.source_states import source_states
     from ragloop.learning.monitoring.windows import last_measurement
@@ -28,6 +28,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
         **(inventory.counts(index) if index else nothing),
         "read_in_part": [asdict(one) for one in found if one.quality is Quality.IN_PART],
         "without_text": [asdict(one) for one in found if one.is_without_text],
+        "planted": [asdict(one) for one in (speaking(index) if index else [])],
         "sources": [asdict(one) for one in source_states(parts.settings.sources, parts.store, index)],
         "passed_over": asdict(passed_over(parts.store)),
         "interactions": logged["interactions"],

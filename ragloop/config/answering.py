@@ -40,9 +40,9 @@ class AnswerSettings(Section):
     lane: Literal["base+rag", "adapter+rag", "closed-book"] = "base+rag"
     """The lane of a question that does not name one. The adapter lanes use the champion."""
     guard: bool = True
-    """Rank passages last that speak to a model or say how the asked question is to be answered, and leave those
-    sentences out of what it reads; let answers load and run nothing in a client; withhold answers that
-    lead where no passage does, hold a secret or repeat the prompt."""
+    """Rank passages lower in searches that speak to a model, and last in answers, as those that say how the asked
+    question is to be answered; leave those sentences out of what a model reads; let answers load and run nothing in a
+    client; withhold answers that lead where no passage does, hold a secret or repeat the prompt."""
     cache: Literal["auto", "on", "off"] = "auto"
     """Give an answer again to the same question over the same, unchanged passages: where a model writes it (auto), also
     where the extractive generator does (on), or never (off). One that was voted down or corrected is written anew

@@ -66,7 +66,7 @@ class _Tools:
 
     def __init__(self, app: App, labels: frozenset[str]) -> None:
         self._app, self._labels = app, labels
-        self._policy = RetrievalPolicy.of(app.settings.retrieval)
+        self._policy = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard)
 
     def search(self, query: str, top_k: int = 5) -> list[FoundPassage]:
         """Find passages of the documents, best first. Nothing is logged."""

@@ -69,7 +69,7 @@ class Serving:
         self._reads = ThreadPoolExecutor(READERS, "ragloop-read")
         self._under_way = 0
         self._jobs = Jobs()
-        self._retrieval = RetrievalPolicy.of(app.settings.retrieval)
+        self._retrieval = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard)
         self._answerer, self._journal = app.answering.answerer, app.journal
         self._warming = threading.Lock()
         self._canaries = EveryFew(WATCH_EVERY)

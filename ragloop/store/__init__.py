@@ -5,10 +5,11 @@ from ragloop.store.database import Store, quoted
 from ragloop.store.home import make_home, make_room
 from ragloop.store.migrations import MIGRATIONS
 from ragloop.store.places.place import Place
-from ragloop.store.schemas import TABLES, TIME, index_schema, vectors_schema
+from ragloop.store.schemas import LATER, TABLES, TIME, index_schema, vectors_schema
 from ragloop.store.writing import Boundary
 
 __all__ = [
+    "LATER",
     "MIGRATIONS",
     "TABLES",
     "TIME",

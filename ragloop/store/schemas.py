@@ -45,12 +45,17 @@ def _schema(key: str, /, **columns: pa.DataType) -> pa.Schema:
     return pa.schema(fields + [pa.field(name, kind) for name, kind in columns.items()])
 
 
+LATER = frozenset({"planted"})
+"""Columns that an index of an earlier ragloop lacks: it is read without them, and the next write to it adds them."""
+
+
 def index_schema(dimension: int) -> pa.Schema:
     """Describe rows of kind `document` (the ledger) and of kind `chunk`; `deleted` marks tombstones.
 
     `text_hash` is that of a chunk's embedded string, and of a quarantined document's bytes. `words` and `title_words`
     are text, title and heading as full-text search compares them. `left_out` says in sentences what of a document was
     not read, `recognised` which images its text was recognised in; `confidence` is that of a chunk's recognised text.
+    `planted` counts the passages of a chunk that speak to a model.
     `labels` of a chunk whose document has none hold an empty string, which its index can find.
     A document's own row alone says its revision and where its chunks stand: an edit changes the rows of the chunks that
     it changes, and no others.
@@ -86,6 +91,7 @@ def index_schema(dimension: int) -> pa.Schema:
         confidence=pa.float64(),
         words=pa.string(),
         title_words=pa.string(),
+        planted=pa.int32(),
         vector=pa.list_(pa.float32(), dimension),
     )
 

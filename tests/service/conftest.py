@@ -10,8 +10,8 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.models import Vectors
-from tests.support.client_programs import environment
-from tests.support.served import Served, served
+from tests.support.client_programs import CLIENTS, environment
+from tests.support.served import ELSEWHERE, Served, served, served_elsewhere
 from tests.support.word_embedder import WordEmbedder
 
 CONFIG = """
@@ -26,10 +26,7 @@ name = "pay"
 uri = "pay"
 labels = ["hr"]
 """
-OPEN = {
-    "bees.md": "# The bees\n\nAda keeps the bees behind the old mill.\n\nThey fly from March to October.\n",
-    "ferry.md": "# The ferry\n\nThe ferry leaves at nine.\n\nIt comes back at noon.\n",
-}
+OPEN = {one.name: one.read_text(encoding="utf-8") for one in sorted((CLIENTS / "documents").iterdir())}
 PAY = {"wages.md": "# Wages\n\nKarl earns 7312 crowns for the bees that Zebulon keeps.\n"}
 
 
@@ -67,7 +64,11 @@ def make_app(
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service that needs no key."""
+    """A service that needs no key, or the one that RAGLOOP_SERVICE names."""
+    if ELSEWHERE:
+        with served_elsewhere(ELSEWHERE) as running:
+            yield running
+        return
     with served(make_app(tmp_path_factory.mktemp("service"))) as running:
         yield running
 

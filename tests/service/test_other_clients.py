@@ -61,6 +61,7 @@ def test_the_vercel_ai_sdk_asks_streams_follows_up_and_hears_of_an_error(service
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 def test_a_person_asks_looks_at_a_citation_votes_and_corrects(service: Served, clients_python: str) -> None:
+    assert service.app.settings.home
     found = run(clients_python, "page.py", CHROMIUM, service.address)
     assert ADA in found["text"]
     assert "Ada keeps the bees" in found["marked"]

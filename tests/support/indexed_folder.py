@@ -25,6 +25,7 @@ CHUNK = (
     "heading",
     "text",
     "text_hash",
+    "planted",
 )
 
 

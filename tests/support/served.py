@@ -1,13 +1,15 @@
 """A service that listens on a free port of this process, and what suites ask of it."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import pytest
 
 from ragloop.app import App
 from ragloop.config.answering import ServiceSettings
@@ -15,6 +17,9 @@ from ragloop.service.server import address_of, listening, server
 from tests.support.waiting import until
 
 QUESTION = "Who keeps the bees?"
+ELSEWHERE = os.environ.get("RAGLOOP_SERVICE", "").rstrip("/")
+"""The address of a service that runs elsewhere, to which the suite of clients goes instead of its own."""
+KEY = os.environ.get("RAGLOOP_SERVICE_KEY", "none")
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,25 @@ def served(app: App, ping_s: float = 15, **settings: Any) -> Iterator[Served]:
             end()
             thread.join(60)
     assert not thread.is_alive(), "the service did not end"
+
+
+class _HomeElsewhere:
+    """Stands for the home of a service that runs elsewhere: what looks into it stays off, and says so."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.skip(f"it looks into the home of the service, which {ELSEWHERE} does not show")
+
+
+@contextmanager
+def served_elsewhere(address: str) -> Iterator[Served]:
+    """Use a service that runs, whose documents are those of tests/service/clients/documents."""
+    with httpx.Client(base_url=address, timeout=60, headers={"Authorization": f"Bearer {KEY}"}) as api:
+        running = Served(cast(App, _HomeElsewhere()), address, api, end=lambda: None)
+        told = running.asks()["choices"][0]["message"]["content"]
+        assert "Ada keeps the bees behind the old mill." in told, (
+            f"{address} answered {told!r}: expected one that has indexed tests/service/clients/documents"
+        )
+        yield running
 
 
 def chat(question: str, **more: Any) -> dict[str, Any]:

@@ -8,11 +8,10 @@ an entry in a list of questions, is no such sentence, nor is what follows it.
 import re
 from functools import lru_cache
 
-from ragloop.answering.guard.planted import planted_spans, spans_of, without
 from ragloop.answering.support.terms import content_words
+from ragloop.language.planted import spans_of
 from ragloop.language.sentences import CLOSING, QUESTION_MARKS
 from ragloop.language.words import is_unspaced, words
-from ragloop.records import Passage
 
 HELD = 0.8
 """Share of a question's words from which a sentence holds it."""
@@ -64,11 +63,6 @@ def speaks_of(question: str, sentence: str) -> bool:
 def asked_spans(text: str, question: str) -> tuple[tuple[int, int], ...]:
     """Return where the sentences of a text begin and end that speak of this question."""
     return spans_of(text, lambda sentence: speaks_of(question, sentence))
-
-
-def as_read(passage: Passage, question: str) -> Passage:
-    """Return a passage as a generator may read it that answers this question."""
-    return without(passage, (*planted_spans(passage.text), *asked_spans(passage.text, question)))
 
 
 def _is_turned(asked: tuple[str, ...]) -> bool:

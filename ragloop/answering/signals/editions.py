@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from ragloop.answering.guard.planted import is_planted
 from ragloop.language.exact import ExactTerm, TermKind, standing
+from ragloop.language.planted import is_planted
 from ragloop.language.sentences import sentences
 
 OLDER = 0.5

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ragloop.answering.guard import GuardCheck
-from ragloop.answering.guard.asked import as_read, asked_spans
+from ragloop.answering.guard.asked import asked_spans
 from ragloop.answering.guard.output import inert, screen
-from ragloop.answering.guard.planted import planted_spans
+from ragloop.answering.guard.readable import as_read
 from ragloop.answering.prompts import Cited
 from ragloop.answering.turn import Turn
+from ragloop.language.planted import planted_spans
 from ragloop.records import Draft, Passage
 
 

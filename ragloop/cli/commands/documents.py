@@ -10,7 +10,7 @@ import typer
 from ragloop.cli.options import Json, encodable, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, write
 from ragloop.errors import UsageError
-from ragloop.wording import first_few
+from ragloop.wording import counted, first_few
 
 if TYPE_CHECKING:
     from ragloop.corpus.index.readings import Quality, ReadChunk, Reading
@@ -25,18 +25,22 @@ def list_(
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Only documents of this source.")] = None,
     quality: Annotated[str | None, typer.Option(help="Only those that are: read, in-part, quarantined.")] = None,
     format: Annotated[str | None, typer.Option(metavar="SUFFIX", help="Only this format, such as pdf.")] = None,
+    planted: Annotated[bool, typer.Option("--planted", help="Only those that speak to a model.")] = False,
     json: Json = False,
 ) -> None:
-    """Show every document: how well it was read, in which encoding, how many chunks it has, what was left out."""
+    """Show every document: how well it was read, in which encoding, how many chunks it has, what was left out, and in
+    how many places it speaks to a model."""
     wanted = _quality(quality)
-    found = open_app().documents(source and encodable(source), wanted, format and encodable(format))
+    listed = open_app().documents(source and encodable(source), wanted, format and encodable(format))
+    found = [one for one in listed if one.planted] if planted else listed
     if json:
         print_json({"documents": [asdict(one) for one in found]})
         return
     by_source = groupby(sorted(found, key=attrgetter("source", "key")), attrgetter("source"))
     for name, readings in by_source:
         rows = [{**asdict(one), "left out": first_few(one.left_out, _FEW_SENTENCES)} for one in readings]
-        print_table(name, rows, ["key", "format", "quality", "encoding", "chunks", "left out"])
+        speaking = ["planted"] * any(one["planted"] for one in rows)
+        print_table(name, rows, ["key", "format", "quality", "encoding", "chunks", *speaking, "left out"])
     if not found:
         write("no documents")
 
@@ -68,7 +72,8 @@ def _show(document: "Reading", chunks: "list[ReadChunk]") -> None:
         write(f"left out: {sentence}")
     for number, one in enumerate(chunks, start=1):
         recognised = "" if one.confidence is None else f", recognised with confidence {one.confidence:.2f}"
-        where = f"chunk {number}, characters {one.start:,} to {one.end:,}{recognised}: {one.heading}"
+        speaks = f", speaks to a model in {counted(one.planted, 'place')}" if one.planted else ""
+        where = f"chunk {number}, characters {one.start:,} to {one.end:,}{recognised}{speaks}: {one.heading}"
         write(f"\n--- {where} ---\n{one.text}")
 
 

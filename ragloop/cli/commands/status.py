@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ragloop.cli.commands.sources import show_sources
-from ragloop.cli.commands.sync import show_passed_over, show_wanting
+from ragloop.cli.commands.sync import show_passed_over, show_planted, show_wanting
 from ragloop.cli.options import Json, is_verbose, open_app
 from ragloop.cli.output import duration, print_facts, print_json, print_table, say
 
@@ -34,6 +34,7 @@ def status(json: Json = False) -> None:
     if report["quarantine"]:
         print_table("Quarantined", report["quarantine"], ["source", "key", "attempts", "reason"])
     show_wanting(report["read_in_part"], report["without_text"])
+    show_planted(report["planted"])
     show_passed_over(report["passed_over"])
     for question in report["questions"]:
         say(f"question: {OpenQuestion(**question).sentence}")
@@ -53,6 +54,7 @@ def _facts(report: "Mapping[str, Any]") -> dict[str, Any]:
         "quarantined": report["quarantined"] or None,
         "read_in_part": len(report["read_in_part"]) or None,
         "without_text": len(report["without_text"]) or None,
+        "speaks_to_a_model": len(report["planted"]) or None,
         "answers": report["interactions"],
         "feedback": report["feedback"],
         "answering": "; ".join(str(Standing(**one)) for one in report["lanes"]) or "the base model",

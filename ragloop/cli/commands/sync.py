@@ -111,6 +111,14 @@ def show_wanting(in_part: "Sequence[Mapping[str, Any]]", without_text: "Sequence
         say(f"without text: {name}")
 
 
+def show_planted(planted: "Sequence[Mapping[str, Any]]") -> None:
+    """Name documents that speak to a model; some of them."""
+    for one in planted[:_NAMED]:
+        say(f"speaks to a model: {one['key']}, in {counted(one['planted'], 'place')}")
+    if len(planted) > _NAMED:
+        say(f"speaks to a model: and {len(planted) - _NAMED:,} more; `ragloop documents list --planted` shows all")
+
+
 def show_passed_over(passed: "Mapping[str, Any]") -> None:
     """Count the files that were passed over by suffix and by reason, and name those that are no documents; some."""
     if not passed["count"]:
@@ -145,7 +153,7 @@ def _show(report: "SyncReport") -> None:
     if is_verbose():
         apart = ("changes", "problems", "notices", "active", "quarantine", "trend")
         facts = {name: value for name, value in whole.items() if name not in apart}
-        facts |= {name: len(facts[name]) for name in ("read_in_part", "without_text")}
+        facts |= {name: len(facts[name]) for name in ("read_in_part", "without_text", "planted")}
         print_facts("Sync", {**facts, "passed_over": report.passed_over.count})
     if not report.scanned and not report.problems:
         say("the source is empty: put documents into it and sync again, or name another folder")
@@ -153,6 +161,7 @@ def _show(report: "SyncReport") -> None:
         if change.reason is not None:
             say(f"quarantined: {change.key}: {change.reason}")
     show_wanting(whole["read_in_part"], whole["without_text"])
+    show_planted(whole["planted"])
     show_passed_over(whole["passed_over"])
     if any(report.active.values()):
         print_facts("Meanwhile, in the index that answered", report.active)

@@ -14,7 +14,7 @@ from pathlib import Path
 from ragloop.config import SourceSettings
 from ragloop.corpus.changes.notifications import MessageError, ObjectChange, changed_objects
 from ragloop.corpus.changes.sqs import ChangeQueue, Message
-from ragloop.corpus.index import health
+from ragloop.corpus.index import health, readings
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.retention import drop_unnamed_pages
@@ -24,7 +24,8 @@ from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_documents
 from ragloop.corpus.sync.policy import SyncPolicy
-from ragloop.corpus.sync.report import SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.report import NamedDocument, SourceOutcome, SyncReport, add_up
+from ragloop.corpus.sync.run import named
 from ragloop.corpus.sync.scans import last_scan, record_lags
 from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
@@ -277,6 +278,7 @@ class Changes:
         active = Generations(self.store).active()
         outcome = add_up([*(one.outcome for one in applied), SourceOutcome(problems=tuple(problems))])
         report = SyncReport.of(outcome, generation=active.fingerprint if active else "", state=GenerationState.ACTIVE)
+        report = replace(report, planted=_speaking(Index(self.store, active), outcome) if active else ())
         commits, seconds = sum(one.commits for one in applied), sum(one.seconds for one in applied)
         notices = (*report.notices, *self._kept(report))
         return Drained(
@@ -295,6 +297,12 @@ class Changes:
         """Say of documents that are gone and stay who refused to delete them."""
         kept = frozenset((one.source, one.key) for one in report.refused)
         return kept_by(refusals(self.store), kept) if kept else ()
+
+
+def _speaking(index: Index, outcome: SourceOutcome) -> tuple[NamedDocument, ...]:
+    """Name those of the documents that changed that speak to a model."""
+    changed = {(one.source, one.key) for one in outcome.changes}
+    return named(one for one in readings.speaking(index) if (one.source, one.key) in changed) if changed else ()
 
 
 def _refuse(queue: ChangeQueue, message: Message, reason: str) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from ragloop.catalogue import Derived, Kind, Lease, Recreation
 from ragloop.corpus.doctor.audit import batches
 from ragloop.errors import StoreDamagedError
-from ragloop.store import TABLES, Store, index_schema, vectors_schema
+from ragloop.store import LATER, TABLES, Store, index_schema, vectors_schema
 from ragloop.store.failures import damaged
 
 _SCHEMAS = {"index_": index_schema, "vectors_": vectors_schema}
@@ -67,6 +67,6 @@ def must_have_columns(store: Store, name: str) -> None:
     schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
     with store.errors():
         found = set(store.table(name).schema.names)
-    missing = sorted(set(schema.names if schema else ["number"]) - found)
+    missing = sorted(set(schema.names if schema else ["number"]) - found - LATER)
     if missing:
         raise damaged(f"the table {name} lacks the columns {', '.join(missing)}")

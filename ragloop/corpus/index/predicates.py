@@ -8,6 +8,8 @@ from ragloop.store import quoted
 
 CHUNKS = "NOT deleted AND kind = 'chunk'"
 """Chunks that can be retrieved."""
+PLANTED = f"{CHUNKS} AND planted > 0"
+"""Chunks that speak to a model; see Index.has."""
 DOCUMENTS = "NOT deleted AND kind = 'document'"
 
 

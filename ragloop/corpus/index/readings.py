@@ -1,20 +1,22 @@
 """What the index holds of each document, as a person checks it: how well it was read, and its chunks."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
 from ragloop.corpus.index.ledger import QUARANTINED
-from ragloop.corpus.index.predicates import DOCUMENTS
+from ragloop.corpus.index.predicates import DOCUMENTS, PLANTED
 from ragloop.corpus.index.table import Index
 from ragloop.errors import NotFoundError, UsageError
 from ragloop.store import quoted
 from ragloop.wording import first_few
 
 _COLUMNS = (
-    "uri", "source", "key", "title", "format", "status", "encoding", "chunks", "left_out", "reason", "revision",
+    "document_id", "uri", "source", "key", "title", "format", "status", "encoding", "chunks", "left_out", "reason",
+    "revision",
 )  # fmt: skip
 _CANDIDATES = 5
 
@@ -34,7 +36,8 @@ class Reading:
     """A document as the index has it; `chunks` counts them.
 
     `left_out` says in sentences what of it was not read: of a quarantined document first why it cannot be read.
-    `encoding` is empty for a binary format. `revision` is None where none was ever good.
+    `encoding` is empty for a binary format. `revision` is None where none was ever good. `planted` counts the places
+    where it speaks to a model, and not to a reader.
     """
 
     uri: str
@@ -47,6 +50,7 @@ class Reading:
     chunks: int
     left_out: tuple[str, ...]
     revision: str | None
+    planted: int = 0
 
     @property
     def is_without_text(self) -> bool:
@@ -58,7 +62,7 @@ class Reading:
 class ReadChunk:
     """A chunk; `start` and `end` are characters of the text of its document.
 
-    `confidence` is that of text that was recognised in an image, None for any other.
+    `confidence` is that of text that was recognised in an image, None for any other. `planted`: see Reading.
     """
 
     text: str
@@ -66,6 +70,7 @@ class ReadChunk:
     start: int
     end: int
     confidence: float | None
+    planted: int = 0
 
 
 def readings(
@@ -86,6 +91,12 @@ def wanting(index: Index) -> list[Reading]:
     quarantined = _read(index, f"{DOCUMENTS} AND status = '{QUARANTINED}'")
     others = _read(index, f"{DOCUMENTS} AND (cardinality(left_out) > 0 OR chunks = 0)")
     return [*quarantined, *(one for one in others if one.quality is not Quality.QUARANTINED)]
+
+
+def speaking(index: Index) -> list[Reading]:
+    """List the documents that speak to a model."""
+    found = sorted(_planted(index))
+    return _read(index, f"{DOCUMENTS} AND document_id IN ({quoted(found)})") if found else []
 
 
 def find(index: Index, name: str) -> Reading:
@@ -110,10 +121,11 @@ def chunks(index: Index, document: Reading) -> list[ReadChunk]:
     """Read the chunks of a document as they are searched, in the order of its text."""
     where = f"{DOCUMENTS} AND source IN ({quoted([document.source])}) AND key IN ({quoted([document.key])})"
     (row,) = index.rows(where, ["document_id", "spans"]).to_pylist()
-    rows = index.chunks_of([row["document_id"]], ["id", "text", "heading", "confidence"]).to_pylist()
+    columns = ["id", "text", "heading", "confidence", *["planted"] * index.has("planted")]
+    rows = index.chunks_of([row["document_id"]], columns).to_pylist()
     held = {one["id"]: one for one in rows}
     return [
-        ReadChunk(one["text"], one["heading"], span["start"], span["end"], one["confidence"])
+        ReadChunk(one["text"], one["heading"], span["start"], span["end"], one["confidence"], one.get("planted") or 0)
         for span in row["spans"] or ()
         if (one := held.get(span["chunk_id"])) is not None
     ]
@@ -126,11 +138,20 @@ def _ends(column: str, name: str) -> str:
 
 
 def _read(index: Index, where: str) -> list[Reading]:
-    rows = index.rows(where, _COLUMNS)
-    return sorted(map(_reading, rows.to_pylist()), key=lambda one: (one.source, one.key))
+    rows, planted = index.rows(where, _COLUMNS), _planted(index)
+    return sorted((_reading(row, planted) for row in rows.to_pylist()), key=lambda one: (one.source, one.key))
 
 
-def _reading(row: dict[str, Any]) -> Reading:
+def _planted(index: Index) -> Counter[str]:
+    """Count by document where its chunks speak to a model; those without such a place are not among them."""
+    found = Counter[str]()
+    if index.has("planted"):
+        for row in index.rows(PLANTED, ["document_id", "planted"]).to_pylist():
+            found[row["document_id"]] += row["planted"]
+    return found
+
+
+def _reading(row: dict[str, Any], planted: Mapping[str, int]) -> Reading:
     left_out: Sequence[str] = row["left_out"] or ()
     if row["status"] == QUARANTINED:
         quality, left_out = Quality.QUARANTINED, (row["reason"] or "it cannot be read", *left_out)
@@ -147,4 +168,5 @@ def _reading(row: dict[str, Any]) -> Reading:
         chunks=row["chunks"] or 0,
         left_out=tuple(left_out),
         revision=row["revision"],
+        planted=planted.get(row["document_id"], 0),
     )

@@ -16,9 +16,10 @@ from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.ledger import COLUMNS, LedgerRow
 from ragloop.corpus.index.predicates import chunks_of_documents
 from ragloop.language.forms import searchable
+from ragloop.language.planted import planted_spans
 from ragloop.models import Embedder, Vectors
 from ragloop.records import NO_LABEL
-from ragloop.store import Store, index_schema, quoted
+from ragloop.store import LATER, Store, index_schema, quoted
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Index:
             return index_schema(self.generation.dimension).empty_table()
         return self.rows(chunks_of_documents(document_ids), columns)
 
+    def has(self, column: str) -> bool:
+        """Return whether the table has this column, which one that was made by an earlier ragloop may lack."""
+        with self.store.errors():
+            return column in self.table().schema.names
+
     @property
     def version(self) -> tuple[str, int]:
         """Return what changes with every commit to the index, and with a cut-over."""
@@ -72,6 +78,14 @@ class Index:
         """Read rows of the version that a snapshot holds."""
         with self.store.errors():
             return self.table().search().where(where).select(list(columns)).to_arrow()
+
+    def widen(self) -> None:
+        """Add the columns that a table of an earlier ragloop lacks, null in every row. Needs the index lease."""
+        schema = index_schema(self.generation.dimension)
+        lacking = [schema.field(name) for name in sorted(LATER) if not self.has(name)]
+        if lacking:
+            with self.store.tables.committing("widen", self.generation.table) as table:
+                table.add_columns(lacking)
 
     def commit(
         self, rows: Sequence[Mapping[str, Any]], vectors: Sequence[Vectors | None], *, new: bool = False
@@ -84,11 +98,13 @@ class Index:
         """
         if not rows:
             return
+        schema = index_schema(self.generation.dimension)
         if self._appends is None:
+            self.widen()
             self._appends = not self.store.leases_expire and self.store.count(self.generation.table) == 0
         self._appends = self._appends and new
-        schema = index_schema(self.generation.dimension)
-        scalars = pa.Table.from_pylist([searchable_row(row) for row in rows], schema=schema.remove(len(schema) - 1))
+        written = [_flagged(searchable_row(row)) for row in rows]
+        scalars = pa.Table.from_pylist(written, schema=schema.remove(len(schema) - 1))
         table = scalars.append_column(schema.field("vector"), _vector_column(vectors, self.generation.dimension))
         write = self.store.insert if self._appends else self.store.upsert
         write(self.generation.table, table.cast(schema))
@@ -112,6 +128,12 @@ def searchable_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
     titles = heading if heading.startswith(title) else f"{title}\n{heading}"
     labels = labels_of_chunk(row.get("labels"))
     return {**row, "words": searchable(row.get("text") or ""), "title_words": searchable(titles), "labels": labels}
+
+
+def _flagged(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Count in the row of a chunk where it speaks to a model."""
+    text = row.get("text")
+    return row if text is None else {**row, "planted": len(planted_spans(text))}
 
 
 def labels_of_chunk(labels: Sequence[str] | None) -> list[str]:

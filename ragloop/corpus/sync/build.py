@@ -15,6 +15,7 @@ from ragloop.corpus.index.generations.generation import Generation, GenerationSt
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.listing import PassedOver
+from ragloop.corpus.sync.applying.planted import count_anew
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.losses import Losses, losses, losses_by_count
 from ragloop.corpus.sync.report import ChangeKind, SourceOutcome, SyncReport, add_up
@@ -190,6 +191,7 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
 
     It stops after the first batch that ends later than `until` (time.monotonic()).
     """
+    count_anew(index)
     policy = replace(work.policy, confirm_deletes=True)
     outcomes: list[SourceOutcome] = []
     scans: dict[str, Scan] = {}

@@ -58,12 +58,16 @@ def changes_of(change: ChangeKind, source: str, rows: Sequence[LedgerRow]) -> tu
 
 @dataclass(frozen=True)
 class NamedDocument:
-    """A document that was not read as a whole, and in sentences what is missing."""
+    """A document that was not read as a whole, and in sentences what is missing, or that speaks to a model.
+
+    `planted` counts the places where it does.
+    """
 
     source: str
     key: str
     uri: str
     left_out: tuple[str, ...] = ()
+    planted: int = 0
 
 
 def _named(changes: Iterable[Change]) -> tuple[NamedDocument, ...]:
@@ -138,10 +142,10 @@ class SyncReport:
 
     The counts are those of `generation`, whose state at the end is `state`. Where that one was built beside the active
     one, `active` holds the counts of what the active one got meanwhile. `notices` are worth knowing and need no repair.
-    `quarantine`, `read_in_part` and `without_text` name documents of the index as it is at the end, of the sources that
-    were synced; where only single documents were, those of them. `passed_over` is of the listings. `suppressed` counts
-    documents of the sources that were erased, which no sync brings back. `trend`: how well the whole index was read at
-    the last runs that changed that.
+    `quarantine`, `read_in_part`, `without_text` and `planted` (those that speak to a model) name documents of the index
+    as it is at the end, of the sources that were synced; where only single documents were, those of them.
+    `passed_over` is of the listings. `suppressed` counts documents of the sources that were erased, which no sync
+    brings back. `trend`: how well the whole index was read at the last runs that changed that.
     """
 
     generation: str = ""
@@ -173,6 +177,7 @@ class SyncReport:
     active: dict[str, int] = field(default_factory=dict)
     quarantine: tuple[NamedDocument, ...] = ()
     trend: tuple[QualityCounts, ...] = ()
+    planted: tuple[NamedDocument, ...] = ()
 
     @classmethod
     def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:

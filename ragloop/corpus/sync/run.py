@@ -106,14 +106,15 @@ def _finished(report: SyncReport, index: Index, started: float, sources: set[str
     """Return the report with what the index tells at the end, and keep it."""
     wanting = readings.wanting(index)
     of_sources = [one for one in wanting if one.source in sources]
-    quarantine = _named(one for one in of_sources if one.quality is Quality.QUARANTINED)
+    quarantine = named(one for one in of_sources if one.quality is Quality.QUARANTINED)
     report = replace(
         report,
         chunks_total=inventory.chunks(index),
         quarantined=len(quarantine),
         quarantine=quarantine,
-        read_in_part=_named(one for one in of_sources if one.quality is Quality.IN_PART),
-        without_text=_named(one for one in of_sources if one.is_without_text),
+        read_in_part=named(one for one in of_sources if one.quality is Quality.IN_PART),
+        without_text=named(one for one in of_sources if one.is_without_text),
+        planted=named(one for one in readings.speaking(index) if one.source in sources),
         commits=index.commits,
         seconds=round(time.perf_counter() - started, 3),
         embed_seconds=round(report.embed_seconds, 3),
@@ -121,8 +122,9 @@ def _finished(report: SyncReport, index: Index, started: float, sources: set[str
     return record_run(index.store, report, _counts(index, wanting))
 
 
-def _named(documents: Iterable[Reading]) -> tuple[NamedDocument, ...]:
-    return tuple(NamedDocument(one.source, one.key, one.uri, one.left_out) for one in documents)
+def named(documents: Iterable[Reading]) -> tuple[NamedDocument, ...]:
+    """Return these documents as a report names them."""
+    return tuple(NamedDocument(one.source, one.key, one.uri, one.left_out, one.planted) for one in documents)
 
 
 def _counts(index: Index, wanting: Sequence[Reading]) -> QualityCounts:

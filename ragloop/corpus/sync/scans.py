@@ -163,7 +163,7 @@ def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncR
         trend.insert(0, counts)
     report = replace(report, trend=tuple(trend[:_RUNS]))
     body = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "changes"}
-    named = {name: len(body[name]) for name in ("read_in_part", "without_text", "quarantine")}
+    named = {name: len(body[name]) for name in ("read_in_part", "without_text", "planted", "quarantine")}
     columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
     kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
     Reports(store).put(Report(_SYNC, "", store.now(), kept))

@@ -8,6 +8,7 @@ from ragloop.corpus.index import documents, health, inventory
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sync.applying.planted import count_anew
 from ragloop.corpus.sync.applying.source_sync import SourceSync, delete
 from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
@@ -54,6 +55,7 @@ def update_active(
 
     A source that is not there loses nothing.
     """
+    count_anew(index)
     for source in work.sources:
         yield _update_source(work, index, embedder, source, progress)
     for name in work.removed:

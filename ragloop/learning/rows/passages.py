@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragloop.answering.guard.planted import without_planted
+from ragloop.answering.guard.readable import without_planted
 from ragloop.answering.retrieval import as_passage
 from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import Index

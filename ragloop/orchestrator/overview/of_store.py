@@ -62,6 +62,7 @@ def _quarantine(state: Mapping[str, Any]) -> Iterator[str]:
         "in quarantine": state["quarantined"],
         "read in part": len(state["read_in_part"]),
         "without text": len(state["without_text"]),
+        "speaking to a model": len(state["planted"]),
     }
     if said := [f"{count:,} {what}" for what, count in counts.items() if count]:
         keys = [one["key"] for one in state["quarantine"]]

@@ -3,7 +3,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
 
-const provider = createOpenAICompatible({ name: "ragloop", baseURL: process.argv[2] });
+const provider = createOpenAICompatible({ name: "ragloop", baseURL: process.argv[2], apiKey: process.env.RAGLOOP_SERVICE_KEY ?? "none" });
 const model = provider("ragloop");
 const prompt = "Who keeps the bees?";
 const messages = [

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 QUESTION, NEXT, MODEL, MISSING = "Who keeps the bees?", "When does the ferry leave?", "ragloop", "gpt-4o"
+KEY = os.environ.get("RAGLOOP_SERVICE_KEY", "none")
 HISTORY = [("user", QUESTION), ("assistant", "Ada. [1]"), ("user", NEXT)]
 
 
@@ -27,7 +28,7 @@ def langchain(base):
     from langchain_openai import ChatOpenAI
 
     def model(name=MODEL):
-        return ChatOpenAI(base_url=base, api_key="none", model=name, max_retries=0)
+        return ChatOpenAI(base_url=base, api_key=KEY, model=name, max_retries=0)
 
     return {
         "whole": model().invoke(QUESTION).content,
@@ -43,7 +44,7 @@ def llama_index(base):
     from llama_index.llms.openai_like import OpenAILike
 
     def model(name=MODEL, chat=True):
-        return OpenAILike(api_base=base, api_key="none", model=name, is_chat_model=chat, max_retries=0)
+        return OpenAILike(api_base=base, api_key=KEY, model=name, is_chat_model=chat, max_retries=0)
 
     question = [ChatMessage(role="user", content=QUESTION)]
     history = [ChatMessage(role=role, content=content) for role, content in HISTORY]
@@ -62,7 +63,7 @@ def litellm(base):
 
     def ask(messages, name=MODEL, **more):
         messages = [{"role": role, "content": content} for role, content in messages]
-        return completion(model=f"openai/{name}", api_base=base, api_key="none", messages=messages, **more)
+        return completion(model=f"openai/{name}", api_base=base, api_key=KEY, messages=messages, **more)
 
     whole = ask(HISTORY[:1]).choices[0].message
     return {
@@ -81,12 +82,12 @@ def agents(base, kind):
     set_tracing_disabled(True)
 
     async def asked(question, name=MODEL):
-        async with AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as client:
+        async with AsyncOpenAI(base_url=base, api_key=KEY, max_retries=0) as client:
             agent = Agent(name="agent", model=kind(model=name, openai_client=client))
             return (await Runner.run(agent, question)).final_output
 
     async def streamed():
-        async with AsyncOpenAI(base_url=base, api_key="none") as client:
+        async with AsyncOpenAI(base_url=base, api_key=KEY) as client:
             agent = Agent(name="agent", model=kind(model=MODEL, openai_client=client))
             events = [one async for one in Runner.run_streamed(agent, QUESTION).stream_events()]
             raw = [one.data for one in events if one.type == "raw_response_event"]
@@ -119,7 +120,7 @@ def llm(base):
         # JSON is YAML.
         (Path(folder) / "extra-openai-models.yaml").write_text(json.dumps(models))
         command = [str(Path(sys.executable).with_name("llm")), "-m"]
-        environment = {**os.environ, "LLM_USER_PATH": folder, "OPENAI_API_KEY": "none"}
+        environment = {**os.environ, "LLM_USER_PATH": folder, "OPENAI_API_KEY": KEY}
 
         def ask(*arguments):
             run = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)

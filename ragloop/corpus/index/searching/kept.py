@@ -17,8 +17,8 @@ from ragloop.corpus.index.vectors import to_numpy
 from ragloop.models import Vectors
 from ragloop.store import quoted
 
-PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash", "confidence"]
-"""The columns of a chunk that make a passage."""
+PASSAGE = ["id", "document_id", "source", "uri", "title", "heading", "text", "text_hash", "confidence", "planted"]
+"""The columns of a chunk that make a passage; see Index.has."""
 ROW_ID = "_rowid"
 _MOST_CHUNKS = 8_192
 """Chunks that are kept with their vectors, some 4 kB each."""
@@ -41,8 +41,8 @@ class Chunk:
 class KeptChunks:
     """The chunks of one version of a table by LanceDB's row id. It is read by coroutines of one thread."""
 
-    def __init__(self, table: AsyncTable, dimension: int) -> None:
-        self._table, self._dimension = table, dimension
+    def __init__(self, table: AsyncTable, dimension: int, columns: Sequence[str]) -> None:
+        self._table, self._dimension, self._columns = table, dimension, list(columns)
         self._known: dict[int, Chunk] = {}
 
     async def of(self, row_ids: Iterable[int]) -> Mapping[int, Chunk]:
@@ -52,9 +52,9 @@ class KeptChunks:
         missing = sorted(wanted - known.keys())
         if not missing:
             return known
-        read = await self._table.take_row_ids(missing).with_row_id().select([*PASSAGE, "vector"]).to_arrow()
+        read = await self._table.take_row_ids(missing).with_row_id().select([*self._columns, "vector"]).to_arrow()
         vectors = to_numpy(read["vector"], self._dimension)
-        rows = read.select(PASSAGE).to_pylist()
+        rows = read.select(self._columns).to_pylist()
         found = dict(zip(read[ROW_ID].to_pylist(), map(Chunk, rows, vectors), strict=True))
         self._known = {**(self._known if len(self._known) < _MOST_CHUNKS else {}), **found}
         return {**known, **found}

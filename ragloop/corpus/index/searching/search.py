@@ -19,7 +19,7 @@ from ragloop.corpus.index.table import Index
 from ragloop.language.forms import searchable
 from ragloop.models import Vectors
 from ragloop.records import UNLABELLED, View
-from ragloop.store import quoted
+from ragloop.store import LATER, quoted
 
 _T = TypeVar("_T")
 
@@ -58,6 +58,8 @@ class Search:
 
     def __init__(self, index: Index) -> None:
         self._index = index.snapshot()
+        # Not later: what runs in LanceDB's thread must not ask a table that is not asynchronous.
+        self._passage = [one for one in PASSAGE if one not in LATER or self._index.has(one)]
 
     @cached_property
     def _table(self) -> AsyncTable:
@@ -65,7 +67,7 @@ class Search:
 
     @cached_property
     def _chunks(self) -> KeptChunks:
-        return KeptChunks(self._table, self._index.generation.dimension)
+        return KeptChunks(self._table, self._index.generation.dimension, self._passage)
 
     @cached_property
     def _places(self) -> Places:
@@ -184,7 +186,7 @@ class Search:
         if not chunk_ids:
             return {}
         wanted = f"NOT deleted AND id IN ({quoted(sorted(set(chunk_ids)))})"
-        (rows,) = self._read([self._rows(wanted, PASSAGE)])
+        (rows,) = self._read([self._rows(wanted, self._passage)])
         return {row["id"]: row for row in self.located(rows.to_pylist())}
 
     def located(self, chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,14 +9,13 @@ since that is what it wants said; the rest of the passage can be read.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from unicodedata import normalize
 
-from ragloop.answering.guard.spoken import is_spoken
+from ragloop.hashes import sha256_of_text
 from ragloop.language.sentences import CLOSING, COLONS, END_MARKS, sentences
-from ragloop.records import Passage
+from ragloop.language.spoken import RULES, Rule, is_spoken, possible
 
 _UNSEEN = re.compile("[\U000e0020-\U000e007f]{3,}|(?:[a-zA-Z][\u200b\u200c\u2060]){6,}")
 """Letters of the block of tags, which no reader sees, and words that signs of no width cut into letters."""
@@ -25,17 +24,33 @@ _ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{24,4000}={0,2}(?![A-Za-
 _ENDS = END_MARKS | frozenset(COLONS)
 _ITEM = re.compile(r"\s*(?:[-*+\u2022#>|`]|\d{1,4}[.)]\s)")
 """Begins what is no part of the paragraph before it: an item, a heading, a row, code."""
-IN_PLACE = "[\u2026]"
-"""What a generator reads where a planted sentence stood."""
 _LONGEST = 2_000
+_VERSION = "1"
+"""Change it where other sentences are found and no form of them changed."""
+RULES_HASH = sha256_of_text("\n".join([_VERSION, *(rule.form.pattern for rule in RULES)]))[:16]
+"""What was found by other rules than these has to be looked for anew."""
 
 
-def is_planted(sentence: str) -> bool:
-    """Return whether a sentence speaks to a model."""
+def is_planted(sentence: str, rules: Sequence[Rule] = RULES) -> bool:
+    """Return whether a sentence speaks to a model; `rules` are those that it may have the form of."""
     if _UNSEEN.search(sentence):
         return True
-    text = normalize("NFKC", _WIDTHLESS.sub("", sentence[:_LONGEST]))
-    return is_spoken(text) or any(map(is_spoken, _decoded(text)))
+    text = _plain(sentence[:_LONGEST])
+    return is_spoken(text, rules) or any(is_spoken(one, rules) for one in _decoded(text))
+
+
+def _possible(text: str) -> Sequence[Rule]:
+    """Return the rules by which something may be found in a text, without looking at its sentences one by one."""
+    if not text.isascii() and _UNSEEN.search(text):
+        return RULES
+    plain = _plain(text)
+    if len(plain) > _LONGEST and _ENCODED.search(plain):
+        return RULES  # what is cut off a sentence that long may be what cannot be decoded
+    return possible("\n".join([plain, *_decoded(plain)]))
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() else normalize("NFKC", _WIDTHLESS.sub("", text))
 
 
 def _decoded(text: str) -> Iterator[str]:
@@ -50,8 +65,9 @@ def _decoded(text: str) -> Iterator[str]:
 @lru_cache(maxsize=2048)
 def planted_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Return where what is planted begins and ends: a sentence that speaks to a model, and what follows it."""
+    rules = _possible(text)
     found = list[tuple[int, int]]()
-    for start, end in spans_of(text, is_planted):
+    for start, end in spans_of(text, lambda sentence: is_planted(sentence, rules)) if rules else ():
         if not found or start >= found[-1][1]:
             found.append((start, _end_of_paragraph(text, end)))
     return tuple(found)
@@ -86,16 +102,3 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     for line in text.splitlines(keepends=True):
         yield at, line
         at += len(line)
-
-
-def without_planted(passage: Passage) -> Passage:
-    """Return a passage as a generator may read it, whatever is asked."""
-    return without(passage, planted_spans(passage.text))
-
-
-def without(passage: Passage, spans: Iterable[tuple[int, int]]) -> Passage:
-    """Return a passage without the sentences that begin and end there."""
-    text, found = passage.text, sorted(set(spans), reverse=True)
-    for start, end in found:
-        text = f"{text[:start]}{IN_PLACE}{text[end:]}"
-    return replace(passage, text=text) if found else passage
