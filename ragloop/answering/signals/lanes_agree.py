@@ -13,8 +13,9 @@ AGREED = 0.5
 
 def is_cited_whole(turn: Turn) -> bool:
     """Return whether passages say all that was written; an answer of which nothing is left is not."""
-    draft, cited = turn.draft, turn.cited
-    return bool(draft and cited and cited.text) and _bare(draft.text) == _bare(cited.text)
+    if turn.draft is None or turn.cited is None or not turn.cited.text:
+        return False
+    return _bare(turn.draft.text) == _bare(turn.cited.text)
 
 
 def is_doubtful(turn: Turn) -> bool:
