@@ -23,7 +23,7 @@ from ragloop.answering.stages.finding.rerank import Rerank
 from ragloop.answering.stages.finding.retrieve import Retrieve
 from ragloop.answering.stages.guard import fence, screen_output
 from ragloop.answering.stages.log import Log
-from ragloop.answering.stages.route import ChooseRoute, Outdated, RouteAgain
+from ragloop.answering.stages.route import ChooseRoute, Outdated, RouteAgain, take_one
 from ragloop.answering.stages.topic import LaneOfTopic, TopicLanes
 from ragloop.answering.stages.writing.cite import cite
 from ragloop.answering.stages.writing.conflicts import SayConflicts
@@ -143,7 +143,7 @@ class Answerer:
     def _stages(self, held: ExitStack, reuse: ReusePolicy, *, live: bool, by_topic: bool) -> tuple[Stage, ...]:
         """Return the way of a batch through one state of the index; `held` ends with it.
 
-        Turns that are routed again are written and checked again, the others pass on.
+        Turns that are routed again are written and checked again, the others pass on; of two answers one is taken.
         """
         active = self._active()
         active = replace(active, index=active.index.snapshot())
@@ -169,6 +169,7 @@ class Answerer:
             timed("generate", RouteAgain(self._outdated, active)),
             generate,
             check,
+            take_one,
             timed("generate", SayConflicts(active.index, readable)),
             timed("generate", say_outdated),
             timed("guard", screen_output if guard else _as_it_is),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ragloop.answering.lanes import LANES
+from ragloop.answering.signals.lanes_agree import is_doubtful
 from ragloop.answering.turn import Turn
 from ragloop.records import LaneName, Route
 
@@ -15,6 +16,7 @@ CANARY = "canary"
 CANARY_REUSE = "canary: reuse"
 """Names the decision that the time of an answer is not to be compared, since one side need not write it."""
 _LOGGED = re.compile(r"(champion|challenger) at ([0-9.e-]+) for (\S+)")
+SAID_IN_PART = "passages say a part only of what the adapter wrote"
 LEARNED_OTHERWISE = "the adapter's answer cited a document in which something changed that it was trained on"
 
 
@@ -79,6 +81,12 @@ def route(asked: LaneName, serving: Serving, outdated: str = "") -> Route:
         return Route(lane.name)
     why = serving.trouble or outdated
     return Route(lane.fallback, why=why) if why else Route(lane.name, serving.adapter_id)
+
+
+def second_opinion(turn: Turn) -> Route | None:
+    """Return who answers beside an adapter of whose answer passages say a part only; None where its answer stands."""
+    lane = LANES[turn.route.lane]
+    return Route(lane.fallback, why=SAID_IN_PART) if lane.needs_adapter and is_doubtful(turn) else None
 
 
 def second_route(turn: Turn, changed: Set[str]) -> Route | None:

@@ -22,6 +22,7 @@ class Turn:
 
     `lane` is the one asked for, `labels` are the caller's, `origin` is kept in the log, `route` says who answers. A
     turn without `draft` waits to be answered, one with a draft and without `cited` waits for its citations.
+    `rival` has the answer of another lane while this one's is written; one of both is taken.
     `ranked` are all passages that were found, in the order in which the generator gets the first of them.
     `unanswerable` says why no passage answers; empty where one may. `reads` is the share of the question that the
     embedder knows, `unknown` are its words that no chunk in view has. `decisions` are what stages decided, by stage,
@@ -48,6 +49,7 @@ class Turn:
     top_similarity: float | None = None
     generation: str = ""
     route: Route = _BASE
+    rival: "Turn | None" = None
     prompt: Prompt | None = None
     draft: Draft | None = None
     model: str = ""

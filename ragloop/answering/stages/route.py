@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Protocol
@@ -10,7 +10,18 @@ from typing import Protocol
 import numpy as np
 
 from ragloop.answering.lanes import LANES
-from ragloop.answering.routing import CANARY, Arm, Assigned, Serving, assigned, route, second_route, unit
+from ragloop.answering.routing import (
+    CANARY,
+    Arm,
+    Assigned,
+    Serving,
+    assigned,
+    route,
+    second_opinion,
+    second_route,
+    unit,
+)
+from ragloop.answering.signals.lanes_agree import taken
 from ragloop.answering.stages import by_group
 from ragloop.answering.turn import Turn
 from ragloop.corpus.index.table import ActiveIndex
@@ -88,7 +99,10 @@ class ChooseRoute:
 
 @dataclass(frozen=True)
 class RouteAgain:
-    """Sends turns of which an adapter's answer does not stand to the fallback of their lane."""
+    """Sends turns of which an adapter's answer does not stand to the fallback of their lane.
+
+    Where passages say a part of it, the fallback answers beside it.
+    """
 
     outdated: Outdated
     active: ActiveIndex
@@ -98,7 +112,15 @@ class RouteAgain:
 
     def _again(self, turn: Turn, adapter_id: str) -> Turn:
         second = second_route(turn, self.outdated.documents(adapter_id, self.active))
-        return turn.routed(second) if second else turn
+        if second:
+            return turn.routed(second)
+        beside = second_opinion(turn)
+        return replace(turn.routed(beside), rival=turn) if beside else turn
+
+
+def take_one(turns: Sequence[Turn]) -> list[Turn]:
+    """Return each question that two lanes answered with the answer that stands."""
+    return [taken(turn.rival, replace(turn, rival=None)) if turn.rival else turn for turn in turns]
 
 
 def _arm(turn: Turn) -> Arm:

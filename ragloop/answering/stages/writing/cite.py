@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ragloop.answering.lanes import LANES
+from ragloop.answering.signals.lanes_agree import is_cited_whole
 from ragloop.answering.turn import Turn
 
 
@@ -22,5 +23,5 @@ def _checked(turn: Turn) -> Turn:
     elif not cited.text:
         verdict = "no passage says it"
     else:
-        verdict = "cited" if cited.text == turn.draft.text else "in part"
+        verdict = "cited" if is_cited_whole(replace(turn, cited=cited)) else "in part"
     return replace(turn, cited=cited).judged("support", verdict)

@@ -36,6 +36,8 @@ class Generate:
         if turns[0].draft is not None:
             return list(turns)
         route = turns[0].route
+        if turns[0].rival is not None:
+            return self._beside(route, turns)
         if route.adapter_id is None:
             return self._by(route, turns)
         try:
@@ -45,6 +47,14 @@ class Generate:
             log.error("adapter %s failed with %s; %s answers", route.adapter_id, kind, LANES[route.lane].fallback)
             other = Route(LANES[route.lane].fallback, why=f"adapter {route.adapter_id} failed with {kind}")
             return [turn.routed(other) for turn in turns]
+
+    def _beside(self, route: Route, turns: Sequence[Turn]) -> list[Turn]:
+        """Write a second answer to turns that have one, which stands where this fails."""
+        try:
+            return self._by(route, turns)
+        except RagloopError as error:
+            log.warning("answers are not compared with those of %s: %s", route.lane, error)
+            return [turn.rival or turn for turn in turns]
 
     def _by(self, route: Route, turns: Sequence[Turn]) -> list[Turn]:
         worth = [turn.interaction_id for turn in turns if not turn.unanswerable]
@@ -63,6 +73,6 @@ class Generate:
         return tuple(self.readable(one, turn.query) for one in turn.passages)
 
 
-def _writer(turn: Turn) -> tuple[bool, LaneName, str | None]:
+def _writer(turn: Turn) -> tuple[bool, bool, LaneName, str | None]:
     """Return what turns have in common that are written together."""
-    return turn.draft is None, turn.route.lane, turn.route.adapter_id
+    return turn.draft is None, turn.rival is None, turn.route.lane, turn.route.adapter_id
