@@ -118,7 +118,7 @@ def choose(facts: Iterable[Fact], count: int) -> list[Fact]:
     by_kind: dict[str, list[Fact]] = {}
     for fact in facts:
         by_kind.setdefault(fact.kind, []).append(fact)
-    queues = [_spread(same, count) for same in by_kind.values()]
+    queues = [_spread(same, count // len(by_kind)) for same in by_kind.values()]
     longest = max(map(len, queues), default=0)
     in_turn = [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
     return in_turn[:count]
@@ -136,7 +136,7 @@ def question(fact: Fact, wording: int) -> str:
 
 def _spread(facts: Sequence[Fact], count: int) -> list[Fact]:
     """Return all facts, first those that lie evenly apart."""
-    step = max(1, len(facts) // max(1, count // len(KINDS)))
+    step = max(1, len(facts) // max(1, count))
     return [fact for start in range(step) for fact in facts[start::step]]
 
 

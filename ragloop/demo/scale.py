@@ -10,10 +10,11 @@ CONFIG = "ragloop.toml"
 
 @dataclass(frozen=True)
 class Scale:
-    """`packages` of None takes every installed one; `base` of None makes a tiny model. `planted_epochs` are those of
-    the adapter that is trained on shuffled answers."""
+    """`packages` are those with the most facts and the longest READMEs; `base` of None makes a tiny model.
+    `planted_epochs` are those of the adapter that is trained on shuffled answers. `canary_questions` are those of one
+    share of a canary, `format_rows` and `format_epochs` those of the training in a house's format."""
 
-    packages: int | None
+    packages: int
     facts: int
     corrected: int
     batch: int
@@ -22,10 +23,14 @@ class Scale:
     planted_epochs: int
     min_pairs: int
     min_new_examples: int
+    min_questions: int
+    canary_questions: int
+    format_rows: int
+    format_epochs: int
 
 
 FULL = Scale(
-    packages=None,
+    packages=180,
     facts=204,
     corrected=160,
     batch=42,
@@ -34,6 +39,10 @@ FULL = Scale(
     planted_epochs=1,
     min_pairs=100,
     min_new_examples=100,
+    min_questions=100,
+    canary_questions=100,
+    format_rows=24,
+    format_epochs=5,
 )
 QUICK = Scale(
     packages=30,
@@ -45,6 +54,10 @@ QUICK = Scale(
     planted_epochs=1,
     min_pairs=20,
     min_new_examples=20,
+    min_questions=20,
+    canary_questions=40,
+    format_rows=16,
+    format_epochs=6,
 )
 
 
@@ -67,11 +80,20 @@ base = "{base}"
 # The facts are short; a base model that does not know them would go on for longer.
 max_new_tokens = 20
 
+[retrieval]
+# It reads each question with ten passages, a third of a second; names of packages are found without it.
+reranker = "none"
+
+[drift]
+# In use a signal must differ on three days in a row; all of this is one day.
+days = 1
+min_questions = {scale.min_questions}
+
 [cadence]
-# In use these are days; here the bell rings as soon as there are examples enough.
-every_days = 0
+# What is to ring here is drift alone.
+min_new_examples = 100000
+drift_min_new_examples = {scale.min_new_examples}
 cooldown_days = 0
-min_new_examples = {scale.min_new_examples}
 
 [dataset]
 golden = "golden.jsonl"
@@ -85,4 +107,12 @@ epochs = {scale.epochs}
 
 [gate]
 min_pairs = {scale.min_pairs}
+
+[canary]
+# In use an adapter is tried with 1, 5 and 25 % of the questions, for 3,000 questions each.
+when = "always"
+shares = [0.25, 0.5]
+questions = {scale.canary_questions}
+# What else this machine does says nothing about an adapter.
+slow_seconds = 600
 """

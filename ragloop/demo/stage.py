@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 PLAN = (
     "index the READMEs of the Python packages installed here, and answer three questions with citations",
-    "replay questions with known answers, so that the log fills with answers and votes",
+    "replay questions with known answers, so that the log fills with answers and votes; halfway people begin to ask "
+    "for other things",
     "edit three documents, rename one, delete one, and sync again",
-    "measure drift, and see whether retraining is due",
-    "train an adapter, compare it with what serves, and promote it if the evidence suffices; train another on shuffled "
-    "answers, which must be rejected",
-    "answer a trained question through the adapter, and roll back",
+    "measure drift, which rings for a retraining",
+    "train an adapter, compare it with what serves, and let it answer a quarter of the questions, then half, then all, "
+    "while readers vote",
+    "train another on shuffled answers, which must be rejected; let readers try it all the same, until the canary "
+    "rolls it back",
+    "train a third adapter to answer in the format of a house; its training is killed and goes on",
+    "answer a trained question through the first adapter, and roll back",
 )
 """The steps as the README numbers them; a number may cover several."""
 

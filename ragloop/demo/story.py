@@ -5,14 +5,13 @@ from typing import Any
 
 from ragloop.app import App
 from ragloop.config import load_settings
-from ragloop.demo import documents_and_traffic as first_half
-from ragloop.demo import learning as second_half
 from ragloop.demo.documents import README_CHARACTERS
 from ragloop.demo.facts import Package, facts_of, installed_packages, question
 from ragloop.demo.flows import Flows
 from ragloop.demo.meter import Meter
 from ragloop.demo.scale import DOCUMENTS, Scale, write_config
 from ragloop.demo.stage import Say, Show, Stage
+from ragloop.demo.steps import canary, documents_and_traffic, house_format, learning
 from ragloop.demo.traffic import plan_traffic
 from ragloop.models import Embedder
 from ragloop.telemetry import Lines
@@ -24,16 +23,20 @@ def tell(
 ) -> dict[str, Any]:
     """Run the demonstration in an empty folder; returns its report. Raises what its steps raise."""
     stage = set_stage(folder, scale, say=say, show=show, flows=flows, embedder=embedder)
-    first_half.write(stage)
-    first_half.first_sync(stage)
-    first_half.ask(stage)
-    first_half.replay(stage)
-    first_half.change(stage)
-    second_half.measure(stage)
-    adapter = second_half.retrain(stage)
-    second_half.plant_bad_adapter(stage, adapter)
-    second_half.ask_adapter(stage, adapter)
-    second_half.roll_back(stage)
+    documents_and_traffic.write(stage)
+    documents_and_traffic.first_sync(stage)
+    documents_and_traffic.ask(stage)
+    documents_and_traffic.replay(stage)
+    documents_and_traffic.change(stage)
+    learning.measure(stage)
+    adapter = learning.retrain(stage)
+    live = canary.live_questions(stage)
+    canary.try_adapter(stage, adapter, live)
+    planted = learning.plant_bad_adapter(stage, adapter)
+    canary.try_planted(stage, planted, live)
+    house_format.teach_format(stage)
+    learning.ask_adapter(stage, adapter)
+    learning.roll_back(stage)
     return report(stage)
 
 
@@ -64,9 +67,7 @@ def report(stage: Stage) -> dict[str, Any]:
 
 
 def _chosen(packages: list[Package], scale: Scale) -> list[Package]:
-    """Return all packages, or those with the most facts and the longest READMEs first."""
-    if scale.packages is None:
-        return packages
+    """Return the packages with the most facts, and of those the ones with the longest READMEs."""
     telling = sorted(
         packages, key=lambda one: (-len(facts_of(one)), -min(len(one.readme), README_CHARACTERS), one.name)
     )

@@ -12,6 +12,8 @@ from ragloop.learning.evaluation.scoring import normalise
 from ragloop.records import Answer
 
 SEED = 7
+TOPICS = (("version", "python"), ("licence", "author"))
+"""Kinds of facts that are asked for: first what whoever installs packages wants to know, then what lawyers do."""
 TRAINED_WORDINGS = (0, 1)
 UNSEEN_WORDING = 2
 
@@ -21,7 +23,7 @@ Vote = tuple[str, str, str | None]
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of the traffic: a fact in one of its trained wordings."""
+    """A question of the traffic: a fact in one of its wordings."""
 
     fact: Fact
     wording: int
@@ -40,13 +42,36 @@ class Traffic:
 
     @property
     def asked(self) -> list[Asked]:
-        """Every fact in its two trained wordings, the packages in a shuffled order, each package's facts together."""
+        """Every question, one topic after the other."""
+        return [*self.first, *self.later]
+
+    @property
+    def first(self) -> list[Asked]:
+        """The first topic: its facts in their trained wordings, in any order, so that nothing moves meanwhile."""
+        asked = [Asked(fact, wording) for fact in self._about(TOPICS[0]) for wording in TRAINED_WORDINGS]
+        random.Random(SEED).shuffle(asked)
+        return asked
+
+    @property
+    def later(self) -> list[Asked]:
+        """The second topic: its packages in a shuffled order, each package's facts together in their trained wordings,
+        since rows are held out by document and time."""
         by_package: dict[str, list[Fact]] = {}
-        for fact in (*self.corrected, *self.others):
+        for fact in self._about(TOPICS[1]):
             by_package.setdefault(fact.package, []).append(fact)
         packages = sorted(by_package)
         random.Random(SEED).shuffle(packages)
         return [Asked(fact, wording) for one in packages for fact in by_package[one] for wording in TRAINED_WORDINGS]
+
+    def _about(self, kinds: Sequence[str]) -> list[Fact]:
+        return [fact for fact in (*self.corrected, *self.others) if fact.kind in kinds]
+
+    @property
+    def live(self) -> list[Asked]:
+        """The corrected facts in all their wordings, shuffled: what is asked while an adapter is tried."""
+        asked = [Asked(fact, wording) for fact in self.corrected for wording in (*TRAINED_WORDINGS, UNSEEN_WORDING)]
+        random.Random(SEED).shuffle(asked)
+        return asked
 
     def votes(self, answers: Sequence[tuple[Asked, Answer]]) -> list[Vote]:
         """Return what users say of the answers."""
@@ -69,9 +94,23 @@ class Traffic:
 
 
 def plan_traffic(packages: Sequence[Package], facts: int, corrected: int) -> Traffic:
-    """Choose `facts` facts, the first `corrected` of which users correct."""
-    chosen = choose((fact for package in packages for fact in facts_of(package)), facts)
-    return Traffic(tuple(chosen[:corrected]), tuple(chosen[corrected:]))
+    """Choose `facts` facts, of which users correct `corrected`: half of both are of each topic.
+
+    Every package is asked about in one topic. What is held out is then of the topic that came last, as it would be in
+    use, and no document is of both sides.
+    """
+    found = [
+        choose(
+            (fact for package in packages[turn :: len(TOPICS)] for fact in facts_of(package) if fact.kind in kinds),
+            facts // len(TOPICS),
+        )
+        for turn, kinds in enumerate(TOPICS)
+    ]
+    most = corrected // len(TOPICS)
+    return Traffic(
+        tuple(fact for chosen in found for fact in chosen[:most]),
+        tuple(fact for chosen in found for fact in chosen[most:]),
+    )
 
 
 def is_right(answer: str, fact: Fact) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from ragloop.demo.documents import document
 from ragloop.demo.facts import KINDS, Fact, canonical, choose, facts_of, installed_packages, question, statement
 from ragloop.demo.scale import FULL
-from ragloop.demo.traffic import plan_traffic, shuffled, to_change
+from ragloop.demo.traffic import TOPICS, plan_traffic, shuffled, to_change
 from ragloop.learning.evaluation.scoring import normalise
 
 REPOSITORY = Path(__file__).parents[2]
@@ -78,6 +78,15 @@ def test_the_traffic_is_the_same_on_every_run(packages):
     one, other = (plan_traffic(packages, 210, 150) for _ in range(2))
     assert one.asked == other.asked
     assert one.golden({package.name: package.name for package in packages})[0]["question"]
+
+
+def test_a_package_is_asked_about_in_one_topic(packages):
+    traffic = plan_traffic(packages, FULL.facts, FULL.corrected)
+    topics = [{one.fact.package for one in asked} for asked in (traffic.first, traffic.later)]
+    assert topics[0] & topics[1] == set()
+    assert {one.fact.kind for one in traffic.first} == set(TOPICS[0])
+    assert {one.fact.kind for one in traffic.later} == set(TOPICS[1])
+    assert abs(len(traffic.first) - len(traffic.later)) <= 2
 
 
 def test_facts_are_spread_over_kinds_and_packages(facts):

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from ragloop.demo.flows import FlowEnd
-from ragloop.demo.learning import PLANT, _answer_the_bell, planted_was_promoted
 from ragloop.demo.stage import Stage
+from ragloop.demo.steps.learning import PLANT, _answer_the_bell, planted_was_promoted
 
 
 @dataclass

@@ -24,14 +24,14 @@ def demo(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show the whole loop on the Python packages installed here, from a changed file to a promoted adapter.
+    """Show the whole loop on the Python packages installed here, from a changed file to adapters that serve or go.
 
     All files go to --home, which must be empty, or to a new temporary folder. They are kept afterwards.
     """
     from ragloop.cli.output import fail, print_json, say, write
     from ragloop.demo.closing import closing
-    from ragloop.demo.learning import planted_was_promoted
     from ragloop.demo.scale import FULL, QUICK
+    from ragloop.demo.steps.learning import planted_was_promoted
     from ragloop.demo.story import tell
 
     folder = _empty_folder()
@@ -48,7 +48,7 @@ def demo(
     say(f"\nAsk it something:\n  {_program()} ask {shlex.quote(_asked(report))} {_place(folder)}")
     say(f"See it as an operator, until ctrl-C:\n  {how_to_open(folder)}")
     if planted_was_promoted(report):
-        fail("the adapter that was trained on shuffled answers passed the gate and served; see its scores above", 1)
+        fail("the adapter that was trained on shuffled answers passed the gate; see its scores above", 1)
 
 
 def how_to_open(folder: Path) -> str:

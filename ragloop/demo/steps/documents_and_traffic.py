@@ -12,7 +12,7 @@ from ragloop.demo.facts import Fact, question
 from ragloop.demo.flows import SYNC
 from ragloop.demo.scale import GOLDEN
 from ragloop.demo.stage import Stage
-from ragloop.demo.traffic import UNSEEN_WORDING, Asked, is_right, to_change, write_golden
+from ragloop.demo.traffic import TOPICS, UNSEEN_WORDING, Asked, Vote, is_right, to_change, write_golden
 
 if TYPE_CHECKING:
     from ragloop.learning.examples.example import Curated, Example
@@ -90,22 +90,40 @@ def tell_answer(stage: Stage, answer: "Answer") -> None:
 
 
 def replay(stage: Stage) -> None:
-    """Ask every fact in two wordings, answered and logged in batches; then send the votes of those who asked."""
+    """Ask every fact in two wordings, one topic after the other, and send the votes of those who asked. Drift is
+    measured in between, where nothing has moved."""
     with stage.step(2, "Replay traffic and collect feedback") as figures:
-        asked = stage.traffic.asked
-        given: list[tuple[Asked, Answer]] = []
-        size = stage.scale.batch
-        for start in range(0, len(asked), size):
-            batch = asked[start : start + size]
-            given += zip(batch, stage.app.answering.answerer.ask_all([one.question for one in batch]), strict=True)
-            stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
-        votes = stage.traffic.votes(given)
-        stage.app.journal.give_all_feedback(votes)
+        given, votes = _ask_and_vote(stage, stage.traffic.first)
+        stage.say(f"   that was {' and '.join(TOPICS[0])}; is there drift among them?")
+        figures |= _no_shift_yet(stage)
+        stage.say(f"   from here on people ask for {' and '.join(TOPICS[1])}")
+        later, more = _ask_and_vote(stage, stage.traffic.later)
+        given, votes = given + later, votes + more
         figures |= _traffic_figures(given, votes)
         stage.say(
             f"   {figures['answers_with_known_answer']} of {figures['questions']} answers hold the known answer; "
             f"feedback: {figures['correction']} corrections, {figures['up']} up, {figures['down']} down"
         )
+
+
+def _ask_and_vote(stage: Stage, asked: Sequence[Asked]) -> "tuple[list[tuple[Asked, Answer]], list[Vote]]":
+    """Have questions answered and logged in batches, and vote on the answers."""
+    given: list[tuple[Asked, Answer]] = []
+    for start in range(0, len(asked), stage.scale.batch):
+        batch = asked[start : start + stage.scale.batch]
+        given += zip(batch, stage.app.answering.answerer.ask_all([one.question for one in batch]), strict=True)
+        stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
+    votes = stage.traffic.votes(given)
+    stage.app.journal.give_all_feedback(votes)
+    return given, votes
+
+
+def _no_shift_yet(stage: Stage) -> dict[str, Any]:
+    """Measure drift within the first topic."""
+    decision = stage.app.learning.measure_drift().decision
+    for reason in decision.reasons:
+        stage.say(f"   {reason}")
+    return {"due_before_the_shift": decision.due, "reasons_before_the_shift": list(decision.reasons)}
 
 
 def _traffic_figures(

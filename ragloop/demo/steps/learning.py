@@ -1,14 +1,15 @@
-"""The second half of the story: drift, the bell, an adapter that is trained, judged, used and rolled back."""
+"""Drift, the bell, an adapter that is trained, judged, used and rolled back, and another one that must be rejected."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ragloop.demo.documents_and_traffic import tell_answer
 from ragloop.demo.facts import question
 from ragloop.demo.flows import DRIFT, RETRAIN
 from ragloop.demo.stage import Stage
+from ragloop.demo.steps.documents_and_traffic import tell_answer
 from ragloop.demo.traffic import UNSEEN_WORDING, is_right, shuffled
+from ragloop.registry import CANARY
 
 if TYPE_CHECKING:
     from ragloop.learning.examples.datasets import Dataset
@@ -28,8 +29,8 @@ _SCORES = {
 
 
 def measure(stage: Stage) -> None:
-    """Measure drift and hear whether the bell rings."""
-    with stage.step(4, "Measure drift; ring by cadence") as figures:
+    """Measure drift again and hear whether the bell rings."""
+    with stage.step(4, "Measure drift, now that other things are asked") as figures:
         if stage.flows is None:
             stage.app.learning.measure_drift()
         else:
@@ -77,17 +78,17 @@ def every_few_steps(stage: Stage, every: int = 10) -> "Callable[[Progress], None
 
 def plant_bad_adapter(stage: Stage, good: "Adapter") -> "Adapter":
     """Train on the same questions with one another's answers, and shorter; the gate has to see it."""
-    with stage.step(5, PLANT) as figures:
+    with stage.step(6, PLANT) as figures:
         retraining = stage.app.learning.retraining
         rows = [(row["question"], row["answer"]) for row in _dataset(stage, good).train.to_pylist()]
         epochs = stage.scale.planted_epochs
         adapter_id = retraining.train_rows(shuffled(rows), good.dataset_id, every_few_steps(stage), epochs=epochs)
         retraining.evaluate(adapter_id)
-        promoted = retraining.promote(adapter_id, retraining.judge(adapter_id)).promoted
+        ended = retraining.promote(adapter_id, retraining.judge(adapter_id))
         adapter = stage.app.registry.adapter(adapter_id)
         figures |= _tell_verdict(stage, adapter)
-        figures["promoted"] = promoted
-        figures["champion_after"] = _champion(stage)
+        figures["promoted"] = ended.promoted or ended.tried
+        figures["champion_after"] = champion_of(stage)
         return adapter
 
 
@@ -103,7 +104,7 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
-    stage.say(f"   verdict: {adapter.verdict}; now serving: {_champion(stage) or 'the base model'}")
+    stage.say(f"   verdict: {adapter.verdict}; now serving: {champion_of(stage) or 'the base model'}")
     training = adapter.evidence.training
     return {
         "adapter_id": adapter.adapter_id,
@@ -111,7 +112,8 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
         "reasons": list(adapter.reasons),
         "criteria": [asdict(one) for one in adapter.evidence.criteria],
         **scored,
-        "promoted": _champion(stage) == adapter.adapter_id,
+        "promoted": champion_of(stage) == adapter.adapter_id,
+        "tried": adapter.state == CANARY,
         "training": {name: getattr(training, name) for name in ("rows", "seconds", "cpu_seconds", "final_loss")},
     }
 
@@ -128,8 +130,8 @@ def _heads(who: str, scores: "Scores") -> dict[str, Any]:
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
     """Ask a trained fact without passages, in a wording that nobody asked before."""
-    with stage.step(6, "Ask a trained question again, through the adapter") as figures:
-        figures["champion"] = _champion(stage)
+    with stage.step(8, "Ask a trained question again, through the adapter") as figures:
+        figures["champion"] = champion_of(stage)
         if figures["champion"] is None:
             stage.say("   no adapter serves: the base model keeps answering from passages")
             return
@@ -154,13 +156,13 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
 
 def roll_back(stage: Stage) -> None:
     """Bring back what served before, and ask again."""
-    with stage.step(6, "Roll back") as figures:
-        figures["champion_before"] = _champion(stage)
+    with stage.step(8, "Roll back") as figures:
+        figures["champion_before"] = champion_of(stage)
         if figures["champion_before"] is None:
             stage.say("   the base model serves; there is nothing to roll back")
         else:
             stage.app.registry.rollback("demonstration")
-        figures["champion_after"] = _champion(stage)
+        figures["champion_after"] = champion_of(stage)
         stage.say(f"   now serving: {figures['champion_after'] or 'the base model'}")
         answer = stage.app.answering.answerer.ask(question(stage.traffic.corrected[0], UNSEEN_WORDING))
         tell_answer(stage, answer)
@@ -169,7 +171,8 @@ def roll_back(stage: Stage) -> None:
         figures["history"] = [{"adapter": change["adapter_id"], "reason": change["reason"][:80]} for change in history]
 
 
-def _champion(stage: Stage) -> str | None:
+def champion_of(stage: Stage) -> str | None:
+    """Return the id of the adapter that serves, None for the base model."""
     champion = stage.app.registry.champion()
     return champion.adapter_id if champion else None
 
