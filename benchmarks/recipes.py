@@ -1,12 +1,14 @@
 """Claim: an adapter of the recipe `grounded` reads passages of documents that it was never trained on.
 
-    python benchmarks/recipes.py [--data DIR] [--home DIR] [--articles N] [--asked N] [--json FILE]
+    python benchmarks/recipes.py [--data DIR] [--home DIR] [--articles N] [--asked N] [--chunk-tokens N]
+        [--json FILE]
 
 xquad en dev, a document per paragraph. Questions of the first articles are logged with their answers, the passages that
 were retrieved for them, and a vote; dataset and training are those of `ragloop retrain --recipe grounded`. Base model
 and adapter then answer questions of the last articles from three retrieved passages, in the prompt of the lane. Exact
 match is of what they wrote without its marks. cites: a mark names the paragraph that the question was written for.
-abstains: the same questions with that paragraph withheld, of which no sentence that stands in a passage is left.
+abstains: every second question with that paragraph withheld, of which no sentence that stands in a passage is left.
+retrieved: a passage of that paragraph holds a right answer. Intervals are Wilson's of 95 %.
 A folder for the home keeps what was trained, so that a run that was killed goes on.
 """
 
@@ -19,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import binomtest
+
 from ragloop.answering.lanes import prompt_of
 from ragloop.answering.prompts import cite
 from ragloop.app import App
@@ -26,12 +30,15 @@ from ragloop.config import load_settings
 from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.learning.evaluation.scoring import exact_match, token_f1
 from ragloop.models import Generator
-from ragloop.records import LaneName, Passage, Prompt
+from ragloop.records import LaneName, Passage
 
-SHOWN = 3
+SHOWN, FOUND = 3, 8
+"""Passages that are shown, and found: one paragraph may be several of them, and is withheld from some."""
 SETTINGS = """
 [index]
-chunk_tokens = 254
+chunk_tokens = {chunk_tokens}
+[retrieval]
+reranker = "none"
 [dataset]
 eval_share = 0.02
 [training]
@@ -78,43 +85,73 @@ def log(app: App, asked: Sequence[Asked]) -> None:
     app.journal.give_all_feedback([(one, "correction", a.answers[0]) for one, a in zip(ids, asked, strict=True)])
 
 
-def passages_for(app: App, one: Asked, *, withheld: bool) -> tuple[Passage, ...]:
-    found = app.answering.search(one.question, SHOWN + 2).passages
-    return tuple(p for p in found if not (withheld and p.uri.endswith(one.document)))[:SHOWN]
+@dataclass(frozen=True)
+class Shown:
+    """A question with the passages that were found for it; `right` are those of the paragraph that answers."""
+
+    asked: Asked
+    passages: tuple[Passage, ...]
+
+    @classmethod
+    def found(cls, app: App, asked: Asked) -> "Shown":
+        return cls(asked, app.answering.search(asked.question, FOUND).passages)
+
+    @property
+    def top(self) -> tuple[Passage, ...]:
+        return self.passages[:SHOWN]
+
+    @property
+    def right(self) -> set[int]:
+        return {n for n, p in enumerate(self.top, 1) if p.uri.endswith(self.asked.document)}
+
+    @property
+    def gives(self) -> bool:
+        """Whether a passage of that paragraph holds a right answer."""
+        return any(answer in self.passages[n - 1].text for n in self.right for answer in self.asked.answers)
+
+    def withheld(self) -> "Shown":
+        left = tuple(p for p in self.passages if not p.uri.endswith(self.asked.document))
+        return Shown(self.asked, left[:SHOWN])
 
 
-def scores(generator: Generator, app: App, asked: Sequence[Asked]) -> dict[str, Any]:
+def scores(generator: Generator, shown: Sequence[Shown]) -> dict[str, Any]:
     """What a generator makes of the questions, with and without the paragraph that answers."""
-    ask = prompt_of(LaneName.ADAPTER_RAG, "grounded")
-    shown = [passages_for(app, one, withheld=False) for one in asked]
-    texts = _written(generator, [ask(one.question, held) for one, held in zip(asked, shown, strict=True)])
+    texts, found = _written(generator, shown), [one.asked.answers for one in shown]
     bare = [without_marks(text) for text in texts]
-    right = [
-        [n for n, p in enumerate(held, 1) if p.uri.endswith(one.document)]
-        for one, held in zip(asked, shown, strict=True)
-    ]
-    found: dict[str, Sequence[float]] = {
-        "exact_match": [max(exact_match(b, a) for a in one.answers) for b, one in zip(bare, asked, strict=True)],
-        "token_f1": [max(token_f1(b, a) for a in one.answers) for b, one in zip(bare, asked, strict=True)],
-        "cites": [bool({*cited_numbers(text)} & {*numbers}) for text, numbers in zip(texts, right, strict=True)],
-        "abstains wrongly": [not cite(text, held).text for text, held in zip(texts, shown, strict=True)],
-        "retrieved": [bool(numbers) for numbers in right],
+    silent = [not cite(text, one.top).text for text, one in zip(texts, shown, strict=True)]
+    withheld = [one.withheld() for one in shown[::2]]
+    held = [not cite(text, one.top).text for text, one in zip(_written(generator, withheld), withheld, strict=True)]
+    return {
+        "exact_match": _share([max(exact_match(b, a) for a in of) for b, of in zip(bare, found, strict=True)]),
+        "token_f1": _mean([max(token_f1(b, a) for a in of) for b, of in zip(bare, found, strict=True)]),
+        "cites": _share([bool({*cited_numbers(t)} & one.right) for t, one in zip(texts, shown, strict=True)]),
+        "abstains wrongly": _share(silent),
+        "abstains": _share(held),
+        "abstention f1": round(2 * sum(held) / max(1, sum(held) + sum(silent) + len(held)), 3),
+        "retrieved": _share([one.gives for one in shown]),
     }
-    without = [passages_for(app, one, withheld=True) for one in asked[::2]]
-    texts = _written(generator, [ask(one.question, held) for one, held in zip(asked[::2], without, strict=True)])
-    found["abstains"] = [not cite(text, held).text for text, held in zip(texts, without, strict=True)]
-    return {name: {"mean": round(sum(of) / len(of), 3), "n": len(of)} for name, of in found.items()}
 
 
-def _written(generator: Generator, prompts: Sequence[Prompt]) -> list[str]:
-    return [draft.text.strip() for draft in generator.generate(prompts)]
+def _written(generator: Generator, shown: Sequence[Shown]) -> list[str]:
+    ask = prompt_of(LaneName.ADAPTER_RAG, "grounded")
+    drafts = generator.generate([ask(one.asked.question, one.top) for one in shown])
+    return [draft.text.strip() for draft in drafts]
 
 
-def measure(data: Path, place: Path, articles: int, most: int, epochs: str) -> dict[str, Any]:
+def _mean(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": round(sum(values) / len(values), 3), "n": len(values)}
+
+
+def _share(values: Sequence[float]) -> dict[str, float]:
+    low, high = binomtest(round(sum(values)), len(values)).proportion_ci(method="wilson")
+    return _mean(values) | {"low": round(low, 3), "high": round(high, 3)}
+
+
+def measure(data: Path, place: Path, articles: int, most: int, settings: str) -> dict[str, Any]:
     documents = place / "documents"
     documents.mkdir(exist_ok=True)
     questions = write(data, documents)
-    (place / "ragloop.toml").write_text(SETTINGS.format(epochs=epochs))
+    (place / "ragloop.toml").write_text(settings)
     app = App(load_settings(place / "ragloop.toml", place / "home"))
     app.corpus.sync(documents)
     if not app.journal.counts()["interactions"]:
@@ -124,10 +161,10 @@ def measure(data: Path, place: Path, articles: int, most: int, epochs: str) -> d
     training = app.registry.adapter(adapter_id).evidence.training
     unseen = [one for of in questions[articles:] for one in of]
     asked = unseen[:: max(1, len(unseen) // most)][:most]
-    found = {}
+    shown, found = [Shown.found(app, one) for one in asked], {}
     for name, adapter in (("base", None), ("adapter", adapter_id)):
         with app.learning.retraining.parts.generator(adapter) as generator:
-            found[name] = scores(generator, app, asked)
+            found[name] = scores(generator, shown)
         print(name, json.dumps(found[name]), flush=True)
     facts = {
         name: getattr(training, name) for name in ("rows", "seconds", "cpu_seconds", "tokens", "final_loss", "chosen")
@@ -147,13 +184,15 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="folder that keeps the home; by default one that is removed")
     parser.add_argument("--articles", type=int, default=16, help="articles that are trained on")
     parser.add_argument("--asked", type=int, default=120, help="questions of other articles that are asked")
+    parser.add_argument("--chunk-tokens", type=int, default=96, help="longest passage")
     parser.add_argument("--epochs", default='"auto"', help="passes over the rows; by default the training chooses")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = given.home or Path(scratch)
         place.mkdir(parents=True, exist_ok=True)
-        found = measure(given.data, place, given.articles, given.asked, given.epochs)
+        settings = SETTINGS.format(chunk_tokens=given.chunk_tokens, epochs=given.epochs)
+        found = measure(given.data, place, given.articles, given.asked, settings)
     print(json.dumps(found, indent=2))
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))
