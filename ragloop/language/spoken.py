@@ -6,7 +6,7 @@ not say what is to be answered.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,10 +16,6 @@ class Rule:
 
     form: re.Pattern[str]
     needs: tuple[frozenset[str], ...]
-
-    def may_hold(self, words: Collection[str]) -> bool:
-        """Return whether a text with these words can hold a sentence of this form."""
-        return not any(one.isdisjoint(words) for one in self.needs)
 
 
 def _rule(form: str, *needs: str) -> Rule:
@@ -210,13 +206,19 @@ RULES = (*_ORDERED, *_PRESCRIBED)
 _WORD = re.compile(r"[a-z]+|<\|")
 _DOTTED = str.maketrans("\u0130\u0131", "ii")
 """The two letters that a rule takes for an i, though they are none in small letters either."""
+_NEEDS = [need for rule in RULES for need in rule.needs]
+_MEETS = {word: sum(1 << n for n, need in enumerate(_NEEDS) if word in need) for need in _NEEDS for word in need}
+"""The needs that a word meets, a bit for each."""
+_NEEDED = [(rule, sum(1 << n for n, need in enumerate(_NEEDS) if need in rule.needs)) for rule in RULES]
 
 
 def possible(text: str) -> tuple[Rule, ...]:
     """Return the rules that sentences of a text in NFKC may have the form of: those whose words it has."""
     plain = text if text.isascii() else text.translate(_DOTTED)
-    words = frozenset(_WORD.findall(plain.lower()))
-    return tuple(rule for rule in RULES if rule.may_hold(words))
+    met = 0
+    for word in _MEETS.keys() & _WORD.findall(plain.lower()):
+        met |= _MEETS[word]
+    return tuple(rule for rule, needed in _NEEDED if met & needed == needed)
 
 
 def is_spoken(sentence: str, rules: Sequence[Rule] = RULES) -> bool:
