@@ -15,7 +15,7 @@ from ragloop.config import load_settings
 from ragloop.demo.scale import QUICK
 from ragloop.errors import UsageError
 
-pytestmark = [pytest.mark.realmodel, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.realmodel, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

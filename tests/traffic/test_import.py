@@ -223,7 +223,7 @@ def test_what_is_logged_is_held_against_what_was_erased_under_the_lease_that_an_
             held.append(True)
         return KeptOut()
 
-    policy = RetrievalPolicy.of(app.settings.retrieval)
+    policy = RetrievalPolicy.of(app.settings.retrieval, guard=True)
     GivenAnswers(app.parts.active, app.journal, policy, erased).log("Why?", "No.", (), "")
     TrafficImport(app.journal, lambda: None, erased, dry_run=False).run([replace(TOLD, votes=(Vote(FeedbackKind.UP),))])
     assert held == [True, False, True, True]
