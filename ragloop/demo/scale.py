@@ -10,11 +10,11 @@ CONFIG = "ragloop.toml"
 
 @dataclass(frozen=True)
 class Scale:
-    """`packages` are those with the most facts and the longest READMEs; `base` of None makes a tiny model.
+    """`packages` are those with the most facts and the longest READMEs, None all; `base` of None makes a tiny model.
     `planted_epochs` are those of the adapter that is trained on shuffled answers. `canary_questions` are those of one
     share of a canary, `format_rows` and `format_epochs` those of the training in a house's format."""
 
-    packages: int
+    packages: int | None
     facts: int
     corrected: int
     batch: int
@@ -30,7 +30,7 @@ class Scale:
 
 
 FULL = Scale(
-    packages=180,
+    packages=None,
     facts=204,
     corrected=160,
     batch=42,
@@ -79,10 +79,6 @@ uri = "documents"
 base = "{base}"
 # The facts are short; a base model that does not know them would go on for longer.
 max_new_tokens = 20
-
-[retrieval]
-# It reads each question with ten passages, a third of a second; names of packages are found without it.
-reranker = "none"
 
 [drift]
 # In use a signal must differ on three days in a row; all of this is one day.

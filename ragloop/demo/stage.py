@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragloop.config.overrides import overridden
 from ragloop.demo.meter import Meter
 from ragloop.demo.scale import DOCUMENTS
 
@@ -49,6 +51,13 @@ class Stage:
     show: Show
     flows: "Flows | None" = None
     meter: Meter = field(default_factory=Meter)
+
+    @cached_property
+    def readers(self) -> "App":
+        """The application that readers ask by the hundred: the reranker takes a third of a second for each question."""
+        from ragloop.app import App
+
+        return App(overridden(self.app.settings, "rerank=off"), embedder=self.app.embedder)
 
     @property
     def documents(self) -> Path:

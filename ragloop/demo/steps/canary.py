@@ -85,7 +85,7 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
 
 def _ask_and_vote(stage: Stage, asked: list[Asked], lane: str) -> int:
     """Have questions answered in the lane, each one by whom the canary chose, and vote on all of them."""
-    answers = stage.app.answering.answerer.ask_all([one.question for one in asked], lane=lane)
+    answers = stage.readers.answering.answerer.ask_all([one.question for one in asked], lane=lane)
     votes = [_vote(answer, one) for answer, one in zip(answers, asked, strict=True)]
     stage.app.journal.give_all_feedback(votes)
     return len(answers)

@@ -111,7 +111,7 @@ def _ask_and_vote(stage: Stage, asked: Sequence[Asked]) -> "tuple[list[tuple[Ask
     given: list[tuple[Asked, Answer]] = []
     for start in range(0, len(asked), stage.scale.batch):
         batch = asked[start : start + stage.scale.batch]
-        given += zip(batch, stage.app.answering.answerer.ask_all([one.question for one in batch]), strict=True)
+        given += zip(batch, stage.readers.answering.answerer.ask_all([one.question for one in batch]), strict=True)
         stage.say(f"   {len(given)} of {len(asked)} questions answered and logged")
     votes = stage.traffic.votes(given)
     stage.app.journal.give_all_feedback(votes)
