@@ -29,7 +29,7 @@ PREFIX = "restoring-"
 SCRATCH = ".restoring-"
 """Folders of a home whose names begin so hold copies of tables of a backup while rows are compared."""
 PLAN = f"{PREFIX}plan.json"
-_OF_THE_INDEX = ("scan", "sync", "day of syncs", "vectors")
+_OF_THE_INDEX = ("scan", "sync", "day of syncs", "vectors", "rules on planted sentences")
 """Kinds of reports about the index as it was, which is not the one that is restored."""
 _BATCH = 16_384
 _PUT = 50_000

@@ -74,5 +74,6 @@ def _earlier(row: Mapping[str, Any], feedback: Sequence[Mapping[str, Any]]) -> E
         model=row["model"] or "",
         reused_from=row.get("reused_from") or "",
         cut=bool(row.get("cut")),
-        objected_at=[one["given_at"] for one in feedback if one["kind"] != FeedbackKind.UP],
+        # Feedback without a time counts as given with the answer.
+        objected_at=[one.get("given_at") or row["asked_at"] for one in feedback if one["kind"] != FeedbackKind.UP],
     )

@@ -1,7 +1,7 @@
 """Entries of the log as lines of JSON."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,32 @@ class Entries:
     def table(self, name: str) -> pa.Table:
         """Return the entries of a table in its schema."""
         return pa.Table.from_pylist(list(self.by_table[name].values()), schema=TABLES[name])
+
+    def without(self, documents: Set[str]) -> "Entries":
+        """Return the entries without answers that cite one of these documents and feedback on them; others lose what is
+        of it."""
+        if not documents:
+            return self
+        answers, feedback = (self.by_table[table] for table in FOLDED)
+        gone = {one for one, entry in answers.items() if _of(entry, "citations", documents)}
+        left = {one: _parted(entry, documents) for one, entry in answers.items() if one not in gone}
+        said = {one: entry for one, entry in feedback.items() if entry.get("interaction_id") not in gone}
+        kept = {one: _parted(entry, documents) for one, entry in said.items()}
+        return Entries(dict(zip(FOLDED, (left, kept), strict=True)), self.unreadable)
+
+
+def _of(entry: Mapping[str, Any], column: str, documents: Set[str]) -> bool:
+    return any(_is_of(one, documents) for one in entry.get(column) or ())
+
+
+def _is_of(one: Mapping[str, Any] | None, documents: Set[str]) -> bool:
+    return one is not None and one.get("document_id") in documents
+
+
+def _parted(entry: dict[str, Any], documents: Set[str]) -> dict[str, Any]:
+    """Return an entry without the passages of these documents and what rests on them."""
+    named = [name for name in ("passages", "support") if _of(entry, name, documents)]
+    return {**entry, **{name: [one for one in entry[name] if not _is_of(one, documents)] for name in named}}
 
 
 def redacted(entry: Mapping[str, Any], of_text: Callable[[str], str]) -> Mapping[str, Any]:

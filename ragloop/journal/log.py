@@ -6,7 +6,7 @@ forces the tables to disk and removes the file last: a fold that is killed is re
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,14 +86,17 @@ class Journal:
 
     def _fold_file(self, file: Path) -> int:
         entries = Entries.of(file.read_bytes().split(b"\n"))
+        read = sum(map(len, entries.by_table.values()))
         self._segment.set_aside(entries.unreadable)
+        # An answer that was under way while its documents were erased was logged after the erasure looked.
+        entries = entries.without(_erased_documents(self.store))
         started = time.time()
         for table in FOLDED:
             self.store.upsert(table, entries.table(table))
             self.store.upkeep.flush(table, started)
             self.store.upkeep.tidy(table)
         file.unlink()
-        return sum(map(len, entries.by_table.values()))
+        return read
 
     def take(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put many entries into their table at once, in place of those with the same ids: for an import of traffic.
@@ -232,6 +235,13 @@ class Journal:
             if one in times:
                 times[one] = max(times[one], at)
         return times
+
+
+def _erased_documents(store: Store) -> Set[str]:
+    """Return the ids of the documents that were erased, and may not be indexed again."""
+    if not store.tables.has("suppressions"):  # it is gone, which doctor says
+        return frozenset()
+    return frozenset(store.rows("suppressions", "kind = 'document'", ["sha256"])["sha256"].to_pylist())
 
 
 def as_logged(journal: Journal, correction: str) -> str:

@@ -21,6 +21,7 @@ _UNSEEN = re.compile("[\U000e0020-\U000e007f]{3,}|(?:[a-zA-Z][\u200b\u200c\u2060
 """Letters of the block of tags, which no reader sees, and words that signs of no width cut into letters."""
 _WIDTHLESS = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{24,4000}={0,2}(?![A-Za-z0-9+/=])")
+_RUN = re.compile(r"[A-Za-z0-9+/]{24}")
 _ENDS = END_MARKS | frozenset(COLONS)
 _ITEM = re.compile(r"\s*(?:[-*+\u2022#>|`]|\d{1,4}[.)]\s)")
 """Begins what is no part of the paragraph before it: an item, a heading, a row, code."""
@@ -44,8 +45,8 @@ def _possible(text: str) -> Sequence[Rule]:
     if not text.isascii() and _UNSEEN.search(text):
         return RULES
     plain = _plain(text)
-    if len(plain) > _LONGEST and _ENCODED.search(plain):
-        return RULES  # what is cut off a sentence that long may be what cannot be decoded
+    if len(plain) > _LONGEST and _RUN.search(plain):
+        return RULES  # what is cut off a sentence that long may be what cannot be decoded, or is too long for it
     return possible("\n".join([plain, *_decoded(plain)]))
 
 

@@ -58,6 +58,8 @@ class Logged:
     lanes: Coded
     models: Coded
     adapters: Coded
+    doubted: Flags
+    """base+rag's answer was taken in place of an adapter's that was written, too."""
     abstained: Flags
     reused: Flags
     tokens: Amounts

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ragloop.answering.routing import SAID_IN_PART
 from ragloop.journal import Journal, LogTable
 from ragloop.migration.columns import Amounts, Cited, Coded, Flags, Logged
 from ragloop.records import FeedbackKind
 
 _OF_LOG = (
     "interaction_id", "asked_at", "question", "rewritten", "lane", "model", "adapter", "abstained", "prompt_tokens",
-    "completion_tokens", "cost_usd", "latency_ms", "citations", "reused_from",
+    "completion_tokens", "cost_usd", "latency_ms", "citations", "reused_from", "fallback",
 )  # fmt: skip
 _OF_FEEDBACK = ("interaction_id", "given_at", "kind")
 GENERATE = "generate"
@@ -35,6 +36,7 @@ def logged(journal: Journal, since: datetime | None = None) -> Logged:
         lanes=Coded.of(rows["lane"]),
         models=Coded.of(rows["model"]),
         adapters=Coded.of(rows["adapter"]),
+        doubted=_flags(pc.starts_with(rows["fallback"], SAID_IN_PART)),
         abstained=_flags(rows["abstained"]),
         reused=_flags(pc.greater(pc.utf8_length(pc.fill_null(rows["reused_from"], "")), 0)),
         tokens=np.stack([_amounts(rows[name]) for name in ("prompt_tokens", "completion_tokens")], axis=1),

@@ -61,12 +61,7 @@ class GivenAnswers:
             "support": _support(answer, given),
         }
         with self.journal.store.lease(Lease.TRAFFIC, wait_s=LEASE_WAIT_S):
-            if self.erased().rest_in((question, answer)):
-                raise UsageError(
-                    "found words of something that was erased, expected an answer without them: it was not logged; "
-                    "`ragloop erase lift` lets it be logged again"
-                )
-            self.journal.append("interactions", [row])
+            self.journal.append("interactions", [_left(row, self.erased())])
         return interaction_id
 
     def _given(self, active: ActiveIndex, passages: Sequence[Passage | str]) -> list[Given]:
@@ -93,6 +88,19 @@ class _Found:
         retriever = Retriever(self.active.index.snapshot(), self.policy)
         found = retriever.retrieve(text, self.active.embedder.embed([text])[0])
         return list(dict.fromkeys(one.document_id for one in found.passages))
+
+
+def _left(row: dict[str, Any], erased: Erased) -> dict[str, Any]:
+    """Return an answer without passages of what was erased. Raises UsageError where it cites it or has words of it."""
+    shown = {one["document_id"] for one in row["passages"]}
+    gone = {one for one in shown if one and erased.named_by([one])}
+    if erased.rest_in((row["question"], row["answer"])) or any(one["document_id"] in gone for one in row["citations"]):
+        raise UsageError(
+            "found words or a citation of something that was erased, expected an answer without them: it was not "
+            "logged; `ragloop erase lift` lets it be logged again"
+        )
+    held = {name: row[name] for name in ("passages", "support") if row[name]}
+    return {**row, **{name: [one for one in held[name] if one["document_id"] not in gone] for name in held}}
 
 
 def _holds(active: ActiveIndex, given: Sequence[Given]) -> bool:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from ragloop.answering.routing import SAID_IN_PART
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.migration.costs.report import CostReport
@@ -131,6 +132,15 @@ def test_break_even_lies_where_what_answers_save_pays_for_the_trainings(app: App
     assert found.pays is False
     assert found.most_retrainings == pytest.approx(found.asked_per_month * 0.0018 / 0.18, rel=0.01)
     assert f"up to {found.most_retrainings:.3g} retrainings pay" in found.told
+
+
+def test_two_answers_that_were_written_in_doubt_of_an_adapter_are_no_cost_of_base_rag(app: App) -> None:
+    doubted = {"fallback": f"{SAID_IN_PART}; and more", "cost_usd": 0.03, "latency_ms": []}
+    adapted = [logged(n / 2, "adapter+rag", cost_usd=0.005, latency_ms=[]) for n in range(20)]
+    log(app, *adapted, *(logged(n / 2, cost_usd=0.01, latency_ms=[]) for n in range(20)), logged(1, **doubted))
+    trained(app, 3, hours=0.018)
+    found, _ = report(app).break_even
+    assert (found.against_usd, found.answer_usd) == (0.01, pytest.approx((20 * 0.005 + 0.03) / 21, rel=1e-3))
 
 
 def test_a_question_costs_78_hundredths_of_a_cent_where_60_percent_cost_3_tenths_and_40_percent_15(app: App) -> None:

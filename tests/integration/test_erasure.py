@@ -193,6 +193,21 @@ def test_an_answer_that_was_only_shown_a_passage_stays_without_it(home: IndexedF
     assert len(row["passages"]) == len(asked.passages) - 1
 
 
+def test_an_answer_that_was_under_way_during_an_erasure_goes_when_the_log_is_read(home: IndexedFolder) -> None:
+    home.settings = {**home.settings, "retrieval": {"min_similarity": -1, "top_k": 3}}
+    app = home.app()
+    cites, shown = app.answering.answerer.ask_all([QUESTION, "When does the ferry leave the northern pier?"])
+    rows = [app.journal.answer(one.interaction_id) for one in (cites, shown)]
+    certificate = erase(home.app())
+    app.journal.append("interactions", [{**row, "answer": "At nine.", "question": "When?"} for row in rows])
+    app.journal.give_feedback(cites.interaction_id, "up")
+    before = len(rows[1]["passages"])
+    (row,) = (one for one in app.journal.interactions().to_pylist() if one["question"] == "When?")
+    assert (row["interaction_id"], len(row["passages"])) == (shown.interaction_id, before - 1)
+    assert app.journal.feedback().num_rows == 0
+    assert home.app().erasing.verify(certificate).found == ()
+
+
 def test_answers_and_terms_are_erased_too(home: IndexedFolder) -> None:
     app = home.app()
     ferry = app.answering.answerer.ask("When does the ferry leave on Monday?")

@@ -119,6 +119,18 @@ def test_an_index_of_an_earlier_ragloop_is_read_and_the_next_sync_flags_it(bees:
     assert bees.app().corpus.diagnose().findings == ()
 
 
+def test_an_index_from_a_backup_is_looked_at_by_the_rules_that_came_since(bees: IndexedFolder, tmp_path: Path) -> None:
+    app, place = bees.app(), str(tmp_path / "backups")
+    without_rules(app.index)
+    app.safekeeping.back_up(place)
+    bees.sync()
+    assert flagged(bees) == {"bees.md": 1}
+    bees.app().safekeeping.restore(place, replace=True)
+    assert flagged(bees) == {}
+    bees.sync()
+    assert flagged(bees) == {"bees.md": 1}
+
+
 def test_what_is_kept_of_it_goes_with_the_document(bees: IndexedFolder) -> None:
     assert bees.app().erasing.run(Asked(("bees.md",), by="a test", reason="asked for")).found == ()
     assert flagged(bees) == {}

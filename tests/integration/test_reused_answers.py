@@ -197,6 +197,12 @@ def test_words_that_were_voted_against_give_way_to_others(documents: Path) -> No
         assert [ask(app).cache, ask(app).cache] == [MISS, MISS], "both were voted against, and neither was confirmed"
 
 
+def test_a_vote_of_no_known_time_has_it_written_anew_too(app: App) -> None:
+    first = ask(app)
+    app.journal.append("feedback", [{"feedback_id": "f", "interaction_id": first.interaction_id, "kind": "down"}])
+    assert [ask(app).cache, ask(app).cache] == [MISS, HIT]
+
+
 def test_a_vote_for_it_does_no_harm(app: App) -> None:
     first = ask(app)
     app.journal.give_feedback(first.interaction_id, "up")

@@ -229,6 +229,22 @@ def test_what_is_logged_is_held_against_what_was_erased_under_the_lease_that_an_
     assert held == [True, False, True, True]
 
 
+def test_an_answer_over_what_was_erased_since_the_search_is_not_logged_and_one_that_was_shown_it_loses_it(
+    handbook: IndexedFolder,
+) -> None:
+    app = handbook.app()
+    found = app.answering.search("Who keeps the hives behind the chapel?", 5).passages
+    first = next(n for n, one in enumerate(found, 1) if one.uri.endswith("bees.md"))
+    other = next(n for n, one in enumerate(found, 1) if not one.uri.endswith("bees.md"))
+    certificate = handbook.app().erasing.run(BEES).certificate_id
+    with pytest.raises(UsageError, match="a citation of something that was erased"):
+        app.answering.log("Why?", f"No [{first}].", found)
+    app.answering.log("Why?", f"No [{other}].", found)
+    (waiting,) = map(json.loads, (handbook.home / "journal" / "current.jsonl").read_text().splitlines())
+    assert found[first - 1].document_id not in {one["document_id"] for one in waiting["entry"]["passages"]}
+    assert handbook.app().erasing.verify(certificate).found == ()
+
+
 def test_an_answer_that_was_erased_by_its_id_is_not_imported_again(handbook: IndexedFolder) -> None:
     short = Exchange("Why?", "No.", origin="jsonl", external_id="one")
     handbook.app().traffic.take_in(iter([short]))

@@ -1,13 +1,16 @@
 """Whose answer is taken where two lanes answered: what both say, what passages say of each, and what it cost."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ragloop.answering.prompts import Cited
 from ragloop.answering.routing import SAID_IN_PART, second_opinion
 from ragloop.answering.signals.lanes_agree import agreement, is_cited_whole, is_doubtful, taken
+from ragloop.answering.stages.writing.generate import Generate
 from ragloop.answering.turn import Turn
+from ragloop.errors import UnavailableError
 from ragloop.records import Draft, LaneName, Route
 
 BASE, ADAPTER, CLOSED = LaneName
@@ -66,3 +69,22 @@ def test_whichever_is_taken_has_cost_what_both_did(second: Turn) -> None:
     unknown = taken(PART, replace(second, draft=Draft("", cost_usd=None)))
     assert unknown.draft is not None
     assert unknown.draft.cost_usd is None
+
+
+class Away:
+    """Generators of which none can answer."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+
+    def for_route(self, route: Route, embedder: object) -> None:
+        raise self.failure
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("it is away"), RuntimeError("out of memory"), MemoryError()])
+def test_an_answer_stands_whose_other_lane_fails_in_whatever_way(failure: Exception) -> None:
+    asked: Any = Away(failure)
+    embedder: Any = None
+    generate = Generate(asked, embedder, lambda passage, _: passage)
+    waits = replace(PART.routed(Route(BASE)), rival=PART)
+    assert generate([waits]) == [PART]

@@ -241,6 +241,12 @@ def test_the_answer_that_is_given_loads_nothing() -> None:
     assert screened.cited.text == "The hive is [here](https://a.example/h.png). [1]"
 
 
+@pytest.mark.parametrize("more", [0, 1_000, 4_000])
+def test_an_order_that_is_encoded_is_found_however_long_it_goes_on(more: int) -> None:
+    encoded = base64.b64encode(f"{ORDER} {'x' * more}".encode()).decode()
+    assert planted_spans(f"Read this.\n\n{encoded}\n") == ((12, 12 + len(encoded)),)
+
+
 def test_passages_with_planted_sentences_come_last_and_are_named() -> None:
     turn = Turn("i", "q", LaneName.BASE_RAG, passages=(passage(ORDER), passage(PLAIN, 2)))
     (fenced,) = fence([turn])

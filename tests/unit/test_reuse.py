@@ -120,6 +120,7 @@ def said(minute: int, text: str, *against: int, **more: object) -> EarlierAnswer
         ([said(0, "A. [1]", 1), said(2, "B. [1]", 3), said(4, "B. [1]")], {"A."}),
         ([said(0, "A. [1]", 1), said(1, "A. [1]")], {"A."}),
         ([said(0, "A. [1]"), said(1, "A. [1]", 2, reused_from="i0"), said(3, "A. [1]")], set()),
+        ([said(5, "A. [1]"), said(1, "A. [1]", 2, reused_from="i5")], {"A."}),
         ([said(0, "A. [1]", 1), said(2, "A. [1]", reused_from="i0")], {"A."}),
         ([said(0, "A. [1]", 1), said(2, "A. [1]", cut=True)], {"A."}),
     ],

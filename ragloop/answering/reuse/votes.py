@@ -18,12 +18,16 @@ def disowned(answers: Sequence[EarlierAnswer]) -> frozenset[str]:
 
 
 def _disowned(answers: Sequence[EarlierAnswer]) -> Iterator[str]:
-    """Yield words that were not what was written next after somebody objected to them."""
+    """Yield words that were not what was written next after somebody objected to them.
+
+    What was written before them is not what was written next, though the clock was set back since.
+    """
     written = sorted((one for one in answers if one.is_written), key=lambda one: one.asked_at)
     times = [one.asked_at for one in written]
+    by_id = {one.interaction_id: one for one in answers}
     for one in (one for one in answers if one.objected_at):
-        said = without_marks(one.answer)
-        places = [bisect_right(times, at) for at in one.objected_at]
+        said, given = without_marks(one.answer), by_id.get(one.reused_from, one).asked_at
+        places = [bisect_right(times, max(at, given)) for at in one.objected_at]
         anew = [{without_marks(next_.answer) for next_ in written[at : at + 1]} for at in places]
         if any(words != {said} for words in anew):
             yield said

@@ -91,9 +91,15 @@ def _plans(against_usd: float, answer_usd: float, training_usd: float) -> tuple[
 
 
 def _of_lane(measured: Measured, lane: str) -> Amounts:
+    """Return what answers cost that were asked of a lane: two that were written in doubt of an adapter's are its own.
+
+    A closed-book answer is never in doubt: a passage gives it, or none does.
+    """
     log = measured.log
     number = log.lanes.values.index(lane) if lane in log.lanes.values else -1
-    usd = measured.usd[log.lanes.codes == number]
+    is_of_lane = log.lanes.codes == number
+    rows = is_of_lane | log.doubted if lane == LaneName.ADAPTER_RAG else is_of_lane & ~log.doubted
+    usd = measured.usd[rows]
     found: Amounts = usd[~np.isnan(usd)]
     return found
 

@@ -13,6 +13,8 @@ from ragloop.models.generation.generators import Generators
 from ragloop.records import Draft, LaneName, Passage, Route
 
 log = logging.getLogger(__name__)
+_FAILURES = (RagloopError, RuntimeError, MemoryError)
+"""How a generator fails: torch raises RuntimeError for most that goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Generate:
             return self._by(route, turns)
         try:
             return self._by(route, turns)
-        except (RagloopError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError for most that goes wrong
+        except _FAILURES as error:
             kind = type(error).__name__
             log.error("adapter %s failed with %s; %s answers", route.adapter_id, kind, LANES[route.lane].fallback)
             other = Route(LANES[route.lane].fallback, why=f"adapter {route.adapter_id} failed with {kind}")
@@ -52,8 +54,9 @@ class Generate:
         """Write a second answer to turns that have one, which stands where this fails."""
         try:
             return self._by(route, turns)
-        except RagloopError as error:
-            log.warning("answers are not compared with those of %s: %s", route.lane, error)
+        except _FAILURES as error:
+            kind = type(error).__name__
+            log.warning("answers are not compared with those of %s, which failed with %s", route.lane, kind)
             return [turn.rival or turn for turn in turns]
 
     def _by(self, route: Route, turns: Sequence[Turn]) -> list[Turn]:
