@@ -68,7 +68,11 @@ def test_from_how_many_questions_on_a_plan_pays() -> None:
     one, other = Plan(question_usd=0.01), Plan(question_usd=0.004, update_usd=30)
     assert turning_questions(one, other, updates_per_month=2) == pytest.approx(10_000)
     assert turning_questions(one, other, updates_per_month=0) == 0
-    assert turning_questions(other, one, updates_per_month=0) == 0
+    assert turning_questions(other, one, updates_per_month=0) == inf, (
+        "its questions are dearer, and nothing else differs"
+    )
+    assert turning_questions(one, one, updates_per_month=0) == inf
+    assert turning_questions(Plan(month_usd=5), Plan(question_usd=0.01), updates_per_month=0) == 0
     assert turning_questions(one, Plan(question_usd=0.02, update_usd=1), updates_per_month=1) == inf
     assert turning_updates(one, other, 0) == 0
     assert turning_updates(one, Plan(), 10) == inf

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def costs(json: Json = False) -> None:
     """Show what the answers of topics.window_days cost, by lane and by topic, with training and storage.
 
-    Endpoints charge by tokens, machines by the time of the stages; prices stand in [remote] and [costs]. A month is
+    Endpoints charge by tokens, machines by the time of the stages; prices stand in `remote` and `costs`. A month is
     forecast from the days that were observed, and where an adapter becomes cheaper is said with its interval.
     """
     migration = open_app().migration

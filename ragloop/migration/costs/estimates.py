@@ -1,6 +1,7 @@
 """A figure of costs, and how sure it is. Pure."""
 
 from dataclasses import dataclass
+from math import floor, log10
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ragloop.migration.columns import Amounts
 
 _BY_WEIGHTS = 1000
 """Up to so many values their mean is drawn by weights; of more it is as good as normal."""
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -50,5 +52,7 @@ def ends(drawn: Amounts) -> Interval:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return US dollars as they are shown."""
-    return None if value is None else round(value, 6)
+    """Return US dollars as they are shown: to a millionth, and less than that to six digits, as an answer may cost."""
+    if not value:
+        return value
+    return round(value, max(_DIGITS, _DIGITS - 1 - floor(log10(abs(value)))))
