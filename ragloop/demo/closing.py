@@ -35,10 +35,8 @@ def _learned(good: Mapping[str, Any], tried: Mapping[str, Any], asked: Mapping[s
         through = f" Asked through it, {asked['right']} of 2 answers were right." if asked else ""
         rows = counted(good["dataset"]["train"], "row")
         gate = "" if good["tried"] else f" The gate had not decided ({_why(good)})"
-        return (
-            f"an adapter, from {rows} of the log; tried on {counted(tried['questions'], 'question')} of readers, it "
-            f"was promoted.{gate}{_measured(good)}{through}"
-        )
+        tried_on = f"tried on a share of {counted(tried['questions'], 'question')}"
+        return f"an adapter, from {rows} of the log; {tried_on}, it was promoted.{gate}{_measured(good)}{through}"
     return f"an adapter was trained and not promoted: {_not_promoted(good, tried)}{_measured(good)}"
 
 

@@ -83,7 +83,7 @@ def _say_plan(*, quick: bool) -> None:
         text = textwrap.wrap(step + (";" if number < len(PLAN) else "."), 72)
         say("\n     ".join([f"  {number}. {text[0]}", *text[1:]]))
     if not quick:
-        say("Steps 3 to 5 run as Prefect flows on a local server.")
+        say("Sync of step 3, drift check of step 4 and training of step 5 are Prefect flows on a local server.")
 
 
 def _empty_folder() -> Path:

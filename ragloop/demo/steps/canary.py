@@ -1,4 +1,5 @@
-"""Canaries of the story: an adapter answers a share of the questions, and readers who know what is right vote."""
+"""Canaries of the story: an adapter answers a share of the questions, and simulated readers vote, who know what is
+right."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -43,8 +44,9 @@ def try_planted(stage: Stage, planted: "Adapter", live: Iterator[Asked]) -> None
     with stage.step(6, "Try the planted adapter on readers") as figures:
         if champion_of(stage) is None:
             stage.say(
-                "   no adapter serves: the base model answers in place of answers that do not stand, on both sides"
+                "   no adapter serves: where passages do not bear out an answer, the base model answers from them,"
             )
+            stage.say("   on both sides, so that readers may never see which adapter is worse")
         figures |= _tried(stage, planted, live, stage.app.settings.canary.shares[-1], most=PER_LOOK - 1)
 
 
@@ -61,6 +63,7 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         watch.canaries.start(adapter.adapter_id, share, "tried whatever the gate said", BY)
     looks: list[dict[str, Any]] = []
     asked = 0
+    stage.say("   simulated readers ask for the facts that were corrected, and vote by the known answers")
     while (tried := watch.canaries.under_way(lane)) and len(looks) < most:
         asked += _ask_and_vote(stage, list(islice(live, stage.scale.canary_questions // PER_LOOK)), lane)
         [look] = watch.act()
@@ -70,7 +73,11 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         stage.say("   not enough evidence yet; the demonstration stops the trial here")
         watch.canaries.stop(tried[0], "the demonstration asks no more", BY)
     if looks:
-        stage.show("What readers met", looks[-1]["measured"], ("measure", "challenger", "champion", "e-value: worse"))
+        stage.show(
+            "Bad outcomes while readers tried it",
+            looks[-1]["measured"],
+            ("measure", "challenger", "champion", "e-value: worse"),
+        )
     serving = champion_of(stage)
     stage.say(f"   after {asked} questions; now serving: {serving or 'the base model'}")
     return {

@@ -90,7 +90,8 @@ def _open_desk(stage: Stage) -> _Desk:
     corrected, packages = _facts(stage)
     write_documents(folder / "documents", [replace(one, readme="") for one in packages])
     base = stage.app.settings.model.base
-    (folder / CONFIG).write_text(_SETTINGS.format(base=base, scale=stage.scale), encoding="utf-8")
+    settings = _SETTINGS.format(base=base, scale=stage.scale, checkpoint_steps=CHECKPOINT_STEPS)
+    (folder / CONFIG).write_text(settings, encoding="utf-8")
     app = App(load_settings(folder / CONFIG, folder), embedder=stage.app.embedder)
     app.corpus.sync()
     unseen = [Fact(one.name, "licence", one.licence) for one in packages[-UNSEEN:]]
@@ -177,5 +178,5 @@ eval_share = 0.05
 recipe = "style"
 epochs = {scale.format_epochs}
 frozen_share = 0.75
-checkpoint_steps = 10
+checkpoint_steps = {checkpoint_steps}
 """

@@ -24,7 +24,7 @@ def as_svg(turns: Sequence[BreakEven]) -> str:
         return ""
     plans = _plans(known)
     marks = [one.asked_per_month for one in known] + [one.questions for one in known if one.questions]
-    asked = _Axis(max(1.0, min(marks) / _AROUND), max(1.0, max(marks)) * _AROUND, _LEFT, _WIDTH)
+    asked = _Axis(max(1.0, min(marks) / _AROUND), max(1.0, *marks) * _AROUND, _LEFT, _WIDTH)
     ends = [plan.usd(at, rate) for plan, rate in plans.values() for at in (asked.low, asked.high)]
     usd = _Axis(max(min(ends), max(ends) / 1e6), max(ends), _TOP + _HEIGHT, -_HEIGHT)
     parts = [*_frame(asked, usd), *_today(known[0].asked_per_month, asked)]
