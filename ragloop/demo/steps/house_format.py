@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DESK = "desk"
 CONFIG = "ragloop.toml"
 UNSEEN = 6
-"""Packages of which nobody asked before the adapter was trained."""
+"""Packages that the adapter is not trained on."""
 CHECKPOINT_STEPS = 10
 KILLED_AT = 14
 
@@ -36,7 +36,7 @@ class _KilledError(Exception):
 
 @dataclass(frozen=True)
 class _Desk:
-    """What the readers of one desk ask: what is corrected, and what is kept for later."""
+    """What the readers of one desk ask: what is corrected, and what is not trained on."""
 
     app: "App"
     corrected: Sequence[Fact]
@@ -44,7 +44,7 @@ class _Desk:
 
 
 def teach_format(stage: Stage) -> None:
-    """Correct answers into the format, train on them, kill the training midway, and ask what nobody asked."""
+    """Correct answers into the format, train on them, kill the training midway, and ask of other packages."""
     with stage.step(7, "Teach another adapter the format of a house") as figures:
         desk = _open_desk(stage)
         before = _ask(desk, desk.unseen)
@@ -60,7 +60,7 @@ def teach_format(stage: Stage) -> None:
         tell_answer(stage, before[0])
         tell_answer(stage, after[0])
         stage.say(
-            f"   in the format: {figures['valid']} of {len(after)} questions about packages that nobody had asked for; "
+            f"   in the format: {figures['valid']} of {len(after)} questions about packages that it was not trained on; "
             f"before, {figures['valid_before']}"
         )
 
