@@ -60,7 +60,7 @@ def teach_format(stage: Stage) -> None:
         tell_answer(stage, before[0])
         tell_answer(stage, after[0])
         stage.say(
-            f"   in the format: {figures['valid']} of {len(after)} questions about packages that it was not trained on; "
+            f"   in the format: {figures['valid']} of {len(after)} questions about packages it was not trained on; "
             f"before, {figures['valid_before']}"
         )
 
