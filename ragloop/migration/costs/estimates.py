@@ -1,7 +1,7 @@
 """A figure of costs, and how sure it is. Pure."""
 
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor, isfinite, log10
 
 import numpy as np
 
@@ -52,7 +52,10 @@ def ends(drawn: Amounts) -> Interval:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return US dollars as they are shown: to a millionth, and less than that to six digits, as an answer may cost."""
-    if not value:
-        return value
+    """Return US dollars as they are shown: to a millionth, and less than that to six digits, as an answer may cost.
+
+    What is too much to be added up is None: JSON has no infinity.
+    """
+    if not value or not isfinite(value):
+        return 0.0 if value == 0 else None
     return round(value, max(_DIGITS, _DIGITS - 1 - floor(log10(abs(value)))))
