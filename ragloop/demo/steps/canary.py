@@ -73,11 +73,7 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         stage.say("   not enough evidence yet; the demonstration stops the trial here")
         watch.canaries.stop(tried[0], "the demonstration asks no more", BY)
     if looks:
-        stage.show(
-            "Bad outcomes while readers tried it",
-            looks[-1]["measured"],
-            ("measure", "challenger", "champion", "e-value: worse"),
-        )
+        _show_outcomes(stage, looks[-1]["measured"])
     serving = champion_of(stage)
     stage.say(f"   after {asked} questions; now serving: {serving or 'the base model'}")
     return {
@@ -88,6 +84,17 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         "promoted": serving == adapter.adapter_id,
         "champion_after": serving,
     }
+
+
+def _show_outcomes(stage: Stage, measured: list[dict[str, Any]]) -> None:
+    """Show what went badly on each side, and say what rolls an adapter back."""
+    columns = ("measure", "challenger", "champion", "e-value: worse")
+    stage.show("Bad outcomes while readers tried it", measured, columns)
+    alpha = stage.app.settings.canary.alpha
+    stage.say("   replaced: another lane answered, since passages did not bear the answer out")
+    stage.say(
+        f"   a mean of the e-values of {1 / alpha:g} rolls an adapter back, wrongly in at most {alpha:.0%} of trials"
+    )
 
 
 def _ask_and_vote(stage: Stage, asked: list[Asked], lane: str) -> int:
