@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 300
 """Characters of an answer that are shown."""
-QUESTIONS = (
-    "Which package gives colored terminal text?",
-    "How do I send a push notification from Python?",
-    "What is the licence of {package}?",
-)
+QUESTIONS = {
+    "Which package shows progress bars and tables in a terminal?": "rich",
+    "How do I add colours to logging?": "colorlog",
+}
+"""Questions in a reader's words, and the package whose document answers each."""
 
 
 def write(stage: Stage) -> None:
@@ -70,7 +70,8 @@ def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
 def ask(stage: Stage) -> None:
     """Ask three questions, with what their answers cite."""
     with stage.step(1, "Ask three questions") as figures:
-        asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
+        first = stage.packages[0]
+        asked = [*QUESTIONS, question(Fact(first.name, "licence", first.licence), 1)]
         answers = [stage.app.answering.answerer.ask(text) for text in asked]
         for answer in answers:
             tell_answer(stage, answer)
