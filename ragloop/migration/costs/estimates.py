@@ -20,6 +20,12 @@ class Estimate:
     usd: float
     interval: Interval | None = None
 
+    @property
+    def told(self) -> str:
+        """Say the figure, and from where to where it may lie."""
+        ends = f" ({self.interval.low:.4g} to {self.interval.high:.4g})" if self.interval else ""
+        return f"{self.usd:.4g}{ends}"
+
     def as_row(self) -> dict[str, float | None]:
         """Return the figure and its ends as JSON shows them."""
         low, high = (self.interval.low, self.interval.high) if self.interval else (None, None)
