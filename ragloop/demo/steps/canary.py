@@ -23,14 +23,16 @@ PER_LOOK = 4
 
 
 def try_adapter(stage: Stage, adapter: "Adapter", live: Iterator[Asked]) -> None:
-    """Let readers ask until the canary of the adapter ends; a gate that found too little does not stop the trial."""
+    """Let readers ask until the canary of the adapter ends; a gate that found too little starts none, a person may."""
     with stage.step(5, "Try it on a share of the questions") as figures:
         figures |= {"adapter_id": adapter.adapter_id, "promoted": False, "questions": 0, "looks": []}
         if adapter.state == REJECTED:
             stage.say("   the gate rejected it, so nobody is asked to try it")
             return
         if adapter.state != CANARY:
-            stage.say(f"   the gate found too little to decide ({adapter.verdict}); it is tried by hand all the same")
+            stage.say(
+                f"   the gate found too little to decide ({adapter.verdict}); the trial is started by hand, as a person may"
+            )
         shares = stage.app.settings.canary.shares
         figures |= _tried(stage, adapter, live, shares[0], most=2 * PER_LOOK * len(shares))
 
