@@ -30,9 +30,7 @@ def try_adapter(stage: Stage, adapter: "Adapter", live: Iterator[Asked]) -> None
             stage.say("   the gate rejected it, so nobody is asked to try it")
             return
         if adapter.state != CANARY:
-            stage.say(
-                f"   the gate found too little to decide ({adapter.verdict}); the trial is started by hand, as a person may"
-            )
+            stage.say(f"   the gate found too little to decide ({adapter.verdict}); a person may try it, as here")
         shares = stage.app.settings.canary.shares
         figures |= _tried(stage, adapter, live, shares[0], most=2 * PER_LOOK * len(shares))
 
@@ -93,7 +91,7 @@ def _show_outcomes(stage: Stage, measured: list[dict[str, Any]]) -> None:
     columns = ("measure", "challenger", "champion", "e-value: worse")
     stage.show("Bad outcomes while readers tried it", measured, columns)
     alpha = stage.app.settings.canary.alpha
-    stage.say("   replaced: another lane answered, since passages did not bear the answer out")
+    stage.say("   replaced: base+rag answered, since no adapter serves or passages did not bear its answer out")
     stage.say(
         f"   a mean of the e-values of {1 / alpha:g} rolls an adapter back, wrongly in at most {alpha:.0%} of trials"
     )
