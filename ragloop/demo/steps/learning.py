@@ -100,9 +100,7 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     scored = _scored(adapter)
     rows = [_heads(who, scores) for who, scores in scored.items()]
     stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
-    stage.say(
-        "   wordings: share of the golden questions answered word for word; elsewhere: questions held out of training"
-    )
+    stage.say("   n questions: those of its rows, golden ones, and held-out ones that are answered from passages")
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
     stage.say(f"   verdict: {adapter.verdict}; now serving: {champion_of(stage) or 'the base model'}")
