@@ -134,6 +134,9 @@ def _trained_though_killed(stage: Stage, desk: _Desk, dataset_id: str) -> dict[s
             raise _KilledError
 
     def go_on(progress: "Progress") -> None:
+        if not steps:
+            last = f"its last checkpoint was of step {CHECKPOINT_STEPS}"
+            stage.say(f"   started again, it goes on with step {progress.step}; {last}")
         steps.append(progress.step)
         say(progress)
 
@@ -145,7 +148,6 @@ def _trained_though_killed(stage: Stage, desk: _Desk, dataset_id: str) -> dict[s
         serving = _ask(desk, desk.unseen[:1])[0]
         stage.say(f"   killed at step {KILLED_AT}; meanwhile lane {serving.lane} answers")
         adapter_id = retraining.train(dataset_id, go_on)
-        stage.say(f"   started again, it went on with step {steps[0]} from its checkpoint")
     training = desk.app.registry.adapter(adapter_id).evidence.training
     return {
         "format_adapter_id": adapter_id,
