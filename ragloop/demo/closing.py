@@ -41,7 +41,7 @@ def _answered(changed: Mapping[str, Any]) -> str:
 
 def _learned(good: Mapping[str, Any], tried: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     if tried["promoted"]:
-        through = f" Asked through it, {asked['right']} of 2 answers were right." if asked else ""
+        through = f" Of 2 questions it then answered {asked['right']} right by itself." if asked else ""
         rows = counted(good["dataset"]["train"], "row")
         gate = "" if good["tried"] else f" The gate had not decided ({_why(good)})"
         tried_on = f"tried on a share of {counted(tried['questions'], 'question')}"

@@ -77,7 +77,9 @@ def _say_plan(*, quick: bool) -> None:
     from ragloop.cli.output import say
     from ragloop.demo.stage import PLAN
 
-    takes = "two to three minutes, on a tiny random model" if quick else "8 to 15 minutes on two cores, and all of them"
+    takes = (
+        "two to three minutes, on a tiny random model" if quick else "15 to 40 minutes on two cores, and all of them"
+    )
     say(f"This shows the whole loop, offline; it takes {takes}. It will")
     for number, step in enumerate(PLAN, 1):
         text = textwrap.wrap(step + (";" if number < len(PLAN) else "."), 72)

@@ -153,7 +153,7 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
             "expected": fact.answer,
             "answers": [answer.answer for answer in answers],
             "lanes": [answer.lane for answer in answers],
-            "right": sum(is_right(answer.answer, fact) for answer in answers),
+            "right": sum(bool(answer.adapter) and is_right(answer.answer, fact) for answer in answers),
         }
 
 
