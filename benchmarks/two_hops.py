@@ -92,7 +92,6 @@ PACKAGE_WORDINGS: Mapping[str, Sequence[str]] = {
     "author": ("Who wrote {}?", "Who is the author of {}?"),
 }
 _LINK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
-_SENTENCE = re.compile(r"(?<=[.!?])\s")
 _EXTRA = re.compile(r'extra == "([^"]+)"')
 
 

@@ -24,7 +24,7 @@ def report_costs(home: Path | None, config: Path | None) -> None:
     app = open_app(home, config)
     found = app.migration.costs()
     days = counted(round(found.window_days), "day")
-    told = f"{found.total_usd:,.2f} US dollars in {days}, a month: {_estimate(found.month)}"
+    told = f"{found.total_usd:,.2f} US dollars in {days}, a month: {_told(found.month)}"
     publish(Names.of(app.settings), "costs", told, *_parts(found))
 
 
@@ -36,7 +36,7 @@ def _parts(found: "CostReport") -> list[str]:
         "storage": found.storage_usd,
         "fixed": found.fixed_usd,
     }
-    lanes = [(one.lane, one.answers, one.total_usd, _estimate(one.answer)) for one in found.lanes]
+    lanes = [(one.lane, one.answers, one.total_usd, _told(one.answer)) for one in found.lanes]
     drawn = base64.b64encode(as_svg(found.break_even).encode()).decode()
     return [
         table(("spent on", "US dollars"), spent.items()),
@@ -46,7 +46,5 @@ def _parts(found: "CostReport") -> list[str]:
     ]
 
 
-def _estimate(one: "Estimate | None") -> str:
-    if one is None:
-        return "unknown"
-    return f"{one.usd:.4g}" + (f" ({one.interval.low:.4g} to {one.interval.high:.4g})" if one.interval else "")
+def _told(one: "Estimate | None") -> str:
+    return one.told if one else "unknown"

@@ -16,11 +16,12 @@ def closing(report: Mapping[str, Any]) -> list[str]:
     return [
         f"What stayed true: after five documents changed, {counted(changed['chunks_embedded'], 'chunk')} were embedded "
         f"and {changed['chunks_reused']:,} reused. {counted(changed['ineligible_rows'], 'logged answer')} that rested "
-        f"on what changed left the training data. The new version, {changed['new_version']}, was answered at once.",
+        f"on what changed left the training data. {_answered(changed)}",
         f"What was learned: {_learned(good, good_tried, asked)}",
         f"What was rejected: {_rejected(bad)} {_sent_back(bad_tried)}",
         f"What was taught besides: the format of a house, from {counted(house['rows'], 'corrected answer')}: "
-        f"{house['valid']} of {house['asked']} new questions were answered in it, {house['valid_before']} before."
+        f"{house['valid']} of {house['asked']} questions about other packages were answered in it, "
+        f"{house['valid_before']} before."
         f"{_killed(house)}",
     ]
 
@@ -30,15 +31,21 @@ def _with(steps: Mapping[str, Mapping[str, Any]], *names: str) -> Mapping[str, A
     return next(figures for figures in steps.values() if all(name in figures for name in names))
 
 
+def _answered(changed: Mapping[str, Any]) -> str:
+    """Say whether the question after the change was answered by what changed."""
+    version = changed["new_version"]
+    if version in changed["answer_after"]:
+        return f"The new version, {version}, was answered at once."
+    return f"The new version, {version}, was not in the answer: {changed['answer_after']}"
+
+
 def _learned(good: Mapping[str, Any], tried: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     if tried["promoted"]:
-        through = f" Asked through it, {asked['right']} of 2 answers were right." if asked else ""
+        through = f" Of 2 questions it then answered {asked['right']} right by itself." if asked else ""
         rows = counted(good["dataset"]["train"], "row")
         gate = "" if good["tried"] else f" The gate had not decided ({_why(good)})"
-        return (
-            f"an adapter, from {rows} of the log; tried on {counted(tried['questions'], 'question')} of readers, it "
-            f"was promoted.{gate}{_measured(good)}{through}"
-        )
+        tried_on = f"tried on a share of {counted(tried['questions'], 'question')}"
+        return f"an adapter, from {rows} of the log; {tried_on}, it was promoted.{gate}{_measured(good)}{through}"
     return f"an adapter was trained and not promoted: {_not_promoted(good, tried)}{_measured(good)}"
 
 

@@ -25,9 +25,9 @@ PLAN = (
     "edit three documents, rename one, delete one, and sync again",
     "measure drift, which rings for a retraining",
     "train an adapter, compare it with what serves, and let it answer a quarter of the questions, then half, then all, "
-    "while readers vote",
-    "train another on shuffled answers, which must be rejected; let readers try it all the same, until the canary "
-    "rolls it back",
+    "while simulated readers vote",
+    "train another on shuffled answers, which must be rejected; give it half of the questions all the same, until the "
+    "canary rolls it back",
     "train a third adapter to answer in the format of a house; its training is killed and goes on",
     "answer a trained question through the first adapter, and roll back",
 )

@@ -45,7 +45,7 @@ def set_stage(
 ) -> Stage:
     """Make everything that the steps need: write the configuration, and the tiny model where the scale has no other."""
     meter = Meter()
-    packages = _chosen(installed_packages(), scale)
+    packages = chosen(installed_packages(), scale)
     base = scale.base or _tiny_model(folder / "tiny-model", packages)
     config = write_config(folder, scale, base)
     show_lines(Lines(lambda line: say(f"   {line}")))
@@ -66,10 +66,8 @@ def report(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _chosen(packages: list[Package], scale: Scale) -> list[Package]:
-    """Return all packages, or those with the most facts, and of those the ones with the longest READMEs."""
-    if scale.packages is None:
-        return packages
+def chosen(packages: list[Package], scale: Scale) -> list[Package]:
+    """Return the packages with the most facts, and of those the ones with the longest READMEs."""
     telling = sorted(
         packages, key=lambda one: (-len(facts_of(one)), -min(len(one.readme), README_CHARACTERS), one.name)
     )

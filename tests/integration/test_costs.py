@@ -1,5 +1,6 @@
 """Costs are added up from a log whose answers have known tokens, latencies and charges."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -141,6 +142,37 @@ def test_two_answers_that_were_written_in_doubt_of_an_adapter_are_no_cost_of_bas
     trained(app, 3, hours=0.018)
     found, _ = report(app).break_even
     assert (found.against_usd, found.answer_usd) == (0.01, pytest.approx((20 * 0.005 + 0.03) / 21, rel=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("prices", "why_not", "told"),
+    [
+        ({}, "no answer and no training has a price", "not known"),
+        ({"compute_usd_per_hour": 3.6, "training_usd_per_hour": 0.0}, "", "its answers are not cheaper"),
+    ],
+    ids=["nothing has a price", "trainings are free"],
+)
+def test_a_lane_that_saves_nothing_is_not_called_cheaper(
+    app: App, prices: dict[str, float], why_not: str, told: str
+) -> None:
+    closed = [logged(20 - n / 4, "closed-book", latency_ms=[("retrieve", 3000.0)]) for n in range(40)]
+    log(app, *(logged(20 - n / 4) for n in range(40)), *closed)
+    trained(app, 10, hours=1)
+    settings = app.settings.model_copy(update={"costs": Settings(costs=prices).costs})
+    found = report(App(settings, embedder=ConstantEmbedder(), now=app.parts.now)).break_even[1]
+    assert (found.questions, found.high, found.why_not) == (None, None, why_not)
+    assert not found.pays
+    assert told in found.told
+
+
+def test_costs_below_a_millionth_of_a_dollar_are_not_rounded_away(app: App) -> None:
+    log(app, *(logged(20 - n / 4, latency_ms=[("retrieve", 0.4)]) for n in range(40)))
+    log(app, *(logged(20 - n / 4, "closed-book", latency_ms=[("retrieve", 0.3)]) for n in range(40)))
+    trained(app, 10, hours=1)
+    found = report(app).break_even[1]
+    assert (found.against_usd, found.answer_usd) == pytest.approx((4e-7, 3e-7))
+    assert found.saving_usd == pytest.approx(1e-7)
+    assert json.loads(json.dumps(report(app).as_row(), allow_nan=False))
 
 
 def test_a_question_costs_78_hundredths_of_a_cent_where_60_percent_cost_3_tenths_and_40_percent_15(app: App) -> None:

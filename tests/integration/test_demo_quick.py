@@ -145,11 +145,10 @@ def test_it_says_how_to_see_it_as_an_operator(told):
     home, said, report = told
     assert f"ragloop up --home {home}" in said
     assert report["open"].startswith(f"ragloop up --home {home}")
-    assert said.startswith("This shows the whole loop, offline; it takes about a minute")
+    assert said.startswith("This shows the whole loop, offline; it takes two to three minutes")
     assert "Step 8 of 8. Roll back" in said
-    assert (
-        f"ragloop ask 'Which package gives colored terminal text?' --home {home} --config {home}/ragloop.toml" in said
-    )
+    asked = "Which package shows progress bars and tables in a terminal?"
+    assert f"ragloop ask '{asked}' --home {home} --config {home}/ragloop.toml" in said
 
 
 def test_a_folder_that_holds_something_is_refused(told):

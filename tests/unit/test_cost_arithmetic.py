@@ -8,6 +8,7 @@ from math import inf
 import pytest
 
 from ragloop.migration.costs.arithmetic import Plan, turning_questions, turning_updates
+from ragloop.migration.costs.estimates import rounded
 
 QUESTIONS = 100_000
 """Questions a month in the examples."""
@@ -68,7 +69,21 @@ def test_from_how_many_questions_on_a_plan_pays() -> None:
     one, other = Plan(question_usd=0.01), Plan(question_usd=0.004, update_usd=30)
     assert turning_questions(one, other, updates_per_month=2) == pytest.approx(10_000)
     assert turning_questions(one, other, updates_per_month=0) == 0
-    assert turning_questions(other, one, updates_per_month=0) == 0
+    assert turning_questions(other, one, updates_per_month=0) == inf, (
+        "its questions are dearer, and nothing else differs"
+    )
+    assert turning_questions(one, one, updates_per_month=0) == inf
+    assert turning_questions(Plan(month_usd=5), Plan(question_usd=0.01), updates_per_month=0) == 0
     assert turning_questions(one, Plan(question_usd=0.02, update_usd=1), updates_per_month=1) == inf
     assert turning_updates(one, other, 0) == 0
     assert turning_updates(one, Plan(), 10) == inf
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [(None, None), (0, 0), (12.3456789, 12.345679), (-1.23456789e-8, -1.23457e-8), (5e-324, 5e-324), (inf, None)],
+)
+def test_small_amounts_keep_six_digits_and_what_is_no_number_is_not_shown(
+    usd: float | None, shown: float | None
+) -> None:
+    assert rounded(usd) == shown

@@ -5,7 +5,14 @@ from typing import Any
 
 from ragloop.demo.closing import closing
 
-CHANGED = {"chunks_gone": 11, "chunks_embedded": 2, "chunks_reused": 14, "ineligible_rows": 1, "new_version": "2.0.0"}
+CHANGED = {
+    "chunks_gone": 11,
+    "chunks_embedded": 2,
+    "chunks_reused": 14,
+    "ineligible_rows": 1,
+    "new_version": "2.0.0",
+    "answer_after": "The installed version is 2.0.0. [1]",
+}
 GOOD = {
     "adapter_id": "a1",
     "dataset": {"train": 160},
@@ -38,9 +45,10 @@ def _closing(
     asked: Mapping[str, Any],
     tried: Mapping[str, Any] = TRIED,
     sent_back: Mapping[str, Any] = SENT_BACK,
+    changed: Mapping[str, Any] = CHANGED,
 ) -> list[str]:
     figures = {
-        "change": CHANGED,
+        "change": changed,
         "retrain": good,
         "try": tried,
         "plant": bad,
@@ -56,13 +64,13 @@ def test_a_demonstration_ends_with_what_stayed_true_what_was_learned_and_what_wa
     assert _closing(GOOD, BAD, ASKED) == [
         "What stayed true: after five documents changed, 2 chunks were embedded and 14 reused. 1 logged answer that "
         "rested on what changed left the training data. The new version, 2.0.0, was answered at once.",
-        "What was learned: an adapter, from 160 rows of the log; tried on 200 questions of readers, it was promoted. "
+        "What was learned: an adapter, from 160 rows of the log; tried on a share of 200 questions, it was promoted. "
         "Of 117 questions in a wording that nobody had asked it answers 83% without any passage; what served before, "
-        "0%. Asked through it, 2 of 2 answers were right.",
+        "0%. Of 2 questions it then answered 2 right by itself.",
         "What was rejected: the adapter that was trained on shuffled answers: Exact match fell by 0.83. Tried on "
         "readers all the same, it was rolled back after 50 questions.",
-        "What was taught besides: the format of a house, from 28 corrected answers: 6 of 6 new questions were answered "
-        "in it, 0 before. Its training was killed at step 14 and went on with step 11.",
+        "What was taught besides: the format of a house, from 28 corrected answers: 6 of 6 questions about "
+        "other packages were answered in it, 0 before. Its training was killed at step 14 and went on with step 11.",
     ]
 
 
@@ -74,6 +82,13 @@ def test_an_adapter_that_was_not_promoted_says_why_and_one_that_passed_by_fault_
     assert "trained and not promoted: Found 20 golden questions, 100 are needed." in learned
     assert "which is a fault" in rejected
     assert "stopped without enough evidence: 100 questions" in rejected
+
+
+def test_an_answer_that_still_has_the_old_version_is_not_called_new() -> None:
+    stale = {**CHANGED, "answer_after": "The installed version is 1.0.0. [1]"}
+    told = _closing(GOOD, BAD, ASKED, changed=stale)[0]
+    assert "was answered at once" not in told
+    assert told.endswith("The new version, 2.0.0, was not in the answer: The installed version is 1.0.0. [1]")
 
 
 def test_an_adapter_that_was_not_evaluated_has_no_scores() -> None:

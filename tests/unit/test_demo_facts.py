@@ -9,7 +9,9 @@ import pytest
 
 from ragloop.demo.documents import document
 from ragloop.demo.facts import KINDS, Fact, canonical, choose, facts_of, installed_packages, question, statement
-from ragloop.demo.scale import FULL
+from ragloop.demo.scale import FULL, QUICK, Scale
+from ragloop.demo.steps.documents_and_traffic import QUESTIONS
+from ragloop.demo.story import chosen
 from ragloop.demo.traffic import TOPICS, plan_traffic, shuffled, to_change
 from ragloop.learning.evaluation.scoring import normalise
 
@@ -52,6 +54,11 @@ def test_there_are_facts_enough_for_the_whole_demonstration(packages, facts):
     assert len(traffic.asked) >= 400
     assert len(traffic.corrected) >= 125
     assert len({fact.kind for fact in traffic.corrected}) == len(KINDS)
+
+
+@pytest.mark.parametrize("scale", [QUICK, FULL], ids=["quick", "full"])
+def test_what_is_asked_first_is_answered_by_a_document_of_the_demonstration(packages, scale: Scale):
+    assert set(QUESTIONS.values()) <= {one.name for one in chosen(packages, scale)}
 
 
 def test_a_question_has_one_right_answer(facts):

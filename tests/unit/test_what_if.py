@@ -1,6 +1,8 @@
 """What a month would cost with more or fewer questions is drawn where the costs were measured."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from itertools import pairwise
 
 from ragloop.migration.costs.break_even import BreakEven
 from ragloop.migration.costs.what_if import as_svg
@@ -36,6 +38,15 @@ def test_the_lines_cross_where_the_lane_becomes_cheaper() -> None:
     nearest = min(zip(found["base+rag"], differences, strict=True), key=lambda pair: abs(pair[1]))[0][0]
     share = (nearest - found["base+rag"][0][0]) / (found["base+rag"][-1][0] - found["base+rag"][0][0])
     assert abs(share - 1 / 3) < 0.02  # 10,000 between 1,000 and 1,000,000
+
+
+def test_labels_have_room_however_many_questions_it_takes() -> None:
+    many = replace(CLOSED, questions=5e13, asked_per_month=0.0, retrainings_per_month=0.0)
+    below = [one for one in ET.fromstring(as_svg([many])).iter(f"{SVG}text") if one.get("y") == "358"]
+    places = [float(one.get("x", "")) for one in below]
+    assert len(below) <= 8
+    assert min(b - a for a, b in pairwise(places)) > 50
+    assert max(len(one.text or "") for one in below) <= 7
 
 
 def test_nothing_is_drawn_of_what_was_not_measured() -> None:

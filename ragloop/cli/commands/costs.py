@@ -7,14 +7,13 @@ from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ragloop.migration.costs.estimates import Estimate
     from ragloop.migration.costs.report import CostReport, LaneCost
 
 
 def costs(json: Json = False) -> None:
     """Show what the answers of topics.window_days cost, by lane and by topic, with training and storage.
 
-    Endpoints charge by tokens, machines by the time of the stages; prices stand in [remote] and [costs]. A month is
+    Endpoints charge by tokens, machines by the time of the stages; prices stand in `remote` and `costs`. A month is
     forecast from the days that were observed, and where an adapter becomes cheaper is said with its interval.
     """
     migration = open_app().migration
@@ -50,8 +49,8 @@ def _facts(report: "CostReport") -> dict[str, Any]:
         "storage": report.storage_usd,
         "fixed": report.fixed_usd,
         "in all": report.total_usd,
-        "an answer": _estimate(report.answer),
-        "a month": _estimate(report.month) or "not enough days",
+        "an answer": report.answer and report.answer.told,
+        "a month": report.month.told if report.month else "not enough days",
     }
 
 
@@ -60,13 +59,7 @@ def _lane(one: "LaneCost") -> dict[str, Any]:
         "lane": one.lane,
         "answers": one.answers,
         "usd": one.total_usd,
-        "an answer": _estimate(one.answer),
+        "an answer": one.answer and one.answer.told,
         "tokens in": one.prompt_tokens,
         "out": one.completion_tokens,
     }
-
-
-def _estimate(one: "Estimate | None") -> str | None:
-    if one is None:
-        return None
-    return f"{one.usd:.4g}" + (f" ({one.interval.low:.4g} to {one.interval.high:.4g})" if one.interval else "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def demo(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tiny random model, fewer documents, no Prefect; takes a minute.")
+        bool, typer.Option("--quick", help="A tiny random model, fewer documents, no Prefect; two to three minutes.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -77,13 +77,15 @@ def _say_plan(*, quick: bool) -> None:
     from ragloop.cli.output import say
     from ragloop.demo.stage import PLAN
 
-    takes = "about a minute, on a tiny random model" if quick else "8 to 15 minutes on two cores, and all of them"
+    takes = (
+        "two to three minutes, on a tiny random model" if quick else "15 to 40 minutes on two cores, and all of them"
+    )
     say(f"This shows the whole loop, offline; it takes {takes}. It will")
     for number, step in enumerate(PLAN, 1):
         text = textwrap.wrap(step + (";" if number < len(PLAN) else "."), 72)
         say("\n     ".join([f"  {number}. {text[0]}", *text[1:]]))
     if not quick:
-        say("Steps 3 to 5 run as Prefect flows on a local server.")
+        say("Sync of step 3, drift check of step 4 and training of step 5 are Prefect flows on a local server.")
 
 
 def _empty_folder() -> Path:

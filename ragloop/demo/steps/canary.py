@@ -1,4 +1,5 @@
-"""Canaries of the story: an adapter answers a share of the questions, and readers who know what is right vote."""
+"""Canaries of the story: an adapter answers a share of the questions, and simulated readers vote, who know what is
+right."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -22,14 +23,14 @@ PER_LOOK = 4
 
 
 def try_adapter(stage: Stage, adapter: "Adapter", live: Iterator[Asked]) -> None:
-    """Let readers ask until the canary of the adapter ends; a gate that found too little does not stop the trial."""
+    """Let readers ask until the canary of the adapter ends; a gate that found too little starts none, a person may."""
     with stage.step(5, "Try it on a share of the questions") as figures:
         figures |= {"adapter_id": adapter.adapter_id, "promoted": False, "questions": 0, "looks": []}
         if adapter.state == REJECTED:
             stage.say("   the gate rejected it, so nobody is asked to try it")
             return
         if adapter.state != CANARY:
-            stage.say(f"   the gate found too little to decide ({adapter.verdict}); it is tried by hand all the same")
+            stage.say(f"   the gate found too little to decide ({adapter.verdict}); a person may try it, as here")
         shares = stage.app.settings.canary.shares
         figures |= _tried(stage, adapter, live, shares[0], most=2 * PER_LOOK * len(shares))
 
@@ -43,8 +44,9 @@ def try_planted(stage: Stage, planted: "Adapter", live: Iterator[Asked]) -> None
     with stage.step(6, "Try the planted adapter on readers") as figures:
         if champion_of(stage) is None:
             stage.say(
-                "   no adapter serves: the base model answers in place of answers that do not stand, on both sides"
+                "   no adapter serves: where passages do not bear out an answer, the base model answers from them,"
             )
+            stage.say("   on both sides, so that readers may never see which adapter is worse")
         figures |= _tried(stage, planted, live, stage.app.settings.canary.shares[-1], most=PER_LOOK - 1)
 
 
@@ -61,6 +63,7 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         watch.canaries.start(adapter.adapter_id, share, "tried whatever the gate said", BY)
     looks: list[dict[str, Any]] = []
     asked = 0
+    stage.say("   simulated readers ask for the facts that were corrected, and vote by the known answers")
     while (tried := watch.canaries.under_way(lane)) and len(looks) < most:
         asked += _ask_and_vote(stage, list(islice(live, stage.scale.canary_questions // PER_LOOK)), lane)
         [look] = watch.act()
@@ -70,7 +73,7 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         stage.say("   not enough evidence yet; the demonstration stops the trial here")
         watch.canaries.stop(tried[0], "the demonstration asks no more", BY)
     if looks:
-        stage.show("What readers met", looks[-1]["measured"], ("measure", "challenger", "champion", "e-value: worse"))
+        _show_outcomes(stage, looks[-1]["measured"])
     serving = champion_of(stage)
     stage.say(f"   after {asked} questions; now serving: {serving or 'the base model'}")
     return {
@@ -81,6 +84,17 @@ def _tried(stage: Stage, adapter: "Adapter", live: Iterator[Asked], share: float
         "promoted": serving == adapter.adapter_id,
         "champion_after": serving,
     }
+
+
+def _show_outcomes(stage: Stage, measured: list[dict[str, Any]]) -> None:
+    """Show what went badly on each side, and say what rolls an adapter back."""
+    columns = ("measure", "challenger", "champion", "e-value: worse")
+    stage.show("Bad outcomes while readers tried it", measured, columns)
+    alpha = stage.app.settings.canary.alpha
+    stage.say("   replaced: base+rag answered, since no adapter serves or passages did not bear its answer out")
+    stage.say(
+        f"   a mean of the e-values of {1 / alpha:g} rolls an adapter back, wrongly in at most {alpha:.0%} of trials"
+    )
 
 
 def _ask_and_vote(stage: Stage, asked: list[Asked], lane: str) -> int:

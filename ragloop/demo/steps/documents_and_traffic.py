@@ -1,5 +1,6 @@
 """The first half of the story: documents are indexed, questions come in, documents change."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from ragloop.learning.examples.example import Curated, Example
     from ragloop.records import Answer
 
-QUESTIONS = (
-    "Which package gives colored terminal text?",
-    "How do I send a push notification from Python?",
-    "What is the licence of {package}?",
-)
+LONGEST_SHOWN = 300
+"""Characters of an answer that are shown."""
+QUESTIONS = {
+    "Which package shows progress bars and tables in a terminal?": "rich",
+    "How do I add colours to logging?": "colorlog",
+}
+"""Questions in a reader's words, and the package whose document answers each."""
 
 
 def write(stage: Stage) -> None:
@@ -67,7 +70,8 @@ def _ask_first(stage: Stage, figures: dict[str, Any]) -> None:
 def ask(stage: Stage) -> None:
     """Ask three questions, with what their answers cite."""
     with stage.step(1, "Ask three questions") as figures:
-        asked = [text.format(package=stage.packages[0].name) for text in QUESTIONS]
+        first = stage.packages[0]
+        asked = [*QUESTIONS, question(Fact(first.name, "licence", first.licence), 1)]
         answers = [stage.app.answering.answerer.ask(text) for text in asked]
         for answer in answers:
             tell_answer(stage, answer)
@@ -80,13 +84,20 @@ def ask(stage: Stage) -> None:
 def tell_answer(stage: Stage, answer: "Answer") -> None:
     """Print a question, its answer, and where each citation stands."""
     stage.say(f"   ? {answer.question}")
-    stage.say(f"     {answer.answer[:300]}")
+    stage.say(textwrap.indent(_beginning(answer.answer), "     "))
     texts = {one.chunk_id: one.text for one in answer.passages}
     for one in answer.citations:
         where = place(one.uri, one.start, one.end, texts.get(one.chunk_id, ""))
         stage.say(f"     [{one.n}] {_name(where)}  {one.heading}")
     adapter = f", adapter {answer.adapter}" if answer.adapter else ""
     stage.say(f"     lane {answer.lane}, {answer.model}{adapter}, {sum(answer.latency_ms.values()):.0f} ms")
+
+
+def _beginning(text: str) -> str:
+    """Return a text up to the word before LONGEST_SHOWN, with a mark where more follows."""
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return text[:LONGEST_SHOWN].rsplit(maxsplit=1)[0] + " …"
 
 
 def replay(stage: Stage) -> None:
@@ -102,7 +113,8 @@ def replay(stage: Stage) -> None:
         figures |= _traffic_figures(given, votes)
         stage.say(
             f"   {figures['answers_with_known_answer']} of {figures['questions']} answers hold the known answer; "
-            f"feedback: {figures['correction']} corrections, {figures['up']} up, {figures['down']} down"
+            f"feedback: {figures['correction']} corrections, which say the same in a word or two, {figures['up']} up, "
+            f"{figures['down']} down"
         )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DESK = "desk"
 CONFIG = "ragloop.toml"
 UNSEEN = 6
-"""Packages of which nobody asked before the adapter was trained."""
+"""Packages that the adapter is not trained on."""
 CHECKPOINT_STEPS = 10
 KILLED_AT = 14
 
@@ -36,7 +36,7 @@ class _KilledError(Exception):
 
 @dataclass(frozen=True)
 class _Desk:
-    """What the readers of one desk ask: what is corrected, and what is kept for later."""
+    """What the readers of one desk ask: what is corrected, and what is not trained on."""
 
     app: "App"
     corrected: Sequence[Fact]
@@ -44,7 +44,7 @@ class _Desk:
 
 
 def teach_format(stage: Stage) -> None:
-    """Correct answers into the format, train on them, kill the training midway, and ask what nobody asked."""
+    """Correct answers into the format, train on them, kill the training midway, and ask of other packages."""
     with stage.step(7, "Teach another adapter the format of a house") as figures:
         desk = _open_desk(stage)
         before = _ask(desk, desk.unseen)
@@ -60,7 +60,7 @@ def teach_format(stage: Stage) -> None:
         tell_answer(stage, before[0])
         tell_answer(stage, after[0])
         stage.say(
-            f"   in the format: {figures['valid']} of {len(after)} questions about packages that nobody had asked for; "
+            f"   in the format: {figures['valid']} of {len(after)} questions about packages it was not trained on; "
             f"before, {figures['valid_before']}"
         )
 
@@ -90,7 +90,8 @@ def _open_desk(stage: Stage) -> _Desk:
     corrected, packages = _facts(stage)
     write_documents(folder / "documents", [replace(one, readme="") for one in packages])
     base = stage.app.settings.model.base
-    (folder / CONFIG).write_text(_SETTINGS.format(base=base, scale=stage.scale), encoding="utf-8")
+    settings = _SETTINGS.format(base=base, scale=stage.scale, checkpoint_steps=CHECKPOINT_STEPS)
+    (folder / CONFIG).write_text(settings, encoding="utf-8")
     app = App(load_settings(folder / CONFIG, folder), embedder=stage.app.embedder)
     app.corpus.sync()
     unseen = [Fact(one.name, "licence", one.licence) for one in packages[-UNSEEN:]]
@@ -133,6 +134,9 @@ def _trained_though_killed(stage: Stage, desk: _Desk, dataset_id: str) -> dict[s
             raise _KilledError
 
     def go_on(progress: "Progress") -> None:
+        if not steps:
+            last = f"its last checkpoint was of step {CHECKPOINT_STEPS}"
+            stage.say(f"   started again, it goes on with step {progress.step}; {last}")
         steps.append(progress.step)
         say(progress)
 
@@ -144,7 +148,6 @@ def _trained_though_killed(stage: Stage, desk: _Desk, dataset_id: str) -> dict[s
         serving = _ask(desk, desk.unseen[:1])[0]
         stage.say(f"   killed at step {KILLED_AT}; meanwhile lane {serving.lane} answers")
         adapter_id = retraining.train(dataset_id, go_on)
-        stage.say(f"   started again, it went on with step {steps[0]} from its checkpoint")
     training = desk.app.registry.adapter(adapter_id).evidence.training
     return {
         "format_adapter_id": adapter_id,
@@ -177,5 +180,5 @@ eval_share = 0.05
 recipe = "style"
 epochs = {scale.format_epochs}
 frozen_share = 0.75
-checkpoint_steps = 10
+checkpoint_steps = {checkpoint_steps}
 """

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 PLANT = "Plant an adapter trained on shuffled answers"
 _SCORES = {
-    "trained wordings": "exact_match_trained",
-    "unseen wording": "exact_match",
-    "of": "target_questions",
-    "F1 elsewhere": "token_f1_elsewhere",
-    "of ": "elsewhere_questions",
+    "trained wordings": ("exact_match_trained", "trained_questions"),
+    "unseen wording": ("exact_match", "target_questions"),
+    "F1 elsewhere": ("token_f1_elsewhere", "elsewhere_questions"),
 }
-"""Heads of the table of scores, and the metrics under them."""
+"""Heads of the table of scores: the score under each, and of how many questions it is."""
 
 
 def measure(stage: Stage) -> None:
@@ -102,6 +100,7 @@ def _tell_verdict(stage: Stage, adapter: "Adapter") -> dict[str, Any]:
     scored = _scored(adapter)
     rows = [_heads(who, scores) for who, scores in scored.items()]
     stage.show(f"Scores for adapter {adapter.adapter_id}", rows, ("model", *_SCORES))
+    stage.say("   n questions: those of its rows, golden ones, and held-out ones that are answered from passages")
     for reason in adapter.reasons:
         stage.say(f"   {reason}")
     stage.say(f"   verdict: {adapter.verdict}; now serving: {champion_of(stage) or 'the base model'}")
@@ -125,7 +124,11 @@ def _scored(adapter: "Adapter") -> "dict[str, Scores]":
 
 
 def _heads(who: str, scores: "Scores") -> dict[str, Any]:
-    return {"model": who, **{head: scores[name] for head, name in _SCORES.items()}}
+    return {"model": who, **{head: _of(scores[name], scores[count]) for head, (name, count) in _SCORES.items()}}
+
+
+def _of(score: float | None, questions: float | None) -> str | None:
+    return None if score is None else f"{score:.3f} (n {questions:.0f})"
 
 
 def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
@@ -150,7 +153,7 @@ def ask_adapter(stage: Stage, adapter: "Adapter") -> None:
             "expected": fact.answer,
             "answers": [answer.answer for answer in answers],
             "lanes": [answer.lane for answer in answers],
-            "right": sum(is_right(answer.answer, fact) for answer in answers),
+            "right": sum(bool(answer.adapter) and is_right(answer.answer, fact) for answer in answers),
         }
 
 

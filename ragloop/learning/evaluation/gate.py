@@ -212,7 +212,7 @@ def _sentence(rule: Rule, criterion: Criterion, ended_early: bool) -> str:
     lacking = f"; not enough data below {rule.min_pairs} pairs" if criterion.n < rule.min_pairs else ""
     more = "the difference is too close to the threshold for more pairs to decide"
     if criterion.needed_n is not None:
-        more = f"about {criterion.needed_n - criterion.n} more pairs would decide if this holds"
+        more = f"about {criterion.needed_n - criterion.n:,} more pairs would decide if this holds"
     return f"{rule.name} undecided: {figures}{lacking}; {more}."
 
 

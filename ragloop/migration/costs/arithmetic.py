@@ -37,10 +37,10 @@ def turning_updates(one: Plan, other: Plan, questions_per_month: float) -> float
 def turning_questions(one: Plan, other: Plan, updates_per_month: float) -> float:
     """Return from how many questions a month on the second plan is the cheaper one, what it costs once aside.
 
-    Infinite where its questions are not cheaper.
+    0 where it is from the first one on, infinite where its questions are not cheaper and nothing else of it is.
     """
     saving = one.question_usd - other.question_usd
     dearer = other.usd(0, updates_per_month) - other.once_usd - (one.usd(0, updates_per_month) - one.once_usd)
-    if dearer <= 0:
-        return 0.0
-    return dearer / saving if saving > 0 else inf
+    if saving > 0:
+        return max(0.0, dearer / saving)
+    return inf if dearer >= 0 else 0.0

@@ -68,6 +68,8 @@ def break_even(measured: Measured, prices: PriceList, lane: str) -> BreakEven:
         return replace(empty, why_not="no training was measured in the window")
     training_usd = sum(one.usd(prices) for one in measured.trainings) / len(measured.trainings)
     means = [float(one.mean()) for one in costs]
+    if not any((*means, training_usd)):
+        return replace(empty, why_not="no answer and no training has a price")
     rag, adapted = _plans(means[0], means[1], training_usd)
     draws = zip(*(means_drawn(one, n).tolist() for n, one in enumerate(costs)), strict=True)
     turns = [turning_questions(*_plans(a, b, training_usd), retrainings) for a, b in draws]
@@ -80,7 +82,7 @@ def break_even(measured: Measured, prices: PriceList, lane: str) -> BreakEven:
         saving_usd=rounded(means[0] - means[1]),
         answer_usd=rounded(means[1]),
         against_usd=rounded(means[0]),
-        most_retrainings=_finite(turning_updates(rag, adapted, asked)),
+        most_retrainings=_finite(turning_updates(rag, adapted, asked), 3),
         training_usd=rounded(training_usd),
         pays=True if asked > high else False if asked < low else None,
     )
@@ -104,5 +106,5 @@ def _of_lane(measured: Measured, lane: str) -> Amounts:
     return found
 
 
-def _finite(value: float) -> float | None:
-    return round(value, 1) if isfinite(value) else None
+def _finite(value: float, digits: int = 1) -> float | None:
+    return round(value, digits) if isfinite(value) else None

@@ -1,6 +1,7 @@
 """A figure of costs, and how sure it is. Pure."""
 
 from dataclasses import dataclass
+from math import floor, isfinite, log10
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ragloop.migration.columns import Amounts
 
 _BY_WEIGHTS = 1000
 """Up to so many values their mean is drawn by weights; of more it is as good as normal."""
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,12 @@ class Estimate:
 
     usd: float
     interval: Interval | None = None
+
+    @property
+    def told(self) -> str:
+        """Say the figure, and from where to where it may lie."""
+        ends = f" ({self.interval.low:.4g} to {self.interval.high:.4g})" if self.interval else ""
+        return f"{self.usd:.4g}{ends}"
 
     def as_row(self) -> dict[str, float | None]:
         """Return the figure and its ends as JSON shows them."""
@@ -50,5 +58,10 @@ def ends(drawn: Amounts) -> Interval:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return US dollars as they are shown."""
-    return None if value is None else round(value, 6)
+    """Return US dollars as they are shown: to a millionth, and less than that to six digits, as an answer may cost.
+
+    What is too much to be added up is None: JSON has no infinity.
+    """
+    if not value or not isfinite(value):
+        return 0.0 if value == 0 else None
+    return round(value, max(_DIGITS, _DIGITS - 1 - floor(log10(abs(value)))))

@@ -12,6 +12,7 @@ _LEFT, _TOP, _WIDTH, _HEIGHT, _RIGHT, _BOTTOM = 80, 40, 520, 300, 130, 50
 _COLOURS = ("#777777", "#1f6f54", "#b3541e")
 _AROUND = 10.0
 """How far the axis reaches beyond what is asked and where a lane turns, as a factor."""
+_MOST_MARKS = 8
 
 
 def as_svg(turns: Sequence[BreakEven]) -> str:
@@ -23,7 +24,7 @@ def as_svg(turns: Sequence[BreakEven]) -> str:
         return ""
     plans = _plans(known)
     marks = [one.asked_per_month for one in known] + [one.questions for one in known if one.questions]
-    asked = _Axis(max(1.0, min(marks) / _AROUND), max(marks) * _AROUND, _LEFT, _WIDTH)
+    asked = _Axis(max(1.0, min(marks) / _AROUND), max(1.0, *marks) * _AROUND, _LEFT, _WIDTH)
     ends = [plan.usd(at, rate) for plan, rate in plans.values() for at in (asked.low, asked.high)]
     usd = _Axis(max(min(ends), max(ends) / 1e6), max(ends), _TOP + _HEIGHT, -_HEIGHT)
     parts = [*_frame(asked, usd), *_today(known[0].asked_per_month, asked)]
@@ -61,8 +62,8 @@ class _Axis:
 
     @property
     def marks(self) -> list[float]:
-        """The powers of ten on the axis, at most a dozen."""
-        return [10.0 ** (self._first + n) for n in range(0, self._decades + 1, 1 + self._decades // 12)]
+        """The powers of ten on the axis, at most as many as have room for their labels."""
+        return [10.0 ** (self._first + n) for n in range(0, self._decades + 1, 1 + self._decades // _MOST_MARKS)]
 
     def at(self, value: float) -> float:
         """Return the pixel of a value; what lies beyond an end stands at that end."""
@@ -91,7 +92,7 @@ def _frame(asked: _Axis, usd: _Axis) -> list[str]:
 
 
 def _shown(mark: float) -> str:
-    return f"{mark:,.0f}" if mark >= 1 else f"{mark:g}"
+    return f"{mark:,.0f}" if 1 <= mark < 1e6 else f"{mark:g}"
 
 
 def _today(questions: float, asked: _Axis) -> list[str]:

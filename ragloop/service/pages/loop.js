@@ -42,7 +42,7 @@ function answers(found) {
 const dollars = (found) => (found.low === null ? `${found.usd}` : `${found.usd} (${found.low} to ${found.high})`);
 
 function costs(found) {
-  if (!found) return "This caller is not told what answers cost.";
+  if (!found) return "This caller is not told what training and storage cost, nor from where on an adapter pays.";
   const month = found.month_usd ? `a month is forecast at ${dollars(found.month_usd)}` : "too few days to forecast a month";
   const pays = found.break_even
     .filter((one) => !one.why_not && one.questions !== null)

@@ -40,7 +40,7 @@ class Reuse:
     """Gives each turn the key of its answer, and the answer that the log has under it.
 
     It comes after the route, which decides who would answer. An answer stands whose every sentence its passages still
-    say, and whose words nobody corrected, or voted down without their having been written anew since (see reuse.votes).
+    say, and whose words were written anew since somebody last voted them down or corrected them (see reuse.votes).
 
     Under a canary it is noted where either side has an answer to give again. What is given again is quick, and the
     champion has had more time to give answers: only where both would write can their times be compared.
