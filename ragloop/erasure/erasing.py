@@ -27,7 +27,6 @@ from ragloop.erasure.removing.work import Counts, Work
 from ragloop.erasure.searching import Finding, search
 from ragloop.erasure.traces import Traces
 from ragloop.errors import MismatchError, NotFoundError
-from ragloop.journal import Journal
 from ragloop.registry import Registry
 from ragloop.store import Store
 
@@ -173,7 +172,6 @@ class Erasing:
     def _remove(self, certificate: Certificate, progress: Progress) -> Certificate:
         """Suppress, then remove everything that rests on the traces, kind by kind. Needs the leases."""
         traces = certificate.traces
-        Journal(self.store).fold()  # what waits is removed and counted as the rest: a fold drops what is suppressed
         suppress(self.store, Suppressions(traces.documents, traces.uris, traces.revisions), certificate.certificate_id)
         leave_answers(self._work(traces))
         with self.store.lease(Lease.TRAFFIC, wait_s=_LEASE_WAIT_S):

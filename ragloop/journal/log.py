@@ -74,22 +74,29 @@ class Journal:
         """
         self._segment.append(b"".join(line_of(table, redacted(entry, self._redacted)) for entry in entries))
 
-    def fold(self) -> int:
-        """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting."""
+    def fold(self, *, also_erased: bool = False) -> int:
+        """Move every entry into the tables; returns how many. Raises StoreBusyError after a minute of waiting.
+
+        With `also_erased` answers of erased documents are moved, too: an erasure removes them from the tables itself,
+        and counts them.
+        """
         if self._segment.is_empty():
             return 0
         with self.store.lease("journal", wait_s=60):
-            return self._fold_all()
+            return self._fold_all(also_erased=also_erased)
 
-    def _fold_all(self) -> int:
-        return 0 if self._segment.is_empty() else sum(map(self._fold_file, self._segment.seal()))
+    def _fold_all(self, *, also_erased: bool = False) -> int:
+        if self._segment.is_empty():
+            return 0
+        erased = frozenset[str]() if also_erased else _erased_documents(self.store)
+        return sum(self._fold_file(file, erased) for file in self._segment.seal())
 
-    def _fold_file(self, file: Path) -> int:
+    def _fold_file(self, file: Path, erased: Set[str]) -> int:
         entries = Entries.of(file.read_bytes().split(b"\n"))
         read = sum(map(len, entries.by_table.values()))
         self._segment.set_aside(entries.unreadable)
         # An answer that was under way while its documents were erased was logged after the erasure looked.
-        entries = entries.without(_erased_documents(self.store))
+        entries = entries.without(erased)
         started = time.time()
         for table in FOLDED:
             self.store.upsert(table, entries.table(table))

@@ -111,7 +111,7 @@ def _logged(row: Mapping[str, Any], corrections: Sequence[str | None]) -> Logged
 
 def fold(work: Work, entry: Derived) -> Counts:
     """Move what waits in the journal into the tables, where it is erased; its files are removed."""
-    return {"journal lines": Journal(work.store).fold()}
+    return {"journal lines": Journal(work.store).fold(also_erased=True)}
 
 
 def erase_interactions(work: Work, entry: Derived) -> Counts:
