@@ -86,7 +86,7 @@ _ORDERED = (
         "ai assistant model llm chatbot you",
     ),
     _rule(
-        rf"^\W*(?:please\s+)?{_NO_ORDER}[a-z]+\b(?:\s+\S+){{0,25}}?\s+{_OWN}{_OF_A_PROGRAM}",
+        rf"^\W*(?:please\s+)?{_NO_ORDER}[a-z]+\b(?:\s++\S++){{0,25}}?\s+{_OWN}{_OF_A_PROGRAM}",
         "your",
         _ANSWER_WORDS,
     ),
@@ -136,7 +136,7 @@ _READER = (
     rf"(?:{_AI}\s+(?:readers?|assistants?|systems?|models?|agents?|tools?|summari[sz]ers?|bots?|search)|"
     r"(?:large\s+|generative\s+|any\s+)?language\s+models?|llms?|gpts?|chat\s?gpt|chat\s?bots?|" + _AI + r"|"
     r"(?:answer|answering|question-answering|retrieval)\s+(?:engines?|systems?|bots?)|automat(?:ed|ic)\s+readers?|"
-    r"(?:virtual\s+|digital\s+|the\s+|an?\s+|any\s+|every\s+)?assistants?(?:\s+\S+){0,3}?\s+(?:summari[sz]\w+|reads?|quotes?))"
+    r"(?:virtual\s+|digital\s+|the\s+|an?\s+|any\s+|every\s+)?assistants?(?:\s++\S++){0,3}?\s+(?:summari[sz]\w+|reads?|quotes?))"
 )
 """What only a machine that reads or answers is called. An assistant may be a person: one that reads a page is none."""
 _OBLIGED = (
@@ -150,7 +150,7 @@ _GIVES = (
 )
 _LITERAL = (
     r"(?:[\"\u201c\u201e\u00ab]|https?://|(?:the\s+)?(?:code|token)\b|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b|"
-    r"[\w-]*(?:[a-z][\w-]*\d|\d[\w-]*[a-z])[\w-]*\b)"
+    r"(?=[\w-]*?[a-z])(?=[\w-]*?\d)[\w-])"
 )
 """What an attacker wants to be said: a text in quotes, an address, a code. Rules for machines seldom name any."""
 _TO_GIVE = rf"(?:{_SAYS}\b|{_GIVES}\s+(?:\w+\s+){{0,2}}?{_LITERAL})"
@@ -166,7 +166,7 @@ _SAID_WORDS = (
 )
 _PRESCRIBED = (
     _rule(
-        rf"\b{_READER}\b(?:\s+\S+){{0,25}}?\s+{_OBLIGED}\s+(?:\w+\s+){{0,3}}?{_TO_GIVE}",
+        rf"\b{_READER}\b(?:\s++\S++){{0,8}}?\s+{_OBLIGED}\s+(?:\w+\s+){{0,3}}?{_TO_GIVE}",
         _READER_WORDS,
         _OBLIGED_WORDS,
         _SAID_WORDS,
@@ -186,14 +186,14 @@ _PRESCRIBED = (
         "answer reply",
     ),
     _rule(
-        r"\b(?:questions?|quer(?:y|ies))\b(?:\s+\S+){0,25}?\s+(?:must|should|shall|is\s+to|are\s+to|has\s+to|have\s+to)"
+        r"\b(?:questions?|quer(?:y|ies))\b(?:\s++\S++){0,25}?\s+(?:must|should|shall|is\s+to|are\s+to|has\s+to|have\s+to)"
         rf"\s+(?:always\s+|only\s+)?be\s+answered\s+with\s+{_LITERAL}",
         "question questions query queries",
         "answered",
     ),
     _rule(
         rf"\b(?:every|any|each|all|the)\s+(?:answers?|repl(?:y|ies))\s+(?:to|about|on|regarding|concerning)\b"
-        rf"(?:\s+\S+){{1,25}}?\s+{_OBLIGED}\s+{_TO_GIVE}",
+        rf"(?:\s++\S++){{1,25}}?\s+{_OBLIGED}\s+{_TO_GIVE}",
         "every any each all the",
         "answer answers reply replies",
         _OBLIGED_WORDS,
