@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -30,29 +30,40 @@ if TYPE_CHECKING:
 NAME = "RAGLOOP_PREFECT__NAME"
 
 
-@pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> Iterator[LocalStack]:
-    """Started once, since it takes most of a minute, and ended with this folder, since it is never idle.
+_running = ExitStack()
 
-    Its worker finds the S3 and SQS of the session.
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the server with the last test of this folder: an idle one takes a tenth of a core from those that follow.
+
+    A fixture of the scope `package` would last as long as the session, since the folder is no package.
     """
+    if nextitem is None or nextitem.path.parent != Path(__file__).parent:
+        _running.close()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> LocalStack:
+    """Started once, since it takes most of a minute. Its worker finds the S3 and SQS of the session."""
     from tests.support.s3_server import ENVIRONMENT
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server.endpoint, NAME: "session"}.items():
             patch.setenv(name, value)
         stack = LocalStack(load_settings(home=tmp_path_factory.mktemp("stack")))
-    with stack, pytest.MonkeyPatch.context() as patch:
-        # Flows that are called here work on other homes: on the server they are all the one of the session.
-        patch.setenv(NAME, "session")
-        # Of processes that tests start, as an operator exports it.
-        patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])
-        # Other tests keep the cores of a small machine busy for longer than an operator would wait.
-        stack.api = replace(stack.api, patience_s=120)
-        yield stack
-        # What the flows of this process still have to tell must be told while the server listens.
-        APILogWorker.drain_all(timeout=10)
-        EventsWorker.drain_all(timeout=10)
+    _running.enter_context(stack)
+    patch = _running.enter_context(pytest.MonkeyPatch.context())
+    # Flows that are called here work on other homes: on the server they are all the one of the session.
+    patch.setenv(NAME, "session")
+    # Of processes that tests start, as an operator exports it.
+    patch.setenv("PREFECT_API_AUTH_STRING", stack.client_environment["PREFECT_API_AUTH_STRING"])
+    # Other tests keep the cores of a small machine busy for longer than an operator would wait.
+    stack.api = replace(stack.api, patience_s=120)
+    # What the flows of this process still have to tell must be told while the server listens.
+    _running.callback(EventsWorker.drain_all, timeout=10)
+    _running.callback(APILogWorker.drain_all, timeout=10)
+    return stack
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import sqlite3
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -423,38 +424,35 @@ def test_a_dataset_that_was_made_after_the_kill_goes_too(home: IndexedFolder) ->
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_an_erasure_that_was_killed_at_any_step_is_completed_by_the_next(
-    indexed: IndexedFolder, tmp_path: Path
-) -> None:
-    whole = Dying()
-    for step in range(100):
-        for after in (False, True):
-            place = tmp_path / f"{step}-{after}"
-            home = IndexedFolder(place / "home", place / "documents", ConstantEmbedder())
-            home.settings = {"backup": {"uri": str(place / "backups")}, "retrieval": {"min_similarity": -1}}
-            home.write(KEY, f"# {QUESTION}\n\n{SENTENCE}\n")
-            home.write("bees.md", "# Bees\n\nAda keeps the bees behind the mill.\n")
-            home.sync()
-            home.app().answering.answerer.ask(QUESTION)
-            if not whole.made:
-                whole = _steps_of(home)
-            elif step >= len(whole.made):
-                return
-            _killed_and_completed(home, place, Dying(step, after=after))
+def test_an_erasure_that_was_killed_at_any_step_is_completed_by_the_next(tmp_path: Path) -> None:
+    prepared = _killed_at(tmp_path, "prepared", Dying())
+    prepared.write(KEY, f"# {QUESTION}\n\n{SENTENCE}\n")
+    prepared.write("bees.md", "# Bees\n\nAda keeps the bees behind the mill.\n")
+    prepared.sync()
+    prepared.app().answering.answerer.ask(QUESTION)
+    undisturbed = Dying()
+    copied(prepared, _killed_at(tmp_path, "undisturbed", undisturbed)).app().erasing.run(Asked((KEY,)))
+    last = len(undisturbed.made) - 1
+    # What lasts is written by steps alone: before one, all is as after the step before it.
+    for dying in (*map(Dying, range(last + 1)), Dying(last, after=True)):
+        _killed_and_completed(copied(prepared, _killed_at(tmp_path, f"{dying.steps}-{dying.after}", dying)))
 
 
-def _steps_of(home: IndexedFolder) -> Dying:
-    """Count the steps of an erasure that is not disturbed, in a home like this one."""
-    from shutil import copytree
-
-    place = home.home.parent / "undisturbed"
-    copytree(home.home, place / "home")
-    made = Dying()
-    IndexedFolder(place / "home", home.folder, ConstantEmbedder(), boundary=made).app().erasing.run(Asked((KEY,)))
-    return made
+def _killed_at(tmp_path: Path, name: str, dying: Dying) -> IndexedFolder:
+    """A home of this name over one folder, with backups beside it."""
+    settings = {"backup": {"uri": str(tmp_path / name / "backups")}, "retrieval": {"min_similarity": -1}}
+    home = tmp_path / name / "home"
+    return IndexedFolder(home, tmp_path / "documents", ConstantEmbedder(), settings=settings, boundary=dying)
 
 
-def _killed_and_completed(home: IndexedFolder, place: Path, dying: Dying) -> None:
+def copied(home: IndexedFolder, to: IndexedFolder) -> IndexedFolder:
+    """A home with what another holds now."""
+    shutil.copytree(home.home, to.home)
+    return to
+
+
+def _killed_and_completed(home: IndexedFolder) -> None:
+    dying, home.boundary = home.boundary, Dying()
     home.app().safekeeping.back_up()
     home.boundary = dying
     with pytest.raises(Killed):
@@ -462,7 +460,7 @@ def _killed_and_completed(home: IndexedFolder, place: Path, dying: Dying) -> Non
     home.boundary = Dying()
     home.sync()
     assert [one.is_signed() for one in home.app().erasing.certificates.all()] == [True]
-    assert left(PLANTED, *places(home, place)) == []
+    assert left(PLANTED, home.home.parent) == []
     assert home.app().corpus.diagnose().healthy
     assert home.app().erasing.complete() == []
 
