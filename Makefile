@@ -3,6 +3,7 @@
 #   make demo    the whole loop on real documents        make up      a local Prefect with everything deployed
 #   make test    the tests                               make bench   one claim per file in benchmarks/
 #   make test-quick  without disks, servers and models   make test-long  whole fault matrices, clusters, Terraform
+#   make test-third  a third of the files of test-long, chosen by the commit; CI runs it
 #   make coverage  every test, and what they do not reach
 #   make check   lint, format, types, import rules       make lock    resolve the lock again
 #   make pictures  those of docs/, with Chromium
@@ -17,7 +18,7 @@ PYTHON ?= python3
 SHELL  := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick test-long coverage check check-terraform up bench bench-sync bench-reading bench-gate bench-canary bench-drift bench-year pictures wheel lock clean setup
+.PHONY: help demo test test-quick test-long test-third coverage check check-terraform up bench bench-sync bench-reading bench-gate bench-canary bench-drift bench-year pictures wheel lock clean setup
 
 BIN := .venv/bin
 # Bytecode is wanted even where the environment forbids it: an uncompiled package costs seconds at every start.
@@ -77,6 +78,11 @@ test: setup
 test-long: setup
 	$(PYTEST) -m long
 	RAGLOOP_EXAMPLES=4 $(PYTEST) --numprocesses 2 -m "not long" tests/generative
+
+# Which third is decided by the commit alone, so that a failure is repeated by checking it out; by the day where there
+# is no git.
+test-third: setup
+	RAGLOOP_THIRD_OF=$$(git rev-parse HEAD 2> /dev/null || date +%F) $(PYTEST) -m long
 
 # What needs no model, server or cluster, for use while one writes. Nothing in it waits, and each process of pytest
 # imports everything first: two are enough.

@@ -401,12 +401,9 @@ def test_names_go_from_the_databases_of_an_orchestrator(home: IndexedFolder) -> 
         ]
 
 
-KILLED_AT = [0, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 9, 14))]
-
-
-@pytest.mark.parametrize("step", KILLED_AT)
-def test_an_erasure_that_was_killed_is_completed_by_the_next(home: IndexedFolder, tmp_path: Path, step: int) -> None:
-    _killed_and_completed(home, tmp_path, Dying(step))
+def test_an_erasure_that_was_killed_is_completed_by_the_next(home: IndexedFolder) -> None:
+    home.boundary = Dying(5)
+    _killed_and_completed(home)
 
 
 def test_a_dataset_that_was_made_after_the_kill_goes_too(home: IndexedFolder) -> None:
@@ -460,7 +457,7 @@ def _killed_and_completed(home: IndexedFolder) -> None:
     home.boundary = Dying()
     home.sync()
     assert [one.is_signed() for one in home.app().erasing.certificates.all()] == [True]
-    assert left(PLANTED, home.home.parent) == []
+    assert left(PLANTED, home.home, Path(home.settings["backup"]["uri"])) == []
     assert home.app().corpus.diagnose().healthy
     assert home.app().erasing.complete() == []
 
