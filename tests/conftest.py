@@ -1,7 +1,6 @@
 """Fixtures that every suite may use."""
 
 import gc
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support.constant_embedder import ConstantEmbedder
+from tests.support.thirds import is_in_third
 
 if TYPE_CHECKING:
     from tests.support.indexed_folder import IndexedFolder
@@ -63,11 +63,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         taken = {one: is_in_third(commit, one.relative_to(REPOSITORY).as_posix()) for one in {i.path for i in items}}
         config.hook.pytest_deselected(items=[item for item in items if not taken[item.path]])
         items[:] = [item for item in items if taken[item.path]]
-
-
-def is_in_third(commit: str, file: str) -> bool:
-    """Whether a file of tests is one of the third that is run for this commit: always the same one."""
-    return int(hashlib.sha256(f"{commit} {file}".encode()).hexdigest(), 16) % 3 == 0
 
 
 @pytest.hookimpl(optionalhook=True)  # there is no such hook with `-p no:xdist`

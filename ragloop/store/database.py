@@ -21,7 +21,6 @@ import pyarrow as pa
 
 from ragloop.errors import MismatchError, NotFoundError
 from ragloop.store.clock import Clock, utc_now
-from ragloop.store.failures import must_have_columns
 from ragloop.store.migrations import Migrations
 from ragloop.store.places.folder import FolderPlace
 from ragloop.store.places.place import Place
@@ -30,8 +29,6 @@ from ragloop.store.tables import Tables
 from ragloop.store.upkeep import Upkeep
 from ragloop.store.writing import Boundary, Writing
 
-_BATCH = 65_536
-"""Rows that LanceDB hands over at once; by its default a read of 100,000 takes half as long again."""
 _MIGRATING_S = 30.0
 """How long a process waits for another one that migrates the store."""
 
@@ -114,22 +111,11 @@ class Store:
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Read all rows that satisfy the SQL predicate `where`."""
-        with self.errors():
-            query = self.table(name).search()
-            query = query.where(where) if where else query
-            query = query.select(list(columns)) if columns else query
-            result: pa.Table = query.to_batches(_BATCH).read_all()
-        must_have_columns(name, result.schema)
-        return result
+        return self.tables.read(name, where, columns)
 
     def count(self, name: str, where: str | None = None) -> int:
         """Count the rows that satisfy the SQL predicate `where`."""
-        with self.errors():
-            table = self.table(name)
-            found = int(table.count_rows(where))
-            if not found:
-                must_have_columns(name, table.schema)
-            return found
+        return self.tables.count(name, where)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""

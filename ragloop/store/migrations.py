@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from ragloop.errors import MismatchError, StoreDamagedError
 from ragloop.store.clock import Clock
-from ragloop.store.failures import must_have_columns
 from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES, TIME
 from ragloop.store.tables import Tables
@@ -56,10 +55,7 @@ class Migrations:
         return hashlib.sha256(first.isoformat().encode()).hexdigest()[:16]
 
     def _rows(self) -> pa.Table:
-        with self._place.errors():
-            rows: pa.Table = self._tables.open("migrations").search().to_arrow()
-        must_have_columns("migrations", rows.schema)
-        return rows
+        return self._tables.read("migrations")
 
     def are_wanted(self) -> bool:
         """Return whether the store is older than this ragloop. Raises MismatchError where it is newer."""

@@ -1,14 +1,19 @@
 """The tables of a store: which there are, and how one is made, opened and removed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import lancedb
 import pyarrow as pa
+from lancedb.background_loop import LOOP
+from lancedb.db import AsyncConnection
+from lancedb.table import AsyncTable
 
 from ragloop.errors import NotFoundError, StoreDamagedError
+from ragloop.store.failures import must_have_columns
 from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES, keyed
 from ragloop.store.writing import Writing
@@ -23,6 +28,10 @@ _FENCED = {
 late fold writes what an earlier one wrote."""
 _BATCH = 16_384
 """Rows that are rewritten at once; of an index 40 MB."""
+_READ = 65_536
+"""Rows that LanceDB hands over at once."""
+
+_T = TypeVar("_T")
 
 
 class Tables:
@@ -44,10 +53,38 @@ class Tables:
         return self._opened(name, self._db)
 
     def _opened(self, name: str, db: lancedb.DBConnection) -> lancedb.table.Table:
-        if not self.has(name):
-            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
+        self._must_have(name)
         with self._place.errors():
             return db.open_table(name)
+
+    def _must_have(self, name: str) -> None:
+        if not self.has(name):
+            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
+
+    def read(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the rows that satisfy the SQL predicate `where`. Raises NotFoundError when there is no such table."""
+        found: pa.Table = self._asked(name, partial(_rows, where=where, columns=columns))
+        must_have_columns(name, found.schema)
+        return found
+
+    def count(self, name: str, where: str | None = None) -> int:
+        """Count the rows that satisfy the SQL predicate `where`. Raises NotFoundError when there is no such table."""
+        found, schema = self._asked(name, partial(_counted, where=where))
+        if not found:
+            must_have_columns(name, schema)
+        return int(found)
+
+    def read_through(self, name: str) -> pa.Schema:
+        """Read every row of the table, keep none, and return its schema. Raises StoreDamagedError where one is lost."""
+        schema: pa.Schema = self._asked(name, _read_through)
+        return schema
+
+    def _asked(self, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
+        """Open the table and ask it, in one visit to LanceDB's thread: a table that is not asynchronous makes seven."""
+        self._must_have(name)
+        with self._place.errors():
+            found: _T = LOOP.run(_opened_and_asked(self._db, name, ask))  # type: ignore[no-untyped-call]
+            return found
 
     @cached_property
     def _unmoved(self) -> lancedb.DBConnection:
@@ -138,6 +175,35 @@ class Tables:
                         table.restore(before)
                     if table.version > before + 1:
                         table.restore(table.version - 1)
+
+
+async def _opened_and_asked(
+    db: lancedb.DBConnection, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]
+) -> _T:
+    connection: AsyncConnection = db._conn  # type: ignore[attr-defined]  # another one would open its files again
+    return await ask(await connection.open_table(name))
+
+
+async def _rows(table: AsyncTable, where: str | None, columns: Sequence[str] | None) -> pa.Table:
+    query = table.query()
+    query = query.where(where) if where else query
+    query = query.select(list(columns)) if columns else query
+    batches = await query.to_batches(max_batch_length=_READ)
+    return pa.Table.from_batches(await batches.read_all(), batches.schema)
+
+
+async def _counted(table: AsyncTable, where: str | None) -> tuple[int, pa.Schema]:
+    """Return how many rows there are and, where there are none, the schema of the table."""
+    found = await table.count_rows(where)
+    return found, pa.schema([]) if found else await table.schema()
+
+
+async def _read_through(table: AsyncTable) -> pa.Schema:
+    schema = await table.schema()
+    if schema.names:  # none where the manifest is of zeros
+        async for _ in await table.query().to_batches(max_batch_length=_READ):
+            pass
+    return schema
 
 
 def _how_to_get(name: str) -> str:

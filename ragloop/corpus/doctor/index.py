@@ -43,7 +43,8 @@ class ExaminedIndex:
         if self.index is None:
             return None
         try:
-            must_have_columns(self.store, self.index.generation.table)
+            with self.store.errors():
+                must_have_columns(self.index.generation.table, self.index.table().schema)
             auditor = Auditor(self.index, self._counter, use_stored=not self.unreadable_vectors)
             return auditor.run(self.progress)
         except StoreDamagedError:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import pyarrow as pa
+
 from ragloop.catalogue import Derived, Kind, Lease, Recreation
-from ragloop.corpus.doctor.audit import batches
 from ragloop.errors import StoreDamagedError
 from ragloop.store import LATER, TABLES, Store, index_schema, vectors_schema
 from ragloop.store.failures import damaged
@@ -54,19 +55,15 @@ class ExaminedTables:
 def is_readable(store: Store, name: str) -> bool:
     """Return whether a table has its columns and all of its rows can be read."""
     try:
-        must_have_columns(store, name)
-        for _ in batches(store, name):
-            pass
+        must_have_columns(name, store.tables.read_through(name))
     except StoreDamagedError:
         return False
     return True
 
 
-def must_have_columns(store: Store, name: str) -> None:
-    """Raise StoreDamagedError where a column is missing, as all are where a manifest is zeros."""
+def must_have_columns(name: str, found: pa.Schema) -> None:
+    """Raise StoreDamagedError where a column of a table is missing, as all are where a manifest is zeros."""
     schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
-    with store.errors():
-        found = set(store.table(name).schema.names)
-    missing = sorted(set(schema.names if schema else ["number"]) - found - LATER)
+    missing = sorted(set(schema.names if schema else ["number"]) - set(found.names) - LATER)
     if missing:
         raise damaged(f"the table {name} lacks the columns {', '.join(missing)}")
