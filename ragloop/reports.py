@@ -37,13 +37,13 @@ class Reports:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def put(self, report: Report) -> None:
-        """Write the report of a kind and subject over the one before."""
-        self._write(":".join(filter(None, (report.kind, report.subject))), report)
+    def put(self, *reports: Report) -> None:
+        """Write the reports, each over the one of its kind and subject before, in one commit."""
+        self._write({":".join(filter(None, (one.kind, one.subject))): one for one in reports})
 
     def append(self, report: Report, key: str = "") -> None:
         """Add a report beside the earlier ones. A report that is added again under the same `key` replaces itself."""
-        self._write(f"{report.kind}:{key or uuid4().hex}", report)
+        self._write({f"{report.kind}:{key or uuid4().hex}": report})
 
     def latest(self, kind: str, subject: str = "") -> Report | None:
         """Return the newest report of a kind and subject."""
@@ -61,9 +61,9 @@ class Reports:
         rows = self._store.rows(_TABLE, where, ["at", "kind", "subject", "body"]).sort_by("at").to_pylist()
         return [Report(row["kind"], row["subject"], row["at"], json.loads(row["body"])) for row in rows]
 
-    def _write(self, report_id: str, report: Report) -> None:
-        row = {"report_id": report_id, "at": report.at, "kind": report.kind, "subject": report.subject}
-        self._store.upsert_rows(_TABLE, [{**row, "body": json.dumps(dict(report.body))}])
+    def _write(self, reports: Mapping[str, Report]) -> None:
+        rows = [{"report_id": key, **vars(one), "body": json.dumps(dict(one.body))} for key, one in reports.items()]
+        self._store.upsert_rows(_TABLE, rows)
 
 
 def _of_kind(*kinds: str) -> str:

@@ -166,8 +166,7 @@ def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncR
     named = {name: len(body[name]) for name in ("read_in_part", "without_text", "planted", "quarantine")}
     columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
     kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
-    Reports(store).put(Report(_SYNC, "", store.now(), kept))
-    _record_day(store, report, counts)
+    Reports(store).put(Report(_SYNC, "", store.now(), kept), _day(store, report, counts))
     return report
 
 
@@ -184,20 +183,18 @@ def record_lags(store: Store, changes: Sequence[Change]) -> None:
     """Add the lags of changes that came by events to the row of today, which the first sync of the day makes."""
     today = Reports(store).latest(_DAY, store.now().date().isoformat())
     if today and (p95_s := _p95_s(changes)) is not None:
-        _put_day(store, {**today.body, "p95_s": max(p95_s, today.body["p95_s"] or 0.0)})
+        body = {**today.body, "p95_s": max(p95_s, today.body["p95_s"] or 0.0)}
+        Reports(store).put(replace(today, at=store.now(), body=body))
 
 
-def _record_day(store: Store, report: SyncReport, counts: QualityCounts) -> None:
-    """Keep one row of figures for today, as the last sync left them."""
-    before = Reports(store).latest(_DAY, store.now().date().isoformat())
+def _day(store: Store, report: SyncReport, counts: QualityCounts) -> Report:
+    """Return the row of figures for today, as the last sync left them."""
+    now = store.now()
+    before = Reports(store).latest(_DAY, now.date().isoformat())
     lags = [_p95_s(report.changes), before.body["p95_s"] if before else None]
     p95_s = max((one for one in lags if one is not None), default=None)
-    _put_day(store, {"documents": counts.documents, "quarantined": counts.quarantined, "p95_s": p95_s})
-
-
-def _put_day(store: Store, body: Mapping[str, Any]) -> None:
-    now = store.now()
-    Reports(store).put(Report(_DAY, now.date().isoformat(), now, body))
+    body = {"documents": counts.documents, "quarantined": counts.quarantined, "p95_s": p95_s}
+    return Report(_DAY, now.date().isoformat(), now, body)
 
 
 def _p95_s(changes: Sequence[Change]) -> float | None:
