@@ -25,7 +25,7 @@ from ragloop.store.migrations import Migrations
 from ragloop.store.places.folder import FolderPlace
 from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES
-from ragloop.store.tables import Tables
+from ragloop.store.tables import Reads, Tables
 from ragloop.store.upkeep import Upkeep
 from ragloop.store.writing import Boundary, Writing
 
@@ -36,8 +36,8 @@ _MIGRATING_S = 30.0
 class Store:
     """The rows of one home's database. Reads see every commit that finished before they began.
 
-    Which tables there are is for `tables`, the order of their files for `upkeep`, the schema for `migrations`; `files`
-    are those of the database, named TABLE.lance/…
+    Which tables there are is for `tables`, their rows for `reads`, the order of their files for `upkeep`, the schema
+    for `migrations`; `files` are those of the database, named TABLE.lance/…
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Store:
         self.home, self.now, self.files = home, now, place.database
         self.leases_expire = place.leases.expire
         self._place, self._writing = place, Writing(place, boundary)
-        self.tables = Tables(place, db, self._writing)
+        self.reads, self.tables = Reads(place, db), Tables(place, db, self._writing)
         self.upkeep = Upkeep(place, self.tables, self._writing)
-        self.migrations = Migrations(place, db, self.tables)
+        self.migrations = Migrations(place, db, self.reads, self.tables)
 
     @classmethod
     def open(
@@ -111,11 +111,11 @@ class Store:
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Read all rows that satisfy the SQL predicate `where`."""
-        return self.tables.read(name, where, columns)
+        return self.reads.rows(name, where, columns)
 
     def count(self, name: str, where: str | None = None) -> int:
         """Count the rows that satisfy the SQL predicate `where`."""
-        return self.tables.count(name, where)
+        return self.reads.count(name, where)
 
     def upsert(self, name: str, rows: pa.Table) -> None:
         """Insert or replace rows by the first column, in one commit. Rows must not repeat a key."""

@@ -15,7 +15,7 @@ from ragloop.errors import MismatchError, StoreDamagedError
 from ragloop.store.clock import Clock
 from ragloop.store.places.place import Place
 from ragloop.store.schemas import TABLES, TIME
-from ragloop.store.tables import Tables
+from ragloop.store.tables import Reads, Tables
 
 _SCHEMA = pa.schema([("number", pa.int32()), ("name", pa.string()), ("at", TIME)])
 
@@ -32,8 +32,8 @@ MIGRATIONS: Sequence[Callable[[Tables], None]] = (_create_tables,)
 class Migrations:
     """The migrations that a store has seen, as the table of this name says."""
 
-    def __init__(self, place: Place, db: lancedb.DBConnection, tables: Tables) -> None:
-        self._place, self._db, self._tables = place, db, tables
+    def __init__(self, place: Place, db: lancedb.DBConnection, reads: Reads, tables: Tables) -> None:
+        self._place, self._db, self._reads, self._tables = place, db, reads, tables
 
     @property
     def schema(self) -> int:
@@ -41,7 +41,7 @@ class Migrations:
         if not self._tables.has("migrations"):
             return 0
         try:
-            return max(self._rows()["number"].to_pylist(), default=0)
+            return max(self._reads.rows("migrations")["number"].to_pylist(), default=0)
         except StoreDamagedError as error:
             raise MismatchError(
                 f"the table migrations of the store in {self._place}, which says of which schema it is, cannot be "
@@ -51,11 +51,8 @@ class Migrations:
     @property
     def identity(self) -> str:
         """Sixteen hexadecimal digits that stay the same for the life of a store, also where it is restored."""
-        first = min(self._rows()["at"].to_pylist())
+        first = min(self._reads.rows("migrations")["at"].to_pylist())
         return hashlib.sha256(first.isoformat().encode()).hexdigest()[:16]
-
-    def _rows(self) -> pa.Table:
-        return self._tables.read("migrations")
 
     def are_wanted(self) -> bool:
         """Return whether the store is older than this ragloop. Raises MismatchError where it is newer."""

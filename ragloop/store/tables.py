@@ -1,4 +1,4 @@
-"""The tables of a store: which there are, and how one is made, opened and removed."""
+"""The tables of a store: which there are, how their rows are read, and how one is made, opened and removed."""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +34,46 @@ _READ = 65_536
 _T = TypeVar("_T")
 
 
+class Reads:
+    """Reads of the rows of one database, each in one visit to LanceDB's thread.
+
+    A table that is not asynchronous makes seven: it is opened, looked at, asked for its schema, asked, and so on, and
+    each time handed to that thread and waited for. All raise NotFoundError when there is no such table.
+    """
+
+    def __init__(self, place: Place, db: lancedb.DBConnection) -> None:
+        self._place, self._db = place, db
+
+    def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the rows that satisfy the SQL predicate `where`."""
+        found: pa.Table = self._asked(name, partial(_rows, where=where, columns=columns))
+        must_have_columns(name, found.schema)
+        return found
+
+    def count(self, name: str, where: str | None = None) -> int:
+        """Count the rows that satisfy the SQL predicate `where`."""
+        found, schema = self._asked(name, partial(_counted, where=where))
+        if not found:
+            must_have_columns(name, schema)
+        return int(found)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Read the columns of the table and their types."""
+        schema: pa.Schema = self._asked(name, AsyncTable.schema)
+        return schema
+
+    def through(self, name: str) -> pa.Schema:
+        """Read every row, keep none, and return the schema. Raises StoreDamagedError where one cannot be read."""
+        schema: pa.Schema = self._asked(name, _read_through)
+        return schema
+
+    def _asked(self, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
+        _must_have(self._place, name)
+        with self._place.errors():
+            found: _T = LOOP.run(_opened_and_asked(self._db, name, ask))  # type: ignore[no-untyped-call]
+            return found
+
+
 class Tables:
     """The tables of one database."""
 
@@ -53,38 +93,9 @@ class Tables:
         return self._opened(name, self._db)
 
     def _opened(self, name: str, db: lancedb.DBConnection) -> lancedb.table.Table:
-        self._must_have(name)
+        _must_have(self._place, name)
         with self._place.errors():
             return db.open_table(name)
-
-    def _must_have(self, name: str) -> None:
-        if not self.has(name):
-            raise NotFoundError(f"found no table {name} in {self._place}; {_how_to_get(name)}")
-
-    def read(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read the rows that satisfy the SQL predicate `where`. Raises NotFoundError when there is no such table."""
-        found: pa.Table = self._asked(name, partial(_rows, where=where, columns=columns))
-        must_have_columns(name, found.schema)
-        return found
-
-    def count(self, name: str, where: str | None = None) -> int:
-        """Count the rows that satisfy the SQL predicate `where`. Raises NotFoundError when there is no such table."""
-        found, schema = self._asked(name, partial(_counted, where=where))
-        if not found:
-            must_have_columns(name, schema)
-        return int(found)
-
-    def read_through(self, name: str) -> pa.Schema:
-        """Read every row of the table, keep none, and return its schema. Raises StoreDamagedError where one is lost."""
-        schema: pa.Schema = self._asked(name, _read_through)
-        return schema
-
-    def _asked(self, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
-        """Open the table and ask it, in one visit to LanceDB's thread: a table that is not asynchronous makes seven."""
-        self._must_have(name)
-        with self._place.errors():
-            found: _T = LOOP.run(_opened_and_asked(self._db, name, ask))  # type: ignore[no-untyped-call]
-            return found
 
     @cached_property
     def _unmoved(self) -> lancedb.DBConnection:
@@ -175,6 +186,11 @@ class Tables:
                         table.restore(before)
                     if table.version > before + 1:
                         table.restore(table.version - 1)
+
+
+def _must_have(place: Place, name: str) -> None:
+    if not place.tables.has(name):
+        raise NotFoundError(f"found no table {name} in {place}; {_how_to_get(name)}")
 
 
 async def _opened_and_asked(

@@ -43,8 +43,8 @@ class ExaminedIndex:
         if self.index is None:
             return None
         try:
-            with self.store.errors():
-                must_have_columns(self.index.generation.table, self.index.table().schema)
+            name = self.index.generation.table
+            must_have_columns(name, self.store.reads.schema(name))
             auditor = Auditor(self.index, self._counter, use_stored=not self.unreadable_vectors)
             return auditor.run(self.progress)
         except StoreDamagedError:

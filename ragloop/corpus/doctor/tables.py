@@ -55,7 +55,7 @@ class ExaminedTables:
 def is_readable(store: Store, name: str) -> bool:
     """Return whether a table has its columns and all of its rows can be read."""
     try:
-        must_have_columns(name, store.tables.read_through(name))
+        must_have_columns(name, store.reads.through(name))
     except StoreDamagedError:
         return False
     return True

@@ -65,8 +65,10 @@ class Index:
 
     def has(self, column: str) -> bool:
         """Return whether the table has this column, which one that was made by an earlier ragloop may lack."""
+        if self._pinned is None:
+            return column in self.store.reads.schema(self.generation.table).names
         with self.store.errors():
-            return column in self.table().schema.names
+            return column in self._pinned.schema.names
 
     @property
     def version(self) -> tuple[str, int]:
