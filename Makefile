@@ -79,10 +79,10 @@ test-long: setup
 	$(PYTEST) -m long
 	RAGLOOP_EXAMPLES=4 $(PYTEST) --numprocesses 2 -m "not long" tests/generative
 
-# Which third is decided by the commit alone, so that a failure is repeated by checking it out; by the day where there
-# is no git.
+# Which third is decided by the commit, so that a failure is repeated by checking it out; where git does not tell it, by
+# the day. The first lines that pytest prints say which it is.
 test-third: setup
-	RAGLOOP_THIRD_OF=$$(git rev-parse HEAD 2> /dev/null || date +%F) $(PYTEST) -m long
+	TESTS_THIRD_OF=$$(git rev-parse --verify HEAD || date +%F) $(PYTEST) -m long
 
 # What needs no model, server or cluster, for use while one writes. Nothing in it waits, and each process of pytest
 # imports everything first: two are enough.

@@ -38,7 +38,7 @@ class Reports:
         self._store = store
 
     def put(self, *reports: Report) -> None:
-        """Write the reports, each over the one of its kind and subject before, in one commit."""
+        """Write reports of different kinds or subjects, each over the one before it, in one commit."""
         self._write({":".join(filter(None, (one.kind, one.subject))): one for one in reports})
 
     def append(self, report: Report, key: str = "") -> None:
@@ -62,7 +62,16 @@ class Reports:
         return [Report(row["kind"], row["subject"], row["at"], json.loads(row["body"])) for row in rows]
 
     def _write(self, reports: Mapping[str, Report]) -> None:
-        rows = [{"report_id": key, **vars(one), "body": json.dumps(dict(one.body))} for key, one in reports.items()]
+        rows = [
+            {
+                "report_id": key,
+                "at": one.at,
+                "kind": one.kind,
+                "subject": one.subject,
+                "body": json.dumps(dict(one.body)),
+            }
+            for key, one in reports.items()
+        ]
         self._store.upsert_rows(_TABLE, rows)
 
 

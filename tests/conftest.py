@@ -51,6 +51,11 @@ def pytest_configure() -> None:
     gc.set_threshold(50_000)
 
 
+def pytest_report_header() -> str | None:
+    commit = os.environ.get("TESTS_THIRD_OF")
+    return f"a third of the files, that of {commit}" if commit else None
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
 
@@ -59,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes longest begins first: the tests of one Prefect server, and those that wait for Terraform."""
     first = {"flows": 0, "infra": 1}
     items.sort(key=lambda item: first.get(item.path.parent.name, 2))
-    if commit := os.environ.get("RAGLOOP_THIRD_OF"):
+    if commit := os.environ.get("TESTS_THIRD_OF"):
         taken = {one: is_in_third(commit, one.relative_to(REPOSITORY).as_posix()) for one in {i.path for i in items}}
         config.hook.pytest_deselected(items=[item for item in items if not taken[item.path]])
         items[:] = [item for item in items if taken[item.path]]

@@ -37,8 +37,8 @@ _T = TypeVar("_T")
 class Reads:
     """Reads of the rows of one database, each in one visit to LanceDB's thread.
 
-    A table that is not asynchronous makes seven: it is opened, looked at, asked for its schema, asked, and so on, and
-    each time handed to that thread and waited for. All raise NotFoundError when there is no such table.
+    A table that is not asynchronous needs seven to read rows (open, version, schema twice, query, batch, end), each of
+    which is handed to that thread and waited for. All raise NotFoundError when there is no such table.
     """
 
     def __init__(self, place: Place, db: lancedb.DBConnection) -> None:
@@ -46,31 +46,31 @@ class Reads:
 
     def rows(self, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Read the rows that satisfy the SQL predicate `where`."""
-        found: pa.Table = self._asked(name, partial(_rows, where=where, columns=columns))
+        found: pa.Table = self._run(name, partial(_rows, where=where, columns=columns))
         must_have_columns(name, found.schema)
         return found
 
     def count(self, name: str, where: str | None = None) -> int:
         """Count the rows that satisfy the SQL predicate `where`."""
-        found, schema = self._asked(name, partial(_counted, where=where))
-        if not found:
-            must_have_columns(name, schema)
+        found, schema = self._run(name, partial(_counted, where=where))
+        must_have_columns(name, schema)
         return int(found)
 
     def schema(self, name: str) -> pa.Schema:
         """Read the columns of the table and their types."""
-        schema: pa.Schema = self._asked(name, AsyncTable.schema)
+        schema: pa.Schema = self._run(name, AsyncTable.schema)
         return schema
 
-    def through(self, name: str) -> pa.Schema:
+    def read_through(self, name: str) -> pa.Schema:
         """Read every row, keep none, and return the schema. Raises StoreDamagedError where one cannot be read."""
-        schema: pa.Schema = self._asked(name, _read_through)
+        schema: pa.Schema = self._run(name, _read_through)
+        must_have_columns(name, schema)
         return schema
 
-    def _asked(self, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
+    def _run(self, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
         _must_have(self._place, name)
         with self._place.errors():
-            found: _T = LOOP.run(_opened_and_asked(self._db, name, ask))  # type: ignore[no-untyped-call]
+            found: _T = LOOP.run(_open_and(self._db, name, ask))  # type: ignore[no-untyped-call]
             return found
 
 
@@ -193,9 +193,7 @@ def _must_have(place: Place, name: str) -> None:
         raise NotFoundError(f"found no table {name} in {place}; {_how_to_get(name)}")
 
 
-async def _opened_and_asked(
-    db: lancedb.DBConnection, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]
-) -> _T:
+async def _open_and(db: lancedb.DBConnection, name: str, ask: Callable[[AsyncTable], Coroutine[Any, Any, _T]]) -> _T:
     connection: AsyncConnection = db._conn  # type: ignore[attr-defined]  # another one would open its files again
     return await ask(await connection.open_table(name))
 
@@ -209,15 +207,13 @@ async def _rows(table: AsyncTable, where: str | None, columns: Sequence[str] | N
 
 
 async def _counted(table: AsyncTable, where: str | None) -> tuple[int, pa.Schema]:
-    """Return how many rows there are and, where there are none, the schema of the table."""
-    found = await table.count_rows(where)
-    return found, pa.schema([]) if found else await table.schema()
+    return await table.count_rows(where), await table.schema()
 
 
 async def _read_through(table: AsyncTable) -> pa.Schema:
     schema = await table.schema()
     if schema.names:  # none where the manifest is of zeros
-        async for _ in await table.query().to_batches(max_batch_length=_READ):
+        async for _ in await table.query().to_batches(max_batch_length=_BATCH):
             pass
     return schema
 

@@ -35,7 +35,7 @@ _running = ExitStack()
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """End the server with the last test of this folder: an idle one takes a tenth of a core from those that follow.
+    """End the server with the last test of this folder: an idle one takes CPU from those that follow.
 
     A fixture of the scope `package` would last as long as the session, since the folder is no package.
     """
@@ -44,7 +44,7 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> LocalStack:
+def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> Iterator[LocalStack]:
     """Started once, since it takes most of a minute. Its worker finds the S3 and SQS of the session."""
     from tests.support.s3_server import ENVIRONMENT
 
@@ -63,7 +63,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, s3_server: "S3Server") -> Lo
     # What the flows of this process still have to tell must be told while the server listens.
     _running.callback(EventsWorker.drain_all, timeout=10)
     _running.callback(APILogWorker.drain_all, timeout=10)
-    return stack
+    try:
+        yield stack
+    finally:
+        _running.close()  # of a session that was interrupted
 
 
 @dataclass

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -161,6 +162,8 @@ def slowest(tried: Mapping[str, tuple[Expression, bool]], most_seconds: int = MO
         try:
             signal.signal(signal.SIGXCPU, signal.SIG_DFL)
             os.write(told[1], _first_slow(tried, most_seconds, trying).encode())
+        except Exception:  # noqa: BLE001  # the parent raises it
+            os.write(told[1], f"error{traceback.format_exc()}".encode())
         finally:
             os._exit(0)
     os.close(told[1])
@@ -169,13 +172,14 @@ def slowest(tried: Mapping[str, tuple[Expression, bool]], most_seconds: int = MO
     os.waitpid(child, 0)
     if answered == "none":
         return None
+    assert not answered.startswith("error"), answered.removeprefix("error")
     return answered or trying[:].rstrip(b"\0").decode(errors="replace")
 
 
 def _first_slow(tried: Mapping[str, tuple[Expression, bool]], most_seconds: int, trying: mmap.mmap) -> str:
     for name, (expression, anchored) in tried.items():
         until = int(time.process_time()) + most_seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         if (text := _slowest(name, expression, anchored, trying)) is not None:
             return f"{name}: {len(text):,} characters of {text[:60]!r}"
     return "none"

@@ -1,4 +1,4 @@
-"""A commit tries a third of the long tests, and the next ones the others."""
+"""A commit tries a third of the long tests, another commit another third."""
 
 from pathlib import Path
 

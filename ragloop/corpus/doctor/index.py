@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ragloop.corpus.chunking.above import CountTokens
 from ragloop.corpus.doctor.audit import Audit, Auditor
-from ragloop.corpus.doctor.tables import is_readable, must_have_columns
+from ragloop.corpus.doctor.tables import is_readable, must_have_all_columns
 from ragloop.corpus.index import health
 from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.ledger import CURRENT
@@ -44,7 +44,7 @@ class ExaminedIndex:
             return None
         try:
             name = self.index.generation.table
-            must_have_columns(name, self.store.reads.schema(name))
+            must_have_all_columns(name, self.store.reads.schema(name))
             auditor = Auditor(self.index, self._counter, use_stored=not self.unreadable_vectors)
             return auditor.run(self.progress)
         except StoreDamagedError:

@@ -55,13 +55,13 @@ class ExaminedTables:
 def is_readable(store: Store, name: str) -> bool:
     """Return whether a table has its columns and all of its rows can be read."""
     try:
-        must_have_columns(name, store.reads.through(name))
+        must_have_all_columns(name, store.reads.read_through(name))
     except StoreDamagedError:
         return False
     return True
 
 
-def must_have_columns(name: str, found: pa.Schema) -> None:
+def must_have_all_columns(name: str, found: pa.Schema) -> None:
     """Raise StoreDamagedError where a column of a table is missing, as all are where a manifest is zeros."""
     schema = TABLES.get(name) or next((one(1) for kind, one in _SCHEMAS.items() if name.startswith(kind)), None)
     missing = sorted(set(schema.names if schema else ["number"]) - set(found.names) - LATER)
