@@ -419,7 +419,7 @@ def test_a_dataset_that_was_made_after_the_kill_goes_too(home: IndexedFolder) ->
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_an_erasure_that_was_killed_at_any_step_is_completed_by_the_next(tmp_path: Path) -> None:
     prepared = _home_in(tmp_path, "prepared")
     prepared.write(KEY, f"# {QUESTION}\n\n{SENTENCE}\n")
