@@ -94,12 +94,12 @@ def messages(recipe: str, asked: str, answer: str, passages: Sequence[Passage]) 
     return [*asks, {"role": "assistant", "content": answer}]
 
 
-def spec_of(recipe: str, rows: Sequence[Sequence[Message]], base: Path, epochs: int | None) -> TrainingSpec:
+def spec_of(recipe: str, rows: Sequence[Sequence[Message]], base: Path, epochs: int) -> TrainingSpec:
     words = round(mean(len(row[-1]["content"].split()) for row in rows))
     chosen = choices(base_shape(base, NAME), Learned(len(rows), words, reads=recipe != "facts"))
     values: dict[str, Any] = {name: one.value for name, one in chosen.items()}
     spec = replace(training_spec(Settings.model_construct()), recipe=recipe, base=str(base), **values)
-    return replace(spec, alpha=2 * spec.rank, epochs=epochs or spec.epochs, checkpoint_steps=100_000)
+    return replace(spec, alpha=2 * spec.rank, epochs=epochs, checkpoint_steps=100_000)
 
 
 def by_ragloop(spec: TrainingSpec) -> Took:
@@ -193,8 +193,8 @@ def measure(recipe: str, rows: list[list[Message]], spec: TrainingSpec, turns: i
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds xquad")
-    parser.add_argument("--rows", type=int, default=96)
-    parser.add_argument("--epochs", type=int, help="passes over the rows; by default those that a training chooses")
+    parser.add_argument("--rows", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the rows")
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--recipes", nargs="+", default=["facts", "grounded", "style", "distill"])
     parser.add_argument("--json", type=Path)
