@@ -4,11 +4,11 @@
 
 The packaged model, the rows of each recipe in its own prompt: `facts` are those of the installed packages, the others
 questions of xquad en dev with three paragraphs of their article, answered in a word with its mark (`grounded`), as JSON
-(`style`) or in the sentence that holds the answer (`distill`). ragloop trains as `ragloop retrain` does, by what it
-chooses for the model and these rows; the bare script is SFTTrainer over prompts and completions with an equal
-LoraConfig, learning rate, batch size, warm-up and number of steps. They take turns, each in a process of its own.
-Seconds are those of the training loop, for ragloop with the pass that looks up its frozen layers; loss is the mean of
-the last epoch.
+(`style`) or in the sentence that holds the answer (`distill`). ragloop trains with what it chooses for the model and
+these rows, but for the number of passes, which is given; the bare script is SFTTrainer over prompts and completions
+with an equal LoraConfig, learning rate, batch size, warm-up and number of steps. They take turns, each in a process of
+its own. Seconds are those of the training loop, for ragloop with the pass that looks up its frozen layers; loss is the
+mean of the last epoch.
 """
 
 import argparse
