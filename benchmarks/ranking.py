@@ -1,11 +1,12 @@
 """How well are passages ranked? The claim: hybrid retrieval ranks above BM25 and above vector search alone.
 
-    python benchmarks/ranking.py [--data DIR] [--language en] [--backend auto]
+    python benchmarks/ranking.py [--data DIR] [--language en] [--embedder NAME] [--backend auto]
 
 Takes the folder that holds cranfield/beir (abstracts and judged queries in BEIR form) and xquad (SQuAD form: the
 paragraph that a question was written for is the relevant one). Each set becomes a folder of text files, which is synced
 and searched as any other; a document ranks as its best chunk. Prints one Markdown table: per set and ranking, nDCG@10
-(Jarvelin and Kekalainen, TOIS 2002), recall@5 and recall@10 over all judged queries.
+(Jarvelin and Kekalainen, TOIS 2002), recall@5 and recall@10 over all judged queries. cranfield is in English, and is
+asked with `--language en` alone.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from ragloop.answering.retrieval import RetrievalPolicy, Retriever
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.index.searching.search import Search
+from ragloop.models import question_vectors
+from ragloop.models.embedding.runtimes import DEFAULT_EMBEDDER
 from ragloop.records import Passage
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -79,12 +82,13 @@ def xquad(data: Path, language: str = "en") -> JudgedSet:
     return JudgedSet(f"xquad {language} dev", documents, queries, gains)
 
 
-def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
+def indexed(judged: JudgedSet, folder: Path, backend: str = "auto", embedder: str = DEFAULT_EMBEDDER) -> App:
     """The documents as text files under `folder`, synced into an index beside them."""
     (folder / "documents").mkdir(parents=True)
     for name, text in judged.documents.items():
         (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
-    (folder / "ragloop.toml").write_text(f'[index]\nembedder_backend = "{backend}"\n', encoding="utf-8")
+    wanted = f'[index]\nembedder = "{embedder}"\nembedder_backend = "{backend}"\n'
+    (folder / "ragloop.toml").write_text(wanted, encoding="utf-8")
     app = App(load_settings(folder / "ragloop.toml", folder / "home"))
     app.corpus.sync(folder / "documents")
     return app
@@ -93,7 +97,7 @@ def indexed(judged: JudgedSet, folder: Path, backend: str = "auto") -> App:
 def rankings(app: App, judged: JudgedSet, chosen: Sequence[str] = WAYS) -> dict[str, dict[str, Ranking]]:
     """Per way of searching and per query, documents by descending score."""
     ids, texts = list(judged.queries), list(judged.queries.values())
-    vectors = dict(zip(ids, app.embedder.embed(texts), strict=True))
+    vectors = dict(zip(ids, question_vectors(app.embedder, texts), strict=True))
     policy = RetrievalPolicy.of(app.settings.retrieval, guard=app.settings.answers.guard).for_top(DEPTH)
     retriever = Retriever(app.index, policy)
 
@@ -186,6 +190,7 @@ MEASURES: Mapping[str, Callable[[Ranking, Gains], float]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds cranfield and xquad")
+    parser.add_argument("--embedder", default=DEFAULT_EMBEDDER, help="index.embedder, such as bge-small-en-v1.5")
     parser.add_argument("--backend", default="auto", help="index.embedder_backend, such as onnx-int8")
     parser.add_argument("--language", default="en", help="language of xquad: en, de, zh or ar")
     given = parser.parse_args()
@@ -194,9 +199,10 @@ def main() -> None:
         return
     print("| set | queries | ranking | " + " | ".join(MEASURES) + " |")
     print("|---|---:|---|" + "---:|" * len(MEASURES))
-    for judged in (cranfield(given.data), xquad(given.data, given.language)):
+    abstracts = [cranfield(given.data)] if given.language == "en" else []
+    for judged in (*abstracts, xquad(given.data, given.language)):
         with tempfile.TemporaryDirectory() as folder:
-            for way, found in scores(indexed(judged, Path(folder), given.backend), judged).items():
+            for way, found in scores(indexed(judged, Path(folder), given.backend, given.embedder), judged).items():
                 values = " | ".join(f"{one:.3f}" for one in found.values())
                 print(f"| {judged.name} | {len(judged.gains)} | {way} | {values} |")
 

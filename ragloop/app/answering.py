@@ -28,10 +28,11 @@ class Answering:
     def search(self, question: str, top_k: int | None = None, labels: Collection[str] = ()) -> "Retrieved":
         """Find the passages that a caller with these labels sees, without an answer and without a trace in the log."""
         from ragloop.answering.retrieval import RetrievalPolicy, Retriever
+        from ragloop.models import question_vectors
 
         policy = RetrievalPolicy.of(self._parts.settings.retrieval, guard=self._parts.settings.answers.guard)
         active = self.newest.active()
-        vector = active.embedder.embed([question])[0]
+        vector = question_vectors(active.embedder, [question])[0]
         wanted = top_k or policy.top_k
         retriever = Retriever(active.index, policy.for_top(max(wanted, policy.top_k)))
         found = retriever.retrieve(question, vector, labels)

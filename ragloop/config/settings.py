@@ -69,9 +69,10 @@ class IndexSettings(Section):
     """How documents become chunks and vectors. After a change of the first three the next sync builds a new index."""
 
     embedder: str = "all-MiniLM-L6-v2"
-    """A sentence-transformers model: a name or a folder."""
+    """all-MiniLM-L6-v2 and bge-small-en-v1.5 read English, multilingual-e5-small some hundred languages; or the name or
+    folder of any other model that sentence-transformers loads."""
     embedder_backend: Literal["auto", "onnx", "onnx-int8", "sentence-transformers"] = "auto"
-    """auto: ONNX Runtime for the default model, else sentence-transformers. onnx-int8 is faster and less exact."""
+    """auto: ONNX Runtime for the three models above, else sentence-transformers. onnx-int8 is faster, less exact."""
     chunk_tokens: int = Field(default=200, ge=32, le=8192)
     """Most tokens in an embedded string, heading path included."""
     cutover: Literal["auto", "manual"] = "auto"

@@ -36,6 +36,30 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class ReadsQuestions(Protocol):
+    """An embedder that may read questions in another way than passages."""
+
+    @property
+    def questions_differ(self) -> bool:
+        """Whether a text has one vector as a question and another as a passage."""
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension), rows of unit length, to be compared with vectors of passages or questions."""
+
+
+def question_vectors(embedder: Embedder, questions: Sequence[str]) -> Vectors:
+    """Embed texts as questions, where the embedder knows a difference; shape (len(questions), dimension)."""
+    if isinstance(embedder, ReadsQuestions):
+        return embedder.embed_questions(questions)
+    return embedder.embed(questions)
+
+
+def questions_differ(embedder: Embedder) -> bool:
+    """Return whether an embedder gives a text one vector as a question and another as a passage."""
+    return isinstance(embedder, ReadsQuestions) and embedder.questions_differ
+
+
+@runtime_checkable
 class KnowsWords(Protocol):
     """An embedder that can tell how much of a text it knows."""
 

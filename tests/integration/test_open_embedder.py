@@ -10,13 +10,9 @@ import pytest
 
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.models.cache import damaged_files, default_cache
-from ragloop.models.embedding.runtimes import (
-    OnnxEmbedder,
-    SentenceTransformerEmbedder,
-    export_folder,
-    open_embedder,
-    packaged_model,
-)
+from ragloop.models.embedding.onnx_runtime import OnnxEmbedder
+from ragloop.models.embedding.runtimes import export_folder, open_embedder, packaged_model
+from ragloop.models.embedding.sentence_transformer import SentenceTransformerEmbedder
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from lancedb.index import BTree
 
 from ragloop.errors import StoreDamagedError
 from ragloop.hashes import sha256_of_text
-from ragloop.models import Embedder, Vectors
+from ragloop.models import Embedder, Vectors, question_vectors, questions_differ
 from ragloop.store import TIME, Store, quoted, vectors_schema
 
 _LOOKUP = 1000
@@ -23,12 +23,16 @@ UNINDEXED_SHARE = 0.25
 
 
 class VectorStore:
-    """The vectors of one embedder."""
+    """The vectors of one embedder: those of passages, or with `asked` those of questions.
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
+    Where an embedder reads both in one way, they are in one table.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, *, asked: bool = False) -> None:
         self._store = store
         self._embedder = embedder
-        self._name = table_of(embedder.fingerprint)
+        self._asked = asked and questions_differ(embedder)
+        self._name = table_of(f"{embedder.fingerprint} questions" if self._asked else embedder.fingerprint)
 
     def find(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         """Find the stored vectors among these hashes. A table that is damaged is set aside, to be created again."""
@@ -64,7 +68,8 @@ class VectorStore:
         found = self.find(hashes)
         missing = {one: text for one, text in zip(hashes, texts, strict=True) if one not in found}
         if missing:
-            made = self._embedder.embed(list(missing.values()))
+            new = list(missing.values())
+            made = question_vectors(self._embedder, new) if self._asked else self._embedder.embed(new)
             self.add(list(missing), made)
             found.update(zip(missing, made, strict=True))
         return (

@@ -95,7 +95,7 @@ class OutdatedRows:
         keys = inventory.keys(active.index) if fallen else {}
         questions = [row.question for row, _ in fallen]
         few = questions if len(questions) <= MOST_EMBEDDED else []
-        vectors = VectorStore(active.index.store, active.embedder).of_texts(few)
+        vectors = VectorStore(active.index.store, active.embedder, asked=True).of_texts(few)
         ids = frozenset(one for _, changed in fallen for one in changed)
         return _Fallen(Likeness.of(questions), vectors, [_named(row, keys) for row, _ in fallen], ids)
 

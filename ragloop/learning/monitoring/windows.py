@@ -73,7 +73,7 @@ def measure_drift(
     first, last = _ends(times, places, since, window)
     before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
     votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
-    vectors = VectorStore(store, active.embedder)
+    vectors = VectorStore(store, active.embedder, asked=True)
     generation = active.index.generation.fingerprint
     revisions = inventory.revisions(active.index)
     measured_now = measure(

@@ -91,7 +91,7 @@ def _retrieved(parts: RetrainingParts, questions: Sequence[str], top_k: int) -> 
     if not questions or not top_k:
         return [()] * len(questions)
     active = parts.active()
-    vectors = VectorStore(active.index.store, active.embedder).of_texts(questions)
+    vectors = VectorStore(active.index.store, active.embedder, asked=True).of_texts(questions)
     retriever = Retriever(active.index, replace(parts.policy.retrieval, top_k=top_k, without_labels=UNLABELLED))
     return [retriever.retrieve(one, vector).passages for one, vector in zip(questions, vectors, strict=True)]
 

@@ -22,7 +22,7 @@ class Centres:
 
 def centres_of(store: Store, embedder: Embedder, grouping: Grouping) -> Centres:
     """Return the centre of every topic of which vectors are kept."""
-    found = VectorStore(store, embedder).find(list(grouping.of_question))
+    found = VectorStore(store, embedder, asked=True).find(list(grouping.of_question))
     hashes = sorted(found)
     if not hashes:
         return Centres((), np.zeros((0, embedder.dimension), np.float32))

@@ -123,7 +123,7 @@ class TopicFinder:
 
     @property
     def _vectors(self) -> VectorStore:
-        return VectorStore(self.journal.store, self.embedder)
+        return VectorStore(self.journal.store, self.embedder, asked=True)
 
     def _new(self) -> Topic:
         return Topic(uuid4().hex[:16], self.journal.store.now(), "")

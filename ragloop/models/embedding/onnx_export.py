@@ -20,7 +20,8 @@ from ragloop.hashes import sha256_of
 from ragloop.models.cache import MANIFEST
 from ragloop.models.embedding import sentence_transformer
 from ragloop.models.embedding.onnx_int8 import round_products
-from ragloop.models.embedding.runtimes import MODEL, NOT_LOADABLE, RECIPES, TOKENIZER, OnnxEmbedder, Precision
+from ragloop.models.embedding.onnx_runtime import MODEL, TOKENIZER, OnnxEmbedder
+from ragloop.models.embedding.runtimes import NOT_LOADABLE, RECIPES, Precision
 
 WEIGHTS = "model.weights"
 OPSET = 18
@@ -57,6 +58,7 @@ def export(name: str, source: str, folder: Path, precision: Precision) -> None:
         + ("" if precision == "fp32" else f"-{precision}-r{RECIPES[precision]}"),
         "dimension": sentence_transformer.dimension(model),
         "max_tokens": sentence_transformer.max_tokens(model),
+        "prompts": dict(zip(("question", "passage"), sentence_transformer.prompts_of(model), strict=True)),
         "files": {file.name: sha256_of(file) for file in sorted(folder.iterdir())},
         "made_with": {package: version(package) for package in ("torch", "transformers", "sentence-transformers")},
     }
@@ -65,7 +67,7 @@ def export(name: str, source: str, folder: Path, precision: Precision) -> None:
 
 
 def _compare(model: Any, embedder: OnnxEmbedder, least: float) -> None:
-    expected = model.encode(list(TRIAL), batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+    expected = model.encode_document(list(TRIAL), batch_size=1, normalize_embeddings=True, show_progress_bar=False)
     for texts in (TRIAL, *([text] for text in TRIAL)):
         wanted = expected if len(texts) > 1 else expected[[TRIAL.index(texts[0])]]
         agreement = float(np.sum(embedder.embed(texts) * wanted, axis=1).min())

@@ -26,6 +26,14 @@ _NOT_PUNCTUATION = bytes(set(range(256)) - set(_PUNCTUATION))
 _TO_WORDS = bytes.maketrans(_PUNCTUATION + b"\v\f", b" " * len(_PUNCTUATION) + b"\1\1")
 
 
+def encodable(texts: Sequence[str]) -> list[str]:
+    """Return texts with a sign in the place of each lone surrogate.
+
+    Broken JSON can leave one in a text; it has no form in UTF-8, and tokenizers refuse it.
+    """
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+
+
 class TokenCounter:
     """Tokens per text, special tokens left out. The tokenizer must neither truncate nor pad."""
 

@@ -8,14 +8,15 @@ benchmarks/extractive_answers.py measures them, too.
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 from ragloop.language.function_words import FUNCTION_WORDS
 from ragloop.language.opposites import does_opposite
 from ragloop.language.words import is_latin, is_unspaced, words
-from ragloop.models import Embedder, Vectors
+from ragloop.models import Embedder, Vectors, question_vectors, questions_differ
 from ragloop.models.generation.quoting.composing import composed
 from ragloop.models.generation.quoting.layout import Kind
 from ragloop.models.generation.quoting.units import Unit, stems, units_of
@@ -64,9 +65,20 @@ class ExtractiveGenerator:
     def generate(self, prompts: Sequence[Prompt]) -> list[Draft]:
         """Write one draft per prompt, empty where it has no passages. Texts that prompts share are embedded once."""
         ranked = [_rank(prompt) for prompt in prompts]
-        texts = list(dict.fromkeys(text for one in ranked for text in one.texts))
-        vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
-        return [one.draft(vectors) for one in ranked]
+        asked = [text for one in ranked for text in one.asked]
+        read = [text for one in ranked for text in one.texts]
+        if not questions_differ(self._embedder):
+            vectors = _by_text(self._embedder.embed, [*asked, *read])
+            return [one.draft(vectors, vectors) for one in ranked]
+        questions = _by_text(partial(question_vectors, self._embedder), asked)
+        vectors = _by_text(self._embedder.embed, read)
+        return [one.draft(questions, vectors) for one in ranked]
+
+
+def _by_text(embed: Callable[[Sequence[str]], Vectors], texts: Sequence[str]) -> dict[str, Vectors]:
+    """Embed each text once."""
+    different = list(dict.fromkeys(texts))
+    return dict(zip(different, embed(different), strict=True)) if different else {}
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,18 @@ class _Ranked:
     priors: Sequence[float]
 
     @property
-    def texts(self) -> list[str]:
-        return [self.question, *(unit.read for unit in self.units)] if self.units else []
+    def asked(self) -> list[str]:
+        return [self.question] if self.units else []
 
-    def draft(self, vectors: Mapping[str, Vectors]) -> Draft:
+    @property
+    def texts(self) -> list[str]:
+        return [unit.read for unit in self.units]
+
+    def draft(self, questions: Mapping[str, Vectors], vectors: Mapping[str, Vectors]) -> Draft:
         """Return the best units, in their order, each with its mark."""
         if not self.units:
             return Draft("")
-        asked = vectors[self.question]
+        asked = questions[self.question]
         scores = [float(vectors[u.read] @ asked) + prior for u, prior in zip(self.units, self.priors, strict=True)]
         best = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:MOST_UNITS]
         wanted = _wanted(self.question)

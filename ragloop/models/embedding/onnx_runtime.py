@@ -1,0 +1,209 @@
+"""A model in ONNX on the CPU, with its tokenizer and what its manifest says of it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragloop.models import Vectors
+from ragloop.models.cache import MANIFEST
+from ragloop.models.embedding.token_counts import TokenCounter, encodable
+
+MODEL = "model.onnx"
+TOKENIZER = "tokenizer.json"
+
+UNKNOWN = ("[UNK]", "<unk>")
+"""What tokenizers write for text that their vocabulary lacks."""
+
+BEGINS_WORD = "\u2581"
+"""What SentencePiece writes for the space before a word."""
+
+COMMON = "common.npy"
+"""What questions and passages have in common, shape (2, 1 + directions, dimension): see `in_packages`."""
+
+BATCH_TOKENS = 256
+"""Padded tokens in one run of the model. On CPUs small batches win: a chunk of 190 tokens goes alone (30 chunks/s on
+two cores, against 20 in batches of 32), short questions go together."""
+
+
+class OnnxEmbedder:
+    """A model on ONNX Runtime, on the CPU. `folder` holds its graph, its tokenizer and a manifest.
+
+    The manifest names the words before a question and before a passage, if there are any. What the folder says that
+    they have in common is taken out of vectors. `manifest` stands in for that of a folder that is being prepared.
+    """
+
+    def __init__(self, folder: Path, *, threads: int | None = None, manifest: Mapping[str, Any] | None = None) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+        from tokenizers.models import Unigram
+
+        manifest = manifest or json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        self.fingerprint: str = manifest["fingerprint"]
+        self.dimension: int = manifest["dimension"]
+        self.max_tokens: int = manifest["max_tokens"]
+        # The scale of eight-bit activations is that of the whole batch, so a text alone gives the same vector always.
+        self._batch_tokens = BATCH_TOKENS if manifest["precision"] == "fp32" else 1
+        self.threads = threads or _cores()
+        self._tokenizer_file = folder / TOKENIZER
+        self._tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+        self._tokenizer.no_padding()
+        told = manifest.get("prompts", {})
+        prompts = [told.get(side, "") for side in ("question", "passage")]
+        framing = self._tokenizer.num_special_tokens_to_add(False)
+        before = [self._tokens(f"{one}a") - self._tokens("a") for one in prompts]
+        self._questions, self._passages = (
+            _Side(one, self.max_tokens + framing + tokens, common)
+            for one, tokens, common in zip(prompts, before, _common(folder / COMMON), strict=True)
+        )
+        self.questions_differ = not self._questions.is_as(self._passages)
+        self._tokenizer.enable_truncation(max(self._questions.limit, self._passages.limit))
+        self._by_pieces = isinstance(self._tokenizer.model, Unigram)
+        options = onnxruntime.SessionOptions()
+        # One thread per run, and as many runs side by side as there are cores: a third faster than one run on two
+        # threads, and it does not collapse when other processes want the cores too.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # The export is optimized already.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
+        self._takes_types = "token_type_ids" in {one.name for one in self._session.get_inputs()}
+
+    def _tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text).ids)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text, without the special tokens that the model adds."""
+        return self._counter(encodable(texts))
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return of each text the share of its letters that stand in known pieces.
+
+        A vocabulary of WordPiece (BERT's) knows nothing but single letters of a script that it was not made for, so
+        that such texts are all alike to it: these do not count.
+        """
+        encoded = self._tokenizer.encode_batch(encodable(texts))
+        return [_known_share(one, self._by_pieces) for one in encoded]
+
+    def words(self) -> list[str]:
+        """Return the words of the vocabulary, in order: its pieces of four letters and more that begin a word."""
+        held = self._tokenizer.get_vocab()
+        pieces = [one[1:] for one in held if one.startswith(BEGINS_WORD)] if self._by_pieces else list(held)
+        return sorted(one for one in pieces if len(one) > 3 and one.isalpha())
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension), rows of unit length; text beyond `max_tokens` is not read."""
+        return self._embedded(texts, self._passages)
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """As `embed`, of texts that ask."""
+        return self._embedded(texts, self._questions)
+
+    def _embedded(self, texts: Sequence[str], side: "_Side") -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        encoded = self._tokenizer.encode_batch_fast([side.prompt + one for one in encodable(texts)])
+        ids = [side.cut(one.ids) for one in encoded]
+
+        def run(batch: list[int]) -> None:
+            vectors[batch] = side.without_common(self._run([ids[i] for i in batch]))
+
+        batches = list(_batches([len(row) for row in ids], self._batch_tokens))
+        if self.threads == 1 or len(batches) < 2:
+            for batch in batches:
+                run(batch)
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(run, batches))
+        return vectors
+
+    def _run(self, rows: list[list[int]]) -> Vectors:
+        shape = len(rows), max(map(len, rows))
+        ids, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for at, row in enumerate(rows):
+            ids[at, : len(row)] = row
+            mask[at, : len(row)] = 1
+        types = {"token_type_ids": np.zeros(shape, dtype=np.int64)} if self._takes_types else {}
+        vectors: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask, **types})[0]
+        # A graph without pooling gives a vector for each token, and that of the first stands for the text.
+        return _unit(vectors[:, 0]) if vectors.ndim == 3 else vectors
+
+    @cached_property
+    def _counter(self) -> TokenCounter:
+        # Counting must not cut, and switching the cut off and on again would not be safe between threads. Only a sync
+        # counts, so a question does not pay for the second tokenizer.
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return TokenCounter(tokenizer)
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """How questions or passages are read: the words before them, most tokens, what is taken out of their vectors."""
+
+    prompt: str
+    limit: int
+    common: Vectors | None
+
+    def is_as(self, other: "_Side") -> bool:
+        return self.prompt == other.prompt and self.common is other.common
+
+    def cut(self, ids: list[int]) -> list[int]:
+        """Leave out the tokens beyond the limit, and keep the one that ends a text."""
+        return ids if len(ids) <= self.limit else [*ids[: self.limit - 1], ids[-1]]
+
+    def without_common(self, vectors: Vectors) -> Vectors:
+        if self.common is None:
+            return vectors
+        mean, directions = self.common[0], self.common[1:]
+        left = vectors - mean
+        return _unit(left - (left @ directions.T) @ directions)
+
+
+def _common(file: Path) -> tuple[Vectors | None, Vectors | None]:
+    if not file.exists():
+        return None, None
+    questions, passages = np.load(file, allow_pickle=False)
+    return questions, passages
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def _known_share(encoding: Any, single_letters: bool) -> float:
+    """Count letters by the pieces that they stand in; numbers and signs are known."""
+    known = letters = 0
+    for (start, end), token, special in zip(
+        encoding.offsets, encoding.tokens, encoding.special_tokens_mask, strict=True
+    ):
+        count = 0 if special else end - start
+        letters += count
+        whole = single_letters or count > 1 or token.removeprefix("##").isascii()
+        known += count * (token not in UNKNOWN and whole)
+    return known / letters if letters else 1.0
+
+
+def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield the positions in groups of like length that stay under `batch_tokens` when padded; the longest first."""
+    batch: list[int] = []
+    for at in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
+
+
+def _cores() -> int:
+    # What the process may use, which is less than what the machine has inside a container with a CPU set.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
