@@ -100,7 +100,7 @@ def test_an_embedder_is_prepared_once_from_a_name_of_either_kind(tmp_path: Path)
     np.testing.assert_array_equal(first.embed(PASSAGES[:2]), again.embed(PASSAGES[:2]))
 
     assert damaged_files(folder) == []
-    np.save(folder / "common.npy", np.zeros((2, 5, 384), np.float32))
+    np.save(folder / "common.npy", np.zeros((6, 384), np.float32))
     assert damaged_files(folder) == ["common.npy"]
 
 

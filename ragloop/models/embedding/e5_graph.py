@@ -20,7 +20,7 @@ MAGIC, VERSION = b"E5S1", 1
 BLOCK = 32
 """Weights that share a scale: two bytes of it, then sixteen with two weights each."""
 OPSET, IR_VERSION = 21, 10
-MASKED = np.float32(-1e9)
+MASKED = -1e9
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 

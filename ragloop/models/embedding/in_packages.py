@@ -34,8 +34,9 @@ RECIPE = 1
 SAMPLES, PASSAGE_WORDS, QUESTION_WORDS = 128, 24, 8
 """Texts that what is common is measured on, and words of each."""
 DIRECTIONS = 4
-"""Main directions that are taken out beside the mean: a hundredth of the dimensions, as the paper advises. Of none to
-eight it changes recall@5 by .003 at most, and none leaves questions in one language .1 more alike."""
+"""Main directions that are taken out beside the mean: a hundredth of the dimensions, as the paper advises. Those of
+questions and passages together: of each side its own, cranfield's nDCG@10 falls by .01, and without any, questions in
+one language are .1 more alike to multilingual-e5-small."""
 SCRIPT_WORDS = 200
 """A text is of one script, of those with as many words in the vocabulary."""
 
@@ -99,10 +100,11 @@ class PackagedEmbedder:
 
 
 def in_common(embedder: OnnxEmbedder) -> Vectors:
-    """Return what all questions and what all passages have in common, shape (2, 1 + DIRECTIONS, dimension).
+    """Return what all questions and what all passages have in common, shape (2 + DIRECTIONS, dimension).
 
-    The first row is their mean vector, the others are their main directions around it, of unit length. Measured on
-    texts that are words of the vocabulary in no order, drawn from a fixed seed: they say nothing, and need no corpus.
+    The first rows are the mean vectors of questions and of passages, the others the main directions around these, of
+    unit length. Measured on texts that are words of the vocabulary in no order, drawn from a fixed seed: they say
+    nothing, and need no corpus.
     """
     by_script: dict[str, list[str]] = {}
     for word in embedder.words():
@@ -113,13 +115,11 @@ def in_common(embedder: OnnxEmbedder) -> Vectors:
         [" ".join(drawn.sample(scripts[n % len(scripts)], count)) for n in range(SAMPLES)]
         for count in (QUESTION_WORDS, PASSAGE_WORDS)
     )
-    return np.stack([_main(embedder.embed_questions([f"{one}?" for one in asked])), _main(embedder.embed(told))])
-
-
-def _main(vectors: Vectors) -> Vectors:
-    mean = vectors.mean(axis=0)
-    directions = np.linalg.svd(vectors - mean, full_matrices=False)[2][:DIRECTIONS]
-    return np.vstack([mean, directions]).astype(np.float32)
+    sides = [embedder.embed_questions([f"{one}?" for one in asked]), embedder.embed(told)]
+    means = [vectors.mean(axis=0) for vectors in sides]
+    around = np.vstack([vectors - mean for vectors, mean in zip(sides, means, strict=True)])
+    directions = np.linalg.svd(around, full_matrices=False)[2][:DIRECTIONS]
+    return np.vstack([*means, directions]).astype(np.float32)
 
 
 def _bge(source: Path, made: Path) -> None:

@@ -25,7 +25,7 @@ BEGINS_WORD = "\u2581"
 """What SentencePiece writes for the space before a word."""
 
 COMMON = "common.npy"
-"""What questions and passages have in common, shape (2, 1 + directions, dimension): see `in_packages`."""
+"""What questions and passages have in common, shape (2 + directions, dimension): see `in_packages`."""
 
 BATCH_TOKENS = 256
 """Padded tokens in one run of the model. On CPUs small batches win: a chunk of 190 tokens goes alone (30 chunks/s on
@@ -168,15 +168,17 @@ class _Side:
 
 
 def _common(file: Path) -> tuple[Vectors | None, Vectors | None]:
+    """Return the mean and the directions, one per row, of questions and of passages."""
     if not file.exists():
         return None, None
-    questions, passages = np.load(file, allow_pickle=False)
-    return questions, passages
+    held = np.load(file, allow_pickle=False)
+    return held[[0, *range(2, len(held))]], held[1:]
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return unit
 
 
 def _known_share(encoding: Any, single_letters: bool) -> float:
