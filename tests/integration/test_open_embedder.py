@@ -2,10 +2,12 @@
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ragloop.errors import NotFoundError, UnavailableError
@@ -82,6 +84,34 @@ def test_a_folder_runs_on_sentence_transformers_and_on_request_on_onnx(
     assert damaged_files(folder) == ["model.onnx"]
     with pytest.raises(UnavailableError, match=f"{folder} cannot be loaded .* delete that folder"):
         open_embedder(str(tiny_model), tmp_path, backend="onnx")
+
+
+def test_a_model_that_wants_words_before_questions_gets_them_on_either_runtime(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    with_prompts = tmp_path / "with-prompts"
+    shutil.copytree(tiny_model, with_prompts)
+    told = with_prompts / "config_sentence_transformers.json"
+    config = json.loads(told.read_text(encoding="utf-8"))
+    told.write_text(json.dumps({**config, "prompts": {"query": "which passage says: ", "document": "it says: "}}))
+
+    plain = open_embedder(str(tiny_model), tmp_path)
+    torch = open_embedder(str(with_prompts), tmp_path)
+    onnx = open_embedder(str(with_prompts), tmp_path, backend="onnx")
+    assert isinstance(plain, SentenceTransformerEmbedder)
+    assert isinstance(torch, SentenceTransformerEmbedder)
+    assert isinstance(onnx, OnnxEmbedder)
+    assert torch.fingerprint == onnx.fingerprint != plain.fingerprint
+    assert torch.questions_differ
+    assert onnx.questions_differ
+    assert not plain.questions_differ
+
+    texts = ["a text", "a longer text " * 40]
+    for one in (torch, onnx):
+        np.testing.assert_allclose(one.embed(texts[:1]), plain.embed(["it says: a text"]), atol=1e-4)
+        asked = plain.embed(["which passage says: a text"])
+        np.testing.assert_allclose(one.embed_questions(texts[:1]), asked, atol=1e-4)
+    assert (torch.embed_questions(texts[:1]) * onnx.embed_questions(texts[:1])).sum() >= 0.9999
 
 
 @pytest.mark.long
