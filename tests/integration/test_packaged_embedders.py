@@ -100,8 +100,8 @@ def test_an_embedder_is_prepared_once_from_a_name_of_either_kind(tmp_path: Path)
     np.testing.assert_array_equal(first.embed(PASSAGES[:2]), again.embed(PASSAGES[:2]))
 
     assert damaged_files(folder) == []
-    np.save(folder / "common.npy", np.zeros((6, 384), np.float32))
-    assert damaged_files(folder) == ["common.npy"]
+    np.savez(folder / "common.npz", scripts=np.array(["LATIN"]))
+    assert damaged_files(folder) == ["common.npz"]
 
 
 def test_without_its_package_the_model_is_asked_of_the_hub_and_the_package_is_named(
