@@ -31,20 +31,25 @@ FEWEST_WORDS = 100
 LOOKED_AT = 400
 """Characters of a text that tell its script."""
 OTHER = ""
+LETTERS = {"CJK": 3, "HIRAGANA": 2, "KATAKANA": 2, "HANGUL": 3}
+"""Letters of Latin that say about as much as one character."""
 _ONE_NAME = {"CJK": "HAN", "HIRAGANA": "KANA", "KATAKANA": "KANA"}
 
 Embed = Callable[[Sequence[str]], Vectors]
 
 
 def script_of(text: str) -> str:
-    """Name the script that most letters of a text are of, as Unicode does; empty for a text without letters."""
+    """Name the script that most of a text is of, as Unicode does; empty for a text without letters.
+
+    A character that is a word or a syllable counts as several letters: Chinese with English names in it is Chinese.
+    """
     start = text[:LOOKED_AT]
     if start.isascii():
         return "LATIN"
     counts = Counter(unicodedata.name(one, "").partition(" ")[0] for one in start if one.isalpha())
     names: Counter[str] = Counter()
     for name, count in counts.items():
-        names[_ONE_NAME.get(name, name)] += count
+        names[_ONE_NAME.get(name, name)] += count * LETTERS.get(name, 1)
     return max(sorted(names), key=lambda one: names[one], default=OTHER)
 
 
