@@ -13,8 +13,6 @@ AT = datetime(2026, 11, 30, tzinfo=UTC)
 IDS = st.sampled_from(["a1", "b2", "c3", "a"])
 SAID = ['"reuse_key": "a1"', '\\"interaction_id": "b2"', '", "reuse_key": "c3']
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(SAID))
-    st.text(max_size=20), st.sampled_from(['"reuse_key": "a1"', '\\"interaction_id": "b2"', '", "reuse_key": "c3'])
-)
 
 
 def answer(interaction_id: str, key: str | None, question: str) -> bytes:
