@@ -24,6 +24,8 @@ _PREFIX = re.compile(r"[\u05d0-\u06ff]+(?=[0-9A-Za-z])")
 """Conjunctions, prepositions and articles that Hebrew and Arabic write onto a number or a name."""
 _AROUND = "()[]{}<>'\u2018\u2019*_\""
 _ENDS = ".,;:!?\u2026\u061f\u3002\uff1f\uff01"
+_STARTS = _ENDS.replace(".", "")
+"""Where no space follows a comma; a point begins names such as `.NET`."""
 _INNER = frozenset("_/\\:#$@=.")
 """Signs that stand inside identifiers, paths and assignments."""
 _SIGNED = ("++", "#")
@@ -63,7 +65,7 @@ def exact_terms(text: str) -> tuple[ExactTerm, ...]:
 
 def _bare(word: str) -> str:
     """Return a word without the marks around it and without the `'s` of a genitive."""
-    found = word.strip(_AROUND).rstrip(_ENDS).strip(_AROUND)
+    found = word.strip(_AROUND).rstrip(_ENDS).lstrip(_STARTS).strip(_AROUND)
     return found[:-2] if found.endswith(("'s", "\u2019s")) else found
 
 
