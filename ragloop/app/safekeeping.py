@@ -92,6 +92,7 @@ class Safekeeping:
     def erasing(self, catalogue: "Sequence[Derived] | None" = None) -> "Erasing":
         """Return the erasures of this home, over its catalogue or, for a test, over a part of it."""
         from ragloop.app.catalogue import CATALOGUE
+        from ragloop.app.mirrors import mirroring
         from ragloop.erasure.erasing import Erasing
 
         return Erasing(
@@ -100,6 +101,7 @@ class Safekeeping:
             CATALOGUE if catalogue is None else catalogue,
             self.backups() if self._parts.settings.backup.uri else None,
             lambda: self.back_up().backup_id,
+            mirroring(self._parts),
         )
 
 
