@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.app.parts import Parts
 from ragloop.app.policies import cadence_policy, canary_policy, drift_policy, gate_policy, retraining_policy
-from ragloop.app.safekeeping import erased_answers
+from ragloop.app.safekeeping import erased_answers, mirroring
 from ragloop.errors import MismatchError, RagloopError, StoreBusyError
 
 if TYPE_CHECKING:
@@ -113,8 +113,6 @@ class Learning:
     @property
     def mirroring(self) -> "Mirroring":
         """The mirror of the registry. Raises ConfigError and UsageError as open_mirror does."""
-        from ragloop.app.mirrors import mirroring
-
         return mirroring(self._parts)
 
     def follow_mirror(self) -> str:

@@ -5,8 +5,9 @@ be repeated, so an erasure that was killed is completed by the next one. The cer
 files found nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from secrets import token_hex
@@ -39,6 +40,7 @@ _LEFT_OUT = (
     "keys of a single word without an ending, where they stand in sentences",
 )
 _LEASE_WAIT_S = 60
+_log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps to do, and what is erased next."""
 
@@ -223,9 +225,12 @@ class Erasing:
 
     def _follow_mirror(self, traces: Traces) -> None:
         """Remove adapters from the mirror; what is left there, the search says, also where nobody can reach it."""
-        if traces.adapters and self.mirroring.mirror is not None:
-            with suppress(RagloopError):
-                self.mirroring.run()
+        if not traces.adapters or self.mirroring.mirror is None:
+            return
+        try:
+            self.mirroring.run()
+        except RagloopError as error:
+            _log.warning("the mirror was not brought in line: %s", error)
 
     def _renewed_backups(self) -> tuple[str, ...]:
         """Take a backup of what is left, then remove every other one, and what no backup names."""

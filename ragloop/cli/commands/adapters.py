@@ -23,9 +23,7 @@ AdapterId = Annotated[
     str, typer.Argument(help="Its id, as `ragloop adapters list` shows it, or its beginning; or last.")
 ]
 
-adapters = typer.Typer(
-    no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, retire, export, mirror."
-)
+adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, export, mirror.")
 
 
 @adapters.command("list")
@@ -150,9 +148,8 @@ def mirror(
     else:
         for line in _shown(done.plan):
             say(line)
-        say(
-            f"{done.place} {'is as the registry is' if done.plan.is_empty else 'would change' if dry_run else 'has changed'}"
-        )
+        change = "would change" if dry_run else "is now as the registry is"
+        say(f"{done.place} {'is as the registry is: nothing to do' if done.plan.is_empty else change}")
     for problem in done.problems:
         say(f"problem: {problem}")
     if done.problems:

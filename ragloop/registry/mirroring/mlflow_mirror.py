@@ -59,13 +59,15 @@ class _Traces:
 
 
 class MlflowMirror:
-    """The mirror of the store `store_id` at `uri`; `name` is that of the experiment, with which those of models begin."""
+    """The mirror of the store `store_id` at `uri`; `name` is that of the experiment, and models are called NAME-LANE."""
 
     def __init__(self, uri: str, name: str, store_id: str, boundary: Boundary) -> None:
         self._uri, self._name, self._store_id, self._boundary = uri, name, store_id, boundary
 
     def __str__(self) -> str:
         parts = urlsplit(self._uri)
+        if not parts.scheme:
+            return f"MLflow at {self._uri}, {self._name}"
         place = parts.netloc.rpartition("@")[2]  # a user and a password may stand before it
         return f"MLflow at {parts.scheme}://{place}{parts.path}, {self._name}"
 
