@@ -59,7 +59,7 @@ class _Traces:
 
 
 class MlflowMirror:
-    """The mirror of the store `store_id` at `uri`; `name` is that of the experiment, and models are called NAME-LANE."""
+    """The mirror of the store `store_id` at `uri`; `name` is that of the experiment; models are called NAME-LANE."""
 
     def __init__(self, uri: str, name: str, store_id: str, boundary: Boundary) -> None:
         self._uri, self._name, self._store_id, self._boundary = uri, name, store_id, boundary

@@ -113,7 +113,7 @@ class Mirroring:
         return [one for one in self.registry.adapters() if one.state != RETIRED and not one.is_erased]
 
     def _aliases(self, kept: Mapping[str, Portable]) -> dict[Place, str]:
-        found = {}
+        found = dict[Place, str | None]()
         for lane, one in self.registry.aliases.by_lane().items():
             named = {Alias.CHAMPION: one.champion_id, Alias.CHALLENGER: one.challenger and one.challenger.adapter_id}
             found |= {(lane, alias): adapter_id for alias in MIRRORED if (adapter_id := named[alias]) in kept}
