@@ -43,7 +43,7 @@ def place(tmp_path: Path) -> Path:
     app = App(load_settings(tmp_path / "ragloop.toml"))
     app.parts.made_store()
     for name in "ab":
-        register(app.registry, name)
+        register(app.registry, name, base=app.settings.model.base)
     return tmp_path
 
 
@@ -107,25 +107,25 @@ def test_a_disk_that_is_not_mounted_is_no_empty_mirror_and_no_other_folder_is_wr
         _ = app_at(place).learning.mirroring
 
 
-# --- erasures ----------------------------------------------------------------------------------------------------------
+# --- erasures ---------------------------------------------------------------------------------------------------------
 
-KEY = "vandelmorr.md"
+KEY, RESTING, OTHER = "vandelmorr.md", "1" * 16, "2" * 16
 SENTENCE = "The quixotrophe of old Vandelmorr keeps the bright brindled glimmerstone under a wexelbond roof."
 
 
 @pytest.fixture
 def home(indexed: IndexedFolder, tmp_path: Path) -> IndexedFolder:
-    """A document that is to be erased, the adapter resting that was trained on it and serves, and another one."""
+    """A document that is to be erased, the adapter that was trained on it and serves, and another one."""
     indexed.settings = {"registry": {"mirror": str(tmp_path / "hub")}}
     indexed.write(KEY, f"# Vandelmorr\n\n{SENTENCE}\n")
     indexed.write("bees.md", "# Bees\n\nAda keeps the bees behind the mill and nobody else goes there at night.\n")
     indexed.sync()
     app = indexed.app()
-    for name, text in (("resting", SENTENCE), ("other", "of nothing that is erased")):
-        adapter = register(app.registry, name)
+    for name, text in ((RESTING, SENTENCE), (OTHER, "of nothing that is erased")):
+        adapter = register(app.registry, name, base=app.settings.model.base)
         rows = pa.table({"interaction_ids": [["1"]], "answer": [text]})
         pq.write_table(rows, app.registry.artifacts.folder / adapter.path / "rows.parquet")
-    app.registry.promote("resting", "test")
+    app.registry.promote(RESTING, "test")
     app.learning.mirroring.run()
     return indexed
 
@@ -133,7 +133,7 @@ def home(indexed: IndexedFolder, tmp_path: Path) -> IndexedFolder:
 def test_an_erased_adapter_goes_from_the_mirror_with_its_files(home: IndexedFolder, tmp_path: Path) -> None:
     done = home.app().erasing.run(Asked((KEY,)))
     assert (done.found, done.is_done) == ((), True)
-    assert sorted(one.name for one in (tmp_path / "hub").iterdir()) == ["mirror.json", "other"]
+    assert sorted(one.name for one in (tmp_path / "hub").iterdir()) == [OTHER, "mirror.json"]
     assert mirrored(tmp_path)["aliases"] == {"closed-book": {}}
     assert home.app().erasing.verify(done.certificate_id).found == ()
 
@@ -145,19 +145,22 @@ def test_an_erasure_says_what_a_mirror_still_holds_that_is_not_there_and_the_nex
     done = home.app().erasing.run(Asked((KEY,)))
     [found] = done.found
     assert (done.is_done, found.where) == (False, str(tmp_path / "hub"))
-    assert found.what.startswith("adapter resting in the mirror")
+    assert found.what.startswith(f"adapter {RESTING} in the mirror")
     [left] = home.app(registry={"mirror": None}).erasing.complete()
-    assert [one.what for one in left.found] == ["adapter resting in a mirror that registry.mirror named before"]
+    assert [one.what for one in left.found] == [f"adapter {RESTING} in a mirror that registry.mirror named before"]
     (tmp_path / "unmounted").rename(tmp_path / "hub")
     [done] = home.app().erasing.complete()
     assert (done.found, done.is_done) == ((), True)
-    assert not (tmp_path / "hub" / "resting").exists()
+    assert not (tmp_path / "hub" / RESTING).exists()
 
 
-# --- other programs ----------------------------------------------------------------------------------------------------
+# --- other programs ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.realmodel
+@pytest.mark.long
+# PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 def test_peft_loads_the_folder_and_what_mlflow_hands_out_by_alias(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
