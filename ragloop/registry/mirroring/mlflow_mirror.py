@@ -202,7 +202,7 @@ class MlflowMirror:
         return f"{self._name}-{lane.replace('+', '-')}"
 
     def _tags(self, one: Portable) -> dict[str, str]:
-        said = {f"ragloop.{name}": value for name, value in one.said.items()}
+        said = {f"ragloop.{name}": value for name, value in one.said.items() if value}
         return {**said, _STORE: self._store_id, _RECORD: one.version.record, _MADE_BY: version("ragloop")}
 
     def _log_json(self, run_id: str, files: Mapping[str, bytes]) -> None:
