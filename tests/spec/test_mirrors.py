@@ -1,8 +1,9 @@
 """A mirror of the registry holds what the registry keeps, whatever it is made of, and whatever stopped a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,21 @@ from ragloop.registry import Canaries, retire
 from ragloop.registry.mirroring.plan import MirrorPlan, Move
 from ragloop.registry.succession import Alias
 from tests.support.dying import Dying, Killed
-from tests.support.mirrored import MirroredHome, empty_database, folder_home, judged, mlflow_home
+from tests.support.mirrored import (
+    MirroredHome,
+    database_home,
+    empty_database,
+    folder_home,
+    judged,
+    mlflow_home,
+    mlflow_server,
+)
 from tests.support.registered import AT, register
 
 FILES = ["adapter_config.json", "adapter_model.safetensors", "ragloop.json"]
 LANE = "closed-book"
+_HOMES = count()
+"""Homes that share a server have different names."""
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +35,21 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return empty_database(tmp_path_factory.mktemp("mlflow") / "mlflow.db")
 
 
-@pytest.fixture(params=["folder", "mlflow"])
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[tuple[str, Path]]:
+    with mlflow_server(tmp_path_factory.mktemp("server"), empty) as served:
+        yield served
+
+
+@pytest.fixture(params=["folder", "database", pytest.param("server", marks=pytest.mark.long)])
 def make(request: pytest.FixtureRequest, empty: Path) -> Callable[[Path], MirroredHome]:
-    return folder_home if request.param == "folder" else lambda place: mlflow_home(place, empty)
+    match request.param:
+        case "folder":
+            return folder_home
+        case "database":
+            return lambda place: database_home(place, empty)
+    uri, files = request.getfixturevalue("server")
+    return lambda place: mlflow_home(place, uri, files, f"house-{next(_HOMES)}")
 
 
 @pytest.fixture
@@ -34,7 +57,9 @@ def home(make: Callable[[Path], MirroredHome], tmp_path: Path) -> MirroredHome:
     return make(tmp_path)
 
 
-def test_a_mirror_follows_the_registry_through_a_promotion_a_rollback_and_a_retirement(home: MirroredHome) -> None:
+def test_a_mirror_follows_the_registry_through_a_promotion_a_rollback_and_a_retirement(
+    home: MirroredHome, capsys: pytest.CaptureFixture[str]
+) -> None:
     home.registry.promote("a", "test")
     Canaries(home.registry).start("b", 0.1, "test")
     looked = home.mirroring().look()
@@ -54,6 +79,7 @@ def test_a_mirror_follows_the_registry_through_a_promotion_a_rollback_and_a_reti
     assert (done.moved, done.removed) == ((Move(LANE, Alias.CHAMPION, "a"),), ("b", "c"))
     assert home.seen() == {"files": {"a": FILES}, "aliases": {LANE: {"champion": "a"}}}
     assert home.mirroring().run().plan.is_empty
+    assert capsys.readouterr().out == ""
 
 
 def test_an_adapter_without_files_or_row_is_removed_and_one_that_is_judged_is_updated(home: MirroredHome) -> None:

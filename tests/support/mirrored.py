@@ -1,9 +1,13 @@
 """A registry with three adapters and a mirror of it: a folder, or MLflow's own store on disk."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +22,7 @@ from ragloop.registry.mirroring.reconciling import Mirroring
 from ragloop.store import Boundary, Store
 from ragloop.store.files import FolderFiles
 from tests.support.registered import AT, register
+from tests.support.waiting import until
 
 NAME = "house"
 EVIDENCE = Evidence(
@@ -70,34 +75,75 @@ def folder_home(place: Path) -> MirroredHome:
     return MirroredHome(store_with_adapters(place / "home"), str(folder), opened, seen)
 
 
-def mlflow_home(place: Path, empty: Path) -> MirroredHome:
-    """Copy an empty database of MLflow, whose tables take seconds to make."""
-    place.mkdir(exist_ok=True)
-    shutil.copy(empty, place / "mlflow.db")
-    uri, files = f"sqlite:///{place}/mlflow.db", place / "files"
-    _client(uri).create_experiment(NAME, artifact_location=str(files))
+def mlflow_home(place: Path, uri: str, files: Path, name: str = NAME) -> MirroredHome:
+    """Mirror a home to MLflow at `uri`, which keeps files somewhere in `files`."""
 
     def opened(store_id: str, boundary: Boundary) -> Mirror:
-        return MlflowMirror(uri, NAME, store_id, boundary)
+        return MlflowMirror(uri, name, store_id, boundary)
 
     def seen() -> Mapping[str, Any]:
         client, aliases, there = _client(uri), dict[str, dict[str, str]](), dict[str, list[str]]()
-        for model in client.search_registered_models():
+        for model in client.search_registered_models(f"name LIKE '{name}-%'"):
             versions = {
                 one.version: one.tags["ragloop.adapter_id"]
                 for one in client.search_model_versions(f"name='{model.name}'")
             }
-            named = {alias: versions[number] for alias, number in model.aliases.items()}
+            named = {alias: versions[int(number)] for alias, number in model.aliases.items()}
             if named:
-                aliases[model.name.removeprefix(f"{NAME}-")] = named
+                aliases[model.name.removeprefix(f"{name}-")] = named
             there |= {one: [] for one in versions.values()}
+        experiment = client.get_experiment_by_name(name).experiment_id
         for file in sorted(files.rglob("*")):
             if file.is_file():
-                run = client.get_run(file.relative_to(files).parts[0])
-                there.setdefault(run.data.tags["ragloop.adapter_id"], []).append(file.name)
+                run = client.get_run(file.parts[-4])
+                if run.info.experiment_id == experiment:
+                    there.setdefault(run.data.tags["ragloop.adapter_id"], []).append(file.name)
         return {"files": dict(sorted(there.items())), "aliases": aliases}
 
     return MirroredHome(store_with_adapters(place / "home"), uri, opened, seen)
+
+
+def database_home(place: Path, empty: Path) -> MirroredHome:
+    """Mirror a home to a copy of an empty database of MLflow, whose tables take seconds to make."""
+    place.mkdir(exist_ok=True)
+    shutil.copy(empty, place / "mlflow.db")
+    uri, files = f"sqlite:///{place}/mlflow.db", place / "files"
+    _client(uri).create_experiment(NAME, artifact_location=str(files))
+    return mlflow_home(place, uri, files)
+
+
+@contextmanager
+def mlflow_server(place: Path, empty: Path) -> Iterator[tuple[str, Path]]:
+    """Serve MLflow's own API over a database and a folder; yields its address and the folder."""
+    shutil.copy(empty, place / "served.db")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    uri, files = f"sqlite:///{place}/served.db", place / "served"
+    settings = {
+        "_MLFLOW_SERVER_FILE_STORE": uri,
+        "_MLFLOW_SERVER_REGISTRY_STORE": uri,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(files),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    code = f"from mlflow.server import app; app.run(port={port}, threaded=True)"
+    with (place / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, **settings}, stdout=log, stderr=log, cwd=place
+        )
+        try:
+            until(lambda: _listens(port), "MLflow")
+            yield f"http://127.0.0.1:{port}", files
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def empty_database(file: Path) -> Path:

@@ -37,7 +37,9 @@ FOLDER = "adapter"
 _STORE, _ADAPTER, _SHA256, _RECORD = "ragloop.store", "ragloop.adapter_id", "ragloop.sha256", "ragloop.record"
 _MADE_BY = "ragloop.version"
 _CONNECT_S, _PAGE = 5, 1000
-_PATIENCE = {
+_BEHAVIOUR = {
+    # It names each run on stdout, where a command prints one JSON object.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow sends figures of its use to its makers by default.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # By its defaults a server that hangs is waited for through a quarter of an hour.
@@ -131,7 +133,7 @@ class MlflowMirror:
                 self._step("delete version", self._client.delete_model_version, name, number)
             for run_id in traces.runs:
                 run = self._client.get_run(run_id)
-                files = get_artifact_repository(run.info.artifact_uri)
+                files = get_artifact_repository(run.info.artifact_uri, self._uri)
                 if files.list_artifacts(FOLDER):
                     self._step("delete files", files.delete_artifacts, FOLDER)
                 if run.info.lifecycle_stage == "active":
@@ -226,7 +228,7 @@ class MlflowMirror:
     @cached_property
     def _client(self) -> "MlflowClient":
         self._must_answer()
-        for name, value in _PATIENCE.items():
+        for name, value in _BEHAVIOUR.items():
             os.environ.setdefault(name, value)
         try:
             from mlflow import MlflowClient
