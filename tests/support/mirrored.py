@@ -85,10 +85,10 @@ def mlflow_home(place: Path, uri: str, files: Path, name: str = NAME) -> Mirrore
         client, aliases, there = _client(uri), dict[str, dict[str, str]](), dict[str, list[str]]()
         for model in client.search_registered_models(f"name LIKE '{name}-%'"):
             versions = {
-                one.version: one.tags["ragloop.adapter_id"]
+                str(one.version): one.tags["ragloop.adapter_id"]
                 for one in client.search_model_versions(f"name='{model.name}'")
             }
-            named = {alias: versions[int(number)] for alias, number in model.aliases.items()}
+            named = {alias: versions[str(number)] for alias, number in model.aliases.items()}
             if named:
                 aliases[model.name.removeprefix(f"{name}-")] = named
             there |= {one: [] for one in versions.values()}
