@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def follow_mirror(app: "App") -> str:
     """Make the mirror hold what the registry keeps, where there is one; log and return what is left to do."""
-    left = app.learning.follow_mirror()
+    left = app.safekeeping.follow_mirror()
     if left:
         get_run_logger().warning("%s", left)
     return left

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ragloop.app.parts import Parts
 from ragloop.app.policies import cadence_policy, canary_policy, drift_policy, gate_policy, retraining_policy
-from ragloop.app.safekeeping import erased_answers, mirroring
-from ragloop.errors import MismatchError, RagloopError, StoreBusyError
+from ragloop.app.safekeeping import erased_answers
+from ragloop.errors import MismatchError, StoreBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ragloop.learning.reviewing.sheets import ReviewImport, Said
     from ragloop.learning.steps.parts import RetrainingPolicy
     from ragloop.registry import Adapter
-    from ragloop.registry.mirroring.reconciling import Mirroring
 
 
 class Learning:
@@ -109,23 +108,6 @@ class Learning:
         if wanted == ExportFormat.MERGED and (why := models.other_base(adapter)):
             raise MismatchError(why)
         return export(adapter, registry.folder(adapter), lambda: models.base, target, ExportFormat(wanted))
-
-    @property
-    def mirroring(self) -> "Mirroring":
-        """The mirror of the registry. Raises ConfigError and UsageError as open_mirror does."""
-        return mirroring(self._parts)
-
-    def follow_mirror(self) -> str:
-        """Make the mirror hold what the registry keeps, where the settings name one; return what is left to do.
-
-        What changed the registry is done, whatever becomes of the mirror: the next run completes it.
-        """
-        if not self._parts.settings.registry.mirror:
-            return ""
-        try:
-            return "; ".join(self.mirroring.run().problems)
-        except RagloopError as error:
-            return f"the mirror is not as the registry is: {error}; `ragloop adapters mirror` completes it"
 
     def maintain(self) -> None:
         """Remove answers of evaluations and adapters past their retention, and copies of those that are retired or

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
 from ragloop.config.settings import MLFLOW
-from ragloop.errors import ConfigError, UsageError
+from ragloop.errors import ConfigError, RagloopError, UsageError
 from ragloop.store import make_home
 from ragloop.store.files import Files, FolderFiles, open_files
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Safekeeping:
-    """The backups and the erasures of one home."""
+    """The backups, the erasures and the mirror of one home."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -109,6 +109,23 @@ class Safekeeping:
             lambda: self.back_up().backup_id,
             mirroring_of_erasures(self._parts),
         )
+
+    @property
+    def mirroring(self) -> "Mirroring":
+        """The mirror of the registry. Raises ConfigError and UsageError as open_mirror does."""
+        return mirroring(self._parts)
+
+    def follow_mirror(self) -> str:
+        """Make the mirror hold what the registry keeps, where the settings name one; return what is left to do.
+
+        What changed the registry is done, whatever becomes of the mirror: the next run completes it.
+        """
+        if not self._parts.settings.registry.mirror:
+            return ""
+        try:
+            return "; ".join(self.mirroring.run().problems)
+        except RagloopError as error:
+            return f"the mirror is not as the registry is: {error}; `ragloop adapters mirror` completes it"
 
 
 def erasures_of(parts: Parts) -> "Erasures":

@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 def follow_mirror(app: "App") -> None:
     """Make the mirror hold what the registry keeps, where there is one, and say what is left to do."""
-    if told := app.learning.follow_mirror():
+    if told := app.safekeeping.follow_mirror():
         say(told)

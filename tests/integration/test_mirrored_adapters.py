@@ -80,11 +80,11 @@ def test_a_mirror_that_is_not_there_is_one_line_and_holds_up_no_promotion(
     assert f"cannot reach MLflow at {nobody}" in line
     assert "secret" not in line
     with pytest.raises(UnavailableError, match="cannot reach"):
-        app_at(place).learning.mirroring.run()
+        app_at(place).safekeeping.mirroring.run()
     assert time.monotonic() - began < 20
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(ConfigError, match="MLFLOW_TRACKING_URI"):
-        _ = app_at(place).learning.mirroring
+        _ = app_at(place).safekeeping.mirroring
 
 
 def app_at(place: Path) -> App:
@@ -92,19 +92,19 @@ def app_at(place: Path) -> App:
 
 
 def test_a_disk_that_is_not_mounted_is_no_empty_mirror_and_no_other_folder_is_written_to(place: Path) -> None:
-    app_at(place).learning.mirroring.run()
+    app_at(place).safekeeping.mirroring.run()
     (place / "hub").rename(place / "unmounted")
     with pytest.raises(UnavailableError, match="mount it"):
-        app_at(place).learning.mirroring.run()
+        app_at(place).safekeeping.mirroring.run()
     assert not (place / "hub").exists()
     (place / "hub").mkdir()
     (place / "hub" / "notes.txt").write_text("of somebody")
     (place / "home" / "artifacts" / "mirrors.json").unlink()
     with pytest.raises(UsageError, match="no mirror"):
-        app_at(place).learning.mirroring.run()
+        app_at(place).safekeeping.mirroring.run()
     (place / "ragloop.toml").write_text('home = "home"\n[registry]\nmirror = "home/hub"\n')
     with pytest.raises(UsageError, match="outside of it"):
-        _ = app_at(place).learning.mirroring
+        _ = app_at(place).safekeeping.mirroring
 
 
 # --- erasures ---------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def home(indexed: IndexedFolder, tmp_path: Path) -> IndexedFolder:
         rows = pa.table({"interaction_ids": [["1"]], "answer": [text]})
         pq.write_table(rows, app.registry.artifacts.folder / adapter.path / "rows.parquet")
     app.registry.promote(RESTING, "test")
-    app.learning.mirroring.run()
+    app.safekeeping.mirroring.run()
     return indexed
 
 
@@ -172,14 +172,14 @@ def test_peft_loads_the_folder_and_what_mlflow_hands_out_by_alias(
     app.registry.promote("early", "test")
     with (tmp_path / "ragloop.toml").open("a") as file:
         file.write('[registry]\nmirror = "hub"\n')
-    App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home")).learning.mirroring.run()
+    App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home")).safekeeping.mirroring.run()
     uri = f"sqlite:///{empty_database(tmp_path / 'mlflow.db')}"
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     client.create_experiment(NAME, artifact_location=str(tmp_path / "files"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("RAGLOOP_REGISTRY__MIRROR", "mlflow")
     monkeypatch.setenv("RAGLOOP_REGISTRY__MIRROR_NAME", NAME)
-    App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home")).learning.mirroring.run()
+    App(load_settings(tmp_path / "ragloop.toml", tmp_path / "home")).safekeeping.mirroring.run()
     served = client.get_model_version_by_alias(f"{NAME}-adapter-rag", "champion")
     assert {name: served.tags[f"ragloop.{name}"] for name in ("adapter_id", "base_sha256", "dataset_id", "lane")} == {
         "adapter_id": "early", "base_sha256": app.models.base_sha256(), "dataset_id": "d", "lane": "adapter+rag",

@@ -141,7 +141,7 @@ def mirror(
     Adapters that were retired, erased or are in the registry no more are removed from it. A run that was killed is
     completed. Exit code 1 where an adapter cannot be added.
     """
-    mirroring = open_app().learning.mirroring
+    mirroring = open_app().safekeeping.mirroring
     done = mirroring.look() if dry_run else mirroring.run()
     if json:
         print_json({"mirror": done.place, "dry_run": dry_run, **asdict(done.plan), "problems": list(done.problems)})

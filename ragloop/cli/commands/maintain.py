@@ -21,7 +21,7 @@ def maintain(json: Json = False) -> None:
     with progress("maintain", "tables") as advance:
         done = app.corpus.maintain(advance)
     app.learning.maintain()
-    left = app.learning.follow_mirror()
+    left = app.safekeeping.follow_mirror()
     problems = [*done.problems, *filter(None, [left])]
     if json:
         print_json(
