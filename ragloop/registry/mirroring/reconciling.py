@@ -14,7 +14,6 @@ from ragloop.registry.mirroring.mirror import Mirror, Portable
 from ragloop.registry.mirroring.noted import NAME, NotedMirrors
 from ragloop.registry.mirroring.plan import MIRRORED, Holding, MirrorPlan, Place, plan
 from ragloop.registry.registry import Registry
-from ragloop.registry.succession import Alias
 from ragloop.store import Store
 
 _WAIT_S = 60
@@ -113,11 +112,13 @@ class Mirroring:
         return [one for one in self.registry.adapters() if one.state != RETIRED and not one.is_erased]
 
     def _aliases(self, kept: Mapping[str, Portable]) -> dict[Place, str]:
-        found = dict[Place, str | None]()
+        found = dict[Place, str]()
         for lane, one in self.registry.aliases.by_lane().items():
-            named = {Alias.CHAMPION: one.champion_id, Alias.CHALLENGER: one.challenger and one.challenger.adapter_id}
-            found |= {(lane, alias): adapter_id for alias in MIRRORED if (adapter_id := named[alias]) in kept}
-        return {place: adapter_id for place, adapter_id in found.items() if adapter_id}
+            tried = one.challenger.adapter_id if one.challenger else None
+            for alias, adapter_id in zip(MIRRORED, (one.champion_id, tried), strict=True):
+                if adapter_id in kept:
+                    found[lane, alias] = str(adapter_id)
+        return found
 
 
 def _carry_out(wanted: MirrorPlan, mirror: Mirror, adapters: Mapping[str, Portable]) -> None:
