@@ -17,6 +17,7 @@ from tests.support.mirrored import (
     MirroredHome,
     database_home,
     empty_database,
+    files_home,
     folder_home,
     judged,
     mlflow_home,
@@ -41,11 +42,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[tu
         yield served
 
 
-@pytest.fixture(params=["folder", "database", pytest.param("server", marks=pytest.mark.long)])
+@pytest.fixture(params=["folder", "bucket", "database", pytest.param("server", marks=pytest.mark.long)])
 def make(request: pytest.FixtureRequest, empty: Path) -> Callable[[Path], MirroredHome]:
     match request.param:
         case "folder":
             return folder_home
+        case "bucket":
+            bucket = request.getfixturevalue("bucket")
+            return lambda place: files_home(place, bucket.uri(f"mirrors/{place.name}"))
         case "database":
             return lambda place: database_home(place, empty)
     uri, files = request.getfixturevalue("server")

@@ -20,7 +20,7 @@ from ragloop.registry.mirroring.mirror import Mirror
 from ragloop.registry.mirroring.mlflow_mirror import MlflowMirror
 from ragloop.registry.mirroring.reconciling import Mirroring
 from ragloop.store import Boundary, Store
-from ragloop.store.files import FolderFiles
+from ragloop.store.files import open_files
 from tests.support.registered import AT, register
 from tests.support.waiting import until
 
@@ -59,20 +59,25 @@ def judged(registry: Registry, name: str) -> None:
     registry.update(name, lambda one: replace(one, evidence=EVIDENCE, verdict=VerdictKind.PROMOTE))
 
 
-def folder_home(place: Path) -> MirroredHome:
-    folder = place / "mirror"
+def files_home(place: Path, uri: str) -> MirroredHome:
+    """Mirror a home to a folder or a bucket."""
+    files = open_files(uri)
 
     def opened(store_id: str, boundary: Boundary) -> Mirror:
-        return FolderMirror(FolderFiles(folder), store_id, boundary)
+        return FolderMirror(open_files(uri), store_id, boundary)
 
     def seen() -> Mapping[str, Any]:
-        aliases = json.loads((folder / "mirror.json").read_text())["aliases"]
-        files = {
-            one.name: sorted(file.name for file in one.iterdir()) for one in sorted(folder.iterdir()) if one.is_dir()
-        }
-        return {"files": files, "aliases": {lane: names for lane, names in aliases.items() if names}}
+        aliases = json.loads(b"".join(files.read("mirror.json")))["aliases"]
+        there = dict[str, list[str]]()
+        for folder, _, name in (one.partition("/") for one in sorted(files.list()) if "/" in one):
+            there.setdefault(folder, []).append(name)
+        return {"files": there, "aliases": {lane: names for lane, names in aliases.items() if names}}
 
-    return MirroredHome(store_with_adapters(place / "home"), str(folder), opened, seen)
+    return MirroredHome(store_with_adapters(place / "home"), uri, opened, seen)
+
+
+def folder_home(place: Path) -> MirroredHome:
+    return files_home(place, str(place / "mirror"))
 
 
 def mlflow_home(place: Path, uri: str, files: Path, name: str = NAME) -> MirroredHome:
