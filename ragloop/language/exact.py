@@ -1,5 +1,6 @@
 """Terms that are found as they stand: identifiers, error codes, versions, numbers and quoted phrases. Pure.
 
+In Chinese, Japanese, Thai and others a term stands between characters that are words: `SR99` in `将SR99提升到`.
 They are found whole or not at all: `v1.2.3` does not stand in `v1.2.30`, nor `max_size` in `max_size_mb`. A number
 stands in another way of writing it, `1,048,576` in `1048576`, and a version in a later part of itself, `4.2` in
 `4.2.1`.
@@ -13,13 +14,18 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ragloop.language.forms import comparable
+from ragloop.language.words import is_unspaced, without_unspaced
 
 _QUOTED = re.compile(
     r"[\"\u201c\u201d\u201e\u00ab\u00bb`]([^\"\u201c\u201d\u201e\u00ab\u00bb`\n]{2,120})[\"\u201c\u201d\u00bb\u00ab`]"
 )
 _GROUPS = re.compile(r"(?<=\d)[,\u202f\u00a0'](?=\d{3})")
+_PREFIX = re.compile(r"[\u05d0-\u06ff]+(?=[0-9A-Za-z])")
+"""Conjunctions, prepositions and articles that Hebrew and Arabic write onto a number or a name."""
 _AROUND = "()[]{}<>'\u2018\u2019*_\""
 _ENDS = ".,;:!?\u2026\u061f\u3002\uff1f\uff01"
+_STARTS = _ENDS.replace(".", "")
+"""Where no space follows a comma; a point begins names such as `.NET`."""
 _INNER = frozenset("_/\\:#$@=.")
 """Signs that stand inside identifiers, paths and assignments."""
 _SIGNED = ("++", "#")
@@ -51,14 +57,15 @@ def exact_terms(text: str) -> tuple[ExactTerm, ...]:
     """Return the terms of a question that must be found as they stand."""
     written = comparable(text)
     phrases = [ExactTerm(" ".join(one.split()), TermKind.PHRASE) for one in _QUOTED.findall(written)]
-    bare = map(_bare, _QUOTED.sub(" ", written).split())
+    apart = _PREFIX.sub(" ", without_unspaced(_QUOTED.sub(" ", written)))
+    bare = map(_bare, apart.split())
     found = [ExactTerm(one, kind) for one in bare if (kind := kind_of(one))]
     return tuple(dict.fromkeys([*phrases, *found]))
 
 
 def _bare(word: str) -> str:
     """Return a word without the marks around it and without the `'s` of a genitive."""
-    found = word.strip(_AROUND).rstrip(_ENDS).strip(_AROUND)
+    found = word.strip(_AROUND).rstrip(_ENDS).lstrip(_STARTS).strip(_AROUND)
     return found[:-2] if found.endswith(("'s", "\u2019s")) else found
 
 
@@ -154,4 +161,5 @@ def _is_longer(kind: TermKind, after: str) -> bool:
 
 
 def _goes_on(letter: str, others: str = "") -> bool:
-    return bool(letter) and (letter.isalnum() or letter == "_" or letter in others)
+    """Return whether a term does not end before a letter. One of a script without spaces begins another word."""
+    return bool(letter) and ((letter.isalnum() and not is_unspaced(letter)) or letter == "_" or letter in others)

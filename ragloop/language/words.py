@@ -29,6 +29,7 @@ _WORD = re.compile(
 )
 _UNSPACED = re.compile(f"[{_IDEOGRAPHS}{_BY_DICTIONARY}]")
 _UNSPACED_WORD = re.compile(f"[{_CHARACTERS}{_BY_DICTIONARY}]")
+_UNSPACED_RUN = re.compile(f"[{_CHARACTERS}{_BY_DICTIONARY}]+")
 _DICTIONARY_WORD = re.compile(f"[{_BY_DICTIONARY}]")
 WINDOW = 65_536
 """Characters of a run that ICU takes at once: it holds about 50 bytes for each."""
@@ -54,6 +55,11 @@ def word_spans(text: str) -> Iterator[tuple[int, int]]:
 def is_unspaced(word: str) -> bool:
     """Return whether a word is a character or a part of a text that has no spaces between words."""
     return bool(_UNSPACED_WORD.match(word))
+
+
+def without_unspaced(text: str) -> str:
+    """Return the text with a space in the place of each run of characters that `is_unspaced` tells."""
+    return text if text.isascii() else _UNSPACED_RUN.sub(" ", text)
 
 
 def is_latin(text: str) -> bool:

@@ -30,7 +30,7 @@ DOCUMENTS = {
 }
 SYNC_KEYS = (
     "scanned added updated deleted unchanged renamed failed withheld_deletes chunks_total chunks_embedded "
-    "chunks_reused commits seconds embed_seconds read_in_part without_text passed_over"
+    "chunks_reused commits seconds embed_seconds read_in_part without_text passed_over languages"
 )
 DOCUMENT_KEYS = "uri source title format quality encoding chunks left_out"
 PASSAGE_KEYS = "rank score source uri heading start end text chunk_id document_id revision"

@@ -29,6 +29,7 @@ from ragloop.errors import MismatchError, UnavailableError
 from ragloop.models import Embedder
 from tests.support.constant_embedder import ConstantEmbedder, WideEmbedder
 from tests.support.indexed_folder import IndexedFolder, wait_until_stamps_are_trusted
+from tests.support.texts_in_languages import PARAGRAPHS
 
 if TYPE_CHECKING:
     from tests.support.s3_server import Bucket
@@ -119,6 +120,7 @@ def test_the_index_is_that_of_threads_through_every_kind_of_change(tmp_path: Pat
     indexed, here = _indexed(tmp_path, runner), Indexed(tmp_path / "here", tmp_path / "documents")
     indexed.write_numbered(2 * GROUP_DOCUMENTS + 3)
     indexed.write("table.csv", "name,age\nAda,36\n")
+    indexed.write("rumpf.md", PARAGRAPHS["de"])
     indexed.write("poison.pdf", b"%PDF-1.7 and nothing else")
     both = [[one.sync() for one in (here, indexed)]]
     indexed.write("00.md", "# changed\n\nAnother text altogether.\n")
@@ -128,12 +130,14 @@ def test_the_index_is_that_of_threads_through_every_kind_of_change(tmp_path: Pat
     both.append([one.sync() for one in (here, indexed)])
     both.append([one.sync() for one in (here, indexed)])
     counted = (
-        "scanned added updated deleted unchanged renamed failed quarantined documents_read bytes_read chunks_total"
+        "scanned added updated deleted unchanged renamed failed quarantined documents_read bytes_read chunks_total "
+        "languages"
     )
     for threads, workers in both:
         for name in [*counted.split(), "chunks_embedded", "chunks_reused"]:
             assert getattr(threads, name) == getattr(workers, name), name
     assert (both[0][1].failed, both[1][1].renamed, both[2][1].documents_read) == (1, 1, 0)
+    assert both[0][1].languages["de"] == 1
     assert indexed.contents() == here.contents()
 
 

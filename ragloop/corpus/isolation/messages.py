@@ -12,6 +12,7 @@ from typing import IO, Any
 from ragloop.corpus.chunking.above import embedded_string
 from ragloop.corpus.chunking.chunker import Chunk
 from ragloop.corpus.parsing.document import Block, ParsedDocument
+from ragloop.corpus.parsing.prose import prose_sample
 
 _LENGTHS = struct.Struct(">QQ")
 
@@ -78,6 +79,7 @@ def packed_chunks(document: ParsedDocument, chunks: Sequence[Chunk]) -> tuple[di
         "encoding": document.encoding,
         "left_out": document.left_out,
         "recognised": document.recognised,
+        "prose": prose_sample(document),
         "written": list(written),
         "chunks": rows,
     }

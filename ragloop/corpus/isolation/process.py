@@ -26,6 +26,7 @@ from ragloop.corpus.isolation.messages import receive, send, unpacked, unpacked_
 from ragloop.corpus.parsing import parse
 from ragloop.corpus.parsing.document import ParsedDocument
 from ragloop.corpus.parsing.limits import ParseLimits
+from ragloop.corpus.parsing.prose import prose_sample
 from ragloop.errors import DocumentError, ParserStoppedError, RagloopError, UnavailableError
 
 SHORT_TEXT_BYTES = 256 * 1024
@@ -42,14 +43,15 @@ _START_SECONDS = 60.0
 
 
 class Cut(NamedTuple):
-    """A document as the index takes it: its title, its chunks, its encoding, in sentences what was not read, and the
-    images whose text is kept because of it."""
+    """A document as the index takes it: its title, its chunks, its encoding, in sentences what was not read, the
+    images whose text is kept because of it, and a sample of its prose."""
 
     title: str
     chunks: Sequence[Chunk]
     encoding: str
     left_out: tuple[str, ...]
     recognised: tuple[str, ...]
+    prose: str
 
 
 class DocumentParser:
@@ -87,12 +89,13 @@ class DocumentParser:
             header, payload = self._asked(data, media_type, name, count_tokens, chunk_tokens)
             if "chunks" in header:
                 chunks = unpacked_chunks(header, payload)
-                said = (tuple(header[name]) for name in ("left_out", "recognised"))
-                return Cut(header["title"], chunks, header["encoding"], *said)
+                left_out, recognised = (tuple(header[name]) for name in ("left_out", "recognised"))
+                return Cut(header["title"], chunks, header["encoding"], left_out, recognised, header["prose"])
             document = unpacked(header, payload)
         with _failing("chunker"):
             chunks = chunk(document, count_tokens, chunk_tokens)
-        return Cut(document.title, chunks, document.encoding, document.left_out, document.recognised)
+        left_out, recognised = document.left_out, document.recognised
+        return Cut(document.title, chunks, document.encoding, left_out, recognised, prose_sample(document))
 
     def _asked(
         self,

@@ -11,6 +11,9 @@ from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.sources.listing import PassedOver, add_up_passed
 from ragloop.printable import html_table
 
+UNDETERMINED = "und"
+"""The code that ISO 639-2 has for a language that is not told."""
+
 
 class ChangeKind(StrEnum):
     """What became of a document."""
@@ -30,7 +33,8 @@ class ChangeKind(StrEnum):
 class Change:
     """A document that changed: `was` is the key that it was renamed from, `reason` says why it cannot be read.
 
-    `left_out` says in sentences what of it was not read.
+    `left_out` says in sentences what of it was not read. `language` is the code of the one that it is in, None where
+    that is not sure or it was not read.
     `lag_s`: seconds until it became searchable; a first index, and what cannot be read, have none.
     """
 
@@ -44,6 +48,12 @@ class Change:
     left_out: tuple[str, ...] = ()
     lag_s: float | None = None
     uri: str = ""
+    language: str | None = None
+
+    @property
+    def was_read(self) -> bool:
+        """Whether a document was read anew."""
+        return self.change in (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.RENAMED)
 
     @property
     def is_without_text(self) -> bool:
@@ -145,7 +155,8 @@ class SyncReport:
     `quarantine`, `read_in_part`, `without_text` and `planted` (those that speak to a model) name documents of the index
     as it is at the end, of the sources that were synced; where only single documents were, those of them.
     `passed_over` is of the listings. `suppressed` counts documents of the sources that were erased, which no sync
-    brings back. `trend`: how well the whole index was read at the last runs that changed that.
+    brings back. `languages` counts the documents that were read anew by the code of their language, "und" where it is
+    not sure. `trend`: how well the whole index was read at the last runs that changed that.
     """
 
     generation: str = ""
@@ -178,6 +189,7 @@ class SyncReport:
     quarantine: tuple[NamedDocument, ...] = ()
     trend: tuple[QualityCounts, ...] = ()
     planted: tuple[NamedDocument, ...] = ()
+    languages: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outcome: SourceOutcome, *, generation: str = "", state: str = "") -> Self:
@@ -206,6 +218,7 @@ class SyncReport:
             changes=outcome.changes,
             problems=(*outcome.problems, *outcome.unmatched),
             notices=outcome.notices,
+            languages=dict(Counter(one.language or UNDETERMINED for one in outcome.changes if one.was_read)),
         )
 
     @property

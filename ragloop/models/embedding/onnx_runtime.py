@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ragloop.language.words import is_unspaced
 from ragloop.models import Vectors
 from ragloop.models.cache import MANIFEST
+from ragloop.models.embedding.in_common import Common
 from ragloop.models.embedding.token_counts import TokenCounter, encodable
 
 MODEL = "model.onnx"
@@ -24,9 +27,6 @@ UNKNOWN = ("[UNK]", "<unk>")
 BEGINS_WORD = "\u2581"
 """What SentencePiece writes for the space before a word."""
 
-COMMON = "common.npy"
-"""What questions and passages have in common, shape (2 + directions, dimension): see `in_packages`."""
-
 BATCH_TOKENS = 256
 """Padded tokens in one run of the model. On CPUs small batches win: a chunk of 190 tokens goes alone (30 chunks/s on
 two cores, against 20 in batches of 32), short questions go together."""
@@ -35,8 +35,9 @@ two cores, against 20 in batches of 32), short questions go together."""
 class OnnxEmbedder:
     """A model on ONNX Runtime, on the CPU. `folder` holds its graph, its tokenizer and a manifest.
 
-    The manifest names the words before a question and before a passage, if there are any. What the folder says that
-    they have in common is taken out of vectors. `manifest` stands in for that of a folder that is being prepared.
+    The manifest names the words before a question and before a passage, if there are any. What all vectors have in
+    common is taken out where the folder says it: see `in_common`. `manifest` stands in for that of a folder that is
+    being prepared.
     """
 
     def __init__(self, folder: Path, *, threads: int | None = None, manifest: Mapping[str, Any] | None = None) -> None:
@@ -58,11 +59,13 @@ class OnnxEmbedder:
         prompts = [told.get(side, "") for side in ("question", "passage")]
         framing = self._tokenizer.num_special_tokens_to_add(False)
         before = [self._tokens(f"{one}a") - self._tokens("a") for one in prompts]
+        self._common = Common.read(folder)
+        means = (self._common.questions, self._common.passages) if self._common else (None, None)
         self._questions, self._passages = (
-            _Side(one, self.max_tokens + framing + tokens, common)
-            for one, tokens, common in zip(prompts, before, _common(folder / COMMON), strict=True)
+            _Side(one, self.max_tokens + framing + tokens, mean)
+            for one, tokens, mean in zip(prompts, before, means, strict=True)
         )
-        self.questions_differ = not self._questions.is_as(self._passages)
+        self.questions_differ = len(set(prompts)) > 1 or self._common is not None
         self._tokenizer.enable_truncation(max(self._questions.limit, self._passages.limit))
         self._by_pieces = isinstance(self._tokenizer.model, Unigram)
         options = onnxruntime.SessionOptions()
@@ -91,10 +94,13 @@ class OnnxEmbedder:
         return [_known_share(one, self._by_pieces) for one in encoded]
 
     def words(self) -> list[str]:
-        """Return the words of the vocabulary, in order: its pieces of four letters and more that begin a word."""
-        held = self._tokenizer.get_vocab()
-        pieces = [one[1:] for one in held if one.startswith(BEGINS_WORD)] if self._by_pieces else list(held)
-        return sorted(one for one in pieces if len(one) > 3 and one.isalpha())
+        """Return words of the vocabulary: pieces of four letters and more that begin a word, or of two in scripts that
+        put no spaces between words."""
+        pieces = list(self._tokenizer.get_vocab())
+        begin = [one for one in pieces if one[0] == BEGINS_WORD] if self._by_pieces else pieces
+        spaced = [word for one in begin if len(word := one.strip(BEGINS_WORD)) > 3 and _is_word(word)]
+        unspaced = [word for one in pieces if len(word := one.strip(BEGINS_WORD)) > 1 and is_unspaced(word)]
+        return sorted({*spaced, *filter(_is_word, unspaced)})
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), rows of unit length; text beyond `max_tokens` is not read."""
@@ -108,9 +114,11 @@ class OnnxEmbedder:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         encoded = self._tokenizer.encode_batch_fast([side.prompt + one for one in encodable(texts)])
         ids = [side.cut(one.ids) for one in encoded]
+        rows = self._common.rows(texts) if self._common else []
 
         def run(batch: list[int]) -> None:
-            vectors[batch] = side.without_common(self._run([ids[i] for i in batch]))
+            made = self._run([ids[i] for i in batch])
+            vectors[batch] = made if side.means is None else _unit(made - side.means[[rows[i] for i in batch]])
 
         batches = list(_batches([len(row) for row in ids], self._batch_tokens))
         if self.threads == 1 or len(batches) < 2:
@@ -146,33 +154,19 @@ class OnnxEmbedder:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """How questions or passages are read: the words before them, most tokens, what is taken out of their vectors."""
+    """How questions or passages are read: the words before them, most tokens, and the means of `in_common`."""
 
     prompt: str
     limit: int
-    common: Vectors | None
-
-    def is_as(self, other: "_Side") -> bool:
-        return self.prompt == other.prompt and self.common is other.common
+    means: Vectors | None
 
     def cut(self, ids: list[int]) -> list[int]:
         """Leave out the tokens beyond the limit, and keep the one that ends a text."""
         return ids if len(ids) <= self.limit else [*ids[: self.limit - 1], ids[-1]]
 
-    def without_common(self, vectors: Vectors) -> Vectors:
-        if self.common is None:
-            return vectors
-        mean, directions = self.common[0], self.common[1:]
-        left = vectors - mean
-        return _unit(left - (left @ directions.T) @ directions)
 
-
-def _common(file: Path) -> tuple[Vectors | None, Vectors | None]:
-    """Return the mean and the directions, one per row, of questions and of passages."""
-    if not file.exists():
-        return None, None
-    held = np.load(file, allow_pickle=False)
-    return held[[0, *range(2, len(held))]], held[1:]
+def _is_word(piece: str) -> bool:
+    return all(one.isalpha() or unicodedata.category(one) in ("Mn", "Mc") for one in piece)
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -33,6 +33,7 @@ def account(
             embedded=counts[one.key],
             reason=one.reason,
             left_out=one.left_out,
+            language=one.language,
             lag_s=None if one.reason else rows[one.key].lag_s,
             uri=one.listed.uri,
         )

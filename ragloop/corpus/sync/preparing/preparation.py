@@ -16,6 +16,7 @@ from ragloop.corpus.sources.source import Listed, Source
 from ragloop.corpus.sources.whole import Whole, read_whole
 from ragloop.corpus.sync.preparing.prepared import Prepared
 from ragloop.errors import DocumentError, NotFoundError, PassingDocumentError
+from ragloop.models.language_identification import language_of
 from ragloop.wording import few
 
 READ_AHEAD = 8
@@ -120,7 +121,8 @@ class Preparation:
             return replace(prepared, reason=str(error), stopped=isinstance(error, PassingDocumentError))
         left_out = tuple(one[:MOST_OF_SENTENCE] for one in few(cut.left_out, MOST_SENTENCES))
         read_as = {name: getattr(cut, name) for name in ("title", "chunks", "encoding", "recognised")}
-        return replace(prepared, left_out=left_out, **read_as)
+        told = language_of(cut.prose)
+        return replace(prepared, left_out=left_out, language=told and told.language, **read_as)
 
     def _cut(self, whole: Whole, key: str) -> Cut:
         kind = whole.media_type(key)

@@ -14,7 +14,8 @@ class Prepared:
     """A document that was read: `chunks` is None where its bytes are the ledger's, `reason` says why it failed.
 
     `encoding` is the codec that a file of text was read with. `left_out` says in sentences what of it was not read, and
-    `recognised` names the images whose text is kept because of it.
+    `recognised` names the images whose text is kept because of it. `language` is the code of the one that its prose is
+    in, None where that is not sure.
     `read` is without the bytes, of which there were `bytes_read`.
     `stopped`: its parser was killed or crashed, or the disk failed, so that another try may end otherwise.
     """
@@ -27,6 +28,7 @@ class Prepared:
     encoding: str = ""
     left_out: tuple[str, ...] = ()
     recognised: tuple[str, ...] = ()
+    language: str | None = None
     reason: str | None = None
     stopped: bool = False
     bytes_read: int = 0
