@@ -61,6 +61,7 @@ class Lease(StrEnum):
     GOLDEN = "golden"
     INDEX = "index"
     GENERATIONS = "generations"
+    MIRROR = "mirror"
     REGISTRY = "registry"
     TOPICS = "topics"
     KEYS = "keys"

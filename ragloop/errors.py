@@ -56,6 +56,7 @@ _BRINGS = {
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
     "mcp": ("mcp",),
+    "mlflow": ("mlflow",),
     "train,flows": ("prefect", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""

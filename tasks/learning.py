@@ -18,6 +18,7 @@ from tasks.learning_reports import (
     publish_training,
     publish_verdict,
 )
+from tasks.mirrors import follow_mirror
 from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app
 
@@ -74,6 +75,7 @@ def promote_adapter(adapter_id: str, decided: Decided, home: Path | None, config
     ended = app.learning.retraining.promote(adapter_id, decided.verdict, decided.approved)
     if ended.promoted:
         publish_history(Names.of(app.settings), app.registry.history())
+    follow_mirror(app)
     return ended
 
 
@@ -98,6 +100,7 @@ def make_champion(
     """Promote an adapter over the one that serves, as an operator asks."""
     app = open_app(home, config)
     adapter = app.registry.promote(adapter_id, reason, _request(champion_id), by=name)
+    follow_mirror(app)
     publish_history(Names.of(app.settings), app.registry.history())
     return adapter
 
@@ -109,6 +112,7 @@ def restore_champion(
     """Roll back from an adapter, as an operator asks."""
     app = open_app(home, config)
     done = app.registry.rollback(reason, _request(champion_id), by=name)
+    follow_mirror(app)
     publish_history(Names.of(app.settings), app.registry.history())
     return done
 

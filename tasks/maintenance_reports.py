@@ -77,10 +77,11 @@ def backup_summary(done: "BackupReport | None") -> str:
     return f"backup {done.backup_id}, {done.files_copied} of {done.files} files new"
 
 
-def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int) -> State[Any]:
-    """End as Completed where all of it was done; Failed, and why, where a table or an older backup is damaged."""
+def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int, mirror: str) -> State[Any]:
+    """End as Completed where all of it was done; Failed, and why, where a table or an older backup is damaged, or the
+    mirror is left behind."""
     summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {runs} runs removed"
-    problems = [*done.problems, *(backup.problems if backup else ())]
+    problems = [*done.problems, *(backup.problems if backup else ()), *filter(None, [mirror])]
     if not problems:
         return end(Completed(message=summary), summary)
     return in_part(summary, problems)

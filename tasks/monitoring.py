@@ -15,6 +15,7 @@ from ragloop.orchestrator.names import Names
 from ragloop.records import HomeEvent
 from tasks.golden_reports import publish_golden
 from tasks.learning_reports import publish_canary, publish_drift, publish_history, publish_review
+from tasks.mirrors import follow_mirror
 from tasks.reporting import Progress
 from tasks.running import TRANSIENT_ONLY, open_app, run_began
 
@@ -55,6 +56,7 @@ def watch_canaries(home: Path | None, config: Path | None) -> None:
         publish_canary(Names.of(app.settings), one)
     if any(one.done for one in watched):
         publish_history(Names.of(app.settings), app.registry.history())
+        follow_mirror(app)
 
 
 @task(name="ring for retraining", **TRANSIENT_ONLY)

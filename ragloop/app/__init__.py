@@ -1,7 +1,7 @@
 """The composition root: settings in, the parts that they name out. Only commands, tasks and the service use it.
 
 One file per area: corpus (documents), sources, answering (questions), learning (adapters), migration (topics),
-safekeeping (backups).
+safekeeping (backups, erasures, the mirror of the adapters).
 """
 
 from collections.abc import Callable

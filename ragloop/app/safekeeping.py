@@ -1,12 +1,17 @@
-"""What an application does so that nothing is lost, and nothing outlives its source: backups, restores, erasures."""
+"""What an application does so that nothing is lost, and nothing outlives its source: backups, restores, erasures,
+and the mirror of the adapters."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ragloop.app.parts import Parts
+from ragloop.config.settings import MLFLOW
+from ragloop.errors import ConfigError, RagloopError, UsageError
 from ragloop.store import make_home
+from ragloop.store.files import Files, FolderFiles, open_files
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport, Backups, RestoreReport
@@ -16,10 +21,12 @@ if TYPE_CHECKING:
     from ragloop.erasure.erasing import Erasing
     from ragloop.erasure.subject_access import SubjectAccess
     from ragloop.learning.monitoring.windows import ErasedAnswers
+    from ragloop.registry.mirroring.mirror import Mirror
+    from ragloop.registry.mirroring.reconciling import Mirroring
 
 
 class Safekeeping:
-    """The backups and the erasures of one home."""
+    """The backups, the erasures and the mirror of one home."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -100,7 +107,25 @@ class Safekeeping:
             CATALOGUE if catalogue is None else catalogue,
             self.backups() if self._parts.settings.backup.uri else None,
             lambda: self.back_up().backup_id,
+            mirroring_of_erasures(self._parts),
         )
+
+    @property
+    def mirroring(self) -> "Mirroring":
+        """The mirror of the registry. Raises ConfigError and UsageError as open_mirror does."""
+        return mirroring(self._parts)
+
+    def follow_mirror(self) -> str:
+        """Make the mirror hold what the registry keeps, where the settings name one; return what is left to do.
+
+        What changed the registry is done, whatever becomes of the mirror: the next run completes it.
+        """
+        if not self._parts.settings.registry.mirror:
+            return ""
+        try:
+            return "; ".join(self.mirroring.run().problems)
+        except RagloopError as error:
+            return f"the mirror is not as the registry is: {error}; `ragloop adapters mirror` completes it"
 
 
 def erasures_of(parts: Parts) -> "Erasures":
@@ -120,3 +145,53 @@ def erased_answers(parts: Parts) -> "list[ErasedAnswers]":
         ErasedAnswers(datetime.fromisoformat(one.done_at or one.begun_at), one.removed.get("answers", 0))
         for one in read
     ]
+
+
+def mirroring(parts: Parts) -> "Mirroring":
+    """Return what keeps the mirror of a home, None of it where the settings name none. Raises as open_mirror does."""
+    from ragloop.registry.mirroring.reconciling import Mirroring
+
+    return Mirroring(parts.store, parts.registry, open_mirror(parts))
+
+
+def mirroring_of_erasures(parts: Parts) -> "Mirroring":
+    """Return what keeps the mirror of a home; where it cannot be opened, what the home notes of it still tells."""
+    from ragloop.registry.mirroring.reconciling import Mirroring
+
+    try:
+        return mirroring(parts)
+    except UsageError:
+        return Mirroring(parts.store, parts.registry, None)
+
+
+def open_mirror(parts: Parts) -> "Mirror | None":
+    """Open the mirror that registry.mirror names; nothing is reached before it is used.
+
+    Raises ConfigError where the address of MLflow is missing, UsageError where the mirror lies in the home, or in a
+    bucket of the store or its artifacts.
+    """
+    wanted = parts.settings.registry
+    if not wanted.mirror:
+        return None
+    identity = parts.store.migrations.identity
+    if wanted.mirror != MLFLOW:
+        from ragloop.registry.mirroring.folder_mirror import FolderMirror
+
+        return FolderMirror(_outside(wanted.mirror, parts), identity, parts.boundary)
+    from ragloop.registry.mirroring.mlflow_mirror import MlflowMirror
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise ConfigError("registry.mirror is mlflow: set MLFLOW_TRACKING_URI to the address of its server")
+    return MlflowMirror(uri, wanted.mirror_name, identity, parts.boundary)
+
+
+def _outside(place: str, parts: Parts) -> Files:
+    files, settings = open_files(place), parts.settings
+    home = settings.home.resolve()
+    if isinstance(files, FolderFiles) and files.folder.resolve().is_relative_to(home):
+        raise UsageError(f"{files} lies in {home}; name a place outside of it in registry.mirror")
+    for one in filter(None, (settings.store, settings.artifacts, settings.backup.uri)):
+        if f"{files}/".startswith(f"{one.rstrip('/')}/"):
+            raise UsageError(f"{files} lies in {one}; name another place in registry.mirror")
+    return files

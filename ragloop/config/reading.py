@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from ragloop.config.settings import HOME, Settings
+from ragloop.config.settings import HOME, MLFLOW, Settings
 from ragloop.config.variables import names_setting, ours, path_of, section, siblings, warn_of_unknown
 from ragloop.errors import ConfigError, NotFoundError
 
@@ -51,7 +51,7 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
     here = Path()
     by_default = here if named or "home" in settings.model_fields_set else file.parent
     glossary = settings.answers.glossary
-    golden, backup = settings.dataset.golden, settings.backup
+    golden, backup, registry = settings.dataset.golden, settings.backup, settings.registry
     update: dict[str, Any] = {
         "home": _path(home, here) if home else _path(settings.home, by_default),
         "cache": settings.cache and _path(settings.cache, here),
@@ -59,6 +59,7 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
         "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
         "answers": settings.answers.model_copy(update={"glossary": glossary and _path(glossary, here)}),
         "backup": backup.model_copy(update={"uri": backup.uri and _folder(backup.uri, here)}),
+        "registry": registry.model_copy(update={"mirror": registry.mirror and _mirror(registry.mirror, here)}),
     }
     return settings.model_copy(update=update)
 
@@ -83,6 +84,8 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
         values["answers"] = placed(values["answers"], _path, "glossary")
     if "backup" in values:
         values["backup"] = placed(values["backup"], _folder, "uri")
+    if "registry" in values:
+        values["registry"] = placed(values["registry"], _mirror, "mirror")
     if isinstance(sources := values.get("sources"), list):
         values["sources"] = [placed(source, _folder, "uri") for source in sources]
     return values
@@ -103,6 +106,11 @@ def _folder(uri: str, base: Path) -> str:
     # RFC 8089: the host of a file:// address may be localhost; any other first part is a relative folder here.
     path = unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest)
     return str(_absolute(_path(path, base)))
+
+
+def _mirror(mirror: str, base: Path) -> str:
+    """Return the place of a mirror; mlflow is no folder."""
+    return mirror if mirror == MLFLOW else _folder(mirror, base)
 
 
 def _absolute(path: Path) -> Path:

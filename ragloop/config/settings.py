@@ -19,6 +19,8 @@ from ragloop.config.section import Section, without_empty
 from ragloop.config.variables import PREFIX, names_setting
 
 HOME = Path(".ragloop")
+MLFLOW = "mlflow"
+"""The value of registry.mirror that is no place of files."""
 EXCLUDED = (".*", "node_modules/", "venv/", "__pycache__/", "build/")
 """Patterns of what is no document of a person: hidden files (.git, .venv), packages, what a build makes."""
 
@@ -258,6 +260,17 @@ class CanarySettings(Section):
         return shares
 
 
+class RegistrySettings(Section):
+    """Where the adapters of the registry are mirrored to, for other programs."""
+
+    mirror: str | None = None
+    """mlflow, whose server MLFLOW_TRACKING_URI names (extra: ragloop[mlflow]), or a folder or s3://bucket/prefix whose
+    adapters PEFT loads; without one there is no mirror. Adapters that are retired or erased are removed from it."""
+    mirror_name: str = Field(default="ragloop", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    """In MLflow, the experiment, and how the names of models begin, before the lane: ragloop-closed-book. Homes that
+    share a server need different ones."""
+
+
 class RetrainSettings(Section):
     """Who has the last word on a promotion."""
 
@@ -352,6 +365,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
     canary: CanarySettings = CanarySettings()
+    registry: RegistrySettings = RegistrySettings()
     retrain: RetrainSettings = RetrainSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     prefect: PrefectSettings = PrefectSettings()

@@ -5,6 +5,7 @@ be repeated, so an erasure that was killed is completed by the next one. The cer
 files found nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,17 +27,20 @@ from ragloop.erasure.removing.log import gone_interactions
 from ragloop.erasure.removing.work import Counts, Work
 from ragloop.erasure.searching import Finding, search
 from ragloop.erasure.traces import Traces
-from ragloop.errors import MismatchError, NotFoundError
+from ragloop.errors import MismatchError, NotFoundError, RagloopError
 from ragloop.registry import Registry
+from ragloop.registry.mirroring.reconciling import Mirroring
 from ragloop.store import Store
 
 _LEFT_OUT = (
     "the sources themselves, which ragloop only reads",
     "free space of disks, snapshots of file systems, and earlier versions of objects in a bucket that keeps them",
     "the memory of running processes",
+    "adapters that somebody exported, or copied from a mirror",
     "keys of a single word without an ending, where they stand in sentences",
 )
 _LEASE_WAIT_S = 60
+_log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps to do, and what is erased next."""
 
@@ -78,13 +82,15 @@ class Verified:
 
 @dataclass(frozen=True)
 class Erasing:
-    """The erasures of one store, over what a catalogue names. `backups` opens them, None where there are none."""
+    """The erasures of one store, over what a catalogue names. `backups` opens them, None where there are none;
+    `mirroring` is that of the registry, with or without a mirror."""
 
     store: Store
     registry: Registry
     catalogue: Sequence[Derived]
     backups: Backups | None
     back_up: Callable[[], str]
+    mirroring: Mirroring
 
     @property
     def certificates(self) -> Certificates:
@@ -203,6 +209,7 @@ class Erasing:
 
     def _finish(self, certificate: Certificate) -> Erased:
         removed = self._renewed_backups()
+        self._follow_mirror(certificate.traces)
         certificate = replace(certificate, backups_removed=(*certificate.backups_removed, *removed))
         found, searched = self._search(certificate.traces)
         certificate = replace(certificate, searched=searched)
@@ -215,6 +222,15 @@ class Erasing:
         due = bool(champions or certificate.removed.get("adapters", 0))
         place = f"{self.registry.artifacts.files}/{name}"
         return Erased(certificate.certificate_id, place, certificate.traces, certificate.removed, removed, found, due)
+
+    def _follow_mirror(self, traces: Traces) -> None:
+        """Remove adapters from the mirror; what is left there, the search says, also where nobody can reach it."""
+        if not traces.adapters or self.mirroring.mirror is None:
+            return
+        try:
+            self.mirroring.run()
+        except RagloopError as error:
+            _log.warning("the mirror was not brought in line: %s", error)
 
     def _renewed_backups(self) -> tuple[str, ...]:
         """Take a backup of what is left, then remove every other one, and what no backup names."""
@@ -233,6 +249,7 @@ class Erasing:
     def _search(self, traces: Traces) -> tuple[tuple[Finding, ...], Searched]:
         files = self.backups.files if self.backups is not None else None
         found, searched = search(traces, self.store, places(self.registry), files)
+        found += [Finding(where, what) for where, what in self.mirroring.left(traces.adapters)]
         no_backups = () if files else ("backups: no place of backups is configured",)
         return tuple(found), replace(searched, left_out=(*searched.left_out, *_LEFT_OUT, *no_backups))
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +12,8 @@ from uuid import uuid4
 
 from ragloop.errors import UsageError, full_disk_is_an_error
 from ragloop.registry import Adapter
-
-ABOUT = "ragloop.json"
-"""Says which adapter this is, and in which lane and by which recipe it is to be asked."""
-_WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
+from ragloop.registry.files import ADAPTER_CONFIG, WEIGHTS
+from ragloop.registry.portable import ABOUT, about, config_for_others
 
 
 class ExportFormat(StrEnum):
@@ -35,10 +33,11 @@ def export(
     """
     with _new_folder(target) as made:
         if wanted is ExportFormat.PEFT:
-            _copy(files, made, adapter.base)
+            shutil.copyfile(files / WEIGHTS, made / WEIGHTS)
+            (made / ADAPTER_CONFIG).write_text(config_for_others(files, adapter.base), encoding="utf-8")
         else:
             _merge(files, base(), made)
-        (made / ABOUT).write_text(json.dumps(_about(adapter, wanted), indent=1) + "\n", encoding="utf-8")
+        (made / ABOUT).write_text(json.dumps(about(adapter, wanted), indent=1) + "\n", encoding="utf-8")
     return sorted(one.name for one in target.iterdir())
 
 
@@ -60,14 +59,6 @@ def _new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _copy(files: Path, made: Path, base_name: str) -> None:
-    """Copy the adapter; its base is named as the settings named it, not by the folder of this machine."""
-    shutil.copyfile(files / _WEIGHTS, made / _WEIGHTS)
-    config: dict[str, Any] = json.loads((files / _CONFIG).read_text(encoding="utf-8"))
-    config |= {"base_model_name_or_path": base_name}
-    (made / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
 def _merge(files: Path, place: Path | str, made: Path) -> None:
     """Add the adapter to the weights of the base model, and write these with its tokenizer and chat template."""
     from peft import PeftModel
@@ -82,16 +73,3 @@ def _merge(files: Path, place: Path | str, made: Path) -> None:
         merged: Any = PeftModel.from_pretrained(model, str(files)).merge_and_unload(safe_merge=True)
     merged.save_pretrained(made)
     AutoTokenizer.from_pretrained(str(place)).save_pretrained(made)
-
-
-def _about(adapter: Adapter, wanted: ExportFormat) -> Mapping[str, str]:
-    return {
-        "adapter_id": adapter.adapter_id,
-        "format": str(wanted),
-        "base": adapter.base,
-        "base_sha256": adapter.base_sha256,
-        "sha256": adapter.sha256,
-        "recipe": adapter.recipe,
-        "lane": str(adapter.lane),
-        "dataset_id": adapter.dataset_id,
-    }

@@ -64,6 +64,14 @@ DERIVED = (
         erased=Erasure.PARTS,
     ),
     Derived(
+        "artifacts/mirrors.json",
+        Kind.FILES,
+        "Which adapters each mirror may hold, by its address.",
+        "the mirrors",
+        "the next `ragloop adapters mirror`, but for mirrors that no setting names any more",
+        Lease.MIRROR,
+    ),
+    Derived(
         "artifacts/adapters/ID/lock",
         Kind.FILES,
         "Held by the training process.",

@@ -141,7 +141,9 @@ class Serving:
 
     def _act_on_canaries(self) -> None:
         try:
-            self.app.learning.canary.act()
+            changed = any(one.done for one in self.app.learning.canary.act())
+            if changed and (left := self.app.safekeeping.follow_mirror()):
+                log.warning("%s", left)
         except RagloopError as error:
             log.error("canaries cannot be watched now: %s", error)
 

@@ -1,11 +1,13 @@
-"""`ragloop adapters`: list, show, promote, roll back, retire and export adapters."""
+"""`ragloop adapters`: list, show, promote, roll back, retire, export and mirror adapters."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ragloop.cli import ids
+from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
 
     from ragloop.records import LaneName
     from ragloop.registry import Adapter, Succession
+    from ragloop.registry.mirroring.plan import MirrorPlan
 
 ExportFormat = Literal["peft", "merged"]
 AdapterId = Annotated[
     str, typer.Argument(help="Its id, as `ragloop adapters list` shows it, or its beginning; or last.")
 ]
 
-adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, retire, export.")
+adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, export, mirror.")
 
 
 @adapters.command("list")
@@ -60,6 +63,7 @@ def promote(
     app = open_app()
     adapter = app.registry.promote(ids.adapter_id(app, encodable(adapter_id)), reason, by=user())
     print_json({"champion": adapter.adapter_id}) if json else say(f"champion: {adapter.adapter_id}")
+    follow_mirror(app)
 
 
 @adapters.command("export")
@@ -95,6 +99,7 @@ def retire(
     adapter = retired(app.registry, ids.adapter_id(app, encodable(adapter_id)), reason, by=user())
     told = {"adapter_id": adapter.adapter_id, "lane": adapter.lane, "state": adapter.state}
     print_json(told) if json else say(f"{adapter.adapter_id} is retired")
+    follow_mirror(app)
 
 
 @adapters.command("rollback")
@@ -123,6 +128,39 @@ def rollback(
         say(f"champion: {name or 'the base model'}; {done.left} is retired: no retraining promotes it again")
     else:
         say(f"nothing changed: {done.left} does not serve; champion: {name or 'the base model'}")
+    follow_mirror(app)
+
+
+@adapters.command("mirror")
+def mirror(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Make the mirror of registry.mirror hold what the registry keeps: add, move aliases, remove.
+
+    Adapters that were retired, erased or are in the registry no more are removed from it. A run that was killed is
+    completed. Exit code 1 where an adapter cannot be added.
+    """
+    mirroring = open_app().safekeeping.mirroring
+    done = mirroring.look() if dry_run else mirroring.run()
+    if json:
+        print_json({"mirror": done.place, "dry_run": dry_run, **asdict(done.plan), "problems": list(done.problems)})
+    else:
+        for line in _shown(done.plan):
+            say(line)
+        change = "would change" if dry_run else "is now as the registry is"
+        say(f"{done.place} {'is as the registry is: nothing to do' if done.plan.is_empty else change}")
+    for problem in done.problems:
+        say(f"problem: {problem}")
+    if done.problems:
+        raise typer.Exit(1)
+
+
+def _shown(plan: "MirrorPlan") -> list[str]:
+    """Return a line for each change of a mirror."""
+    moved = [f"{one.alias} of {one.lane}: {one.adapter_id or 'none'}" for one in plan.moved]
+    ids = (("added", plan.added), ("updated", plan.updated), ("moved", moved), ("removed", plan.removed))
+    return [f"{what} {one}" for what, named in ids for one in named]
 
 
 def _row(adapter: "Adapter", by_lane: "Mapping[LaneName, Succession]") -> dict[str, Any]:

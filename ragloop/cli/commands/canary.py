@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragloop.cli import ids
+from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
 
@@ -45,6 +46,7 @@ def start(adapter_id: Annotated[str, typer.Argument(help="Its id, or its beginni
     print_json(told) if json else say(
         f"{tried.adapter_id} answers {tried.now.share:g} of the questions in {tried.lane}"
     )
+    follow_mirror(app)
 
 
 @canary.command("watch")
@@ -53,7 +55,9 @@ def watch(json: Json = False) -> None:
 
     `ragloop serve` does so after every few answers and votes, and check-drift once a day.
     """
-    rows = [_row(one) for one in open_app().learning.canary.act()]
+    app = open_app()
+    rows = [_row(one) for one in app.learning.canary.act()]
+    follow_mirror(app)
     if json:
         print_json({"canaries": rows})
         return
@@ -75,6 +79,7 @@ def stop(
     canaries = app.learning.canary.canaries
     tried = _meant(app, adapter_id)
     changed = (canaries.roll_back if retire else canaries.stop)(tried, reason, user())
+    follow_mirror(app)
     if json:
         print_json({"adapter_id": tried.adapter_id, "lane": tried.lane, "changed": changed, "retired": retire})
         return

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_json, print_table, say
 from ragloop.cli.progress import progress
@@ -29,6 +30,8 @@ def doctor(
         found = app.corpus.diagnose(
             repair=repair, offline=offline, progress=lambda done, total: advance(done, total, "")
         )
+    if repair:
+        follow_mirror(app)
     if json:
         print_json({"healthy": found.healthy, **asdict(found)})
     else:

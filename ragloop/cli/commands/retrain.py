@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, RecipeName, open_app
 from ragloop.cli.output import print_json, print_table, say
 from ragloop.cli.progress import progress
@@ -21,6 +22,7 @@ def retrain(recipe: RecipeName = "", json: Json = False) -> None:
         say(f"warning: {warning}")
     with progress("train", "steps") as advance:
         report = app.learning.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"), recipe)
+    follow_mirror(app)
     if json:
         print_json({**asdict(report), "measures": report.measures})
         return
