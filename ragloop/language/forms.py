@@ -34,7 +34,7 @@ their paragraph first by words alone are .86 without it and .82 with it."""
 
 def embeddable(text: str) -> str:
     """Return a text as it is embedded: composed, and without signs that are not seen."""
-    return text if text.isascii() else _UNSEEN.sub("", normalize("NFC", text))
+    return text if text.isascii() else normalize("NFC", _UNSEEN.sub("", text))
 
 
 def comparable(text: str) -> str:
