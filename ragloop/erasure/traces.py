@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ragloop.corpus.index.identity import document_id
@@ -44,9 +45,9 @@ class Traces:
     runs: Runs = field(default_factory=lambda: Runs(""))
     vectors: tuple[VectorTrace, ...] = ()
 
-    @property
+    @cached_property
     def ids(self) -> frozenset[str]:
-        """Return what stands for nothing but what is erased, wherever it stands."""
+        """What stands for nothing but what is erased, wherever it stands. A search asks for each text of a store."""
         return self.documents | self.chunks | self.interactions | self.text_hashes | self.revisions
 
     def cover(self, other: "Traces") -> bool:
