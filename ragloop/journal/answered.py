@@ -63,13 +63,17 @@ def _having(lines: Iterable[bytes], table: str, column: str, values: Sequence[st
     An answer that is asked often stands under hundreds of ids, so that each line is searched once and not for every id.
     Quotes inside of texts are written with a backslash, and match no pattern.
     """
-    found = re.compile(rb'"%s"\s*:\s*"([^"\\]*)"' % column.encode()).findall
+    found = _VALUES[column].findall
     sought = frozenset(one.encode() for one in values)
     others = tuple(b'{"table": "%s"' % one.encode() for one in _KEYS if one != table)
     return [line for line in lines if not line.startswith(others) and not sought.isdisjoint(found(line))]
 
 
 _KEYS = {"interactions": "interaction_id", "feedback": "feedback_id"}
+_VALUES = {
+    "reuse_key": re.compile(rb'"reuse_key"\s*:\s*"([^"\\]*)"'),
+    "interaction_id": re.compile(rb'"interaction_id"\s*:\s*"([^"\\]*)"'),
+}
 
 
 def passages_in(row: Mapping[str, Any]) -> int:
