@@ -20,7 +20,7 @@ _QUOTED = re.compile(
     r"[\"\u201c\u201d\u201e\u00ab\u00bb`]([^\"\u201c\u201d\u201e\u00ab\u00bb`\n]{2,120})[\"\u201c\u201d\u00bb\u00ab`]"
 )
 _GROUPS = re.compile(r"(?<=\d)[,\u202f\u00a0'](?=\d{3})")
-_PREFIX = re.compile(r"[\u05d0-\u06ff]+(?=[0-9A-Za-z])")
+_PREFIX = re.compile(r"(?<![\u05d0-\u06ff])[\u05d0-\u06ff]++(?=[0-9A-Za-z])")
 """Conjunctions, prepositions and articles that Hebrew and Arabic write onto a number or a name."""
 _AROUND = "()[]{}<>'\u2018\u2019*_\""
 _ENDS = ".,;:!?\u2026\u061f\u3002\uff1f\uff01"
