@@ -16,7 +16,6 @@ from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import UsageError
 from ragloop.journal import Journal
 from ragloop.language.citations import cited_numbers, without_marks
-from ragloop.models import question_vectors
 from ragloop.records import EVERYTHING, Citation, Passage
 from ragloop.traffic.exchange import LEASE_WAIT_S, Erased, Shown
 from ragloop.traffic.resolving.library import Library
@@ -87,7 +86,7 @@ class _Found:
         if not text.strip():
             return []
         retriever = Retriever(self.active.index.snapshot(), self.policy)
-        found = retriever.retrieve(text, question_vectors(self.active.embedder, [text])[0])
+        found = retriever.retrieve(text, self.active.embedder.embed([text])[0])
         return list(dict.fromkeys(one.document_id for one in found.passages))
 
 

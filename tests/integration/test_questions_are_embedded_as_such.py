@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index.vectors import VectorStore
+from ragloop.learning.examples import outdated
+from ragloop.learning.examples.lineage import TrainedRow
+from ragloop.learning.steps import evaluate
+from ragloop.migration.topics.centres import centres_of
 from ragloop.models.generation.extractive import ExtractiveGenerator
 from ragloop.records import Prompt
 from tests.support.asking_embedder import ASKS, MEANT, AskingEmbedder
@@ -76,3 +81,53 @@ def test_a_quoted_sentence_is_chosen_by_the_question_as_it_is_asked(tmp_path: Pa
     drafts = ExtractiveGenerator(embedder).generate([Prompt(QUESTION, passages), Prompt(QUESTION, passages[:2])])
     assert embedder.asked == [QUESTION]
     assert MEANT in drafts[0].text
+
+
+def test_topics_and_drift_compare_questions_as_they_are_asked(tmp_path: Path) -> None:
+    embedder = AskingEmbedder()
+    app = app_over(tmp_path, embedder)
+    app.answering.answerer.ask(QUESTION)
+    grouping = app.migration.finder.find().grouping
+    (centre,) = centres_of(app.parts.store, embedder, grouping).vectors
+    np.testing.assert_allclose(centre, embedder.embed_questions([QUESTION])[0], atol=1e-6)
+    app.learning.measure_drift()
+    assert QUESTION not in embedder.embedded
+
+
+def test_drift_embeds_the_questions_that_no_topic_has(tmp_path: Path) -> None:
+    embedder = AskingEmbedder()
+    app = app_over(tmp_path, embedder)
+    app.answering.answerer.ask(QUESTION)
+    embedder.asked.clear()
+    app.learning.measure_drift()
+    assert QUESTION in embedder.asked
+    assert QUESTION not in embedder.embedded
+
+
+def test_a_question_is_held_against_those_that_an_adapter_learned_as_they_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = AskingEmbedder()
+    app = app_over(tmp_path, embedder)
+    monkeypatch.setattr(outdated, "read_rows", lambda *_: [TrainedRow(QUESTION, "by itself", ())])
+    active = app.answering.newest.active()
+    known = outdated.OutdatedRows(app.registry)
+    asked = f"{ASKS}, please, of all?"
+    (why,) = known.why("a1", active, [asked], embedder.embed_questions([QUESTION]))
+    assert "what it was trained on changed" in why
+    assert QUESTION not in embedder.embedded
+
+
+def test_a_golden_question_is_searched_as_a_question(tmp_path: Path) -> None:
+    embedder = AskingEmbedder()
+    app = app_over(tmp_path, embedder)
+    (found,) = evaluate._retrieved(app.learning.retraining.parts, [QUESTION], 1)
+    assert found[0].uri.endswith("a.md")
+    assert QUESTION not in embedder.embedded
+
+
+def test_a_passage_that_another_service_showed_is_looked_up_as_a_passage(tmp_path: Path) -> None:
+    embedder = AskingEmbedder()
+    app = app_over(tmp_path, embedder)
+    app.answering.log("What stands?", "It stands.", [f"A {MEANT} stands by itself, they say."])
+    assert embedder.asked == []
