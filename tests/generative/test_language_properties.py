@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragloop.language.forms import comparable, embeddable
@@ -43,6 +43,7 @@ def test_words_of_the_dictionary_end_inside_the_text(text: str) -> None:
 
 
 @given(TEXTS)
+@example("\u0301\xad\u0e49")  # a sign that is not seen parts two marks, whose order is another without it
 def test_a_form_of_a_form_is_itself(text: str) -> None:
     assert embeddable(embeddable(text)) == embeddable(text)
     assert comparable(comparable(text)) == comparable(text)
