@@ -1,5 +1,6 @@
 """Promotion and rollback by hand: what they leave in the registry, and what an operator sees."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.adapters import promote_adapter, roll_back
+from flows.maintain import maintain_store
 from ragloop.config import Settings
 from ragloop.learning.canary.decision import CanaryAction, CanaryDecision
 from ragloop.learning.canary.watching import Watched
@@ -61,6 +63,38 @@ def test_an_operator_promotes_and_rolls_back(flows: FlowsInProcess, registry: Re
     assert run["name"] == "roll back · to early"
     assert run["state"]["message"] == "early serves; later is retired."
     assert "| rollback | early | closed-book | Ada | answers got worse |" in artifacts["champions"]
+
+
+def test_what_flows_change_in_the_registry_the_mirror_follows(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    config, home = tmp_path / "ragloop.toml", tmp_path / "home"
+    config.write_text('[registry]\nmirror = "hub"\n')
+
+    def mirrored() -> dict[str, Any]:
+        return dict(json.loads((tmp_path / "hub" / "mirror.json").read_text())["aliases"])
+
+    for name in ("early", "later"):
+        promote_adapter(name, "asked for", home=home, config=config)
+        assert mirrored() == {"closed-book": {"champion": name}}
+    roll_back("answers got worse", home=home, config=config)
+    assert mirrored() == {"closed-book": {"champion": "early"}}
+    assert not (tmp_path / "hub" / "later").exists()
+    registry.rollback("by a program that knows no mirror")
+    maintain_store(home=home, config=config)
+    assert sorted(one.name for one in (tmp_path / "hub").iterdir()) == ["mirror.json"]
+
+
+def test_a_mirror_that_cannot_be_reached_holds_up_no_promotion_and_is_said(
+    flows: FlowsInProcess, registry: Registry, tmp_path: Path
+) -> None:
+    config = tmp_path / "ragloop.toml"
+    config.write_text('[registry]\nmirror = "hub"\n')
+    (tmp_path / "hub").write_text("a file in the place of a folder")
+    state = promote_adapter("early", "asked for", home=tmp_path / "home", config=config, return_state=True)
+    assert flows.run_of(state)["state_type"] == "COMPLETED"
+    assert champion(registry) == "early"
+    assert "the mirror is not as the registry is" in flows.logs(state)
 
 
 def test_an_empty_form_and_a_rollback_from_the_base_model_change_nothing_and_say_why(

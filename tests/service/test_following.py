@@ -10,6 +10,7 @@ from ragloop.service.serving import WATCH_EVERY
 from tests.service.conftest import OPEN, make_app
 from tests.support import adapter_home
 from tests.support.served import QUESTION, chat, served
+from tests.support.waiting import until
 
 
 def test_a_sync_of_another_process_is_answered_from_and_no_request_fails(tmp_path: Path) -> None:
@@ -59,13 +60,14 @@ def test_a_promotion_and_a_rollback_are_served_without_a_restart(made: Path, tmp
 
 
 def test_a_challenger_that_cannot_serve_is_rolled_back_by_the_service_after_some_answers_and_votes(
-    made: Path, tmp_path: Path
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = adapter_home.promoted(made, tmp_path / "home of a canary")
     other = adapter_home.app_of(place)
     other.registry.rollback("test")
     Canaries(other.registry).start("later", 0.9, "test")
     adapter_home.flip_a_byte(place)
+    monkeypatch.setenv("RAGLOOP_REGISTRY__MIRROR", str(tmp_path / "hub"))
     with served(adapter_home.app_of(place)) as service:
         answer = service.asks(adapter_home.QUESTION)["ragloop"]
         assert answer["adapter"] == "early", "the champion answers in its place"
@@ -75,3 +77,5 @@ def test_a_challenger_that_cannot_serve_is_rolled_back_by_the_service_after_some
     assert Canaries(other.registry).under_way() == []
     last = other.registry.aliases.history()[-1]
     assert (last["kind"], last["by"]) == ("rollback", "the canary")
+    index = tmp_path / "hub" / "mirror.json"
+    until(lambda: index.exists() and '"champion": "early"' in index.read_text(), "the mirror follows the service")
