@@ -134,6 +134,10 @@ def _killed_and_completed(home: MirroredHome, dying: Dying) -> None:
     _begin(home)
     with pytest.raises(Killed):
         home.mirroring(dying).run()
+    # What was being added may be there already: an erasure must know, also where the settings name no mirror any more.
+    assert [what for _, what in replace(home.mirroring(), mirror=None).left("abcd")] == [
+        "adapters a, b, c, d in a mirror that registry.mirror named before"
+    ]
     home.mirroring().run()
     assert home.seen() == {"files": {"a": FILES, "b": FILES, "d": FILES}, "aliases": {LANE: {"champion": "d"}}}
     assert home.mirroring().run().plan.is_empty
