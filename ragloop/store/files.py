@@ -29,7 +29,7 @@ from ragloop.errors import (
 from ragloop.store.aws.address import S3Address
 from ragloop.store.aws.client import CONNECTIONS, new_client
 from ragloop.store.aws.errors import bucket_errors
-from ragloop.store.aws.objects import age_of, remove_objects
+from ragloop.store.aws.objects import age_of, parts_of, remove_objects
 from ragloop.store.names import inside, must_be_clean, why_unclean
 
 RESTORING = "restoring.json"
@@ -220,8 +220,7 @@ class BucketFiles:
         """Read an object in parts. Raises NotFoundError when it is gone."""
         must_be_clean(name, self)
         with self._errors():
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
-            yield from answer["Body"].iter_chunks(PART_BYTES)
+            yield from parts_of(self._client, {"Bucket": self._bucket, "Key": self._prefix + name}, PART_BYTES)
 
     def write(self, name: str, parts: Iterable[bytes]) -> None:
         """Upload an object, in several parts where it is large; it appears when the last of them is there."""

@@ -14,10 +14,11 @@ import pytest
 
 from ragloop.app import App
 from ragloop.config import Settings
-from ragloop.corpus.sources.s3 import BODY_ATTEMPTS, S3Bucket
+from ragloop.corpus.sources.s3 import S3Bucket
 from ragloop.corpus.sources.s3_listing import MAX_LEVELS, PAGES_ALONE, PAGES_PER_CUT, ParallelListing
 from ragloop.corpus.sync.report import ChangeKind, SyncReport
 from ragloop.errors import ConfigError, DocumentError, NotFoundError, UnavailableError, UsageError
+from ragloop.store.aws.objects import BODY_ATTEMPTS
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.indexed_folder import IndexedFolder, contents, document
 from tests.support.s3_server import Bucket, OneETag, breaking_off, of_pages, refusing

@@ -23,14 +23,13 @@ from ragloop.errors import DocumentError, NotFoundError, RagloopError, Unavailab
 from ragloop.store.aws.address import S3Address
 from ragloop.store.aws.client import CONNECTIONS, new_client
 from ragloop.store.aws.errors import aws_errors, is_transient, one_line, said, status
+from ragloop.store.aws.objects import BODY_ATTEMPTS, broke_off
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
 THREADS = CONNECTIONS
 """For listing as for reading: parsing the answers keeps one core busy from there on."""
-BODY_ATTEMPTS = 3
-"""Botocore tries a request again, but not a body that breaks off."""
 SETTLES_US = 2_000_000
 """How long a time of whole seconds must have been known; see Source.settles_us."""
 _BY_TIME = "@"
@@ -258,7 +257,6 @@ class S3Bucket:
         """Raise what a failed read means for its document or the whole run; pass over a body that broke off."""
         from botocore import exceptions
 
-        broken = (exceptions.IncompleteReadError, exceptions.ResponseStreamingError, exceptions.ReadTimeoutError)
         try:
             yield
         except exceptions.ClientError as error:
@@ -267,7 +265,7 @@ class S3Bucket:
             if last:
                 raise DocumentError(f"differs from its checksum: {one_line(error)}; write it again") from error
         except exceptions.BotoCoreError as error:
-            if last or not isinstance(error, broken):
+            if last or not broke_off(error):
                 raise UnavailableError(
                     f"no answer from S3 for an object of {self._address} (source {self.name}): {one_line(error)}; "
                     "what was committed stays: run the same command again"

@@ -14,6 +14,7 @@ _LATER = (
     "ExpiredToken",
     "ExpiredTokenException",
     "OperationAborted",
+    "PreconditionFailed",
     "RequestLimitExceeded",
     "RequestTimeout",
     "RequestTimeTooSkewed",

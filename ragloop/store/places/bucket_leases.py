@@ -18,7 +18,7 @@ from typing import Any
 from ragloop.errors import StoreBusyError, UnavailableError
 from ragloop.store.aws.address import S3Address
 from ragloop.store.aws.errors import status
-from ragloop.store.aws.objects import age_of
+from ragloop.store.aws.objects import age_of, whole_object
 from ragloop.store.aws.renewing import renewed
 from ragloop.store.clock import Clock
 from ragloop.store.places.holder import holder, name_of
@@ -130,12 +130,12 @@ class _LeaseObject:
         from botocore.exceptions import ClientError
 
         try:
-            answer = self._client.get_object(**self._key)
+            answer, body = whole_object(self._client, self._key)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return _Found(answer["ETag"], _parsed(answer["Body"].read()), age_of(answer, answer))
+        return _Found(answer["ETag"], _parsed(body), age_of(answer, answer))
 
     def take(self, found: _Found | None) -> bool:
         """Write the lease with the next fencing number, in place of what was found; return whether it was written."""
