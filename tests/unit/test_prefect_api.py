@@ -35,7 +35,7 @@ class _Page(BaseHTTPRequestHandler):
 @pytest.fixture
 def page() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), _Page)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     serving.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -78,9 +78,9 @@ def test_a_read_that_is_not_answered_is_asked_again_and_a_change_is_not() -> Non
             self.wfile.write(b"[1]")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Holding)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     serving.start()
-    api = PrefectApi(f"http://127.0.0.1:{server.server_port}", 3)
+    api = PrefectApi(f"http://127.0.0.1:{server.server_port}", 1.5)
     try:
         assert api.call("GET", "/flows/1") == [1]
         with pytest.raises(UnavailableError, match="does not answer POST /flows/ in time"):
@@ -102,7 +102,7 @@ def test_calls_that_may_take_so_long_together_end_by_then() -> None:
             self.wfile.write(b"[1]")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     serving.start()
     api = PrefectApi(f"http://127.0.0.1:{server.server_port}").within(1)
     began = time.monotonic()
@@ -151,7 +151,7 @@ class _Proxy(_Page):
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The environment of a machine that reaches others through a proxy; its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     serving.start()
     address = f"http://127.0.0.1:{server.server_port}"
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "REQUEST_METHOD"):

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,21 @@ import pytest
 from ragloop.models.weights import REMEMBERED, weights_sha256
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """Two files of weights, written some time ago; a file's change of status cannot be dated back."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for number in range(2):
-        (folder / f"model-{number}.safetensors").write_bytes(bytes([number]) * 100)
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Models of two files of weights, written some time ago; a file's change of status cannot be dated back."""
+    folders = [tmp_path_factory.mktemp("model") for _ in range(3)]
+    for folder in folders:
+        for number in range(2):
+            (folder / f"model-{number}.safetensors").write_bytes(bytes([number]) * 100)
     time.sleep(2.1)
-    return folder
+    return iter(folders)
+
+
+@pytest.fixture
+def model(models: Iterator[Path]) -> Path:
+    """One of the models, which nothing has read."""
+    return next(models)
 
 
 def remembered(tmp_path: Path) -> dict[str, dict[str, object]]:
