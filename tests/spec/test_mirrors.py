@@ -106,6 +106,7 @@ def test_damaged_files_are_not_mirrored_and_what_was_is_taken_away(home: Mirrore
     assert home.seen() == {"files": dict.fromkeys("bc", FILES), "aliases": {}}
 
 
+@pytest.mark.parametrize("make", ["folder"], indirect=True)
 def test_a_run_that_was_killed_half_way_is_completed_by_the_next(
     make: Callable[[Path], MirroredHome], tmp_path: Path
 ) -> None:
@@ -114,7 +115,7 @@ def test_a_run_that_was_killed_half_way_is_completed_by_the_next(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("make", ["folder", "database"], indirect=True)
+@pytest.mark.parametrize("make", ["folder", "bucket", "database"], indirect=True)
 def test_a_run_that_was_killed_at_any_step_is_completed_by_the_next(
     make: Callable[[Path], MirroredHome], tmp_path: Path
 ) -> None:

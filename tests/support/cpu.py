@@ -30,7 +30,6 @@ def cpu_seconds_below(limit: float, clock: Callable[[], float] = time.thread_tim
     and one pass of the collector over all that a long run has imported costs half a second: neither is the body's.
     """
     allowed = limit * slowness()
-    gc.collect()
     gc.disable()
     started = clock()
     try:
