@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ragloop.registry import Adapter, Succession
     from ragloop.registry.mirroring.plan import MirrorPlan
 
-ExportFormat = Literal["peft", "merged"]
+ExportFormat = Literal["peft", "merged", "gguf"]
 MergeMethod = Literal[
     "svd", "cat", "linear", "ties", "ties_svd", "dare_linear", "dare_linear_svd", "dare_ties", "dare_ties_svd",
     "magnitude_prune", "magnitude_prune_svd",
@@ -107,11 +107,12 @@ def export(
     adapter_id: AdapterId,
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")],
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="By itself, or merged into the base model.")
+        ExportFormat, typer.Option("--format", help="By itself (peft, gguf), or merged into the base model.")
     ] = "peft",
     json: Json = False,
 ) -> None:
-    """Write an adapter for other programs: PEFT's files, which vLLM loads too, or a whole model of transformers.
+    """Write an adapter for other programs: PEFT's files, which vLLM loads too, a whole model of transformers, or the
+    GGUF of an adapter, which llama.cpp and Ollama load beside their own copy of the base model.
 
     `ragloop.json` beside them says in which lane and by which recipe it is to be asked.
     """
