@@ -74,10 +74,9 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Parent:
-    """An adapter that went into a merged one, as it was then."""
+    """An adapter that went into a merged one. Its hash stands in its own row alone, from which an erasure takes it."""
 
     adapter_id: str
-    sha256: str
     dataset_id: str
     weight: float
 

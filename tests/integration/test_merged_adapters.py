@@ -178,8 +178,8 @@ def test_a_merged_adapter_is_a_candidate_with_the_lineage_of_all(app: App) -> No
         "rank": 8,
         "chat": "",
         "parents": [
-            {"adapter_id": FIRST, "sha256": first.sha256, "dataset_id": first.dataset_id, "weight": -0.5},
-            {"adapter_id": SECOND, "sha256": second.sha256, "dataset_id": second.dataset_id, "weight": 0.75},
+            {"adapter_id": FIRST, "dataset_id": first.dataset_id, "weight": -0.5},
+            {"adapter_id": SECOND, "dataset_id": second.dataset_id, "weight": 0.75},
         ],
     }
     files = {one.name for one in app.registry.folder(adapter).iterdir()}
@@ -266,10 +266,13 @@ def test_erasing_a_document_behind_one_of_them_erases_the_merged_one(home: App, 
     folder = home.registry.folder(adapter)
     if rows == "by its datasets":
         (folder / "rows.parquet").unlink()
-    other = {0: SECOND, 4: FIRST}[number]
+    gone, other = {0: (FIRST, SECOND), 4: (SECOND, FIRST)}[number]
+    before = sorted(home.registry.adapters(), key=lambda one: one.adapter_id)
     home.registry.promote(adapter.adapter_id, "test")
     done = home.safekeeping.erasing().run(Asked((f"{number}.md",), by="a test"))
     assert done.is_done
+    held = json.dumps(home.store.rows("adapters").to_pylist(), default=str)
+    assert [one.adapter_id for one in before if one.sha256 not in held] == sorted({adapter.adapter_id, gone})
     assert (only_merged(home).is_erased, only_merged(home).state, home.registry.champion()) == (True, RETIRED, None)
     assert not home.registry.adapter(other).is_erased
     assert not folder.exists()

@@ -42,7 +42,7 @@ def test_steps_that_did_not_run_stand_in_no_row() -> None:
 
 
 def test_a_merge_stands_where_a_training_does_and_says_its_chat_format() -> None:
-    parents = [{"adapter_id": "a1", "sha256": "f" * 64, "dataset_id": "d1+d2", "weight": -0.5}]
+    parents = [{"adapter_id": "a1", "dataset_id": "d1+d2", "weight": -0.5}]
     merge = {"method": "ties", "parents": parents, "density": 0.5, "seed": None, "rank": 8, "chat": "c1"}
     found = Evidence.of_row({"merge": merge})
     assert (found.as_row(), found.chat, found.training) == ({"merge": merge}, "c1", None)

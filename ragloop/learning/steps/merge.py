@@ -103,8 +103,7 @@ def _make(
 
 def _record(parents: Sequence[Adapter], merging: Merging, rank: int) -> MergeRecord:
     of = tuple(
-        Parent(one.adapter_id, one.sha256, one.dataset_id, weight)
-        for one, weight in zip(parents, merging.weights, strict=True)
+        Parent(one.adapter_id, one.dataset_id, weight) for one, weight in zip(parents, merging.weights, strict=True)
     )
     chat = next((one.evidence.chat for one in parents if one.evidence.chat), "")
     return MergeRecord(str(merging.method), of, merging.density, merging.seed, rank, chat)
