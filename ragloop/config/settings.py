@@ -211,6 +211,9 @@ class TrainingSettings(Section):
     """Steps between checkpoints, from which a killed training resumes."""
     seed: int = Field(default=0, ge=0)
     """Seed of weights and order."""
+    processes: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """Processes of this machine that share each batch, at most one per row of it; auto: one per GPU, and one without
+    any. The recipe preference takes one."""
 
 
 class GateSettings(Section):

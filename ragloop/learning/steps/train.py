@@ -148,7 +148,7 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     for name, reason in job.reasons.items():
         log.info("%s %s", name.replace("_", " "), reason)
     with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
-        result = job.recipe.train(spec, on_progress)
+        result = job.recipe.train(spec, on_progress, parts.policy.execution)
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)
