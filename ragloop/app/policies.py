@@ -119,7 +119,7 @@ def _open(settings: Settings) -> list[str]:
 
 def _of_spec(settings: Settings) -> dict[str, Any]:
     """Return the settings that are fields of a spec."""
-    return settings.training.model_dump(exclude={"min_rows", "processes"})
+    return settings.training.model_dump(exclude={"min_rows", "processes", "report_to"})
 
 
 def training_execution(settings: Settings) -> "Execution":
@@ -127,7 +127,9 @@ def training_execution(settings: Settings) -> "Execution":
     from ragloop.models.training.process import Execution
 
     processes = settings.training.processes
-    return Execution(None if processes == AUTO else processes)
+    return Execution(
+        None if processes == AUTO else processes, settings.training.report_to, settings.registry.mirror_name
+    )
 
 
 def training_choices(settings: Settings) -> "TrainingChoices":

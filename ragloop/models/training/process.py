@@ -9,6 +9,7 @@ LoRA: https://arxiv.org/abs/2106.09685.
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import signal
@@ -24,6 +25,8 @@ from typing import Any
 from ragloop import errors
 from ragloop.errors import NotFoundError, RagloopError, StorageFullError, TrainingError
 from ragloop.hashes import sha256_of
+
+log = logging.getLogger(__name__)
 
 
 class Objective(StrEnum):
@@ -104,10 +107,13 @@ class TrainingSpec:
 class Execution:
     """How a training is carried out, which decides nothing of what is learned, and so is in no hash.
 
-    `processes` that share each batch on this machine; None for one per GPU, and one without any.
+    `processes` that share each batch on this machine; None for one per GPU, and one without any. `report_to` names the
+    places of reporting.sending that its figures go to, `project` is what servers call all trainings of a home.
     """
 
     processes: int | None
+    report_to: Sequence[str] = ()
+    project: str = "ragloop"
 
 
 ALONE = Execution(processes=1)
@@ -233,7 +239,7 @@ def _start(spec: TrainingSpec, execution: Execution, stderr: Any) -> subprocess.
 
 
 def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> RagloopError | None:
-    """Hand progress on until the child says no more; the error that it ends with, if it names one."""
+    """Hand progress on until the child says no more, and log what it warns of; the error that it ends with, if any."""
     refusal: RagloopError | None = None
     assert child.stdout is not None
     with child.stdout as lines:
@@ -241,6 +247,8 @@ def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]
             message = json.loads(line)
             if "error" in message:
                 refusal = getattr(errors, message["error"])(message["message"])
+            elif "warning" in message:
+                log.warning("%s", message["warning"])
             else:
                 on_progress(Progress(**message))
     return refusal

@@ -5,8 +5,9 @@ Imports torch and trl at once, so only the training process imports it.
 
 import json
 import os
+import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +21,8 @@ from trl import SFTTrainer
 from ragloop.models.training.checkpoints import COMPLETE
 from ragloop.models.training.frozen_layers import FrozenLayers, run_once, runs_in_every_pass
 from ragloop.models.training.group import Group
+from ragloop.models.training.reporting.figures import Step
+from ragloop.models.training.reporting.sending import Sender
 
 
 class AnswersOnlyTrainer(SFTTrainer):
@@ -147,6 +150,52 @@ class AlikeAtFirst(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         self.group.alike(trained(model))
+
+
+class ToPlaces(TrainerCallback):
+    """Sends the figures of each step to the places that a training reports to, and says where that does not go on."""
+
+    def __init__(self, progress: TextIO, open_senders: Sequence[Sender], tokens: int) -> None:
+        self.progress, self.senders, self.tokens = progress, open_senders, tokens
+        self.notes: list[str] = []
+        self.began, self.first = time.monotonic(), 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin; where it goes on, repeat loss and learning rate up to there: not all may have been sent."""
+        self.began, self.first = time.monotonic(), state.global_step
+        for entry in state.log_history:
+            if "loss" in entry:
+                figures = {name: entry[name] for name in ("loss", "learning_rate")}
+                self._send(Step(entry["step"], time.time(), figures))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            steps, seconds = state.global_step - self.first, time.monotonic() - self.began
+            figures = {
+                "loss": logs["loss"],
+                "learning_rate": logs["learning_rate"],
+                "tokens_per_s": self.tokens * args.num_train_epochs * steps / state.max_steps / seconds,
+                **memory_mb(),
+            }
+            self._send(Step(state.global_step, time.time(), figures))
+            self.say_troubles()
+
+    def _send(self, step: Step) -> None:
+        for sender in self.senders:
+            sender.send(step)
+
+    def say_troubles(self) -> None:
+        for said in filter(None, [sender.trouble() for sender in self.senders]):
+            self.notes.append(said)
+            print(json.dumps({"warning": said}), file=self.progress, flush=True)
+
+
+def memory_mb() -> dict[str, float]:
+    """Return the most memory that this process has had, and on a GPU, where it has one."""
+    most = {"memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    if torch.cuda.is_available():
+        most["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return most
 
 
 class Reporter(TrainerCallback):

@@ -13,8 +13,8 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,12 +27,33 @@ from ragloop.models.generation.local import best_dtype, load_base
 from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
 from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
 from ragloop.models.training.process import ALONE, RESULT, Execution, Objective, TrainingSpec, spec_digest
+from ragloop.models.training.reporting.figures import Run, parameters
+from ragloop.models.training.reporting.sending import close_all, end_without_waiting, senders
 from ragloop.models.training.tokens import pairs, tokenize
 
 WAIT_S = 24 * 3600.0
 """How long another process may train this adapter, whose result is then found done."""
 
 WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What this process does: its part of a training. `progress` is what the parent reads."""
+
+    spec: TrainingSpec
+    execution: Execution
+    digest: str
+    group: Group
+    progress: TextIO
+
+    @property
+    def output(self) -> Path:
+        return Path(self.spec.output)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.output / "checkpoints"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,21 +69,22 @@ def main(arguments: Sequence[str]) -> None:
                 os.dup2(progress.fileno(), 1)
                 become_launcher(processes, arguments)
         group = take_place(WAIT_S)
-        _run(spec, digest, group, progress)
+        _run(_Job(spec, execution, digest, group, progress))
         group.leave()
+        end_without_waiting()
     except (RagloopError, ImportError) as error:
         _refuse(error, progress)
 
 
-def _run(spec: TrainingSpec, digest: str, group: Group, progress: TextIO) -> None:
+def _run(job: _Job) -> None:
     """Train under the lock that the first process of a group takes; the others do as it decides."""
-    output = Path(spec.output)
+    output, group = job.output, job.group
     with alone(output / "lock", f"the training in {output}", WAIT_S) if group.first else nullcontext():
-        done = group.agreed(group.first and _is_done(output, digest))
+        done = group.agreed(group.first and _is_done(output, job.digest))
         if not done:
             if group.first:
                 (output / RESULT).unlink(missing_ok=True)
-            _train(spec, output, digest, group, progress)
+            _train(job)
 
 
 def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:
@@ -89,16 +111,18 @@ def _is_done(output: Path, digest: str) -> bool:
         return False
 
 
-def _train(spec: TrainingSpec, output: Path, digest: str, group: Group, progress: TextIO) -> None:
+def _train(job: _Job) -> None:
     started = time.monotonic()
-    checkpoints = output / "checkpoints"
-    resume = group.agreed(newest_complete(checkpoints, digest) if group.first else None)
+    spec, group, output = job.spec, job.group, job.output
+    resume = group.agreed(newest_complete(job.checkpoints, job.digest) if group.first else None)
     before = spent(resume)
-    trainer, tokens, of_rows = _trainer(spec, checkpoints, digest, group, progress, before, started)
+    trainer, tokens, of_rows = _trainer(job, before, started)
     loop = time.monotonic()
     notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
     notes += _of_group(group, processes_before(resume))
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else 0
+    with _reported(job, trainer, tokens, resumed_from) as troubles:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if not group.first:
         return
     training_seconds = time.monotonic() - loop + before["training_seconds"]
@@ -113,16 +137,31 @@ def _train(spec: TrainingSpec, output: Path, digest: str, group: Group, progress
         "tokens": seen,
         "tokens_per_s": round(seen / training_seconds, 1),
         **of_rows,
-        "notes": notes,
+        "notes": [*notes, *troubles],
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
-        "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
+        "resumed_from": resumed_from,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "processes": group.size,
     }
-    _write_last(output / RESULT, {"digest": digest, "spec": asdict(spec), "result": result})
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    _write_last(output / RESULT, {"digest": job.digest, "spec": asdict(spec), "result": result})
+    shutil.rmtree(job.checkpoints, ignore_errors=True)
+
+
+@contextmanager
+def _reported(job: _Job, trainer: Any, tokens: int, resumed_from: int) -> Iterator[list[str]]:
+    """Have a training reported to where its execution says; yields what went wrong with that, whole at the end."""
+    from ragloop.models.training.sft import ToPlaces
+
+    places = job.execution.report_to if job.group.first else ()
+    run = Run(job.output.name, parameters(job.spec, job.group.size), resumed_from)
+    sending = senders(places, run, job.output, job.execution.project)
+    reporter = ToPlaces(job.progress, sending, tokens)
+    trainer.add_callback(reporter)
+    yield reporter.notes
+    close_all(sending)
+    reporter.say_troubles()
 
 
 def _of_group(group: Group, before: int | None) -> list[str]:
@@ -152,15 +191,7 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
         made.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
-def _trainer(
-    spec: TrainingSpec,
-    checkpoints: Path,
-    digest: str,
-    group: Group,
-    progress: TextIO,
-    before: dict[str, float],
-    started: float,
-) -> tuple[Any, int, dict[str, Any]]:
+def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, int, dict[str, Any]]:
     """Return the trainer, the tokens of a pass, and what the record of the training says of its rows."""
     import torch
     from datasets import Dataset
@@ -168,6 +199,7 @@ def _trainer(
 
     from ragloop.models.training.sft import AlikeAtFirst, AnswersOnlyTrainer, Reporter, with_no_row
 
+    spec, group = job.spec, job.group
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
     model, chat = load_base(spec.base)
@@ -180,13 +212,14 @@ def _trainer(
 
         kind = PreferenceTrainer
     rows, notes = pairs(spec, chat) if compares else tokenize(spec, chat)
+    writes = [Reporter(job.progress, group, job.digest, before, started)] if group.first else []
     trainer = kind(
         model=model,
-        args=_arguments(spec, checkpoints, str(model.device), writes=group.first),
+        args=_arguments(spec, job.checkpoints, str(model.device), writes=group.first),
         train_dataset=Dataset.from_list(rows if group.size == 1 else with_no_row(rows)),
         processing_class=chat.tokenizer,
         peft_config=_adapter_config(spec, model),
-        callbacks=[AlikeAtFirst(group), *([Reporter(progress, group, digest, before, started)] if group.first else [])],
+        callbacks=[AlikeAtFirst(group), *writes],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.group = group
