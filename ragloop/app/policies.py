@@ -128,7 +128,7 @@ def training_execution(settings: Settings) -> "Execution":
 
     processes = settings.training.processes
     return Execution(
-        None if processes == AUTO else processes, settings.training.report_to, settings.registry.mirror_name
+        processes if isinstance(processes, int) else None, settings.training.report_to, settings.registry.mirror_name
     )
 
 

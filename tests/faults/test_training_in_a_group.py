@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from ragloop.errors import TrainingError
+from ragloop.errors import MismatchError, TrainingError, UsageError
 from ragloop.models.generation.local import best_dtype
+from ragloop.models.training.group import processes_for
 from ragloop.models.training.process import (
     ALONE,
     Execution,
+    Objective,
     Progress,
     TrainingResult,
     TrainingSpec,
@@ -167,6 +169,20 @@ def test_a_training_goes_on_with_another_number_of_processes_and_says_so(
     assert losses(result) == pytest.approx(losses(alone), abs=tolerance())
 
 
+def test_no_process_goes_without_a_row_and_answers_are_compared_by_one(spec: TrainingSpec) -> None:
+    import torch
+
+    gpus = torch.cuda.device_count()
+    assert processes_for(spec, None) == min(max(1, gpus), spec.batch_size)
+    assert processes_for(spec, 1) == 1
+    assert processes_for(replace(spec, objective=Objective.PREFERENCES), 8) == 1
+    if gpus == 0:
+        assert processes_for(replace(spec, batch_size=3), 8) == 3
+    else:
+        with pytest.raises(UsageError, match=f"this machine has {gpus} GPUs"):
+            processes_for(spec, gpus + 1)
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -208,7 +224,6 @@ def test_two_machines_train_together_where_a_launcher_runs_on_each(
 
 
 def test_an_error_of_a_group_is_that_of_one_process(spec: TrainingSpec, tmp_path: Path) -> None:
-    from ragloop.errors import MismatchError
     from tests.support.stock_model import save_image_model
 
     base = save_image_model(tmp_path / "base")

@@ -3,9 +3,10 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
-def events_in(folder: Path) -> Iterator:
+def events_in(folder: Path) -> Iterator[Any]:
     """The events of all files in a folder, the oldest file first."""
     from tensorboardX.proto.event_pb2 import Event
 

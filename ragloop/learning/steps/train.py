@@ -149,6 +149,7 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.messages)), output=str(folder))
     for name, reason in job.reasons.items():
         log.info("%s %s", name.replace("_", " "), reason)
+    log.info("train adapter %s on %d rows", adapter_id, len(job.rows))
     with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
         result = job.recipe.train(spec, on_progress, parts.policy.execution)
     if job.revisions is not None:

@@ -48,10 +48,11 @@ class Group:
         """Return what the first process decided, and wait for it."""
         if self.size == 1:
             return decided
+        import torch
         from torch.distributed import broadcast_object_list
 
         said: list[Any] = [decided]
-        broadcast_object_list(said, src=0, device="cpu")
+        broadcast_object_list(said, src=0, device=torch.device("cpu"))
         found: Decided = said[0]
         return found
 
@@ -74,7 +75,7 @@ class Group:
         with torch.no_grad():
             flat = torch.cat([one.reshape(-1).float() for one in given])
             broadcast(flat, src=0, group=self._steps)
-            for one, values in zip(given, flat.split([one.numel() for one in given]), strict=True):
+            for one, values in zip(given, torch.split(flat, [one.numel() for one in given]), strict=True):
                 one.copy_(values.view_as(one))
 
     def summed(self, loss: Any, weights: Iterable[Any]) -> Any:
@@ -91,7 +92,7 @@ class Group:
         own = torch.stack([loss.detach().float(), loss.new_tensor(own_cpu_seconds(), dtype=torch.float32)])
         flat = torch.cat([own, *(one.grad.reshape(-1).float() for one in given)])
         all_reduce(flat, group=self._steps)
-        for one, values in zip(given, flat[2:].split([one.numel() for one in given]), strict=True):
+        for one, values in zip(given, torch.split(flat[2:], [one.numel() for one in given]), strict=True):
             one.grad.copy_(values.view_as(one))
         self._cpu_of_others = max(0.0, float(flat[1]) - float(own[1]))
         return flat[0].to(loss.dtype)

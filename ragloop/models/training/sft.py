@@ -70,7 +70,8 @@ class AnswersOnlyTrainer(SFTTrainer):
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """Leave with each weight the gradient of the whole batch, and return the loss of it."""
         model: Any = self.model
-        return self.group.summed(super().training_step(*args, **kwargs), trained(model))
+        step: Any = super().training_step
+        return self.group.summed(step(*args, **kwargs), trained(model))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of this process: in a group, its share of each."""
@@ -83,7 +84,8 @@ class AnswersOnlyTrainer(SFTTrainer):
         loader: Any = DataLoader(
             rows, batch_sampler=shares, collate_fn=self.data_collator, pin_memory=self.args.dataloader_pin_memory
         )
-        return self.accelerator.prepare(loader)
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset: Any = self.train_dataset if train_dataset is None else train_dataset

@@ -78,8 +78,8 @@ class Sender:
         except RagloopError as error:
             self._trouble = f"nothing more of this training is reported to {self.place}: {error}"
         except Exception as error:  # noqa: BLE001 - a library may raise anything, and the training must go on
-            said = (str(error).splitlines() or [""])[0]
-            self._trouble = f"nothing more of this training is reported to {self.place}: {type(error).__name__} {said}"
+            # Its message may hold an address with a password.
+            self._trouble = f"nothing more of this training is reported to {self.place}: {type(error).__name__}"
 
     def _waiting(self) -> list[Step]:
         """Wait for a step, and take those behind it too; an empty list when the training has ended."""

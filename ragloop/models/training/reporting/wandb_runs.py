@@ -1,8 +1,12 @@
 """Figures in Weights & Biases, by its own library: a run for each training, whose id is that of its adapter."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from ragloop.errors import UnavailableError
 from ragloop.models.training.reporting.figures import Run, Step
 
 
@@ -15,9 +19,13 @@ class WandbRun:
 
     def __init__(self, run: Run, folder: Path, project: str) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        with _errors():
+            self._run = self._begun(run, folder, project)
+
+    def _begun(self, run: Run, folder: Path, project: str) -> Any:
         import wandb
 
-        self._run = wandb.init(
+        return wandb.init(
             project=project,
             id=run.name,
             name=run.name,
@@ -40,8 +48,21 @@ class WandbRun:
     def write(self, steps: list[Step]) -> None:
         """Log the steps that the run lacks."""
         for step in (one for one in steps if one.number >= self._run.starting_step):
-            self._run.log(dict(step.figures), step=step.number)
+            with _errors():
+                self._run.log(dict(step.figures), step=step.number)
 
     def close(self) -> None:
         """End the run."""
-        self._run.finish()
+        with _errors():
+            self._run.finish()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Raise UnavailableError with the first line of what the library says."""
+    from wandb import Error
+
+    try:
+        yield
+    except Error as error:
+        raise UnavailableError((str(error).splitlines() or [type(error).__name__])[0]) from error
