@@ -24,6 +24,7 @@ from ragloop.models.training.reporting.sending import Sender, must_be_able_to_re
 from tests.support.event_files import figures_in, parameters_in
 from tests.support.mirrored import empty_database
 from tests.support.tiny_model import FACTS, save_rows, save_tiny_model, training_spec
+from tests.support.waiting import until
 
 WANDB = ("wandb",) if find_spec("wandb") else ()
 """No extra brings it: it is tried where somebody has installed it."""
@@ -105,12 +106,13 @@ def refusing() -> str:
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """The address of a server that accepts and never answers."""
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A server that accepts and never answers."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield server
 
 
 def test_a_server_that_is_not_there_is_said_once_without_its_password() -> None:
@@ -127,8 +129,9 @@ def test_a_server_that_is_not_there_is_said_once_without_its_password() -> None:
     assert sender.trouble() == ""
 
 
-def test_a_server_that_hangs_holds_nobody_up(silent: str) -> None:
-    sender = Sender("mlflow", lambda: MlflowRun(run(), silent, "house"))
+def test_a_server_that_hangs_holds_nobody_up(silent: socket.socket) -> None:
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    sender = Sender("mlflow", lambda: MlflowRun(run(), address, "house"))
     began = time.monotonic()
     for step in STEPS:
         sender.send(step)
@@ -136,6 +139,9 @@ def test_a_server_that_hangs_holds_nobody_up(silent: str) -> None:
     sender.close(time.monotonic() + 0.3)
     assert time.monotonic() - began < 2
     assert sender.trouble() == "mlflow took too long, and may lack the last figures of this training"
+    silent.close()
+    until(lambda: not sender.is_open())
+    assert "cannot reach MLflow" in sender.trouble()
 
 
 def test_what_is_missing_is_said_before_a_training_begins(monkeypatch: pytest.MonkeyPatch) -> None:
