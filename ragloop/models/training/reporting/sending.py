@@ -22,7 +22,7 @@ _PACKAGES = {TENSORBOARD: "tensorboardX", MLFLOW: "mlflow", WANDB: "wandb"}
 """By place. No extra brings wandb: seven other packages come with it, and nothing else needs them."""
 MLFLOW_ADDRESS = "MLFLOW_TRACKING_URI"
 _THREAD = "reports to "
-_WAIT_S = 20
+_WAIT_S = 60
 """How long a training that has ended waits for what is still on its way, over all places together."""
 
 
@@ -120,7 +120,7 @@ def end_without_waiting() -> None:
 
 
 def close_all(open_senders: Sequence[Sender]) -> None:
-    """End the runs, and wait some seconds for what is on its way."""
+    """End the runs, and wait a while for what is on its way."""
     until = time.monotonic() + _WAIT_S
     for one in open_senders:
         one.close(until)
