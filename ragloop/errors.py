@@ -57,6 +57,7 @@ _BRINGS = {
     "serve": ("fastapi", "uvicorn", "prometheus_client"),
     "mcp": ("mcp",),
     "mlflow": ("mlflow",),
+    "tensorboard": ("tensorboardX",),
     "train,flows": ("prefect", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ragloop.learning.monitoring.cadence import CadencePolicy
     from ragloop.learning.monitoring.drift import DriftPolicy
     from ragloop.learning.steps.parts import RetrainingPolicy, TrainingChoices
-    from ragloop.models.training.process import TrainingSpec
+    from ragloop.models.training.process import Execution, TrainingSpec
 
 AUTO = "auto"
 """The value of a setting that is left to the training."""
@@ -109,13 +109,27 @@ def training_spec(settings: Settings) -> "TrainingSpec":
 
 def _given(settings: Settings) -> dict[str, Any]:
     """Return what the settings decide of a training."""
-    found = settings.training.model_dump(exclude={"min_rows"})
-    return {name: value for name, value in found.items() if value != AUTO}
+    return {name: value for name, value in _of_spec(settings).items() if value != AUTO}
 
 
 def _open(settings: Settings) -> list[str]:
     """Name what the settings leave to a training."""
-    return [name for name, value in settings.training.model_dump().items() if value == AUTO]
+    return [name for name, value in _of_spec(settings).items() if value == AUTO]
+
+
+def _of_spec(settings: Settings) -> dict[str, Any]:
+    """Return the settings that are fields of a spec."""
+    return settings.training.model_dump(exclude={"min_rows", "processes", "report_to"})
+
+
+def training_execution(settings: Settings) -> "Execution":
+    """Decide how a training is carried out."""
+    from ragloop.models.training.process import Execution
+
+    processes = settings.training.processes
+    return Execution(
+        processes if isinstance(processes, int) else None, settings.training.report_to, settings.registry.mirror_name
+    )
 
 
 def training_choices(settings: Settings) -> "TrainingChoices":
@@ -136,6 +150,7 @@ def retraining_policy(settings: Settings) -> "RetrainingPolicy":
         base_name=settings.model.base,
         training=training_spec(settings),
         choices=training_choices(settings),
+        execution=training_execution(settings),
         gate=gate_policy(settings),
         golden=read_golden(dataset.golden),
         eval_share=dataset.eval_share,

@@ -211,6 +211,17 @@ class TrainingSettings(Section):
     """Steps between checkpoints, from which a killed training resumes."""
     seed: int = Field(default=0, ge=0)
     """Seed of weights and order."""
+    processes: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """Processes of this machine that share each batch, at most one per row of it; auto: one per GPU, and one without
+    any. The recipe preference takes one."""
+    report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
+    """Where loss, learning rate, tokens a second and memory go while it trains, with its hyperparameters and no text:
+    files beside the adapter (tensorboard), the server of MLFLOW_TRACKING_URI (mlflow), Weights & Biases (wandb)."""
+
+    @field_validator("report_to")
+    @classmethod
+    def _places_differ(cls, report_to: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(report_to))
 
 
 class GateSettings(Section):
@@ -267,8 +278,8 @@ class RegistrySettings(Section):
     """mlflow, whose server MLFLOW_TRACKING_URI names (extra: ragloop[mlflow]), or a folder or s3://bucket/prefix whose
     adapters PEFT loads; without one there is no mirror. Adapters that are retired or erased are removed from it."""
     mirror_name: str = Field(default="ragloop", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
-    """In MLflow, the experiment, and how the names of models begin, before the lane: ragloop-closed-book. Homes that
-    share a server need different ones."""
+    """In MLflow, the experiment, and how the names of models begin, before the lane: ragloop-closed-book. In Weights &
+    Biases, the project of trainings. Homes that share a server need different ones."""
     llama_cpp: Path | None = None
     """A folder of llama.cpp with convert_lora_to_gguf.py, by which `ragloop adapters export --format gguf` writes
     adapters; without one it is looked for on PATH."""

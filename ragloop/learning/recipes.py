@@ -13,7 +13,7 @@ from ragloop.errors import MismatchError
 from ragloop.learning.evaluation.criteria import Criteria
 from ragloop.learning.examples.lineage import TrainedRow
 from ragloop.models import Generator, Trained
-from ragloop.models.training.process import Objective, Progress, TrainingResult, TrainingSpec, train
+from ragloop.models.training.process import Execution, Objective, Progress, TrainingResult, TrainingSpec, train
 from ragloop.records import LaneName, Message, Passage
 
 
@@ -44,7 +44,7 @@ class Recipe:
     lane: LaneName
     needs: frozenset[Need]
     rows: Callable[[Iterable[Mapping[str, Any]]], list[TrainedRow]]
-    train: Callable[[TrainingSpec, Callable[[Progress], None]], TrainingResult]
+    train: Callable[[TrainingSpec, Callable[[Progress], None], Execution], TrainingResult]
     asks: Asking
     objective: Objective = Objective.ANSWERS
 

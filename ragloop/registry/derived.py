@@ -58,6 +58,22 @@ DERIVED = (
         backed_up=False,
         erased=Erasure.PARTS,
     ),
+    *(
+        Derived(
+            f"artifacts/adapters/ID/{folder}/**",
+            Kind.FILES,
+            what,
+            _TRAINED,
+            "retrain",
+            Lease.RETRAINING,
+            backed_up=False,
+            erased=Erasure.PARTS,
+        )
+        for folder, what in (
+            ("tensorboard", "Figures of the steps of a training, for TensorBoard."),
+            ("wandb", "Figures of the steps of a training, as the library of Weights & Biases keeps them."),
+        )
+    ),
     Derived(
         "artifacts/copies/**",
         Kind.FILES,

@@ -70,7 +70,10 @@ def looped(tmp_path_factory: pytest.TempPathFactory) -> Home:
     place = tmp_path_factory.mktemp("looped")
     questions = [QUESTION, *FACTS, "Where does the fox sleep?", "How old is the mill?"]
     save_tiny_model(place / "model")
-    settings = {"training": {"epochs": 20}, "backup": {"uri": str(place / "backups")}}
+    settings = {
+        "training": {"epochs": 20, "report_to": ["tensorboard"]},
+        "backup": {"uri": str(place / "backups")},
+    }
     write_trainable(place, place / "model", questions[1:], settings)
     (place / "documents").mkdir()
     for number, question in enumerate(questions[1:]):
@@ -100,9 +103,10 @@ def _leave_more(app: App, place: Path, adapter_id: str) -> None:
     (home / "journal" / "unreadable.lines").write_text(f"torn, {QUESTION}\nanother torn line\n")
     (home / "recognised").mkdir()
     (home / "recognised" / f"{'0' * 64}.json").write_text(json.dumps({"text": QUESTION, "confidence": 1.0, "poor": 0}))
-    checkpoint = home / "artifacts" / "adapters" / adapter_id / "checkpoints" / "checkpoint-1" / "state.bin"
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_bytes(b"of a training on it")
+    for name in ("checkpoints/checkpoint-1/state.bin", "wandb/offline-run-1-a/run-a.wandb"):
+        file = home / "artifacts" / "adapters" / adapter_id / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(f"{name} of a training on it".encode())
     decide(app.store, frozenset({(str(place / "documents"), KEY)}), approved=False, by="a test", reason="", days=30)
     app.evaluation.add_golden([GoldenQuestion(f"Is {QUESTION} asked?", ("Ada",))])
     spool = Spool(home)

@@ -13,7 +13,7 @@ from ragloop.errors import MismatchError, NotFoundError, TrainingError
 from ragloop.models.chat import load_chat
 from ragloop.models.generation.local import LocalGenerator, load_base
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, read_result, train
-from ragloop.models.training.worker import tokenize
+from ragloop.models.training.tokens import tokenize
 from ragloop.records import Prompt
 from tests.support.stock_model import save_image_model, save_stock_model
 from tests.support.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec

@@ -231,4 +231,5 @@ def _sha256(files: Files, name: str) -> str:
 
 
 def _what(entry: Derived) -> str:
-    return f"files {entry.name.rpartition('/')[2]}" if not entry.name.endswith("**") else "files of checkpoints"
+    folder, _, name = entry.name.rpartition("/")
+    return f"files {name}" if name != "**" else f"files of {folder.rpartition('/')[2]}"

@@ -38,6 +38,8 @@ ERASERS: Mapping[str, Eraser] = {
     "artifacts/adapters/ID/spec.json": erase_files,
     "artifacts/adapters/ID/evaluation.parquet": erase_files,
     "artifacts/adapters/ID/checkpoints/**": erase_files,
+    "artifacts/adapters/ID/tensorboard/**": erase_files,
+    "artifacts/adapters/ID/wandb/**": erase_files,
     "artifacts/adapters/ID/rows.parquet": erase_files,
     "artifacts/copies/**": erase_copies,
     "datasets": erase_datasets,

@@ -19,7 +19,7 @@ from ragloop.learning.examples.datasets import Dataset, load, recipe_in
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of
 from ragloop.learning.rows.joined import joined
 from ragloop.models import Generator
-from ragloop.models.training.process import TrainingSpec
+from ragloop.models.training.process import Execution, TrainingSpec
 from ragloop.records import LaneName
 from ragloop.registry import Adapter, Registry
 
@@ -51,13 +51,14 @@ class CanaryEntry:
 class RetrainingPolicy:
     """What the steps need to know of the settings.
 
-    `training` is the spec without its files, `choices` what of it a training decides; `retrieval` is how passages are
-    found for questions that are answered.
+    `training` is the spec without its files, `choices` what of it a training decides, `execution` how it is
+    carried out; `retrieval` is how passages are found for questions that are answered.
     """
 
     base_name: str
     training: TrainingSpec
     choices: TrainingChoices
+    execution: Execution
     gate: GatePolicy
     golden: Sequence[GoldenQuestion]
     eval_share: float

@@ -20,6 +20,7 @@ from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
 from ragloop.models.training.defaults import Learned, choices, lacking
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
+from ragloop.models.training.reporting.sending import must_be_able_to_report
 from ragloop.models.training.shape import base_shape
 from ragloop.records import Message
 from ragloop.registry import CANARY, INCONCLUSIVE, REGISTERED, Adapter, Evidence, adapter_sha256, files_are_whole
@@ -142,13 +143,15 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     if known and files_are_whole(artifacts.files, known.path, known.sha256):
         artifacts.clear(path)
         return adapter_id
+    must_be_able_to_report(parts.policy.execution.report_to)
     folder = artifacts.folder / path
     folder.mkdir(parents=True, exist_ok=True)
     spec = replace(job.spec, rows=str(write_rows(job.rows, folder, job.messages)), output=str(folder))
     for name, reason in job.reasons.items():
         log.info("%s %s", name.replace("_", " "), reason)
+    log.info("train adapter %s on %d rows", adapter_id, len(job.rows))
     with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
-        result = job.recipe.train(spec, on_progress)
+        result = job.recipe.train(spec, on_progress, parts.policy.execution)
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)

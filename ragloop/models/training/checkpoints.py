@@ -30,3 +30,8 @@ def spent(checkpoint: Path | None) -> dict[str, float]:
     """Return the seconds that the training had taken at a checkpoint: wall clock, training alone, CPU."""
     marker = _marker(checkpoint) if checkpoint else {}
     return {name: float(marker.get(name, 0)) for name in ("seconds", "training_seconds", "cpu_seconds")}
+
+
+def processes_before(checkpoint: Path | None) -> int | None:
+    """Return how many processes trained up to a checkpoint; None where there is none, or it does not say."""
+    return _marker(checkpoint).get("processes") if checkpoint else None

@@ -9,12 +9,13 @@ LoRA: https://arxiv.org/abs/2106.09685.
 import contextlib
 import hashlib
 import json
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -24,6 +25,8 @@ from typing import Any
 from ragloop import errors
 from ragloop.errors import NotFoundError, RagloopError, StorageFullError, TrainingError
 from ragloop.hashes import sha256_of
+
+log = logging.getLogger(__name__)
 
 
 class Objective(StrEnum):
@@ -53,6 +56,9 @@ FIRST_VALUES: Mapping[str, Any] = {
 }
 """Values of a spec that hashes leave out, so that a new field changes no old id. Give a new field the value that
 trainings had before it, and never change one here: a setting's default may change, what an id means may not."""
+_FAILED = re.compile(r"failed \(exitcode: (-?\d+)\) local_rank: (\d+) ")
+"""What torch.distributed.run says of the first process of a group that failed."""
+_OF_LAUNCHER = re.compile(r"torch/distributed/|^\*+$|OMP_NUM_THREADS")
 RESULT = "training.json"
 """Written last: an adapter folder without it is not finished."""
 
@@ -98,6 +104,22 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True)
+class Execution:
+    """How a training is carried out, which decides nothing of what is learned, and so is in no hash.
+
+    `processes` that share each batch on this machine; None for one per GPU, and one without any. `report_to` names the
+    places of reporting.sending that its figures go to, `project` is what servers call all trainings of a home.
+    """
+
+    processes: int | None
+    report_to: Sequence[str] = ()
+    project: str = "ragloop"
+
+
+ALONE = Execution(processes=1)
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where training stands after a step; `loss` is the mean over the answer tokens of that step's batch."""
 
@@ -113,7 +135,8 @@ class TrainingResult:
 
     `seconds`, `cpu_seconds` and `tokens` are of all runs that led to the adapter, from its start to its end;
     `training_seconds` is of the training loop alone. `chat` is the fingerprint of the chat format that the rows were
-    rendered in; `notes` say what could not be done as it usually is.
+    rendered in; `notes` say what could not be done as it usually is. `cpu_seconds` are of all `processes` of a group,
+    `rss_peak_mb` is of its first.
     """
 
     adapter: Path
@@ -131,6 +154,7 @@ class TrainingResult:
     rss_peak_mb: float
     chat: str = ""
     notes: Sequence[str] = ()
+    processes: int = 1
 
     @property
     def final_loss(self) -> float:
@@ -138,8 +162,10 @@ class TrainingResult:
         return self.loss_curve[-1]["loss"]
 
 
-def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainingResult:
-    """Train in a child process and wait for it; a spec that is already trained is only read.
+def train(
+    spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None, execution: Execution = ALONE
+) -> TrainingResult:
+    """Train in a child process, or a group of them, and wait for it; a spec that is already trained is only read.
 
     Raises NotFoundError when rows or base model are missing, TrainingError when the child fails or is killed,
     StorageFullError when the disk is full. A training that could not begin leaves no folder behind.
@@ -148,7 +174,7 @@ def train(spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _
     output = Path(spec.output)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
-        child = _start(spec, stderr)
+        child = _start(spec, execution, stderr)
         try:
             refusal = _relay(child, on_progress)
             code = child.wait()
@@ -192,7 +218,7 @@ def _check_inputs(spec: TrainingSpec) -> None:
         raise NotFoundError(f"base model {spec.base} is not there; expected a folder: correct model.base")
 
 
-def _start(spec: TrainingSpec, stderr: Any) -> subprocess.Popen[str]:
+def _start(spec: TrainingSpec, execution: Execution, stderr: Any) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
         "TOKENIZERS_PARALLELISM": "false",
@@ -207,12 +233,13 @@ def _start(spec: TrainingSpec, stderr: Any) -> subprocess.Popen[str]:
         environment["HF_HUB_OFFLINE"] = "1"
     file = Path(spec.output) / "spec.json"
     file.write_text(json.dumps(asdict(spec), indent=2) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "ragloop.models.training.worker", str(file)]
+    how = json.dumps(asdict(execution))
+    command = [sys.executable, "-m", "ragloop.models.training.worker", str(file), how]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> RagloopError | None:
-    """Hand progress on until the child says no more; the error that it ends with, if it names one."""
+    """Hand progress on until the child says no more, and log what it warns of; the error that it ends with, if any."""
     refusal: RagloopError | None = None
     assert child.stdout is not None
     with child.stdout as lines:
@@ -220,6 +247,8 @@ def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]
             message = json.loads(line)
             if "error" in message:
                 refusal = getattr(errors, message["error"])(message["message"])
+            elif "warning" in message:
+                log.warning("%s", message["warning"])
             else:
                 on_progress(Progress(**message))
     return refusal
@@ -240,11 +269,21 @@ def _discard(spec: TrainingSpec) -> None:
 
 def _what_happened(code: int, stderr: Any, output: Path) -> str:
     stderr.seek(0)
-    last = " | ".join(line.strip() for line in deque((line for line in stderr if line.strip()), maxlen=3))
+    who, code, said = _first_to_fail(code, [line.strip() for line in stderr if line.strip()])
+    last = " | ".join(said[-3:])
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     kept = any(output.glob("checkpoints/*/complete.json"))
     again = "; run it again and it goes on from its newest complete checkpoint" if kept else ""
     return (
-        f"training in {output} {how}, before the adapter was written; its last words: {last or 'none'}. "
+        f"{who} in {output} {how}, before the adapter was written; its last words: {last or 'none'}. "
         f"The adapter in use keeps serving{again}"
     )
+
+
+def _first_to_fail(code: int, lines: Sequence[str]) -> tuple[str, int, Sequence[str]]:
+    """Return who failed first, with which exit code, and what was said until then: a launcher says much after it."""
+    for number, line in enumerate(lines):
+        if found := _FAILED.search(line):
+            said = [one for one in lines[:number] if not _OF_LAUNCHER.search(one)]
+            return f"process {found[2]} of the training", int(found[1]), said
+    return "training", code, lines

@@ -1,8 +1,9 @@
 """The process that trains: TRL's SFTTrainer over PEFT, made cheap, deterministic and safe to kill.
 
-Started by `process.train` with the path of a spec; writes one JSON line of progress per step on stdout, the adapter,
-then `training.json` last. An error of ragloop's own tree is the last line on stdout, by name and message. Heavy imports
-are made in the functions, so that a wrong spec fails at once.
+Started by `process.train` with the path of a spec and how to carry it out; writes one JSON line of progress per step on
+stdout, the adapter, then `training.json` last. An error of ragloop's own tree is the last line on stdout, by name and
+message. Where several processes train, it becomes the launcher of a group of itself, whose first process writes. Heavy
+imports are made in the functions, so that a wrong spec fails at once.
 """
 
 import json
@@ -12,20 +13,23 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
 from ragloop.durable import whole_file
-from ragloop.errors import MismatchError, RagloopError, missing_package
+from ragloop.errors import MismatchError, RagloopError, UsageError, missing_package
 from ragloop.hashes import sha256_of
 from ragloop.locks import alone
-from ragloop.models.chat import Chat, Example
 from ragloop.models.generation.local import best_dtype, load_base
-from ragloop.models.training.checkpoints import newest_complete, spent
-from ragloop.models.training.process import RESULT, Objective, TrainingSpec, spec_digest
-from ragloop.records import Message
+from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
+from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
+from ragloop.models.training.process import ALONE, RESULT, Execution, Objective, TrainingSpec, spec_digest
+from ragloop.models.training.reporting.figures import Run, parameters
+from ragloop.models.training.reporting.sending import close_all, end_without_waiting, senders
+from ragloop.models.training.tokens import pairs, tokenize
 
 WAIT_S = 24 * 3600.0
 """How long another process may train this adapter, whose result is then found done."""
@@ -33,19 +37,54 @@ WAIT_S = 24 * 3600.0
 WEIGHTS = "adapter_model.safetensors"
 
 
-def main(spec_file: Path) -> None:
-    """Train what the spec says, unless it is done already; one process per output folder."""
-    spec = TrainingSpec(**json.loads(spec_file.read_text(encoding="utf-8")))
-    output = Path(spec.output)
+@dataclass(frozen=True)
+class _Job:
+    """What this process does: its part of a training. `progress` is what the parent reads."""
+
+    spec: TrainingSpec
+    execution: Execution
+    digest: str
+    group: Group
+    progress: TextIO
+
+    @property
+    def output(self) -> Path:
+        return Path(self.spec.output)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.output / "checkpoints"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Train what the spec says, unless it is done already; one training per output folder."""
+    spec = TrainingSpec(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
+    execution = Execution(**json.loads(arguments[1])) if len(arguments) > 1 else ALONE
+    digest, output = spec_digest(spec), Path(spec.output)
     progress = _own_stdout()
     try:
-        with alone(output / "lock", f"the training in {output}", WAIT_S):
-            digest = spec_digest(spec)
-            if not _is_done(output, digest):
-                (output / RESULT).unlink(missing_ok=True)
-                _train(spec, output, digest, progress)
+        if not is_placed() and not _is_done(output, digest):
+            processes = processes_for(spec, execution.processes)
+            if processes > 1 or spans_nodes():
+                os.dup2(progress.fileno(), 1)
+                become_launcher(processes, arguments)
+        group = take_place(WAIT_S)
+        _run(_Job(spec, execution, digest, group, progress))
+        group.leave()
+        end_without_waiting()
     except (RagloopError, ImportError) as error:
         _refuse(error, progress)
+
+
+def _run(job: _Job) -> None:
+    """Train under the lock that the first process of a group takes; the others do as it decides."""
+    output, group = job.output, job.group
+    with alone(output / "lock", f"the training in {output}", WAIT_S) if group.first else nullcontext():
+        done = group.agreed(group.first and _is_done(output, job.digest))
+        if not done:
+            if group.first:
+                (output / RESULT).unlink(missing_ok=True)
+            _train(job)
 
 
 def _refuse(error: RagloopError | ImportError, progress: TextIO) -> None:
@@ -72,15 +111,20 @@ def _is_done(output: Path, digest: str) -> bool:
         return False
 
 
-def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> None:
+def _train(job: _Job) -> None:
     started = time.monotonic()
-    checkpoints = output / "checkpoints"
-    resume = newest_complete(checkpoints, digest)
+    spec, group, output = job.spec, job.group, job.output
+    resume = group.agreed(newest_complete(job.checkpoints, job.digest) if group.first else None)
     before = spent(resume)
-    trainer, tokens, of_rows = _trainer(spec, checkpoints, digest, progress, before, started)
+    trainer, tokens, of_rows = _trainer(job, before, started)
     loop = time.monotonic()
     notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    notes += _of_group(group, processes_before(resume))
+    resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else 0
+    with _reported(job, trainer, tokens, resumed_from) as troubles:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if not group.first:
+        return
     training_seconds = time.monotonic() - loop + before["training_seconds"]
     trainer.model.save_pretrained(output)
     (output / "README.md").unlink(missing_ok=True)  # PEFT's model card: empty headings
@@ -89,24 +133,49 @@ def _train(spec: TrainingSpec, output: Path, digest: str, progress: TextIO) -> N
         "loss_curve": _curve(trainer),
         "seconds": round(time.monotonic() - started + before["seconds"], 2),
         "training_seconds": round(training_seconds, 2),
-        "cpu_seconds": round(_cpu_seconds() + before["cpu_seconds"], 2),
+        "cpu_seconds": round(group.cpu_seconds() + before["cpu_seconds"], 2),
         "tokens": seen,
         "tokens_per_s": round(seen / training_seconds, 1),
         **of_rows,
-        "notes": notes,
+        "notes": [*notes, *troubles],
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl", "accelerate")},
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
-        "resumed_from": int(resume.name.removeprefix("checkpoint-")) if resume else 0,
+        "resumed_from": resumed_from,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "processes": group.size,
     }
-    _write_last(output / RESULT, {"digest": digest, "spec": asdict(spec), "result": result})
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    _write_last(output / RESULT, {"digest": job.digest, "spec": asdict(spec), "result": result})
+    shutil.rmtree(job.checkpoints, ignore_errors=True)
 
 
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+@contextmanager
+def _reported(job: _Job, trainer: Any, tokens: int, resumed_from: int) -> Iterator[list[str]]:
+    """Have a training reported to where its execution says; yields what went wrong with that, whole at the end."""
+    from ragloop.models.training.sft import ToPlaces
+
+    places = job.execution.report_to if job.group.first else ()
+    run = Run(job.output.name, parameters(job.spec, job.group.size), resumed_from)
+    sending = senders(places, run, job.output, job.execution.project)
+    reporter = ToPlaces(job.progress, sending, tokens)
+    trainer.add_callback(reporter)
+    yield reporter.notes
+    close_all(sending)
+    reporter.say_troubles()
+
+
+def _of_group(group: Group, before: int | None) -> list[str]:
+    """Say where a training went on in a group of another size: its bytes then depend on where that was."""
+    if before is None or before == group.size:
+        return []
+    return [
+        f"{_processes(group.size)} went on with what {_processes(before)} began: numbers may differ in their last "
+        "digits from those of a training that was not interrupted"
+    ]
+
+
+def _processes(number: int) -> str:
+    return "1 process" if number == 1 else f"{number} processes"
 
 
 def _curve(trainer: Any) -> list[dict[str, float]]:
@@ -122,35 +191,38 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
         made.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
-def _trainer(
-    spec: TrainingSpec, checkpoints: Path, digest: str, progress: TextIO, before: dict[str, float], started: float
-) -> tuple[Any, int, dict[str, Any]]:
+def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, int, dict[str, Any]]:
     """Return the trainer, the tokens of a pass, and what the record of the training says of its rows."""
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
 
-    from ragloop.models.training.sft import AnswersOnlyTrainer, Reporter
+    from ragloop.models.training.sft import AlikeAtFirst, AnswersOnlyTrainer, Reporter, with_no_row
 
+    spec, group = job.spec, job.group
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
     model, chat = load_base(spec.base)
     _check_trains(spec, model)
     kind: Any = AnswersOnlyTrainer
     if compares := spec.objective == Objective.PREFERENCES:
+        if group.size > 1:
+            raise UsageError(f"found a group of {group.size} processes, expected one: it alone compares answers")
         from ragloop.models.training.preferences import PreferenceTrainer
 
         kind = PreferenceTrainer
     rows, notes = pairs(spec, chat) if compares else tokenize(spec, chat)
+    writes = [Reporter(job.progress, group, job.digest, before, started)] if group.first else []
     trainer = kind(
         model=model,
-        args=_arguments(spec, checkpoints, str(model.device)),
-        train_dataset=Dataset.from_list(rows),
+        args=_arguments(spec, job.checkpoints, str(model.device), writes=group.first),
+        train_dataset=Dataset.from_list(rows if group.size == 1 else with_no_row(rows)),
         processing_class=chat.tokenizer,
         peft_config=_adapter_config(spec, model),
-        callbacks=[Reporter(progress, digest, before, started)],
+        callbacks=[AlikeAtFirst(group), *writes],
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.group = group
     tokens = sum(len(ids) for row in rows for name, ids in row.items() if name != "labels")
     return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
 
@@ -163,70 +235,7 @@ def _check_trains(spec: TrainingSpec, model: Any) -> None:
         )
 
 
-def tokenize(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
-    """Return `input_ids` and `labels` (-100 where the loss does not look) per row, and how many rows were left out and
-    why.
-
-    A row without an answer is an error. One that is longer than the spec allows is left out: cut, it would teach to go
-    on where an answer ends.
-    """
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(spec.rows)
-    chats = table["messages"].to_pylist()
-    times = [passes_of(one) for one in table["weight"].to_pylist()] if "weight" in table.schema.names else []
-    examples = [_example(chat, messages, f"row {number} of {spec.rows}") for number, messages in enumerate(chats)]
-    fitting = [len(one.prompt) + len(one.answer) <= spec.max_length for one in examples]
-    repeated = zip(examples, fitting, times or [1] * len(examples), strict=True)
-    short = [one for one, fits, often in repeated if fits for _ in range(often)]
-    if not short:
-        raise ValueError(
-            f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(chats)}; expected at least one"
-        )
-    rows = [
-        {"input_ids": [*one.prompt, *one.answer], "labels": [-100] * len(one.prompt) + [*one.answer]} for one in short
-    ]
-    left_out = fitting.count(False)
-    return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
-
-
-def pairs(spec: TrainingSpec, chat: Chat) -> tuple[list[dict[str, list[int]]], list[str]]:
-    """Return the tokens of prompt, answer and rejected answer per row, and how many rows were left out and why."""
-    import pyarrow.parquet as parquet
-
-    from ragloop.models.training.preferences import compared
-
-    given = parquet.read_table(spec.rows, columns=["messages", "rejected"]).to_pylist()
-    if empty := [number for number, row in enumerate(given) if not (row["rejected"] or "").strip()]:
-        raise MismatchError(f"row {empty[0]} of {spec.rows} has no rejected answer; build the dataset again")
-    found = [compared(chat, row["messages"], row["rejected"]) for row in given]
-    rows = [row for row in found if sum(map(len, row.values())) <= spec.max_length]
-    if not rows:
-        raise ValueError(
-            f"{spec.rows} holds no row of at most {spec.max_length} tokens among {len(found)}; expected at least one"
-        )
-    left_out = len(found) - len(rows)
-    return rows, [f"rows left out because they are longer than {spec.max_length} tokens: {left_out}"] * bool(left_out)
-
-
-def passes_of(weight: int) -> int:
-    """Return how often a row is seen in an epoch that so many interactions gave: once more each time it doubles.
-
-    In proportion, one frequent question would be most of the training.
-    """
-    return max(1, weight).bit_length()
-
-
-def _example(chat: Chat, messages: Sequence[Message], where: str) -> Example:
-    try:
-        return chat.example(messages)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-    except MismatchError as error:
-        raise MismatchError(f"{where}: {error}") from error
-
-
-def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:
+def _arguments(spec: TrainingSpec, checkpoints: Path, device: str, *, writes: bool) -> Any:
     import torch
     from trl import SFTConfig
 
@@ -239,7 +248,7 @@ def _arguments(spec: TrainingSpec, checkpoints: Path, device: str) -> Any:
         "lr_scheduler_type": "linear",
         "warmup_steps": spec.warmup_steps,
         "per_device_train_batch_size": spec.batch_size,
-        "save_strategy": "steps",
+        "save_strategy": "steps" if writes else "no",
         "save_steps": spec.checkpoint_steps,
         "save_total_limit": 2,
         "logging_steps": 1,
@@ -292,4 +301,4 @@ def _linear_layers(model: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

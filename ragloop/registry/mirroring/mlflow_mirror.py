@@ -5,23 +5,18 @@ files are there, and removed before they are; a run without a version is what so
 MLflow keeps the figures of a removed run until `mlflow gc`; the files are removed at once.
 """
 
-import logging
-import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from ragloop.errors import UnavailableError, UsageError, missing_package
+from ragloop.errors import UsageError
+from ragloop.mlflow_server import MlflowServer
 from ragloop.records import LaneName
 from ragloop.registry.files import ADAPTER_CONFIG
 from ragloop.registry.mirroring.mirror import Portable
@@ -36,18 +31,7 @@ FOLDER = "adapter"
 """Among the artifacts of a run: what PEFT loads."""
 _STORE, _ADAPTER, _SHA256, _RECORD = "ragloop.store", "ragloop.adapter_id", "ragloop.sha256", "ragloop.record"
 _MADE_BY = "ragloop.version"
-_CONNECT_S, _PAGE = 5, 1000
-_BEHAVIOUR = {
-    # It names each run on stdout, where a command prints one JSON object.
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # MLflow sends figures of its use to its makers by default.
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # By its defaults a server that hangs is waited for through a quarter of an hour.
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-}
-_PORTS = {"http": 80, "https": 443}
-_SHOWN = 200
+_PAGE = 1000
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 
 
@@ -64,14 +48,11 @@ class MlflowMirror:
     """The mirror of the store `store_id` at `uri`; `name` is that of the experiment; models are called NAME-LANE."""
 
     def __init__(self, uri: str, name: str, store_id: str, boundary: Boundary) -> None:
+        self._server = MlflowServer(uri, name)
         self._uri, self._name, self._store_id, self._boundary = uri, name, store_id, boundary
 
     def __str__(self) -> str:
-        parts = urlsplit(self._uri)
-        if not parts.scheme:
-            return f"MLflow at {self._uri}, {self._name}"
-        place = parts.netloc.rpartition("@")[2]  # a user and a password may stand before it
-        return f"MLflow at {parts.scheme}://{place}{parts.path}, {self._name}"
+        return str(self._server)
 
     def is_there(self) -> bool:
         """Return True: a server that is gone does not answer, and what answers knows what it holds."""
@@ -225,48 +206,12 @@ class MlflowMirror:
         with self._boundary(f"{step} mlflow"):
             return call(*given)
 
-    @cached_property
+    @property
     def _client(self) -> "MlflowClient":
-        self._must_answer()
-        for name, value in _BEHAVIOUR.items():
-            os.environ.setdefault(name, value)
-        try:
-            from mlflow import MlflowClient
-        except ImportError as error:
-            raise (missing_package(error.name) or error) from None
-        for name in ("mlflow", "alembic"):  # which say what they do to a database
-            logging.getLogger(name).setLevel(logging.WARNING)
-        return MlflowClient(tracking_uri=self._uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI"))
+        return self._server.client
 
-    def _must_answer(self) -> None:
-        """Raise UnavailableError where nothing listens there: MLflow itself would try again for minutes."""
-        parts = urlsplit(self._uri)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            return
-        if getproxies().get(parts.scheme) and not proxy_bypass(parts.hostname):
-            return
-        try:
-            socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _CONNECT_S).close()
-        except OSError as error:
-            raise UnavailableError(f"cannot reach {self} now: {error.strerror or error}") from None
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Raise what an error of MLflow means: refused, or not reached."""
-        _ = self._client
-        from mlflow.exceptions import MlflowException
-        from requests import RequestException
-
-        try:
-            yield
-        except (MlflowException, RequestException, OSError) as error:
-            status = error.get_http_status_code() if isinstance(error, MlflowException) else 503
-            said = (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN].replace(self._uri, str(self))
-            if 400 <= status < 500:
-                raise UsageError(f"{self} refused: {said}") from error
-            raise UnavailableError(f"cannot reach {self} now: {said}") from error
-        except NotImplementedError as error:
-            raise UsageError(f"the artifact store of {self} deletes no files: {error}; use another one") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return self._server.errors()
 
 
 def _pages(search: Callable[..., Any], *given: Any) -> Iterator[Any]:
