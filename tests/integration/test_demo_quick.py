@@ -176,10 +176,10 @@ def test_the_catalogue_claims_all_that_a_home_keeps_once(told):
     claimed = {name for names in claims.values() for name in names}
     # Another test may have folded the journal; copies are made of adapters in a bucket, and pages of scans recognised.
     unseen = {one.name for one in CATALOGUE} - claimed - {"journal/*.jsonl", "artifacts/copies/**"}
-    # Nobody erases anything in it, adds a golden question, sends traces or reports a training.
+    # Nobody erases anything in it, adds a golden question, sends traces, reports a training or mirrors adapters.
     assert unseen == {
         "aside/**", "journal/unreadable.lines", "recognised/*", "artifacts/adapters/ID/checkpoints/**",
-        "artifacts/adapters/ID/tensorboard/**", "artifacts/adapters/ID/wandb/**",
+        "artifacts/adapters/ID/tensorboard/**", "artifacts/adapters/ID/wandb/**", "artifacts/mirrors.json",
         "artifacts/golden.jsonl", "artifacts/erasures/ID.json", "erasure.key", "traces/**",
     }  # fmt: skip
 
