@@ -97,17 +97,19 @@ class Learning:
         return reviews_of_lanes(parts.store, parts.registry, ask, generator, gate, key)
 
     def export_adapter(self, adapter_id: str, target: Path, wanted: str) -> list[str]:
-        """Write an adapter to a new folder, by itself (peft) or merged into its base model; return the files' names.
+        """Write an adapter to a new folder, by itself (peft, gguf) or merged into its base model; return the files'
+        names.
 
-        Raises MismatchError where its files are gone or changed, or (merged) the local model is another one.
+        Raises MismatchError where its files are gone or changed, or (merged, gguf) the local model is another one.
         """
         from ragloop.models.exporting import ExportFormat, export
 
         registry, models = self._parts.registry, self._parts.models
         adapter = registry.adapter(adapter_id)
-        if wanted == ExportFormat.MERGED and (why := models.other_base(adapter)):
+        if wanted != ExportFormat.PEFT and (why := models.other_base(adapter)):
             raise MismatchError(why)
-        return export(adapter, registry.folder(adapter), lambda: models.base, target, ExportFormat(wanted))
+        llama_cpp = self._parts.settings.registry.llama_cpp
+        return export(adapter, registry.folder(adapter), lambda: models.base, target, ExportFormat(wanted), llama_cpp)
 
     def maintain(self) -> None:
         """Remove answers of evaluations and adapters past their retention, and copies of those that are retired or

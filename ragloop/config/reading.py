@@ -85,7 +85,7 @@ def _anchored(values: dict[str, Any], base: Path) -> dict[str, Any]:
     if "backup" in values:
         values["backup"] = placed(values["backup"], _folder, "uri")
     if "registry" in values:
-        values["registry"] = placed(values["registry"], _mirror, "mirror")
+        values["registry"] = placed(placed(values["registry"], _mirror, "mirror"), _path, "llama_cpp")
     if isinstance(sources := values.get("sources"), list):
         values["sources"] = [placed(source, _folder, "uri") for source in sources]
     return values

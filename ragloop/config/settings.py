@@ -261,7 +261,7 @@ class CanarySettings(Section):
 
 
 class RegistrySettings(Section):
-    """Where the adapters of the registry are mirrored to, for other programs."""
+    """How other programs get the adapters of the registry."""
 
     mirror: str | None = None
     """mlflow, whose server MLFLOW_TRACKING_URI names (extra: ragloop[mlflow]), or a folder or s3://bucket/prefix whose
@@ -269,6 +269,9 @@ class RegistrySettings(Section):
     mirror_name: str = Field(default="ragloop", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
     """In MLflow, the experiment, and how the names of models begin, before the lane: ragloop-closed-book. Homes that
     share a server need different ones."""
+    llama_cpp: Path | None = None
+    """A folder of llama.cpp with convert_lora_to_gguf.py, by which `ragloop adapters export --format gguf` writes
+    adapters; without one it is looked for on PATH."""
 
 
 class RetrainSettings(Section):

@@ -20,8 +20,9 @@ from ragloop.learning.examples.example import Curated
 from ragloop.learning.steps.dataset import DatasetSummary, build_dataset, curated, new_eligible
 from ragloop.learning.steps.evaluate import evaluate_adapter, questions_for
 from ragloop.learning.steps.judge import judge_adapter
+from ragloop.learning.steps.merge import merge_adapters
 from ragloop.learning.steps.parts import RetrainingParts
-from ragloop.learning.steps.promote import Approved, Promotion, promote_adapter
+from ragloop.learning.steps.promote import Approved, Promotion, note_verdict, promote_adapter
 from ragloop.learning.steps.train import train_adapter, train_on_rows
 from ragloop.models.training.process import Progress
 from ragloop.registry import Adapter, VerdictKind
@@ -48,6 +49,20 @@ class RetrainReport:
         return {name: {who: scores[name] for who, scores in self.metrics.items()} for name in names}
 
 
+def _report(adapter_id: str, recipe: str, metrics: Mapping[str, Scores], ended: Promotion) -> RetrainReport:
+    verdict = ended.verdict
+    return RetrainReport(
+        adapter_id,
+        verdict.verdict,
+        verdict.reasons,
+        metrics,
+        ended.promoted,
+        recipe,
+        verdict.criteria,
+        ended.tried,
+    )
+
+
 class Retraining:
     """The steps over one store; those that train or evaluate run under its lease `retraining`.
 
@@ -65,17 +80,20 @@ class Retraining:
             adapter_id = train_adapter(self.parts, made.dataset_id, on_progress)
             metrics = evaluate_adapter(self.parts, adapter_id).metrics
             ended = self.promote(adapter_id, self.judge(adapter_id))
-        verdict = ended.verdict
-        return RetrainReport(
-            adapter_id,
-            verdict.verdict,
-            verdict.reasons,
-            metrics,
-            ended.promoted,
-            made.recipe,
-            verdict.criteria,
-            ended.tried,
-        )
+        return _report(adapter_id, made.recipe, metrics, ended)
+
+    def merge(
+        self, adapter_ids: Sequence[str], method: str, weights: Sequence[float] = (), density: float | None = None
+    ) -> RetrainReport:
+        """Merge adapters into a new one, evaluate and judge it as a trained one is; a person promotes it, or nobody.
+
+        Adapters that were merged before are evaluated and judged again, against who serves now.
+        """
+        with self._alone():
+            adapter_id = merge_adapters(self.parts, adapter_ids, method, weights, density)
+            metrics = evaluate_adapter(self.parts, adapter_id).metrics
+            ended = note_verdict(self.parts, adapter_id, self.judge(adapter_id))
+        return _report(adapter_id, self.parts.registry.adapter(adapter_id).recipe, metrics, ended)
 
     def warnings(self) -> list[str]:
         """Return what is worth knowing before the time for a training is spent."""

@@ -1,4 +1,4 @@
-"""Adapters as folders for other programs: PEFT's two files, or the base model with the adapter merged into it."""
+"""Adapters as folders for other programs: PEFT's two files, the base model with the adapter merged into it, or GGUF."""
 
 import json
 import shutil
@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import UsageError, full_disk_is_an_error
+from ragloop.models.llama_cpp import NAME, convert, converter
+from ragloop.models.training.shape import configuration
 from ragloop.registry import Adapter
 from ragloop.registry.files import ADAPTER_CONFIG, WEIGHTS
 from ragloop.registry.portable import ABOUT, about, config_for_others
@@ -21,24 +24,43 @@ class ExportFormat(StrEnum):
 
     PEFT = "peft"
     MERGED = "merged"
+    GGUF = "gguf"
 
 
 def export(
-    adapter: Adapter, files: Path, base: Callable[[], Path | str], target: Path, wanted: ExportFormat
+    adapter: Adapter,
+    files: Path,
+    base: Callable[[], Path | str],
+    target: Path,
+    wanted: ExportFormat,
+    llama_cpp: Path | None = None,
 ) -> list[str]:
     """Write an adapter, whose files are in `files`, to a new folder; return the names of what stands there.
 
-    `base()` returns the base model's folder or hub name. The folder appears whole or not at all. Raises UsageError
-    where something stands there already, and as `load_base` does.
+    `base()` returns the base model's folder or hub name, `llama_cpp` is a folder with the converter to GGUF. The folder
+    appears whole or not at all. Raises UsageError where something stands there already, and as `load_base`,
+    `converter` and `convert` do.
     """
+    command = converter(llama_cpp) if wanted is ExportFormat.GGUF else ()
     with _new_folder(target) as made:
-        if wanted is ExportFormat.PEFT:
-            shutil.copyfile(files / WEIGHTS, made / WEIGHTS)
-            (made / ADAPTER_CONFIG).write_text(config_for_others(files, adapter.base), encoding="utf-8")
-        else:
+        if wanted is ExportFormat.MERGED:
             _merge(files, base(), made)
+        elif wanted is ExportFormat.GGUF:
+            with TemporaryDirectory(dir=made) as scratch:
+                given = Path(scratch, adapter.adapter_id)
+                given.mkdir()
+                _copy(adapter, files, given)
+                convert(command, given, configuration(base()), made / NAME)
+        else:
+            _copy(adapter, files, made)
         (made / ABOUT).write_text(json.dumps(about(adapter, wanted), indent=1) + "\n", encoding="utf-8")
     return sorted(one.name for one in target.iterdir())
+
+
+def _copy(adapter: Adapter, files: Path, target: Path) -> None:
+    """Copy PEFT's two files, and no other: the rows that it was trained on stay here."""
+    shutil.copyfile(files / WEIGHTS, target / WEIGHTS)
+    (target / ADAPTER_CONFIG).write_text(config_for_others(files, adapter.base), encoding="utf-8")
 
 
 @contextmanager

@@ -153,7 +153,7 @@ class OpenedModels:
     def _other_chat(self, adapter: "Adapter") -> str:
         from ragloop.models.generation.smollm2 import base_on_disk
 
-        trained = adapter.evidence.training.chat if adapter.evidence.training else ""
+        trained = adapter.evidence.chat
         if not trained or base_on_disk(self._settings.model.base, self.cache) is None:
             return ""
         try:

@@ -35,12 +35,15 @@ _NEXT: Mapping[AdapterState, frozenset[AdapterState]] = {
 }
 BY_HISTORY = frozenset({CANARY, PROMOTED, RETIRED})
 """States that follow from the history of the aliases and are never written."""
+AND = "+"
+"""Stands between the ids of several datasets."""
 
 
 @dataclass(frozen=True)
 class Adapter:
     """One version. `path` is relative to the artifact root, `sha256` is `adapter_sha256` of what lies there, and empty
-    where an erasure removed it. `verdict` is None before the first one. `base` and `base_sha256` name the model that it
+    where an erasure removed it. `dataset_id` names what it was trained on; of a merged one, all that its parents were,
+    with a plus between them. `verdict` is None before the first one. `base` and `base_sha256` name the model that it
     was trained on and its weights; the hash is empty where nobody noted it. `recipe` names how it was trained, and
     `lane`, which follows from that, where it answers."""
 
@@ -62,6 +65,11 @@ class Adapter:
         object.__setattr__(self, "lane", LaneName(self.lane))
         object.__setattr__(self, "state", AdapterState(self.state))
         object.__setattr__(self, "verdict", VerdictKind(self.verdict) if self.verdict else None)
+
+    @property
+    def dataset_ids(self) -> tuple[str, ...]:
+        """The datasets that it was trained on: several of one that was merged."""
+        return tuple(self.dataset_id.split(AND))
 
     @property
     def is_erased(self) -> bool:

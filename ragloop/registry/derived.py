@@ -38,9 +38,13 @@ DERIVED = (
         for name, what, text in (
             ("adapter_model.safetensors", "Weights of an adapter.", ()),
             ("adapter_config.json", "PEFT's description of an adapter.", ()),
-            ("training.json", "What the training measured.", ()),
+            ("training.json", "What the training measured, or what it was merged from.", ()),
             ("spec.json", "What the training was asked to do.", ()),
-            ("rows.parquet", "The rows that the adapter was trained on.", LOGGED),
+            (
+                "rows.parquet",
+                "The rows that the adapter was trained on; of a merged one, those of all its parents.",
+                LOGGED,
+            ),
             ("evaluation.parquet", "What champion and candidate answered when it was evaluated.", LOGGED),
         )
     ),

@@ -1,6 +1,6 @@
-"""What an adapter's training, evaluation and gate found, and how its row of the registry holds that.
+"""What an adapter's training or merge, evaluation and gate found, and how its row of the registry holds that.
 
-A row holds one JSON object with the keys of the three side by side: `training`; `champion`, `candidate`,
+A row holds one JSON object with the keys of all side by side: `training` or `merge`; `champion`, `candidate`,
 `compared_with` and `notes`; `criteria`. The records here are the only place that knows these keys.
 """
 
@@ -73,6 +73,33 @@ class TrainingRecord:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """An adapter that went into a merged one. Its hash stands in its own row alone, from which an erasure takes it."""
+
+    adapter_id: str
+    dataset_id: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class MergeRecord:
+    """What an adapter was merged from, and how. `method` is PEFT's combination type; `density` is None where it leaves
+    nothing out, `seed` where it draws nothing. `chat` is the chat format that the parents were trained in."""
+
+    method: str
+    parents: tuple[Parent, ...]
+    density: float | None
+    seed: int | None
+    rank: int
+    chat: str = ""
+
+    @classmethod
+    def of_row(cls, stored: Mapping[str, Any]) -> "MergeRecord":
+        """Read the value of `merge`."""
+        return cls(**{**stored, "parents": tuple(Parent(**one) for one in stored["parents"])})
+
+
+@dataclass(frozen=True)
 class EvaluationRecord:
     """How an adapter, the challenger, and the champion of that day, the incumbent, answered the same questions."""
 
@@ -98,6 +125,13 @@ class Evidence:
     training: TrainingRecord | None = None
     evaluation: EvaluationRecord | None = None
     gate: GateRecord | None = None
+    merge: MergeRecord | None = None
+    """Of one that was not trained."""
+
+    @property
+    def chat(self) -> str:
+        """Fingerprint of the chat format that its rows were rendered in; empty where nobody noted it."""
+        return self.training.chat if self.training else self.merge.chat if self.merge else ""
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -126,6 +160,7 @@ class Evidence:
             TrainingRecord.of_row(stored["training"]) if "training" in stored else None,
             _evaluation(stored) if "candidate" in stored else None,
             GateRecord(tuple(Criterion(**one) for one in stored["criteria"])) if "criteria" in stored else None,
+            MergeRecord.of_row(stored["merge"]) if "merge" in stored else None,
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -133,6 +168,8 @@ class Evidence:
         found: dict[str, Any] = {}
         if self.training:
             found["training"] = {**asdict(self.training), "notes": list(self.training.notes)}
+        if self.merge:
+            found["merge"] = {**asdict(self.merge), "parents": [asdict(one) for one in self.merge.parents]}
         if one := self.evaluation:
             found |= {"champion": dict(one.incumbent), "candidate": dict(one.challenger)}
             found |= {"compared_with": one.compared_with, "notes": list(one.notes)}

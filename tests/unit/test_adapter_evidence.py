@@ -41,6 +41,14 @@ def test_steps_that_did_not_run_stand_in_no_row() -> None:
         assert Evidence.of_row(stored).as_row() == stored
 
 
+def test_a_merge_stands_where_a_training_does_and_says_its_chat_format() -> None:
+    parents = [{"adapter_id": "a1", "dataset_id": "d1+d2", "weight": -0.5}]
+    merge = {"method": "ties", "parents": parents, "density": 0.5, "seed": None, "rank": 8, "chat": "c1"}
+    found = Evidence.of_row({"merge": merge})
+    assert (found.as_row(), found.chat, found.training) == ({"merge": merge}, "c1", None)
+    assert (Evidence.of_row(STORED).chat, Evidence().chat) == ("c1", "")
+
+
 def test_a_training_that_named_no_chat_format_and_left_nothing_out_is_read() -> None:
     fewer = {name: value for name, value in TRAINING.items() if name not in ("chat", "notes", "left_out")}
     found = TrainingRecord.of_row(fewer)

@@ -1,4 +1,4 @@
-"""`ragloop adapters`: list, show, promote, roll back, retire, export and mirror adapters."""
+"""`ragloop adapters`: list, show, promote, roll back, retire, merge, export and mirror adapters."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ragloop.cli import ids
+from ragloop.cli.judged import show_report
 from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
     from ragloop.registry import Adapter, Succession
     from ragloop.registry.mirroring.plan import MirrorPlan
 
-ExportFormat = Literal["peft", "merged"]
+ExportFormat = Literal["peft", "merged", "gguf"]
+MergeMethod = Literal[
+    "svd", "cat", "linear", "ties", "ties_svd", "dare_linear", "dare_linear_svd", "dare_ties", "dare_ties_svd",
+    "magnitude_prune", "magnitude_prune_svd",
+]  # fmt: skip
 AdapterId = Annotated[
     str, typer.Argument(help="Its id, as `ragloop adapters list` shows it, or its beginning; or last.")
 ]
 
-adapters = typer.Typer(no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, export, mirror.")
+adapters = typer.Typer(
+    no_args_is_help=True, help="LoRA adapters: list, show, promote, roll back, merge, export, mirror."
+)
 
 
 @adapters.command("list")
@@ -66,16 +73,46 @@ def promote(
     follow_mirror(app)
 
 
+@adapters.command("merge")
+def merge(
+    adapter_ids: Annotated[list[str], typer.Argument(metavar="ADAPTER_ID...", help="Two adapters or more.")],
+    method: Annotated[
+        MergeMethod, typer.Option(help="PEFT's combination type; cat sums exactly, and their ranks, too.")
+    ] = "svd",
+    weight: Annotated[
+        list[float] | None,
+        typer.Option("--weight", help="Once for each adapter, in their order. Default: all alike."),
+    ] = None,
+    density: Annotated[
+        float | None, typer.Option(help="Share of the values that ties, dare and magnitude_prune keep. Default: 0.5.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Merge adapters of one base model and one recipe into a new one, and compare it with the champion.
+
+    It is not promoted: `ragloop adapters promote` does that. It rests on the documents of all of them. Merging the same
+    ones again makes nothing new and compares again.
+
+    Exit code 0 whatever the verdict is.
+    """
+    app = open_app()
+    given = [ids.adapter_id(app, encodable(one)) for one in adapter_ids]
+    report = app.learning.retraining.merge(given, method, weight or (), density)
+    follow_mirror(app)
+    show_report(report, json=json)
+
+
 @adapters.command("export")
 def export(
     adapter_id: AdapterId,
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")],
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="By itself, or merged into the base model.")
+        ExportFormat, typer.Option("--format", help="By itself (peft, gguf), or merged into the base model.")
     ] = "peft",
     json: Json = False,
 ) -> None:
-    """Write an adapter for other programs: PEFT's files, which vLLM loads too, or a whole model of transformers.
+    """Write an adapter for other programs: PEFT's files, which vLLM loads too, a whole model of transformers, or the
+    GGUF of an adapter, which llama.cpp and Ollama load beside their own copy of the base model.
 
     `ragloop.json` beside them says in which lane and by which recipe it is to be asked.
     """

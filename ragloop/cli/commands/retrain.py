@@ -1,10 +1,9 @@
 """`ragloop retrain`: train an adapter, judge it, promote it."""
 
-from dataclasses import asdict
-
+from ragloop.cli.judged import show_report
 from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, RecipeName, open_app
-from ragloop.cli.output import print_json, print_table, say
+from ragloop.cli.output import say
 from ragloop.cli.progress import progress
 
 
@@ -23,15 +22,4 @@ def retrain(recipe: RecipeName = "", json: Json = False) -> None:
     with progress("train", "steps") as advance:
         report = app.learning.retraining.run(lambda p: advance(p.step, p.steps, f"loss {p.loss:.3f}"), recipe)
     follow_mirror(app)
-    if json:
-        print_json({**asdict(report), "measures": report.measures})
-        return
-    print_table(
-        "Scores",
-        [{"model": who, **scores} for who, scores in report.metrics.items()],
-        ["model", *report.metrics["champion"]],
-    )
-    for reason in report.reasons:
-        say(f"  {reason}")
-    done = "promoted" if report.promoted else "made a challenger" if report.tried else "not promoted"
-    say(f"{report.verdict}: adapter {report.adapter_id} was {done}")
+    show_report(report, json=json)

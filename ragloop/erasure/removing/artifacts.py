@@ -1,8 +1,8 @@
 """Datasets and adapters: which rest on what is erased, and how their files go.
 
-A dataset rests on it where one of its rows does, an adapter where one of the rows does that it was trained on. What
-cannot be read rests on it, too: nobody could tell. An adapter that is erased keeps its row, without the hash of its
-weights, so that the history of what served stays whole.
+A dataset rests on it where one of its rows does, an adapter where one of the rows does that it was trained on; a merged
+one has the rows of all that it was merged from. What cannot be read rests on it, too: nobody could tell. An adapter
+that is erased keeps its row, without the hash of its weights, so that the history of what served stays whole.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ _ROWS, _EVALUATION = "rows.parquet", "evaluation.parquet"
 def resting(registry: Registry, traces: Traces) -> tuple[frozenset[str], frozenset[str]]:
     """Return the datasets and the adapters that rest on what is erased."""
     datasets = frozenset(one for one in _folders(registry, _DATASETS) if _dataset_rests(registry, one, traces))
-    known = {one.adapter_id: one.dataset_id for one in registry.adapters()}
+    known = {one.adapter_id: one.dataset_ids for one in registry.adapters()}
     every = {*_folders(registry, _ADAPTERS), *known}
-    adapters = frozenset(one for one in every if _adapter_rests(registry, one, known.get(one, ""), datasets, traces))
+    adapters = frozenset(one for one in every if _adapter_rests(registry, one, known.get(one, ()), datasets, traces))
     return datasets, adapters
 
 
@@ -58,12 +58,12 @@ def _dataset_rests(registry: Registry, dataset_id: str, traces: Traces) -> bool:
 
 
 def _adapter_rests(
-    registry: Registry, adapter_id: str, dataset_id: str, datasets: frozenset[str], traces: Traces
+    registry: Registry, adapter_id: str, dataset_ids: Sequence[str], datasets: frozenset[str], traces: Traces
 ) -> bool:
     name = f"{_ADAPTERS}/{adapter_id}/{_ROWS}"
     there = [files for files in places(registry) if name in files.list(name)]
     if not there:
-        return dataset_id in datasets
+        return not datasets.isdisjoint(dataset_ids)
     return any(_file_rests(files, name, traces) for files in there)
 
 

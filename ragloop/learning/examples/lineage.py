@@ -4,6 +4,7 @@ They decide whether the adapter may still be promoted, and which questions it is
 dataset that they came from.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -95,18 +96,29 @@ def write_rows(rows: Sequence[TrainedRow], folder: Path, messages: Callable[[Tra
     return folder / ROWS
 
 
+def merge_rows(files: Files, paths: Sequence[str], folder: Path) -> None:
+    """Write what the adapters at these paths were trained on, each row once and word for word: what one of them rests
+    on, the one that is merged of them rests on. Raises as read_rows does."""
+    rows = [row for path in paths for row in _read(files, path).to_pylist()]
+    once = {json.dumps(row, sort_keys=True): row for row in rows}
+    pq.write_table(pa.Table.from_pylist(list(once.values()), schema=_SCHEMA), folder / ROWS)
+
+
 def read_rows(files: Files, path: str) -> list[TrainedRow]:
     """Read the rows that the adapter at this path was trained on.
 
     Raises MismatchError where they are gone or damaged, UnavailableError where they cannot be read now.
     """
+    return [TrainedRow.of(row) for row in _read(files, path).drop_columns(["messages"]).to_pylist()]
+
+
+def _read(files: Files, path: str) -> pa.Table:
     try:
-        table = read_table(files, f"{path}/{ROWS}").drop_columns(["messages"])
+        return read_table(files, f"{path}/{ROWS}")
     except NotFoundError:
         raise MismatchError(f"{files}/{path}/{ROWS} is not there; restore it from a backup, or retrain") from None
     except MismatchError as error:
         raise MismatchError(f"{error}; restore it from a backup, or retrain") from None
-    return [TrainedRow.of(row) for row in table.to_pylist()]
 
 
 def standing_of(index: Index, documents: Iterable[tuple[str, str]]) -> Standing:

@@ -40,7 +40,8 @@ def new_eligible(parts: RetrainingParts) -> int:
     """Count the eligible examples that no retraining by the recipe of the settings has looked at, whatever became of
     its adapter."""
     recipe = _recipe(parts, "")
-    looked_at = {one.dataset_id for one in parts.registry.adapters() if one.recipe in ("", recipe.name)}
+    known = [one for one in parts.registry.adapters() if one.recipe in ("", recipe.name)]
+    looked_at = {dataset_id for one in known for dataset_id in one.dataset_ids}
     return _eligibility(parts, recipe).unseen(looked_at, parts.dataset)
 
 

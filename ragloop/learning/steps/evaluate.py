@@ -30,7 +30,7 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
     questions, left_out = questions_for(parts, adapter)
     incumbent, notes = parts.champion(adapter.lane)
     serving_id = incumbent.adapter_id if incumbent else None
-    recipe = recipe_of(parts.dataset(adapter.dataset_id).recipe)
+    recipe = recipe_of(parts.dataset_of(adapter).recipe)
     with parts.generator(serving_id) as champion, parts.generator(adapter.adapter_id) as candidate:
         models = Pair(champion, candidate, recipe.asks_other(champion))
         rejected = partial(rejects, policy=parts.policy.gate, criteria=recipe.criteria)
@@ -49,7 +49,7 @@ def evaluate_adapter(parts: RetrainingParts, adapter_id: str) -> EvalReport:
 
 def questions_for(parts: RetrainingParts, adapter: Adapter) -> tuple[list[Question], list[str]]:
     """Return what an adapter is asked, and a sentence per kind of golden question that it is not asked."""
-    rows, dataset = parts.trained_rows(adapter), parts.dataset(adapter.dataset_id)
+    rows, dataset = parts.trained_rows(adapter), parts.dataset_of(adapter)
     recipe = recipe_of(dataset.recipe)
     target = _target(parts, rows, recipe)
     standing = standing_of(parts.index, documents_of(rows))

@@ -17,7 +17,7 @@ def judge_adapter(parts: RetrainingParts, adapter_id: str) -> Verdict:
     """
     adapter = parts.registry.adapter(adapter_id)
     report = read_evaluation(parts.registry.artifacts.files, adapter.path)
-    criteria = recipe_of(parts.dataset(adapter.dataset_id).recipe).criteria
+    criteria = recipe_of(parts.dataset_of(adapter).recipe).criteria
     verdict = judge(report.scores, parts.policy.gate, criteria, ended_early=report.ended_early)
     verdict = replace(verdict, reasons=(*verdict.reasons, *adapter.evidence.notes))
     stale = parts.staleness(adapter)

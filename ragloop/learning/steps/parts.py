@@ -17,6 +17,7 @@ from ragloop.learning.evaluation.criteria import GatePolicy
 from ragloop.learning.evaluation.golden import GoldenQuestion
 from ragloop.learning.examples.datasets import Dataset, load, recipe_in
 from ragloop.learning.examples.lineage import TrainedRow, documents_of, read_rows, staleness, standing_of
+from ragloop.learning.rows.joined import joined
 from ragloop.models import Generator
 from ragloop.models.training.process import TrainingSpec
 from ragloop.records import LaneName
@@ -122,6 +123,10 @@ class RetrainingParts:
     def dataset(self, dataset_id: str) -> Dataset:
         """Load a dataset by its id. Raises NotFoundError, MismatchError."""
         return load(self.registry.artifacts.files, dataset_id)
+
+    def dataset_of(self, adapter: Adapter) -> Dataset:
+        """Load the dataset of an adapter, of a merged one what `joined` makes of several. Raises as `dataset` does."""
+        return joined([self.dataset(one) for one in adapter.dataset_ids])
 
     def dataset_before(self, dataset_id: str) -> str:
         """Return the id of the dataset that was built before this one, of its recipe where there is one.

@@ -55,8 +55,7 @@ def promote_adapter(
     promotion that was killed leaves it, is promoted. Raises MismatchError when its files changed.
     """
     if verdict.verdict != VerdictKind.PROMOTE:
-        _note(parts, adapter_id, verdict, _STATE[verdict.verdict])
-        return Promotion(verdict, promoted=False)
+        return note_verdict(parts, adapter_id, verdict)
     by, said = (approved.by, approved.reason) if approved else (GATE, "")
     reason = "; ".join(filter(None, [said, "gate: " + " ".join(verdict.reasons)]))
     tried = _is_tried_first(parts, adapter_id)
@@ -69,6 +68,12 @@ def promote_adapter(
         return Promotion(verdict, promoted=not tried, by=by, tried=tried)
     verdict = withheld(verdict, why)
     _note(parts, adapter_id, verdict, REGISTERED if why in _AGAIN else INCONCLUSIVE)
+    return Promotion(verdict, promoted=False)
+
+
+def note_verdict(parts: RetrainingParts, adapter_id: str, verdict: Verdict) -> Promotion:
+    """Note the state that a verdict leaves where nobody promotes the adapter now."""
+    _note(parts, adapter_id, verdict, _STATE.get(verdict.verdict, REGISTERED))
     return Promotion(verdict, promoted=False)
 
 

@@ -12,7 +12,7 @@ from ragloop.models.training.defaults import Base
 
 def base_shape(place: Path | str, name: str) -> Base:
     """Read type, width and layers of the model in a folder or of a hub. Raises NotFoundError where it is not there."""
-    config = _configuration(place)
+    config = configuration(place)
     config = config.get("text_config") or config
     return Base(
         str(config.get("model_type", "")),
@@ -22,7 +22,9 @@ def base_shape(place: Path | str, name: str) -> Base:
     )
 
 
-def _configuration(place: Path | str) -> Mapping[str, Any]:
+def configuration(place: Path | str) -> Mapping[str, Any]:
+    """Read the configuration of the model in a folder or of a hub; code from hubs is never run. Raises NotFoundError
+    where it is not there."""
     file = Path(place) / "config.json"
     if file.is_file():
         return dict(json.loads(file.read_text(encoding="utf-8")))
