@@ -156,7 +156,7 @@ class Answerer:
         return (
             screen,
             timed("rewrite", Rewrite(self._policy.rewriting, retriever)),
-            timed("embed", Embed(active.embedder)),
+            timed("embed", Embed.of(active)),
             timed("retrieve", Retrieve(retriever)),
             timed("rerank", Rerank(self._reranking)),
             timed("guard", fence if guard else _as_it_is),

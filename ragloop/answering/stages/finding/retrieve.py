@@ -21,4 +21,4 @@ class Retrieve:
         turn = replace(turn, passages=found.passages, top_similarity=found.top_similarity, generation=found.generation)
         passed = [f"{found.copies} passages were passed over that say what another one says"] if found.copies else []
         passed += [f"{found.other_versions} of versions that are not asked for"] if found.other_versions else []
-        return replace(turn, unknown=found.unknown).decided("retrieve", ", ".join(passed))
+        return replace(turn, unknown=found.unknown, weights=found.weights).decided("retrieve", ", ".join(passed))
