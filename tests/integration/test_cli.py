@@ -259,6 +259,15 @@ def test_a_document_that_cannot_be_named_or_read_again_is_said(shell: Shell) -> 
     assert "found nothing at" in shell.fails(2, "documents", "show", "otter.md", "--original")
 
 
+@pytest.mark.realmodel
+def test_an_answer_from_an_empty_index_says_that_nothing_was_found(shell: Shell) -> None:
+    (shell.folder / "empty").mkdir()
+    shell("sync", "empty")
+    assert "no passage was found at all" in shell("ask", "What do otters eat?").err
+    shell("sync", "documents")
+    assert "at all" not in shell("ask", "Who won the football world cup in 1974?").err
+
+
 def test_the_certificate_of_the_newest_erasure_is_named_last(shell: Shell) -> None:
     shell("sync", "documents")
     assert "no certificate yet" in shell.fails(2, "erase", "verify", "last")
