@@ -41,5 +41,6 @@ def test_the_terminal_and_not_the_source_breaks_the_lines_of_a_help_text():
 def test_every_role_of_a_key_stands_in_the_help():
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
-    (roles,) = (one.help for command in commands(group) for one in command.params if one.name == "roles")
-    assert [role for role in Role if role not in roles] == []
+    (roles,) = (one for command in commands(group) for one in command.params if one.name == "roles")
+    assert isinstance(roles, typer.core.TyperOption)
+    assert [role for role in Role if role not in (roles.help or "")] == []
