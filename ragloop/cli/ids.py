@@ -48,6 +48,16 @@ def dataset_id(app: "App", given: str) -> str:
     return _beginning(given, known, "datasets", "ragloop dataset build")
 
 
+def certificate_id(app: "App", given: str) -> str:
+    """Return the id of the certificate of the newest erasure for `last`; anything else as it was given."""
+    if given != LAST:
+        return given
+    erasures = [one.certificate for one in app.erasing.certificates.all()]
+    if not erasures:
+        raise NotFoundError("found no certificate yet; `ragloop erase` writes one")
+    return max(erasures, key=lambda one: one.begun_at).certificate_id
+
+
 def fingerprint(app: "App", given: str) -> str:
     """Return the fingerprint of the generation that is meant, or the name of a table as it was given."""
     known = [one.generation.fingerprint for one in app.generations.all()]

@@ -138,7 +138,7 @@ def _print_cards(
     title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int, *, aside: bool
 ) -> None:
     """Print each row as lines of name and value, wrapped; what a row does not have is left out."""
-    label = max(map(len, columns)) + 2
+    label = max(map(len, columns), default=0) + 2
     lines = [title]
     for row in rows:
         lines.append("")

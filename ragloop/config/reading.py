@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from ragloop.config.variables import names_setting, ours, path_of, section, sibl
 from ragloop.errors import ConfigError, NotFoundError
 
 CONFIG_FILE = "ragloop.toml"
+_ALTERNATIVE = re.compile(r"constrained-|literal\[")
+"""What pydantic adds to a key for each kind of value that it may have, such as a number or auto."""
 
 
 def find_config() -> Path | None:
@@ -151,15 +154,17 @@ def _not_json() -> list[str]:
 
 def _explain(error: ValidationError, file: Path) -> str:
     """Explain each wrong value in a line: where it stands, its key, what was found, what is allowed."""
-    lines = []
+    lines = dict[str, str]()
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        key = ".".join(str(part) for part in problem["loc"] if not _ALTERNATIVE.match(str(part)))
         place = _variable(problem["loc"]) or file
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{place}: unknown key {key!r}; allowed here: {', '.join(siblings(Settings, problem['loc']))}")
+            lines[key] = f"{place}: unknown key {key!r}; allowed here: {', '.join(siblings(Settings, problem['loc']))}"
+        elif key in lines:
+            lines[key] += f", or: {problem['msg']}"
         else:
-            lines.append(f"{place}: {key} {_told(problem)}")
-    return "\n".join(lines)
+            lines[key] = f"{place}: {key} {_told(problem)}"
+    return "\n".join(lines.values())
 
 
 def _told(problem: Any) -> str:

@@ -188,8 +188,8 @@ class Finder:
             cited.setdefault(one, {"document_id": one, "uri": ""})
         if not cited:
             raise NotFoundError(
-                f"found no document {name} in any index nor in the log; `ragloop documents list` names all, "
-                "and with --source a key that is in neither is suppressed, too"
+                f"found no document {name} in any index nor in the log; `ragloop documents list` names all; "
+                "to name one that is in neither, give its key and --source"
             )
         nothing = {"source": source or "", "key": name if source else "", "revision": None, "title": None}
         return [{**nothing, "document_id": one["document_id"], "uri": one["uri"]} for one in cited.values()]

@@ -190,7 +190,7 @@ class Journal:
             if kind not in FEEDBACK_KINDS or (kind == FeedbackKind.CORRECTION) != bool(
                 correction and correction.strip()
             ):
-                raise UsageError("feedback is one of --up, --down, or --correction with the right answer")
+                raise UsageError("feedback is up, down, or a correction that holds the right answer")
             _must_fit(correction or "")
         if not given:
             return []

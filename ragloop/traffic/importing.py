@@ -21,6 +21,7 @@ TOGETHER = 2_000
 """Records that are read, tied and written at once."""
 FEW = 200
 ERASED = "found something that was erased; `ragloop erase lift` lets it be logged again"
+OURS = "the log has this answer: the file is an export of this home"
 _SHOWN = 50
 """Records that were skipped of which the report says where they stand."""
 
@@ -112,17 +113,22 @@ class TrafficImport:
     def _take(self, exchanges: Sequence[tuple[Exchange, Sequence[Tied]]], erased: Erased) -> None:
         """Log exchanges that were held against `erased`, but for what was erased since. Needs the lease.
 
-        One with fewer passages than the log has of it is a part that was sent again: it is passed over.
+        One with fewer passages than the log has of it is a part that was sent again: it is passed over. One that is
+        named as an answer of the log comes from `ragloop log export`, and would count twice.
         """
         now, rows = self._erased(), list[Mapping[str, Any]]()
         generation = self._resolver.library.index.generation.fingerprint if self._resolver else ""
         held = self._journal.answered.passages([interaction_id_of(one) for one, _ in exchanges])
+        ours = self._journal.answered.passages([encodable(one.external_id) for one, _ in exchanges])
         for one, tied in exchanges:
             interaction_id = interaction_id_of(one)
             if interaction_id in self._taken:
                 continue
             if now != erased and (problem := _erased_of(one, now)):
                 self._skip(Skipped(one.external_id, problem))
+                continue
+            if encodable(one.external_id) in ours:
+                self._skip(Skipped(one.external_id, OURS))
                 continue
             self._taken.add(interaction_id)
             left = _left(tied, now)

@@ -259,6 +259,24 @@ def test_a_document_that_cannot_be_named_or_read_again_is_said(shell: Shell) -> 
     assert "found nothing at" in shell.fails(2, "documents", "show", "otter.md", "--original")
 
 
+@pytest.mark.realmodel
+def test_an_answer_from_an_empty_index_says_that_nothing_was_found(shell: Shell) -> None:
+    (shell.folder / "empty").mkdir()
+    shell("sync", "empty")
+    assert "no passage was found at all" in shell("ask", "What do otters eat?").err
+    shell("sync", "documents")
+    assert "at all" not in shell("ask", "Who won the football world cup in 1974?").err
+
+
+def test_the_certificate_of_the_newest_erasure_is_named_last(shell: Shell) -> None:
+    shell("sync", "documents")
+    assert "no certificate yet" in shell.fails(2, "erase", "verify", "last")
+    certificates = [shell("erase", name, "--yes", "--json").json["certificate"] for name in ("otter.md", "beaver.rst")]
+    assert shell("erase", "verify", "last", "--json").json["certificate_id"] == certificates[1]
+    unknown = shell.fails(2, "audit", "eagle.txt")
+    assert "to name one that is in neither, give its key and --source" in unknown
+
+
 def test_patterns_that_match_nothing_are_said_and_end_with_exit_code_1(shell: Shell) -> None:
     (shell.folder / "ragloop.toml").write_text(
         '[[sources]]\nname = "birds"\nuri = "documents"\ninclude = ["*.adoc"]\n'

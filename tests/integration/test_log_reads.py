@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ragloop.errors import NotFoundError
+from ragloop.errors import NotFoundError, UsageError
 from ragloop.journal import Journal
 from ragloop.journal.log import MUCH_UNFOLDED
 from ragloop.learning.export import PART, export_log
@@ -211,3 +211,14 @@ def test_an_export_of_several_parts_is_in_order_and_each_answer_has_its_feedback
 def test_an_empty_log_exports_a_file_with_columns(journal: Journal, tmp_path: Path) -> None:
     assert export_log(journal, tmp_path / "log.parquet") == 0
     assert pq.read_schema(tmp_path / "log.parquet").names == [*TABLES["interactions"].names, "feedback"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "correction"), [("correction", "  "), ("correction", None), ("up", "x"), ("odd", None)]
+)
+def test_feedback_that_says_nothing_is_refused_in_words_of_no_command(
+    journal: Journal, kind: str, correction: str | None
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        journal.give_feedback("i1", kind, correction)
+    assert str(refused.value) == "feedback is up, down, or a correction that holds the right answer"

@@ -24,6 +24,14 @@ def test_a_first_index_holds_every_document(indexed: IndexedFolder) -> None:
     assert {row["key"] for row in indexed.contents().values()} == {"00.md", "01.md", "02.md"}
 
 
+def test_a_long_document_says_how_far_it_is_embedded(indexed: IndexedFolder) -> None:
+    indexed.write("long.md", "\n\n".join(f"Paragraph {n} has these words." for n in range(4_000)))
+    said: list[tuple[int, int, int]] = []
+    report = indexed.sync(progress=lambda *told: said.append(told))
+    assert [(done, total) for done, total, _ in said] == [(0, 1), (1, 1)]
+    assert 0 < said[0][2] < said[1][2] == report.chunks_embedded
+
+
 def test_nothing_changed_means_nothing_read_embedded_or_committed(indexed: IndexedFolder) -> None:
     indexed.write_numbered(3)
     indexed.sync()

@@ -25,7 +25,7 @@ from ragloop.records import FeedbackKind
 from ragloop.traffic import importing
 from ragloop.traffic.exchange import Erased, Exchange, LateVote, Shown, Vote
 from ragloop.traffic.given import GivenAnswers
-from ragloop.traffic.importing import ERASED, ImportReport, TrafficImport
+from ragloop.traffic.importing import ERASED, OURS, ImportReport, TrafficImport
 from ragloop.traffic.resolving.library import Library
 from ragloop.traffic.resolving.resolver import Resolver
 from ragloop.traffic.resolving.shingles import ShinglesOfIndex
@@ -382,6 +382,15 @@ def test_a_clock_that_is_ahead_is_not_believed(handbook: IndexedFolder, tmp_path
     assert all(datetime.now(UTC) - one["asked_at"] < timedelta(minutes=5) for one in rows(handbook))
 
 
+def test_an_export_of_the_log_adds_none_of_its_answers_again(handbook: IndexedFolder, tmp_path: Path) -> None:
+    import_plain(handbook, tmp_path, [exchange(1, HIVES, feedback="up"), exchange(2)])
+    export = tmp_path / "export.jsonl"
+    handbook.app().learning.export_log(export)
+    report = imported(handbook, export)
+    assert (report.rows, report.votes, dict(report.reasons)) == (0, 0, {OURS: 2})
+    assert handbook.app().journal.counts() == {"interactions": 2, "feedback": 1}
+
+
 def test_a_dry_run_logs_nothing(handbook: IndexedFolder, tmp_path: Path) -> None:
     records = [exchange(1, HIVES, feedback="up"), exchange(2, HIVES.replace("eleven", "ten"))]
     tried = imported(handbook, written(tmp_path, records), dry_run=True)
@@ -395,6 +404,19 @@ def test_an_import_before_the_first_sync_keeps_the_answers(indexed: IndexedFolde
     indexed.app().parts.made_store()
     report = import_plain(indexed, tmp_path, [exchange(1, HIVES)])
     assert (report.rows, report.tied, report.untied) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("records", [[], [exchange(1)]])
+def test_the_command_says_what_it_logged_where_no_passage_was_shown(
+    handbook: IndexedFolder, tmp_path: Path, records: list[Any]
+) -> None:
+    file = written(tmp_path, records)
+    found = CliRunner().invoke(
+        commands, ["--home", str(handbook.home), "log", "import", str(file), "--format", "jsonl"]
+    )
+    assert found.exit_code == 0
+    assert f"answers                        {len(records)}" in found.stdout
+    assert "verdict" not in found.stdout
 
 
 def test_the_command_reports_as_json_and_says_what_it_skipped(handbook: IndexedFolder, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import typer.core
 import typer.main
 
 from ragloop.cli.main import app
+from ragloop.keys import Role
 
 COMMANDS = {
     "sync", "search", "status", "ask", "feedback", "log", "drift", "dataset", "retrain", "adapters", "init", "models",
@@ -35,3 +36,11 @@ def test_the_terminal_and_not_the_source_breaks_the_lines_of_a_help_text():
     for one in commands(group):
         assert one.help, one.name
         assert "\n" not in one.help.replace("\n\n", ""), one.help
+
+
+def test_every_role_of_a_key_stands_in_the_help():
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    (roles,) = (one for command in commands(group) for one in command.params if one.name == "roles")
+    assert isinstance(roles, typer.core.TyperOption)
+    assert [role for role in Role if role not in (roles.help or "")] == []

@@ -115,6 +115,13 @@ def test_a_wrong_file_names_itself_the_key_what_was_found_and_what_is_allowed(te
     assert "\n" not in str(refused.value)
 
 
+def test_a_value_that_may_be_of_two_kinds_is_told_of_both_in_one_line() -> None:
+    with pytest.raises(ConfigError) as told:
+        _load("[retrieval]\nmin_similarity = 1.5")
+    line = "ragloop.toml: retrieval.min_similarity is 1.5; Input should be less than or equal to 1"
+    assert str(told.value) == f"{line}, or: Input should be 'auto'"
+
+
 def test_every_wrong_value_has_its_line() -> None:
     with pytest.raises(ConfigError) as refused:
         _load("[index]\nchunk_tokens = 3\n[retrieval]\ntop_k = 0\nfoo = 1")

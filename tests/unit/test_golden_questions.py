@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ragloop.errors import ConfigError
+from ragloop.errors import ConfigError, NotFoundError
 from ragloop.learning.evaluation.golden import GoldenDocument, GoldenQuestion, read_golden
 
 GOOD = '{"question": "Who keeps the bees?", "answer": "Ada"}'
@@ -88,3 +88,8 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "golden.jsonl").write_bytes(GOOD.replace("Ada", "Zoë").encode("latin-1"))
     with pytest.raises(ConfigError, match=r"golden\.jsonl: expected UTF-8"):
         read_golden(tmp_path / "golden.jsonl")
+
+
+def test_a_file_that_is_not_there_may_be_named_by_a_command_or_by_a_setting(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"nope\.jsonl; name another file, or correct dataset\.golden"):
+        read_golden(tmp_path / "nope.jsonl")

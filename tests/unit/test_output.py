@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ragloop.cli.output import ago, duration, print_table
+from ragloop.cli.output import ago, duration, print_facts, print_table
 from ragloop.cli.progress import sync_line
 
 ROWS = [
@@ -43,6 +43,11 @@ def test_a_card_leaves_out_what_its_row_does_not_have(
         "question  Who may deploy?",
         "n         12",
     ]
+
+
+def test_no_facts_are_a_title(capsys: pytest.CaptureFixture[str]) -> None:
+    print_facts("Measured", {})
+    assert capsys.readouterr().out.split() == ["Measured"]
 
 
 def test_no_color_is_honoured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ def ask(
     for line in answer.rewritten.splitlines():
         say(f"looked for: {line}")
     write(answer.answer)
+    if answer.abstained and not answer.passages:
+        say("no passage was found at all: `ragloop status` shows what is indexed, --as names the labels of the caller")
     for line in cited(answer):
         write(f"  {line}")
     _say_fallback(answer)

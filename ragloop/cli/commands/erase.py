@@ -153,14 +153,16 @@ def _show_plan(plan: "Plan") -> None:
 
 @erase.command()
 def verify(
-    certificate: Annotated[str, typer.Argument(help="Its id, or the path of its file.")], json: Json = False
+    certificate: Annotated[str, typer.Argument(help="Its id, the beginning of it, last, or the path of its file.")],
+    json: Json = False,
 ) -> None:
     """Search every file of the home, and its backups, for what a certificate says was erased.
 
     Exit code 1 where something is found, or the signature does not hold.
     """
     with progress("verify", "steps"):
-        done = open_app().erasing.verify(encodable(certificate))
+        app = open_app()
+        done = app.erasing.verify(ids.certificate_id(app, encodable(certificate)))
     if json:
         print_json(asdict(done))
     else:
@@ -193,8 +195,10 @@ def resume(json: Json = False) -> None:
 
 @erase.command()
 def lift(
-    certificate: Annotated[str, typer.Argument(help="Its id, or the path of its file.")], json: Json = False
+    certificate: Annotated[str, typer.Argument(help="Its id, the beginning of it, last, or the path of its file.")],
+    json: Json = False,
 ) -> None:
     """Let the documents of an erasure be indexed again, by the next sync."""
-    lifted = open_app().erasing.lift(encodable(certificate))
+    app = open_app()
+    lifted = app.erasing.lift(ids.certificate_id(app, encodable(certificate)))
     print_json({"lifted": lifted}) if json else write(f"{lifted} hashes are suppressed no more")

@@ -23,7 +23,7 @@ def create(
         typer.Option(
             "--role",
             metavar="ROLE",
-            help="What it may do: ask, feedback, log, metrics; default the first three. May be given several times.",
+            help=f"What it may do: {', '.join(Role)}; default {', '.join(USUAL)}. May be given several times.",
         ),
     ] = None,
     links: Annotated[

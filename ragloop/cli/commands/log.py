@@ -81,6 +81,7 @@ def _show(report: "ImportReport", file: Path) -> None:
     }
     title = f"{file}: nothing was logged, this would be" if report.dry_run else f"{file}: logged"
     print_facts(title, counts)
-    print_facts("Passages by verdict", {one: count for one, count in report.verdicts.items() if count})
+    if verdicts := {one: count for one, count in report.verdicts.items() if count}:
+        print_facts("Passages by verdict", verdicts)
     for one in report.problems:
         say(f"skipped {one.place}: {one.reason}")

@@ -79,7 +79,9 @@ def read_golden(file: Path | None) -> list[GoldenQuestion]:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise NotFoundError(f"found no golden questions at {file}; correct dataset.golden") from None
+        raise NotFoundError(
+            f"found no golden questions at {file}; name another file, or correct dataset.golden"
+        ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: expected UTF-8, found another encoding at byte {error.start}") from None
     return golden_of(text, str(file))

@@ -24,7 +24,11 @@ RECIPE = 1
 """Counts up when the preparation writes other files."""
 MOST_TOKENS = 320
 """Tokens of a question and a passage together; a chunk has at most 256."""
+UNREAD = -12.0
+"""The score of a passage of which the vocabulary has no word: less than any that is read gets. To a short question the
+network gives such a passage, of emoji or in a script that it never saw, the highest score of all."""
 _MODEL, _TOKENIZER = "model.onnx", "tokenizer.json"
+_UNKNOWN = "[UNK]"
 
 
 def packaged_folder() -> Path | None:
@@ -85,10 +89,16 @@ class CrossEncoder:
         import numpy as np
 
         pair = self._tokenizer.encode(_encodable(question), _encodable(text))
+        if not any(_is_word(token) for token, part in zip(pair.tokens, pair.sequence_ids, strict=True) if part == 1):
+            return UNREAD
         wanted = {one.name for one in self._session.get_inputs()}
         inputs = {"input_ids": pair.ids, "attention_mask": pair.attention_mask, "token_type_ids": pair.type_ids}
         given = {name: np.array([ids], np.int64) for name, ids in inputs.items() if name in wanted}
         return float(np.ravel(self._session.run(None, given)[0])[0])
+
+
+def _is_word(token: str) -> bool:
+    return token != _UNKNOWN and any(one.isalnum() for one in token)
 
 
 def _encodable(text: str) -> str:

@@ -7,9 +7,10 @@ listing and committing happen under one lease, so that an older listing never fo
 
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ragloop.corpus.chunking.chunker import Chunk
@@ -144,13 +145,18 @@ class SourceSync:
         done = embedded = 0
         outcomes: list[SourceOutcome] = []
         for batch in self._pace.batches(prepared):
-            outcomes.append(self._apply(self._without_erased(batch), renames))
+            told = partial(self._tell, done, len(planned.read), embedded)
+            outcomes.append(self._apply(self._without_erased(batch), renames, told))
             done += len(batch)
             embedded += outcomes[-1].chunks_embedded
             self._progress(done, len(planned.read), embedded)
             if done < len(planned.read) and time.monotonic() > until:
                 return replace(add_up(outcomes), whole=False)
         return add_up(outcomes)
+
+    def _tell(self, done: int, total: int, embedded: int, more: int) -> None:
+        """Say how far the sync has come while a batch is embedded."""
+        self._progress(done, total, embedded + more)
 
     def _preparation(self) -> Preparation:
         return Preparation(
@@ -162,12 +168,12 @@ class SourceSync:
             limits=self._policy.limits,
         )
 
-    def _apply(self, batch: Sequence[Prepared], renames: Renames) -> SourceOutcome:
+    def _apply(self, batch: Sequence[Prepared], renames: Renames, told: Callable[[int], None]) -> SourceOutcome:
         moved = {one.key: row for one in batch if (row := self._moved_from(one, renames)) is not None}
         held = self._held(batch, moved)
         diffs = {one.key: self._diff(one, moved.get(one.key), held) for one in batch}
         changed = [chunk for rows in diffs.values() for chunk in rows.upserts.values()]
-        embedded = embed(changed, self._vectors, self._embedder, self._pace)
+        embedded = embed(changed, self._vectors, self._embedder, self._pace, told)
         moment = Moment(self._index.store.now(), self._began_us, self._last_scan)
         rows = {one.key: self._ledger_row(one, diffs[one.key], moment) for one in batch}
         inherited = heirs(self._index, [(moved[d.key], rows[d.key]) for d in batch if d.reason and d.key in moved])
