@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ragloop.errors import UsageError
-from ragloop.mlflow_server import MlflowServer
 from ragloop.records import LaneName
 from ragloop.registry.files import ADAPTER_CONFIG
 from ragloop.registry.mirroring.mirror import Portable
+from ragloop.registry.mirroring.mlflow_server import MlflowServer
 from ragloop.registry.mirroring.plan import MIRRORED, Holding, Move, Place, Version
 from ragloop.registry.portable import ABOUT
 from ragloop.store import Boundary

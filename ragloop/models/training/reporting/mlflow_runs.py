@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ragloop.mlflow_server import MlflowServer
 from ragloop.models.training.reporting.figures import Run, Step
+from ragloop.registry.mirroring.mlflow_server import MlflowServer
 
 TRAINING = "ragloop.training"
 """The tag with the id of the adapter. The mirror of the registry has runs of its own, with other tags."""
