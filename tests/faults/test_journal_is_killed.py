@@ -177,7 +177,7 @@ def test_feedback_on_an_answer_that_was_never_logged_is_refused(journal: Journal
 )
 def test_feedback_of_no_known_kind_is_refused(journal: Journal, kind: str, correction: str | None) -> None:
     journal.append("interactions", [entry("one")])
-    with pytest.raises(UsageError, match="--up, --down, or --correction"):
+    with pytest.raises(UsageError, match="feedback is up, down, or a correction"):
         journal.give_feedback("one", kind, correction)
 
 
