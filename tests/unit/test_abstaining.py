@@ -55,7 +55,7 @@ def test_in_a_language_that_is_not_read_a_similar_passage_must_say_what_is_asked
     floor = AbstainPolicy(0.35)
     assert why_unanswerable(asked_in_german(BOATS, 0.4, HALL), floor) == ""
     assert why_unanswerable(asked_in_german(HALL, 0.5, BOATS), floor) == (
-        "no passage is similar: 0.29 with its words, since the embedder does not read de, at least 0.35 is needed"
+        "no passage is similar: 0.29 with its words, since the embedder does not read German, at least 0.35 is needed"
     )
     assert why_unanswerable(asked_in_german(HALL, 0.5, BOATS, foreign=""), floor) == ""
 
