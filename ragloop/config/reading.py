@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from ragloop.config.settings import HOME, MLFLOW, Settings
-from ragloop.config.variables import names_setting, ours, path_of, section, siblings, warn_of_unknown
+from ragloop.config.variables import holds_list, names_setting, ours, path_of, section, siblings, warn_of_unknown
 from ragloop.errors import ConfigError, NotFoundError
 
 CONFIG_FILE = "ragloop.toml"
@@ -55,6 +55,7 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
     by_default = here if named or "home" in settings.model_fields_set else file.parent
     glossary = settings.answers.glossary
     golden, backup, registry = settings.dataset.golden, settings.backup, settings.registry
+    mirror, llama_cpp = registry.mirror, registry.llama_cpp
     update: dict[str, Any] = {
         "home": _path(home, here) if home else _path(settings.home, by_default),
         "cache": settings.cache and _path(settings.cache, here),
@@ -62,7 +63,9 @@ def load_settings(config: Path | None = None, home: Path | None = None) -> Setti
         "dataset": settings.dataset.model_copy(update={"golden": golden and _path(golden, here)}),
         "answers": settings.answers.model_copy(update={"glossary": glossary and _path(glossary, here)}),
         "backup": backup.model_copy(update={"uri": backup.uri and _folder(backup.uri, here)}),
-        "registry": registry.model_copy(update={"mirror": registry.mirror and _mirror(registry.mirror, here)}),
+        "registry": registry.model_copy(
+            update={"mirror": mirror and _mirror(mirror, here), "llama_cpp": llama_cpp and _path(llama_cpp, here)}
+        ),
     }
     return settings.model_copy(update=update)
 
@@ -144,11 +147,13 @@ def _not_json() -> list[str]:
     """Return what to say of a variable that sets a whole table or list and cannot be read."""
     lines = []
     for name, path in _variables().items():
-        if len(path) == 1 and path[0] in _tables():
+        is_list = holds_list(Settings, path)
+        if is_list or (len(path) == 1 and path[0] in _tables()):
             try:
                 json.loads(os.environ[name])
             except ValueError as error:
-                lines.append(f"{name}: found {os.environ[name]!r}, expected JSON: {error}")
+                example = f", e.g. {json.dumps([os.environ[name]], ensure_ascii=False)}" if is_list else ""
+                lines.append(f"{name}: found {os.environ[name]!r}, expected JSON{example}: {error}")
     return lines
 
 
@@ -173,7 +178,10 @@ def _told(problem: Any) -> str:
         return "is missing; it has no default"
     allowed = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "tuple_type":
-        allowed = "expected tables: [[sources]]" if problem["loc"] == ("sources",) else 'expected a list, e.g. ["*.md"]'
+        example = json.dumps([problem["input"]], ensure_ascii=False, default=str)
+        allowed = (
+            "expected tables: [[sources]]" if problem["loc"] == ("sources",) else f"expected a list, e.g. {example}"
+        )
     return f"is {problem['input']!r}; {allowed}"
 
 

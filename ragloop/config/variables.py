@@ -4,7 +4,7 @@ import difflib
 import functools
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -65,6 +65,15 @@ def section(annotation: Any) -> type[BaseModel] | None:
         one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
     ]
     return nested[0] if nested else None
+
+
+def holds_list(root: type[BaseModel], path: tuple[str, ...]) -> bool:
+    """Return whether the setting that these keys lead to is a list of values."""
+    model: type[BaseModel] | None = root
+    for part in path[:-1]:
+        model = section(model.model_fields[part].annotation) if model and part in model.model_fields else None
+    found = model.model_fields.get(path[-1]) if model else None
+    return found is not None and get_origin(found.annotation) is tuple and section(found.annotation) is None
 
 
 def siblings(root: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

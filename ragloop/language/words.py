@@ -57,6 +57,11 @@ def is_unspaced(word: str) -> bool:
     return bool(_UNSPACED_WORD.match(word))
 
 
+def apart(text: str) -> str:
+    """Return a text with spaces around what is written without any: `nginx服务器` is read as a name and characters."""
+    return text if text.isascii() else _UNSPACED_RUN.sub(r" \g<0> ", text)
+
+
 def without_unspaced(text: str) -> str:
     """Return the text with a space in the place of each run of characters that `is_unspaced` tells."""
     return text if text.isascii() else _UNSPACED_RUN.sub(" ", text)

@@ -15,7 +15,7 @@ import pytest
 
 from ragloop.errors import MismatchError, TrainingError, UsageError
 from ragloop.models.generation.local import best_dtype
-from ragloop.models.training.group import processes_for
+from ragloop.models.training.group import loopback, processes_for
 from ragloop.models.training.process import (
     ALONE,
     Execution,
@@ -167,6 +167,13 @@ def test_a_training_goes_on_with_another_number_of_processes_and_says_so(
     assert (result.resumed_from, result.processes) == (CHECKPOINT, 1)
     assert [note[:47] for note in result.notes] == ["1 process went on with what 2 processes began: "]
     assert losses(result) == pytest.approx(losses(alone), abs=tolerance())
+
+
+@pytest.mark.parametrize(
+    ("names", "found"), [(["eth0", "lo"], "lo"), (["lo0", "en0"], "lo0"), (["loop", "tailscale0"], "")]
+)
+def test_a_group_of_one_machine_talks_over_its_loopback(names: list[str], found: str) -> None:
+    assert loopback(names) == found
 
 
 def test_no_process_goes_without_a_row_and_answers_are_compared_by_one(spec: TrainingSpec) -> None:

@@ -18,6 +18,7 @@ from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.erasure.asked import Asked
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
+from ragloop.learning.monitoring.windows import last_trained_at
 from ragloop.models.merging import Merging, Method, merge
 from ragloop.registry import PROMOTED, RETIRED, Adapter, retire
 from tests.support.mergeable import (
@@ -225,6 +226,11 @@ def test_the_command_merges_and_shows_verdict_and_lineage(made: Path, tmp_path: 
     found = shown["metrics"]["merge"]
     assert (found["method"], found["density"]) == ("ties_svd", 0.5)
     assert [(one["adapter_id"], one["weight"]) for one in found["parents"]] == [(FIRST, -1.0), (SECOND, 2.0)]
+
+
+def test_a_merge_is_no_training_that_the_next_one_waits_for(home: App) -> None:
+    assert only_merged(home).created_at > home.registry.adapter(SECOND).created_at
+    assert last_trained_at(home.registry) == home.registry.adapter(SECOND).created_at
 
 
 def test_adapters_of_one_dataset_are_judged_on_it(app: App) -> None:

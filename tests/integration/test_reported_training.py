@@ -129,6 +129,15 @@ def test_a_server_that_is_not_there_is_said_once_without_its_password() -> None:
     assert sender.trouble() == ""
 
 
+def test_what_a_library_says_of_its_troubles_may_hold_a_password_and_is_not_told() -> None:
+    def opened() -> EventFiles:
+        raise ValueError("no scheme in postgresql//ada:hunter2@db/mlflow")
+
+    sender = Sender("mlflow", opened)
+    sender.close(time.monotonic() + 60)
+    assert sender.trouble() == "nothing more of this training is reported to mlflow: ValueError"
+
+
 def test_a_server_that_hangs_holds_nobody_up(silent: socket.socket) -> None:
     address = f"http://127.0.0.1:{silent.getsockname()[1]}"
     sender = Sender("mlflow", lambda: MlflowRun(run(), address, "house"))

@@ -55,7 +55,7 @@ def test_in_a_language_that_is_not_read_a_similar_passage_must_say_what_is_asked
     floor = AbstainPolicy(0.35)
     assert why_unanswerable(asked_in_german(BOATS, 0.4, HALL), floor) == ""
     assert why_unanswerable(asked_in_german(HALL, 0.5, BOATS), floor) == (
-        "no passage is similar: 0.29 with its words, since the embedder does not read de, at least 0.35 is needed"
+        "no passage is similar: 0.29 with its words, since the embedder does not read German, at least 0.35 is needed"
     )
     assert why_unanswerable(asked_in_german(HALL, 0.5, BOATS, foreign=""), floor) == ""
 
@@ -84,6 +84,23 @@ def test_in_a_script_that_is_not_read_words_alone_answer() -> None:
     told, other = "游泳馆每天早上八点开门,晚上十点关门。", "会议室在二楼,可以容纳二十人。"
     rows = [{"text": one, "heading": "", "title": "", "uri": ""} for one in (told, other)]
     asked = replace(turn(0.9, None, question=question), reads=0.2, weights=weights(question, rows))
+    answers, silent = (replace(asked, passages=(replace(asked.passages[0], text=one),)) for one in (told, other))
+    assert why_unanswerable(answers, AbstainPolicy(0.35)) == ""
+    assert why_unanswerable(silent, AbstainPolicy(0.35)) != ""
+
+
+@pytest.mark.parametrize(
+    "question", ["如何重启 nginx 服务器?", "如何重启nginx服务器?", "nginx 서버를 다시 시작하는 방법"]
+)
+def test_a_product_in_latin_letters_is_not_all_that_a_question_in_another_script_says(question: str) -> None:
+    told = {"如": "要重启nginx服务器,请运行脚本。", "n": "nginx 서버를 다시 시작하려면 스크립트를 실행합니다."}[
+        question[0]
+    ]
+    other = "nginx 是一个项目,由许多人开发。"
+    found = weights(question, [{"text": one, "heading": "", "title": "", "uri": ""} for one in (told, other)])
+    assert "nginx" in found
+    assert said(other, found) < SAID < said(told, found)
+    asked = replace(turn(0.3, None, question=question), foreign="zh", weights=found)
     answers, silent = (replace(asked, passages=(replace(asked.passages[0], text=one),)) for one in (told, other))
     assert why_unanswerable(answers, AbstainPolicy(0.35)) == ""
     assert why_unanswerable(silent, AbstainPolicy(0.35)) != ""

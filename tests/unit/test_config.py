@@ -98,6 +98,10 @@ def test_every_setting_says_what_it_means() -> None:
             "[[sources]]\nname = 'a'\nuri = 'x'\ninclude = '*.md'",
             ["ragloop.toml: sources.0.include is '*.md'", 'expected a list, e.g. ["*.md"]'],
         ),
+        (
+            "[training]\nreport_to = 'tensorboard'",
+            ["ragloop.toml: training.report_to is 'tensorboard'; expected a list, e.g. [\"tensorboard\"]"],
+        ),
         ("[[sources]]\nname = 'a'\nuri = 'x'\nlabels = ['']", ["sources.0.labels.0 is ''", "at least 1 character"]),
         ("sources = 'docs'", ["ragloop.toml: sources is 'docs'", "[[sources]]"]),
         ("[sync]\nmax_document_mb = inf", ["sync.max_document_mb is inf"]),
@@ -147,6 +151,11 @@ def test_the_home_that_is_asked_for_wins_over_all(monkeypatch: pytest.MonkeyPatc
     [
         ("RAGLOOP_INDEX__CHUNK_TOKENS", "1", ["RAGLOOP_INDEX__CHUNK_TOKENS", "is '1'", "greater than or equal to 32"]),
         ("RAGLOOP_SYNC", "{", ["RAGLOOP_SYNC", "found '{'", "JSON"]),
+        (
+            "RAGLOOP_TRAINING__REPORT_TO",
+            "tensorboard",
+            ["RAGLOOP_TRAINING__REPORT_TO: found 'tensorboard', expected JSON, e.g. [\"tensorboard\"]"],
+        ),
         ("RAGLOOP_SOURCES", '[{"name": "a"}]', ["RAGLOOP_SOURCES: sources.0.uri is missing"]),
     ],
 )
@@ -252,9 +261,13 @@ def test_relative_places_start_at_the_file_that_says_them_and_else_where_one_wor
 ) -> None:
     (tmp_path / "conf").mkdir()
     file = tmp_path / "conf" / "ragloop.toml"
-    file.write_text("home = 'h'\ncache = 'c'\n[dataset]\ngolden = 'g'\n[[sources]]\nname = 'a'\nuri = 'docs'")
+    file.write_text(
+        "home = 'h'\ncache = 'c'\n[dataset]\ngolden = 'g'\n[registry]\nllama_cpp = 'l'\n"
+        "[[sources]]\nname = 'a'\nuri = 'docs'"
+    )
     settings = load_settings(file)
     assert (settings.home, settings.cache) == (tmp_path / "conf" / "h", tmp_path / "conf" / "c")
+    assert settings.registry.llama_cpp == tmp_path / "conf" / "l"
     monkeypatch.setenv("RAGLOOP_HOME", "h")
     monkeypatch.setenv("RAGLOOP_CACHE", "c")
     monkeypatch.setenv("RAGLOOP_DATASET__GOLDEN", "g")
@@ -272,6 +285,8 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path: Path, monkeypatch: pytest.Mon
     assert places == tuple(tmp_path / "user" / one for one in "hcg")
     monkeypatch.setenv("RAGLOOP_HOME", "~/v")
     monkeypatch.setenv("RAGLOOP_CACHE", "~/w")
+    monkeypatch.setenv("RAGLOOP_REGISTRY__LLAMA_CPP", "~/x")
+    assert load_settings().registry.llama_cpp == tmp_path / "user" / "x"
     settings = load_settings()
     assert (settings.home, settings.cache) == (tmp_path / "user" / "v", tmp_path / "user" / "w")
     assert load_settings(home=Path("~/asked")).home == tmp_path / "user" / "asked"

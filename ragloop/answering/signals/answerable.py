@@ -13,6 +13,7 @@ from ragloop.answering.signals.reranking import is_english
 from ragloop.answering.signals.terms_found import holds_word, plain_words, said, spoken_words
 from ragloop.answering.turn import Turn
 from ragloop.language.exact import ExactTerm, TermKind, exact_terms, kind_of, standing, stands_in
+from ragloop.models.embedding.languages import language_name
 from ragloop.records import Passage
 
 READS = 0.5
@@ -162,7 +163,11 @@ def _too_far(evidence: Evidence, floor: float) -> str:
         return f"no passage is relevant: {evidence.relevance:.1f}, at least {least:g} is needed"
     if evidence.similarity >= floor or _covers(evidence) or _is_read_so(evidence, floor):
         return ""
-    beside = f" with its words, since the embedder does not read {evidence.foreign}" if evidence.foreign else ""
+    beside = (
+        f" with its words, since the embedder does not read {language_name(evidence.foreign)}"
+        if evidence.foreign
+        else ""
+    )
     return f"no passage is similar: {evidence.similarity:.2f}{beside}, at least {floor:g} is needed"
 
 

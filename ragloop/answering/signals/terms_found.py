@@ -11,7 +11,7 @@ from ragloop.answering.support.terms import content_words
 from ragloop.language.exact import ExactTerm, TermKind, kind_of, standing
 from ragloop.language.forms import searchable
 from ragloop.language.function_words import ASKING, FUNCTION_WORDS
-from ragloop.language.words import is_unspaced, words
+from ragloop.language.words import apart, is_unspaced, words
 
 STEM_LETTERS, ARABIC_LETTERS = 5, 4
 """First letters in which forms of a word agree. Arabic writes few vowels, so that its words are shorter: four letters
@@ -73,8 +73,11 @@ def said(text: str, weighed: Mapping[str, float]) -> float:
 
 
 def spoken_words(question: str) -> list[str]:
-    """Return the plain words of a question; of one in a script without spaces its characters."""
-    return plain_words(question) or sorted({one for one in words(question) if is_unspaced(one)})
+    """Return the plain words of a question, and the characters of what is written without spaces, which often names a
+    product in Latin letters."""
+    spaced = apart(question)
+    plain, unspaced = plain_words(spaced), {one for one in words(spaced) if is_unspaced(one)}
+    return [*plain, *sorted(one for one in unspaced if len(one) == 1 or not plain)]
 
 
 def plain_words(question: str) -> list[str]:
@@ -99,7 +102,7 @@ def _stem(word: str) -> str:
 
 @lru_cache(maxsize=_TEXTS)
 def _roots_of(text: str) -> frozenset[str]:
-    return _stems_of(text) if text.isascii() else frozenset(map(_root, _stems_of(text)))
+    return _stems_of(text) if text.isascii() else frozenset(map(_root, _stems_of(apart(text))))
 
 
 def _root(stem: str) -> str:

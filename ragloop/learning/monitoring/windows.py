@@ -121,8 +121,9 @@ def measurements(store: Store) -> list[dict[str, Any]]:
 
 
 def last_trained_at(registry: Registry) -> datetime | None:
-    """Return when the last training ended, whatever became of its adapter."""
-    return max((adapter.created_at for adapter in registry.adapters()), default=None)
+    """Return when the last training ended, whatever became of its adapter; a merge is none: it has learned nothing."""
+    trained = [one for one in registry.adapters() if one.evidence.merge is None]
+    return max((one.created_at for one in trained), default=None)
 
 
 def spent_on_training(registry: Registry, now: datetime) -> Spent:

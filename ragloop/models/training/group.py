@@ -10,8 +10,10 @@ gives each a session of its own, so the kernel ends them with it. Heavy imports 
 
 import ctypes
 import os
+import re
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -25,6 +27,7 @@ Decided = TypeVar("Decided")
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PLACE = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 """Variables that give a process its place in a group."""
+_LOOPBACK = re.compile(r"lo\d*")
 _NODES = "PET_NNODES"
 """The variable of `torchrun --nnodes`; its other options are read from PET_* as well."""
 
@@ -147,9 +150,15 @@ def become_launcher(processes: int, arguments: Sequence[str]) -> None:
     if not spans_nodes():
         # By its own choice it would look up the name of this machine, which containers often cannot.
         command += ["--standalone", "--local-addr", "127.0.0.1"]
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        if name := loopback(one for _, one in socket.if_nameindex()):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     os.execv(sys.executable, [*command, "-m", "ragloop.models.training.worker", *arguments])
+
+
+def loopback(names: Iterable[str]) -> str:
+    """Return which of these interfaces leads back to this machine: lo on Linux, lo0 on macOS; empty where none does."""
+    return next((one for one in names if _LOOPBACK.fullmatch(one)), "")
 
 
 def take_place(wait_s: float) -> Group:
