@@ -30,11 +30,11 @@ def costs(json: Json = False) -> None:
     if report.lanes:
         print_table("By lane", [_lane(one) for one in report.lanes], columns)
     shown = [
-        {"topic": one[:SHOWN], "name": name, "questions": figures.questions, "usd": figures.cost_usd}
+        {"topic": one[:SHOWN], "name": name, "asked": figures.questions, "usd": figures.cost_usd}
         for one, name, figures in topics[:20]
     ]
     if shown:
-        print_table("By topic", shown, ["topic", "name", "questions", "usd"])
+        print_table("By topic", shown, ["topic", "name", "asked", "usd"])
     for one in report.break_even:
         say(one.told)
     for note in report.notes:
