@@ -77,7 +77,7 @@ def test_what_somebody_filled_in_is_not_written_over_before_it_is_in_the_log(app
     app.learning.export_review(file, 10)
     fill(file, {"verdict": "up"}, {"correction": "at nine"})
     filled = file.read_bytes()
-    with pytest.raises(UsageError, match=r"found 2 judgements in .*sheet\.jsonl that were never imported"):
+    with pytest.raises(UsageError, match=r"found 2 judgements in .*sheet\.jsonl that the log does not have"):
         app.learning.export_review(file, 10)
     assert file.read_bytes() == filled
     app.learning.import_review(file)

@@ -12,7 +12,7 @@ from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say, write
 from ragloop.cli.progress import progress
 from ragloop.errors import UsageError
-from ragloop.wording import counted, first_few
+from ragloop.wording import counted, counted_with, first_few
 
 if TYPE_CHECKING:
     from ragloop.erasure.asked import Asked
@@ -134,7 +134,11 @@ def _row(done: "Erased") -> dict[str, object]:
 
 
 def _state(done: "Erased") -> str:
-    return "complete" if done.is_done else f"not complete: {len(done.found)} traces are still there"
+    return (
+        "complete"
+        if done.is_done
+        else f"not complete: {counted_with(len(done.found), 'trace', 'is', 'are')} still there"
+    )
 
 
 def _nothing(plan: "Plan") -> str:
@@ -223,4 +227,6 @@ def lift(
     """Let the documents of an erasure be indexed again, by the next sync."""
     app = open_app()
     lifted = app.erasing.lift(ids.certificate_id(app, encodable(certificate)))
-    print_json({"lifted": lifted}) if json else write(f"{lifted} hashes are suppressed no more")
+    print_json({"lifted": lifted}) if json else write(
+        f"{lifted} {'hash is' if lifted == 1 else 'hashes are'} suppressed no more"
+    )

@@ -7,6 +7,7 @@ import typer
 from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_json, print_table, say
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.migration.topics.report import TopicRow
@@ -42,8 +43,8 @@ def show(
     if report.topics:
         print_table("Topics", [_shown(one) for one in report.topics[:count]], columns)
     say(
-        f"{report.answers:,} answers of {report.window_days:g} days, {len(report.topics):,} topics; {found.joined:,} "
-        f"questions joined one now"
+        f"{counted(report.answers, 'answer')} of {counted(report.window_days, 'day')}, "
+        f"{counted(len(report.topics), 'topic')}; {counted(found.joined, 'question')} joined one now"
     )
 
 

@@ -15,7 +15,7 @@ from ragloop.errors import UsageError
 from ragloop.journal import Journal, LogTable, as_logged
 from ragloop.learning.reviewing.open_answers import OpenAnswer, open_answers
 from ragloop.records import FeedbackKind
-from ragloop.wording import few
+from ragloop.wording import counted, few
 
 _SHOWN_PROBLEMS = 10
 VERDICTS = ("", FeedbackKind.UP, FeedbackKind.DOWN)
@@ -43,8 +43,8 @@ def export_sheet(journal: Journal, index: Index, file: Path, most: int) -> int:
     """
     if lost := _not_logged(journal, file):
         raise UsageError(
-            f"found {lost} judgements in {file} that were never imported; `ragloop review import` logs them, or name "
-            "another file"
+            f"found {counted(lost, 'judgement')} in {file} that the log does not have; `ragloop review import` logs "
+            "them, or name another file"
         )
     lines = [_line(one) for one in open_answers(journal, index, most)]
     try:
