@@ -1,5 +1,6 @@
 """Models that a hub names: where one lies on this disk, and whether the hub can be asked for another."""
 
+import re
 import ssl
 from http.client import HTTPException
 from pathlib import Path
@@ -7,6 +8,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, getproxies, urlopen
 
 _WAIT_S = 3.0
+_OF_HUB = re.compile(r"\w[\w.-]*+(?:/\w[\w.-]*+)?")
+"""A name that a hub may have; any other one is a path."""
 _CONFIGURATIONS = ("config.json", "modules.json")
 _SHORT_NAMES_ARE_OF = "sentence-transformers/"
 
@@ -28,14 +31,8 @@ def must_be_within_reach(source: str) -> None:
     huggingface_hub asks for each of several files six times, which takes more than a minute before it says so.
     """
     from huggingface_hub import constants, is_offline_mode
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
 
-    if is_offline_mode() or Path(source).exists():
-        return
-    try:
-        validate_repo_id(source)
-    except HFValidationError:  # a path, which no hub is asked for
+    if is_offline_mode() or Path(source).exists() or not _OF_HUB.fullmatch(source):
         return
     if folder_on_disk(source) is None and (why := _silent(constants.ENDPOINT)):
         raise ConnectionError(f"it is not on this disk, and the hub {constants.ENDPOINT} does not answer: {why}")
