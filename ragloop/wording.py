@@ -22,6 +22,12 @@ def done_in_part(summary: str, left_out: Iterable[str]) -> str:
     return f"{DONE_IN_PART}: {summary}. {' '.join(left_out)}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, which takes an s where there is not one: 1 document, 1,779 chunks."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun, which takes an s where there is not one: 1 document, 1,779 chunks, 0.5 days."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    return f"{shown} {noun}{'' if number == 1 else 's'}"
+
+
+def counted_with(number: int, noun: str, verb: str, verbs: str) -> str:
+    """Return a number with its noun and the verb that agrees with them: 1 document is, 12 documents are."""
+    return f"{counted(number, noun)} {verb if number == 1 else verbs}"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ragloop.markdown import bullets, code_block, paragraphs, table
 from ragloop.orchestrator.names import Names
-from ragloop.wording import counted, few
+from ragloop.wording import counted, counted_with, few
 from tasks.learning_reports import criteria_table
 from tasks.questions import Answer, Question, ask
 from tasks.reporting import MOST_ROWS, publish
@@ -114,21 +114,21 @@ def publish_decisions(names: Names, made: "Sequence[DeleteDecision]") -> None:
         for one in newest_first
     ]
     last = newest_first[0]
-    told = f"{sum(last.counts.values()):,} deletes {last.sentence}"
+    told = f"{counted(sum(last.counts.values()), 'delete')} {last.sentence}"
     columns = ("at (UTC)", "", "documents", "sources", "by", "why", "not asked again until")
     publish(names, "deletes", told, table(columns, rows))
 
 
 def _about_deletes(report: "SyncReport", wait_s: int) -> Question:
     """Show the figures and the keys of the documents."""
+    gone = counted_with(report.withheld_deletes, "document", "is", "are")
     text = (
-        f"**{report.withheld_deletes} documents are gone from their source**, too many to delete without asking. An "
-        "empty mount or a wrong prefix looks like this. Until you approve, they stay searchable; if more are gone by "
-        "then, those are withheld again."
+        f"**{gone} gone from the source**, too many to delete without asking. An empty mount or a wrong prefix looks "
+        "like this. Until you approve, they stay searchable; if more are gone by then, those are withheld again."
     )
     lines = [f"{one.source}: {one.key} ({counted(one.chunks, 'chunk')})" for one in report.withheld]
     return Question(
-        f"delete {report.withheld_deletes} documents?",
+        f"delete {counted(report.withheld_deletes, 'document')}?",
         paragraphs(text, bullets(few(lines, _SHOWN))),
         _listing(report.withheld),
         "nothing more is deleted",

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from ragloop.markdown import bullets, moment, number, table
+from ragloop.wording import counted
 from tasks.pictures import drift_over_time, funnel, gate_intervals, loss_curve, scores_over_time
 from tasks.reporting import MOST_ROWS, end, publish, run_link
 
@@ -49,7 +50,7 @@ def drift_summary(measured: "DriftMeasurement") -> str:
     """Say how many signals drifted, and whether training is due."""
     drifted, signals = measured.report.drifted, measured.report.signals
     due = "training is due" if measured.decision.due else "training is not due"
-    return f"{len(drifted)} of {len(signals)} signals drifted, {due}"
+    return f"{len(drifted)} of {counted(len(signals), 'signal')} drifted, {due}"
 
 
 def end_of_drift(measured: "DriftMeasurement") -> State[Any]:
@@ -74,7 +75,8 @@ def publish_dataset(names: "Names", dataset: "DatasetSummary", rung_by: str) -> 
     picture = funnel(dataset.rows, dataset.funnel)
     rang = f"Started by what {run_link(rung_by, 'this run')} found." if rung_by else ""
     answers = dataset.rows + sum(dataset.funnel.values())
-    told = f"{dataset.train:,} rows to train on and {dataset.eval:,} held out, of {answers:,} logged answers"
+    rows = f"{counted(dataset.train, 'row')} to train on and {dataset.eval:,} held out"
+    told = f"{rows}, of {counted(answers, 'logged answer')}"
     publish(names, "retrain-dataset", told, rang, table(("", ""), facts.items()), picture, left_out)
 
 
@@ -93,7 +95,7 @@ def publish_training(names: "Names", adapter_id: str, folder: Path) -> None:
         ("last loss", result.final_loss),
         ("seed", str(result.seed)),
     ]
-    told = f"{adapter_id} trained on {result.rows:,} rows in {number(result.training_seconds)} seconds"
+    told = f"{adapter_id} trained on {counted(result.rows, 'row')} in {number(result.training_seconds)} seconds"
     publish(names, "retrain-training", told, loss_curve(result.loss_curve), table(("", ""), facts))
 
 

@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from ragloop.markdown import bullets, table
+from ragloop.wording import counted
 from tasks.reporting import end, in_part, publish
 
 if TYPE_CHECKING:
@@ -74,13 +75,13 @@ def backup_summary(done: "BackupReport | None") -> str:
     """Say what was backed up, in a few words."""
     if done is None:
         return "no backup is configured"
-    return f"backup {done.backup_id}, {done.files_copied} of {done.files} files new"
+    return f"backup {done.backup_id}, {done.files_copied} of {counted(done.files, 'file')} new"
 
 
 def end_of_maintenance(done: "Upkeep", backup: "BackupReport | None", runs: int, mirror: str) -> State[Any]:
     """End as Completed where all of it was done; Failed, and why, where a table or an older backup is damaged, or the
     mirror is left behind."""
-    summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {runs} runs removed"
+    summary = f"{upkeep_summary(done)}, {backup_summary(backup)}, {counted(runs, 'run')} removed"
     problems = [*done.problems, *(backup.problems if backup else ()), *filter(None, [mirror])]
     if not problems:
         return end(Completed(message=summary), summary)

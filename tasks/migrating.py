@@ -80,7 +80,7 @@ def _publish(names: Names, planned: "Planned") -> None:
     """Publish the topics with what holds each back."""
     found = planned.report
     told = f"{counted(len(found.topics), 'topic')}, {len(planned.ups)} may move up, {len(planned.downs)} come back"
-    columns = ("topic", "name", "questions", "repeats", "lane", "next", "held back by", "documents", "US dollars")
+    columns = ("topic", "name", "asked", "repeats", "lane", "next", "held back by", "documents", "US dollars")
     publish(names, "topics", told, table(columns, [_row(one) for one in found.topics[:MOST_ROWS]]))
 
 

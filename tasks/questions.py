@@ -25,6 +25,7 @@ from ragloop.markdown import paragraphs
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.questions import FLOW
 from ragloop.printable import literal, printable
+from ragloop.wording import counted
 from tasks.overview import renew_overview
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def _outcome(given: Answer | None, state: State[Any], question: Question) -> str
 
 def _duration(seconds: int) -> str:
     if seconds < 120:
-        return f"{seconds} seconds"
-    return f"{seconds / 60:g} minutes" if seconds < 7200 else f"{seconds / 3600:g} hours"
+        return counted(seconds, "second")
+    return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")
 
 
 def _publish(names: Names, question: Question, became: str, address: str, asking: str) -> None:

@@ -14,7 +14,7 @@ from prefect.states import Completed
 
 from ragloop.corpus.sync.report import ChangeKind, left_out
 from ragloop.markdown import bullets, duration, link, moment, number, paragraphs, table
-from ragloop.wording import counted
+from ragloop.wording import counted, counted_with
 from tasks.approval import NOT_ASKED, Deletes
 from tasks.pictures import lag_histogram
 from tasks.reporting import MOST_ROWS, end, in_part, plain, publish
@@ -51,7 +51,7 @@ def publish_sync(names: "Names", report: "SyncReport", freshness: "Freshness") -
     columns = ("change", "source", "key", "was", "chunks", "embedded")
     rows = [plain({name: getattr(change, name) or "" for name in columns}) for change in report.changes[:MOST_ROWS]]
     if rows:
-        shown = f"{sync_summary(report)}: the first {len(rows):,} of {len(report.changes):,} documents"
+        shown = f"{sync_summary(report)}: the first {len(rows):,} of {counted(len(report.changes), 'document')}"
         create_table_artifact(rows, key=names.artifact(_DOCUMENTS), description=shown)
 
 
@@ -189,8 +189,10 @@ def end_of_sync(*passes: "SyncReport", answer: Deletes = NOT_ASKED) -> State[Any
     report = replace(report, withheld_deletes=report.withheld_deletes - len(answer.refused))
     summary = " · ".join(filter(None, [sync_summary(*passes), answer.in_short]))
     if report.complete:
-        told = f"; {len(answer.refused)} deletes were {answer.outcome}" if answer.refused else ""
-        message = f"{sync_summary(*passes)}; {report.chunks_total:,} chunks{told}"
+        told = (
+            f"; {counted_with(len(answer.refused), 'delete', 'was', 'were')} {answer.outcome}" if answer.refused else ""
+        )
+        message = f"{sync_summary(*passes)}; {counted(report.chunks_total, 'chunk')}{told}"
         return end(Completed(message=message), summary, name)
     return in_part(summary, left_out(report), name)
 
@@ -232,7 +234,7 @@ def publish_changes(names: "Names", drained: "Drained", freshness: "Freshness") 
 
 def changes_summary(drained: "Drained") -> str:
     """Say what changed and how many messages led to it, in a few words."""
-    return f"{sync_summary(drained.report)}, {drained.messages:,} messages"
+    return f"{sync_summary(drained.report)}, {counted(drained.messages, 'message')}"
 
 
 def end_of_changes(drained: "Drained") -> State[Any]:

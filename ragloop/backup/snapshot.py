@@ -16,6 +16,7 @@ from ragloop.backup.manifest import UNREADABLE, TableState
 from ragloop.catalogue import Derived, claiming_file
 from ragloop.errors import MismatchError, NotFoundError, RagloopError, StoreChangedError, StoreDamagedError
 from ragloop.store import Store
+from ragloop.store.failures import readable
 from ragloop.store.files import Files, FolderFiles, Found
 from ragloop.store.versions import missing, named, version_of
 
@@ -120,7 +121,7 @@ def _rows(store: Store, name: str, version: str, number: int) -> int:
             table.checkout(number)
             return int(table.count_rows())
     except (StoreDamagedError, RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = readable(str(error))[:200]
         raise _changed_or_damaged(store, name, version, said) from error
 
 

@@ -19,6 +19,7 @@ from ragloop.learning.examples.lineage import read_rows
 from ragloop.migration.routes.kept import KeptRoutes
 from ragloop.registry import Registry
 from ragloop.store import Store
+from ragloop.wording import counted
 
 _COLUMNS = ("interaction_id", "asked_at", "asked_by", "conversation", "lane", "adapter", "passages", "citations")
 
@@ -147,7 +148,7 @@ def _about(decision: DeleteDecision, sources: set[str], places: set[tuple[str, s
     counts = {source: count for source, count in decision.counts.items() if source in sources}
     if not counts or not decision.approved:
         return ""
-    return "; ".join(f"{count} deletes of its source {source} approved" for source, count in counts.items())
+    return "; ".join(f"{counted(count, 'delete')} of its source {source} approved" for source, count in counts.items())
 
 
 def _by_time(one: Seen) -> tuple[datetime, str]:

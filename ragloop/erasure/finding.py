@@ -52,7 +52,8 @@ class SharedText:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an erasure is about. `trimmed` counts answers that stay without the passages of what is erased."""
+    """What an erasure is about. `trimmed` counts answers that stay without the passages of what is erased,
+    `searched_documents` and `searched_answers` what was looked at to find all this."""
 
     asked: Asked
     traces: Traces
@@ -65,11 +66,14 @@ class Plan:
     champion: str | None
     backups: tuple[str, ...]
     aside: int
+    searched_documents: int
+    searched_answers: int
 
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is there that would be erased."""
-        return not (self.documents or self.interactions or self.traces.documents)
+        traces = self.traces
+        return not (traces.documents or traces.interactions or traces.datasets or traces.adapters or traces.files)
 
     def as_row(self) -> dict[str, Any]:
         """Return what a person decides by, as JSON shows it."""
@@ -85,6 +89,7 @@ class Plan:
             "champion": self.champion,
             "backups": list(self.backups),
             "aside": self.aside,
+            "searched": {"documents": self.searched_documents, "answers": self.searched_answers},
         }
 
 
@@ -129,7 +134,7 @@ class Finder:
             len(gone), sum(one.mentions(ids) for one in log if one.interaction_id not in gone),
             sum(len(one.corrections) + one.votes for one in going), next(iter(champions), None),
             tuple(one.backup_id for one in self.backups.all()) if self.backups else (),
-            len(self.store.tables.aside()),
+            len(self.store.tables.aside()), len({row["document_id"] for row in self._rows()}), len(log),
         )  # fmt: skip
 
     def documents(self, asked: Asked) -> tuple[FoundDocument, ...]:

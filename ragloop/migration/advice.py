@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from ragloop.migration.costs.break_even import BreakEven
+from ragloop.wording import counted, counted_with
 
 
 class Kind(StrEnum):
@@ -126,7 +127,7 @@ def advise(facts: Facts, policy: AdvicePolicy) -> Advice:
         _scale(facts, policy),
     )
     if facts.answers < policy.min_answers:
-        why = f"{facts.answers:,} answers were logged, {policy.min_answers:,} are needed to say anything"
+        why = f"{counted_with(facts.answers, 'answer', 'was', 'were')} logged, {policy.min_answers:,} are needed"
         more = (f"{policy.min_answers - facts.answers:,} more answers",)
         return Advice(Kind.NOT_YET, why, factors, more, tuple(facts.break_even))
     kind, why = _weighed({one.name: one.favours for one in factors})
@@ -183,10 +184,11 @@ def _change(facts: Facts, policy: AdvicePolicy) -> Factor:
     rests = facts.rest_days >= wanted
     return Factor(
         "change",
-        f"documents have not changed for {facts.rest_days:.0f} days (median over citations)",
+        f"documents have not changed for {counted(round(facts.rest_days), 'day')} (median over citations)",
         Kind.FINE_TUNE if rests else Kind.RAG,
-        f"a retraining comes round in {facts.retraining_days:.1f} days, and documents must rest {wanted:.0f}",
-        f"a median {'below' if rests else 'from'} {wanted:.0f} days{'' if rests else ' on'}",
+        f"a retraining comes round in {counted(round(facts.retraining_days, 1), 'day')}, "
+        f"and documents must rest {wanted:.0f}",
+        f"a median {'below' if rests else 'from'} {counted(round(wanted), 'day')}{'' if rests else ' on'}",
     )
 
 
@@ -196,7 +198,7 @@ def _repeats(facts: Facts, policy: AdvicePolicy) -> Factor:
     often = facts.repeat_share >= policy.min_repeat_share
     return Factor(
         "repeats",
-        f"{facts.repeat_share:.0%} of questions were asked before within {facts.days:.0f} days",
+        f"{facts.repeat_share:.0%} of questions were asked before within {counted(round(facts.days), 'day')}",
         Kind.FINE_TUNE if often else Kind.RAG,
         "what is asked again is worth training on"
         if often
@@ -245,7 +247,7 @@ def _latency(facts: Facts, policy: AdvicePolicy) -> Factor:
 
 def _form(facts: Facts, policy: AdvicePolicy) -> Factor:
     if facts.form_share is None or facts.corrections < policy.few_corrections:
-        return Factor("form", f"{facts.corrections:,} corrections", Kind.NEITHER, "too few say anything about form")
+        return Factor("form", counted(facts.corrections, "correction"), Kind.NEITHER, "too few say anything about form")
     form = facts.form_share > policy.half
     return Factor(
         "form",

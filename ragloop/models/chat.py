@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import MismatchError, NotFoundError
+from ragloop.models.hub import must_be_within_reach
 from ragloop.records import Message
 
 PLAIN_TEMPLATE = (
@@ -220,6 +221,7 @@ def load_chat(place: Path | str) -> Chat:
     from transformers import AutoTokenizer
 
     try:
+        must_be_within_reach(str(place))
         tokenizer: Any = AutoTokenizer.from_pretrained(str(place))
     except (OSError, ValueError) as error:
         raise cannot_be_loaded(place, error) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from ragloop.durable import whole_file
 from ragloop.hashes import sha256_of
+from ragloop.models.hub import folder_on_disk
 
 REMEMBERED = "weights.json"
 """In the folder of prepared models: the hash of each file, with the stat that it had."""
@@ -23,7 +24,7 @@ def weights_sha256(place: Path | str, cache: Path) -> str:
     Empty where none are on this disk, as those of a hub are not before their first use. `cache` is the folder of
     prepared models.
     """
-    folder = place if isinstance(place, Path) else _of_hub(place)
+    folder = place if isinstance(place, Path) else folder_on_disk(place)
     files = _weight_files(folder) if folder else []
     if not files:
         return ""
@@ -33,16 +34,6 @@ def weights_sha256(place: Path | str, cache: Path) -> str:
         there = {name: one for name, one in remembered.items() if Path(name).exists()}
         _write(cache / REMEMBERED, {**there, **new})
     return hashlib.sha256("\n".join(one["sha256"] for one in found.values()).encode()).hexdigest()
-
-
-def _of_hub(name: str) -> Path | None:
-    """Return the folder of a model that a hub named, where it was loaded before."""
-    try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return None
-    found = try_to_load_from_cache(name, "config.json")
-    return Path(found).parent if isinstance(found, str) else None
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ failing disk, a mount that is away, too many open files), a request that failed 
 """
 
 import errno
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,13 @@ _DAMAGED = (
 """Messages of a ValueError. A file of zeros is no file of Lance; a manifest of zeros is version 0, without columns."""
 _FILE = re.compile(r"(?<![\w-])([\w-]++\.lance/(?:data|_versions|_indices|_deletions)/[\w./-]++)")
 """A file of a table, by its name in the database. A message may quote any text, so each run of letters is read once."""
+_OF_LANCE = re.compile(
+    r"lance error: |LanceError\(\w++\): |Generic (?!S3)[\w/]++ error: |(?:Wrapped error|A prerequisite task failed): "
+    r"|Invalid input, | \(invalid magic: [^)]*+\)"
+)
+"""Where inside LanceDB an error came up, which tells a reader nothing of the store."""
+_PLACE_IN_CODE = ".rs:"
+log = logging.getLogger(__name__)
 
 Opens = Callable[[str], None]
 """Opens a file of the database, or every file of a folder of it; raises OSError or UnavailableError where it cannot."""
@@ -45,31 +53,40 @@ def explained(place: str, opens: Opens) -> Iterator[None]:
         meant = meaning(error, place, opens)
         if meant is None:
             raise
+        log.debug("LanceDB said of %s: %s", place, error)
         raise meant from error
 
 
 def meaning(error: Exception, place: str, opens: Opens) -> RagloopError | None:
     """Return the error of ragloop's tree that stands for this one; None where it is not about files of the database."""
     message = " ".join(str(error).split())
+    shown = readable(message)
     if _is_of_the_system(error, message):
-        return _away(place, message)
+        return _away(place, shown)
     if any(mark in message for mark in REQUEST_FAILED):
         return UnavailableError(
-            f"a request to the store {place} failed: {message[:200]}; what was committed stays: try again"
+            f"a request to the store {place} failed: {shown[:200]}; what was committed stays: try again"
         )
     if not _is_damage(error, message):
         return None
     if any(mark in message for mark in _MET):
         return StoreBusyError(
             f"another process wrote to the store in {place} meanwhile, and nothing was written by this one: "
-            f"{message[:200]}; run the same command again"
+            f"{shown[:200]}; run the same command again"
         )
     if any(mark in message for mark in _PASSES):
-        return _away(place, message)
+        return _away(place, shown)
     # What lies behind "not found" may be another file, which LanceDB could not open and does not name.
     if refused := _refused(message, opens):
         return _away(place, refused)
-    return damaged(message[:200])
+    return damaged(shown[:200])
+
+
+def readable(message: str) -> str:
+    """Return a message of LanceDB without the lines of its source and the layers that the error passed through."""
+    words = " ".join(word for word in _OF_LANCE.sub("", message).split() if _PLACE_IN_CODE not in word)
+    kept = words.rstrip(", ")
+    return kept.replace("Not found: Not found: ", "Not found: ") or "LanceDB gives no reason"
 
 
 def damaged(found: str) -> StoreDamagedError:

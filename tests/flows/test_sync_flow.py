@@ -233,7 +233,7 @@ def test_a_refusal_may_hold_for_days(
     assert bool(questions_of(flows, state)) == asked_again
     run = flows.run_of(state)
     assert run["state_type"] == ("FAILED" if asked_again else "COMPLETED")
-    kept = "15 documents that are gone from their source are kept until"
+    kept = "15 documents are gone from the source and kept until"
     assert (kept in flows.artifacts(state)["sync-report"]) != asked_again
 
 
@@ -250,7 +250,7 @@ def test_what_is_gone_after_the_question_is_not_deleted_by_its_answer(
     operator.join()
     assert run["state_type"] == "FAILED"
     assert "15 deleted" in run["name"]
-    assert "1 deletes are withheld" in run["state"]["message"]
+    assert "1 delete is withheld" in run["state"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_quarantined_document_is_not_green_and_its_reason_stays_in_the_store(
     state = sync_index(folder=folder, home=tmp_path / "home", config=config, return_state=True)
     run, artifacts = flows.run_of(state), flows.artifacts(state)
     assert run["state_type"] == "FAILED"
-    assert "1 documents are quarantined" in run["state"]["message"]
+    assert "1 document is quarantined" in run["state"]["message"]
     assert "long.md" in artifacts["sync-changes"]
     assert "reason" not in artifacts["sync-changes"]
 

@@ -277,6 +277,18 @@ def test_the_certificate_of_the_newest_erasure_is_named_last(shell: Shell) -> No
     assert "to name one that is in neither, give its key and --source" in unknown
 
 
+def test_a_plan_that_finds_nothing_says_so_and_what_was_searched(shell: Shell) -> None:
+    shell("sync", "documents")
+    ran = shell("erase", "--subject", "zanzibar", "--dry-run")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("nothing rests on 'zanzibar': searched were names and text of 4 documents in every index")
+    plan = shell("erase", "--subject", "zanzibar", "--dry-run", "--json").json["plan"]
+    assert (plan["documents"], plan["searched"]) == ([], {"documents": 4, "answers": 0})
+    assert "nothing rests" not in shell("erase", "--subject", "otters", "--dry-run").out
+    assert "found no document" in shell.fails(2, "erase", "zanzibar.md", "--dry-run")
+    assert "found no interaction" in shell.fails(2, "erase", "--interaction", "f" * 32, "--dry-run")
+
+
 def test_patterns_that_match_nothing_are_said_and_end_with_exit_code_1(shell: Shell) -> None:
     (shell.folder / "ragloop.toml").write_text(
         '[[sources]]\nname = "birds"\nuri = "documents"\ninclude = ["*.adoc"]\n'

@@ -37,7 +37,7 @@ def test_a_refusal_holds_for_its_days_and_then_the_deletes_are_withheld_again(fo
     (folder / "19.md").unlink()
     report = opened(tmp_path).corpus.sync(folder)
     assert (len(report.refused), report.deleted, report.withheld_deletes, report.complete) == (12, 1, 0, True)
-    assert report.notices[0].startswith("12 documents that are gone from their source are kept until ")
+    assert report.notices[0].startswith("12 documents are gone from the source and kept until ")
     assert report.notices[0].endswith(": refused by Ada (a mount is away)")
     assert opened(tmp_path, days=4).corpus.sync(folder).withheld_deletes == 12
     assert opened(tmp_path).corpus.sync(folder, confirm_deletes=True).deleted == 12

@@ -150,7 +150,7 @@ def test_a_quarantined_document_does_not_keep_a_build_from_answering(indexed: Em
     indexed.chosen = WIDE
     report = indexed.sync()
     assert (report.state, report.quarantined) == ("active", 1)
-    assert "1 documents that can be found in" in report.notices[0]
+    assert "1 document is quarantined in" in report.notices[0]
 
 
 def test_one_folder_that_is_named_builds_every_known_source(indexed: EmbeddedByName, tmp_path: Path) -> None:

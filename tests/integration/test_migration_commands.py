@@ -29,12 +29,17 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(place: Path, capsys: pytest.CaptureFixture[str], *command: str) -> Any:
+    return json.loads(printed(place, capsys, *command)[0])
+
+
+def printed(place: Path, capsys: pytest.CaptureFixture[str], *command: str) -> tuple[str, str]:
+    """Run a command that succeeds; returns what it prints on stdout and on stderr."""
     where = ["--home", str(place / "home"), "--config", str(place / "ragloop.toml")]
     with pytest.raises(SystemExit) as ended:
         main([*command, *where])
     said = capsys.readouterr()
     assert ended.value.code == 0, said.err
-    return json.loads(said.out)
+    return said.out, said.err
 
 
 def test_topics_are_one_object_and_are_edited_by_id_and_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +56,22 @@ def test_topics_are_one_object_and_are_edited_by_id_and_name(place: Path, capsys
     assert len(run(place, capsys, "topics", "split", "Bee keeping", "--json")["topics"]) == 2
     unpinned = run(place, capsys, "topics", "pin", "Bee keeping", "--off", "--json")
     assert {one["name"]: one["pinned"] for one in unpinned["topics"]}["Bee keeping"] is False
+
+
+def test_tables_of_topics_name_what_they_count(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of_answers, _ = printed(place, capsys, "topics")
+    assert "asked" in of_answers
+    assert "questions" not in of_answers
+    assert "different questions" in printed(place, capsys, "topics", "rename", FERRY[1], "The ferry")[0]
+    renamed = run(place, capsys, "topics", "rename", "The ferry", "The Ferry", "--json")["topics"]
+    assert "The Ferry" in [one["name"] for one in renamed]
+    bees = next(one["name"] for one in renamed if one["name"] != "The Ferry")
+    where = ["--home", str(place / "home"), "--config", str(place / "ragloop.toml")]
+    with pytest.raises(SystemExit) as ended:
+        main(["topics", "rename", bees, "the ferry", *where])
+    taken = next(one["topic_id"] for one in renamed if one["name"] == "The Ferry")
+    assert ended.value.code == 2
+    assert f"the topic {taken} has the name 'The Ferry'" in capsys.readouterr().err
 
 
 def test_costs_and_advice_are_one_object_each(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

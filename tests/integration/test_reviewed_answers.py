@@ -77,7 +77,7 @@ def test_what_somebody_filled_in_is_not_written_over_before_it_is_in_the_log(app
     app.learning.export_review(file, 10)
     fill(file, {"verdict": "up"}, {"correction": "at nine"})
     filled = file.read_bytes()
-    with pytest.raises(UsageError, match=r"found 2 judgements in .*sheet\.jsonl that were never imported"):
+    with pytest.raises(UsageError, match=r"found 2 judgements in .*sheet\.jsonl that the log does not have"):
         app.learning.export_review(file, 10)
     assert file.read_bytes() == filled
     app.learning.import_review(file)
@@ -103,8 +103,26 @@ def test_lines_that_cannot_be_read_are_named_and_the_others_count(app: App, tmp_
     assert [problem.partition(":")[0] for problem in found.problems] == [
         "line 2", "line 3", "found no answer none in the log",
     ]  # fmt: skip
+    assert found.problems[1] == "line 3: found no JSON, expected a line that `ragloop review export` wrote"
     with pytest.raises(UsageError, match="cannot read"):
         app.learning.import_review(tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("What?\nBees.\n", "line 1: found no JSON"), ('\n{"question": "x"}', "line 2: found no interaction_id")],
+)
+@pytest.mark.parametrize("as_json", [["--json"], []])
+def test_a_file_without_a_line_of_a_sheet_is_refused(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, found: str, as_json: list[str]
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["review", "import", str(file), *as_json, "--home", str(app.settings.home)])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert f"found no line of a review in {file} ({found}); expected a file that `ragloop review export`" in said.err
 
 
 def write(file: Path, *said: dict[str, Any]) -> None:

@@ -35,6 +35,14 @@ def advised(**changes: Any) -> Advice:
     return advise(replace(SUITED, **changes), POLICY)
 
 
+def test_one_day_is_told_in_the_singular() -> None:
+    told = str(advised(rest_days=1.2, days=1, retraining_days=1).as_row())
+    assert "not changed for 1 day (" in told
+    assert "within 1 day'" in told
+    assert "comes round in 1 day," in told
+    assert "1 days" not in told
+
+
 @pytest.mark.parametrize(
     ("changes", "expected", "why"),
     [

@@ -80,7 +80,7 @@ def test_a_clock_that_was_set_back_counts_as_cooldown_and_is_named() -> None:
 def test_a_decision_not_to_train_gives_both_reasons_with_their_figures() -> None:
     assert at(3, 5, report(state="not enough data")).reasons == (
         "Cadence does not ring: 3.0 days since the last training (7 needed), 5 new eligible examples (100 needed).",
-        "Drift does not ring: no signal asks to retrain, 1 of 1 signals have not enough data.",
+        "Drift does not ring: no signal asks to retrain, not enough data for 1 of 1 signal.",
     )
     assert at(3, 5).reasons[1] == "Drift does not ring: it was not measured."
 

@@ -14,7 +14,8 @@ def test_nothing_is_said_of_a_sync_that_is_complete() -> None:
     [
         (SyncReport(problems=("the bucket is gone",)), ["the bucket is gone"]),
         (SyncReport(withheld_deletes=12), ["12 deletes are withheld"]),
-        (SyncReport(failed=1), ["1 documents cannot be read"]),
+        (SyncReport(failed=1), ["1 document cannot be read"]),
+        (SyncReport(quarantined=1, withheld_deletes=1), ["1 delete is", "1 document is quarantined"]),
         (SyncReport(failed=1, quarantined=2, withheld_deletes=3), ["3 deletes", "2 documents are quarantined"]),
     ],
 )

@@ -1,6 +1,7 @@
 """What an error of LanceDB means, by the words that LanceDB 0.40 was seen to use."""
 
 import errno
+import re
 
 import pytest
 
@@ -49,6 +50,45 @@ def test_an_error_of_the_database_is_of_one_kind(kind: type[RagloopError], error
         raise error
     assert type(raised.value) is kind
     assert raised.value.__cause__ is error
+
+
+RUSTC = "/rustc/2d8144b7880597b6e6d3dfd63a9a9efae3f533d3/library/core/src/result.rs:1896:29"
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (
+            f"{TOP}LanceError(IO): Generic N/A error: Wrapped error: Not found: Wrapped error: Not found: "
+            f"/h/t.lance/data/1.lance, {RUSTC}, {RUSTC}",
+            "Not found: /h/t.lance/data/1.lance",
+        ),
+        (
+            f"{TOP}LanceError(IO): Generic memory error: Invalid range 0..9 for object of size 2 bytes, {RUSTC}",
+            "Invalid range 0..9 for object of size 2 bytes",
+        ),
+        (
+            "Invalid input, file does not appear to be a Lance file (invalid magic: [76, 65, 78, 67])",
+            "file does not appear to be a Lance file",
+        ),
+        (
+            f"{TOP}LanceError(IO): Permission denied (os error 13), lance-io-13.0.0/src/local.rs:274:24",
+            "Permission denied (os error 13)",
+        ),
+        (f"{TOP}{RUSTC}", "LanceDB gives no reason"),
+    ],
+)
+def test_a_message_tells_what_was_found_and_the_debug_log_the_rest(
+    error: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level("DEBUG", logger="ragloop.store.failures"),
+        pytest.raises(RagloopError, match=re.escape(f": {shown}; ")) as raised,
+        explained("/h", nothing_refused),
+    ):
+        raise (ValueError if error.startswith("Invalid") else RuntimeError)(error)
+    assert ".rs" not in str(raised.value)
+    assert error in caplog.text
 
 
 @pytest.mark.parametrize(

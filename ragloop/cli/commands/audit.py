@@ -8,6 +8,7 @@ from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, encodable, open_app
 from ragloop.cli.output import print_json, print_table, say, write
 from ragloop.errors import UsageError
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.erasure.audit import Seen
@@ -43,7 +44,8 @@ def audit(
     if approvals:
         print_table("Decisions about it", approvals, ["when", "what", "by", "why"])
     cited = sum(one.cited for one in found.seen)
-    say(f"{', '.join(one.uri for one in found.documents)}: in {len(found.seen):,} answers, {cited:,} cite it")
+    about = ", ".join(one.uri for one in found.documents)
+    say(f"{about}: in {counted(len(found.seen), 'answer')}, {cited:,} of which cite it")
     for one in found.unreadable:
         say(f"the rows of adapter {one} cannot be read: nobody can tell whether it was trained on it")
 

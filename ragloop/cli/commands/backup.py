@@ -8,6 +8,7 @@ import typer
 from ragloop.cli.options import BackupPlace, Json, encodable, open_app
 from ragloop.cli.output import print_json, print_table, say
 from ragloop.cli.progress import progress
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.backup import BackupReport
@@ -47,13 +48,13 @@ def take(
 
 def _show(done: "BackupReport") -> None:
     print_table(f"Backup {done.backup_id}", [asdict(one) for one in done.tables], _TABLE)
-    copied = f"{done.files_copied:,} files copied ({done.bytes_copied / _MIB:,.1f} MiB)"
-    say(f"{done.files:,} files ({done.bytes / _MIB:,.1f} MiB) in {done.place}, {copied}")
-    say(f"{done.files_verified:,} existing files verified ({done.bytes_verified / _MIB:,.1f} MiB)")
+    copied = f"{counted(done.files_copied, 'file')} copied ({done.bytes_copied / _MIB:,.1f} MiB)"
+    say(f"{counted(done.files, 'file')} ({done.bytes / _MIB:,.1f} MiB) in {done.place}, {copied}")
+    say(f"{counted(done.files_verified, 'existing file')} verified ({done.bytes_verified / _MIB:,.1f} MiB)")
     for name in done.mended:
         say(f"mended: {name} was damaged and was copied again from the store")
     if done.expired:
-        say(f"removed {len(done.expired)} older backups with {done.files_removed:,} files")
+        say(f"removed {counted(len(done.expired), 'older backup')} with {counted(done.files_removed, 'file')}")
 
 
 @backup.command("list")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, say
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.migration.costs.report import CostReport, LaneCost
@@ -25,16 +26,16 @@ def costs(json: Json = False) -> None:
         ]
         print_json({**report.as_row(), "topics": rows})
         return
-    print_facts(f"Costs of {report.window_days:g} days, in US dollars", _facts(report))
+    print_facts(f"Costs of {counted(report.window_days, 'day')}, in US dollars", _facts(report))
     columns = ["lane", "answers", "usd", "an answer", "tokens in", "out"]
     if report.lanes:
         print_table("By lane", [_lane(one) for one in report.lanes], columns)
     shown = [
-        {"topic": one[:SHOWN], "name": name, "questions": figures.questions, "usd": figures.cost_usd}
+        {"topic": one[:SHOWN], "name": name, "asked": figures.questions, "usd": figures.cost_usd}
         for one, name, figures in topics[:20]
     ]
     if shown:
-        print_table("By topic", shown, ["topic", "name", "questions", "usd"])
+        print_table("By topic", shown, ["topic", "name", "asked", "usd"])
     for one in report.break_even:
         say(one.told)
     for note in report.notes:

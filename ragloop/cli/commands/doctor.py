@@ -9,6 +9,7 @@ from ragloop.cli.mirrors import follow_mirror
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_json, print_table, say
 from ragloop.cli.progress import progress
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.corpus.doctor.diagnosis import Diagnosis
@@ -44,8 +45,8 @@ def _show(found: "Diagnosis") -> None:
     if found.findings:
         rows = [asdict(one) for one in found.findings]
         print_table("Findings", rows, ["check", "state", "count", "detail", "repair"])
-    looked = f"{found.documents:,} documents and {found.chunks:,} chunks in {found.seconds:.1f} s"
-    say(f"{looked}; {found.embedded:,} chunks embedded" if found.embedded else looked)
+    looked = f"{counted(found.documents, 'document')} and {counted(found.chunks, 'chunk')} in {found.seconds:.1f} s"
+    say(f"{looked}; {counted(found.embedded, 'chunk')} embedded" if found.embedded else looked)
     for note in found.notes:
         say(note)
     if not found.findings:

@@ -61,7 +61,7 @@ def show(
         return
     _show(document, chunks)
     if text is not None:
-        write(f"--- the text, {len(text):,} characters ---\n{text}")
+        write(f"--- the text, {counted(len(text), 'character')} ---\n{text}")
 
 
 def _show(document: "Reading", chunks: "list[ReadChunk]") -> None:

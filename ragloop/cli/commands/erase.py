@@ -12,6 +12,7 @@ from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_facts, print_json, print_table, say, write
 from ragloop.cli.progress import progress
 from ragloop.errors import UsageError
+from ragloop.wording import counted, counted_with, first_few
 
 if TYPE_CHECKING:
     from ragloop.erasure.asked import Asked
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """Documents that the plan names; all of them with --json."""
+_TERMS_SHOWN = 5
 
 
 class _DocumentsFirst(TyperGroup):
@@ -132,10 +134,40 @@ def _row(done: "Erased") -> dict[str, object]:
 
 
 def _state(done: "Erased") -> str:
-    return "complete" if done.is_done else f"not complete: {len(done.found)} traces are still there"
+    return (
+        "complete"
+        if done.is_done
+        else f"not complete: {counted_with(len(done.found), 'trace', 'is', 'are')} still there"
+    )
+
+
+def _nothing(plan: "Plan") -> str:
+    """Say that nothing rests on what is asked for: only terms come so far, since any other name is refused."""
+    terms = first_few([repr(one) for one in plan.asked.subjects], _TERMS_SHOWN)
+    documents, answers = counted(plan.searched_documents, "document"), counted(plan.searched_answers, "logged answer")
+    return (
+        f"nothing rests on {terms}: searched were names and text of {documents} in every index, {answers} with "
+        "questions and corrections, datasets and adapters"
+    )
 
 
 def _show_plan(plan: "Plan") -> None:
+    if plan.is_empty:
+        write(_nothing(plan))
+        if plan.aside:
+            say(f"tables set aside, which any erasure removes: {plan.aside:,}")
+    else:
+        _show_found(plan)
+    if plan.champion:
+        say(f"the champion {plan.champion} rests on them: it is rolled back from")
+    if plan.backups:
+        older = "the older one is" if len(plan.backups) == 1 else f"{len(plan.backups):,} older ones are"
+        say(f"a backup is taken, then {older} removed: {', '.join(plan.backups)}")
+    for one in plan.shared:
+        say(f"stays, since {one.kept_by} has this text, too: a passage of {one.uri}")
+
+
+def _show_found(plan: "Plan") -> None:
     row = plan.as_row()
     print_table("Documents", row["documents"][:_SHOWN], ["uri", "source", "key"])
     if len(plan.documents) > _SHOWN:
@@ -143,12 +175,6 @@ def _show_plan(plan: "Plan") -> None:
     counts = {name: row[name] for name in ("chunks", "interactions", "feedback", "aside")}
     facts = {**counts, "answers that lose a passage": plan.trimmed, "datasets": len(row["datasets"])}
     print_facts("Erased with them", {**facts, "adapters": ", ".join(row["adapters"]) or "none"})
-    if plan.champion:
-        say(f"the champion {plan.champion} rests on them: it is rolled back from")
-    if plan.backups:
-        say(f"a backup is taken, then {len(plan.backups):,} older ones are removed: {', '.join(plan.backups)}")
-    for one in plan.shared:
-        say(f"stays, since {one.kept_by} has this text, too: a passage of {one.uri}")
 
 
 @erase.command()
@@ -201,4 +227,6 @@ def lift(
     """Let the documents of an erasure be indexed again, by the next sync."""
     app = open_app()
     lifted = app.erasing.lift(ids.certificate_id(app, encodable(certificate)))
-    print_json({"lifted": lifted}) if json else write(f"{lifted} hashes are suppressed no more")
+    print_json({"lifted": lifted}) if json else write(
+        f"{lifted} {'hash is' if lifted == 1 else 'hashes are'} suppressed no more"
+    )

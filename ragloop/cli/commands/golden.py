@@ -9,6 +9,7 @@ from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, Labels, encodable, labels_of, open_app
 from ragloop.cli.output import print_json, print_table, say
 from ragloop.errors import UsageError
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.learning.evaluation.golden import GoldenQuestion
@@ -140,7 +141,7 @@ def suggest(
     if json:
         print_json({"suggestions": [one.as_line() for one in found], "file": file})
     elif file:
-        say(f"wrote {len(found):,} suggestions to {file}; edit them, then `ragloop golden add --file {file}`")
+        say(f"wrote {counted(len(found), 'suggestion')} to {file}; edit them, then `ragloop golden add --file {file}`")
     else:
         rows = [_suggested(one) for one in found]
         print_table("Suggested golden questions", rows, ["question", "answers", "why", "times", "documents"])

@@ -10,6 +10,7 @@ from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, print_table, say, write
 from ragloop.cli.progress import progress
 from ragloop.errors import UsageError
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.traffic.importing import ImportReport
@@ -41,7 +42,7 @@ def export(
 ) -> None:
     """Write every logged answer, with its feedback, to a file."""
     rows = open_app().learning.export_log(file)
-    print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {rows:,} answers to {file}")
+    print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {counted(rows, 'answer')} to {file}")
 
 
 @log.command("import")

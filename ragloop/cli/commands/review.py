@@ -8,6 +8,7 @@ import typer
 
 from ragloop.cli.options import Json, open_app
 from ragloop.cli.output import print_facts, print_json, say
+from ragloop.wording import counted
 
 review = typer.Typer(no_args_is_help=True, help="Look at answers in a file, and log what was found.")
 _DONE_IN_PART = 1
@@ -25,7 +26,7 @@ def export(
     import the file.
     """
     rows = open_app().learning.export_review(file, count)
-    print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {rows:,} answers to {file}")
+    print_json({"rows": rows, "file": str(file)}) if json else say(f"wrote {counted(rows, 'answer')} to {file}")
 
 
 @review.command("import")

@@ -10,7 +10,7 @@ from ragloop.cli.options import Json, encodable, is_verbose, open_app, user
 from ragloop.cli.output import duration, print_facts, print_json, say, write
 from ragloop.cli.progress import SyncLine
 from ragloop.errors import UsageError
-from ragloop.wording import counted, few
+from ragloop.wording import counted, counted_with, few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,8 +173,9 @@ def _show(report: "SyncReport") -> None:
         say(f"problem: {problem}")
     if report.withheld_deletes:
         say(
-            f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
-            "Check the source; `ragloop sync --confirm-deletes` applies them"
+            f"{counted_with(report.withheld_deletes, 'delete', 'is', 'are')} withheld: too many documents are gone to "
+            "delete without asking. Check the source; `ragloop sync --confirm-deletes` applies them"
         )
     if report.quarantined:
-        say(f"{report.quarantined} documents are quarantined; `ragloop status` shows why, --retry-quarantined retries")
+        quarantined = counted_with(report.quarantined, "document", "is", "are")
+        say(f"{quarantined} quarantined; `ragloop status` shows why, --retry-quarantined retries")

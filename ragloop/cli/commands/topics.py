@@ -7,6 +7,7 @@ import typer
 from ragloop.cli.ids import SHOWN
 from ragloop.cli.options import Json, encodable, open_app, user
 from ragloop.cli.output import print_json, print_table, say
+from ragloop.wording import counted
 
 if TYPE_CHECKING:
     from ragloop.migration.topics.report import TopicRow
@@ -38,12 +39,12 @@ def show(
     if json:
         print_json({**report.as_row(), "joined": found.joined, "new": found.new})
         return
-    columns = ["topic", "name", "questions", "repeats", "lane", "next", "held back by", "documents", "usd"]
+    columns = ["topic", "name", "asked", "repeats", "lane", "next", "held back by", "documents", "usd"]
     if report.topics:
         print_table("Topics", [_shown(one) for one in report.topics[:count]], columns)
     say(
-        f"{report.answers:,} answers of {report.window_days:g} days, {len(report.topics):,} topics; {found.joined:,} "
-        f"questions joined one now"
+        f"{counted(report.answers, 'answer')} of {counted(report.window_days, 'day')}, "
+        f"{counted(len(report.topics), 'topic')}; {counted(found.joined, 'question')} joined one now"
     )
 
 
@@ -51,7 +52,7 @@ def show(
 def rename(
     topic: TopicId, name: Annotated[str, typer.Argument(help="The name, in quotes.")], json: Json = False
 ) -> None:
-    """Give a topic a name; no regrouping takes it from the topic."""
+    """Give a topic a name that no other one has; no regrouping takes it from the topic."""
     from ragloop.migration.topics.editing import renamed
 
     by = user()
@@ -98,8 +99,10 @@ def _print(grouping: "Grouping", json: bool) -> None:
     if json:
         print_json({"topics": rows})
     else:
-        shown = [{**one, "topic": str(one["topic_id"])[:SHOWN]} for one in rows]
-        print_table("Topics", shown, ["topic", "name", "questions", "pinned"])
+        shown = [
+            {**one, "topic": str(one["topic_id"])[:SHOWN], "different questions": one["questions"]} for one in rows
+        ]
+        print_table("Topics", shown, ["topic", "name", "different questions", "pinned"])
 
 
 def _shown(one: "TopicRow") -> dict[str, Any]:
@@ -107,7 +110,7 @@ def _shown(one: "TopicRow") -> dict[str, Any]:
     return {
         "topic": row["topic_id"][:SHOWN],
         "name": row["name"],
-        "questions": row["questions"],
+        "asked": row["questions"],
         "repeats": f"{row['repeat_share']:.0%}",
         "lane": row["lane"] if row["share"] == 1 else f"{row['lane']} {row['share']:.0%}",
         "next": row["next"],

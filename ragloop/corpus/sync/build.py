@@ -24,6 +24,7 @@ from ragloop.corpus.sync.update import Work, note_way, nothing_found, update_act
 from ragloop.errors import NotFoundError, RagloopError, StoreDamagedError
 from ragloop.models import Embedder
 from ragloop.telemetry import span
+from ragloop.wording import counted
 
 _COUNTS = ("added", "updated", "renamed", "deleted", "failed", "chunks_embedded", "chunks_reused", "commits")
 """What is reported of the active generation."""
@@ -170,9 +171,10 @@ class Build:
         if not whole:
             return "not complete, the next sync goes on with it"
         if lost:
-            there = "can be found now" if self._active_is_readable else "were there at the last completed scan"
+            were = "was" if lost == 1 else "were"
+            there = "can be found now" if self._active_is_readable else f"{were} there at the last completed scan"
             return (
-                f"complete but lacks {lost} documents that {there}, so it does not answer yet: "
+                f"complete but lacks {counted(lost, 'document')} that {there}, so it does not answer yet: "
                 "`ragloop sync --confirm-deletes` cuts over to it"
             )
         return "complete, `ragloop index cutover` lets it answer (index.cutover is manual)"

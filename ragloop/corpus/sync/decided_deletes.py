@@ -12,6 +12,7 @@ from typing import Any
 from ragloop.corpus.sync.report import Change, ChangeKind
 from ragloop.reports import Report, Reports
 from ragloop.store import Store
+from ragloop.wording import counted_with
 
 _KIND = "delete decision"
 Documents = frozenset[tuple[str, str]]
@@ -90,9 +91,8 @@ def kept_by(holding: Iterable[DeleteDecision], kept: Documents) -> tuple[str, ..
         if of_it := one.refused & left:
             left -= of_it
             until = f"{one.until:%Y-%m-%d %H:%M} UTC"
-            lines.append(
-                f"{len(of_it)} documents that are gone from their source are kept until {until}: {one.sentence}"
-            )
+            gone = counted_with(len(of_it), "document", "is", "are")
+            lines.append(f"{gone} gone from the source and kept until {until}: {one.sentence}")
     return tuple(lines)
 
 

@@ -8,6 +8,7 @@ from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import Change, ChangeKind, changes_of
 from ragloop.corpus.sync.scans import known_documents
+from ragloop.wording import counted_with
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,6 @@ def losses_by_count(building: Index, policy: SyncPolicy) -> Losses:
 
 def _quarantined(count: int, active: Index, building: Index) -> str:
     return (
-        f"{count} documents that can be found in {active.generation.fingerprint} are quarantined in "
-        f"{building.generation.fingerprint}, which has no earlier revision of them"
+        f"{counted_with(count, 'document', 'is', 'are')} quarantined in {building.generation.fingerprint}, which has "
+        f"no earlier revision, and can be found in {active.generation.fingerprint}"
     )

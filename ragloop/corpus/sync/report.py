@@ -10,6 +10,7 @@ from typing import Self
 from ragloop.corpus.index.ledger import LedgerRow
 from ragloop.corpus.sources.listing import PassedOver, add_up_passed
 from ragloop.printable import html_table
+from ragloop.wording import counted, counted_with
 
 UNDETERMINED = "und"
 """The code that ISO 639-2 has for a language that is not told."""
@@ -254,13 +255,17 @@ how many of them are to be read."""
 def left_out(report: SyncReport) -> list[str]:
     """Write a sentence per problem, for withheld deletes and for unreadable documents; none if complete."""
     withheld = (
-        f"{report.withheld_deletes} deletes are withheld: too many documents are gone to delete without asking. "
-        "Check the source; a run with confirm_deletes applies them."
+        f"{counted_with(report.withheld_deletes, 'delete', 'is', 'are')} withheld: too many documents are gone to "
+        "delete without asking. Check the source; a run with confirm_deletes applies them."
     )
     quarantined = (
-        f"{report.quarantined} documents are quarantined and keep their last good revision; `ragloop status` shows why."
+        f"{counted_with(report.quarantined, 'document', 'is', 'are')} quarantined, the last good revision stays; "
+        "`ragloop status` shows why."
     )
-    failed = f"{report.failed} documents cannot be read and keep their last good revision; `ragloop status` shows why."
+    failed = (
+        f"{counted(report.failed, 'document')} cannot be read, the last good revision stays; "
+        "`ragloop status` shows why."
+    )
     # A batch of changes counts what it failed to read, and not all that is in quarantine.
     unread = [quarantined] * bool(report.quarantined) or [failed] * bool(report.failed)
     return [*report.problems, *[withheld] * bool(report.withheld_deletes), *unread]

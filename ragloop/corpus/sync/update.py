@@ -26,6 +26,7 @@ from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
 from ragloop.store import Store
 from ragloop.telemetry import span
+from ragloop.wording import counted, counted_with
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def nothing_found(source: Source, done: SourceOutcome, *, matched: bool) -> tupl
     is_right = (matched and not passed.not_included) or (source.may_be_empty and not passed.count)
     if done.scanned or not done.whole or is_right:
         return ()
-    there = f" ({passed.count} files passed over: {passed})" if passed.count else ""
+    there = f" ({counted(passed.count, 'file')} passed over: {passed})" if passed.count else ""
     return (f"the source {source.name} matches nothing: {source.empty()}{there}",)
 
 
@@ -127,7 +128,11 @@ def _record(
         note_problem(work.store, source, problem)
         return (problem,)
     withheld = done.count(ChangeKind.WITHHELD)
-    said = [*unmatched, *[f"{withheld:,} deletes are withheld: `ragloop sync --confirm-deletes`"] * bool(withheld)]
+    said = [
+        *unmatched,
+        *[f"{counted_with(withheld, 'delete', 'is', 'are')} withheld: `ragloop sync --confirm-deletes`"]
+        * bool(withheld),
+    ]
     record_scan(
         work.store,
         source,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ragloop.learning.calibration.probing import Group, Sample
 from ragloop.learning.evaluation.gate import mean_bounds
+from ragloop.wording import counted
 
 Values = NDArray[np.float64]
 
@@ -97,10 +98,14 @@ def _lacking(groups: Mapping[Group, Sequence[Sample]]) -> str:
     outside = sum(len(held) for one, held in groups.items() if one is not Group.ANSWERED)
     if inside < FEWEST:
         return (
-            f"found {inside} questions that a document answers, at least {FEWEST} are needed: add golden questions "
-            "with their documents, or confirm and correct answers"
+            f"found {counted(inside, 'question')} that a document answers, at least {FEWEST} are needed: add "
+            "golden questions with their documents, or confirm and correct answers"
         )
-    return f"found {outside} questions that nothing answers, at least {FEWEST} are needed" if outside < FEWEST else ""
+    return (
+        f"found {counted(outside, 'question')} that nothing answers, at least {FEWEST} are needed"
+        if outside < FEWEST
+        else ""
+    )
 
 
 def _wrong_at(samples: Sequence[Sample], floors: Values) -> Values:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ragloop.learning.monitoring.drift import DriftReport, SignalAction, SignalState
+from ragloop.wording import counted
 
 _SECONDS_PER_DAY = 86_400
 BUDGET_DAYS = 30
@@ -98,7 +99,7 @@ def _cooldown(elapsed_days: float | None, policy: CadencePolicy) -> str | None:
             f"or the record is wrong."
         )
     if elapsed_days < policy.cooldown_days:
-        return f"In cooldown: {elapsed_days:.1f} of {policy.cooldown_days:g} days since the last training."
+        return f"In cooldown: {elapsed_days:.1f} of {counted(policy.cooldown_days, 'day')} since the last training."
     return None
 
 
@@ -118,8 +119,8 @@ def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolic
         waited = f"{elapsed_days:.1f} days since the last training ({policy.every_days:g} needed)"
     long_enough = elapsed_days is None or elapsed_days >= policy.every_days
     rings = long_enough and new_eligible >= policy.min_new_examples
-    counted = f"{_examples(new_eligible)} ({policy.min_new_examples} needed)"
-    return rings, f"Cadence {'rings' if rings else 'does not ring'}: {waited}, {counted}."
+    examples = f"{_examples(new_eligible)} ({policy.min_new_examples} needed)"
+    return rings, f"Cadence {'rings' if rings else 'does not ring'}: {waited}, {examples}."
 
 
 def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
@@ -129,18 +130,18 @@ def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) 
     if not asking:
         others = [f"{signal.name} asks to {signal.action}" for signal in drift.drifted]
         undecided = sum(signal.state == SignalState.NOT_ENOUGH_DATA for signal in drift.signals)
-        lacking = [f"{undecided} of {len(drift.signals)} signals have not enough data"] if undecided else []
-        early = [f"{one.name} differs for {_days(one.days)}" for one in drift.signals if one.state == SignalState.WAITS]
+        lacking = [f"not enough data for {undecided} of {counted(len(drift.signals), 'signal')}"] if undecided else []
+        early = [
+            f"{one.name} differs for {counted(one.days or 0, 'day')}"
+            for one in drift.signals
+            if one.state == SignalState.WAITS
+        ]
         told = ["no signal asks to retrain", *others, *early, *lacking]
         return False, f"Drift does not ring: {', '.join(told)}."
     rings = new_eligible >= policy.drift_min_new_examples
-    counted = f"{_examples(new_eligible)} ({policy.drift_min_new_examples} needed)"
-    return rings, f"Drift {'rings' if rings else 'does not ring'}: {', '.join(asking)} drifted, {counted}."
-
-
-def _days(count: int | None) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"
+    examples = f"{_examples(new_eligible)} ({policy.drift_min_new_examples} needed)"
+    return rings, f"Drift {'rings' if rings else 'does not ring'}: {', '.join(asking)} drifted, {examples}."
 
 
 def _examples(count: int) -> str:
-    return f"{count} new eligible example{'' if count == 1 else 's'}"
+    return counted(count, "new eligible example")

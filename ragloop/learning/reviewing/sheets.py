@@ -15,7 +15,7 @@ from ragloop.errors import UsageError
 from ragloop.journal import Journal, LogTable, as_logged
 from ragloop.learning.reviewing.open_answers import OpenAnswer, open_answers
 from ragloop.records import FeedbackKind
-from ragloop.wording import few
+from ragloop.wording import counted, few
 
 _SHOWN_PROBLEMS = 10
 VERDICTS = ("", FeedbackKind.UP, FeedbackKind.DOWN)
@@ -43,8 +43,8 @@ def export_sheet(journal: Journal, index: Index, file: Path, most: int) -> int:
     """
     if lost := _not_logged(journal, file):
         raise UsageError(
-            f"found {lost} judgements in {file} that were never imported; `ragloop review import` logs them, or name "
-            "another file"
+            f"found {counted(lost, 'judgement')} in {file} that the log does not have; `ragloop review import` logs "
+            "them, or name another file"
         )
     lines = [_line(one) for one in open_answers(journal, index, most)]
     try:
@@ -71,7 +71,8 @@ def _line(one: OpenAnswer) -> dict[str, Any]:
 def import_sheet(journal: Journal, file: Path) -> ReviewImport:
     """Log what a person filled in: a `correction`, or a `verdict` of up or down; a line with neither says nothing.
 
-    The same sheet may be imported again: what the log has already is not logged again.
+    The same sheet may be imported again: what the log has already is not logged again. Raises UsageError for a file
+    that is no sheet.
     """
     given, problems = _given(journal, file)
     return log_judgements(journal, given, problems)
@@ -124,7 +125,10 @@ def _as_logged(journal: Journal, said: Said) -> Said:
 
 
 def _given(journal: Journal, file: Path) -> tuple[list[Said], list[str]]:
-    """Read a sheet; a line that cannot be taken is a problem, and the others count."""
+    """Read a sheet; a line that cannot be taken is a problem, and the others count.
+
+    Raises UsageError for a file that cannot be read or has lines, none of which is of a sheet.
+    """
     try:
         # Some editors put a byte order mark first. A text may hold characters that `splitlines` takes for line ends.
         lines = file.read_text(encoding="utf-8-sig").split("\n")
@@ -132,24 +136,39 @@ def _given(journal: Journal, file: Path) -> tuple[list[Said], list[str]]:
         raise UsageError(f"cannot read {file}: {error}; expected a file that `ragloop review export` wrote") from None
     given: dict[str, Said] = {}
     problems: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    strange: list[str] = []
+    written = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    for number, line in written:
         try:
             said = _said(journal, line)
+        except _StrangeLineError as error:
+            strange.append(f"line {number}: {error}")
+            problems.append(f"{strange[-1]}, expected a line that `ragloop review export` wrote")
         except (ValueError, UsageError) as error:
             problems.append(f"line {number}: {error}")
         else:
             given[said[0]] = said
+    if written and len(strange) == len(written):
+        raise UsageError(
+            f"found no line of a review in {file} ({strange[0]}); expected a file that `ragloop review export` wrote, "
+            "a JSON object a line: name that file"
+        )
     return list(given.values()), problems
+
+
+class _StrangeLineError(ValueError):
+    """A line is of no sheet."""
 
 
 def _said(journal: Journal, line: str) -> Said:
     """Read a line. Raises ValueError and UsageError where it cannot be taken."""
-    found = json.loads(line)
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise _StrangeLineError("found no JSON") from None
     name = found.get("interaction_id") if isinstance(found, dict) else None
     if not isinstance(name, str) or not name:
-        raise ValueError("found no interaction_id, expected a line that `ragloop review export` wrote")
+        raise _StrangeLineError("found no interaction_id")
     said = [found.get(one) or "" for one in ("verdict", "correction")]
     if not all(isinstance(one, str) for one in said):
         raise ValueError("expected texts as verdict and correction")

@@ -11,6 +11,7 @@ from ragloop.migration.costs.estimates import Estimate, ends, estimate, means_dr
 from ragloop.migration.costs.measured import Measured
 from ragloop.migration.costs.prices import PriceList
 from ragloop.records import LaneName
+from ragloop.wording import counted_with
 
 FEWEST_DAYS = 7
 """From fewer whole days no month is forecast: a single busy day would be all of it."""
@@ -148,7 +149,9 @@ def _notes(measured: Measured, prices: PriceList) -> tuple[str, ...]:
     if prices.is_empty:
         notes.append("no machine has a price; costs.compute_usd_per_hour counts the time of answers and trainings")
     if (days := len(_by_day(measured))) < FEWEST_DAYS:
-        notes.append(f"not enough days to forecast a month: the log has {days} whole ones, {FEWEST_DAYS} are needed")
+        notes.append(f"not enough days to forecast a month: the log has {days} whole, {FEWEST_DAYS} are needed")
     if unpriced := int(np.isnan(measured.usd).sum()):
-        notes.append(f"{unpriced:,} answers are of a model without a price; name it in costs.prices")
+        notes.append(
+            f"{counted_with(unpriced, 'answer', 'is', 'are')} of a model without a price; name it in costs.prices"
+        )
     return tuple(notes)

@@ -163,13 +163,15 @@ def _of_documents(figures: TopicFigures, policy: RoutePolicy, now: datetime) -> 
         return ["its answers cite no document"]
     found = []
     if gone := sum(not one.is_there for one in documents):
-        found.append(f"{counted(gone, 'document')} that it rests on are gone")
+        found.append(f"it rests on {counted(gone, 'document')} that {'is' if gone == 1 else 'are'} gone")
     if labelled := sum(one.labelled for one in documents):
-        found.append(f"{counted(labelled, 'document')} that it rests on have labels, and an adapter looks at none")
+        found.append(f"it rests on {counted(labelled, 'document')} with labels, and an adapter looks at none")
     wanted = max(policy.rest_days, policy.retraining_days)
     changed = [one.changed_at for one in documents if one.changed_at is not None]
     if changed and (rests := (now - max(changed)).total_seconds() / 86_400) < wanted:
-        found.append(f"a document that it rests on changed {rests:.0f} days ago, it must rest {wanted:.0f}")
+        found.append(
+            f"a document that it rests on changed {counted(round(rests), 'day')} ago, it must rest {wanted:.0f}"
+        )
     return found
 
 

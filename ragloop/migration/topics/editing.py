@@ -9,10 +9,20 @@ from ragloop.migration.topics.topic import Grouping, Topic, topic_of, with_topic
 
 
 def renamed(grouping: Grouping, given: str, name: str, by: str) -> Grouping:
-    """Give a topic a name, which no regrouping takes from it. Raises NotFoundError, UsageError."""
+    """Give a topic a name, which no regrouping takes from it. Raises NotFoundError, UsageError.
+
+    A name that another topic has is refused: commands take topics by their names.
+    """
     if not name.strip():
         raise UsageError("found an empty name; expected words")
-    return with_topic(grouping, replace(topic_of(grouping, given), name=shortened(name), named_by=by or "a person"))
+    topic, wanted = topic_of(grouping, given), shortened(name)
+    others = [one for one in grouping.topics if one.topic_id != topic.topic_id]
+    if same := [one for one in others if one.name.casefold() == wanted.casefold()]:
+        raise UsageError(
+            f"the topic {same[0].topic_id} has the name {same[0].name!r}; give another name, or merge the two: "
+            f"`ragloop topics merge {same[0].topic_id} {topic.topic_id}`"
+        )
+    return with_topic(grouping, replace(topic, name=wanted, named_by=by or "a person"))
 
 
 def merged(grouping: Grouping, given: str, others: Sequence[str]) -> Grouping:

@@ -13,6 +13,7 @@ import numpy as np
 from ragloop.errors import NotFoundError
 from ragloop.models import Vectors
 from ragloop.models.embedding.token_counts import encodable
+from ragloop.models.hub import must_be_within_reach
 
 RECIPE = "truncate-pool-normalize-1"
 """What every runtime does with a text: cut it at `max_tokens`, pool as the model says, scale to unit length."""
@@ -33,6 +34,7 @@ def load(source: str) -> Any:
         ) from None
     logging.disable_progress_bar()
     try:
+        must_be_within_reach(source)
         return SentenceTransformer(source, model_kwargs={"dtype": "float32"})
     except (OSError, ValueError) as error:
         found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

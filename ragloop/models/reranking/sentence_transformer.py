@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ragloop.errors import NotFoundError
+from ragloop.models.hub import must_be_within_reach
 
 
 class SentenceTransformerReranker:
@@ -16,6 +17,7 @@ class SentenceTransformerReranker:
                 f"reranker {source!r} needs {error.name}, which is not installed: pip install 'ragloop[models]'"
             ) from None
         try:
+            must_be_within_reach(source)
             self._model = CrossEncoder(source)
         except (OSError, ValueError) as error:
             raise NotFoundError(

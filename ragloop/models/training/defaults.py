@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from ragloop.wording import counted
+
 Value = int | float
 
 EXPONENTS: Mapping[str, float] = {"llama": 0.781, "mistral": 0.781, "smollm3": 0.781, "qwen2": 0.0775, "qwen3": 0.0775}
@@ -138,6 +140,6 @@ def lacking(rows: int, least: int) -> str:
         return ""
     better = f", {max(1, _BETTER_FROM - rows)} to {_BETTER_BY - rows} more are where answers get better ({_OF_ROWS})"
     return (
-        f"found {rows} rows to train on, expected at least {least} (training.min_rows): {least - rows} more would do"
-        f"{better if least < _BETTER_BY else ''}"
+        f"found {counted(rows, 'row')} to train on, expected at least {least} (training.min_rows): "
+        f"{least - rows} more would do{better if least < _BETTER_BY else ''}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ragloop.models.chat import cannot_be_loaded
 from ragloop.models.generation.smollm2 import NAME
+from ragloop.models.hub import must_be_within_reach
 from ragloop.models.training.defaults import Base
 
 
@@ -31,6 +32,7 @@ def configuration(place: Path | str) -> Mapping[str, Any]:
     from transformers import AutoConfig
 
     try:
+        must_be_within_reach(str(place))
         return dict(AutoConfig.from_pretrained(str(place)).to_dict())
     except (OSError, ValueError) as error:
         raise cannot_be_loaded(place, error) from error

@@ -18,7 +18,7 @@ from ragloop.orchestrator.overview.of_store import of_store
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.questions import OVERVIEW, OpenQuestion, open_questions, overview_id
 from ragloop.registry import Standing
-from ragloop.wording import first_few
+from ragloop.wording import counted, counted_with, first_few
 
 _BUDGET_S = 5.0
 """How long a flow that has ended waits for what stands still."""
@@ -103,7 +103,7 @@ def _in_short(seen: _Seen, state: Mapping[str, Any] | None) -> str:
     serving = [str(Standing(**one)) for one in state["lanes"]]
     answering = f"answering: {first_few(serving, 2)}" if serving else "the base model answers"
     quarantined = [f"{state['quarantined']:,} quarantined"] * bool(state["quarantined"])
-    return ", ".join([*asked, *still, f"{state['documents']:,} documents", *quarantined, answering])
+    return ", ".join([*asked, *still, counted(state["documents"], "document"), *quarantined, answering])
 
 
 def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:
@@ -112,7 +112,7 @@ def _waiting(app: App, seen: _Seen, state: Mapping[str, Any] | None) -> str:
     left = (state or {}).get("last_sync") or {}
     others = [*seen.problems, *left.get("problems", ())]
     if left.get("withheld_deletes") and not _decided_since(app, datetime.fromisoformat(left["at"])):
-        others.append(f"{left['withheld_deletes']} deletes are withheld: look at the source")
+        others.append(f"{counted_with(left['withheld_deletes'], 'delete', 'is', 'are')} withheld: look at the source")
     if not asked and not others:
         return "**Nothing waits for you.**"
     return paragraphs("## Waits for you", "\n".join(filter(None, ["\n".join(asked), bullets(others)])))

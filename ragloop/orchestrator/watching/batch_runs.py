@@ -14,7 +14,7 @@ from ragloop.corpus.sync.report import left_out
 from ragloop.errors import NotFoundError, UnavailableError
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi, named_api
-from ragloop.wording import done_in_part
+from ragloop.wording import counted, done_in_part
 
 if TYPE_CHECKING:
     from ragloop.app import App
@@ -35,7 +35,7 @@ def note(
     """Tell of one batch, which so many messages led to."""
     counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
-    outcome = f"{summary}; {messages} messages in {report.seconds:.2f} s"
+    outcome = f"{summary}; {counted(messages, 'message')} in {report.seconds:.2f} s"
     log.info("%s: %s", ", ".join(sources), outcome)
     for problem in report.problems:
         log.warning("problem: %s", problem)

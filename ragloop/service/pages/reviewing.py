@@ -7,6 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from ragloop.learning.reviewing.open_answers import OpenAnswer, ShownPassage
+from ragloop.wording import counted
 
 _KEY = (
     '      <label for="key">Key with the roles log and feedback</label>\n'
@@ -62,7 +63,7 @@ def _answer(one: OpenAnswer, kept: Mapping[str, str]) -> str:
         <p class="answer">{escape(one.answer)}</p>
         <p class="why">{escape(one.why)}; {asked} · <a href="/interactions/{name}">evidence</a></p>
         <details>
-          <summary>{len(one.passages)} passages</summary>
+          <summary>{counted(len(one.passages), "passage")}</summary>
 {passages}
         </details>
 {radios}
