@@ -40,10 +40,6 @@ _NUL_WINDOW = 4_096
 _ESCAPES = ((b"\x1b$", "iso2022_jp_2"), (b"\x1b$)C", "iso2022_kr"), (b"~{", "hz"))
 """Encodings of valid ASCII (RFC 1468, 1557, 1843): what switches to two bytes a character, and the codec."""
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-_HALF = re.compile(r"(?<=[0-9A-Za-z])[\u0a00-\u0aff](?![\u0a00-\u0aff])")
-_GURMUKHI_GUJARATI = re.compile(r"[\u0a00-\u0aff]{2}")
-"""What a line end makes of a letter in UTF-16: letters of ASCII that NUL bytes part read as text that ends in one
-character of these scripts, and who writes in them writes words."""
 _PAUSE = re.compile(r"[\s\u3001\u3002\uff0c]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _GOOD_PER_BAD = 4
@@ -157,12 +153,8 @@ def _strict(data: bytes, encoding: str) -> Iterator[Decoded]:
         text = data.decode(encoding)
     except (UnicodeError, LookupError):  # not every codec raises UnicodeDecodeError
         return
-    if _is_text(text) and not (encoding == "utf-16-le" and _is_parted_by_nul(text)):
+    if _is_text(text):
         yield Decoded(text.removeprefix("\ufeff"), encoding)
-
-
-def _is_parted_by_nul(text: str) -> bool:
-    return _HALF.search(text) is not None and not _GURMUKHI_GUJARATI.search(text)
 
 
 def _with_replacement(data: bytes, encoding: str) -> Decoded:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from ragloop.hashes import sha256_of_text
 
-PARSER = "10"
+PARSER = "9"
 """Change it whenever any output of ragloop.corpus.parsing changes."""
 CHUNKER = "3"
 """Change it whenever any output of ragloop.corpus.chunking.chunker changes."""
