@@ -17,8 +17,9 @@ Cache without validation: gives the answer of the nearest earlier question again
 Fine-tuning on a cadence (--train): an adapter of the most popular facts, trained anew every so many weeks and asked
 without passages.
 ragloop: the product, by a clock that the weeks set. Each question is asked, logged and voted on, twenty at once. Each
-week ends with a drift check, a retraining where it is due (--train), moves of topics, maintenance. Settings that are
-not the defaults: answers.cache is on, there is no reranker, no guard of deletes, and drift looks at 250 questions.
+week ends with a drift check, a retraining where it is due by drift or by the same cadence (--train), moves of topics,
+maintenance. Settings that are not the defaults: answers.cache is on, there is no reranker, no guard of deletes, and
+drift looks at 250 questions.
 
 The extractive generator writes, so tokens are counted as if a model did; see simulated_year/judging.py for the rule.
 Latencies are those of this machine, of batches, and with each text embedded once. A run that was stopped goes on at its
@@ -39,9 +40,9 @@ from typing import Any
 from corrections_last import clone, pages
 from simulated_year.counting import Tokens
 from simulated_year.facts import KINDS, chosen, page_of, shown, truth_of
-from simulated_year.home import Clock, Home, Model
+from simulated_year.home import Cadence, Clock, Home, Model
 from simulated_year.kept import Kept
-from simulated_year.policies import Cadence, CosineCache
+from simulated_year.policies import CosineCache, FineTuning
 from simulated_year.report import as_markdown, as_svg, summary
 from simulated_year.scenario import State, Year
 from simulated_year.weeks import fine_tuned, run_week
@@ -97,8 +98,9 @@ def model_of(train: str, place: Path, state: State, threads: int) -> Model:
         folder = place / "tiny"
         if not folder.exists():
             save_tiny_model(folder, [*state.pages.values(), "system user assistant"])
-        return Model(str(folder.resolve()), "20", threads)
-    return Model(str(resolve_base(NAME, default_cache())) if train == "packaged" else NAME, '"auto"', threads)
+        return Model(str(folder.resolve()), str(folder.resolve()), "20", threads)
+    folder = str(resolve_base(NAME, default_cache())) if train == "packaged" else NAME
+    return Model(NAME, folder, '"auto"', threads)
 
 
 def measure(given: argparse.Namespace, place: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -112,7 +114,7 @@ def measure(given: argparse.Namespace, place: Path) -> tuple[list[dict[str, Any]
     done = kept.weeks()
     kept.restore(len(done))
     tokens = Tokens()
-    home = Home(place, clock, tokens, model, max(10, given.asked // 50))
+    home = Home(place, clock, tokens, model, Cadence(given.every * 7, max(10, given.asked // 50)))
     cache = CosineCache(home.app.embedder)
     if done:
         cache.restore(json.loads(kept.cache_file(len(done) - 1).read_text()))
@@ -125,15 +127,15 @@ def measure(given: argparse.Namespace, place: Path) -> tuple[list[dict[str, Any]
         done.append(figures)
         _say(figures)
     if trains:
-        _fine_tune(year, Cadence(place, model, given.facts), tokens, kept, done)
+        _fine_tune(year, FineTuning(place, model, given.facts), tokens, kept, done)
     return done, summary(done)
 
 
-def _fine_tune(year: Year, cadence: Cadence, tokens: Tokens, kept: Kept, weeks: list[dict[str, Any]]) -> None:
+def _fine_tune(year: Year, policy: FineTuning, tokens: Tokens, kept: Kept, weeks: list[dict[str, Any]]) -> None:
     """Add the policy that only trains to the weeks that lack it."""
     for one in weeks:
         if FINE_TUNING not in one["policies"]:
-            one["policies"][FINE_TUNING], one["cadence"] = fine_tuned(year, one["week"], cadence, tokens)
+            one["policies"][FINE_TUNING], one["cadence"] = fine_tuned(year, one["week"], policy, tokens)
             kept.write(one)
 
 
@@ -154,7 +156,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--products", type=int)
     parser.add_argument("--train", choices=("none", "tiny", "packaged"), help="the base model of all trainings")
     parser.add_argument("--facts", type=int, default=100, help="facts that the cadence trains on")
-    parser.add_argument("--every", type=int, default=13, help="weeks between trainings of the cadence")
+    parser.add_argument("--every", type=int, default=13, help="weeks between trainings")
     parser.add_argument("--threads", type=int, default=2, help="threads of trainings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds endoflife-date")

@@ -30,7 +30,7 @@ guard_share = 1.0
 [drift]
 window = 250
 [cadence]
-every_days = 28
+every_days = {days}
 min_new_examples = {examples}
 [dataset]
 max_answer_words = 60
@@ -59,11 +59,20 @@ class Clock:
 
 @dataclass(frozen=True)
 class Model:
-    """What trains: the base model's name or folder, passes over the rows ("auto" in quotes), threads."""
+    """What trains: the base model's name and its folder, passes over the rows ("auto" in quotes), threads."""
 
     base: str
+    folder: str
     epochs: str
     threads: int
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """A retraining is due every so many days, if there are so many new examples."""
+
+    days: int
+    examples: int
 
 
 class Remembering:
@@ -93,12 +102,11 @@ class Remembering:
 class Home:
     """One home, and the folder of documents that it follows."""
 
-    def __init__(self, place: Path, clock: Clock, tokens: Tokens, model: Model, examples: int) -> None:
-        """`examples`: so many new ones make a retraining due, every four weeks."""
+    def __init__(self, place: Path, clock: Clock, tokens: Tokens, model: Model, cadence: Cadence) -> None:
         self._documents, self._clock, self.tokens = place / "documents", clock, tokens
         self._documents.mkdir(exist_ok=True)
         settings = place / "ragloop.toml"
-        settings.write_text(_settings(model, examples))
+        settings.write_text(_settings(model, cadence))
         read = load_settings(settings, place / "home")
         self.app = App(read, embedder=Remembering(App(read).embedder), now=clock)
 
@@ -176,8 +184,8 @@ class Home:
         return {"page": page, "done": erased.is_done, "removed": dict(erased.removed), "left": len(erased.found)}
 
 
-def _settings(model: Model, examples: int) -> str:
-    return SETTINGS.format(base=model.base, epochs=model.epochs, threads=model.threads, examples=examples)
+def _settings(model: Model, cadence: Cadence) -> str:
+    return SETTINGS.format(base=model.base, epochs=model.epochs, threads=model.threads, **asdict(cadence))
 
 
 def is_rag_only(answer: Answer) -> bool:

@@ -73,7 +73,7 @@ def again(given: Given) -> Given:
 
 
 @dataclass(frozen=True)
-class Cadence:
+class FineTuning:
     """Fine-tuning only: an adapter of the most popular facts as they stood at the last cadence, asked without passages.
 
     It is trained on two wordings of each fact; the third is new to it.
@@ -101,7 +101,7 @@ class Cadence:
             parquet.write_table(pa.Table.from_pylist(rows), folder / "rows.parquet")
             spec = training_spec(Settings.model_construct())
             epochs = 8 if self.model.epochs == '"auto"' else int(self.model.epochs)
-            spec = replace(spec, base=self.model.base, epochs=epochs, threads=self.model.threads)
+            spec = replace(spec, base=self.model.folder, epochs=epochs, threads=self.model.threads)
             result = train(replace(spec, rows=str(folder / "rows.parquet"), output=str(folder)), lambda _: None)
             found = {"rows": len(rows), "cpu_seconds": round(result.cpu_seconds), "loss": result.final_loss}
             took.write_text(json.dumps({**found, "adapter": str(result.adapter)}))
@@ -123,7 +123,7 @@ class Cadence:
         """Let an adapter write, without passages; the latency of an answer is its share of the whole."""
         from ragloop.models.generation.local import LocalGenerator
 
-        base = LocalGenerator(self.model.base, name=self.model.base, max_new_tokens=24, batch_size=25)
+        base = LocalGenerator(self.model.folder, name=self.model.base, max_new_tokens=24, batch_size=25)
         began = time.perf_counter()
         asked = [Prompt(text, (), closed_book_messages(text)) for text in texts]
         drafts = base.wearing(adapter.parent.name, adapter).generate(asked)

@@ -12,7 +12,7 @@ from simulated_year.counting import Tokens
 from simulated_year.facts import Fact, changed
 from simulated_year.home import BATCH, Clock, Home, days_after, is_rag_only
 from simulated_year.judging import Given, Outcome, judged, quantile, states
-from simulated_year.policies import Cadence, CosineCache
+from simulated_year.policies import CosineCache, FineTuning
 from simulated_year.scenario import ATTACK, BAD_LABELS, ERASURE, FALSE_VERSION, PLANTED, Year, planted
 from simulated_year.traffic import Question, questions, ranked, vote
 
@@ -122,13 +122,13 @@ def _rag_only(home: Home, asked: Sequence[Question], answers: Sequence[Answer]) 
     return found | {one.question: home.given(one) for one in home.by_rag_only(rest)}
 
 
-def fine_tuned(year: Year, week: int, cadence: Cadence, tokens: Tokens) -> tuple[dict[str, Any], dict[str, Any]]:
+def fine_tuned(year: Year, week: int, policy: FineTuning, tokens: Tokens) -> tuple[dict[str, Any], dict[str, Any]]:
     """Answer the questions of a week by the adapter of the last cadence; return the figures, and what training took."""
     asked = drawn(year, week, Random(f"{year.seed}:{week}"))
     at = week // year.every * year.every
     then = year.states[at].truth
-    trained = cadence.train(at, then, ranked(then, year.products))
-    given = cadence.answer(at, [one.text for one in asked], tokens)
+    trained = policy.train(at, then, ranked(then, year.products))
+    given = policy.answer(at, [one.text for one in asked], tokens)
     return Judge.of(year, week).figures(asked, given), trained
 
 
