@@ -243,7 +243,7 @@ def test_what_an_operator_sees_of_a_message_that_is_garbage(
     assert run["state_type"] == "FAILED"
     assert run["name"].startswith("index changes · in part · 1 added")
     assert "dead-letter queue" in run["state"]["message"]
-    assert "1 documents cannot be read" in run["state"]["message"]
+    assert "1 document cannot be read" in run["state"]["message"]
     assert "crane.md" in artifacts["sync-changes"]
     EventsWorker.drain_all(timeout=10)
     rung = events_about(flows.stack, flows.stack.names.home, home=str(tmp_path / "home"))

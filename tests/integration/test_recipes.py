@@ -16,6 +16,7 @@ from ragloop.learning.examples.example import shown_of
 from ragloop.learning.recipes import RECIPES, recipe_of
 from ragloop.learning.rows.passages import LivePassages
 from ragloop.records import Answer
+from ragloop.wording import counted
 from tests.support.indexed_folder import IndexedFolder
 from tests.support.word_embedder import WordEmbedder
 
@@ -273,7 +274,7 @@ def test_too_few_rows_are_refused_for_every_recipe_and_it_says_how_many_would_he
     with pytest.raises(UsageError) as refused:
         app.learning.retraining.train(made.dataset_id)
     said_of = str(refused.value)
-    assert f"dataset {made.dataset_id} of the recipe {name}: found {made.train} rows to train on" in said_of
+    assert f"dataset {made.dataset_id} of the recipe {name}: found {counted(made.train, 'row')} to train on" in said_of
     assert f"{40 - made.train} more would do, {50 - made.train} to {100 - made.train} more are where answers" in said_of
     assert app.registry.adapters() == []
 
