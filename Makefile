@@ -84,10 +84,10 @@ test-long: setup
 test-third: setup
 	TESTS_THIRD_OF=$$(git rev-parse --verify HEAD || date +%F) $(PYTEST) -m long
 
-# What needs no model, server or cluster, for use while one writes. Nothing in it waits, and each process of pytest
-# imports everything first: two are enough.
+# What needs no model, server or cluster, for use while one writes. Each process of pytest imports
+# everything first, and little in it waits: one more than two cores is best.
 test-quick: setup
-	$(PYTEST) --numprocesses 2 -m "not realmodel and not cluster and not long" tests/generative tests/spec tests/unit
+	$(PYTEST) --numprocesses 3 -m "not realmodel and not cluster and not long" tests/generative tests/spec tests/unit
 
 # The same tests. Counting branches makes Python a third slower, which is minutes here.
 coverage: setup
