@@ -183,7 +183,7 @@ def test_a_run_whose_process_and_worker_are_gone_is_marked_crashed_and_the_next_
     assert "No heartbeat" in run()["state"]["message"]
     state = sync_index(folder=place / "killed", home=place / "home", return_state=True)
     assert flows.run_of(state)["state_type"] == "COMPLETED"
-    assert state.message == "1 added; 1 chunks"
+    assert state.message == "1 added; 1 chunk"
 
 
 @pytest.mark.long
