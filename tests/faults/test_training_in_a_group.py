@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,18 @@ def launcher_and_ranks(output: Path) -> tuple[int, list[int]]:
     return launcher, sorted(set(found) - {launcher})
 
 
+def killing(folder: Path, rank: int | None = None) -> Callable[[Progress], None]:
+    """Return what kills a process of the group of two that trains there, or its launcher, at one step."""
+
+    def at_that_step(progress: Progress) -> None:
+        if progress.step == KILLED_AT:
+            launcher, ranks = launcher_and_ranks(folder)
+            assert len(ranks) == 2
+            os.kill(launcher if rank is None else ranks[rank], signal.SIGKILL)
+
+    return at_that_step
+
+
 def test_a_group_learns_what_one_process_learns(alone: TrainingResult, together: TrainingResult) -> None:
     import torch
 
@@ -112,15 +124,8 @@ def test_a_killed_group_ends_as_a_whole_and_goes_on_to_the_same_bytes(
     spec: TrainingSpec, together: TrainingResult, tmp_path: Path
 ) -> None:
     killed = elsewhere(spec, tmp_path / "adapter")
-
-    def kill_the_launcher(progress: Progress) -> None:
-        if progress.step == KILLED_AT:
-            launcher, ranks = launcher_and_ranks(tmp_path / "adapter")
-            assert len(ranks) == 2
-            os.kill(launcher, signal.SIGKILL)
-
     with pytest.raises(TrainingError, match=r"^training in .* was killed by SIGKILL.*newest complete checkpoint$"):
-        train(killed, kill_the_launcher, TWO)
+        train(killed, killing(tmp_path / "adapter"), TWO)
     end = time.monotonic() + 10
     while processes_of(tmp_path / "adapter") and time.monotonic() < end:
         time.sleep(0.05)
@@ -138,14 +143,9 @@ def test_one_killed_process_ends_the_training_which_says_so_and_goes_on(
     spec: TrainingSpec, together: TrainingResult, tmp_path: Path, rank: int
 ) -> None:
     killed = elsewhere(spec, tmp_path / "adapter")
-
-    def kill_one(progress: Progress) -> None:
-        if progress.step == KILLED_AT:
-            os.kill(launcher_and_ranks(tmp_path / "adapter")[1][rank], signal.SIGKILL)
-
     said = rf"^process {rank} of the training in .* was killed by SIGKILL.*newest complete checkpoint$"
     with pytest.raises(TrainingError, match=said):
-        train(killed, kill_one, TWO)
+        train(killed, killing(tmp_path / "adapter", rank), TWO)
     assert processes_of(tmp_path / "adapter") == {}
     result = train(killed, execution=TWO)
     assert result.resumed_from == CHECKPOINT
@@ -156,13 +156,8 @@ def test_a_training_goes_on_with_another_number_of_processes_and_says_so(
     spec: TrainingSpec, alone: TrainingResult, tmp_path: Path
 ) -> None:
     killed = elsewhere(spec, tmp_path / "adapter")
-
-    def kill_the_launcher(progress: Progress) -> None:
-        if progress.step == KILLED_AT:
-            os.kill(launcher_and_ranks(tmp_path / "adapter")[0], signal.SIGKILL)
-
     with pytest.raises(TrainingError):
-        train(killed, kill_the_launcher, TWO)
+        train(killed, killing(tmp_path / "adapter"), TWO)
     result = train(killed, execution=ALONE)
     assert (result.resumed_from, result.processes) == (CHECKPOINT, 1)
     assert [note[:47] for note in result.notes] == ["1 process went on with what 2 processes began: "]

@@ -4,6 +4,7 @@
     mirror.py          what a mirror can do
     folder_mirror.py   a folder or a bucket
     mlflow_mirror.py   the model registry of MLflow
+    mlflow_server.py   a server of MLflow, which trainings report to as well
     noted.py           what the home notes of its mirrors
     reconciling.py     one run: look, plan, add, move aliases, remove
 
