@@ -99,8 +99,8 @@ def model_of(train: str, place: Path, state: State, threads: int) -> Model:
         if not folder.exists():
             save_tiny_model(folder, [*state.pages.values(), "system user assistant"])
         return Model(str(folder.resolve()), str(folder.resolve()), "20", threads)
-    folder = str(resolve_base(NAME, default_cache())) if train == "packaged" else NAME
-    return Model(NAME, folder, '"auto"', threads)
+    base = str(resolve_base(NAME, default_cache())) if train == "packaged" else NAME
+    return Model(NAME, base, '"auto"', threads)
 
 
 def measure(given: argparse.Namespace, place: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
