@@ -161,7 +161,8 @@ class CadenceSettings(Section):
     min_new_examples: int = Field(default=200, ge=1)
     """New eligible examples since the last training; cadence needs the days and the examples."""
     cooldown_days: float = Field(default=1, ge=0)
-    """No retraining this soon after the last one, whatever rings (days)."""
+    """No retraining this soon after the last one, whatever rings (days). Drift alone waits twice as long for each
+    adapter in a row that the gate rejected, up to every_days."""
     drift_min_new_examples: int = Field(default=50, ge=1)
     """New eligible examples without which drift alone does not retrain."""
     budget_hours: float | None = Field(default=None, gt=0)

@@ -18,7 +18,7 @@ from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.erasure.asked import Asked
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
-from ragloop.learning.monitoring.windows import last_trained_at
+from ragloop.learning.monitoring.windows import last_trained
 from ragloop.models.merging import Merging, Method, merge
 from ragloop.registry import PROMOTED, RETIRED, Adapter, retire
 from tests.support.mergeable import (
@@ -230,7 +230,7 @@ def test_the_command_merges_and_shows_verdict_and_lineage(made: Path, tmp_path: 
 
 def test_a_merge_is_no_training_that_the_next_one_waits_for(home: App) -> None:
     assert only_merged(home).created_at > home.registry.adapter(SECOND).created_at
-    assert last_trained_at(home.registry) == home.registry.adapter(SECOND).created_at
+    assert last_trained(home.registry).last_at == home.registry.adapter(SECOND).created_at
 
 
 def test_adapters_of_one_dataset_are_judged_on_it(app: App) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ragloop.learning.monitoring.cadence import RetrainDecision, Spent, decide
+from ragloop.learning.monitoring.cadence import NOTHING_TRAINED, RetrainDecision, Spent, Trained, decide
 from ragloop.learning.monitoring.drift import DriftReport, Signal, SignalAction, SignalKind, SignalState
 from tests.support.policies import cadence_policy
 
@@ -18,9 +18,11 @@ def report(action: str = "none", state: str = "drift") -> DriftReport:
     return DriftReport((Signal("questions", SignalKind.QUERY, 0.1, 0.01, 0.05, 200, 200, *found),))
 
 
-def at(days_ago: float | None, new_eligible: int, drift: DriftReport | None = None) -> RetrainDecision:
-    last = None if days_ago is None else NOW - timedelta(days=days_ago)
-    return decide(drift, now=NOW, last_trained_at=last, new_eligible=new_eligible, policy=POLICY)
+def at(
+    days_ago: float | None, new_eligible: int, drift: DriftReport | None = None, rejected: int = 0
+) -> RetrainDecision:
+    trained = NOTHING_TRAINED if days_ago is None else Trained(NOW - timedelta(days=days_ago), rejected)
+    return decide(drift, now=NOW, trained=trained, new_eligible=new_eligible, policy=POLICY)
 
 
 def test_cadence_needs_days_and_new_examples() -> None:
@@ -66,6 +68,35 @@ def test_the_cooldown_ends_at_its_last_moment() -> None:
     assert at(2, 20, report("retrain")).due
 
 
+@pytest.mark.parametrize(("rejected", "days"), [(0, 2), (1, 4), (2, 7), (3, 7), (5_000, 7)])
+def test_drift_waits_twice_as_long_after_each_rejection_up_to_the_cadence(rejected: int, days: float) -> None:
+    assert not at(days - 0.01, 20, report("retrain"), rejected).due
+    assert at(days, 20, report("retrain"), rejected).due
+
+
+def test_a_wait_after_rejections_is_told_with_its_days() -> None:
+    assert at(3, 20, report("retrain"), 2).reasons[1] == (
+        "Drift does not ring: questions drifted, but the gate rejected the last 2 adapters, so drift waits 7 days "
+        "after a training (3.0 passed)."
+    )
+    assert "the gate rejected the last adapter, so" in at(3, 20, report("retrain"), 1).reasons[1]
+
+
+def test_the_cadence_rings_whatever_was_rejected() -> None:
+    assert at(7, 100, None, 9).due
+
+
+def test_without_a_cooldown_drift_waits_too() -> None:
+    policy = replace(POLICY, cooldown_days=0.0)
+
+    def due(hours: float) -> bool:
+        trained = Trained(NOW - timedelta(hours=hours), 1)
+        return decide(report("retrain"), now=NOW, trained=trained, new_eligible=50, policy=policy).due
+
+    assert not due(47)
+    assert due(48)
+
+
 def test_a_clock_that_was_set_back_counts_as_cooldown_and_is_named() -> None:
     decision = at(-400, 10_000, report("retrain"))
     assert decision == RetrainDecision(
@@ -91,12 +122,12 @@ def test_both_bells_are_named_where_both_ring() -> None:
 
 def test_times_in_two_zones_are_compared_as_moments() -> None:
     elsewhere = (NOW - timedelta(days=7)).astimezone(timezone(timedelta(hours=9)))
-    assert decide(None, now=NOW, last_trained_at=elsewhere, new_eligible=100, policy=POLICY).due
+    assert decide(None, now=NOW, trained=Trained(elsewhere), new_eligible=100, policy=POLICY).due
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a zone"):
-        decide(None, now=NOW, last_trained_at=NOW.replace(tzinfo=None), new_eligible=0, policy=POLICY)
+        decide(None, now=NOW, trained=Trained(NOW.replace(tzinfo=None)), new_eligible=0, policy=POLICY)
 
 
 @pytest.mark.parametrize("wrong", [{"every_days": -1}, {"cooldown_days": -0.1}, {"min_new_examples": 0}])
@@ -111,7 +142,7 @@ def test_nothing_is_trained_beyond_the_budget_whatever_rings() -> None:
     def due(hours: float, last_hours: float) -> RetrainDecision:
         last = NOW - timedelta(days=9)
         spent = Spent(hours, last_hours)
-        return decide(report("retrain"), now=NOW, last_trained_at=last, new_eligible=500, policy=policy, spent=spent)
+        return decide(report("retrain"), now=NOW, trained=Trained(last), new_eligible=500, policy=policy, spent=spent)
 
     assert due(3.0, 1.0).due
     assert due(3.5, 1.0) == RetrainDecision(

@@ -1,10 +1,12 @@
 """Whether to train now: drift × cadence × cooldown × budget → RetrainDecision.
 
 Two bells ring. Cadence: enough days since the last training *and* enough new eligible examples. Drift: a drifted
-signal whose action is "retrain", and enough new examples for training to learn what moved. Whatever rings, nothing is
-trained during the cooldown after a training, nor where another training as long as the last one would exceed the hours
-that trainings of the last 30 days may take. A clock that was set back makes the last training lie in the future; the
-time since is then unknown, and counts as cooldown.
+signal whose action is "retrain", and enough new examples for training to learn what moved. Where the gate rejected what
+the last trainings made, drift waits twice as long for each of them, until the cadence would ring anyway: documents that
+change every week would otherwise have the same adapter made and rejected every week. Whatever rings, nothing is trained
+during the cooldown after a training, nor where another training as long as the last one would exceed the hours that
+trainings of the last 30 days may take. A clock that was set back makes the last training lie in the future; the time
+since is then unknown, and counts as cooldown.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from ragloop.wording import counted
 
 _SECONDS_PER_DAY = 86_400
 BUDGET_DAYS = 30
+_FIRST_WAIT_DAYS = 1
+"""Doubled by the first rejection, where the cooldown is shorter."""
+_MOST_DOUBLINGS = 30
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,17 @@ NOTHING_SPENT = Spent()
 
 
 @dataclass(frozen=True)
+class Trained:
+    """When the last training ended, whatever its verdict, and how many of the last ones in a row the gate rejected."""
+
+    last_at: datetime | None = None
+    rejected: int = 0
+
+
+NOTHING_TRAINED = Trained()
+
+
+@dataclass(frozen=True)
 class RetrainDecision:
     """`reasons` are plain sentences with the figures, also where training is not due."""
 
@@ -62,21 +78,20 @@ def decide(
     drift: DriftReport | None,
     *,
     now: datetime,
-    last_trained_at: datetime | None,
+    trained: Trained,
     new_eligible: int,
     policy: CadencePolicy,
     spent: Spent = NOTHING_SPENT,
 ) -> RetrainDecision:
     """Decide whether training is due at `now`.
 
-    `last_trained_at` is the end of the last training, whatever its verdict; None if there was none. `new_eligible`
-    counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
+    `new_eligible` counts the eligible examples that no training has seen. Raises ValueError where a time has no zone.
     """
-    elapsed_days = _days_between(last_trained_at, now)
+    elapsed_days = _days_between(trained.last_at, now)
     if stops := _cooldown(elapsed_days, policy) or _over_budget(spent, policy):
         return RetrainDecision(False, (stops,))
     cadence_rings, cadence_reason = _cadence(elapsed_days, new_eligible, policy)
-    drift_rings, drift_reason = _drift(drift, new_eligible, policy)
+    drift_rings, drift_reason = _drift(drift, _waits(elapsed_days, trained.rejected, policy), new_eligible, policy)
     bells = ((cadence_rings, cadence_reason), (drift_rings, drift_reason))
     due = cadence_rings or drift_rings
     return RetrainDecision(due, tuple(reason for rings, reason in bells if rings or not due))
@@ -123,7 +138,19 @@ def _cadence(elapsed_days: float | None, new_eligible: int, policy: CadencePolic
     return rings, f"Cadence {'rings' if rings else 'does not ring'}: {waited}, {examples}."
 
 
-def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
+def _waits(elapsed_days: float | None, rejected: int, policy: CadencePolicy) -> str | None:
+    """Return why drift waits after rejections, or None."""
+    if elapsed_days is None or not rejected:
+        return None
+    days = min(max(policy.cooldown_days, _FIRST_WAIT_DAYS) * 2.0 ** min(rejected, _MOST_DOUBLINGS), policy.every_days)
+    if elapsed_days >= days:
+        return None
+    last = "last adapter" if rejected == 1 else f"last {rejected} adapters"
+    passed = f"{elapsed_days:.1f} passed"
+    return f"the gate rejected the {last}, so drift waits {counted(days, 'day')} after a training ({passed})"
+
+
+def _drift(drift: DriftReport | None, waits: str | None, new_eligible: int, policy: CadencePolicy) -> tuple[bool, str]:
     if drift is None:
         return False, "Drift does not ring: it was not measured."
     asking = [signal.name for signal in drift.drifted if signal.action == SignalAction.RETRAIN]
@@ -138,6 +165,8 @@ def _drift(drift: DriftReport | None, new_eligible: int, policy: CadencePolicy) 
         ]
         told = ["no signal asks to retrain", *others, *early, *lacking]
         return False, f"Drift does not ring: {', '.join(told)}."
+    if waits:
+        return False, f"Drift does not ring: {', '.join(asking)} drifted, but {waits}."
     rings = new_eligible >= policy.drift_min_new_examples
     examples = f"{_examples(new_eligible)} ({policy.drift_min_new_examples} needed)"
     return rings, f"Drift {'rings' if rings else 'does not ring'}: {', '.join(asking)} drifted, {examples}."

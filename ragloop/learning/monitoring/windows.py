@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,19 @@ from ragloop.corpus.index.table import ActiveIndex
 from ragloop.corpus.index.vectors import VectorStore
 from ragloop.journal import Journal, LogTable, RowIds
 from ragloop.learning.examples.curation import counted_feedback
-from ragloop.learning.monitoring.cadence import BUDGET_DAYS, CadencePolicy, RetrainDecision, Spent, decide
+from ragloop.learning.monitoring.cadence import (
+    BUDGET_DAYS,
+    CadencePolicy,
+    RetrainDecision,
+    Spent,
+    Trained,
+    decide,
+)
 from ragloop.learning.monitoring.drift import DriftPolicy, DriftReport, Window, measure
 from ragloop.learning.monitoring.neighbourhoods import SIZES
 from ragloop.learning.monitoring.persistence import confirmed, differed_before
 from ragloop.records import FeedbackKind
-from ragloop.registry import Registry
+from ragloop.registry import Registry, VerdictKind
 from ragloop.reports import Report, Reports
 from ragloop.store import TIME, Store
 
@@ -65,11 +73,11 @@ def measure_drift(
     a new topic. The report is kept, by `key` as Reports.append has it.
     """
     store = journal.store
-    trained_at = last_trained_at(registry)
+    trained = last_trained(registry)
     answers, feedback = journal.tables()
     times, places = answers.order()
     gap = _gap(times, erased, window)
-    since = max((one for one in (trained_at, gap and gap.at) if one), default=None)
+    since = max((one for one in (trained.last_at, gap and gap.at) if one), default=None)
     first, last = _ends(times, places, since, window)
     before, after = answers.take(first, _COLUMNS), answers.take(last, _COLUMNS)
     votes = _votes(feedback, pa.concat_tables([before, after])["interaction_id"])
@@ -91,7 +99,7 @@ def measure_drift(
     decision = decide(
         report,
         now=store.now(),
-        last_trained_at=trained_at,
+        trained=trained,
         new_eligible=new_eligible,
         policy=cadence,
         spent=spent_on_training(registry, store.now()),
@@ -120,10 +128,16 @@ def measurements(store: Store) -> list[dict[str, Any]]:
     return [report.dated() for report in Reports(store).history(DRIFT)]
 
 
-def last_trained_at(registry: Registry) -> datetime | None:
-    """Return when the last training ended, whatever became of its adapter; a merge is none: it has learned nothing."""
-    trained = [one for one in registry.adapters() if one.evidence.merge is None]
-    return max((one.created_at for one in trained), default=None)
+def last_trained(registry: Registry) -> Trained:
+    """Return when the last training ended, whatever became of its adapter, and how many in a row were rejected; a merge
+    is no training: it has learned nothing."""
+    newest_first = sorted(
+        (one for one in registry.adapters() if one.evidence.merge is None),
+        key=lambda one: one.created_at,
+        reverse=True,
+    )
+    rejected = takewhile(lambda one: one.verdict == VerdictKind.REJECT, newest_first)
+    return Trained(newest_first[0].created_at if newest_first else None, sum(1 for _ in rejected))
 
 
 def spent_on_training(registry: Registry, now: datetime) -> Spent:
