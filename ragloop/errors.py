@@ -58,6 +58,7 @@ _BRINGS = {
     "mcp": ("mcp",),
     "mlflow": ("mlflow",),
     "tensorboard": ("tensorboardX",),
+    "qlora": ("bitsandbytes",),
     "train,flows": ("prefect", "matplotlib"),
 }
 """The packages that an extra of pyproject.toml brings; a flow trains, so flows without train would stop half-way."""

@@ -102,7 +102,7 @@ class Learning:
 
         Raises MismatchError where its files are gone or changed, or (merged, gguf) the local model is another one.
         """
-        from ragloop.models.exporting import ExportFormat, export
+        from ragloop.models.adapters.exporting import ExportFormat, export
 
         registry, models = self._parts.registry, self._parts.models
         adapter = registry.adapter(adapter_id)

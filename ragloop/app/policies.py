@@ -24,8 +24,6 @@ AUTO = "auto"
 _MAX_ELSEWHERE, _MAX_TRAINED = 250, 100
 """Most held-out questions and most trained rows that an adapter is asked: an answer takes a second on two cores, and
 benchmarks/gate.py shows what fewer questions can decide."""
-_SCALE = 2
-"""alpha ÷ rank of an adapter where training.alpha is not set: what LoRA adds is multiplied by it, whatever the rank."""
 _WARMUP_STEPS, _MAX_LENGTH, _TARGET = 10, 1024, "all-linear"
 """Measured with benchmarks/lora_facts.py on SmolLM2-135M-Instruct, as the defaults of [training]."""
 _CANARY_DAYS = 7
@@ -89,7 +87,8 @@ def training_spec(settings: Settings) -> "TrainingSpec":
 
     What they leave open has the value of the first trainings until a training chooses.
     """
-    from ragloop.models.training.process import FIRST_VALUES, TrainingSpec
+    from ragloop.models.training.defaults import alpha_of
+    from ragloop.models.training.process import FIRST_VALUES, Method, TrainingSpec
 
     training = settings.training
     values = {name: FIRST_VALUES[name] for name in _open(settings)} | _given(settings)
@@ -103,7 +102,11 @@ def training_spec(settings: Settings) -> "TrainingSpec":
         warmup_steps=_WARMUP_STEPS,
         max_length=_MAX_LENGTH,
         threads=settings.model.threads,
-        **{**values, "alpha": training.alpha or _SCALE * values["rank"]},
+        **{
+            **values,
+            "method": Method.DORA if training.method == "dora" else Method.LORA,
+            "alpha": training.alpha or alpha_of(training.method, values["rank"]),
+        },
     )
 
 
@@ -136,8 +139,8 @@ def training_choices(settings: Settings) -> "TrainingChoices":
     """Return what a training chooses, and how few rows it takes."""
     from ragloop.learning.steps.parts import TrainingChoices
 
-    scale = None if settings.training.alpha else _SCALE
-    return TrainingChoices(frozenset(_open(settings)), scale, settings.training.min_rows)
+    training = settings.training
+    return TrainingChoices(frozenset(_open(settings)), None if training.alpha else training.method, training.min_rows)
 
 
 def retraining_policy(settings: Settings) -> "RetrainingPolicy":

@@ -203,11 +203,22 @@ class TrainingSettings(Section):
     rank: Annotated[int, Field(ge=1, le=512)] | Literal["auto"] = "auto"
     """Rank of the adapter (LoRA, Hu et al. 2021, arXiv:2106.09685)."""
     alpha: int | None = Field(default=None, ge=1, le=8192)
-    """Scale of the adapter: what it adds is multiplied by alpha ÷ rank. By default twice the rank, so 2 at any rank."""
+    """Scale of the adapter: what it adds is multiplied by alpha ÷ rank. By default twice the rank, so 2 at any rank;
+    with method rslora 8 times the root of the rank."""
+    method: Literal["lora", "rslora", "dora"] = "lora"
+    """rslora scales by the root of the rank, for high ranks (arXiv:2312.03732); dora learns direction and length apart
+    (arXiv:2402.09353), takes longer, and is served by PEFT alone: not by vLLM, nor as GGUF."""
+    quantization: Literal["none", "nf4"] = "none"
+    """nf4 holds the base model in four bits while an adapter trains (QLoRA, arXiv:2305.14314; extra: ragloop[qlora]):
+    less memory, and slower. What answers is the whole model."""
     frozen_share: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = "auto"
     """Share of the layers, from the lowest, that get no adapter: they cost no backward pass, and run once per row."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Rows in one optimizer step."""
+    held_out_share: Annotated[float, Field(ge=0, le=0.5)] | Literal["auto"] = "auto"
+    """Share of the rows that are not trained on, and whose loss is taken after each pass: the best pass is kept."""
+    patience: int = Field(default=1, ge=1, le=1000)
+    """Training ends after so many passes in a row that the held-out rows found no better than the best one."""
     checkpoint_steps: int = Field(default=50, ge=1)
     """Steps between checkpoints, from which a killed training resumes."""
     seed: int = Field(default=0, ge=0)
@@ -406,6 +417,15 @@ class Settings(BaseSettings):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"source names must differ, these stand twice: {', '.join(twice)}")
         return sources
+
+    @model_validator(mode="after")
+    def _dora_is_served_here(self) -> "Settings":
+        if self.training.method == "dora" and self.remote.adapters == "vllm":
+            raise ValueError(
+                "training.method is dora, and remote.adapters is vllm, which serves no such adapters; set "
+                "training.method to lora or rslora"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

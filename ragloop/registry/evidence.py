@@ -65,11 +65,17 @@ class TrainingRecord:
     left_out: Mapping[str, int] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What the training chose, with its reason, by the name of the setting that left it open."""
+    held_out_rows: int = 0
+    held_out_losses: tuple[float, ...] = ()
+    """Mean loss of the held-out rows after each pass."""
+    kept_pass: int | None = None
+    """The pass, from 1 on, whose weights are the adapter; None without held-out rows: the last."""
 
     @classmethod
     def of_row(cls, stored: Mapping[str, Any]) -> "TrainingRecord":
         """Read the value of `training`."""
-        return cls(**{**stored, "notes": tuple(stored.get("notes", ()))})
+        tuples = {name: tuple(stored.get(name, ())) for name in ("notes", "held_out_losses")}
+        return cls(**{**stored, **tuples})
 
 
 @dataclass(frozen=True)

@@ -78,3 +78,8 @@ def _read(files: Files, path: str, name: str) -> Iterator[bytes]:
         yield from files.read(f"{path}/{name}")
     except NotFoundError:
         raise MismatchError(f"found no {name} in {files}/{path}; retrain, or restore it from a backup") from None
+
+
+def is_dora(folder: Path) -> bool:
+    """Return whether the adapter in a folder learned the lengths of columns apart (training.method dora)."""
+    return bool(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("use_dora"))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from ragloop.app import App
 from ragloop.cli.main import app as command
 from ragloop.errors import MismatchError, NotFoundError, UsageError
-from ragloop.models.llama_cpp import SCRIPT, converter
+from ragloop.models.adapters.llama_cpp import SCRIPT, converter
 from tests.support.mergeable import FIRST, app_of, copied, make_home
 
 VARIABLE = "RAGLOOP_REGISTRY__LLAMA_CPP"

@@ -209,9 +209,9 @@ def test_one_question_that_is_too_long_keeps_nothing_else_from_being_trained(
 ) -> None:
     format_ = load_chat(base)
     rows = save_rows(tmp_path / "rows.parquet", {**FACTS, "Who? " * 800: "Ada"})
-    kept, notes = tokenize(replace(spec, rows=str(rows)), format_)
-    assert kept == tokenize(spec, format_)[0]
-    assert notes == ["rows left out because they are longer than 1024 tokens: 1"]
+    found = tokenize(replace(spec, rows=str(rows)), format_)
+    assert found.trained == tokenize(spec, format_).trained
+    assert found.notes == ["rows left out because they are longer than 1024 tokens: 1"]
     with pytest.raises(ValueError, match="no row of at most 5 tokens"):
         tokenize(replace(spec, max_length=5), format_)
 

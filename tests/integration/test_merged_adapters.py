@@ -19,7 +19,7 @@ from ragloop.corpus.index import inventory
 from ragloop.erasure.asked import Asked
 from ragloop.errors import MismatchError, StoreBusyError, UsageError
 from ragloop.learning.monitoring.windows import last_trained
-from ragloop.models.merging import Merging, Method, merge
+from ragloop.models.adapters.merging import Merging, Method, merge
 from ragloop.registry import PROMOTED, RETIRED, Adapter, retire
 from tests.support.mergeable import (
     FIRST,

@@ -8,6 +8,7 @@ from ragloop.models.training.defaults import EXPONENTS, Base, Learned, choices, 
 
 LLAMA = Base("llama", 2048, 16)
 FACTS = Learned(200, 600, reads=False)
+PACKAGED = Base("llama", 576, 30, packaged=True)
 READING = replace(FACTS, reads=True)
 
 
@@ -19,8 +20,10 @@ def values(base: Base, learned: Learned) -> dict[str, float]:
 @pytest.mark.parametrize("base", [LLAMA, Base("unheard-of", 576, 30), Base("llama", 576, 30, packaged=True)])
 def test_every_value_says_where_it_comes_from(base: Base, learned: Learned) -> None:
     for name, one in choices(base, learned).items():
-        assert one.value > 0 or name == "frozen_share"
-        assert name == "max_length" or any(mark in one.reason for mark in ("20", "arXiv", "benchmarks/")), one
+        assert one.value > 0 or name in {"frozen_share", "held_out_share"}
+        assert (
+            name == "max_length" or not one.value or any(mark in one.reason for mark in ("20", "arXiv", "benchmarks/"))
+        ), one
 
 
 def test_the_values_of_the_packaged_model_are_those_of_no_other() -> None:
@@ -48,6 +51,13 @@ def test_facts_are_seen_more_often_than_a_way_to_answer_and_many_rows_less_often
 def test_the_rank_grows_with_what_the_answers_say() -> None:
     ranks = [values(LLAMA, replace(FACTS, answer_words=words))["rank"] for words in (100, 10**7, 10**9)]
     assert ranks == [16, 64, 256]
+
+
+def test_many_rows_of_a_way_to_answer_are_held_out_and_facts_and_comparisons_never() -> None:
+    many = replace(READING, rows=500)
+    assert values(LLAMA, many)["held_out_share"] == 0.05
+    others = (replace(many, rows=499), replace(many, compares=True), replace(FACTS, rows=500))
+    assert {values(base, one)["held_out_share"] for base in (LLAMA, PACKAGED) for one in others} == {0}
 
 
 def test_too_few_rows_are_refused_with_how_many_would_help() -> None:

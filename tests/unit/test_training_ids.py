@@ -17,7 +17,8 @@ FIRST = TrainingSpec(base="tiny", rows="", output="", chat="c1", **FIRST_VALUES)
 OTHER: dict[str, Any] = {
     "recipe": "another", "seed": 1, "epochs": 11, "learning_rate": 2e-3, "rank": 8, "alpha": 16, "target": "q_proj",
     "frozen_share": 0.5, "batch_size": 8, "warmup_steps": 5, "checkpoint_steps": 10, "max_length": 512, "threads": 1,
-    "base": "other", "chat": "c2", "objective": "preferences",
+    "base": "other", "chat": "c2", "objective": "preferences", "method": "dora", "quantization": "nf4",
+    "held_out_share": 0.1, "patience": 2,
 }  # fmt: skip
 
 
@@ -57,6 +58,13 @@ def test_where_the_files_lie_makes_no_other_adapter() -> None:
 def test_a_higher_rank_keeps_the_scale_unless_alpha_is_set(training: dict[str, int], alpha: int) -> None:
     spec = training_spec(settings(**training))
     assert (spec.rank, spec.alpha) == (training.get("rank", 16), alpha)
+
+
+@pytest.mark.parametrize(("rank", "alpha"), [(16, 32), (64, 64), (256, 128)])
+def test_rslora_is_a_plain_adapter_whose_scale_falls_with_the_root_of_its_rank(rank: int, alpha: int) -> None:
+    spec = training_spec(settings(rank=rank, method="rslora"))
+    assert (spec.method, spec.alpha) == ("lora", alpha)
+    assert training_spec(settings(rank=rank, method="rslora", alpha=7)).alpha == 7
 
 
 def test_the_default_settings_are_those_of_the_first_trainings() -> None:

@@ -13,7 +13,7 @@ from ragloop.durable import whole_file
 from ragloop.errors import RagloopError, UsageError, full_disk_is_an_error
 from ragloop.learning.examples.lineage import merge_rows
 from ragloop.learning.steps.parts import RetrainingParts
-from ragloop.models.merging import Merging, merge, ranks_must_fit
+from ragloop.models.adapters.merging import Merging, merge, must_be_mergeable
 from ragloop.models.training.process import RESULT
 from ragloop.registry import REGISTERED, RETIRED, Adapter, Evidence, adapter_sha256, files_are_whole
 from ragloop.registry.adapter import AND, BY_HISTORY
@@ -79,7 +79,7 @@ def _make(
 ) -> None:
     artifacts, path = parts.registry.artifacts, f"adapters/{adapter_id}"
     folders = {one.adapter_id: parts.registry.folder(one) for one in parents}
-    ranks_must_fit(merging.method, folders)
+    must_be_mergeable(merging.method, folders)
     folder = artifacts.folder / path
     with full_disk_is_an_error(artifacts.folder), span("merge adapters", adapter=adapter_id, of=len(parents)):
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,11 +28,12 @@ from ragloop.registry import Adapter, Registry
 class TrainingChoices:
     """What the settings leave to a training: the fields of its spec that are `open`.
 
-    `scale` is alpha ÷ rank, None where alpha is given; fewer than `min_rows` are not trained on.
+    `scaled_by` is the method by which alpha follows from the rank, None where alpha is given; fewer than `min_rows` are
+    not trained on.
     """
 
     open: frozenset[str]
-    scale: int | None
+    scaled_by: str | None
     min_rows: int
 
 

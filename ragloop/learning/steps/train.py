@@ -18,8 +18,8 @@ from ragloop.learning.recipes import Need, Recipe, recipe_of
 from ragloop.learning.rows.passages import LivePassages
 from ragloop.learning.steps.parts import RetrainingParts
 from ragloop.models.chat import load_chat
-from ragloop.models.training.defaults import Learned, choices, lacking
-from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, what_differs
+from ragloop.models.training.defaults import Learned, alpha_of, choices, lacking
+from ragloop.models.training.process import FIRST_VALUES, Progress, TrainingResult, TrainingSpec, what_differs
 from ragloop.models.training.reporting.sending import must_be_able_to_report
 from ragloop.models.training.shape import base_shape
 from ragloop.records import Message
@@ -126,7 +126,12 @@ def _spec(parts: RetrainingParts, recipe: Recipe, rows: Sequence[TrainedRow]) ->
     chosen = {name: one for name, one in every.items() if name in {*policy.choices.open, "max_length"}}
     values: dict[str, Any] = {name: one.value for name, one in chosen.items()}
     rank = values.get("rank", given.rank)
-    values["alpha"] = given.alpha if policy.choices.scale is None else policy.choices.scale * rank
+    scaled_by = policy.choices.scaled_by
+    values["alpha"] = given.alpha if scaled_by is None else alpha_of(scaled_by, rank)
+    if compares:
+        values["held_out_share"] = every["held_out_share"].value
+    if not values.get("held_out_share", given.held_out_share):
+        values["patience"] = FIRST_VALUES["patience"]
     return replace(given, **values), {name: f"{one.value:g}: {one.reason}" for name, one in chosen.items()}
 
 
@@ -226,4 +231,7 @@ def _record(result: TrainingResult, job: _Job) -> TrainingRecord:
         notes=tuple(result.notes),
         left_out=job.left_out,
         chosen=job.reasons,
+        held_out_rows=result.held_out_rows,
+        held_out_losses=tuple(result.held_out_losses),
+        kept_pass=result.kept_pass,
     )

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import MismatchError, NotFoundError
+from ragloop.models.adapters.peft_models import peft_models
 from ragloop.models.chat import Chat, cannot_be_loaded, load_chat, other_chat
 from ragloop.models.generation.wanted import is_wanted
 from ragloop.models.training.process import RESULT
@@ -209,9 +209,10 @@ def wait_without_spinning() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
+def load_base(place: Path | str, device: str | None = None, quantization: Any = None) -> tuple[Any, Chat]:
     """Load model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
 
+    `quantization` is the configuration of transformers for fewer bits, which takes accelerate.
     Raises NotFoundError when transformers cannot find or read the model, MismatchError when its chat template cannot
     work.
     """
@@ -223,10 +224,11 @@ def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     chat = load_chat(place)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
+        fewer_bits = {"quantization_config": quantization, "device_map": {"": device}} if quantization else {}
+        model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device), **fewer_bits)
     except (OSError, ValueError) as error:
         raise cannot_be_loaded(place, error) from error
-    return model.to(device), chat
+    return model if quantization else model.to(device), chat
 
 
 def best_dtype(device: str) -> Any:
@@ -317,13 +319,9 @@ def _check_fits(model: Any, path: Path) -> None:
 
 
 def _with_adapter(base: _Base, name: str, path: Path) -> Any:
-    from peft import PeftModel
-
-    with warnings.catch_warnings():
-        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    with peft_models() as kind:
         if base.wrapped is None:
-            wrapped = PeftModel.from_pretrained(base.model, str(path), adapter_name=name)
+            wrapped = kind.from_pretrained(base.model, str(path), adapter_name=name)
         else:
             wrapped = base.wrapped
             wrapped.load_adapter(str(path), adapter_name=name)

@@ -19,6 +19,8 @@ _PER_RANK = 14
 _TOKENS_PER_WORD = 1.5
 _LEAST_STEPS = 60
 _MOST_EPOCHS = 15
+_HELD_OUT_FROM = 500
+"""A twentieth of fewer rows would say little of a pass."""
 _BETTER_FROM, _BETTER_BY = 50, 100
 _OF_ROWS = "OpenAI, fine-tuning guide"
 """Rows between which answers get better, and who says so."""
@@ -67,9 +69,11 @@ def choices(base: Base, learned: Learned) -> Mapping[str, Choice]:
         "frozen_share": frozen,
         "batch_size": _batch(learned),
         "max_length": _longest(learned),
+        "held_out_share": _held_out(learned),
     }
 
 
+_ALL_FACTS = "a fact that is held out is not learned"
 _MEASURED = "measured on SmolLM2-135M-Instruct (benchmarks/lora_facts.py)"
 _MEASURED_FACTS: Mapping[str, Choice] = {
     name: Choice(value, _MEASURED)
@@ -81,7 +85,7 @@ _MEASURED_FACTS: Mapping[str, Choice] = {
         ("batch_size", 16),
         ("max_length", 1024),
     )
-}
+} | {"held_out_share": Choice(0.0, _ALL_FACTS)}
 
 
 def _learning_rate(base: Base, learned: Learned) -> Choice:
@@ -132,6 +136,25 @@ def _batch(learned: Learned) -> Choice:
 
 def _longest(learned: Learned) -> Choice:
     return Choice(2048, "rows with passages") if learned.reads else Choice(1024, "rows without passages")
+
+
+def _held_out(learned: Learned) -> Choice:
+    if learned.compares:
+        return Choice(0.0, "pairs of answers are not held out")
+    if not learned.reads:
+        return Choice(0.0, _ALL_FACTS)
+    if learned.rows < _HELD_OUT_FROM:
+        return Choice(0.0, f"fewer than {_HELD_OUT_FROM} rows are all needed")
+    return Choice(0.05, "the pass that these rows find best is kept (Prechelt, Early Stopping - But When?, 1998)")
+
+
+def alpha_of(method: str, rank: int) -> int:
+    """Return the alpha of an adapter where none is given.
+
+    What it adds is multiplied by alpha ÷ rank: 2 at any rank, and for rslora 8 ÷ the root of the rank, which is the
+    same at rank 16 and leaves more to higher ranks (Kalajdzievski, arXiv:2312.03732).
+    """
+    return round(8 * rank**0.5) if method == "rslora" else 2 * rank
 
 
 def lacking(rows: int, least: int) -> str:

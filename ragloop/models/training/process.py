@@ -38,6 +38,23 @@ class Objective(StrEnum):
     """How much likelier an answer is than the one that was rejected (DPO), and its tokens (arXiv:2404.19733)."""
 
 
+class Method(StrEnum):
+    """What an adapter adds to the layers of its base model."""
+
+    LORA = "lora"
+    """A product of two thin matrices (Hu et al., arXiv:2106.09685)."""
+    DORA = "dora"
+    """The same for the direction of each column, and a vector for their lengths (Liu et al., arXiv:2402.09353)."""
+
+
+class Quantization(StrEnum):
+    """How the weights of the base model lie in memory while an adapter trains."""
+
+    NONE = "none"
+    NF4 = "nf4"
+    """In four bits, their scales in eight (Dettmers et al., QLoRA, arXiv:2305.14314)."""
+
+
 FIRST_VALUES: Mapping[str, Any] = {
     "recipe": "facts",
     "seed": 0,
@@ -53,6 +70,10 @@ FIRST_VALUES: Mapping[str, Any] = {
     "max_length": 1024,
     "threads": None,
     "objective": Objective.ANSWERS,
+    "method": Method.LORA,
+    "quantization": Quantization.NONE,
+    "held_out_share": 0.0,
+    "patience": 1,
 }
 """Values of a spec that hashes leave out, so that a new field changes no old id. Give a new field the value that
 trainings had before it, and never change one here: a setting's default may change, what an id means may not."""
@@ -72,6 +93,9 @@ class TrainingSpec:
     layers, counted from below, get no adapter and so cost no backward pass. `threads` of None leaves the choice to
     torch. `recipe` names how the rows were made. `chat` names the chat format of the base model (Chat.fingerprint), so
     that another one is another training. `objective` is one of Objective; PREFERENCES reads a column `rejected`, too.
+    `method` is one of Method, `quantization` one of Quantization. About `held_out_share` of the rows are not trained
+    on: after each pass their loss is taken, a training ends after `patience` passes in a row that were no better than
+    the best one, and the weights of the best one are the adapter.
     """
 
     recipe: str
@@ -92,13 +116,19 @@ class TrainingSpec:
     threads: int | None
     chat: str
     objective: str
+    method: str
+    quantization: str
+    held_out_share: float
+    patience: int
 
     def __post_init__(self) -> None:
-        counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length")
+        counts = ("epochs", "rank", "alpha", "batch_size", "checkpoint_steps", "max_length", "patience")
         wrong = [name for name in counts if getattr(self, name) < 1]
         wrong += ["warmup_steps"] if self.warmup_steps < 0 else []
         wrong += ["learning_rate"] if not 0 < self.learning_rate < 1 else []
-        wrong += ["frozen_share"] if not 0 <= self.frozen_share < 1 else []
+        wrong += [name for name in ("frozen_share", "held_out_share") if not 0 <= getattr(self, name) < 1]
+        wrong += ["method"] if self.method not in tuple(Method) else []
+        wrong += ["quantization"] if self.quantization not in tuple(Quantization) else []
         if wrong:
             raise ValueError(f"out of range: {', '.join(wrong)} in {self}")
 
@@ -121,12 +151,16 @@ ALONE = Execution(processes=1)
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands after a step; `loss` is the mean over the answer tokens of that step's batch."""
+    """Where training stands after a step; `loss` is the mean over the answer tokens of that step's batch.
+
+    After the last step of a pass another one comes with `held_out_loss`, that of the rows that are not trained on.
+    """
 
     step: int
     steps: int
     loss: float
     learning_rate: float
+    held_out_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +189,11 @@ class TrainingResult:
     chat: str = ""
     notes: Sequence[str] = ()
     processes: int = 1
+    held_out_rows: int = 0
+    held_out_losses: Sequence[float] = ()
+    """Mean loss over the answer tokens of the held-out rows after each pass."""
+    kept_pass: int | None = None
+    """The pass, from 1 on, whose weights are the adapter; None where no rows were held out: the last."""
 
     @property
     def final_loss(self) -> float:

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from torch.utils.data import BatchSampler, DataLoader, Sampler
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from ragloop.durable import whole_file
 from ragloop.models.training.checkpoints import COMPLETE
 from ragloop.models.training.frozen_layers import FrozenLayers, run_once, runs_in_every_pass
 from ragloop.models.training.group import Group
 from ragloop.models.training.reporting.figures import Step
 from ragloop.models.training.reporting.sending import Sender
+from ragloop.models.training.tokens import Tokens
 
 
 class AnswersOnlyTrainer(SFTTrainer):
@@ -34,15 +37,17 @@ class AnswersOnlyTrainer(SFTTrainer):
 
     frozen: FrozenLayers | None = None
     group = Group()
+    held_out: Sequence[Tokens] = ()
 
     def run_frozen_layers_once(self, first: int) -> list[str]:
         """Look up the output of the layers below `first`, which have no adapter; returns why where that cannot be."""
         model: Any = self.model
-        rows: Any = self.train_dataset
+        dataset: Any = self.train_dataset
+        rows = [*dataset["input_ids"], *(one["input_ids"] for one in self.held_out)]
         base = model.get_base_model()
-        if why := runs_in_every_pass(base, first, rows["input_ids"]):
+        if why := runs_in_every_pass(base, first, rows):
             return [why]
-        self.frozen = run_once(base, first, list(rows["input_ids"]), self._autocast(model.device.type))
+        self.frozen = run_once(base, first, rows, self._autocast(model.device.type))
         return []
 
     def _autocast(self, device: str) -> Any:
@@ -51,7 +56,30 @@ class AnswersOnlyTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        base = model.get_base_model()
+        logits, answers = self._at_answers(model.get_base_model(), inputs)
+        if self.group.size == 1:
+            return cross_entropy(logits, answers)
+        return cross_entropy(logits, answers, reduction="sum") / self.group.total(answers.new_tensor(len(answers)))
+
+    def held_out_loss(self) -> float:
+        """Return the mean loss over the answer tokens of the rows that are held out."""
+        model: Any = self.model
+        collate: Any = self.data_collator
+        rows = sorted(self.held_out, key=lambda one: len(one["input_ids"]))
+        total, tokens = 0.0, 0
+        model.eval()
+        with torch.no_grad():
+            for first in range(0, len(rows), self.args.train_batch_size):
+                batch = collate(rows[first : first + self.args.train_batch_size])
+                inputs = {name: one.to(model.device) for name, one in batch.items()}
+                logits, answers = self._at_answers(model.get_base_model(), inputs)
+                total += float(cross_entropy(logits, answers, reduction="sum"))
+                tokens += len(answers)
+        model.train()
+        return total / tokens
+
+    def _at_answers(self, base: Any, inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits at the places of a batch whose next token is one of an answer, and these tokens."""
         labels = inputs["labels"][:, 1:]
         answers = labels != -100
         entering: dict[str, Any] = {"input_ids": inputs["input_ids"]}
@@ -63,9 +91,7 @@ class AnswersOnlyTrainer(SFTTrainer):
         with self._autocast(labels.device.type):
             logits = base(**entering, attention_mask=inputs["attention_mask"], use_cache=False).logits
         narrowed.remove()
-        if self.group.size == 1:
-            return cross_entropy(logits.float(), labels[answers])
-        return cross_entropy(logits.float(), labels[answers], reduction="sum") / self.group.total(answers.sum())
+        return logits.float(), labels[answers]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """Leave with each weight the gradient of the whole batch, and return the loss of it."""
@@ -154,6 +180,79 @@ class AlikeAtFirst(TrainerCallback):
         self.group.alike(trained(model))
 
 
+HELD_OUT = "held_out_loss"
+"""Its name in the log of the trainer."""
+
+
+class HeldOut(TrainerCallback):
+    """Takes the loss on the held-out rows after each pass, ends the training where it gets no better, and keeps the
+    weights of the best pass (Prechelt, Early Stopping - But When?, 1998).
+
+    What it found stands beside the checkpoints, so that a training that was killed ends in the same weights.
+    """
+
+    def __init__(self, trainer: AnswersOnlyTrainer, folder: Path, digest: str, patience: int) -> None:
+        self.trainer, self.folder, self.digest, self.patience = trainer, folder, digest, patience
+        self.losses: list[float] = []
+
+    @property
+    def kept(self) -> int:
+        """The pass with the least loss, from 1 on; the first of several."""
+        return self.losses.index(min(self.losses)) + 1
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether as many passes as patience lasts were no better."""
+        return len(self.losses) - self.kept >= self.patience if self.losses else False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Read what was found before the checkpoint; a pass whose end nobody looked at is looked at now."""
+        passes = int(state.epoch or 0)
+        self.losses = self._read()[:passes]
+        if len(self.losses) < passes:
+            self._look()
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if int(state.epoch) > len(self.losses):
+            self._look()
+        if self.is_over:
+            control.should_training_stop = True
+
+    def keep_best(self, model: Any) -> None:
+        """Give the model the weights of the best pass."""
+        kept = load_file(self._weights(self.kept))
+        with torch.no_grad():
+            for name, one in _named(model).items():
+                one.copy_(kept[name])
+
+    def _look(self) -> None:
+        group = self.trainer.group
+        self.losses.append(group.agreed(self.trainer.held_out_loss()))
+        if group.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.kept == len(self.losses):
+                weights = {name: one.detach().cpu().contiguous() for name, one in _named(self.trainer.model).items()}
+                with whole_file(self._weights(self.kept)) as made:
+                    save_file(weights, made)
+            with whole_file(self.folder / "losses.json") as made:
+                made.write_text(json.dumps({"digest": self.digest, "losses": self.losses}), encoding="utf-8")
+        self.trainer.log({HELD_OUT: self.losses[-1]})
+
+    def _read(self) -> list[float]:
+        try:
+            found = json.loads((self.folder / "losses.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return list(found["losses"]) if found["digest"] == self.digest else []
+
+    def _weights(self, passed: int) -> Path:
+        return self.folder / f"pass-{passed}.safetensors"
+
+
+def _named(model: Any) -> dict[str, Any]:
+    return {name: one for name, one in model.named_parameters() if one.requires_grad}
+
+
 class ToPlaces(TrainerCallback):
     """Sends the figures of each step to the places that a training reports to, and says where that does not go on."""
 
@@ -166,9 +265,8 @@ class ToPlaces(TrainerCallback):
         """Begin; where it goes on, repeat loss and learning rate up to there: not all may have been sent."""
         self.began, self.first = time.monotonic(), state.global_step
         for entry in state.log_history:
-            if "loss" in entry:
-                figures = {name: entry[name] for name in ("loss", "learning_rate")}
-                self._send(Step(entry["step"], time.time(), figures))
+            figures = {name: entry[name] for name in ("loss", "learning_rate", HELD_OUT) if name in entry}
+            self._send(Step(entry["step"], time.time(), figures))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:
@@ -181,6 +279,8 @@ class ToPlaces(TrainerCallback):
             }
             self._send(Step(state.global_step, time.time(), figures))
             self.say_troubles()
+        elif logs and HELD_OUT in logs:
+            self._send(Step(state.global_step, time.time(), {HELD_OUT: logs[HELD_OUT]}))
 
     def _send(self, step: Step) -> None:
         for sender in self.senders:
@@ -215,12 +315,14 @@ class Reporter(TrainerCallback):
         self.loop = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if logs and "loss" in logs:
+        said = [one for one in state.log_history if "loss" in one]
+        if said and logs and ("loss" in logs or HELD_OUT in logs):
             line = {
                 "step": state.global_step,
                 "steps": state.max_steps,
-                "loss": logs["loss"],
-                "learning_rate": logs["learning_rate"],
+                "loss": said[-1]["loss"],
+                "learning_rate": said[-1]["learning_rate"],
+                **({HELD_OUT: logs[HELD_OUT]} if HELD_OUT in logs else {}),
             }
             print(json.dumps(line), file=self.progress, flush=True)
 

@@ -23,10 +23,20 @@ from ragloop.durable import whole_file
 from ragloop.errors import MismatchError, RagloopError, UsageError, missing_package
 from ragloop.hashes import sha256_of
 from ragloop.locks import alone
+from ragloop.models.adapters.peft_models import import_peft
 from ragloop.models.generation.local import best_dtype, load_base
 from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
 from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
-from ragloop.models.training.process import ALONE, RESULT, Execution, Objective, TrainingSpec, spec_digest
+from ragloop.models.training.process import (
+    ALONE,
+    RESULT,
+    Execution,
+    Method,
+    Objective,
+    Quantization,
+    TrainingSpec,
+    spec_digest,
+)
 from ragloop.models.training.reporting.figures import Run, parameters
 from ragloop.models.training.reporting.sending import close_all, end_without_waiting, senders
 from ragloop.models.training.tokens import pairs, tokenize
@@ -121,14 +131,17 @@ def _train(job: _Job) -> None:
     notes = [*of_rows["notes"], *trainer.run_frozen_layers_once(first_layer(spec, trainer.model.config))]
     notes += _of_group(group, processes_before(resume))
     resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else 0
+    passes = _passes(job, trainer)
     with _reported(job, trainer, tokens, resumed_from) as troubles:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if not group.first:
         return
     training_seconds = time.monotonic() - loop + before["training_seconds"]
+    if passes:
+        passes.keep_best(trainer.model)
     trainer.model.save_pretrained(output)
     (output / "README.md").unlink(missing_ok=True)  # PEFT's model card: empty headings
-    seen = tokens * spec.epochs
+    seen = tokens * (len(passes.losses) if passes else spec.epochs)
     result = {
         "loss_curve": _curve(trainer),
         "seconds": round(time.monotonic() - started + before["seconds"], 2),
@@ -144,9 +157,23 @@ def _train(job: _Job) -> None:
         "resumed_from": resumed_from,
         "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "processes": group.size,
+        "held_out_rows": len(trainer.held_out),
+        "held_out_losses": passes.losses if passes else [],
+        "kept_pass": passes.kept if passes else None,
     }
     _write_last(output / RESULT, {"digest": job.digest, "spec": asdict(spec), "result": result})
     shutil.rmtree(job.checkpoints, ignore_errors=True)
+
+
+def _passes(job: _Job, trainer: Any) -> Any:
+    """Have the held-out rows looked at after each pass; None where there are none."""
+    from ragloop.models.training.sft import HeldOut
+
+    if not trainer.held_out:
+        return None
+    looked = HeldOut(trainer, job.checkpoints / "passes", job.digest, job.spec.patience)
+    trainer.add_callback(looked)
+    return looked
 
 
 @contextmanager
@@ -193,6 +220,8 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 
 def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, int, dict[str, Any]]:
     """Return the trainer, the tokens of a pass, and what the record of the training says of its rows."""
+    if job.spec.quantization == Quantization.NONE:
+        import_peft()  # before TRL imports it
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -202,7 +231,7 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     spec, group = job.spec, job.group
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    model, chat = load_base(spec.base)
+    model, chat = load_base(spec.base, quantization=_quantization(spec))
     _check_trains(spec, model)
     kind: Any = AnswersOnlyTrainer
     if compares := spec.objective == Objective.PREFERENCES:
@@ -211,7 +240,8 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
         from ragloop.models.training.preferences import PreferenceTrainer
 
         kind = PreferenceTrainer
-    rows, notes = pairs(spec, chat) if compares else tokenize(spec, chat)
+    found = pairs(spec, chat) if compares else tokenize(spec, chat)
+    rows = found.trained
     writes = [Reporter(job.progress, group, job.digest, before, started)] if group.first else []
     trainer = kind(
         model=model,
@@ -222,9 +252,26 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
         callbacks=[AlikeAtFirst(group), *writes],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.group = group
+    trainer.group, trainer.held_out = group, found.held_out
     tokens = sum(len(ids) for row in rows for name, ids in row.items() if name != "labels")
-    return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": notes}
+    return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": found.notes}
+
+
+def _quantization(spec: TrainingSpec) -> Any:
+    """Return how transformers reads the base model into fewer bits; None where it is read as it is."""
+    if spec.quantization == Quantization.NONE:
+        return None
+    import bitsandbytes  # noqa: F401 - its absence is told by its name, and transformers would tell it otherwise
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    # Its default for what is multiplied is float32, whatever the model has.
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
 
 
 def _check_trains(spec: TrainingSpec, model: Any) -> None:
@@ -287,6 +334,7 @@ def _adapter_config(spec: TrainingSpec, model: Any) -> Any:
         lora_dropout=0.0,
         target_modules=target,
         layers_to_transform=layers,
+        use_dora=spec.method == Method.DORA,
         task_type="CAUSAL_LM",
     )
 

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from ragloop.models.training.process import TrainingSpec
 
-FIGURES = ("loss", "learning_rate", "tokens_per_s", "memory_mb", "gpu_memory_mb")
-"""Of a step. Memory is the most that the first process has had, on a GPU since its start."""
+FIGURES = ("loss", "learning_rate", "tokens_per_s", "memory_mb", "gpu_memory_mb", "held_out_loss")
+"""Of a step; the last, after a pass. Memory is the most that the first process has had, on a GPU since its start."""
 HYPERPARAMETERS = (
     "recipe", "objective", "seed", "epochs", "learning_rate", "rank", "alpha", "target", "frozen_share", "batch_size",
-    "warmup_steps", "checkpoint_steps", "max_length", "threads", "processes",
+    "warmup_steps", "checkpoint_steps", "max_length", "threads", "processes", "method", "quantization",
+    "held_out_share", "patience",
 )  # fmt: skip
 """Of a training: the fields of its spec but for base model, chat format and places, and how many processes train."""
 

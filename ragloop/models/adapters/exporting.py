@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,10 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 from ragloop.errors import UsageError, full_disk_is_an_error
-from ragloop.models.llama_cpp import NAME, convert, converter
+from ragloop.models.adapters.llama_cpp import NAME, convert, converter
+from ragloop.models.adapters.peft_models import peft_models
 from ragloop.models.training.shape import configuration
 from ragloop.registry import Adapter
-from ragloop.registry.files import ADAPTER_CONFIG, WEIGHTS
+from ragloop.registry.files import ADAPTER_CONFIG, WEIGHTS, is_dora
 from ragloop.registry.portable import ABOUT, about, config_for_others
 
 
@@ -41,6 +41,11 @@ def export(
     appears whole or not at all. Raises UsageError where something stands there already, and as `load_base`,
     `converter` and `convert` do.
     """
+    if wanted is ExportFormat.GGUF and is_dora(files):
+        raise UsageError(
+            f"adapter {adapter.adapter_id} was trained by the method dora, for which GGUF has no place; export it with "
+            "--format merged, and convert that folder with llama.cpp's convert_hf_to_gguf.py"
+        )
     command = converter(llama_cpp) if wanted is ExportFormat.GGUF else ()
     with _new_folder(target) as made:
         if wanted is ExportFormat.MERGED:
@@ -83,15 +88,12 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 def _merge(files: Path, place: Path | str, made: Path) -> None:
     """Add the adapter to the weights of the base model, and write these with its tokenizer and chat template."""
-    from peft import PeftModel
     from transformers import AutoTokenizer
 
     from ragloop.models.generation.local import load_base
 
     model, _ = load_base(place, "cpu")
-    with warnings.catch_warnings():
-        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        merged: Any = PeftModel.from_pretrained(model, str(files)).merge_and_unload(safe_merge=True)
+    with peft_models() as kind:
+        merged: Any = kind.from_pretrained(model, str(files)).merge_and_unload(safe_merge=True)
     merged.save_pretrained(made)
     AutoTokenizer.from_pretrained(str(place)).save_pretrained(made)

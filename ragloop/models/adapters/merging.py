@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ragloop.errors import UsageError
+from ragloop.models.adapters.peft_models import peft_models
 from ragloop.models.chat import cannot_be_loaded
-from ragloop.registry.files import ADAPTER_CONFIG
+from ragloop.registry.files import ADAPTER_CONFIG, is_dora
 
 _DENSITY = 0.5
 _MERGED = "default"
@@ -102,8 +103,14 @@ class Merging:
         )
 
 
-def ranks_must_fit(method: Method, folders: Mapping[str, Path]) -> None:
-    """Raise UsageError where adapters, by id, have different ranks and the method takes no such ones."""
+def must_be_mergeable(method: Method, folders: Mapping[str, Path]) -> None:
+    """Raise UsageError where PEFT merges one of these adapters, by id, with no other, or they have different ranks and
+    the method takes no such ones."""
+    if dora := [name for name, folder in folders.items() if is_dora(folder)]:
+        raise UsageError(
+            f"adapter {dora[0]} was trained by the method dora, and PEFT merges no such ones; train with the method "
+            "lora or rslora to merge"
+        )
     ranks = {name: _rank(folder) for name, folder in folders.items()}
     if len(set(ranks.values())) > 1 and not method.takes_any_rank:
         found = ", ".join(f"{rank} ({name})" for name, rank in ranks.items())
@@ -121,9 +128,9 @@ def merge(folders: Sequence[Path], merging: Merging, place: Path | str, target: 
 
     names = [f"from_{number}" for number in range(len(folders))]
     # PEFT fills new layers with random numbers before it sets them.
-    with _quiet(), torch.random.fork_rng(devices=[]):
+    with _peft_models() as kind, torch.random.fork_rng(devices=[]):
         torch.manual_seed(merging.seed or 0)
-        model = _with_adapters(_shapes(place), dict(zip(names, folders, strict=True)))
+        model = _with_adapters(kind, _shapes(place), dict(zip(names, folders, strict=True)))
         _lie_on_the_same_layers(model, names)
         try:
             model.add_weighted_adapter(
@@ -144,12 +151,10 @@ def merge(folders: Sequence[Path], merging: Merging, place: Path | str, target: 
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # PEFT 0.21 reads an attribute that transformers 5.23 has renamed.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+def _peft_models() -> Iterator[Any]:
+    with peft_models() as kind:
         warnings.filterwarnings("ignore", "The density 1.0 is greater than or equal to 1", UserWarning)
-        yield
+        yield kind
 
 
 def _shapes(place: Path | str) -> Any:
@@ -170,11 +175,9 @@ def _shapes(place: Path | str) -> Any:
     return model
 
 
-def _with_adapters(model: Any, folders: Mapping[str, Path]) -> Any:
-    from peft import PeftModel
-
+def _with_adapters(kind: Any, model: Any, folders: Mapping[str, Path]) -> Any:
     (first, folder), *others = folders.items()
-    wrapped = PeftModel.from_pretrained(model, str(folder), adapter_name=first, torch_device="cpu")
+    wrapped = kind.from_pretrained(model, str(folder), adapter_name=first, torch_device="cpu")
     for name, other in others:
         wrapped.load_adapter(str(other), adapter_name=name, torch_device="cpu")
     return wrapped
