@@ -95,8 +95,17 @@ def publish_training(names: "Names", adapter_id: str, folder: Path) -> None:
         ("last loss", result.final_loss),
         ("seed", str(result.seed)),
     ]
+    if result.kept_pass:
+        facts += [
+            ("held-out rows", result.held_out_rows),
+            ("passes", len(result.held_out_losses)),
+            ("pass that is kept", result.kept_pass),
+            ("its loss on held-out rows", min(result.held_out_losses)),
+        ]
     told = f"{adapter_id} trained on {counted(result.rows, 'row')} in {number(result.training_seconds)} seconds"
-    publish(names, "retrain-training", told, loss_curve(result.loss_curve), table(("", ""), facts))
+    publish(
+        names, "retrain-training", told, loss_curve(result.loss_curve, result.held_out_curve), table(("", ""), facts)
+    )
 
 
 def publish_evaluation(names: "Names", adapter_id: str, report: "EvalReport") -> None:

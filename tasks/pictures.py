@@ -25,11 +25,17 @@ _MOST_RUNS = 60
 """Points of a curve over time; older ones are in the reports."""
 
 
-def loss_curve(points: Sequence[Mapping[str, float]]) -> str:
-    """Draw the loss by step."""
+def loss_curve(points: Sequence[Mapping[str, float]], held_out: Sequence[Mapping[str, float]] = ()) -> str:
+    """Draw the loss by step, and after each pass that of the held-out rows."""
     with _axes("loss by step", 3) as (axes, image):
         axes.plot([point["step"] for point in points], [point["loss"] for point in points], color=_BLUE, linewidth=1)
         axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+        if held_out:
+            steps = [point["step"] for point in held_out]
+            axes.plot(
+                steps, [point["loss"] for point in held_out], "o", color=_RED, label="held-out rows, after a pass"
+            )
+            axes.legend()
     return image[0]
 
 

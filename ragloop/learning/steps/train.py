@@ -157,6 +157,10 @@ def _fit(parts: RetrainingParts, job: _Job, on_progress: OnProgress) -> str:
     log.info("train adapter %s on %d rows", adapter_id, len(job.rows))
     with span("train adapter", adapter=adapter_id, dataset=job.dataset_id, rows=len(job.rows)):
         result = job.recipe.train(spec, on_progress, parts.policy.execution)
+    if result.kept_pass:
+        log.info(
+            "pass %d of %d is kept: the held-out rows found it best", result.kept_pass, len(result.held_out_losses)
+        )
     if job.revisions is not None:
         take_snapshot(parts.journal.store, job.revisions)
     made = _made(parts, job, adapter_id, result)

@@ -200,6 +200,13 @@ class TrainingResult:
         """Loss at the last step."""
         return self.loss_curve[-1]["loss"]
 
+    @property
+    def held_out_curve(self) -> list[Mapping[str, float]]:
+        """The loss of the held-out rows by the step that ended a pass."""
+        passes = len(self.held_out_losses)
+        last = self.loss_curve[-1]["step"]
+        return [{"step": last * (one + 1) / passes, "loss": loss} for one, loss in enumerate(self.held_out_losses)]
+
 
 def train(
     spec: TrainingSpec, on_progress: Callable[[Progress], None] = lambda _: None, execution: Execution = ALONE
@@ -289,7 +296,10 @@ def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]
             elif "warning" in message:
                 log.warning("%s", message["warning"])
             else:
-                on_progress(Progress(**message))
+                progress = Progress(**message)
+                if progress.held_out_loss is not None:
+                    log.info("step %d: loss of the held-out rows %.3f", progress.step, progress.held_out_loss)
+                on_progress(progress)
     return refusal
 
 
