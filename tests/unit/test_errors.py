@@ -40,7 +40,7 @@ def test_other_errors_pass_as_they_are(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("torch.nn", "models"), ("peft", "train"), ("prefect", "flows"), ("matplotlib", "flows")]
+    ("module", "extra"), [("torch.nn", "models"), ("peft", "train"), ("prefect", "flows"), ("bitsandbytes", "qlora")]
 )
 def test_a_missing_package_names_the_extra_that_brings_it(module: str, extra: str) -> None:
     missing = missing_package(module)

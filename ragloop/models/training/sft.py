@@ -180,6 +180,10 @@ class AlikeAtFirst(TrainerCallback):
         self.group.alike(trained(model))
 
 
+class Over(Exception):  # noqa: N818 - no error: it says that nothing is left to do
+    """Ends a training before its first step."""
+
+
 HELD_OUT = "held_out_loss"
 """Its name in the log of the trainer."""
 
@@ -206,11 +210,16 @@ class HeldOut(TrainerCallback):
         return len(self.losses) - self.kept >= self.patience if self.losses else False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Read what was found before the checkpoint; a pass whose end nobody looked at is looked at now."""
+        """Read what was found before the checkpoint; a pass whose end nobody looked at is looked at now.
+
+        Raises Over where the training was killed between its last pass and its end: a trainer would do another step.
+        """
         passes = int(state.epoch or 0)
-        self.losses = self._read()[:passes]
+        self.losses = self.trainer.group.agreed(self._read())[:passes]
         if len(self.losses) < passes:
             self._look()
+        if self.is_over:
+            raise Over
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if int(state.epoch) > len(self.losses):

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -123,6 +123,10 @@ def _is_done(output: Path, digest: str) -> bool:
 
 def _train(job: _Job) -> None:
     started = time.monotonic()
+    if job.spec.quantization == Quantization.NONE:
+        import_peft()  # before TRL imports it
+    from ragloop.models.training.sft import Over
+
     spec, group, output = job.spec, job.group, job.output
     resume = group.agreed(newest_complete(job.checkpoints, job.digest) if group.first else None)
     before = spent(resume)
@@ -132,7 +136,7 @@ def _train(job: _Job) -> None:
     notes += _of_group(group, processes_before(resume))
     resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else 0
     passes = _passes(job, trainer)
-    with _reported(job, trainer, tokens, resumed_from) as troubles:
+    with _reported(job, trainer, tokens, resumed_from) as troubles, suppress(Over):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if not group.first:
         return
@@ -220,8 +224,6 @@ def _write_last(path: Path, content: dict[str, Any]) -> None:
 
 def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, int, dict[str, Any]]:
     """Return the trainer, the tokens of a pass, and what the record of the training says of its rows."""
-    if job.spec.quantization == Quantization.NONE:
-        import_peft()  # before TRL imports it
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
