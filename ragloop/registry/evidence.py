@@ -65,6 +65,12 @@ class TrainingRecord:
     left_out: Mapping[str, int] = field(default_factory=dict)
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What the training chose, with its reason, by the name of the setting that left it open."""
+    device: str = ""
+    """Where it ran; empty, as the next two, where nobody noted it."""
+    precision: str = ""
+    memory_estimated_mb: float | None = None
+    """What one process was expected to take at its peak, on a GPU of its memory."""
+    gradient_checkpointing: bool = False
 
     @classmethod
     def of_row(cls, stored: Mapping[str, Any]) -> "TrainingRecord":

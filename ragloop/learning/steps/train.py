@@ -226,4 +226,8 @@ def _record(result: TrainingResult, job: _Job) -> TrainingRecord:
         notes=tuple(result.notes),
         left_out=job.left_out,
         chosen=job.reasons,
+        device=result.device,
+        precision=result.precision,
+        memory_estimated_mb=result.memory_estimated_mb,
+        gradient_checkpointing=result.gradient_checkpointing,
     )

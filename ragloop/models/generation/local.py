@@ -210,10 +210,15 @@ def wait_without_spinning() -> None:
 
 
 def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
-    """Load model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
+    """Load model and chat format of a base model; as load_model and load_chat, which see the same files."""
+    chat = load_chat(place)
+    return load_model(place, device), chat
 
-    Raises NotFoundError when transformers cannot find or read the model, MismatchError when its chat template cannot
-    work.
+
+def load_model(place: Path | str, device: str | None = None) -> Any:
+    """Load a base model in `best_dtype` of the device; code from hubs is never run.
+
+    Raises NotFoundError when transformers cannot find or read the model.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -221,12 +226,11 @@ def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
 
     transformers_logging.disable_progress_bar()  # stderr belongs to the progress of the command
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    chat = load_chat(place)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device))
     except (OSError, ValueError) as error:
         raise cannot_be_loaded(place, error) from error
-    return model.to(device), chat
+    return model.to(device)
 
 
 def best_dtype(device: str) -> Any:
