@@ -37,10 +37,11 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Took:
-    """Tokens a second and MB at the most, of the process; the loss of the last pass."""
+    """Tokens a second, MB at the most, of the process, and what was expected of it; the loss of the last pass."""
 
     tokens_per_s: float
     memory_mb: float
+    expected_mb: float
     loss: float
 
 
@@ -51,7 +52,12 @@ def written(rows: Sequence[Sequence[Message]], file: Path) -> str:
 
 def took(spec: TrainingSpec, result: TrainingResult) -> Took:
     steps = [one["loss"] for one in result.loss_curve]
-    return Took(result.tokens_per_s, result.rss_peak_mb, mean(steps[-(len(steps) // spec.epochs) :]))
+    return Took(
+        result.tokens_per_s,
+        result.rss_peak_mb,
+        result.memory_estimated_mb or 0,
+        mean(steps[-(len(steps) // spec.epochs) :]),
+    )
 
 
 def in_turns(spec: TrainingSpec, turns: int, place: Path) -> list[dict[str, Any]]:
@@ -70,6 +76,7 @@ def in_turns(spec: TrainingSpec, turns: int, place: Path) -> list[dict[str, Any]
             ),
             "memory to lora": round(median(a.memory_mb / b.memory_mb for a, b in zip(of, plain, strict=True)), 2),
             "MB": round(median(one.memory_mb for one in of)),
+            "expected": round(median(one.expected_mb for one in of)),
             "loss": round(mean(one.loss for one in of), 3),
         }
         for name, of in found.items()

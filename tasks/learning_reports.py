@@ -92,6 +92,10 @@ def publish_training(names: "Names", adapter_id: str, folder: Path) -> None:
         ("seconds", result.training_seconds),
         ("CPU seconds", result.cpu_seconds),
         ("most memory (MB)", result.rss_peak_mb),
+        ("expected memory (MB)", result.memory_estimated_mb),
+        ("gradient checkpointing", result.gradient_checkpointing),
+        ("device", result.device or None),
+        ("precision", result.precision or None),
         ("last loss", result.final_loss),
         ("seed", str(result.seed)),
     ]

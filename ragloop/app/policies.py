@@ -122,16 +122,19 @@ def _open(settings: Settings) -> list[str]:
 
 def _of_spec(settings: Settings) -> dict[str, Any]:
     """Return the settings that are fields of a spec."""
-    return settings.training.model_dump(exclude={"min_rows", "processes", "report_to"})
+    return settings.training.model_dump(exclude={"min_rows", "processes", "gradient_checkpointing", "report_to"})
 
 
 def training_execution(settings: Settings) -> "Execution":
     """Decide how a training is carried out."""
     from ragloop.models.training.process import Execution
 
-    processes = settings.training.processes
+    training = settings.training
     return Execution(
-        processes if isinstance(processes, int) else None, settings.training.report_to, settings.registry.mirror_name
+        training.processes if isinstance(training.processes, int) else None,
+        training.report_to,
+        settings.registry.mirror_name,
+        training.gradient_checkpointing if isinstance(training.gradient_checkpointing, bool) else None,
     )
 
 

@@ -70,6 +70,12 @@ class TrainingRecord:
     """Mean loss of the held-out rows after each pass."""
     kept_pass: int | None = None
     """The pass, from 1 on, whose weights are the adapter; None without held-out rows: the last."""
+    device: str = ""
+    """Where it ran; empty, as the next two, where nobody noted it."""
+    precision: str = ""
+    memory_estimated_mb: float | None = None
+    """What one process was expected to take at its peak, on a GPU of its memory."""
+    gradient_checkpointing: bool = False
 
     @classmethod
     def of_row(cls, stored: Mapping[str, Any]) -> "TrainingRecord":

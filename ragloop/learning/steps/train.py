@@ -238,4 +238,8 @@ def _record(result: TrainingResult, job: _Job) -> TrainingRecord:
         held_out_rows=result.held_out_rows,
         held_out_losses=tuple(result.held_out_losses),
         kept_pass=result.kept_pass,
+        device=result.device,
+        precision=result.precision,
+        memory_estimated_mb=result.memory_estimated_mb,
+        gradient_checkpointing=result.gradient_checkpointing,
     )

@@ -209,12 +209,17 @@ def wait_without_spinning() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def load_base(place: Path | str, device: str | None = None, quantization: Any = None) -> tuple[Any, Chat]:
-    """Load model and chat format of a base model, in `best_dtype` of the device; code from hubs is never run.
+def load_base(place: Path | str, device: str | None = None) -> tuple[Any, Chat]:
+    """Load model and chat format of a base model; as load_model and load_chat, which see the same files."""
+    chat = load_chat(place)
+    return load_model(place, device), chat
 
-    `quantization` is the configuration of transformers for fewer bits, which takes accelerate.
-    Raises NotFoundError when transformers cannot find or read the model, MismatchError when its chat template cannot
-    work.
+
+def load_model(place: Path | str, device: str | None = None, quantization: Any = None) -> Any:
+    """Load a base model in `best_dtype` of the device; code from hubs is never run.
+
+    `quantization` is the configuration of transformers for fewer bits, which takes accelerate. Raises NotFoundError
+    when transformers cannot find or read the model.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -222,13 +227,12 @@ def load_base(place: Path | str, device: str | None = None, quantization: Any = 
 
     transformers_logging.disable_progress_bar()  # stderr belongs to the progress of the command
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    chat = load_chat(place)
     try:
         fewer_bits = {"quantization_config": quantization, "device_map": {"": device}} if quantization else {}
         model: Any = AutoModelForCausalLM.from_pretrained(str(place), dtype=best_dtype(device), **fewer_bits)
     except (OSError, ValueError) as error:
         raise cannot_be_loaded(place, error) from error
-    return model if quantization else model.to(device), chat
+    return model if quantization else model.to(device)
 
 
 def best_dtype(device: str) -> Any:

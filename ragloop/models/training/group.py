@@ -35,11 +35,12 @@ _NODES = "PET_NNODES"
 class Group:
     """The place of this process among those that train; one that trains alone adds nothing up.
 
-    The `first` writes progress, checkpoints and the adapter.
+    The `first` writes progress, checkpoints and the adapter. `on_this_machine` counts those that share its memory.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, steps: Any = None) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, steps: Any = None, on_this_machine: int = 1) -> None:
         self.rank, self.size, self._steps = rank, size, steps
+        self.on_this_machine = on_this_machine
         self._cpu_of_others = 0.0
 
     @property
@@ -167,6 +168,7 @@ def take_place(wait_s: float) -> Group:
     `wait_s` is how long the others may wait for what the first decides.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     _see_one_gpu(int(os.environ.get("LOCAL_RANK", "0")))
     if is_placed() and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -179,7 +181,7 @@ def take_place(wait_s: float) -> Group:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     init_process_group(backend, timeout=timedelta(seconds=wait_s), rank=rank, world_size=size)
     _believe_to_be_alone()
-    return Group(rank, size, new_group())
+    return Group(rank, size, new_group(), here)
 
 
 def _see_one_gpu(index: int) -> None:

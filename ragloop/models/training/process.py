@@ -139,11 +139,13 @@ class Execution:
 
     `processes` that share each batch on this machine; None for one per GPU, and one without any. `report_to` names the
     places of reporting.sending that its figures go to, `project` is what servers call all trainings of a home.
+    `gradient_checkpointing` of None has the activations computed again where they do not fit beside the rest.
     """
 
     processes: int | None
     report_to: Sequence[str] = ()
     project: str = "ragloop"
+    gradient_checkpointing: bool | None = None
 
 
 ALONE = Execution(processes=1)
@@ -170,7 +172,8 @@ class TrainingResult:
     `seconds`, `cpu_seconds` and `tokens` are of all runs that led to the adapter, from its start to its end;
     `training_seconds` is of the training loop alone. `chat` is the fingerprint of the chat format that the rows were
     rendered in; `notes` say what could not be done as it usually is. `cpu_seconds` are of all `processes` of a group,
-    `rss_peak_mb` is of its first.
+    `rss_peak_mb` is of its first. `memory_estimated_mb` is what that was expected to be before the training began, on a
+    GPU of its memory; None, as an empty `device` and `precision`, for one from before this was noted.
     """
 
     adapter: Path
@@ -194,6 +197,10 @@ class TrainingResult:
     """Mean loss over the answer tokens of the held-out rows after each pass."""
     kept_pass: int | None = None
     """The pass, from 1 on, whose weights are the adapter; None where no rows were held out: the last."""
+    device: str = ""
+    precision: str = ""
+    memory_estimated_mb: float | None = None
+    gradient_checkpointing: bool = False
 
     @property
     def final_loss(self) -> float:
@@ -213,8 +220,9 @@ def train(
 ) -> TrainingResult:
     """Train in a child process, or a group of them, and wait for it; a spec that is already trained is only read.
 
-    Raises NotFoundError when rows or base model are missing, TrainingError when the child fails or is killed,
-    StorageFullError when the disk is full. A training that could not begin leaves no folder behind.
+    Raises NotFoundError when rows or base model are missing, UsageError when the training does not fit into memory,
+    TrainingError when the child fails or is killed, StorageFullError when the disk is full. A training that could not
+    begin leaves no folder behind.
     """
     _check_inputs(spec)
     output = Path(spec.output)
@@ -285,7 +293,8 @@ def _start(spec: TrainingSpec, execution: Execution, stderr: Any) -> subprocess.
 
 
 def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]) -> RagloopError | None:
-    """Hand progress on until the child says no more, and log what it warns of; the error that it ends with, if any."""
+    """Hand progress on until the child says no more, and log its plan and what it warns of; the error that it ends
+    with, if any."""
     refusal: RagloopError | None = None
     assert child.stdout is not None
     with child.stdout as lines:
@@ -295,6 +304,8 @@ def _relay(child: subprocess.Popen[str], on_progress: Callable[[Progress], None]
                 refusal = getattr(errors, message["error"])(message["message"])
             elif "warning" in message:
                 log.warning("%s", message["warning"])
+            elif "plan" in message:
+                log.info("%s", message["plan"])
             else:
                 progress = Progress(**message)
                 if progress.held_out_loss is not None:

@@ -24,9 +24,12 @@ from ragloop.errors import MismatchError, RagloopError, UsageError, missing_pack
 from ragloop.hashes import sha256_of
 from ragloop.locks import alone
 from ragloop.models.adapters.peft_models import import_peft
-from ragloop.models.generation.local import best_dtype, load_base
+from ragloop.models.chat import load_chat
+from ragloop.models.generation.local import best_dtype, load_model
 from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
 from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
+from ragloop.models.training.memory.layout import without_weights
+from ragloop.models.training.memory.plan import compute_again, plan_of
 from ragloop.models.training.process import (
     ALONE,
     RESULT,
@@ -233,8 +236,8 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     spec, group = job.spec, job.group
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    model, chat = load_base(spec.base, quantization=_quantization(spec))
-    _check_trains(spec, model)
+    chat, bare = load_chat(spec.base), without_weights(spec.base)
+    _check_trains(spec, bare)
     kind: Any = AnswersOnlyTrainer
     if compares := spec.objective == Objective.PREFERENCES:
         if group.size > 1:
@@ -244,6 +247,10 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
         kind = PreferenceTrainer
     found = pairs(spec, chat) if compares else tokenize(spec, chat)
     rows = found.trained
+    plan = plan_of(spec, job.execution, bare, first_layer(spec, bare.config), rows, group)
+    if group.first:
+        print(json.dumps({"plan": plan.said()}), file=job.progress, flush=True)
+    model = load_model(spec.base, quantization=_quantization(spec))
     writes = [Reporter(job.progress, group, job.digest, before, started)] if group.first else []
     trainer = kind(
         model=model,
@@ -255,8 +262,11 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     )
     trainer.remove_callback(PrinterCallback)
     trainer.group, trainer.held_out = group, found.held_out
+    if plan.checkpoints:
+        compute_again(trainer.model.get_base_model())
     tokens = sum(len(ids) for row in rows for name, ids in row.items() if name != "labels")
-    return trainer, tokens, {"rows": len(rows), "chat": chat.fingerprint, "notes": found.notes}
+    of_rows = {"rows": len(rows), "chat": chat.fingerprint, "notes": found.notes, **plan.noted()}
+    return trainer, tokens, of_rows
 
 
 def _quantization(spec: TrainingSpec) -> Any:
