@@ -15,11 +15,9 @@ imported, 130 more when a first step has run (benchmarks/training_memory.py)."""
 GPU_LIBRARIES_MB = 300
 """On a GPU, kernels that are loaded and work space of the libraries, beside the context; not measured here."""
 FLOAT32 = 4
-_LOGIT_COPIES = 4
-"""The answer tokens' logits in float32, their logarithms of the softmax, the gradient, and one that it is made from."""
 _TILE = 4096, 32768
 """Positions and vocabulary that TRL's loss for preferences looks at together (trl.kernels.chunked_logprob)."""
-_HEAP = 1.45
+_HEAP = 1.5
 """On a CPU, what the allocator holds for each byte that is kept for the backward pass: the gaps that what came and went
 between leaves in the heap. Measured; there are none where memory goes back at once (available.give_back_at_once)."""
 _PER_ADAPTER_WEIGHT = 4 * FLOAT32
@@ -173,7 +171,8 @@ def _logits(layout: Layout, way: Way, batch: Batch) -> int:
     positions, words = batch.answers, layout.vocabulary
     if way.compares:
         positions, words = min(batch.tokens, _TILE[0]), min(words, _TILE[1])
-    return positions * words * (way.precision + _LOGIT_COPIES * FLOAT32)
+    # Themselves and their gradient, the logarithms of the softmax and the gradient of those.
+    return positions * words * (2 * way.precision + 2 * FLOAT32)
 
 
 def _adapter(layout: Layout, way: Way) -> int:
