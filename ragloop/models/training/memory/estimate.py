@@ -125,12 +125,12 @@ class Estimate:
 
 def estimate(layout: Layout, way: Way, batches: Sequence[Batch]) -> Estimate:
     """Estimate the peak of a training that reads these batches, by its most expensive one."""
-    worst = max(batches, key=lambda one: activations(layout, way, one) + _logits(layout, way, one))
+    worst = max(batches, key=lambda one: _in_layers(layout, way, one) + _logits(layout, way, one))
     return Estimate(
         weights=round(layout.linear * way.weight) + layout.other * way.precision,
         adapter=_adapter(layout, way),
         kept=way.kept if layout.first else 0,
-        activations=round(_held(way) * activations(layout, way, worst)) + _passing(layout, way, worst),
+        activations=_in_layers(layout, way, worst),
         logits=_logits(layout, way, worst),
         libraries=(GPU_LIBRARIES_MB if way.on_gpu else LIBRARIES_MB) * 2**20,
     )
@@ -158,13 +158,11 @@ def _kept_of_a_token(layout: Layout, way: Way, batch: Batch) -> int:
     return adapters + layout.trained * (norms + attention + 3 * layout.inner * way.precision)
 
 
-def _held(way: Way) -> float:
-    return 1 if way.on_gpu or way.checkpoints else _HEAP
-
-
-def _passing(layout: Layout, way: Way, batch: Batch) -> int:
-    """Return the bytes of what one layer has only while it runs."""
-    return _BACKWARD_COPIES * batch.tokens * max(layout.inner, layout.width) * way.precision
+def _in_layers(layout: Layout, way: Way, batch: Batch) -> int:
+    """Return the bytes that the layers hold at most: what they keep, and what one of them has only while it runs."""
+    held = 1 if way.on_gpu or way.checkpoints else _HEAP
+    passing = _BACKWARD_COPIES * batch.tokens * max(layout.inner, layout.width) * way.precision
+    return round(held * activations(layout, way, batch)) + passing
 
 
 def _logits(layout: Layout, way: Way, batch: Batch) -> int:
