@@ -11,7 +11,6 @@ process took before it loaded anything, with its libraries imported.
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from ragloop.app.policies import training_spec
 from ragloop.config import Settings
 from ragloop.models.cache import default_cache
 from ragloop.models.generation.smollm2 import NAME, resolve_base
+from ragloop.models.training.memory.available import peak_mb
 from ragloop.models.training.process import Execution, Objective, read_result
 
 LEAST, MOST = 0.8, 1.4
@@ -150,7 +150,7 @@ def train_here(file: Path, how: str) -> None:
     from ragloop.models.training import preferences, sft  # noqa: F401
     from ragloop.models.training.worker import main as train
 
-    (file.parent / "before").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    (file.parent / "before").write_text(str(peak_mb()))
     train([str(file), how])
 
 

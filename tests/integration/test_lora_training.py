@@ -11,7 +11,7 @@ import pytest
 
 from ragloop.errors import MismatchError, NotFoundError, TrainingError
 from ragloop.models.chat import load_chat
-from ragloop.models.generation.local import LocalGenerator, load_base
+from ragloop.models.generation.local import LocalGenerator, best_dtype, load_base
 from ragloop.models.training.process import Progress, TrainingResult, TrainingSpec, read_result, train
 from ragloop.models.training.tokens import tokenize
 from ragloop.records import Prompt
@@ -59,6 +59,12 @@ def answers(generator: LocalGenerator) -> list[str]:
 
 
 @pytest.mark.long
+def test_it_notes_where_it_ran_and_the_memory_that_it_expected(trained: TrainingResult) -> None:
+    assert (trained.device, trained.precision) == ("cpu", str(best_dtype("cpu")).removeprefix("torch."))
+    assert trained.memory_estimated_mb == pytest.approx(trained.rss_peak_mb, rel=0.4)
+    assert not trained.gradient_checkpointing
+
+
 def test_the_loss_goes_down_and_every_step_is_reported(trained: TrainingResult, seen: list[Progress]) -> None:
     assert [entry.step for entry in seen] == list(range(1, seen[-1].steps + 1))
     assert trained.final_loss < 0.1 < trained.loss_curve[0]["loss"]

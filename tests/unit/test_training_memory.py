@@ -77,12 +77,15 @@ def test_what_each_change_costs() -> None:
     of = estimate(EIGHT_BILLION, WAY, [short])
     assert estimate(EIGHT_BILLION, WAY, [short, long]).activations == 2 * of.activations
     assert estimate(EIGHT_BILLION, WAY, [replace(short, answers=80)]).logits == 2 * of.logits
-    assert estimate(EIGHT_BILLION, WAY, [replace(short, padded=True)]).activations > of.activations
+    repeated_and_mask = 400 * LAYERS * (2 * (WIDTH - 1024) + 100) * 2
+    assert estimate(EIGHT_BILLION, WAY, [replace(short, padded=True)]).activations == of.activations + repeated_and_mask
     assert estimate(EIGHT_BILLION, replace(WAY, rank=32), [short]).adapter == 2 * of.adapter
     assert estimate(EIGHT_BILLION, replace(WAY, checkpoints=True), [short]).activations < of.activations / 8
     upper = EIGHT_BILLION.trained_from(24)
     assert estimate(upper, WAY, [short]).adapter == of.adapter // 4
     kept = replace(WAY, kept=7)
+    on_cpu = estimate(EIGHT_BILLION, replace(WAY, on_gpu=False), [short])
+    assert 1.4 < on_cpu.activations / of.activations < 1.5, "the heap holds more than what is kept"
     assert (estimate(upper, kept, [short]).kept, estimate(EIGHT_BILLION, kept, [short]).kept) == (7, 0)
 
 

@@ -8,7 +8,6 @@ imports are made in the functions, so that a wrong spec fails at once.
 
 import json
 import os
-import resource
 import shutil
 import sys
 import time
@@ -28,6 +27,7 @@ from ragloop.models.chat import load_chat
 from ragloop.models.generation.local import best_dtype, load_model
 from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
 from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
+from ragloop.models.training.memory.available import peak_mb
 from ragloop.models.training.memory.layout import without_weights
 from ragloop.models.training.memory.plan import compute_again, plan_of
 from ragloop.models.training.process import (
@@ -162,7 +162,7 @@ def _train(job: _Job) -> None:
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
         "resumed_from": resumed_from,
-        "rss_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "rss_peak_mb": round(peak_mb(), 1),
         "processes": group.size,
         "held_out_rows": len(trainer.held_out),
         "held_out_losses": passes.losses if passes else [],

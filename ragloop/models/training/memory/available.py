@@ -1,6 +1,7 @@
 """How much memory a process may still take, on this machine or on its GPU, and how it takes less."""
 
 import ctypes
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,18 @@ def available_bytes(device: str) -> int:
     memory = psutil.Process().memory_info()
     own: int = memory.rss - getattr(memory, "shared", 0)  # shared pages are files, so they are available as well
     return min(left) + own
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has had.
+
+    Of what getrusage says, the most that its parent had when it started this process is a part.
+    """
+    if sys.platform == "linux":
+        for line in (PROC / "status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def give_back_at_once() -> None:

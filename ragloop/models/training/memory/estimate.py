@@ -17,11 +17,9 @@ GPU_LIBRARIES_MB = 300
 NF4_BYTES = 0.56
 """Of a weight in four bits, with its share of the scales."""
 FLOAT32 = 4
-_LOGIT_COPIES = 4
-"""The answer tokens' logits in float32, their logarithms of the softmax, the gradient, and one that it is made from."""
 _TILE = 4096, 32768
 """Positions and vocabulary that TRL's loss for preferences looks at together (trl.kernels.chunked_logprob)."""
-_HEAP = 1.45
+_HEAP = 1.5
 """On a CPU, what the allocator holds for each byte that is kept for the backward pass: the gaps that what came and went
 between leaves in the heap. Measured; there are none where memory goes back at once (available.give_back_at_once)."""
 _PER_ADAPTER_WEIGHT = 4 * FLOAT32
@@ -130,12 +128,12 @@ class Estimate:
 
 def estimate(layout: Layout, way: Way, batches: Sequence[Batch]) -> Estimate:
     """Estimate the peak of a training that reads these batches, by its most expensive one."""
-    worst = max(batches, key=lambda one: activations(layout, way, one) + _logits(layout, way, one))
+    worst = max(batches, key=lambda one: _in_layers(layout, way, one) + _logits(layout, way, one))
     return Estimate(
         weights=round(layout.linear * way.weight) + layout.other * way.precision,
         adapter=_adapter(layout, way),
         kept=way.kept if layout.first else 0,
-        activations=round(_held(way) * activations(layout, way, worst)) + _passing(layout, way, worst),
+        activations=_in_layers(layout, way, worst),
         logits=_logits(layout, way, worst),
         libraries=(GPU_LIBRARIES_MB if way.on_gpu else LIBRARIES_MB) * 2**20,
     )
@@ -165,20 +163,19 @@ def _kept_of_a_token(layout: Layout, way: Way, batch: Batch) -> int:
     return adapters + layout.trained * (norms + attention + 3 * layout.inner * way.precision)
 
 
-def _held(way: Way) -> float:
-    return 1 if way.on_gpu or way.checkpoints else _HEAP
-
-
-def _passing(layout: Layout, way: Way, batch: Batch) -> int:
-    """Return the bytes of what one layer has only while it runs."""
-    return _BACKWARD_COPIES * batch.tokens * max(layout.inner, layout.width) * way.precision
+def _in_layers(layout: Layout, way: Way, batch: Batch) -> int:
+    """Return the bytes that the layers hold at most: what they keep, and what one of them has only while it runs."""
+    held = 1 if way.on_gpu or way.checkpoints else _HEAP
+    passing = _BACKWARD_COPIES * batch.tokens * max(layout.inner, layout.width) * way.precision
+    return round(held * activations(layout, way, batch)) + passing
 
 
 def _logits(layout: Layout, way: Way, batch: Batch) -> int:
     positions, words = batch.answers, layout.vocabulary
     if way.compares:
         positions, words = min(batch.tokens, _TILE[0]), min(words, _TILE[1])
-    return positions * words * (way.precision + _LOGIT_COPIES * FLOAT32)
+    # Themselves and their gradient, the logarithms of the softmax and the gradient of those.
+    return positions * words * (2 * way.precision + 2 * FLOAT32)
 
 
 def _adapter(layout: Layout, way: Way) -> int:
