@@ -491,7 +491,7 @@ def test_a_name_that_is_an_ordinary_word_costs_no_living_state(home: IndexedFold
     left_over = Reports(after.store).latest("champion", "champion")
     assert left_over is not None
     assert left_over.body == kept.body
-    assert [one.refused for one in decisions(after.store)] == [frozenset()]
+    assert [one.refused for one in decisions(Reports(after.store))] == [frozenset()]
 
 
 def test_a_database_of_the_orchestrator_may_have_names_that_are_unique_and_others_are_let_alone(
