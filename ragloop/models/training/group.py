@@ -118,6 +118,16 @@ def own_cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def own_peak_mb() -> float:
+    """Return the most memory that this process has had."""
+    return in_mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def in_mb(maxrss: int, platform: str = sys.platform) -> float:
+    """Return in megabytes what getrusage says of memory: kilobytes, and on macOS bytes."""
+    return maxrss / (2**20 if platform == "darwin" else 2**10)
+
+
 def processes_for(spec: TrainingSpec, wanted: int | None) -> int:
     """Return how many processes of this machine train: where none are asked for, one per GPU, and one without any.
 

@@ -5,7 +5,6 @@ Imports torch and trl at once, so only the training process imports it.
 
 import json
 import os
-import resource
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ from trl import SFTTrainer
 
 from ragloop.models.training.checkpoints import COMPLETE
 from ragloop.models.training.frozen_layers import FrozenLayers, run_once, runs_in_every_pass
-from ragloop.models.training.group import Group
+from ragloop.models.training.group import Group, own_peak_mb
 from ragloop.models.training.reporting.figures import Step
 from ragloop.models.training.reporting.sending import Sender
 
@@ -194,7 +193,7 @@ class ToPlaces(TrainerCallback):
 
 def memory_mb() -> dict[str, float]:
     """Return the most memory that this process has had, and on a GPU, where it has one."""
-    most = {"memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    most = {"memory_mb": own_peak_mb()}
     if torch.cuda.is_available():
         most["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     return most
