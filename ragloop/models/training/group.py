@@ -104,6 +104,10 @@ class Group:
         """Return the CPU seconds of this process now, and of the others by the last step."""
         return own_cpu_seconds() + self._cpu_of_others
 
+    def peak_mb(self) -> float:
+        """Return the most memory that this process has had; that of others is not asked for."""
+        return own_peak_mb()
+
     def leave(self) -> None:
         """End the connections to the others."""
         if self.size > 1:

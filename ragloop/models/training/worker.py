@@ -24,15 +24,7 @@ from ragloop.hashes import sha256_of
 from ragloop.locks import alone
 from ragloop.models.generation.local import best_dtype, load_base
 from ragloop.models.training.checkpoints import newest_complete, processes_before, spent
-from ragloop.models.training.group import (
-    Group,
-    become_launcher,
-    is_placed,
-    own_peak_mb,
-    processes_for,
-    spans_nodes,
-    take_place,
-)
+from ragloop.models.training.group import Group, become_launcher, is_placed, processes_for, spans_nodes, take_place
 from ragloop.models.training.process import ALONE, RESULT, Execution, Objective, TrainingSpec, spec_digest
 from ragloop.models.training.reporting.figures import Run, parameters
 from ragloop.models.training.reporting.sending import close_all, end_without_waiting, senders
@@ -149,7 +141,7 @@ def _train(job: _Job) -> None:
         "seed": spec.seed,
         "adapter_sha256": sha256_of(output / WEIGHTS),
         "resumed_from": resumed_from,
-        "rss_peak_mb": round(own_peak_mb(), 1),
+        "rss_peak_mb": round(group.peak_mb(), 1),
         "processes": group.size,
     }
     _write_last(output / RESULT, {"digest": job.digest, "spec": asdict(spec), "result": result})
