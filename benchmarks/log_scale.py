@@ -3,10 +3,10 @@
     python benchmarks/log_scale.py [--answers 10000 100000 1000000] [--appends 800]
 
 Makes a store of 1,000 documents and so many logged answers, every tenth with feedback, written as Arrow batches. Then
-it measures, each in a process of its own: `status`, `feedback`, `log tail`, `log export`, a first `dataset build`, the
-second after 1 % new answers and ten edited documents, and `drift`. Embeddings are of constant cost. Start-up is what
-the opened store costs. Prints one Markdown table per size: CPU seconds (user + system, every thread) of the whole
-process, and its peak resident size.
+it measures, each in a process of its own: `status`, what the loop page shows, `feedback`, `log tail`, `log export`, a
+first `dataset build`, the second after 1 % new answers and ten edited documents, and `drift`. The answers are spread
+over 300 days, of which it is the last. Embeddings are of constant cost. Start-up is what the opened store costs. Prints
+one Markdown table per size: CPU seconds (user + system, every thread) of the whole process, and its peak resident size.
 
 The last table tells appends per second of 16 threads: those of one journal share an fsync, those of a journal for each
 thread do not.
@@ -36,6 +36,7 @@ from ragloop.cli.main import GARBAGE_EVERY
 from ragloop.config import load_settings
 from ragloop.corpus.index import inventory
 from ragloop.journal import Journal
+from ragloop.service.loop import loop
 from ragloop.store import TABLES, TIME, Store
 
 DOCUMENTS, EDITED, SHOWN = 1_000, 10, 5
@@ -45,13 +46,13 @@ BATCH = 50_000
 VOTED = "voted.txt"
 """Names the answer that gets feedback."""
 THREADS = 16
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGIN, SPREAD = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=300)
 LATENCIES = [("embed", 1.0), ("retrieve", 5.0), ("generate", 90.0)]
 KINDS = ["up", "down", "correction"]
 
 
 def opened(home: Path) -> App:
-    return App(load_settings(home=home / "home"), embedder=ConstantEmbedder())
+    return App(load_settings(home=home / "home"), embedder=ConstantEmbedder(), now=lambda: BEGIN + SPREAD)
 
 
 def made(home: Path, answers: int) -> None:
@@ -85,7 +86,7 @@ def wait_in_journal(app: App, seed: int) -> None:
 def log(app: App, first: int, count: int, total: int) -> None:
     """Store answers as the journal would fold them, and feedback on a tenth."""
     rng = np.random.default_rng(first)
-    begin = BEGIN + timedelta(days=300) * (first / total)
+    begin = BEGIN + SPREAD * (first / total)
     rows = answered(app, rng, count, begin, total)
     app.store.insert("interactions", rows)
     chosen = np.flatnonzero(rng.random(count) < 0.1)
@@ -103,19 +104,19 @@ def answered(app: App, rng: np.random.Generator, count: int, begin: datetime, to
     offsets = pa.array(np.arange(0, count * SHOWN + 1, SHOWN, dtype=np.int32))
     ranks = pa.array(np.tile(np.arange(1, SHOWN + 1, dtype=np.int32), count))
     score = pa.array(rng.random(count * SHOWN))
-    passage = pa.StructArray.from_arrays(
-        [*(shown[name].combine_chunks() for name in ("chunk_id", "document_id", "revision", "text_hash")), ranks,
-         score, score],
-        fields=list(TABLES["interactions"].field("passages").type.value_type),
-    )  # fmt: skip
+    passage = struct_of(
+        TABLES["interactions"].field("passages").type.value_type,
+        {name: shown[name].combine_chunks() for name in ("chunk_id", "document_id", "revision", "text_hash")}
+        | {"rank": ranks, "score": score, "similarity": score},
+    )
     one_each = pa.array(np.arange(count + 1, dtype=np.int32))
     zeros, ones = pa.array(np.zeros(count, np.int64)), pa.array(np.ones(count, np.int32))
-    citation = pa.StructArray.from_arrays(
-        [ones, cited["uri"].combine_chunks(), cited["heading"].combine_chunks(), zeros, zeros,
-         *(cited[name].combine_chunks() for name in ("chunk_id", "document_id", "revision"))],
-        fields=list(TABLES["interactions"].field("citations").type.value_type),
-    )  # fmt: skip
-    step = timedelta(days=300) / total
+    citation = struct_of(
+        TABLES["interactions"].field("citations").type.value_type,
+        {name: cited[name].combine_chunks() for name in ("uri", "heading", "chunk_id", "document_id", "revision")}
+        | {"n": ones, "start": zeros, "end": zeros},
+    )
+    step = SPREAD / total
     columns = {
         "interaction_id": ids(rng, count),
         "asked_at": pa.array([begin + step * n for n in range(count)], TIME),
@@ -134,6 +135,13 @@ def answered(app: App, rng: np.random.Generator, count: int, begin: datetime, to
     }  # fmt: skip
     schema = TABLES["interactions"]
     return pa.table([as_column(columns, field, count) for field in schema], schema=schema)
+
+
+def struct_of(kind: pa.StructType, columns: dict[str, pa.Array]) -> pa.StructArray:
+    """Return rows of a struct, null in the fields that no column is given for."""
+    count = len(next(iter(columns.values())))
+    every = [columns.get(field.name, pa.nulls(count, field.type)) for field in kind]
+    return pa.StructArray.from_arrays(every, fields=list(kind))
 
 
 def as_column(columns: dict[str, Any], field: pa.Field, count: int) -> pa.Array:
@@ -209,6 +217,7 @@ def tailed(app: App) -> None:
 MEASURED: dict[str, Callable[[App], object]] = {
     "start-up": lambda app: app.store,
     "status": lambda app: app.status(),
+    "loop page": lambda app: loop(app, of_index=True),
     "feedback": voted_up,
     "log tail": tailed,
     "log export": exported,

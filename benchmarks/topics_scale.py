@@ -6,7 +6,6 @@ The claim: they read the log by columns, and a look that finds few new questions
 log is made up: 200 topics whose questions come again by Zipf's law, vectors around one direction for each topic.
 """
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from ragloop.config import Settings
 from ragloop.corpus.index import inventory
 from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
+from ragloop.models.training.group import own_peak_mb
 
 ANSWERS, TOPICS, DOCUMENTS = 100_000, 200, 50
 
@@ -82,9 +82,7 @@ def main() -> None:
         timed("topics --anew", lambda: app.migration.topics(anew=True))
         timed("costs", app.migration.costs)
         timed("audit of a document", lambda: app.safekeeping.auditor.audit("3.md"))
-    print(
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most, with the rows that were made up"
-    )
+    print(f"{own_peak_mb():.0f} MB at most, with the rows that were made up")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ hold counts, ids, scores and places, and no text of documents or questions.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
 from ragloop.store import Store, quoted
 
 _TABLE = "reports"
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,18 @@ class Reports:
     """The reports of one store."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
+        self._held: dict[str, dict[str, _Row]] = {}
+
+    def holding(self, *kinds: str) -> "Reports":
+        """Read the reports of these kinds once, for a caller who asks for them often.
+
+        What is written or dropped through what is returned is held as well; what others write meanwhile is not seen.
+        """
+        found = Reports(self.store)
+        found._held = {kind: {} for kind in kinds}
+        found._hold(self._rows(_of_kind(*kinds)))
+        return found
 
     def put(self, *reports: Report) -> None:
         """Write reports of different kinds or subjects, each over the one before it, in one commit."""
@@ -47,19 +60,29 @@ class Reports:
 
     def latest(self, kind: str, subject: str = "") -> Report | None:
         """Return the newest report of a kind and subject."""
-        return next(reversed(self._read(f"{_of_kind(kind)} AND subject IN ({quoted([subject])})")), None)
+        return next(reversed(self._read(kind, subject)), None)
 
     def history(self, kind: str) -> list[Report]:
         """Return all reports of a kind, of every subject, oldest first."""
-        return self._read(_of_kind(kind))
+        return self._read(kind)
 
     def drop(self, subject: str, *kinds: str) -> None:
         """Delete the reports of these kinds on a subject."""
-        self._store.delete(_TABLE, f"{_of_kind(*kinds)} AND subject IN ({quoted([subject])})")
+        self.store.delete(_TABLE, f"{_of_kind(*kinds)} AND subject IN ({quoted([subject])})")
+        for kind in self._held.keys() & kinds:
+            self._held[kind] = {key: row for key, row in self._held[kind].items() if row["subject"] != subject}
 
-    def _read(self, where: str) -> list[Report]:
-        rows = self._store.rows(_TABLE, where, ["at", "kind", "subject", "body"]).sort_by("at").to_pylist()
+    def _read(self, kind: str, subject: str | None = None) -> list[Report]:
+        if kind in self._held:
+            rows = [row for row in self._held[kind].values() if subject in (None, row["subject"])]
+        else:
+            of_subject = "" if subject is None else f" AND subject IN ({quoted([subject])})"
+            rows = self._rows(_of_kind(kind) + of_subject)
+        rows.sort(key=itemgetter("at"))
         return [Report(row["kind"], row["subject"], row["at"], json.loads(row["body"])) for row in rows]
+
+    def _rows(self, where: str) -> list[_Row]:
+        return list(self.store.rows(_TABLE, where).to_pylist())
 
     def _write(self, reports: Mapping[str, Report]) -> None:
         rows = [
@@ -72,7 +95,13 @@ class Reports:
             }
             for key, one in reports.items()
         ]
-        self._store.upsert_rows(_TABLE, rows)
+        self.store.upsert_rows(_TABLE, rows)
+        self._hold(rows)
+
+    def _hold(self, rows: Iterable[_Row]) -> None:
+        for row in rows:
+            if row["kind"] in self._held:
+                self._held[row["kind"]][row["report_id"]] = row
 
 
 def _of_kind(*kinds: str) -> str:

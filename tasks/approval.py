@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ragloop.markdown import bullets, code_block, paragraphs, table
 from ragloop.orchestrator.names import Names
+from ragloop.reports import Reports
 from ragloop.wording import counted, counted_with, few
 from tasks.learning_reports import criteria_table
 from tasks.questions import Answer, Question, ask
@@ -82,7 +83,7 @@ def ask_about_deletes(report: "SyncReport", home: Path | None, config: Path | No
         return Deletes(in_short="deletes not answered", outcome=asked.outcome)
     by, why, key = answer.name, answer.reason, asked.run_id
     decide(app.store, gone, approved=answer.approves, by=by, reason=why, days=answer.days, key=key)
-    publish_decisions(Names.of(app.settings), decisions(app.store))
+    publish_decisions(Names.of(app.settings), decisions(Reports(app.store)))
     short = f"deletes {answer.in_short}"
     if answer.approves:
         return Deletes(approved=gone, in_short=short, outcome=answer.sentence)
@@ -95,7 +96,7 @@ def publish_confirmation(report: "SyncReport", name: str, reason: str, home: Pat
 
     app, run = open_app(home, config), str(runtime.flow_run.id)
     if keep_confirmation(app.store, report.changes, by=name or "confirm_deletes", reason=reason, key=run):
-        publish_decisions(Names.of(app.settings), decisions(app.store))
+        publish_decisions(Names.of(app.settings), decisions(Reports(app.store)))
 
 
 def publish_decisions(names: Names, made: "Sequence[DeleteDecision]") -> None:

@@ -155,7 +155,8 @@ def main(reader: str, files: str, out: str) -> None:
             warmed.add(path.suffix)
             tell(line)
         peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        tell({"peak_mb": peak / 1024, "version": importlib.metadata.version(package)})
+        per_mb = 2**20 if sys.platform == "darwin" else 2**10
+        tell({"peak_mb": peak / per_mb, "version": importlib.metadata.version(package)})
 
 
 if __name__ == "__main__":

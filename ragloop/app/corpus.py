@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ragloop.corpus.sync.known_sources import KnownSources, OpenSources
     from ragloop.corpus.sync.report import Looking, Progress, SyncReport
     from ragloop.models import Embedder
+    from ragloop.reports import Reports
 
 
 class Corpus:
@@ -49,10 +50,12 @@ class Corpus:
         `approved` are source and key of documents that may be deleted where the settings would withhold them. A rebuild
         that was begun since `asked_at` is gone on with, not begun again.
         """
-        from ragloop.corpus.sync.decided_deletes import kept_by, refusals, refused_documents
+        from ragloop.corpus.sync.decided_deletes import DECISION, kept_by, refusals, refused_documents
         from ragloop.corpus.sync.known_sources import is_part_of, must_exist
         from ragloop.corpus.sync.preparing.clusters import open_workers
         from ragloop.corpus.sync.run import sync
+        from ragloop.corpus.sync.scans import OF_SOURCES
+        from ragloop.reports import Reports
 
         parts = self._parts
         if folder is not None and not confirm_deletes:
@@ -60,9 +63,10 @@ class Corpus:
         store = parts.made_store()
         erased = self._completed_erasures()
         rebuild = rebuild and self._begins_rebuild(asked_at)
-        opened = self.sources(folder)
+        reports = Reports(store).holding(*OF_SOURCES, DECISION)
+        opened = self._known(reports).look(folder)
         wanted, scope = self._scope(opened.found, folder, rebuild=rebuild, confirm_deletes=confirm_deletes)
-        sources, holding = opened.of(scope), refusals(store)
+        sources, holding = opened.of(scope), refusals(reports)
         with open_workers(parts.settings.sync.task_runner, parts.settings.sync.workers_address) as workers:
             policy = replace(
                 sync_policy(parts.settings),
@@ -169,18 +173,20 @@ class Corpus:
         self._parts.made_store()
         return self._sources.knows(folder)
 
-    @cached_property
+    @property
     def _sources(self) -> "KnownSources":
-        from ragloop.corpus.sync.known_sources import KnownSources, indexed_sources
-        from ragloop.corpus.sync.scans import last_way
+        from ragloop.corpus.sync.known_sources import KnownSources
+        from ragloop.corpus.sync.scans import OF_SOURCES
+        from ragloop.reports import Reports
 
-        parts = self._parts
-        return KnownSources(
-            parts.settings.sources,
-            parts.settings.home,
-            lambda: indexed_sources(parts.store) if parts.place.exists() else [],
-            lambda name: last_way(parts.store, name) if parts.place.exists() else None,
-        )
+        if self._parts.place.exists():
+            return self._known(Reports(self._parts.store).holding(*OF_SOURCES))
+        return KnownSources(self._parts.settings.sources, self._parts.settings.home, (), {})
+
+    def _known(self, reports: "Reports") -> "KnownSources":
+        from ragloop.corpus.sync.known_sources import known_sources
+
+        return known_sources(self._parts.settings.sources, self._parts.settings.home, reports)
 
     def documents(
         self, source: str | None = None, quality: "Quality | None" = None, format: str | None = None

@@ -127,6 +127,23 @@ class Safekeeping:
         except RagloopError as error:
             return f"the mirror is not as the registry is: {error}; `ragloop adapters mirror` completes it"
 
+    def mirror_after_restore(self) -> str:
+        """Say that the mirror is not as the restored registry is, or cannot be looked at; it is left as it is.
+
+        Whoever tries a backup out restores it beside the home that it is of, by the same configuration. To follow there
+        would take adapters that are newer than the backup out of the mirror that others load from.
+        """
+        if not self._parts.settings.registry.mirror:
+            return ""
+        try:
+            found = self.mirroring.look()
+        except RagloopError as error:
+            return f"the mirror was not looked at: {error}"
+        if found.plan.is_empty:
+            return "; ".join(found.problems)
+        left = "leave it where this restore is a trial"
+        return f"the mirror {found.place} is not as this registry is: `ragloop adapters mirror` makes it so; {left}"
+
 
 def erasures_of(parts: Parts) -> "Erasures":
     """Return what tells what was erased of a home and not lifted; see erasure.certificate."""

@@ -18,10 +18,11 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
     from ragloop.corpus.sync.scans import last_run, passed_over
     from ragloop.corpus.sync.source_states import source_states
     from ragloop.learning.monitoring.windows import last_measurement
+    from ragloop.reports import Reports
 
     index = parts.index if parts.generations.active() else None
     nothing = {"documents": 0, "chunks": 0, "quarantined": 0, "lag_s": {"p50": None, "p95": None, "max": None}}
-    found = wanting(index) if index else []
+    found, reports = wanting(index) if index else [], Reports(parts.store)
     champion = parts.registry.champion()
     logged = parts.journal.counts()
     return {
@@ -30,7 +31,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
         "without_text": [asdict(one) for one in found if one.is_without_text],
         "planted": [asdict(one) for one in (speaking(index) if index else [])],
         "sources": [asdict(one) for one in source_states(parts.settings.sources, parts.store, index)],
-        "passed_over": asdict(passed_over(parts.store)),
+        "passed_over": asdict(passed_over(reports)),
         "interactions": logged["interactions"],
         "feedback": logged["feedback"],
         "champion": champion.adapter_id if champion else None,
@@ -38,7 +39,7 @@ def status(parts: Parts, safekeeping: Safekeeping) -> dict[str, Any]:
         "generation": str(index.generation) if index else None,
         "generations": {one.table: one.state for one in parts.generations.all()},
         "unreadable_log_lines": parts.journal.unreadable(),
-        "last_sync": last_run(parts.store),
+        "last_sync": last_run(reports),
         "last_drift": last_measurement(parts.store),
         "last_backup": last_backup(uri, safekeeping.backups) if (uri := parts.settings.backup.uri) else None,
         "quarantine": inventory.quarantine(index) if index else [],

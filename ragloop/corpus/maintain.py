@@ -19,6 +19,7 @@ from ragloop.corpus.index.retention import drop_expired
 from ragloop.corpus.index.search_indexes import maintain, remove_tombstones
 from ragloop.errors import StoreDamagedError
 from ragloop.journal import Journal
+from ragloop.reports import Reports
 from ragloop.store import Store
 from ragloop.store.files import Found
 from ragloop.store.upkeep import KEPT_VERSIONS
@@ -79,7 +80,7 @@ def maintain_store(
     tables, problems = [], []
     with store.lease("index"):
         before = set(filter(store.tables.has, store.tables.names("")))
-        drop_expired(store, keep_generation, keep_vectors)
+        drop_expired(Reports(store), keep_generation, keep_vectors)
         names = sorted(filter(store.tables.has, store.tables.names("")))
         for done, name in enumerate(names):
             progress(done, len(names), name)

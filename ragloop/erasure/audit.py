@@ -18,6 +18,7 @@ from ragloop.journal import Journal, LogTable
 from ragloop.learning.examples.lineage import read_rows
 from ragloop.migration.routes.kept import KeptRoutes
 from ragloop.registry import Registry
+from ragloop.reports import Reports
 from ragloop.store import Store
 from ragloop.wording import counted
 
@@ -123,7 +124,7 @@ class Auditor:
     def _deletes(self, documents: Sequence[FoundDocument]) -> Iterator[Approval]:
         sources = {one.source for one in documents}
         places = {(one.source, one.key) for one in documents}
-        for one in decisions(self._store):
+        for one in decisions(Reports(self._store)):
             if told := _about(one, sources, places):
                 yield Approval(one.at.isoformat(), told, one.by, one.reason)
 

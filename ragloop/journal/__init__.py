@@ -8,7 +8,7 @@ What reads the log reads the columns and the rows that it needs, and what is not
 """
 
 from ragloop.journal.answered import Answered, passages_in
-from ragloop.journal.entries import FEEDBACK_KINDS, LONGEST_CORRECTION, parsed
+from ragloop.journal.entries import FEEDBACK_KINDS, LONGEST_CORRECTION, parsed, rests_on
 from ragloop.journal.log import Corrected, Journal, Supporting, as_logged
 from ragloop.journal.tables import ROW, LogTable, RowIds
 
@@ -25,4 +25,5 @@ __all__ = [
     "as_logged",
     "parsed",
     "passages_in",
+    "rests_on",
 ]

@@ -52,16 +52,25 @@ class Entries:
         return pa.Table.from_pylist(list(self.by_table[name].values()), schema=TABLES[name])
 
     def without(self, documents: Set[str]) -> "Entries":
-        """Return the entries without answers that cite one of these documents and feedback on them; others lose what is
-        of it."""
+        """Return the entries without answers that rest on one of these documents, feedback on them, and corrections
+        that do; others lose what is of it."""
         if not documents:
             return self
         answers, feedback = (self.by_table[table] for table in FOLDED)
-        gone = {one for one, entry in answers.items() if _of(entry, "citations", documents)}
+        gone = {one for one, entry in answers.items() if rests_on(entry) & documents}
         left = {one: _parted(entry, documents) for one, entry in answers.items() if one not in gone}
-        said = {one: entry for one, entry in feedback.items() if entry.get("interaction_id") not in gone}
-        kept = {one: _parted(entry, documents) for one, entry in said.items()}
-        return Entries(dict(zip(FOLDED, (left, kept), strict=True)), self.unreadable)
+        stays = (one for one in feedback.items() if not rests_on(one[1]) & documents)
+        said = {one: entry for one, entry in stays if entry.get("interaction_id") not in gone}
+        return Entries(dict(zip(FOLDED, (left, said), strict=True)), self.unreadable)
+
+
+def rests_on(entry: Mapping[str, Any]) -> frozenset[str]:
+    """Return the ids of the documents that an answer or a correction rests on: those that it cites and those that bear
+    it out. Where nobody could tell, as of an answer of another service without marks, those of all that was shown."""
+    named = [*(entry.get("citations") or ()), *(entry.get("support") or ())]
+    if not named and entry.get("support") is None:
+        named += entry.get("passages") or ()
+    return frozenset(one["document_id"] for one in named if one and one.get("document_id"))
 
 
 def _of(entry: Mapping[str, Any], column: str, documents: Set[str]) -> bool:

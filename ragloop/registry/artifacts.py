@@ -44,6 +44,9 @@ class Artifacts(Protocol):
     def clear(self, path: str) -> None:
         """Remove from this machine what was made at a path, was kept and is registered."""
 
+    def uncleared(self) -> list[str]:
+        """Return the paths of adapters that were made on this machine and are kept elsewhere, or are to be."""
+
     def prune_copies(self, kept: Set[str]) -> int:
         """Remove from this machine the copies of adapters but those with a SHA-256 in `kept`; return how many."""
 
@@ -62,6 +65,10 @@ class FolderArtifacts:
 
     def clear(self, path: str) -> None:
         """Leave what was made where it lies."""
+
+    def uncleared(self) -> list[str]:
+        """Return none: nothing is kept elsewhere."""
+        return []
 
     def prune_copies(self, kept: Set[str]) -> int:
         """Leave everything: nothing is copied."""
@@ -92,6 +99,11 @@ class BucketArtifacts:
     def clear(self, path: str) -> None:
         """Remove what was made here; all of it is in the bucket."""
         shutil.rmtree(inside(self.folder, path), ignore_errors=True)
+
+    def uncleared(self) -> list[str]:
+        """Return what lies here: of a run under way, or of one that was killed."""
+        made = self.folder / "adapters"
+        return [f"adapters/{one.name}" for one in made.iterdir()] if made.is_dir() else []
 
     def prune_copies(self, kept: Set[str]) -> int:
         """Remove copies, and what a process that was killed left of one."""

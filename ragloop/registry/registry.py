@@ -265,9 +265,14 @@ def of_other_base(registry: Registry, adapter: Adapter) -> str:
 def prune_copies(registry: Registry) -> int:
     """Remove from this machine copies of adapters that are retired or have no row; return how many.
 
-    Under the lease nobody registers or promotes another one, of which a copy may be made.
+    Under the lease nobody registers or promotes another one, of which a copy may be made. What a run made here and did
+    not remove, since it was killed after it had registered the adapter, goes too.
     """
     with registry.aliases.lease():
+        uncleared, artifacts = registry.artifacts.uncleared(), registry.artifacts
+        for one in registry.adapters():
+            if one.path in uncleared and files_are_whole(artifacts.files, one.path, one.sha256):
+                artifacts.clear(one.path)
         return registry._prune_copies()
 
 

@@ -1,9 +1,9 @@
 """The service put together: routes, errors in one form, and the door in front of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -88,8 +88,22 @@ async def _of_validation(request: Request, error: RequestValidationError) -> JSO
     """Say which field is at fault, and not what it holds."""
     first = error.errors()[0]
     place = [str(one) for one in first["loc"] if one != "body"]
-    message = f"{'.'.join(place) or 'the body'}: {first['msg']}"
-    return JSONResponse(error_object(400, message, "invalid_request", place[0] if place else None), 400)
+    if first["type"] == "json_invalid" or not place:
+        return JSONResponse(error_object(400, _of_body(request, first), "invalid_request"), 400)
+    return JSONResponse(error_object(400, f"{'.'.join(place)}: {first['msg']}", "invalid_request", place[0]), 400)
+
+
+def _of_body(request: Request, found: Mapping[str, Any]) -> str:
+    """Say why a body could not be read: it names no JSON as its type, is none, or is no object."""
+    kind = request.headers.get("content-type", "")
+    if "json" not in kind:
+        return (
+            f"found a body of {f'the type {kind}' if kind else 'no type'}, expected JSON: send it with the header "
+            "Content-Type: application/json"
+        )
+    if found["type"] == "json_invalid":
+        return f"the body is no JSON: {found['ctx']['error']} at character {found['loc'][-1]}"
+    return "found no object in the body, expected a JSON object"
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:

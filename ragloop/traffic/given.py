@@ -14,7 +14,7 @@ from ragloop.catalogue import Lease
 from ragloop.corpus.index.searching.search import Search
 from ragloop.corpus.index.table import ActiveIndex
 from ragloop.errors import UsageError
-from ragloop.journal import Journal
+from ragloop.journal import Journal, rests_on
 from ragloop.language.citations import cited_numbers, without_marks
 from ragloop.records import EVERYTHING, Citation, Passage
 from ragloop.traffic.exchange import LEASE_WAIT_S, Erased, Shown
@@ -91,13 +91,14 @@ class _Found:
 
 
 def _left(row: dict[str, Any], erased: Erased) -> dict[str, Any]:
-    """Return an answer without passages of what was erased. Raises UsageError where it cites it or has words of it."""
+    """Return an answer without passages of what was erased. Raises UsageError where it rests on that or has words of
+    it."""
     shown = {one["document_id"] for one in row["passages"]}
     gone = {one for one in shown if one and erased.named_by([one])}
-    if erased.rest_in((row["question"], row["answer"])) or any(one["document_id"] in gone for one in row["citations"]):
+    if erased.rest_in((row["question"], row["answer"])) or rests_on(row) & gone:
         raise UsageError(
-            "found words or a citation of something that was erased, expected an answer without them: it was not "
-            "logged; `ragloop erase lift` lets it be logged again"
+            "found words of something that was erased, or that the answer rests on it, expected an answer without: it "
+            "was not logged; `ragloop erase lift` lets it be logged again"
         )
     held = {name: row[name] for name in ("passages", "support") if row[name]}
     return {**row, **{name: [one for one in held[name] if one["document_id"] not in gone] for name in held}}

@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.events.worker import EventsWorker
 from prefect.settings import temporary_settings
 
 from flows.evaluate import evaluate_champion
 from flows.monitor import check_drift
+from ragloop.answering.routing import CANARY as DECISION
+from ragloop.answering.routing import Arm, assigned
 from ragloop.app import App
 from ragloop.config import load_settings
+from ragloop.journal import Journal
+from ragloop.learning.evaluation.gate import Verdict
 from ragloop.orchestrator.local_stack import FlowRun, LocalStack
+from ragloop.records import FeedbackKind, LaneName
+from ragloop.registry import Canaries, VerdictKind
+from tasks.approval import Decided
+from tasks.learning import promote_adapter
+from tasks.monitoring import watch_canaries
 from tests.flows.conftest import FlowsInProcess, serving, settings_of
 from tests.support.stored_tables import stored_tables
 from tests.support.tiny_model import save_tiny_model
@@ -37,6 +47,8 @@ rank = 4
 golden = "golden.jsonl"
 [cadence]
 min_new_examples = 10
+[registry]
+mirror = "hub"
 """
 
 
@@ -142,6 +154,89 @@ def test_no_question_and_no_answer_leaves_the_store(stack: LocalStack, loop: Loo
     logs = stack.api.call("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [loop.retrain.run_id]}}})
     told = str(loop.artifacts) + str(loop.drift["artifacts"]) + " ".join(one["message"] for one in logs)
     assert not any(word in told for word in ("hull", "violet", "colour", "shade"))
+
+
+# --- the mirror of the registry --------------------------------------------------------------------------------------
+
+
+def mirrored(hub: Path) -> dict[str, Any]:
+    return dict(json.loads((hub / "mirror.json").read_text()))
+
+
+def test_the_mirror_holds_what_a_retraining_made(loop: Loop, place: Path) -> None:
+    [made] = app(place, "by-flow").registry.adapters()
+    assert mirrored(place / "hub") == {**mirrored(place / "hub"), "adapters": [made.adapter_id], "aliases": {}}
+    assert (place / "hub" / made.adapter_id / "adapter_model.safetensors").is_file()
+
+
+def home_of_its_own(place: Path, own: Path, more: str = "") -> tuple[Path, Path, str]:
+    """A copy of the home in which a flow retrained, a configuration with its mirror, and the id of the adapter."""
+    home, config = own / "home", own / "ragloop.toml"
+    shutil.copytree(place / "by-flow", home)
+    golden = place / "golden.jsonl"
+    config.write_text((place / "ragloop.toml").read_text().replace(f'"{golden.name}"', f'"{golden}"') + more)
+    [adapter] = App(load_settings(config, home)).registry.adapters()
+    return home, config, adapter.adapter_id
+
+
+def test_what_the_end_of_a_retraining_promotes_the_mirror_names_champion(
+    flows: FlowsInProcess, loop: Loop, place: Path, tmp_path: Path
+) -> None:
+    home, config, adapter_id = home_of_its_own(place, tmp_path)
+    criteria = App(load_settings(config, home)).registry.adapter(adapter_id).evidence.criteria
+
+    @flow(name="ends", persist_result=False)
+    def ending() -> bool:
+        decided = Decided(Verdict(VerdictKind.PROMOTE, ("lift pass.",), criteria))
+        return promote_adapter(adapter_id, decided, home, config).promoted
+
+    assert ending()
+    assert mirrored(tmp_path / "hub")["aliases"] == {"closed-book": {"champion": adapter_id}}
+
+
+CANARY = """
+[canary]
+shares = [0.5]
+questions = 100
+margin = 0.3
+"""
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["it is not worse", "it is worse"])
+def test_a_canary_that_is_ended_by_the_task_of_check_drift_ends_in_the_mirror(
+    bad: bool, flows: FlowsInProcess, loop: Loop, place: Path, tmp_path: Path
+) -> None:
+    home, config, adapter_id = home_of_its_own(place, tmp_path, CANARY)
+    made = App(load_settings(config, home))
+    Canaries(made.registry).start(adapter_id, 0.5, "the gate")
+    made.safekeeping.follow_mirror()
+    assert mirrored(tmp_path / "hub")["aliases"] == {"closed-book": {"challenger": adapter_id}}
+    log_answers(made.journal, adapter_id, 400, bad=bad)
+
+    @flow(name="watches", persist_result=False)
+    def watching() -> None:
+        watch_canaries(home, config)
+
+    watching()
+    assert mirrored(tmp_path / "hub")["aliases"] == {"closed-book": {} if bad else {"champion": adapter_id}}
+    assert (tmp_path / "hub" / adapter_id).exists() != bad
+
+
+def log_answers(journal: Journal, challenger: str, count: int, *, bad: bool) -> None:
+    """Log answers as routing assigns them, all voted on: down where the challenger gave one that is bad."""
+    now, rows, votes = journal.store.now(), [], list[dict[str, Any]]()
+    for name in map(str, range(count)):
+        who = assigned(name, challenger, 0.5)
+        rows.append(
+            {
+                "interaction_id": name, "asked_at": now, "question": name, "lane": LaneName.CLOSED_BOOK,
+                "abstained": False, "decisions": {DECISION: str(who)}, "latency_ms": {"generate": 5.0},
+            }
+        )  # fmt: skip
+        kind = FeedbackKind.DOWN if bad and who.arm is Arm.CHALLENGER else FeedbackKind.UP
+        votes.append({"feedback_id": f"f{name}", "interaction_id": name, "kind": kind, "given_at": now})
+    journal.append("interactions", rows)
+    journal.append("feedback", votes)
 
 
 # --- evaluate-champion -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ragloop.corpus.sync.decided_deletes import decisions
 from ragloop.orchestrator.local_stack import LocalStack
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.questions import open_questions
+from ragloop.reports import Reports
 from ragloop.store import Store
 from tasks.corpus import sync_sources
 from tests.flows.conftest import FlowsInProcess, answer_when_asked, serving, when_asked
@@ -145,7 +146,7 @@ def test_an_operator_who_is_asked_decides_about_the_deletes(
     assert approved or run["state"]["message"].endswith("; 15 deletes were refused by Ada: moved out")
     (question,) = questions_of(flows, state)
     assert question["name"] == f"delete 15 documents? · {decision}d by Ada"
-    (kept,) = decisions(Store.open(home))
+    (kept,) = decisions(Reports(Store.open(home)))
     assert (kept.approved, kept.by, kept.reason, kept.counts) == (approved, "Ada", "moved out", {str(folder): 15})
 
 

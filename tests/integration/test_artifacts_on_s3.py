@@ -15,6 +15,7 @@ from ragloop.records import LaneName
 from ragloop.registry import lost_adapters
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.dying import Killed
+from tests.support.registered import register
 from tests.support.s3_server import Bucket
 from tests.support.tiny_model import FACTS, save_tiny_model
 from tests.support.trainable import ANSWER, write_trainable
@@ -170,6 +171,22 @@ def test_copies_of_adapters_go_when_these_are_retired_or_gone(place: Path) -> No
     app.store.delete("adapters", f"adapter_id = '{adapter.adapter_id}'")
     app.learning.maintain()
     assert [*copies_of(place).iterdir()] == [under_way]
+
+
+def test_maintenance_clears_what_a_killed_run_left_of_adapters_that_it_had_registered(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    (tmp_path / "ragloop.toml").write_text(f'artifacts = "{bucket.uri("artifacts")}"\n')
+    app = app_of(tmp_path)
+    app.parts.made_store()
+    artifacts = app.registry.artifacts
+    for name in ("registered", "trained again"):
+        register(app.registry, name)
+    artifacts.keep("adapters/registered")
+    (artifacts.folder / "adapters" / "under way").mkdir()
+    app.learning.maintain()
+    assert sorted(one.name for one in (artifacts.folder / "adapters").iterdir()) == ["trained again", "under way"]
+    assert lost_adapters(app.registry) == ["trained again"], "what is in the bucket stays"
 
 
 def test_maintenance_prunes_kept_answers_in_the_bucket(place: Path, bucket: Bucket) -> None:

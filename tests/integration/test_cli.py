@@ -17,6 +17,7 @@ from ragloop.app import App
 from ragloop.cli.main import hoisted
 from ragloop.config import load_settings
 from ragloop.corpus.sync.decided_deletes import decisions
+from ragloop.reports import Reports
 from ragloop.store import Store
 from tests.support.shell import Shell
 
@@ -148,7 +149,7 @@ def test_exit_code_1_says_that_something_was_left_out(shell: Shell) -> None:
     assert "--confirm-deletes" in ran.err
     confirmed = shell("sync", "documents", "--confirm-deletes", "--reason", "moved to the wiki", "--json")
     assert confirmed.json["deleted"] == 16
-    (decision,) = decisions(App(load_settings(home=shell.folder / ".ragloop")).store)
+    (decision,) = decisions(Reports(App(load_settings(home=shell.folder / ".ragloop")).store))
     assert (decision.approved, decision.by, decision.reason) == (True, getpass.getuser(), "moved to the wiki")
     assert sum(decision.counts.values()) == 16
 

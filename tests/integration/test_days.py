@@ -10,6 +10,7 @@ from ragloop.config import load_settings
 from ragloop.corpus.sync.report import Change, ChangeKind
 from ragloop.corpus.sync.scans import days_of_syncs, record_lags
 from ragloop.learning.monitoring.traffic import DayOfTraffic, traffic
+from ragloop.reports import Reports
 
 pytestmark = pytest.mark.realmodel
 
@@ -26,11 +27,11 @@ def test_a_day_has_one_row_with_its_last_counts_and_its_longest_p95(tmp_path: Pa
     (folder / "b.md").write_text("# Crane\n\nThe crane dances.\n")
     app = on(monday + timedelta(hours=1), tmp_path)
     app.corpus.sync(folder)
-    record_lags(app.store, [Change(ChangeKind.UPDATED, "notes", "a.md", lag_s=7200.0)])
-    record_lags(app.store, [Change(ChangeKind.UPDATED, "notes", "a.md", lag_s=1.0)])
+    record_lags(Reports(app.store), [Change(ChangeKind.UPDATED, "notes", "a.md", lag_s=7200.0)])
+    record_lags(Reports(app.store), [Change(ChangeKind.UPDATED, "notes", "a.md", lag_s=1.0)])
     (folder / "a.md").unlink()
     on(monday + timedelta(days=1), tmp_path).corpus.sync(folder)
-    tuesday, before = days_of_syncs(app.store)
+    tuesday, before = days_of_syncs(Reports(app.store))
     assert (tuesday.day.day, tuesday.documents) == (8, 1)
     assert (before.day.day, before.documents, before.quarantined, before.p95_s) == (7, 2, 0, 7200.0)
 

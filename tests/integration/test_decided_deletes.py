@@ -8,6 +8,7 @@ import pytest
 from ragloop.app import App
 from ragloop.config import load_settings
 from ragloop.corpus.sync.decided_deletes import decide, decisions, refusals
+from ragloop.reports import Reports
 from ragloop.store import Store, utc_now
 
 pytestmark = pytest.mark.realmodel
@@ -49,6 +50,6 @@ def test_every_decision_is_kept_with_who_and_why(tmp_path: Path) -> None:
     for _ in range(2):  # a task that is tried again
         decide(store, notes, approved=True, by="Ada", reason="they left", days=7, key="question 1")
     decide(store, notes, approved=False, by="Ben", reason="", key="question 2")
-    first, second = decisions(store)
+    first, second = decisions(Reports(store))
     assert (first.approved, first.by, first.reason, first.counts) == (True, "Ada", "they left", {"mail": 1, "notes": 2})
-    assert (second.sentence, second.until, refusals(store)) == ("refused by Ben", None, [])
+    assert (second.sentence, second.until, refusals(Reports(store))) == ("refused by Ben", None, [])

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ragloop.app import App
+from ragloop.corpus.index import inventory
 from ragloop.corpus.sync.decided_deletes import decide, decisions
 from ragloop.erasure.asked import Asked
 from ragloop.erasure.words import Names
@@ -491,7 +492,7 @@ def test_a_name_that_is_an_ordinary_word_costs_no_living_state(home: IndexedFold
     left_over = Reports(after.store).latest("champion", "champion")
     assert left_over is not None
     assert left_over.body == kept.body
-    assert [one.refused for one in decisions(after.store)] == [frozenset()]
+    assert [one.refused for one in decisions(Reports(after.store))] == [frozenset()]
 
 
 def test_a_database_of_the_orchestrator_may_have_names_that_are_unique_and_others_are_let_alone(
@@ -522,6 +523,23 @@ def test_golden_questions_and_what_waits_to_be_logged_go_where_they_rest_on_it(h
     waiting = [one for one in (home.home / "traces").glob("*/*") if one.name != "lock"]
     assert [b"ferry" in gzip.decompress(one.read_bytes().partition(b"\n")[2]) for one in waiting] == [True]
     spool.close()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before it", "while it is under way"])
+def test_a_correction_that_rests_on_it_goes(home: IndexedFolder, *, late: bool) -> None:
+    app = home.app()
+    (ferry,) = app.journal.interactions("question = 'When does the ferry leave?'").to_pylist()
+    document = next(one for one, key in inventory.keys(app.index).items() if key == KEY)
+    support = [{"document_id": document, "statements": ["d"]}]
+    said = {"feedback_id": "f", "interaction_id": ferry["interaction_id"], "given_at": app.store.now()}
+    correction = {**said, "kind": "correction", "correction": "Never.", "support": support}
+    if late:
+        erase(home.app())
+    app.journal.append("feedback", [correction])
+    if not late:
+        erase(home.app())
+    assert home.app().journal.feedback().num_rows == 0
+    assert home.app().journal.interactions().num_rows == late, "the answer that it was about was shown both"
 
 
 def test_an_answer_goes_whose_rewritten_question_has_words_of_it(home: IndexedFolder) -> None:

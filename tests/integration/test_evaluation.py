@@ -195,6 +195,8 @@ def run(capsys: Any, place: Path, *arguments: str) -> tuple[int, dict[str, Any]]
 def test_the_commands_add_list_check_and_suggest(app: App, tmp_path: Path, capsys: Any) -> None:
     code, added = run(capsys, tmp_path, "golden", "add", "Who?", "--answer", "Ada", "--document", "bees.md")
     assert (code, len(added["questions"])) == (0, 1)
+    again = run(capsys, tmp_path, "golden", "add", "Who?", "--answer", "Ada", "--document", "documents/bees.md")[1]
+    assert again == added, "as other commands do, it takes an end of a name"
     assert run(capsys, tmp_path, "golden", "check") == (0, {"questions": 1, "stale": [], "confirmed": []})
     edited(app, "bees", "# The bees\n\nThe bees: Ada, who feeds them.\n")
     code, checked = run(capsys, tmp_path, "golden", "check")

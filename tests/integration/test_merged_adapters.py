@@ -261,6 +261,9 @@ def test_adapters_in_a_bucket_are_merged_there(tmp_path: Path, bucket: Bucket) -
     assert {f"{adapter.path}/{name}" for name in names} == set(app.registry.artifacts.files.list(f"{adapter.path}/"))
     assert not (app.registry.artifacts.folder / adapter.path).exists()
     assert len(app.learning.retraining.parts.trained_rows(adapter)) == 5
+    (app.registry.artifacts.folder / adapter.path).mkdir()  # as a merge leaves it that was killed before its end
+    app.learning.retraining.merge([FIRST, SECOND], "cat")
+    assert not (app.registry.artifacts.folder / adapter.path).exists()
     assert app.safekeeping.erasing().run(Asked(("0.md",), by="a test")).is_done
     assert not app.registry.artifacts.files.list(f"{adapter.path}/")
 

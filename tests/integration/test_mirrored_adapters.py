@@ -1,6 +1,7 @@
 """The mirror of the registry as its users meet it: the commands, erasures, PEFT, and a server that does not answer."""
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -105,6 +106,21 @@ def test_a_disk_that_is_not_mounted_is_no_empty_mirror_and_no_other_folder_is_wr
     (place / "ragloop.toml").write_text('home = "home"\n[registry]\nmirror = "home/hub"\n')
     with pytest.raises(UsageError, match="outside of it"):
         _ = app_at(place).safekeeping.mirroring
+
+
+def test_a_restore_leaves_the_mirror_as_it_is_and_says_where_it_differs(place: Path) -> None:
+    app_at(place).safekeeping.mirroring.run()
+    app_at(place).safekeeping.back_up(str(place / "backups"))
+    assert app_at(place).safekeeping.mirror_after_restore() == ""
+    register(app_at(place).registry, "c", base=app_at(place).settings.model.base)
+    app_at(place).safekeeping.mirroring.run()
+    shutil.rmtree(place / "home")
+    done = run(place, "restore", "--from", str(place / "backups"))
+    assert (done.exit_code, "is not as this registry is: `ragloop adapters mirror`" in done.stderr) == (0, True)
+    assert mirrored(place)["adapters"] == ["a", "b", "c"], "this may be a trial, beside the home that has c"
+    assert json.loads(run(place, "adapters", "mirror", "--json").stdout)["removed"] == ["c"]
+    (place / "hub").rename(place / "unmounted")
+    assert "was not looked at: found no mirror at" in app_at(place).safekeeping.mirror_after_restore()
 
 
 # --- erasures ---------------------------------------------------------------------------------------------------------

@@ -334,10 +334,9 @@ MOST_OF_A_DOCUMENT_MB, MOST_BESIDE_MB = 20, 130
 @pytest.mark.parametrize("line", ["{}\n", "\U0001f600\U0001f601 {} \U0001f602\U0001f923\n"])
 def test_a_document_takes_no_more_memory_of_a_sync_than_is_stated(tmp_path: Path, line: str) -> None:
     code = f"""
-import resource, sys
 from pathlib import Path
+from ragloop.models.training.group import own_peak_mb as peak
 from tests.support.indexed_folder import IndexedFolder
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 folder = IndexedFolder(Path({str(tmp_path)!r}) / "home", Path({str(tmp_path)!r}) / "docs")
 folder.settings = {{"sync": {{"max_parse_seconds": 600}}}}
 folder.write("small.md", "# A\\n\\nText.\\n")

@@ -62,3 +62,17 @@ def test_the_reports_of_one_subject_are_dropped_by_kind(reports: Reports) -> Non
     reports.drop("it's", "scan", "way")
     left = [(one.kind, one.subject) for kind in ("scan", "way", "sync") for one in reports.history(kind)]
     assert sorted(left) == [("scan", "other"), ("sync", "it's"), ("sync", "other"), ("way", "other")]
+
+
+def test_reports_that_are_held_are_those_of_the_table_after_what_is_written_through_them(reports: Reports) -> None:
+    for one in (report(1, "scan", "a"), report(2, "scan", "b"), report(3, "way", "a"), report(4, "drift")):
+        reports.put(one)
+    held = reports.holding("scan", "way", "sync")
+    reports.put(report(9, "scan", "c"), report(9, "drift"))
+    assert (numbers(held, "scan"), numbers(held), held.latest("sync")) == ([1, 2], [9], None), "drift is not held"
+    held.put(report(8, "scan", "a"), report(5, "sync"))
+    held.append(report(6, "sync"))
+    held.drop("a", "way")
+    assert (numbers(held, "scan"), numbers(held, "sync"), numbers(held, "way")) == ([2, 8], [5, 6], [])
+    assert (numbers(reports, "scan"), numbers(reports, "sync"), numbers(reports, "way")) == ([2, 8, 9], [5, 6], [])
+    assert held.latest("scan", "a") == reports.latest("scan", "a") == report(8, "scan", "a")

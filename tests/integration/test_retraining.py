@@ -25,11 +25,21 @@ from ragloop.learning.evaluation.measures import EXACT_MATCH, EXACT_MATCH_TRAINE
 from ragloop.learning.monitoring.windows import SNAPSHOT
 from ragloop.learning.retraining import Retraining
 from ragloop.learning.steps.parts import CanaryEntry
-from ragloop.learning.steps.promote import Promotion
+from ragloop.learning.steps.promote import Promotion, note_verdict
 from ragloop.models import Generator
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.records import Draft, Prompt
-from ragloop.registry import CANARY, PROMOTED, REGISTERED, REJECTED, RETIRED, Adapter, Canaries, VerdictKind
+from ragloop.registry import (
+    CANARY,
+    INCONCLUSIVE,
+    PROMOTED,
+    REGISTERED,
+    REJECTED,
+    RETIRED,
+    Adapter,
+    Canaries,
+    VerdictKind,
+)
 from ragloop.reports import Reports
 from tests.support.constant_embedder import ConstantEmbedder
 from tests.support.tiny_model import FACTS, save_tiny_model
@@ -303,6 +313,18 @@ def test_a_state_that_cannot_follow_the_present_one_is_refused(app: App) -> None
     app.registry.promote(adapter_id, "by hand")
     with pytest.raises(ValueError, match="is promoted and cannot be made rejected"):
         app.registry.update(adapter_id, lambda now: replace(now, state=REJECTED))
+
+
+@pytest.mark.parametrize("first", [VerdictKind.REJECT, VerdictKind.INCONCLUSIVE])
+def test_an_adapter_that_is_judged_again_is_in_the_state_of_its_last_verdict(app: App, first: VerdictKind) -> None:
+    steps, adapter_id = app.learning.retraining, only(app).adapter_id
+    before = Verdict(first, ("so it was.",))
+    steps.promote(adapter_id, before)
+    assert (only(app).state, only(app).verdict) == ({"reject": REJECTED, "inconclusive": INCONCLUSIVE}[first], first)
+    note_verdict(steps.parts, adapter_id, steps.judge(adapter_id))
+    assert (only(app).state, only(app).verdict) == (REGISTERED, VerdictKind.PROMOTE)
+    steps.promote(adapter_id, before)
+    assert steps.promote(adapter_id, steps.judge(adapter_id)).promoted
 
 
 def test_a_document_that_changes_while_a_promotion_waits_for_its_turn_counts(app: App, place: Path) -> None:

@@ -1,11 +1,14 @@
 """How seldom LanceDB's thread is visited, and how few commits are made: each visit is two changes of thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from lancedb.background_loop import LOOP
 
 from ragloop.app import App
+from ragloop.store.tables import Reads
 from tests.support.dying import Dying
 from tests.support.indexed_folder import IndexedFolder
 
@@ -66,5 +69,31 @@ def test_a_sync_that_finds_nothing_visits_it_seldom_and_commits_its_reports_alon
     one: IndexedFolder, visits: Callable[[Callable[[], object]], int]
 ) -> None:
     one.boundary = made = Dying()
-    assert visits(one.sync) <= 42
+    assert visits(one.sync) <= 34
     assert made.made == ["upsert reports"] * 2, "one for the scan, one for the run and its day"
+
+
+@pytest.fixture
+def reports_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of the table of reports since."""
+    asked, rows = list[str](), Reads.rows
+
+    def noting(reads: Reads, name: str, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        asked.extend([where or ""] * (name == "reports"))
+        return rows(reads, name, where, columns)
+
+    monkeypatch.setattr(Reads, "rows", noting)
+    return asked
+
+
+def test_a_sync_reads_its_reports_as_often_for_many_sources_as_for_one(
+    indexed: IndexedFolder, tmp_path: Path, reports_read: list[str]
+) -> None:
+    for name in ("herons", "geese", "ducks"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bird.md").write_text(f"# {name}\n\nThe {name} fly.\n")
+    settings = {"sources": [{"name": one, "uri": str(tmp_path / one)} for one in ("herons", "geese", "ducks")]}
+    assert indexed.sync(settings).added == 3
+    reports_read.clear()
+    assert indexed.sync(settings).unchanged == 3
+    assert len(reports_read) == 3, "which sources there are, what the run asks for, and the day"

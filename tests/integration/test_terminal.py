@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +126,11 @@ def test_an_empty_folder_and_what_git_ignores_are_said(shell: Shell) -> None:
     ran = shell("sync", "empty")
     assert ran.code == 0
     assert "the source is empty" in ran.err
+    shutil.copytree(shell.folder / "handbook", shell.folder / "gone")
+    shell("sync", "gone")
+    shutil.rmtree(shell.folder / "gone")
+    ran = shell("sync", "gone", "--confirm-deletes")
+    assert ("2 deleted" in ran.out, "is empty" in ran.err) == (True, False), "what was asked for is done"
     (shell.folder / "handbook" / ".gitignore").write_text("otter.md\n")
     (shell.folder / "handbook" / "node_modules").mkdir()
     said = shell("sync", "handbook").err

@@ -46,6 +46,22 @@ def test_a_body_that_is_no_json_is_a_bad_request(service: Served) -> None:
         error_of(reply)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"messages": []}', "", "found a body of no type, expected JSON: send it with the header Content-Type"),
+        (b"{}", "application/x-www-form-urlencoded", "found a body of the type application/x-www-form-urlencoded"),
+        (b'{"a": b}', "application/json", "the body is no JSON: Expecting value at character 6"),
+        (b"[]", "application/json", "found no object in the body"),
+    ],
+)
+def test_what_keeps_a_body_from_being_read_is_said(service: Served, body: bytes, kind: str, said: str) -> None:
+    headers = {"content-type": kind} if kind else {}
+    reply = service.api.post("/v1/chat/completions", content=body, headers=headers)
+    assert (reply.status_code, error_of(reply)["param"]) == (400, None)
+    assert error_of(reply)["message"].startswith(said)
+
+
 def test_a_body_that_is_too_large_is_refused_stated_or_not(service: Served) -> None:
     large = b"x" * (1024 * 1024 + 1)
     stated = service.api.post("/v1/chat/completions", content=large)

@@ -237,12 +237,33 @@ def test_an_answer_over_what_was_erased_since_the_search_is_not_logged_and_one_t
     first = next(n for n, one in enumerate(found, 1) if one.uri.endswith("bees.md"))
     other = next(n for n, one in enumerate(found, 1) if not one.uri.endswith("bees.md"))
     certificate = handbook.app().erasing.run(BEES).certificate_id
-    with pytest.raises(UsageError, match="a citation of something that was erased"):
+    with pytest.raises(UsageError, match="or that the answer rests on it"):
         app.answering.log("Why?", f"No [{first}].", found)
     app.answering.log("Why?", f"No [{other}].", found)
     (waiting,) = map(json.loads, (handbook.home / "journal" / "current.jsonl").read_text().splitlines())
     assert found[first - 1].document_id not in {one["document_id"] for one in waiting["entry"]["passages"]}
     assert handbook.app().erasing.verify(certificate).found == ()
+
+
+@pytest.mark.parametrize("how", ["imported", "logged"])
+def test_an_answer_of_another_service_without_marks_goes_with_what_it_was_shown(
+    handbook: IndexedFolder, how: str
+) -> None:
+    app, ferry = handbook.app(), "The ferry leaves from the northern pier."
+    # Of the first no statement of the passage says it, so that nobody can tell what it rests on.
+    shown = [(HIVES, "Wait until the weekend."), (HIVES, "On Thursdays."), (ferry, "The northern one.")]
+    if how == "imported":
+        given = [Exchange("When?", said, (Shown(one),), origin="jsonl", external_id=said) for one, said in shown]
+        assert app.traffic.take_in(iter(given)).tied == 2, "no document says what the other one was shown"
+    else:
+        for one, said in shown:
+            app.answering.log("When?", said, [one])
+    found = [one for one in app.answering.search(HIVES, 3).passages if one.uri.endswith("bees.md")]
+    certificate = app.erasing.run(BEES).certificate_id
+    assert [row["answer"] for row in rows(handbook)] == ["The northern one."]
+    assert handbook.app().erasing.verify(certificate).found == ()
+    with pytest.raises(UsageError, match="or that the answer rests on it"):
+        app.answering.log("When?", "On Thursdays.", found)
 
 
 def test_an_answer_that_was_erased_by_its_id_is_not_imported_again(handbook: IndexedFolder) -> None:

@@ -12,7 +12,8 @@ from ragloop.errors import UsageError
 from ragloop.wording import counted
 
 if TYPE_CHECKING:
-    from ragloop.learning.evaluation.golden import GoldenQuestion
+    from ragloop.app import App
+    from ragloop.learning.evaluation.golden import GoldenDocument, GoldenQuestion
     from ragloop.learning.golden.standing import Checked
     from ragloop.learning.golden.suggesting import Suggestion
 
@@ -38,7 +39,10 @@ def add(
     question: Annotated[str | None, typer.Argument(help="The question, in quotes.")] = None,
     answers: Annotated[Texts, typer.Option("--answer", help="A right answer; may be given several times.")] = None,
     documents: Annotated[
-        Texts, typer.Option("--document", metavar="KEY", help="A document that gives it; may be given several times.")
+        Texts,
+        typer.Option(
+            "--document", metavar="KEY", help="A document that gives it: its key, its URI, or an end; several times."
+        ),
     ] = None,
     abstain: Annotated[bool, typer.Option("--abstain", help="No document answers it: the answer abstains.")] = False,
     tags: Annotated[Texts, typer.Option("--tag", help="A slice that it belongs to; may stand several times.")] = None,
@@ -54,12 +58,13 @@ def add(
     A revision that a line of the file names is kept. A question of equal words and labels is replaced. When a
     document changes, the question is stale until a person confirms it: `ragloop golden check`.
     """
-    from ragloop.learning.evaluation.golden import GoldenDocument, GoldenQuestion, read_golden
+    from ragloop.learning.evaluation.golden import GoldenQuestion, read_golden
 
+    app = open_app()
     if (question is None) == (file is None):
         raise UsageError("give either a question with --answer, --document or --abstain, or --file FILE")
     if question is not None:
-        named = tuple(GoldenDocument(encodable(one)) for one in documents or ())
+        named = tuple(_document(app, encodable(one)) for one in documents or ())
         right = tuple(one for one in map(encodable, answers or ()) if one.strip())
         if bool(right or named) == abstain:
             raise UsageError("give either --answer and --document, or --abstain")
@@ -70,11 +75,19 @@ def add(
         found = [GoldenQuestion(asked, right, named, abstain, tagged, encodable(language), known)]
     else:
         found = read_golden(file)
-    added = open_app().evaluation.add_golden(found)
+    added = app.evaluation.add_golden(found)
     if json:
         print_json({"questions": [_as_json(one) for one in added]})
     else:
         say(f"kept {len(added):,} golden question{'s' if len(added) != 1 else ''}: {', '.join(_ids(added))}")
+
+
+def _document(app: "App", name: str) -> "GoldenDocument":
+    """Return a document as a question names it: by its URI where that was given, else by its key."""
+    from ragloop.learning.evaluation.golden import GoldenDocument
+
+    found, _ = app.corpus.document(name)
+    return GoldenDocument(found.uri if name == found.uri else found.key)
 
 
 @golden.command("remove")

@@ -38,10 +38,12 @@ def restore(
             dry_run=dry_run,
             progress=lambda files, total, written: advance(files, total, f"{written / _MIB:,.1f} MiB written"),
         )
-    again = [] if dry_run else open_app().erasing.erase_what_returned()
+    restored = open_app()
+    again = [] if dry_run else restored.erasing.erase_what_returned()
+    mirror = "" if dry_run else restored.safekeeping.mirror_after_restore()
     erased = [one.certificate_id for one in again]
     if json:
-        print_json({**asdict(done), "erased_again": erased})
+        print_json({**asdict(done), "erased_again": erased, "mirror": mirror})
         return
     print_table(f"Backup {done.backup_id}", [asdict(one) for one in done.tables], _TABLE)
     apart = ("tables", "backup_id", "place", "kept", "gone", "unreadable")
@@ -57,4 +59,6 @@ def restore(
     for one in again:
         if not one.is_done:
             say(f"something of it is left: `ragloop erase verify {one.certificate_id}` says where")
+    if mirror:
+        say(mirror)
     say("nothing was changed" if dry_run else "run `ragloop sync` to update the index from its sources")

@@ -155,7 +155,7 @@ def _show(report: "SyncReport") -> None:
         facts = {name: value for name, value in whole.items() if name not in apart}
         facts |= {name: len(facts[name]) for name in ("read_in_part", "without_text", "planted")}
         print_facts("Sync", {**facts, "passed_over": report.passed_over.count})
-    if not report.scanned and not report.problems:
+    if not (report.scanned or report.problems or report.deleted or report.suppressed):
         say("the source is empty: put documents into it and sync again, or name another folder")
     for change in report.changes:
         if change.reason is not None:

@@ -30,6 +30,7 @@ from ragloop.corpus.sync.scans import last_scan, record_lags
 from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.errors import NotFoundError, StorageFullError, StoreBusyError, UnavailableError, UsageError
 from ragloop.models import Embedder
+from ragloop.reports import Reports
 from ragloop.store import Store
 
 LEASE_WAIT_S = 20.0
@@ -180,7 +181,7 @@ class Changes:
                 busy = str(error)
                 break
         drained = self._drained(applied, problems, busy)
-        record_lags(self.store, drained.report.changes)
+        record_lags(Reports(self.store), drained.report.changes)
         return drained
 
     def _batches(self, watched: Watched, wait_s: int) -> Iterator[_Applied]:
@@ -267,8 +268,8 @@ class Changes:
 
     def _apply(self, source: S3Bucket, keys: Sequence[str], index: Index) -> SourceOutcome:
         embedder = self.open_embedder(index.generation)
-        last = last_scan(self.store, source.name)
-        refused = refused_documents(refusals(self.store))
+        last = last_scan(Reports(self.store), source.name)
+        refused = refused_documents(refusals(Reports(self.store)))
         policy = replace(self.policy, refused=refused, suppressed=suppressions(self.store))
         sync = SourceSync(source, index, embedder, policy, last_scan=last, keys=keys)
         return sync.run(listing=source.look(keys))
@@ -296,7 +297,7 @@ class Changes:
     def _kept(self, report: SyncReport) -> tuple[str, ...]:
         """Say of documents that are gone and stay who refused to delete them."""
         kept = frozenset((one.source, one.key) for one in report.refused)
-        return kept_by(refusals(self.store), kept) if kept else ()
+        return kept_by(refusals(Reports(self.store)), kept) if kept else ()
 
 
 def _speaking(index: Index, outcome: SourceOutcome) -> tuple[NamedDocument, ...]:

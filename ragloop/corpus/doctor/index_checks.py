@@ -9,6 +9,7 @@ from ragloop.corpus.doctor.audit import Audit
 from ragloop.corpus.doctor.check import Check, Completion, Found, named
 from ragloop.corpus.doctor.examination import Examination
 from ragloop.corpus.sync.scans import unconfirmed
+from ragloop.reports import Reports
 
 _BY_SYNC = "a sync reads and writes it again"
 
@@ -79,7 +80,7 @@ def _lost_documents(examined: Examination) -> Found:
     if examined.index.audited is None or "reports" in examined.tables.lost:
         return Found()
     found = Counter(row["source"] for row in examined.index.audit.ledger.values())
-    before = unconfirmed(examined.store)
+    before = unconfirmed(Reports(examined.store))
     lost = {source: count - found[source] for source, count in before.items() if count > found[source]}
     return Found(sum(lost.values()), detail=f"{_LOST}, of {', '.join(sorted(lost))}")
 

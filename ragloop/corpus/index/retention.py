@@ -26,19 +26,19 @@ GRACE = timedelta(hours=1)
 """A query that began before a cut-over may still read the table that it came from."""
 LOOKS = 30
 """Unused vectors are looked for so often within their retention: by default once a day, for 0.5 s CPU per million."""
-_LOOKED = "vectors"
+LOOKED = "vectors"
 """The kind of report that says when unused vectors were last looked for."""
 _PART = 1000
 _FOLLOWS_SOURCES = (GenerationState.ACTIVE, GenerationState.BUILDING, GenerationState.READY)
 
 
-def drop_expired(store: Store, keep_generation: timedelta, keep_vectors: timedelta) -> None:
+def drop_expired(reports: Reports, keep_generation: timedelta, keep_vectors: timedelta) -> None:
     """Drop what is due, and keep the tables of vectors quick. Needs the index lease."""
-    now = store.now()
-    generations = Generations(store)
+    store = reports.store
+    now, generations = store.now(), Generations(store)
     drop_ended(generations, keep_generation, now)
     drop_unnamed_pages(generations)
-    look = _is_due(store, keep_vectors / LOOKS, now)
+    look = _is_due(reports, keep_vectors / LOOKS, now)
     held = [one for one in generations.all() if generations.is_held(one)] if look else []
     for name in filter(store.tables.has, store.tables.names("vectors_")):
         # A table that is damaged is set aside by whoever needs a vector of it.
@@ -48,7 +48,7 @@ def drop_expired(store: Store, keep_generation: timedelta, keep_vectors: timedel
             tidy(store, name)
     store.tables.expire_aside(max(keep_generation, keep_vectors))
     if look:
-        Reports(store).put(Report(_LOOKED, "", now, {}))
+        reports.put(Report(LOOKED, "", now, {}))
 
 
 def drop_ended(generations: Generations, keep: timedelta, now: datetime) -> None:
@@ -107,8 +107,8 @@ def _due(known: Sequence[KnownGeneration], keep: timedelta, now: datetime) -> li
     return [one for one in ended if now - one.end > (max(keep, GRACE) if one in kept_longer else GRACE)]
 
 
-def _is_due(store: Store, every: timedelta, now: datetime) -> bool:
-    last = Reports(store).latest(_LOOKED)
+def _is_due(reports: Reports, every: timedelta, now: datetime) -> bool:
+    last = reports.latest(LOOKED)
     return last is None or now - last.at >= every
 
 

@@ -1,8 +1,9 @@
 """Open the sources that the settings name."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from ragloop.config import SourceSettings
 from ragloop.corpus.sources.local import LocalFolder
@@ -10,9 +11,6 @@ from ragloop.corpus.sources.patterns import Patterns
 from ragloop.corpus.sources.source import Source, Way
 from ragloop.errors import ConfigError, UsageError
 from ragloop.store.aws.address import S3Address
-
-WayOf = Callable[[str], Way | None]
-"""Where a source was found when it was listed last."""
 
 
 def _refuse_doubled(configured: Sequence[SourceSettings]) -> None:
@@ -31,18 +29,19 @@ def open_sources(
     configured: Sequence[SourceSettings],
     home: Path,
     by_path: Sequence[Path] = (),
-    way_of: WayOf = lambda _: None,
+    ways: Mapping[str, Way] = MappingProxyType({}),
 ) -> list[Source]:
     """Open the sources that the settings name, each without what is another's; `home` is in none.
 
-    `by_path` are sources that are not configured. Raises ConfigError, UsageError.
+    `by_path` are sources that are not configured, `ways` where each was found when it was listed last. Raises
+    ConfigError, UsageError.
     """
     _refuse_doubled(configured)
     opened: list[Source] = []
     before: dict[str, list[Patterns]] = {}
     for one in configured:
         earlier = before.setdefault(place_of(one), [])
-        opened.append(_open_source(one, [home, *by_path], configured, tuple(earlier), way_of))
+        opened.append(_open_source(one, [home, *by_path], configured, tuple(earlier), ways.get(one.name)))
         earlier.append(Patterns(one.include, one.exclude))
     return opened
 
@@ -52,7 +51,7 @@ def _open_source(
     folders: Sequence[Path],
     others: Sequence[SourceSettings],
     left_to: Sequence[Patterns],
-    way_of: WayOf,
+    way: Way | None,
 ) -> Source:
     given = settings.name, settings.uri, settings.include, settings.exclude, settings.labels
     if in_bucket(settings):
@@ -61,7 +60,7 @@ def _open_source(
         return S3Bucket(*given, leave_out=[place_of(one) for one in others if in_bucket(one)], left_to=left_to)
     name, _, *rest = given
     places = [Path(place_of(one)) for one in others if not in_bucket(one)]
-    folder, way = _folder(settings), way_of(name)
+    folder = _folder(settings)
     links = way.links if way and way.named == os.fspath(folder.absolute()) else None
     leave_out, gitignore = [*folders, *places], settings.gitignore
     return LocalFolder(name, folder, *rest, gitignore=gitignore, leave_out=leave_out, left_to=left_to, links=links)

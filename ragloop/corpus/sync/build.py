@@ -62,8 +62,8 @@ class Build:
 
     def __init__(self, work: Work, active: Generation, building: Generation) -> None:
         self._work = work
-        self._builds = Builds(Generations(work.store))
-        self.active, self.building = Index(work.store, active), Index(work.store, building)
+        self._builds = Builds(Generations(work.reports.store))
+        self.active, self.building = Index(work.reports.store, active), Index(work.reports.store, building)
         self._beside: list[SourceOutcome] = []
         self._stale: list[str] = []
         self._active_embedder: Embedder | None = None
@@ -148,7 +148,7 @@ class Build:
             for source, scan in scans.items():
                 count = inventory.documents(self.building, source)
                 record_scan(
-                    self._work.store,
+                    self._work.reports,
                     source,
                     scan.began,
                     complete=True,
@@ -185,7 +185,7 @@ class Build:
                 return losses(self.active, self.building, self._work.policy)
             except StoreDamagedError as error:
                 self._note_damage(error)
-        return losses_by_count(self.building, self._work.policy)
+        return losses_by_count(self.building, self._work.reports, self._work.policy)
 
 
 def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> BuildPass:
@@ -193,12 +193,12 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
 
     It stops after the first batch that ends later than `until` (time.monotonic()).
     """
-    count_anew(index)
+    count_anew(index, work.reports)
     policy = replace(work.policy, confirm_deletes=True)
     outcomes: list[SourceOutcome] = []
     scans: dict[str, Scan] = {}
     for source in work.sources:
-        began = work.store.now()
+        began = work.reports.store.now()
         try:
             with span("sync source", source=source.name):
                 one = SourceSync(source, index, embedder, policy, progress=work.progress, looking=work.looking)
@@ -209,9 +209,9 @@ def _pass_over(work: Work, index: Index, embedder: Embedder, until: float) -> Bu
         if not outcomes[-1].whole:
             return BuildPass(add_up(outcomes), None)
         done = outcomes[-1]
-        matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)
+        matched = bool(done.scanned) or has_matched(work.reports, source.name, source.way)
         scans[source.name] = Scan(began, matched, done.passed_over)
-        note_source(work.store, source.name)
+        note_source(work.reports, source.name)
         unmatched = nothing_found(source, done, matched=matched)
         outcomes.append(SourceOutcome(notices=note_way(work, source), unmatched=unmatched))
     others = set(inventory.sources(index)) - {source.name for source in work.sources}

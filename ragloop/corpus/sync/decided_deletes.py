@@ -14,7 +14,8 @@ from ragloop.reports import Report, Reports
 from ragloop.store import Store
 from ragloop.wording import counted_with
 
-_KIND = "delete decision"
+DECISION = "delete decision"
+"""The kind of report that a decision is kept as."""
 Documents = frozenset[tuple[str, str]]
 """Source and key of documents."""
 
@@ -56,7 +57,7 @@ def decide(
     until = now + timedelta(days=days) if days and not approved else None
     counts = dict(sorted(Counter(source for source, _ in documents).items()))
     decision = DeleteDecision(now, approved, by, reason, counts, until, documents if until else frozenset())
-    Reports(store).append(Report(_KIND, "", now, _body(decision)), key)
+    Reports(store).append(Report(DECISION, "", now, _body(decision)), key)
     return decision
 
 
@@ -68,15 +69,15 @@ def keep_confirmation(
     return decide(store, gone, approved=True, by=by, reason=reason, key=key) if gone else None
 
 
-def decisions(store: Store) -> list[DeleteDecision]:
+def decisions(reports: Reports) -> list[DeleteDecision]:
     """Read every decision, oldest first."""
-    return [_decision(report.at, report.body) for report in Reports(store).history(_KIND)]
+    return [_decision(report.at, report.body) for report in reports.history(DECISION)]
 
 
-def refusals(store: Store) -> list[DeleteDecision]:
+def refusals(reports: Reports) -> list[DeleteDecision]:
     """Read the refusals that hold now, the last first."""
-    now = store.now()
-    return [one for one in reversed(decisions(store)) if one.until and one.until > now]
+    now = reports.store.now()
+    return [one for one in reversed(decisions(reports)) if one.until and one.until > now]
 
 
 def refused_documents(holding: Iterable[DeleteDecision]) -> Documents:

@@ -6,7 +6,7 @@ and is part of a configured source, as its patterns go, is no source of its own.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from ragloop.corpus.index.generations.generation import Generation
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.local import LocalFolder
-from ragloop.corpus.sources.opening import WayOf, in_bucket, open_sources, place_of
+from ragloop.corpus.sources.opening import in_bucket, open_sources, place_of
 from ragloop.corpus.sources.source import Source, Way
 from ragloop.corpus.sync.decisions.scope import FoundSources, SyncScope
-from ragloop.corpus.sync.scans import last_way, scanned_sources
+from ragloop.corpus.sync.scans import OF_SOURCES, last_ways, scanned_sources
 from ragloop.errors import NotFoundError, StoreDamagedError, UsageError
+from ragloop.reports import Reports
 from ragloop.store import Store
 
 
@@ -37,18 +38,18 @@ class OpenSources:
 
 
 class KnownSources:
-    """The sources of `home`. `indexed` names those that the index knows; it is asked when they are needed."""
+    """The sources of `home`. `indexed` names those that the index knows, `ways` where each was found last."""
 
     def __init__(
         self,
         configured: Sequence[SourceSettings],
         home: Path,
-        indexed: Callable[[], list[str]],
-        way_of: WayOf = lambda _: None,
+        indexed: Sequence[str],
+        ways: Mapping[str, Way],
     ) -> None:
         self._home = home.resolve()
         self._configured = tuple(configured)
-        self._indexed, self._way_of = indexed, way_of
+        self._indexed, self._ways = list(indexed), ways
 
     def look(self, folder: Path | None = None) -> OpenSources:
         """Open every known source, and that of the folder; a folder that is part of another source is synced as that.
@@ -56,7 +57,7 @@ class KnownSources:
         What is gone is the source of a folder that was synced by path and is not there any more, or is a link now;
         without a folder, all that are indexed, where none is known any more.
         """
-        indexed = self._indexed()
+        indexed = self._indexed
         named = _name(folder, indexed) if folder else None
         sources = self._open(indexed, named)
         around = _around(named, sources) if named else []
@@ -71,21 +72,21 @@ class KnownSources:
 
     def all(self) -> list[Source]:
         """Open every known source; one that is configured no more is indexed, and not known."""
-        return self._open(self._indexed())
+        return self._open(self._indexed)
 
     def knows(self, folder: Path) -> bool:
         """Return whether a folder is a known source, configured or synced by its path, or part of one."""
-        return bool(_around(_name(folder, self._indexed()), self.all()))
+        return bool(_around(_name(folder, self._indexed), self.all()))
 
     def _open(self, indexed: Sequence[str], named: str | None = None) -> list[Source]:
         """Open every known source, and that of the folder `named` if no other holds it."""
-        configured = open_sources(self._configured, self._home, way_of=self._way_of)
+        configured = open_sources(self._configured, self._home, ways=self._ways)
         # A configured name holds no slash, as a path does.
         names = [one for one in indexed if "/" in one and not _around(one, configured)]
         if named and named not in names and not _around(named, [*configured, *self._by_path(names)]):
             names.append(named)
         if names:
-            configured = open_sources(self._configured, self._home, [Path(one) for one in names], self._way_of)
+            configured = open_sources(self._configured, self._home, [Path(one) for one in names], self._ways)
         return [*configured, *self._by_path(names)]
 
     def _by_path(self, names: Sequence[str]) -> list[Source]:
@@ -126,31 +127,27 @@ def _around(folder: str, sources: Sequence[Source]) -> list[Source]:
     return [one for one in around if len(one.folder.parts) == depth]
 
 
-def indexed_sources(store: Store) -> list[str]:
-    """Name the sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
-    return sorted({*_sources_in(store, Generations(store).active()), *scanned_sources(store)})
+def known_sources(configured: Sequence[SourceSettings], home: Path, reports: Reports) -> KnownSources:
+    """Return the sources that have documents, and those that a rebuild, which was killed, has not come to yet."""
+    active = Generations(reports.store).active()
+    indexed = sorted({*_sources_in(reports.store, active), *scanned_sources(reports)})
+    return KnownSources(configured, home, indexed, last_ways(reports))
 
 
 def sources_left(
     configured: Sequence[SourceSettings], home: Path, store: Store, active: Generation | None
 ) -> list[Source]:
     """Open every known source, as far as the tables that are left tell; `active` is the generation that answers."""
-    indexed = sorted({*_sources_in(store, active), *_scanned_left(store)})
-    return KnownSources(configured, home, lambda: indexed, lambda name: _way_left(store, name)).all()
+    scanned, ways = _left_of_scans(store)
+    return KnownSources(configured, home, sorted({*_sources_in(store, active), *scanned}), ways).all()
 
 
-def _way_left(store: Store, source: str) -> Way | None:
+def _left_of_scans(store: Store) -> tuple[list[str], dict[str, Way]]:
     try:
-        return last_way(store, source)
+        reports = Reports(store).holding(*OF_SOURCES)
+        return scanned_sources(reports), last_ways(reports)
     except (NotFoundError, StoreDamagedError):
-        return None
-
-
-def _scanned_left(store: Store) -> list[str]:
-    try:
-        return scanned_sources(store)
-    except (NotFoundError, StoreDamagedError):
-        return []
+        return [], {}
 
 
 def _sources_in(store: Store, active: Generation | None) -> list[str]:

@@ -8,6 +8,7 @@ from ragloop.corpus.sync.decisions.guard import split, withholds
 from ragloop.corpus.sync.policy import SyncPolicy
 from ragloop.corpus.sync.report import Change, ChangeKind, changes_of
 from ragloop.corpus.sync.scans import known_documents
+from ragloop.reports import Reports
 from ragloop.wording import counted_with
 
 
@@ -37,9 +38,9 @@ def losses(active: Index, building: Index, policy: SyncPolicy) -> Losses:
     return Losses(len(withheld), tuple(withheld), notices)
 
 
-def losses_by_count(building: Index, policy: SyncPolicy) -> Losses:
+def losses_by_count(building: Index, reports: Reports, policy: SyncPolicy) -> Losses:
     """Count what an active generation that is damaged had at the last completed scans and would lose."""
-    known = {} if policy.confirm_deletes else known_documents(building.store)
+    known = {} if policy.confirm_deletes else known_documents(reports)
     lost = {source: before - inventory.documents(building, source) for source, before in known.items()}
     bounds = policy.guard_documents, policy.guard_share
     return Losses(sum(count for source, count in lost.items() if withholds(count, known[source], *bounds)))

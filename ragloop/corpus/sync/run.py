@@ -10,9 +10,10 @@ from ragloop.corpus.index.generations.builds import Aim, Builds
 from ragloop.corpus.index.generations.generation import Generation, GenerationState
 from ragloop.corpus.index.generations.table import Generations
 from ragloop.corpus.index.readings import Quality, Reading
-from ragloop.corpus.index.retention import drop_expired
+from ragloop.corpus.index.retention import LOOKED, drop_expired
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.source import Source
+from ragloop.corpus.sync.applying.planted import RULES
 from ragloop.corpus.sync.build import Build
 from ragloop.corpus.sync.decisions.languages import unread_languages
 from ragloop.corpus.sync.policy import SyncPolicy
@@ -25,10 +26,11 @@ from ragloop.corpus.sync.report import (
     SyncReport,
     add_up,
 )
-from ragloop.corpus.sync.scans import passed_over, record_run, reset_scans
+from ragloop.corpus.sync.scans import OF_RUNS, passed_over, record_run, reset_scans
 from ragloop.corpus.sync.suppressions import suppressions
 from ragloop.corpus.sync.update import Work, update_active
 from ragloop.models import Embedder
+from ragloop.reports import Reports
 from ragloop.store import Store
 from ragloop.telemetry import as_run
 
@@ -58,18 +60,19 @@ def sync(
     started = time.perf_counter()
     with store.lease("index"):
         policy = replace(policy, suppressed=suppressions(store))
-        work = Work(store, sources, open_embedder, policy, removed, progress, looking)
+        reports = Reports(store).holding(*OF_RUNS, RULES, LOOKED)
+        work = Work(reports, sources, open_embedder, policy, removed, progress, looking)
         aim = Builds(Generations(store)).begin(wanted, rebuild=rebuild)
         if aim.begins_anew:
-            reset_scans(store)
+            reset_scans(reports)
         if aim.building and everything:
             run = Build(work, aim.active, aim.building)
             report, index = run.run(), run.building
         else:
             index = Index(store, aim.active)
             report = _updated(work, aim, index, wanted)
-        drop_expired(store, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
-        report = _finished(report, index, started, {source.name for source in sources})
+        drop_expired(reports, timedelta(days=policy.keep_days), timedelta(days=policy.vector_retention_days))
+        report = _finished(report, index, reports, started, {source.name for source in sources})
         store.upkeep.tidy("reports")
         store.upkeep.tidy("generations")
     return report
@@ -103,7 +106,7 @@ def _made_otherwise(active: Generation, wanted: Generation) -> SourceOutcome:
     return SourceOutcome(problems=(problem,))
 
 
-def _finished(report: SyncReport, index: Index, started: float, sources: set[str]) -> SyncReport:
+def _finished(report: SyncReport, index: Index, reports: Reports, started: float, sources: set[str]) -> SyncReport:
     """Return the report with what the index tells at the end, and keep it."""
     wanting = readings.wanting(index)
     of_sources = [one for one in wanting if one.source in sources]
@@ -122,7 +125,7 @@ def _finished(report: SyncReport, index: Index, started: float, sources: set[str
         seconds=round(time.perf_counter() - started, 3),
         embed_seconds=round(report.embed_seconds, 3),
     )
-    return record_run(index.store, report, _counts(index, wanting))
+    return record_run(reports, report, _counts(index, reports, wanting))
 
 
 def named(documents: Iterable[Reading]) -> tuple[NamedDocument, ...]:
@@ -130,12 +133,12 @@ def named(documents: Iterable[Reading]) -> tuple[NamedDocument, ...]:
     return tuple(NamedDocument(one.source, one.key, one.uri, one.left_out, one.planted) for one in documents)
 
 
-def _counts(index: Index, wanting: Sequence[Reading]) -> QualityCounts:
+def _counts(index: Index, reports: Reports, wanting: Sequence[Reading]) -> QualityCounts:
     return QualityCounts(
         at=index.store.now().isoformat(timespec="seconds"),
         documents=inventory.all_documents(index),
         read_in_part=sum(one.quality is Quality.IN_PART for one in wanting),
         without_text=sum(one.is_without_text for one in wanting),
         quarantined=sum(one.quality is Quality.QUARANTINED for one in wanting),
-        passed_over=passed_over(index.store).count,
+        passed_over=passed_over(reports).count,
     )

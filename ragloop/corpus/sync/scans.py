@@ -11,9 +11,12 @@ from ragloop.corpus.sources.listing import NamedFile, PassedOver, add_up_passed
 from ragloop.corpus.sources.source import Way
 from ragloop.corpus.sync.report import Change, QualityCounts, SyncReport
 from ragloop.reports import Report, Reports
-from ragloop.store import Store
 
 _SCAN, _WAY, _SYNC, _DAY = "scan", "way", "sync", "day of syncs"
+OF_SOURCES = (_SCAN, _WAY)
+"""Kinds of reports that say which sources there are; written under the index lease."""
+OF_RUNS = (*OF_SOURCES, _SYNC)
+"""Those that a run asks for; days of syncs are not among them, since changes write them after their lease."""
 _RUNS = 30
 """Runs of a trend."""
 
@@ -27,9 +30,9 @@ class Scanned:
     problem: str | None
 
 
-def last_scans(store: Store) -> dict[str, Scanned]:
+def last_scans(reports: Reports) -> dict[str, Scanned]:
     """Read the last scan of every source, by its name."""
-    found = Reports(store).history(_SCAN)
+    found = reports.history(_SCAN)
     return {one.subject: Scanned(one.at, one.body["complete"], one.body.get("problem")) for one in found}
 
 
@@ -43,54 +46,54 @@ class DayOfSyncs:
     p95_s: float | None
 
 
-def last_scan(store: Store, source: str) -> datetime | None:
+def last_scan(reports: Reports, source: str) -> datetime | None:
     """Return when the last completed scan of a source began."""
-    scan = Reports(store).latest(_SCAN, source)
+    scan = reports.latest(_SCAN, source)
     return scan.at if scan and scan.body["complete"] else None
 
 
-def has_matched(store: Store, source: str, way: Way) -> bool:
+def has_matched(reports: Reports, source: str, way: Way) -> bool:
     """Return whether a source ever had a document at the place that it names now."""
-    scan, before = Reports(store).latest(_SCAN, source), last_way(store, source)
+    scan, before = reports.latest(_SCAN, source), last_ways(reports).get(source)
     return scan is not None and bool(scan.body.get("matched")) and (before is None or before.named == way.named)
 
 
-def passed_over(store: Store) -> PassedOver:
+def passed_over(reports: Reports) -> PassedOver:
     """Add up what the last scans of all sources passed over."""
-    bodies = [body["passed_over"] for body in _scans(store).values() if body.get("passed_over")]
+    bodies = [body["passed_over"] for body in _scans(reports).values() if body.get("passed_over")]
     return add_up_passed(
         PassedOver(**{**one, "named": tuple(NamedFile(**file) for file in one["named"])}) for one in bodies
     )
 
 
-def known_documents(store: Store) -> dict[str, int]:
+def known_documents(reports: Reports) -> dict[str, int]:
     """Read how many documents each source had after its last completed scan, as far as that was noted."""
-    return {source: body["documents"] for source, body in _scans(store).items() if body.get("documents") is not None}
+    return {source: body["documents"] for source, body in _scans(reports).items() if body.get("documents") is not None}
 
 
-def unconfirmed(store: Store) -> dict[str, int]:
+def unconfirmed(reports: Reports) -> dict[str, int]:
     """Take from `known_documents` the sources that were not completely scanned since the index was begun again."""
-    scans = _scans(store)
-    return {source: count for source, count in known_documents(store).items() if not scans[source]["complete"]}
+    scans = _scans(reports)
+    return {source: count for source, count in known_documents(reports).items() if not scans[source]["complete"]}
 
 
-def _scans(store: Store) -> dict[str, Mapping[str, Any]]:
-    return {scan.subject: scan.body for scan in Reports(store).history(_SCAN)}
+def _scans(reports: Reports) -> dict[str, Mapping[str, Any]]:
+    return {scan.subject: scan.body for scan in reports.history(_SCAN)}
 
 
-def scanned_sources(store: Store) -> list[str]:
+def scanned_sources(reports: Reports) -> list[str]:
     """Name the sources that were ever scanned to the end, and not dropped since."""
-    return list(_scans(store))
+    return list(_scans(reports))
 
 
-def last_run(store: Store) -> dict[str, Any] | None:
+def last_run(reports: Reports) -> dict[str, Any] | None:
     """Read the report of the last sync that ended, with its time under `at`."""
-    run = Reports(store).latest(_SYNC)
+    run = reports.latest(_SYNC)
     return run.dated() if run else None
 
 
 def record_scan(
-    store: Store,
+    reports: Reports,
     source: str,
     at: datetime,
     *,
@@ -106,57 +109,57 @@ def record_scan(
     was wrong with it, for people.
     """
     body = {"complete": complete, "documents": documents, "matched": matched, "problem": problem}
-    Reports(store).put(Report(_SCAN, source, at, {**body, "passed_over": asdict(passed_over) if passed_over else None}))
+    reports.put(Report(_SCAN, source, at, {**body, "passed_over": asdict(passed_over) if passed_over else None}))
 
 
-def note_source(store: Store, source: str) -> None:
+def note_source(reports: Reports, source: str) -> None:
     """Keep the source known, though the active generation has not been scanned for it."""
-    if source not in scanned_sources(store):
-        record_scan(store, source, store.now(), complete=False, documents=None)
+    if source not in scanned_sources(reports):
+        record_scan(reports, source, reports.store.now(), complete=False, documents=None)
 
 
-def note_problem(store: Store, source: str, problem: str) -> None:
+def note_problem(reports: Reports, source: str, problem: str) -> None:
     """Keep why a source could not be scanned, beside what its last scan found."""
-    scan = Reports(store).latest(_SCAN, source)
+    scan = reports.latest(_SCAN, source)
     if scan is None:
-        record_scan(store, source, store.now(), complete=False, documents=None, problem=problem)
+        record_scan(reports, source, reports.store.now(), complete=False, documents=None, problem=problem)
     else:
-        Reports(store).put(Report(_SCAN, source, scan.at, {**scan.body, "problem": problem}))
+        reports.put(Report(_SCAN, source, scan.at, {**scan.body, "problem": problem}))
 
 
-def reset_scans(store: Store) -> None:
+def reset_scans(reports: Reports) -> None:
     """Leave no scan to measure lag from, for an index that is begun again; its sources and what they had stay known."""
-    documents = known_documents(store)
-    for source, body in _scans(store).items():
+    documents, now = known_documents(reports), reports.store.now()
+    for source, body in _scans(reports).items():
         matched = bool(body.get("matched"))
-        record_scan(store, source, store.now(), complete=False, documents=documents.get(source), matched=matched)
+        record_scan(reports, source, now, complete=False, documents=documents.get(source), matched=matched)
 
 
-def drop_source(store: Store, source: str) -> None:
+def drop_source(reports: Reports, source: str) -> None:
     """Drop a source from those that are known."""
-    Reports(store).drop(source, _SCAN, _WAY)
+    reports.drop(source, _SCAN, _WAY)
 
 
-def last_way(store: Store, source: str) -> Way | None:
-    """Read where a source was found when it was scanned to the end last."""
-    way = Reports(store).latest(_WAY, source)
-    return Way(way.body["named"], way.body["place"], tuple(way.body["links"])) if way else None
+def last_ways(reports: Reports) -> dict[str, Way]:
+    """Read where each source was found when it was scanned to the end last."""
+    ways = reports.history(_WAY)
+    return {one.subject: Way(one.body["named"], one.body["place"], tuple(one.body["links"])) for one in ways}
 
 
-def record_way(store: Store, source: str, way: Way) -> str | None:
+def record_way(reports: Reports, source: str, way: Way) -> str | None:
     """Keep where a source was found; returns the place that it had before, where a link of its path leads elsewhere."""
-    before = last_way(store, source)
+    before = last_ways(reports).get(source)
     if before != way:
-        Reports(store).put(Report(_WAY, source, store.now(), asdict(way)))
+        reports.put(Report(_WAY, source, reports.store.now(), asdict(way)))
     return before.place if before and before.named == way.named and before.place != way.place else None
 
 
-def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncReport:
+def record_run(reports: Reports, report: SyncReport, counts: QualityCounts) -> SyncReport:
     """Keep the report, with counts for the documents that it names: the orchestrator keeps the history of runs.
 
     Returns it with the trend: the counts of the runs that changed them, the last of these first.
     """
-    before = Reports(store).latest(_SYNC)
+    before = reports.latest(_SYNC)
     columns = before.body.get("trend", {}) if before else {}
     trend = [QualityCounts(**dict(zip(columns, run, strict=True))) for run in zip(*columns.values(), strict=True)]
     if not trend or replace(trend[0], at=counts.at) != counts:
@@ -166,31 +169,31 @@ def record_run(store: Store, report: SyncReport, counts: QualityCounts) -> SyncR
     named = {name: len(body[name]) for name in ("read_in_part", "without_text", "planted", "quarantine")}
     columns = {one.name: [getattr(run, one.name) for run in report.trend] for one in fields(QualityCounts)}
     kept = {**body, **named, "passed_over": report.passed_over.count, "trend": columns}
-    Reports(store).put(Report(_SYNC, "", store.now(), kept), _day(store, report, counts))
+    reports.put(Report(_SYNC, "", reports.store.now(), kept), _day(reports, report, counts))
     return report
 
 
-def days_of_syncs(store: Store) -> list[DayOfSyncs]:
+def days_of_syncs(reports: Reports) -> list[DayOfSyncs]:
     """Read what the index held on each day with a sync, the last first."""
-    days = Reports(store).history(_DAY)
+    days = reports.history(_DAY)
     return [
         DayOfSyncs(one.at.date(), one.body["documents"], one.body["quarantined"], one.body["p95_s"])
         for one in reversed(days)
     ]
 
 
-def record_lags(store: Store, changes: Sequence[Change]) -> None:
+def record_lags(reports: Reports, changes: Sequence[Change]) -> None:
     """Add the lags of changes that came by events to the row of today, which the first sync of the day makes."""
-    today = Reports(store).latest(_DAY, store.now().date().isoformat())
+    today = reports.latest(_DAY, reports.store.now().date().isoformat())
     if today and (p95_s := _p95_s(changes)) is not None:
         body = {**today.body, "p95_s": max(p95_s, today.body["p95_s"] or 0.0)}
-        Reports(store).put(replace(today, at=store.now(), body=body))
+        reports.put(replace(today, at=reports.store.now(), body=body))
 
 
-def _day(store: Store, report: SyncReport, counts: QualityCounts) -> Report:
+def _day(reports: Reports, report: SyncReport, counts: QualityCounts) -> Report:
     """Return the row of figures for today, as the last sync left them."""
-    now = store.now()
-    before = Reports(store).latest(_DAY, now.date().isoformat())
+    now = reports.store.now()
+    before = reports.latest(_DAY, now.date().isoformat())
     lags = [_p95_s(report.changes), before.body["p95_s"] if before else None]
     p95_s = max((one for one in lags if one is not None), default=None)
     body = {"documents": counts.documents, "quarantined": counts.quarantined, "p95_s": p95_s}

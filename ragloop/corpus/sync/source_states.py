@@ -13,6 +13,7 @@ from ragloop.corpus.index.inventory import LedgerFigures
 from ragloop.corpus.index.table import Index
 from ragloop.corpus.sources.opening import place_of
 from ragloop.corpus.sync.scans import Scanned, last_scans
+from ragloop.reports import Reports
 from ragloop.store import Store
 from ragloop.wording import counted
 
@@ -37,7 +38,7 @@ def source_states(configured: Sequence[SourceSettings], store: Store | None, ind
     home is made."""
     uris = {one.name: _uri(one) for one in configured}
     figures = inventory.figures_by_source(index) if index else {}
-    scans = last_scans(store) if store else {}
+    scans = last_scans(Reports(store)) if store else {}
     indexed = sorted({*figures, *scans} - uris.keys())
     places = [*uris.items(), *((name, name) for name in indexed)]
     return [_state(name, uri, uris, figures.get(name, LedgerFigures()), scans.get(name)) for name, uri in places]

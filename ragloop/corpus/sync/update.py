@@ -24,7 +24,7 @@ from ragloop.corpus.sync.scans import (
 )
 from ragloop.errors import NotFoundError
 from ragloop.models import Embedder
-from ragloop.store import Store
+from ragloop.reports import Reports
 from ragloop.telemetry import span
 from ragloop.wording import counted, counted_with
 
@@ -33,7 +33,7 @@ from ragloop.wording import counted, counted_with
 class Work:
     """What a run works on. `removed`: sources to delete; `open_embedder` raises as App.embedder_of does."""
 
-    store: Store
+    reports: Reports
     sources: Sequence[Source]
     open_embedder: Callable[[Generation], Embedder]
     policy: SyncPolicy
@@ -43,7 +43,7 @@ class Work:
 
     def missed(self, source: Source, error: NotFoundError) -> SourceOutcome:
         """Report a source that is not there as a problem; when it is all there is to do, raise the error."""
-        note_problem(self.store, source.name, str(error))
+        note_problem(self.reports, source.name, str(error))
         if len(self.sources) == 1 and not self.removed:
             raise error
         return SourceOutcome(problems=(str(error),))
@@ -56,7 +56,7 @@ def update_active(
 
     A source that is not there loses nothing.
     """
-    count_anew(index)
+    count_anew(index, work.reports)
     for source in work.sources:
         yield _update_source(work, index, embedder, source, progress)
     for name in work.removed:
@@ -67,8 +67,8 @@ def update_active(
 def _update_source(
     work: Work, index: Index, embedder: Embedder, source: Source, progress: Progress | None
 ) -> SourceOutcome:
-    began = work.store.now()
-    last = last_scan(work.store, source.name)
+    began = work.reports.store.now()
+    last = last_scan(work.reports, source.name)
     try:
         with span("sync source", source=source.name):
             done = SourceSync(
@@ -76,7 +76,7 @@ def _update_source(
             ).run()
     except NotFoundError as error:
         return work.missed(source, error)
-    matched = bool(done.scanned) or has_matched(work.store, source.name, source.way)
+    matched = bool(done.scanned) or has_matched(work.reports, source.name, source.way)
     unmatched = nothing_found(source, done, matched=matched)
     problems = _record(work, index, source.name, began, done, matched=matched, unmatched=unmatched)
     ended = SourceOutcome(problems=problems, notices=note_way(work, source), unmatched=unmatched)
@@ -98,7 +98,7 @@ def nothing_found(source: Source, done: SourceOutcome, *, matched: bool) -> tupl
 
 def note_way(work: Work, source: Source) -> tuple[str, ...]:
     """Keep where a source was found, and say so where a link of its path leads elsewhere than before."""
-    before = record_way(work.store, source.name, source.way)
+    before = record_way(work.reports, source.name, source.way)
     if not before:
         return ()
     return (f"source {source.name} is at {source.way.place} now, where a link leads; it was at {before}",)
@@ -118,14 +118,14 @@ def _record(
 
     Returns that as a problem.
     """
-    found, before = inventory.documents(index, source), unconfirmed(work.store).get(source, 0)
+    found, before = inventory.documents(index, source), unconfirmed(work.reports).get(source, 0)
     policy = work.policy
     if not policy.confirm_deletes and withholds(before - found, before, policy.guard_documents, policy.guard_share):
         problem = (
             f"the source {source} has {found} documents and had {before} before the index was begun again: bring the "
             "others back, or accept the loss with `ragloop sync --confirm-deletes`"
         )
-        note_problem(work.store, source, problem)
+        note_problem(work.reports, source, problem)
         return (problem,)
     withheld = done.count(ChangeKind.WITHHELD)
     said = [
@@ -134,7 +134,7 @@ def _record(
         * bool(withheld),
     ]
     record_scan(
-        work.store,
+        work.reports,
         source,
         began,
         complete=True,
@@ -153,5 +153,5 @@ def _delete_source(work: Work, index: Index, source: str) -> SourceOutcome:
     deleted = delete(index, source, guarded.may_go)
     kept = guarded.kept(source)
     if not kept:
-        drop_source(work.store, source)
+        drop_source(work.reports, source)
     return SourceOutcome(changes=(*kept, *deleted))

@@ -1,7 +1,7 @@
 """The log of answers: which rest on what is erased, and how they and their feedback go.
 
-An answer goes when it cites a document that is erased, or when its question, its text or a correction of it has a run
-of words of it. One that was merely shown a passage stays, without that passage.
+An answer goes when it, or a correction of it, rests on a document that is erased, or when its question, its text or a
+correction has a run of words of it. One that was merely shown a passage stays, without that passage.
 """
 
 import json
@@ -17,13 +17,13 @@ from ragloop.catalogue import Derived
 from ragloop.durable import whole_file
 from ragloop.erasure.removing.work import Counts, Work
 from ragloop.erasure.traces import Traces
-from ragloop.journal import Journal, parsed
+from ragloop.journal import Journal, parsed, rests_on
 from ragloop.store import Store
 from ragloop.traffic.intake.requests import unpacked
 
 _LEASE_WAIT_S = 60
 _COLUMNS = ["interaction_id", "question", "rewritten", "answer", "passages", "citations", "support"]
-_CORRECTIONS = ["interaction_id", "correction"]
+_CORRECTIONS = ["interaction_id", "correction", "support"]
 _BATCH = 16_384
 StandsIn = Callable[[str], bool]
 
@@ -35,7 +35,8 @@ class Logged:
     interaction_id: str
     question: str
     answer: str
-    cited: frozenset[str]
+    behind: frozenset[str]
+    """Documents that the answer or a correction rests on."""
     shown: frozenset[str]
     corrections: tuple[str, ...] = ()
     votes: int = 0
@@ -52,25 +53,25 @@ class Logged:
         return tuple(filter(None, (self.question, *self.rewritten)))
 
     def rests_on(self, documents: frozenset[str], interactions: Iterable[str], stands_in: StandsIn) -> bool:
-        """Return whether it cites one of these documents, is one of these answers, or has words that stand in them."""
-        if self.interaction_id in interactions or self.cited & documents:
+        """Return whether it rests on one of these documents, is one of these answers, or has words of theirs."""
+        if self.interaction_id in interactions or self.behind & documents:
             return True
         return any(map(stands_in, self.texts))
 
     def mentions(self, documents: frozenset[str]) -> bool:
         """Return whether it was shown a passage of one of these documents."""
-        return bool((self.shown | self.cited) & documents)
+        return bool((self.shown | self.behind) & documents)
 
 
 def logged(store: Store) -> list[Logged]:
     """Read every answer that is logged, in the tables and in the journal."""
     answers: dict[str, Mapping[str, Any]] = {}
-    feedback: dict[str, list[str | None]] = {}
+    feedback: dict[str, list[Mapping[str, Any]]] = {}
     for table, row in _entries(store):
         if table == "interactions":
             answers[row["interaction_id"]] = row
         else:
-            feedback.setdefault(row["interaction_id"], []).append(row.get("correction"))
+            feedback.setdefault(row["interaction_id"], []).append(row)
     return [_logged(row, feedback.get(one, [])) for one, row in answers.items()]
 
 
@@ -90,18 +91,16 @@ def _unfolded(folder: Path) -> Iterator[bytes]:
             yield from file.read_bytes().split(b"\n")
 
 
-def _logged(row: Mapping[str, Any], corrections: Sequence[str | None]) -> Logged:
-    shown = {one["document_id"] for one in row.get("passages") or ()}
-    supported = {one["document_id"] for one in row.get("support") or ()}
-    given = tuple(one for one in corrections if one)
+def _logged(row: Mapping[str, Any], feedback: Sequence[Mapping[str, Any]]) -> Logged:
+    given = tuple(text for one in feedback if (text := one.get("correction")))
     return Logged(
         row["interaction_id"],
         row.get("question") or "",
         row.get("answer") or "",
-        frozenset(one["document_id"] for one in row.get("citations") or ()),
-        frozenset(shown | supported),
+        rests_on(row).union(*map(rests_on, feedback)),
+        frozenset(one["document_id"] for one in row.get("passages") or ()),
         given,
-        len(corrections) - len(given),
+        len(feedback) - len(given),
         tuple((row.get("rewritten") or "").splitlines()),
     )
 
@@ -129,7 +128,7 @@ def erase_feedback(work: Work, entry: Derived) -> Counts:
 
     def stays(row: Mapping[str, Any]) -> bool:
         one = row["interaction_id"]
-        lost = one not in there and traces.rest_in([row["correction"]])
+        lost = one not in there and (traces.rest_in([row["correction"]]) or rests_on(row) & traces.documents)
         return one not in gone and not lost
 
     kept = _Kept(entry.name, stays, lambda row: _without_support(row, traces))

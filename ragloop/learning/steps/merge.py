@@ -42,7 +42,10 @@ def merge_adapters(
     known = next((one for one in parts.registry.adapters() if one.adapter_id == adapter_id), None)
     if known and known.state in BY_HISTORY:
         raise UsageError(f"nothing new to merge: adapter {adapter_id} was merged of these and is {known.state}")
-    if known is None or not files_are_whole(parts.registry.artifacts.files, known.path, known.sha256):
+    artifacts = parts.registry.artifacts
+    if known and files_are_whole(artifacts.files, known.path, known.sha256):
+        artifacts.clear(known.path)
+    else:
         _make(parts, parents, merging, adapter_id, known)
     return adapter_id
 

@@ -48,13 +48,14 @@ def _documents(app: App, state: Mapping[str, Any]) -> str:
 def _sources(app: App, state: Mapping[str, Any]) -> Iterator[tuple[str, int, int, datetime | str]]:
     from ragloop.corpus.index import inventory
     from ragloop.corpus.sync.scans import last_scan, scanned_sources
+    from ragloop.reports import Reports
 
-    index = app.index if app.generations.active() else None
+    index, reports = app.index if app.generations.active() else None, Reports(app.store)
     quarantined = [one["source"] for one in state["quarantine"]]
     with_documents = inventory.sources(index) if index else []
-    for source in sorted({*with_documents, *scanned_sources(app.store)}):
+    for source in sorted({*with_documents, *scanned_sources(reports)}):
         documents = inventory.documents(index, source) if index else 0
-        yield source, documents, quarantined.count(source), last_scan(app.store, source) or "never"
+        yield source, documents, quarantined.count(source), last_scan(reports, source) or "never"
 
 
 def _quarantine(state: Mapping[str, Any]) -> Iterator[str]:
@@ -75,9 +76,10 @@ def _trend(app: App) -> str:
     """Show the last days: what the index held, how late it was, and what was asked."""
     from ragloop.corpus.sync.scans import days_of_syncs
     from ragloop.learning.monitoring.traffic import DayOfTraffic, traffic
+    from ragloop.reports import Reports
 
     asked = {one.day: one for one in traffic(app.journal, _DAYS)}
-    synced = {one.day: one for one in days_of_syncs(app.store) if one.day in asked}
+    synced = {one.day: one for one in days_of_syncs(Reports(app.store)) if one.day in asked}
     days = [day for day in asked if day in synced or asked[day] != DayOfTraffic(day)]
     rows = [
         (

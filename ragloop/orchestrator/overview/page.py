@@ -125,8 +125,9 @@ def _until(question: OpenQuestion) -> str:
 def _decided_since(app: App, at: datetime) -> bool:
     """Return whether somebody decided about deletes after a sync withheld some."""
     from ragloop.corpus.sync.decided_deletes import decisions
+    from ragloop.reports import Reports
 
-    return any(one.at >= at for one in decisions(app.store))
+    return any(one.at >= at for one in decisions(Reports(app.store)))
 
 
 def _runs(seen: _Seen) -> str:

@@ -127,13 +127,14 @@ class WatchedFolder:
     def look(self) -> tuple[Look, dict[str, Any]]:
         """Look what changed and what was scanned; what an event tells, too."""
         from ragloop.corpus.sync.scans import last_scan
+        from ragloop.reports import Reports
 
         if self._changed.is_set():
             self._changed.clear()
             self._unscanned = self._unscanned.changed(self._app.store.now())
         before = self._unscanned
         if before.changed_at:
-            self._unscanned = before.scanned(last_scan(self._app.store, self._source.name))
+            self._unscanned = before.scanned(last_scan(Reports(self._app.store), self._source.name))
         progressed = before.rung_for is not None and self._unscanned.rung_for is None
         look = Look(waits=self._unscanned.changed_at is not None, progressed=progressed)
         return look, {"waiting": None, "folder": str(self._source.folder)}

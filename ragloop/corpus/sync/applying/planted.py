@@ -8,17 +8,18 @@ from ragloop.language.planted import RULES_HASH, planted_spans
 from ragloop.reports import Report, Reports
 from ragloop.store import quoted
 
-_KIND = "rules on planted sentences"
+RULES = "rules on planted sentences"
+"""The kind of report that says by which rules the chunks of an index were looked at."""
 _BATCH = 4_096
 
 
-def count_anew(index: Index) -> None:
+def count_anew(index: Index, reports: Reports) -> None:
     """Look at every chunk of an index, unless these rules did so before. Needs the index lease; embeds nothing.
 
     The rules are noted when all is counted, so that a count that was killed is begun again.
     """
     store, table = index.store, index.generation.table
-    before = Reports(store).latest(_KIND, table)
+    before = reports.latest(RULES, table)
     if before is not None and before.body["rules"] == RULES_HASH:
         return
     index.widen()
@@ -30,7 +31,7 @@ def count_anew(index: Index) -> None:
             with store.tables.committing("count planted", table) as opened:
                 opened.update(f"id IN ({quoted(ids[first : first + _BATCH])})", {"planted": count})
             index.commits += 1
-    Reports(store).put(Report(_KIND, table, store.now(), {"rules": RULES_HASH}))
+    reports.put(Report(RULES, table, store.now(), {"rules": RULES_HASH}))
 
 
 def _changed(index: Index) -> Iterator[tuple[str, int]]:

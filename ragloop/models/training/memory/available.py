@@ -38,7 +38,12 @@ def peak_mb() -> float:
         for line in (PROC / "status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return in_mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def in_mb(maxrss: int, platform: str = sys.platform) -> float:
+    """Return in megabytes what getrusage says of memory: kilobytes, and on macOS bytes."""
+    return maxrss / (2**20 if platform == "darwin" else 2**10)
 
 
 def give_back_at_once() -> None:
