@@ -26,7 +26,7 @@ from ragloop.demo.traffic import TRAINED_WORDINGS, UNSEEN_WORDING
 from ragloop.models.cache import default_cache
 from ragloop.models.generation.local import LocalGenerator
 from ragloop.models.generation.smollm2 import NAME, resolve_base
-from ragloop.models.training.group import own_peak_mb
+from ragloop.models.training.memory.available import peak_mb
 from ragloop.models.training.process import Progress, train
 from ragloop.records import Prompt
 
@@ -65,7 +65,7 @@ def measure(facts: Sequence[Fact], base: Path | str, name: str, folder: Path, **
     trained = generator.wearing("facts", result.adapter)
     after = {wording: exact_match(trained, facts, wording) for wording in (*TRAINED_WORDINGS, UNSEEN_WORDING)}
     kept = {key: value for key, value in asdict(result).items() if key not in ("adapter", "loss_curve")}
-    own_mb = round(own_peak_mb(), 1)
+    own_mb = round(peak_mb(), 1)
     return {"facts": len(facts), "before": before, "after": after, **kept, "generator_rss_peak_mb": own_mb}
 
 

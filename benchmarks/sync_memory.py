@@ -39,7 +39,7 @@ from ragloop.corpus.sync.applying.source_sync import SourceSync
 from ragloop.corpus.sync.report import SyncReport
 from ragloop.corpus.sync.run import sync
 from ragloop.models import Vectors
-from ragloop.models.training.group import own_peak_mb
+from ragloop.models.training.memory.available import peak_mb
 from ragloop.store import Store
 
 GENERATION = Generation("parser/1", "chunker/1/200", "clustered-384", DIMENSION)
@@ -155,7 +155,7 @@ def _timed_parts() -> Parts:
 def first(home: Path, documents: int) -> dict[str, object]:
     """The first sync."""
     report, took = synced(home, Generated(documents), _timed_parts())
-    return {"chunks": report.chunks_total, "commits": report.commits, **took, "peak_mb": own_peak_mb()}
+    return {"chunks": report.chunks_total, "commits": report.commits, **took, "peak_mb": peak_mb()}
 
 
 def later(home: Path, documents: int, syncs: int) -> dict[str, object]:
@@ -173,7 +173,7 @@ def later(home: Path, documents: int, syncs: int) -> dict[str, object]:
         if (report.updated, report.chunks_embedded) != (EDITED, EDITED):
             raise ValueError(f"{report.updated} documents, {report.chunks_embedded} chunks; expected {EDITED} each")
         took.append(cost)
-    return {"nothing": nothing, "ten": took, "peak_mb": own_peak_mb()}
+    return {"nothing": nothing, "ten": took, "peak_mb": peak_mb()}
 
 
 def measured(what: str, home: Path, documents: int, syncs: int) -> dict[str, object]:

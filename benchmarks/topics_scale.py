@@ -20,7 +20,7 @@ from ragloop.config import Settings
 from ragloop.corpus.index import inventory
 from ragloop.hashes import sha256_of_text
 from ragloop.models import Vectors
-from ragloop.models.training.group import own_peak_mb
+from ragloop.models.training.memory.available import peak_mb
 
 ANSWERS, TOPICS, DOCUMENTS = 100_000, 200, 50
 
@@ -82,7 +82,7 @@ def main() -> None:
         timed("topics --anew", lambda: app.migration.topics(anew=True))
         timed("costs", app.migration.costs)
         timed("audit of a document", lambda: app.safekeeping.auditor.audit("3.md"))
-    print(f"{own_peak_mb():.0f} MB at most, with the rows that were made up")
+    print(f"{peak_mb():.0f} MB at most, with the rows that were made up")
 
 
 if __name__ == "__main__":

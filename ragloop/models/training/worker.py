@@ -128,7 +128,7 @@ def _train(job: _Job) -> None:
     started = time.monotonic()
     if job.spec.quantization == Quantization.NONE:
         import_peft()  # before TRL imports it
-    from ragloop.models.training.sft import Over
+    from ragloop.models.training.callbacks import Over
 
     spec, group, output = job.spec, job.group, job.output
     resume = group.agreed(newest_complete(job.checkpoints, job.digest) if group.first else None)
@@ -174,7 +174,7 @@ def _train(job: _Job) -> None:
 
 def _passes(job: _Job, trainer: Any) -> Any:
     """Have the held-out rows looked at after each pass; None where there are none."""
-    from ragloop.models.training.sft import HeldOut
+    from ragloop.models.training.callbacks import HeldOut
 
     if not trainer.held_out:
         return None
@@ -186,7 +186,7 @@ def _passes(job: _Job, trainer: Any) -> Any:
 @contextmanager
 def _reported(job: _Job, trainer: Any, tokens: int, resumed_from: int) -> Iterator[list[str]]:
     """Have a training reported to where its execution says; yields what went wrong with that, whole at the end."""
-    from ragloop.models.training.sft import ToPlaces
+    from ragloop.models.training.callbacks import ToPlaces
 
     places = job.execution.report_to if job.group.first else ()
     run = Run(job.output.name, parameters(job.spec, job.group.size), resumed_from)
@@ -231,7 +231,8 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     from datasets import Dataset
     from transformers import PrinterCallback
 
-    from ragloop.models.training.sft import AlikeAtFirst, AnswersOnlyTrainer, Reporter, with_no_row
+    from ragloop.models.training.callbacks import AlikeAtFirst, Reporter
+    from ragloop.models.training.sft import AnswersOnlyTrainer, with_no_row
 
     spec, group = job.spec, job.group
     if spec.threads is not None:
