@@ -104,20 +104,24 @@ def _encode(value: Any) -> Any:
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, aside: bool = False) -> None:
     """Print rows as a table, numbers to the right, text never as markup. With `aside` it goes to stderr.
 
-    A column without any value is left out. Where the terminal is too narrow, each row becomes a card.
+    A column without any value is left out. Where the terminal is too narrow, each row becomes a card. Without a row
+    that is said.
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    used = [name for name in columns if not rows or any(row.get(name) not in (None, "", [], ()) for row in rows)]
     console = Console(stderr=aside)
-    if rows and _needed(rows, used) > console.width:
+    if not rows:
+        console.print(Text(f"{printable(title)}: none"))
+        return
+    used = [name for name in columns if any(row.get(name) not in (None, "", [], ()) for row in rows)]
+    if _needed(rows, used) > console.width:
         _print_cards(title, rows, used, console.width, aside=aside)
         return
     table = Table(title=Text(printable(title)), title_justify="left")
     for name in used:
-        numbers = rows and all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
+        numbers = all(isinstance(row.get(name), int | float) or row.get(name) is None for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(row.get(name))) for name in used))

@@ -227,8 +227,8 @@ class TrainingSettings(Section):
     """Processes of this machine that share each batch, at most one per row of it; auto: one per GPU, and one without
     any. The recipe preference takes one."""
     gradient_checkpointing: bool | Literal["auto"] = "auto"
-    """Compute what layers hold for the backward pass again instead of keeping it: less memory, a third more time. auto:
-    where a training would not fit otherwise. What is learned is the same."""
+    """Compute what layers hold for the backward pass again instead of keeping it: less memory, more time, on a CPU over
+    twice as much. auto: where a training would not fit otherwise. What is learned is the same."""
     report_to: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
     """Where loss, learning rate, tokens a second and memory go while it trains, with its hyperparameters and no text:
     files beside the adapter (tensorboard), the server of MLFLOW_TRACKING_URI (mlflow), Weights & Biases (wandb)."""

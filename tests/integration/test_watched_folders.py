@@ -2,6 +2,7 @@
 
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from ragloop.app import App
 from ragloop.config import Settings
 from ragloop.corpus.index import inventory
+from ragloop.corpus.sync.report import SourceOutcome, SyncReport
 from ragloop.orchestrator.names import Names
 from ragloop.orchestrator.prefect_api import PrefectApi
 from ragloop.orchestrator.processes import interruptible
+from ragloop.orchestrator.watching.batch_runs import note
 from ragloop.orchestrator.watching.bell import AGAIN_S
 from ragloop.orchestrator.watching.doorbell import WatchedFolder, ring
 from tests.support.constant_embedder import ConstantEmbedder
@@ -71,6 +74,19 @@ def test_a_folder_is_rung_for_until_a_scan_that_began_after_its_change_is_comple
     app.corpus.sync()
     found, _ = watched.look()
     assert (found.waits, bell.seen(found).again_s) == (False, AGAIN_S)
+
+
+@pytest.mark.parametrize(
+    ("messages", "line"), [(0, "docs: 1 added in 0.50 s"), (2, "docs: 1 added; 2 messages in 0.50 s")]
+)
+def test_messages_are_told_of_where_there_were_any(
+    tmp_path: Path, messages: int, line: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    report = replace(SyncReport.of(SourceOutcome()), added=1, seconds=0.5)
+    with caplog.at_level("INFO", "ragloop"):
+        note(App(Settings(home=tmp_path / "home")), None, report, messages, ["docs"])
+    assert caplog.messages == [line]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # that is what is made here

@@ -45,6 +45,11 @@ def test_a_card_leaves_out_what_its_row_does_not_have(
     ]
 
 
+def test_a_table_without_rows_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Answers", [], COLUMNS)
+    assert capsys.readouterr().out == "Answers: none\n"
+
+
 def test_no_facts_are_a_title(capsys: pytest.CaptureFixture[str]) -> None:
     print_facts("Measured", {})
     assert capsys.readouterr().out.split() == ["Measured"]

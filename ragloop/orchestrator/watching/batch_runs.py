@@ -32,10 +32,11 @@ def note(
     messages: int,
     sources: Sequence[str],
 ) -> None:
-    """Tell of one batch, which so many messages led to."""
+    """Tell of one batch, which so many messages led to; of a folder no message tells."""
     counts = {name: getattr(report, name) for name in ("added", "updated", "renamed", "deleted", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing changed"
-    outcome = f"{summary}; {counted(messages, 'message')} in {report.seconds:.2f} s"
+    led = f"; {counted(messages, 'message')}" if messages else ""
+    outcome = f"{summary}{led} in {report.seconds:.2f} s"
     log.info("%s: %s", ", ".join(sources), outcome)
     for problem in report.problems:
         log.warning("problem: %s", problem)

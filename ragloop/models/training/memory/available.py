@@ -50,7 +50,8 @@ def give_back_at_once() -> None:
     """Have what this process frees go back to the system, where the C library is glibc.
 
     By itself it keeps the tensors of a layer, up to 32 MB each, for the next ones. Between those that stay they leave
-    gaps: a training with gradient checkpointing held twice what it needed. It costs time: each tensor is mapped anew.
+    gaps: trainings with gradient checkpointing took twice the memory. To map each tensor anew takes over twice the CPU
+    time.
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
