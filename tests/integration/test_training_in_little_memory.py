@@ -50,6 +50,16 @@ def test_it_says_so_before_it_begins_and_what_is_computed_again_changes_no_byte(
     assert said[1].endswith(", with gradient checkpointing")
 
 
+def test_computing_again_takes_less_memory_as_was_expected(base: Path, tmp_path: Path) -> None:
+    rows = save_rows(tmp_path / "rows.parquet", repeat=200)
+    deep = grown(base, tmp_path / "base", num_hidden_layers=16)  # those above the second are random
+    spec = training_spec(deep, rows, tmp_path / "adapter", batch_size=1000, epochs=1, frozen_share=0.0)
+    kept, again = (trained(spec, name, how) for name, how in (("kept", ALONE), ("again", AGAIN)))
+    assert again.rss_peak_mb < kept.rss_peak_mb / 2
+    for one in (kept, again):
+        assert one.memory_estimated_mb == pytest.approx(one.rss_peak_mb, rel=0.3)
+
+
 @pytest.mark.parametrize("frozen_share", [0.0, 0.5])
 def test_preferences_are_learned_to_the_same_bytes(base: Path, tmp_path: Path, frozen_share: float) -> None:
     rows = rows_of(tmp_path / "rows.parquet", WRONG)

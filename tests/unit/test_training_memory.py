@@ -116,6 +116,15 @@ def test_where_answers_are_compared_both_are_read() -> None:
     assert mixed(lengths, 1) == [Batch(2, 10, 6, True)]
 
 
+def test_where_answers_are_compared_logits_are_looked_at_in_tiles() -> None:
+    batches = [Batch(8, 1000, 300, padded=True)]
+    on_gpu, on_cpu = (
+        estimate(EIGHT_BILLION, replace(WAY, compares=True, on_gpu=one), batches).logits for one in (True, False)
+    )
+    assert on_gpu == 300 * 32_768 * 2 * 2
+    assert on_cpu == 4096 * 32_768 * (2 + 8 * 4 + 1)
+
+
 # --- the decision ----------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ NF4_BYTES = 0.56
 FLOAT32 = 4
 _TILE = 4096, 32768
 """Positions and vocabulary that TRL's loss for preferences looks at together (trl.kernels.chunked_logprob)."""
+_STEPS_OF_TILE = 8
+"""Tensors in float32 of that size which it has at once without a GPU."""
 _HEAP = 1.5
 """On a CPU, what the allocator holds for each byte that is kept for the backward pass: the gaps that what came and went
 between leaves in the heap. Measured; there are none where memory goes back at once (available.give_back_at_once)."""
@@ -171,11 +173,13 @@ def _in_layers(layout: Layout, way: Way, batch: Batch) -> int:
 
 
 def _logits(layout: Layout, way: Way, batch: Batch) -> int:
-    positions, words = batch.answers, layout.vocabulary
     if way.compares:
-        positions, words = min(batch.tokens, _TILE[0]), min(words, _TILE[1])
+        # A GPU works in place, and on answers alone; without one every position is looked at.
+        positions = batch.answers if way.on_gpu else batch.tokens
+        each = 2 * way.precision if way.on_gpu else way.precision + _STEPS_OF_TILE * FLOAT32 + 1
+        return min(positions, _TILE[0]) * min(layout.vocabulary, _TILE[1]) * each
     # Themselves and their gradient, the logarithms of the softmax and the gradient of those.
-    return positions * words * (2 * way.precision + 2 * FLOAT32)
+    return batch.answers * layout.vocabulary * (2 * way.precision + 2 * FLOAT32)
 
 
 def _adapter(layout: Layout, way: Way) -> int:
