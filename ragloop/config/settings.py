@@ -233,6 +233,14 @@ class TrainingSettings(Section):
     """Where loss, learning rate, tokens a second and memory go while it trains, with its hyperparameters and no text:
     files beside the adapter (tensorboard), the server of MLFLOW_TRACKING_URI (mlflow), Weights & Biases (wandb)."""
 
+    @model_validator(mode="after")
+    def _alpha_has_one_source(self) -> "TrainingSettings":
+        if self.method == "rslora" and self.alpha is not None:
+            raise ValueError(
+                "method rslora sets alpha by the rank, and alpha is set; leave one of them out (method lora takes any)"
+            )
+        return self
+
     @field_validator("report_to")
     @classmethod
     def _places_differ(cls, report_to: tuple[str, ...]) -> tuple[str, ...]:

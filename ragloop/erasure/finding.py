@@ -24,6 +24,8 @@ from ragloop.wording import first_few
 
 _DOCUMENT = ["document_id", "source", "key", "uri", "revision", "title"]
 _CHUNK = ["id", "document_id", "heading", "text", "text_hash", "vector"]
+_NAMING = ["support", "citations"]
+"""The columns of the log that name documents; the last says their URIs, too."""
 _FEW = 5
 _LOCAL = "file://"
 _BATCH = 16_384
@@ -181,12 +183,14 @@ class Finder:
         return found
 
     def _only_logged(self, name: str, source: str | None) -> list[dict[str, Any]]:
-        """Find a document that is in no index any more: answers cite it, or its source and key are given."""
+        """Find a document that is in no index any more: answers cite it or rest on it, or its source and key are
+        given."""
         cited = {
-            one["document_id"]: one
-            for row in self.store.rows("interactions", None, ["citations"])["citations"].to_pylist()
-            for one in row or ()
-            if name in (one["uri"], one["document_id"])
+            one["document_id"]: {"document_id": one["document_id"], "uri": one.get("uri", "")}
+            for row in self.store.rows("interactions", None, _NAMING).to_pylist()
+            for column in _NAMING
+            for one in row[column] or ()
+            if name in (one.get("uri", ""), one["document_id"])
         }
         if source is not None:
             one = document_id(source, name)

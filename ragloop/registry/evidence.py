@@ -75,6 +75,8 @@ class TrainingRecord:
     precision: str = ""
     memory_estimated_mb: float | None = None
     """What one process was expected to take at its peak, on a GPU of its memory."""
+    gpu_peak_mb: float | None = None
+    """The most that tensors had on a GPU; None where none trained."""
     gradient_checkpointing: bool = False
 
     @classmethod
@@ -179,7 +181,8 @@ class Evidence:
         """Return the object that a row holds."""
         found: dict[str, Any] = {}
         if self.training:
-            found["training"] = {**asdict(self.training), "notes": list(self.training.notes)}
+            lists = {name: list(getattr(self.training, name)) for name in ("notes", "held_out_losses")}
+            found["training"] = {**asdict(self.training), **lists}
         if self.merge:
             found["merge"] = {**asdict(self.merge), "parents": [asdict(one) for one in self.merge.parents]}
         if one := self.evaluation:

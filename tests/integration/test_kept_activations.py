@@ -94,6 +94,16 @@ def test_the_layout_counts_the_weights_and_what_peft_adds(family: str) -> None:
     assert RANK * sum(one.inputs + one.outputs for one in layout.adapted) == trained
 
 
+@pytest.mark.parametrize("kind", ["olmo", "diffllama", "gemma4_text", "llama4_text", "gpt2", "nanochat"])
+def test_a_model_whose_norms_have_no_weights_or_whose_layers_differ_has_a_layout(kind: str) -> None:
+    config = transformers.AutoConfig.for_model(kind)
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(config)
+    layout = layout_of(model, 1, "all-linear")
+    assert layout.linear + layout.other == sum(one.numel() for one in model.parameters())
+    assert 0 < activations(layout, Way(RANK, 2, 2), Batch(ROWS, TOKENS, 0, padded=True)) < 2**40
+
+
 def test_matrices_that_are_named_are_the_only_ones() -> None:
     layout = layout_of(model_of("Llama", torch.bfloat16), 0, "q_proj,down_proj")
     assert {(one.inputs, one.outputs) for one in layout.adapted} == {(128, 128), (512, 128)}

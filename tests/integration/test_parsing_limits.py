@@ -335,7 +335,7 @@ MOST_OF_A_DOCUMENT_MB, MOST_BESIDE_MB = 20, 130
 def test_a_document_takes_no_more_memory_of_a_sync_than_is_stated(tmp_path: Path, line: str) -> None:
     code = f"""
 from pathlib import Path
-from ragloop.models.training.group import own_peak_mb as peak
+from ragloop.models.training.memory.available import peak_mb as peak
 from tests.support.indexed_folder import IndexedFolder
 folder = IndexedFolder(Path({str(tmp_path)!r}) / "home", Path({str(tmp_path)!r}) / "docs")
 folder.settings = {{"sync": {{"max_parse_seconds": 600}}}}

@@ -81,6 +81,9 @@ def test_a_grounded_row_cites_the_passage_that_answers_wherever_it_stands(home: 
         assert any(f"keeps the bees of {town}" in texts(app, row)[n - 1] for n in numbers)
         assert [one["n"] for one in row["passages"]] == [*range(1, len(row["passages"]) + 1)]
         assert [one["n"] for one in row["passages"] if one["cited"]] == sorted({*numbers})
+    for seed in range(1, 4):  # ids of chunks, and so what is drawn, depend on where the folder lies
+        home.settings = {**home.settings, "dataset": {**home.settings["dataset"], "seed": seed}}
+        answered += [row for row in build(home.app(), "grounded") if row["answer"] != NOTHING_FOUND]
     places = {cited_numbers(row["answer"])[0] for row in answered if len(cited_numbers(row["answer"])) == 1}
     assert len(places) > 1, "the order of passages would tell where the answer is"
 

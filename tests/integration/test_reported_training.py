@@ -54,6 +54,10 @@ def test_event_files_hold_the_figures_and_those_of_a_resumed_training_once(tmp_p
     found = figures_in(tmp_path / "run")
     assert found[1] == {"training/loss": 4.0, "training/learning_rate": 0.5}
     assert {step: one["training/loss"] for step, one in found.items()} == {1: 4.0, 2: 2.0, 3: 9.0, 4: 1.0}
+    late = EventFiles(run(resumed_at=4), tmp_path / "run")
+    late.write([STEPS[3], Step(4, 1.8e9, {"held_out_loss": 2.5})])
+    late.close()
+    assert figures_in(tmp_path / "run")[4]["training/held_out_loss"] == 2.5, "it was killed before that was sent"
     EventFiles(run(), tmp_path / "run").close()
     assert figures_in(tmp_path / "run") == {}, "a training from its start has a run of its own"
 

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +177,25 @@ def test_an_adapter_with_lengths_apart_says_so_and_answers(
     with pytest.raises(UsageError, match=r"adapter a was trained by the method dora, for which GGUF has no place"):
         export(registered, stopped.adapter, lambda: spec.base, tmp_path / "out", ExportFormat.GGUF)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_an_adapter_is_loaded_without_bitsandbytes_where_nothing_is_quantized(
+    spec: TrainingSpec, stopped: TrainingResult
+) -> None:
+    """PEFT would import it, and asks for it again at each layer."""
+    code = f"""
+import sys
+from pathlib import Path
+from ragloop.models.adapters.peft_models import peft_models
+from ragloop.models.generation.local import load_base
+model, _ = load_base(Path({spec.base!r}))
+with peft_models() as kind:
+    kind.from_pretrained(model, {str(stopped.adapter)!r})
+assert "bitsandbytes" not in sys.modules
+import bitsandbytes
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_server_that_cannot_serve_what_is_trained_is_refused_with_the_settings(tmp_path: Path) -> None:

@@ -114,6 +114,22 @@ def test_a_vote_or_an_answer_that_says_what_was_erased_is_not_logged(handbook: I
         app.answering.log("Who may be visited?", HIVES)
 
 
+def test_a_document_that_is_in_no_index_is_erased_by_the_id_that_an_answer_rests_on(handbook: IndexedFolder) -> None:
+    app = handbook.app()
+    unmarked = Exchange(
+        "Who keeps them?", "Anna.", (Shown(HIVES, ("guide/bees.md",)),), origin="jsonl", external_id="a"
+    )
+    assert app.traffic.take_in(iter([unmarked])).rows == 1
+    (row,) = rows(handbook)
+    named = {one["document_id"] for one in row["support"]}
+    assert not row["citations"]
+    (handbook.folder / "guide" / "bees.md").unlink()
+    handbook.sync(confirm_deletes=True)
+    app = handbook.app()
+    assert app.erasing.run(Asked((named.pop(),))).found == ()
+    assert rows(handbook) == []
+
+
 def test_an_erasure_that_comes_during_an_import_keeps_the_rest_of_it_out(
     handbook: IndexedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,8 @@ TRAINING: dict[str, Any] = {
     "rows": 3, "seconds": 1.5, "cpu_seconds": 2.5, "tokens": 90, "tokens_per_s": 60.0, "rss_peak_mb": 300.0, "seed": 0,
     "chat": "c1", "final_loss": 0.1, "notes": ["short."], "left_out": {"stale": 1, "golden": 0},
     "chosen": {"epochs": "3: few."}, "device": "cpu", "precision": "bfloat16", "memory_estimated_mb": 290.5,
-    "gradient_checkpointing": True,
+    "gpu_peak_mb": 280.5,
+    "gradient_checkpointing": True, "held_out_rows": 1, "held_out_losses": [1.5, 1.25], "kept_pass": 2,
 }  # fmt: skip
 CRITERION: dict[str, Any] = {
     "name": "lift", "estimate": 0.4, "low": 0.3, "high": 0.5, "threshold": 0.0, "n": 120, "state": "pass",
@@ -36,8 +37,9 @@ def test_a_row_is_read_as_records_and_written_as_it_was() -> None:
     assert found.as_row() == STORED
 
 
-def test_a_row_from_before_devices_were_noted_is_read() -> None:
-    since = ("device", "precision", "memory_estimated_mb", "gradient_checkpointing")
+def test_a_row_from_before_devices_and_held_out_rows_were_noted_is_read() -> None:
+    since = ("device", "precision", "memory_estimated_mb", "gpu_peak_mb", "gradient_checkpointing")
+    since += ("held_out_rows", "held_out_losses", "kept_pass")
     old = {name: value for name, value in TRAINING.items() if name not in since}
     found = TrainingRecord.of_row(old)
     assert (found.device, found.precision, found.memory_estimated_mb, found.gradient_checkpointing) == (
@@ -46,7 +48,7 @@ def test_a_row_from_before_devices_were_noted_is_read() -> None:
         None,
         False,
     )
-    assert found.rows == 3
+    assert (found.rows, found.held_out_rows, found.held_out_losses, found.kept_pass) == (3, 0, (), None)
 
 
 def test_steps_that_did_not_run_stand_in_no_row() -> None:

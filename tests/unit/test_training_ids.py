@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from ragloop.app.policies import training_spec
 from ragloop.config import Settings
@@ -64,7 +65,8 @@ def test_a_higher_rank_keeps_the_scale_unless_alpha_is_set(training: dict[str, i
 def test_rslora_is_a_plain_adapter_whose_scale_falls_with_the_root_of_its_rank(rank: int, alpha: int) -> None:
     spec = training_spec(settings(rank=rank, method="rslora"))
     assert (spec.method, spec.alpha) == ("lora", alpha)
-    assert training_spec(settings(rank=rank, method="rslora", alpha=7)).alpha == 7
+    with pytest.raises(ValidationError, match="rslora sets alpha by the rank"):
+        settings(rank=rank, method="rslora", alpha=7)
 
 
 def test_the_default_settings_are_those_of_the_first_trainings() -> None:

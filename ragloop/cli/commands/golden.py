@@ -83,11 +83,13 @@ def add(
 
 
 def _document(app: "App", name: str) -> "GoldenDocument":
-    """Return a document as a question names it: by its URI where that was given, else by its key."""
+    """Return a document as a question names it: by its key, or by its URI where that was given or sources share a
+    key."""
     from ragloop.learning.evaluation.golden import GoldenDocument
 
     found, _ = app.corpus.document(name)
-    return GoldenDocument(found.uri if name == found.uri else found.key)
+    shared = sum(one.key == found.key for one in app.corpus.documents()) > 1
+    return GoldenDocument(found.uri if shared or name == found.uri else found.key)
 
 
 @golden.command("remove")

@@ -129,6 +129,7 @@ def _spec(parts: RetrainingParts, recipe: Recipe, rows: Sequence[TrainedRow]) ->
     scaled_by = policy.choices.scaled_by
     values["alpha"] = given.alpha if scaled_by is None else alpha_of(scaled_by, rank)
     if compares:
+        chosen["held_out_share"] = every["held_out_share"]
         values["held_out_share"] = every["held_out_share"].value
     if not values.get("held_out_share", given.held_out_share):
         values["patience"] = FIRST_VALUES["patience"]
@@ -241,5 +242,6 @@ def _record(result: TrainingResult, job: _Job) -> TrainingRecord:
         device=result.device,
         precision=result.precision,
         memory_estimated_mb=result.memory_estimated_mb,
+        gpu_peak_mb=result.gpu_peak_mb,
         gradient_checkpointing=result.gradient_checkpointing,
     )

@@ -1,7 +1,7 @@
 """PEFT, as everything that loads an adapter takes it: quietly, and without bitsandbytes.
 
 Where bitsandbytes is installed PEFT imports it, 1.2 CPU s for a process that quantizes nothing, and it warns of a
-package that it would rather have.
+package that it would rather have. A process whose model is quantized by it has imported it before.
 """
 
 import sys
@@ -28,6 +28,11 @@ def import_peft() -> Any:
     modules.setdefault(_OPTIONAL, None)  # so importlib does not find it
     try:
         import peft
+        from peft.import_utils import is_bnb_4bit_available, is_bnb_available
+
+        # PEFT asks again for each layer, and remembers the first answer.
+        is_bnb_available()
+        is_bnb_4bit_available()
     finally:
         if modules.get(_OPTIONAL) is None:
             modules.pop(_OPTIONAL, None)

@@ -156,10 +156,13 @@ class ToPlaces(TrainerCallback):
 
 def memory_mb() -> dict[str, float]:
     """Return the most memory that this process has had, and on a GPU, where it has one."""
-    most = {"memory_mb": peak_mb()}
-    if torch.cuda.is_available():
-        most["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
-    return most
+    on_gpu = gpu_peak_mb()
+    return {"memory_mb": peak_mb(), **({} if on_gpu is None else {"gpu_memory_mb": on_gpu})}
+
+
+def gpu_peak_mb() -> float | None:
+    """Return the most memory that tensors have had on a GPU; None without one."""
+    return round(torch.cuda.max_memory_allocated() / 2**20, 1) if torch.cuda.is_available() else None
 
 
 class Reporter(TrainerCallback):

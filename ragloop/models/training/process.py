@@ -200,6 +200,8 @@ class TrainingResult:
     device: str = ""
     precision: str = ""
     memory_estimated_mb: float | None = None
+    gpu_peak_mb: float | None = None
+    """The most memory that tensors had on a GPU, in the run that ended it."""
     gradient_checkpointing: bool = False
 
     @property

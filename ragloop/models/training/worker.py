@@ -128,7 +128,7 @@ def _train(job: _Job) -> None:
     started = time.monotonic()
     if job.spec.quantization == Quantization.NONE:
         import_peft()  # before TRL imports it
-    from ragloop.models.training.callbacks import Over
+    from ragloop.models.training.callbacks import Over, gpu_peak_mb
 
     spec, group, output = job.spec, job.group, job.output
     resume = group.agreed(newest_complete(job.checkpoints, job.digest) if group.first else None)
@@ -163,6 +163,7 @@ def _train(job: _Job) -> None:
         "adapter_sha256": sha256_of(output / WEIGHTS),
         "resumed_from": resumed_from,
         "rss_peak_mb": round(peak_mb(), 1),
+        "gpu_peak_mb": gpu_peak_mb(),
         "processes": group.size,
         "held_out_rows": len(trainer.held_out),
         "held_out_losses": passes.losses if passes else [],

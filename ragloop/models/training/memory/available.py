@@ -12,9 +12,12 @@ _M_MMAP_THRESHOLD = -3  # mallopt(3)
 _MAPPED_FROM = 2**20
 
 
-def available_bytes(device: str) -> int:
+def available_bytes(device: str, sharing: int) -> int:
     """Return what is free on a device: of a GPU what its driver says, else the least of what the machine has available
-    and what the limits of this process leave. What the process has already counts as free."""
+    and what the limits of this process leave.
+
+    What the process has already counts as free; `sharing` processes like this one have as much each.
+    """
     if device != "cpu":
         import torch
 
@@ -26,7 +29,7 @@ def available_bytes(device: str) -> int:
         left += left_by_cgroups()
     memory = psutil.Process().memory_info()
     own: int = memory.rss - getattr(memory, "shared", 0)  # shared pages are files, so they are available as well
-    return min(left) + own
+    return min(left) + own * sharing
 
 
 def peak_mb() -> float:

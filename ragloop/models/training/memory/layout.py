@@ -28,24 +28,34 @@ def layout_of(model: Any, first: int, target: str) -> Layout:
     config = model.config
     linear = dict(_linear(model))
     weights = sum(one.weight.numel() for one in linear.values())
-    heads = getattr(config, "num_attention_heads", 1)
-    head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    width = int(model.get_input_embeddings().weight.shape[-1])
+    heads = _number(config, "num_attention_heads", 1)
+    head = _number(config, "head_dim", width // heads)
     named = None if target == "all-linear" else target.split(",")
     matrices = [_matrix(name, one) for name, one in linear.items() if named is None or name.rsplit(".", 1)[-1] in named]
-    queries, keys = heads * head, (getattr(config, "num_key_value_heads", None) or heads) * head
+    queries, keys = heads * head, _number(config, "num_key_value_heads", heads) * head
     return Layout(
         linear=weights,
         other=sum(one.numel() for one in model.parameters()) - weights,
         adapted=matrices,
         layers=config.num_hidden_layers,
         first=0,
-        width=config.hidden_size,
-        inner=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        width=width,
+        inner=_number(config, "intermediate_size", 4 * width),
         queries=queries,
         keys=keys,
-        normed=sum(_normed(model, {"q": queries, "k": keys}, head)) // config.num_hidden_layers,
-        vocabulary=config.vocab_size,
+        normed=sum(_normed(model, {"q": queries, "k": keys}, head, width)) // config.num_hidden_layers,
+        vocabulary=int(model.get_output_embeddings().weight.shape[0]),
     ).trained_from(first)
+
+
+def _number(config: Any, name: str, otherwise: int) -> int:
+    """Return a number of a configuration; another one where it has none, a list, or another for each layer."""
+    try:
+        found = getattr(config, name, None)
+    except RuntimeError:  # what transformers raises of numbers that differ between layers
+        found = None
+    return found if isinstance(found, int) and found > 0 else max(1, otherwise)
 
 
 def _linear(model: Any) -> Iterator[tuple[str, Any]]:
@@ -71,9 +81,12 @@ def _layer(name: str) -> int:
     return next((int(part) for part in name.split(".") if part.isdigit()), 0)
 
 
-def _normed(model: Any, heads: dict[str, int], head: int) -> Iterator[int]:
-    """Yield how many numbers of a token each norm of a layer reads; those of queries and keys read every head."""
+def _normed(model: Any, heads: dict[str, int], head: int, width: int) -> Iterator[int]:
+    """Yield how many numbers of a token each norm of a layer reads; those of queries and keys read every head, and one
+    without weights is taken to read the whole width."""
     for name, module in model.named_modules():
-        if "Norm" in type(module).__name__ and any(part.isdigit() for part in name.split(".")):
-            size = module.weight.numel()
+        is_norm = "Norm" in type(module).__name__ and not list(module.children())
+        if is_norm and any(part.isdigit() for part in name.split(".")):
+            weight = getattr(module, "weight", None)
+            size = width if weight is None else weight.numel()
             yield heads.get(name.rsplit(".", 1)[-1][0], size) if size == head else size

@@ -46,8 +46,9 @@ def plan_of(
         execution.gradient_checkpointing,
         able=model.supports_gradient_checkpointing,
     )
-    free = group.agreed(available_bytes(device) if group.first else 0)
     sharing = 1 if way.on_gpu else group.on_this_machine
+    group.agreed(None)  # so each process that shares the memory has imported as much as this one
+    free = group.agreed(available_bytes(device, sharing) if group.first else 0)
     return decide(demand, Place(device, str(dtype).removeprefix("torch."), free, sharing))
 
 

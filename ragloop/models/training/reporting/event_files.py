@@ -11,7 +11,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import hparams, scalar
 
-from ragloop.models.training.reporting.figures import FIGURES, Run, Step
+from ragloop.models.training.reporting.figures import FIGURES, Run, Step, is_new
 
 
 class EventFiles:
@@ -34,7 +34,7 @@ class EventFiles:
 
     def write(self, steps: list[Step]) -> None:
         """Append the steps that are not in the files before."""
-        for step in (one for one in steps if one.number > self._known):
+        for step in (one for one in steps if is_new(one, self._known)):
             values = [one for name, value in step.figures.items() for one in scalar(f"training/{name}", value).value]
             self._file.write_event(Event(step=step.number, wall_time=step.at, summary=Summary(value=values)))
         self._file.flush()

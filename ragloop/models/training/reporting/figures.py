@@ -31,6 +31,12 @@ class Step:
     figures: Mapping[str, float]
 
 
+def is_new(step: Step, known: int) -> bool:
+    """Return whether a run that has the steps up to `known` lacks a step: a training may have been killed between the
+    last step of a pass and the loss of the held-out rows there."""
+    return step.number > known or (step.number == known and not {"loss"} & step.figures.keys())
+
+
 @dataclass(frozen=True)
 class Run:
     """A training as others see it: its name, which is the adapter's id, and its hyperparameters.

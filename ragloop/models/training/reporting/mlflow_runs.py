@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ragloop.models.training.reporting.figures import Run, Step
+from ragloop.models.training.reporting.figures import Run, Step, is_new
 from ragloop.registry.mirroring.mlflow_server import MlflowServer
 
 TRAINING = "ragloop.training"
@@ -27,7 +27,7 @@ class MlflowRun:
         figures = [
             Metric(name, value, int(step.at * 1000), step.number)
             for step in steps
-            if step.number > self._known
+            if is_new(step, self._known)
             for name, value in step.figures.items()
         ]
         with self._server.errors():
