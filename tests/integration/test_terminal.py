@@ -183,7 +183,7 @@ def test_a_first_sync_shows_where_it_is_and_says_what_is_kept_when_it_is_stopped
         assert "opening the index" in shown
         assert re.search(r"\b[1-9]\d* of 302 documents searchable", shown)
         os.killpg(process.pid, signal.SIGINT)
-        rest = _read_until(terminal, "goes on from here", 60)
+        rest = _read_until(terminal, "goes on from here", 240)
         assert re.search(r"stopped; \d+ of 302 documents are searchable and stay so", rest)
         assert "`ragloop sync handbook` goes on from here" in rest
         assert "Traceback" not in shown + rest
