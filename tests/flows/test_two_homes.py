@@ -102,7 +102,11 @@ def working(home: Home, command: str) -> Iterator[None]:
         yield
     finally:
         worker.terminate()
-        worker.wait()
+        try:
+            worker.wait(30)
+        except subprocess.TimeoutExpired:  # Prefect's worker now and then waits for something after SIGTERM
+            worker.kill()
+            worker.wait()
 
 
 @pytest.fixture(scope="module")
