@@ -40,7 +40,7 @@ def kill_at(spec: TrainingSpec, step: int) -> None:
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            if json.loads(line)["step"] == step:
+            if json.loads(line).get("step") == step:
                 child.kill()
                 break
     assert child.returncode == -signal.SIGKILL
