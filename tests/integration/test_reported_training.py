@@ -14,7 +14,8 @@ import pytest
 
 from ragloop.app.policies import training_execution
 from ragloop.config import Settings
-from ragloop.config.settings import RegistrySettings, TrainingSettings
+from ragloop.config.settings import RegistrySettings
+from ragloop.config.training import TrainingSettings
 from ragloop.errors import ConfigError, NotFoundError, TrainingError
 from ragloop.models.training.process import Execution, Progress, TrainingResult, TrainingSpec, train
 from ragloop.models.training.reporting.event_files import EventFiles

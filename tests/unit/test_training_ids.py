@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ragloop.app.policies import training_spec
 from ragloop.config import Settings
-from ragloop.config.settings import TrainingSettings
+from ragloop.config.training import TrainingSettings
 from ragloop.learning.examples.lineage import TrainedRow
 from ragloop.learning.steps.train import adapter_id_of
 from ragloop.models.training.process import FIRST_VALUES, TrainingSpec, what_differs

@@ -9,7 +9,7 @@ import pytest
 
 from ragloop.app.policies import training_execution
 from ragloop.config import Settings
-from ragloop.config.settings import TrainingSettings
+from ragloop.config.training import TrainingSettings
 from ragloop.errors import UsageError
 from ragloop.models.training.memory.available import left_by_cgroups
 from ragloop.models.training.memory.batches import Length, alike, lengths_of, mixed
