@@ -412,6 +412,20 @@ def test_the_base_model_stands_in_for_a_champion_whose_files_are_gone(app: App) 
     assert (report.promoted, champion(app)) == (True, report.adapter_id)
 
 
+@pytest.mark.long
+def test_held_out_rows_of_a_setting_decide_which_pass_is_the_adapter_and_stay_with_it(place: Path) -> None:
+    configure(place, "epochs = 40", "epochs = 6\nheld_out_share = 0.3")
+    app = app_of(place, "asked")
+    report = app.learning.retraining.run()
+    training = app.registry.adapter(report.adapter_id).evidence.training
+    assert training is not None
+    losses = training.held_out_losses
+    assert training.held_out_rows > 0
+    assert training.kept_pass == losses.index(min(losses)) + 1
+    rows = app.learning.retraining.parts.trained_rows(app.registry.adapter(report.adapter_id))
+    assert training.rows + training.held_out_rows == len(rows), "what is held out is in the lineage, too"
+
+
 def test_without_golden_questions_it_says_before_training_that_nothing_can_be_promoted(place: Path) -> None:
     configure(place, 'golden = "golden.jsonl"', "")
     configure(place, "min_pairs = 1", "min_pairs = 70")

@@ -24,6 +24,7 @@ from ragloop.models.training.tokens import tokenize
 from ragloop.records import Prompt
 from ragloop.registry import Registry
 from ragloop.store import Store
+from tests.support.event_files import figures_in
 from tests.support.registered import register
 from tests.support.tiny_model import FACTS, chat, save_rows, save_tiny_model, training_spec
 
@@ -58,7 +59,7 @@ def seen() -> list[Progress]:
 
 @pytest.fixture(scope="module")
 def stopped(spec: TrainingSpec, seen: list[Progress]) -> TrainingResult:
-    return train(spec, seen.append)
+    return train(spec, seen.append, replace(ALONE, report_to=("tensorboard",)))
 
 
 def held_out_loss(spec: TrainingSpec, adapter: Path) -> float:
@@ -93,6 +94,15 @@ def test_the_weights_are_those_of_the_pass_that_the_held_out_rows_found_best(
     assert (stopped.rows, stopped.held_out_rows) == (len(found.trained), len(found.held_out))
     assert stopped.tokens == len(losses) * sum(len(row["input_ids"]) for row in found.trained)
     assert not (stopped.adapter / "checkpoints").exists()
+
+
+def test_other_places_are_told_of_the_held_out_rows_after_each_pass(
+    stopped: TrainingResult, seen: list[Progress]
+) -> None:
+    (folder,) = {one.parent for one in stopped.adapter.rglob("events*")}
+    told = {step: one["training/held_out_loss"] for step, one in figures_in(folder).items() if len(one) > 2}
+    expected = {one.step: one.held_out_loss for one in seen if one.held_out_loss is not None}
+    assert told == pytest.approx(expected)
 
 
 def test_a_row_is_held_out_whole_and_whatever_other_rows_there_are(spec: TrainingSpec, tmp_path: Path) -> None:
