@@ -128,7 +128,7 @@ bench-gate: setup
 bench-drift: setup
 	$(BIN)/python benchmarks/drift_errors.py
 
-# Hours. A run that was stopped goes on at its week.
+# An hour and a half on two cores. A run that was stopped goes on at its week.
 bench-year: setup
 	mkdir -p build/year
 	$(BIN)/python benchmarks/year.py --place build/year --json build/year/year.json --plot docs/pictures/year.svg

@@ -51,7 +51,7 @@ from ragloop.models.cache import default_cache
 from ragloop.models.generation.smollm2 import NAME, resolve_base
 
 DATA = Path(os.environ.get("RAGLOOP_REALDATA", Path(__file__).parents[2] / "shared" / "data"))
-WHOLE = {"weeks": 53, "asked": 2000, "products": 60, "train": "packaged"}
+WHOLE = {"weeks": 53, "asked": 300, "products": 30, "train": "packaged"}
 QUICK = {"weeks": 10, "asked": 200, "products": 30, "train": "none"}
 FINE_TUNING = "fine-tuning on a cadence"
 FIRST_MONDAY = datetime(2025, 1, 6, 6, tzinfo=UTC)
