@@ -22,7 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
-from training_speed import DATA, facts, reading
+from training_speed import DATA, facts, reading, show
 
 from ragloop.app.policies import training_spec
 from ragloop.config import Settings
@@ -179,10 +179,7 @@ def main() -> None:
         train_here(Path(given.train[0]), given.train[1])
         return
     found = list(measured(given.data, given.only, given.ways))
-    heads = list(found[0])
-    print("|", " | ".join(heads), "|\n|" + " --- |" * len(heads))
-    for one in found:
-        print("|", " | ".join(str(one[head]) for head in heads), "|")
+    show(found)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))
     outside = [one for one in found if not LEAST <= one["ratio"] <= MOST]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
-from training_speed import DATA, reading, spec_of
+from training_speed import DATA, reading, show, spec_of
 
 from ragloop.models.cache import default_cache
 from ragloop.models.generation.smollm2 import NAME, resolve_base
@@ -97,13 +97,6 @@ def by_pass(spec: TrainingSpec, passes: int, place: Path) -> list[dict[str, Any]
         }
         for one, loss in enumerate(result.held_out_losses)
     ]
-
-
-def show(rows: Sequence[Mapping[str, Any]]) -> None:
-    heads = list(rows[0])
-    print("|", " | ".join(heads), "|\n|" + " --- |" * len(heads))
-    for one in rows:
-        print("|", " | ".join(str(one[head]) for head in heads), "|")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -190,6 +190,14 @@ def measure(recipe: str, rows: list[list[Message]], spec: TrainingSpec, turns: i
     }
 
 
+def show(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as a table in Markdown."""
+    heads = list(rows[0])
+    print("|", " | ".join(heads), "|\n|" + " --- |" * len(heads))
+    for one in rows:
+        print("|", " | ".join(str(one[head]) for head in heads), "|")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds xquad")
@@ -209,10 +217,7 @@ def main() -> None:
             rows = facts(given.rows) if recipe == "facts" else reading(recipe, given.data, given.rows)
             spec = spec_of(recipe, rows, base, given.epochs)
             found.append(measure(recipe, rows, spec, given.turns, Path(place)))
-    heads = list(found[0])
-    print("|", " | ".join(heads), "|\n|" + " --- |" * len(heads))
-    for one in found:
-        print("|", " | ".join(str(one[head]) for head in heads), "|")
+    show(found)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))
     below = [one["recipe"] for one in found if one["ratio"] < GOAL]
