@@ -18,9 +18,10 @@ from ragloop.models.adapters.exporting import ExportFormat, export
 from ragloop.models.adapters.merging import Method, must_be_mergeable
 from ragloop.models.adapters.peft_models import peft_models
 from ragloop.models.chat import load_chat
-from ragloop.models.generation.local import LocalGenerator, load_base
+from ragloop.models.generation.local import LocalGenerator, load_base, load_model
 from ragloop.models.training.process import ALONE, Progress, TrainingResult, TrainingSpec, train
 from ragloop.models.training.tokens import tokenize
+from ragloop.models.training.worker import quantization_of
 from ragloop.records import Prompt
 from ragloop.registry import Registry
 from ragloop.store import Store
@@ -232,6 +233,15 @@ def test_facts_are_learned_and_answered_over_the_whole_base_model(
     generator = LocalGenerator(Path(spec.base), name="tiny", max_new_tokens=12, threads=1)
     answers = [one.text for one in generator.wearing("a", trained[0].adapter).generate(PROMPTS)]
     assert sum(map(str.__eq__, answers, FACTS.values())) >= 0.8 * len(FACTS), answers
+
+
+@pytest.mark.long
+def test_four_bits_are_nf4_and_their_scales_are_quantized_too(spec: TrainingSpec) -> None:
+    assert quantization_of(spec) is None
+    model = load_model(spec.base, quantization=quantization_of(replace(spec, quantization="nf4")))
+    states = [one.weight.quant_state for one in model.modules() if type(one).__name__ == "Linear4bit"]
+    assert len(states) == 7 * model.config.num_hidden_layers, "every matrix of a layer"
+    assert {(one.quant_type, one.nested) for one in states} == {("nf4", True)}
 
 
 @pytest.mark.long

@@ -252,7 +252,7 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     plan = plan_of(spec, job.execution, bare, first_layer(spec, bare.config), rows, group)
     if group.first:
         print(json.dumps({"plan": plan.said()}), file=job.progress, flush=True)
-    model = load_model(spec.base, quantization=_quantization(spec))
+    model = load_model(spec.base, quantization=quantization_of(spec))
     writes = [Reporter(job.progress, group, job.digest, before, started)] if group.first else []
     trainer = kind(
         model=model,
@@ -271,7 +271,7 @@ def _trainer(job: _Job, before: dict[str, float], started: float) -> tuple[Any, 
     return trainer, tokens, of_rows
 
 
-def _quantization(spec: TrainingSpec) -> Any:
+def quantization_of(spec: TrainingSpec) -> Any:
     """Return how transformers reads the base model into fewer bits; None where it is read as it is."""
     if spec.quantization == Quantization.NONE:
         return None
